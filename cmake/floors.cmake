@@ -1,0 +1,84 @@
+# The floors from the ground up: floor(FOLDER folders it may call ... LINK foreign libraries).
+# A folder without sources yet is an empty library.
+function(floor folder)
+  cmake_parse_arguments(FLOOR "" "" "LINK" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  set(generated ${${name}_GENERATED})
+  if(sources OR generated)
+    add_library(${name} STATIC ${sources} ${generated})
+    set(kind PUBLIC)
+  else()
+    add_library(${name} INTERFACE)
+    set(kind INTERFACE)
+  endif()
+  foreach(below ${FLOOR_UNPARSED_ARGUMENTS})
+    string(REPLACE "/" "_" below ${below})
+    target_link_libraries(${name} ${kind} ${below})
+  endforeach()
+  target_link_libraries(${name} ${kind} ${FLOOR_LINK})
+endfunction()
+
+# The Kafka messages: schemas in, one header and one table file out.
+file(GLOB WIRE_SCHEMAS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/log/wire/schema/*.lua)
+if(WIRE_SCHEMAS)
+  set(log_wire_GENERATED ${GENERATED_DIR}/log/wire/messages.c ${GENERATED_DIR}/log/wire/messages.h)
+  add_custom_command(
+    OUTPUT ${log_wire_GENERATED}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}/log/wire
+    COMMAND ${LUA_PROGRAM} ${CMAKE_SOURCE_DIR}/scripts/gen/wire.lua
+            ${GENERATED_DIR}/log/wire/messages.h ${GENERATED_DIR}/log/wire/messages.c
+            ${WIRE_SCHEMAS}
+    DEPENDS ${CMAKE_SOURCE_DIR}/scripts/gen/wire.lua ${WIRE_SCHEMAS}
+    COMMENT "Generating the Kafka messages")
+  add_custom_target(wire_messages DEPENDS ${log_wire_GENERATED})
+endif()
+
+# Control-plane records.
+if(EXISTS ${CMAKE_SOURCE_DIR}/log/meta/meta.proto)
+  set(log_meta_GENERATED ${GENERATED_DIR}/log/meta/meta.pb-c.c ${GENERATED_DIR}/log/meta/meta.pb-c.h)
+  add_custom_command(
+    OUTPUT ${log_meta_GENERATED}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}
+    COMMAND ${PROTOC_C_PROGRAM} --proto_path=${CMAKE_SOURCE_DIR} --c_out=${GENERATED_DIR}
+            log/meta/meta.proto
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+    DEPENDS ${CMAKE_SOURCE_DIR}/log/meta/meta.proto
+    COMMENT "Generating the control-plane records")
+  set_source_files_properties(${GENERATED_DIR}/log/meta/meta.pb-c.c PROPERTIES COMPILE_OPTIONS
+                              "-Wno-error;-w")
+endif()
+
+floor(log/base LINK Threads::Threads m)
+floor(log/io log/base LINK PkgConfig::UV)
+floor(log/wire log/base LINK PkgConfig::ZLIB PkgConfig::LZ4 PkgConfig::ZSTD ${SNAPPY_LIBRARY})
+floor(log/net log/wire log/io log/base)
+floor(log/store log/wire log/io log/base)
+floor(log/meta log/wire log/base LINK PkgConfig::PROTOBUFC)
+floor(log/quorum log/store log/net log/wire log/io log/base)
+floor(log/replica log/meta log/store log/net log/wire log/io log/base)
+floor(log/controller log/quorum log/meta log/net log/wire log/io log/base)
+floor(log/coordinator log/replica log/meta log/net log/wire log/io log/base)
+floor(log/server log/coordinator log/controller log/replica log/quorum log/meta log/store log/net
+      log/wire log/io log/base)
+floor(log log/server log/coordinator log/controller log/replica log/quorum log/meta log/store
+      log/net log/wire log/io log/base)
+
+floor(runtime/client log/net log/wire log/io log/base)
+floor(runtime/format log/base)
+floor(runtime/state runtime/client runtime/format log/io log/base LINK ${LMDB_LIBRARY})
+floor(runtime/topology runtime/state runtime/format log/base)
+floor(runtime/operators runtime/topology runtime/state runtime/format log/base)
+floor(runtime/task runtime/topology runtime/state runtime/format runtime/client log/wire log/io
+      log/base)
+floor(runtime/lua runtime/operators runtime/topology runtime/state runtime/format log/base
+      LINK PkgConfig::LUA)
+floor(runtime/plugin log/base LINK ${CMAKE_DL_LIBS})
+floor(runtime/connect runtime/plugin runtime/task runtime/topology runtime/state runtime/format
+      runtime/client log/io log/base)
+floor(runtime/app runtime/connect runtime/lua runtime/plugin runtime/operators runtime/task
+      runtime/topology runtime/state runtime/format runtime/client log/io log/base)
+floor(runtime/host runtime/app runtime/connect runtime/client log/io log/base)
+floor(runtime/admin runtime/client log/io log/base)
+floor(runtime/cli runtime/admin runtime/host runtime/app runtime/client runtime/format log/store
+      log/wire log/io log/base)

@@ -1,0 +1,24 @@
+# What stands on the floors: the program and the shipped connectors.
+file(GLOB main_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/main/*.c)
+if(main_sources)
+  add_executable(tidemill ${main_sources})
+  target_link_libraries(tidemill runtime_cli runtime_host runtime_admin log
+                        PkgConfig::MICROHTTPD)
+  set_target_properties(tidemill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+endif()
+
+# Connectors include only runtime/plugin/tidemill.h and link nothing of ours.
+function(connector name)
+  cmake_parse_arguments(CONNECTOR "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/connectors/${name}/*.c)
+  if(sources)
+    add_library(connector_${name} MODULE ${sources})
+    target_compile_options(connector_${name} PRIVATE -fvisibility=hidden)
+    target_link_libraries(connector_${name} PRIVATE ${CONNECTOR_LINK})
+    set_target_properties(connector_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+                          LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/connectors)
+  endif()
+endfunction()
+
+connector(file LINK PkgConfig::ZLIB)
+connector(sqlite LINK PkgConfig::SQLITE)

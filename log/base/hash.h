@@ -1,0 +1,13 @@
+/* Hashes with a fixed seed, the same in every run.
+ * Thread: any. */
+#pragma once
+
+#include "log/base/bytes.h"
+
+/* For tables and fingerprints; FNV-1a folded with a final mix. Not for files: it may change. */
+uint64_t hash_bytes(struct bytes view);
+/* Kafka's murmur2 (seed 0x9747b28c), the partitioner of the Java client:
+ * partition = (hash & 0x7fffffff) % count. */
+uint32_t hash_murmur2(struct bytes view);
+/* Java's String.hashCode over UTF-8 that is ASCII; coordinators choose their partition with it. */
+int32_t hash_java_string(struct bytes view);
