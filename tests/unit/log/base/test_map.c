@@ -1,10 +1,8 @@
 /* Shows that a map finds what was put, forgets what was removed, and iterates in insertion order
  * whatever the keys are. */
 #include "log/base/map.h"
+#include "tests/unit/unit.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 static struct bytes key_of(int number, char out[16])
