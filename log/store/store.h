@@ -1,0 +1,75 @@
+/* One data directory and all logs in it.
+ *
+ * Owns:   the directory, its lock, the flusher (group commit), recovery, checkpoints, retention.
+ * Keeps:  (1) one process at a time;
+ *         (2) a waiter is called only after a flush that was started after its write returned;
+ *         (3) after a failed write or flush nothing in this directory is acknowledged again by this
+ *             process; a failed flush is never retried;
+ *         (4) the recovery point of a log never exceeds what was flushed;
+ *         (5) a clean-shutdown marker is there only if every log was flushed and closed, and it is
+ * gone, durably, before the first write. Thread: the shard of its io. */
+#pragma once
+
+#include "log/base/report.h"
+#include "log/store/log.h"
+
+enum store_durability {
+    STORE_DURABILITY_FSYNC,    /* an acknowledgement waits for the flush that covers it */
+    STORE_DURABILITY_INTERVAL, /* flushed every flush_interval_ms; acknowledged when written */
+    STORE_DURABILITY_OS,       /* left to the operating system */
+};
+
+struct store_options {
+    const char *path;
+    enum store_durability durability;
+    int64_t flush_interval_ms;           /* with INTERVAL */
+    int64_t checkpoint_interval_ms;      /* recovery points; default 60000 */
+    int64_t retention_check_interval_ms; /* default 300000 */
+    int64_t producer_expiration_ms;      /* default 86400000 */
+    int64_t open_file_max;               /* segment descriptors held open at once */
+    bool is_read_only;                   /* tools: no lock, no recovery writes */
+};
+
+struct store_options store_options_default(const char *path);
+
+/* Opens the directory (made when it is missing), locks it, recovers every log in it. Waits for the
+ * disk. ERROR_BUSY when another process has it, with a sentence in `report`. */
+must_use int store_open(struct io *io, const struct store_options *options, struct store **out,
+                        struct report *report);
+/* Flushes, writes checkpoints and the clean-shutdown marker, closes all logs, unlocks; `closed` is
+ * called when it is done (not inside the call). Waiters get ERROR_SHUTDOWN. */
+void store_close(struct store *store, void (*closed)(void *owner), void *owner);
+
+/* Makes the directory of a new log, durably, before it returns. ERROR_EXISTS if it is there. */
+must_use int store_create_log(struct store *store, const char *topic, int32_t partition,
+                              struct wire_uuid topic_id, const struct log_settings *settings,
+                              struct log **out);
+/* NULL when there is none. */
+struct log *store_find_log(struct store *store, const char *topic, int32_t partition);
+/* Renames the directory away at once, durably, and removes it after file_delete_delay_ms. The
+ * pointer is gone; pending reads and waits get ERROR_NOT_FOUND on a later turn. */
+must_use int store_delete_log(struct store *store, struct log *log);
+void store_each_log(struct store *store, void (*each)(void *owner, struct log *log), void *owner);
+/* Called on the shard after flushed offsets moved, once per log and flush. One listener. */
+void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct log *log),
+                      void *owner);
+/* 0 or ERROR_FENCED. */
+int store_status(const struct store *store);
+
+struct store_stats {
+    int64_t log_count;
+    int64_t flush_count;
+    int64_t flush_ns_total;
+    int64_t appended_size_total;
+    int64_t open_file_count;
+    int64_t recovered_log_count; /* at open: logs that were scanned */
+    int64_t recovered_size;      /* bytes scanned at open */
+};
+void store_read_stats(const struct store *store, struct store_stats *out);
+/* Asserts the invariants above and those of every log. */
+void store_check(const struct store *store);
+
+/* Finds and writes small files that must be whole or absent (tmp, fsync, rename, fsync of the
+ * directory); the content carries its own length and CRC where the format allows. Waits. */
+must_use int store_write_file(struct io *io, const char *directory, const char *name,
+                              struct bytes content);
