@@ -1,0 +1,62 @@
+/* One member of a classic consumer group: joins, assigns, heartbeats, commits.
+ *
+ * Owns:   the membership and its generation.
+ * Keeps:  (1) `assigned` and `revoked` alternate per partition: what was assigned is revoked before
+ * anybody else gets it; (2) a commit carries the generation it was made in; an old one is refused
+ * by the coordinator; (3) the member leaves the group when it is closed. Protocols offered:
+ * "cooperative-sticky" (KIP-429) and "range"; the leader runs the assignor here. Thread: its
+ * client's shard. */
+#pragma once
+
+#include "runtime/client/client.h"
+
+struct member;
+
+struct member_partition {
+    const char *topic;
+    int32_t partition;
+    int64_t offset;        /* committed, or -1 */
+    struct bytes metadata; /* committed with it; may be null */
+};
+
+struct member_events {
+    /* New partitions, with their committed offsets. */
+    void (*assigned)(void *owner, const struct member_partition *partitions, size_t count);
+    /* To be given up: commit, then call member_revoked. Until then the group waits. */
+    void (*revoked)(void *owner, const struct member_partition *partitions, size_t count);
+    /* Taken away without asking (session lost): nothing may be committed. */
+    void (*lost)(void *owner, const struct member_partition *partitions, size_t count);
+    /* An error that retrying does not heal; the member is out of the group. */
+    void (*failed)(void *owner, int error);
+};
+
+struct member_options {
+    const char *group;
+    const char *instance_id; /* NULL: dynamic */
+    const char *const *topics;
+    size_t topic_count;
+    struct bytes user_data;
+    int64_t session_timeout_ms;    /* default 45000 */
+    int64_t heartbeat_interval_ms; /* default 3000 */
+    int64_t rebalance_timeout_ms;  /* default 60000 */
+};
+
+struct member_options member_options_default(const char *group);
+struct member *member_new(struct client *client, const struct member_options *options,
+                          const struct member_events *events, void *owner);
+void member_revoked(struct member *member);
+/* Leaves the group. */
+void member_close(struct member *member, void (*closed)(void *owner), void *owner);
+
+struct member_commit {
+    /* in; borrowed until done */
+    const struct member_partition *partitions;
+    size_t count;
+    void (*done)(struct member_commit *commit, int error);
+    void *owner;
+    void *private_state[20];
+};
+/* `offset` is the next one to be read. ERROR_ILLEGAL_GENERATION, ERROR_UNKNOWN_MEMBER_ID or
+ * ERROR_FENCED_INSTANCE_ID: the partitions are no longer this member's. */
+void member_commit(struct member *member, struct member_commit *commit);
+void member_check(const struct member *member);

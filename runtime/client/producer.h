@@ -1,0 +1,69 @@
+/* Sends records to topics in batches, each exactly once per life of the producer (KIP-98).
+ *
+ * Owns:   one open batch per partition, the batches in flight, the producer id.
+ * Keeps:  (1) records of one partition arrive in the order of the calls;
+ *         (2) at most five batches per partition are in flight, and a retry keeps its sequence;
+ *         (3) each record's fate is told exactly once, in order per partition;
+ *         (4) what is buffered never exceeds buffer_size.
+ * Thread: its client's shard. */
+#pragma once
+
+#include "log/wire/batch.h"
+#include "runtime/client/client.h"
+
+struct producer;
+
+struct producer_options {
+    enum compress_codec codec;
+    int16_t acks;       /* -1 (default), 0, 1; idempotent only with -1 */
+    bool is_idempotent; /* default true */
+    int64_t
+        linger_ns; /* how long an open batch waits for company; default 0: until the turn ends */
+    size_t batch_size;       /* bytes; default 256 KiB */
+    size_t buffer_size;      /* bytes of all batches; default 32 MiB */
+    size_t request_size_max; /* bytes; default 1 MiB of batches per request and broker... see record
+                                limit */
+    int64_t delivery_timeout_ms; /* default 120000; 0: retry for ever */
+};
+
+struct producer_options producer_options_default(void);
+struct producer *producer_new(struct client *client, const struct producer_options *options);
+/* What is not sent yet gets ERROR_CANCELLED; flush first to avoid that. */
+void producer_close(struct producer *producer, void (*closed)(void *owner), void *owner);
+
+enum { PRODUCER_PARTITION_BY_KEY = -1 };
+
+struct producer_record {
+    const char *topic;
+    int32_t partition;    /* or PRODUCER_PARTITION_BY_KEY: murmur2 as the Java client; without a key
+                             sticky */
+    int64_t timestamp_ms; /* -1: the wall clock */
+    struct bytes key;
+    struct bytes value;
+    const struct batch_header *headers;
+    int32_t header_count;
+    struct bytes
+        headers_encoded; /* instead of `headers`, as on the wire; header_count counts them */
+    /* Called once, in order per partition: 0 and the offset, or an error. May be NULL. */
+    void (*done)(void *owner, int error, int32_t partition, int64_t offset);
+    void *owner;
+};
+/* Copies the record into a batch. ERROR_AGAIN when the buffer is full (wait for producer_on_room),
+ * ERROR_MESSAGE_TOO_LARGE for a record that fits no batch. The topic's metadata is asked for if
+ * unknown; an unknown topic is made if the cluster allows it. */
+must_use int producer_send(struct producer *producer, const struct producer_record *record);
+/* Called on a later turn after a send was refused and half the buffer is free again. One listener.
+ */
+void producer_on_room(struct producer *producer, void (*room)(void *owner), void *owner);
+
+struct producer_flush {
+    /* 0 when every record sent before the flush was acknowledged, or the first error among them. */
+    void (*done)(struct producer_flush *flush, int error);
+    void *owner;
+    void *private_state[4];
+};
+/* Closes the open batches and waits for everything sent so far. */
+void producer_flush(struct producer *producer, struct producer_flush *flush);
+/* Bytes buffered or in flight. */
+size_t producer_pending_size(const struct producer *producer);
+void producer_check(const struct producer *producer);
