@@ -1,0 +1,46 @@
+/* A named key-value store of one task: ordered by key bytes, with savepoints.
+ *
+ * Reads see all writes so far. Writes are staged: since the last savepoint (undone when the record
+ * that made them fails) and since the last commit (what the changelog is told).
+ *
+ * Owns:   copies of keys and values.
+ * Keeps:  (1) after kv_rollback the contents are those at kv_savepoint;
+ *         (2) kv_each_dirty tells each key changed since the last kv_mark_committed once, with its
+ * newest value, in the order of first change; (3) iteration is in key order and sees a snapshot:
+ * writes during it are allowed and not seen. Thread: the task's shard. */
+#pragma once
+
+#include "log/base/bytes.h"
+#include "log/base/check.h"
+
+struct kv;
+struct kv_iterator;
+
+/* True with *value borrowed until the next write to this store. */
+bool kv_get(struct kv *kv, struct bytes key, struct bytes *value);
+/* A null value removes the key. ERROR_TOO_LARGE for a key over KV_KEY_SIZE_MAX. */
+must_use int kv_put(struct kv *kv, struct bytes key, struct bytes value);
+/* Begins a savepoint; the one before it is forgotten (its writes stay staged). */
+void kv_savepoint(struct kv *kv);
+void kv_rollback(struct kv *kv);
+/* Live keys. */
+int64_t kv_count(struct kv *kv);
+
+enum { KV_KEY_SIZE_MAX = 500 };
+
+/* Keys from <= key < to; null bounds are open. */
+struct kv_iterator *kv_iterate(struct kv *kv, struct bytes from, struct bytes to);
+/* Views are borrowed until the next call. */
+bool kv_iterator_next(struct kv_iterator *iterator, struct bytes *key, struct bytes *value);
+void kv_iterator_free(struct kv_iterator *iterator);
+
+/* For the commit: `value` is null for a removed key. */
+void kv_each_dirty(struct kv *kv, void (*each)(void *owner, struct bytes key, struct bytes value),
+                   void *owner);
+void kv_mark_committed(struct kv *kv);
+const char *kv_name(const struct kv *kv);
+void kv_check(const struct kv *kv);
+
+/* A store that lives in memory only; tests of operators use it too. */
+struct kv *kv_new_memory(const char *name);
+void kv_free(struct kv *kv);

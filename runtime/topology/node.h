@@ -1,0 +1,79 @@
+/* Where nodes of a topology meet: each takes a record and forwards records to its children.
+ *
+ * Processing is depth-first and synchronous: when node_process of a source node returns, everything
+ * that the record caused has happened (staged in the context, see below). A child may not change
+ * what its siblings see: whoever changes a record forwards a changed copy of the struct.
+ *
+ * Owns:   a node owns its private state; the topology owns the nodes.
+ * Thread: the task's shard. */
+#pragma once
+
+#include "log/base/arena.h"
+#include "runtime/format/record.h"
+#include "runtime/state/kv.h"
+
+struct node;
+
+/* What the task gives to the nodes while one record (or timer) is processed. Emits and store writes
+ * are staged; the task applies them when the source node returned 0 and undoes them otherwise. */
+struct node_context {
+    struct arena *arena;         /* lives until the record is done */
+    int64_t stream_time_ms;      /* largest timestamp processed, this record included */
+    int64_t wall_clock_ms;       /* the task's, constant during one call */
+    const struct record *source; /* the record as it was read; NULL in a timer */
+    /* Emits to a topic; views must stay valid until the record is done (arena, source or
+     * constants). The format of the value is the emitter's matter. 0 or an error (ERROR_NO_MEMORY
+     * past the emit limit). */
+    int (*emit)(struct node_context *context, const char *topic, const struct record *record);
+    /* The store with this name of the current task; NULL if the topology did not declare it. */
+    struct kv *(*store)(struct node_context *context, const char *name);
+    /* Why the last node_process failed: filled by the node that failed. */
+    char error_text[512];
+    char error_place[128];  /* "app.lua:12" */
+    const char *error_kind; /* "process", "decode", "encode", "timeout", "memory", "emit" */
+    const struct node *error_node;
+    void *owner;
+};
+
+struct node_ops {
+    /* 0, or a negative error with context->error_* filled. */
+    int (*process)(struct node *node, struct node_context *context, const struct record *record);
+    /* A timer of this node is due (see topology.h); NULL when it has none. */
+    int (*tick)(struct node *node, struct node_context *context, int timer, int64_t scheduled_ms);
+    void (*free)(struct node *node);
+};
+
+struct node {
+    const struct node_ops *ops;
+    char *name; /* owned; unique in the topology */
+    struct node **children;
+    size_t child_count;
+};
+
+static inline int node_process(struct node *node, struct node_context *context,
+                               const struct record *record)
+{
+    return node->ops->process(node, context, record);
+}
+
+/* Hands the record to every child, in order; stops at the first failure. */
+static inline int node_forward(struct node *node, struct node_context *context,
+                               const struct record *record)
+{
+    for (size_t i = 0; i < node->child_count; i++) {
+        int error = node_process(node->children[i], context, record);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+void node_init(struct node *node, const struct node_ops *ops, const char *name);
+/* Frees the name and the list of children, not the children. */
+void node_fini(struct node *node);
+void node_add_child(struct node *node, struct node *child);
+/* Fills context->error_*; returns `error`. */
+__attribute__((format(printf, 5, 6))) int node_fail(struct node *node, struct node_context *context,
+                                                    int error, const char *kind, const char *format,
+                                                    ...);
