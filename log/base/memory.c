@@ -3,6 +3,7 @@
 
 #include "log/base/check.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ void *memory_alloc(size_t size)
 
 void *memory_zero(size_t count, size_t size)
 {
+    check(size == 0 || count <= PTRDIFF_MAX / size);
     void *memory = calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
     check(memory != NULL);
     return memory;
