@@ -2,10 +2,13 @@
  *
  * Message shapes are data: log/wire/schema/ holds one Lua table per API, scripts/gen/wire.lua turns
  * them into structs and field tables (generated log/wire/messages.h), and this one codec walks the
- * tables. Owns:   nothing. What it reads lives in the caller's arena and borrows from the caller's
- * frame. Keeps:  (1) no read passes the end of the frame; (2) a length from the wire is compared
- * with the bytes that remain before anything is allocated, and the arena's limit bounds the rest;
- *         (3) writing what was read gives the same bytes, unknown tags apart.
+ * tables.
+ *
+ * Owns:   nothing. What it reads lives in the caller's arena and borrows from the caller's frame.
+ * Keeps:  (1) no read passes the end of the frame;
+ *         (2) a length from the wire is compared with the bytes that remain before anything is
+ *             allocated, and the arena's limit bounds the rest;
+ *         (3) what was read, written and read again is the same message, unknown tags apart.
  * Thread: any. */
 #pragma once
 
@@ -75,7 +78,8 @@ struct wire_reader {
  * it ends there. On error `out` holds nothing of use. */
 must_use int wire_read(struct wire_reader *reader, const struct wire_schema *schema,
                        int16_t version, struct arena *arena, void *out);
-/* Appends the message. A null in a place that this version cannot carry is written empty. */
+/* Appends the message. A null in a place that this version cannot carry is written empty; a string
+ * is cut at 32767 bytes, the longest that readers accept. */
 void wire_write(struct buffer *out, const struct wire_schema *schema, int16_t version,
                 const void *message);
 /* The size wire_write would append. */

@@ -1,0 +1,23 @@
+-- What members of type "consumer" put into JoinGroup and SyncGroup: opaque to the broker,
+-- each behind an int16 with its version.
+
+-- JoinGroup: what a member wants and owns.
+record { name = "consumer_protocol_subscription", versions = "0-3" } {
+  { "topics",        "string[]" },
+  { "user_data",     "bytes?", default = null },
+  { "owned_partitions", "1+", array "topic" {
+    { "name",       "string" },
+    { "partitions", "int32[]" },
+  } },
+  { "generation_id", "int32",   "2+", default = -1 },
+  { "rack_id",       "string?", "3+", default = null },
+}
+
+-- SyncGroup: what a member got.
+record { name = "consumer_protocol_assignment", versions = "0-3" } {
+  { "assigned_partitions", array "topic" {
+    { "name",       "string" },
+    { "partitions", "int32[]" },
+  } },
+  { "user_data", "bytes?", default = null },
+}
