@@ -6,14 +6,16 @@
 #pragma once
 
 #include "log/base/bytes.h"
+#include "runtime/format/value.h"
 
 struct record {
     const char *topic; /* where it was read */
-    int32_t partition;
+    int32_t partition; /* when emitted: -1 lets the key decide */
     int64_t offset;
     int64_t timestamp_ms;
     struct bytes key;             /* null: without a key */
     struct bytes value;           /* null: a tombstone */
     struct bytes headers_encoded; /* as on the wire, without their count */
     int32_t header_count;
+    enum value_format value_format; /* how scripts and predicates see the value */
 };

@@ -1,0 +1,89 @@
+/* Writing JSON scalars; see json_writer.h. */
+#include "runtime/format/json_writer.h"
+
+#include "log/base/error.h"
+#include "runtime/format/utf8.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_escape(struct buffer *out, uint8_t byte)
+{
+    static const char special[] = "\"\\\b\f\n\r\t";
+    static const char letters[] = "\"\\bfnrt";
+    const char *found = byte == 0 ? NULL : strchr(special, byte);
+    if (found != NULL) {
+        buffer_add_byte(out, '\\');
+        buffer_add_byte(out, (uint8_t)letters[found - special]);
+    } else {
+        buffer_printf(out, "\\u%04x", byte);
+    }
+}
+
+int json_writer_string(struct buffer *out, struct bytes text)
+{
+    size_t before = out->size;
+    const uint8_t *at = text.data;
+    const uint8_t *end = text.data + text.size;
+    buffer_reserve(out, text.size + 2);
+    buffer_add_byte(out, '"');
+    while (at < end) {
+        const uint8_t *plain = at;
+        while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') {
+            at++;
+        }
+        buffer_add(out, plain, (size_t)(at - plain));
+        if (at == end) {
+            break;
+        }
+        if (*at < 0x80) {
+            add_escape(out, *at++);
+            continue;
+        }
+        size_t size = utf8_size(at, end);
+        if (size == 0) {
+            out->size = before;
+            return ERROR_MALFORMED;
+        }
+        buffer_add(out, at, size);
+        at += size;
+    }
+    buffer_add_byte(out, '"');
+    return 0;
+}
+
+void json_writer_int64(struct buffer *out, int64_t value)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest != 0);
+    if (value < 0) {
+        digits[--at] = '-';
+    }
+    buffer_add(out, digits + at, sizeof digits - at);
+}
+
+int json_writer_double(struct buffer *out, double value)
+{
+    if (!isfinite(value)) {
+        return ERROR_INVALID;
+    }
+    char text[40];
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(text, sizeof text, "%.*g", precision, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    buffer_add_string(out, text);
+    if (strpbrk(text, ".e") == NULL) {
+        buffer_add_string(out, ".0");
+    }
+    return 0;
+}
