@@ -36,7 +36,8 @@ endif()
 
 # Control-plane records.
 if(EXISTS ${CMAKE_SOURCE_DIR}/log/meta/meta.proto)
-  set(log_meta_GENERATED ${GENERATED_DIR}/log/meta/meta.pb-c.c ${GENERATED_DIR}/log/meta/meta.pb-c.h)
+  set(log_meta_GENERATED ${GENERATED_DIR}/log/meta/meta.pb-c.c
+      ${GENERATED_DIR}/log/meta/meta.pb-c.h)
   add_custom_command(
     OUTPUT ${log_meta_GENERATED}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}
