@@ -21,9 +21,9 @@ struct node_context {
     int64_t stream_time_ms;      /* largest timestamp processed, this record included */
     int64_t wall_clock_ms;       /* the task's, constant during one call */
     const struct record *source; /* the record as it was read; NULL in a timer */
-    /* Emits to a topic; views must stay valid until the record is done (arena, source or
-     * constants). The format of the value is the emitter's matter. 0 or an error (ERROR_NO_MEMORY
-     * past the emit limit). */
+    /* Emits to a topic; record->partition is -1 (the key decides) or chosen. Views must stay valid
+     * until the record is done (arena, source or constants). The format of the value is the
+     * emitter's matter. 0 or an error (ERROR_NO_MEMORY past the emit limit). */
     int (*emit)(struct node_context *context, const char *topic, const struct record *record);
     /* The store with this name of the current task; NULL if the topology did not declare it. */
     struct kv *(*store)(struct node_context *context, const char *name);
@@ -41,6 +41,10 @@ struct node_ops {
     /* A timer of this node is due (see topology.h); NULL when it has none. */
     int (*tick)(struct node *node, struct node_context *context, int timer, int64_t scheduled_ms);
     void (*free)(struct node *node);
+    /* The task begins or ends with its stores at hand; NULL when the node does not care. Both may
+     * emit and write to stores, like process. */
+    int (*start)(struct node *node, struct node_context *context);
+    int (*stop)(struct node *node, struct node_context *context);
 };
 
 struct node {

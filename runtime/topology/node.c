@@ -1,0 +1,40 @@
+/* The parts that all nodes share; see node.h. */
+#include "runtime/topology/node.h"
+
+#include "log/base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void node_init(struct node *node, const struct node_ops *ops, const char *name)
+{
+    *node = (struct node){.ops = ops, .name = memory_string(name)};
+}
+
+void node_fini(struct node *node)
+{
+    free(node->name);
+    free(node->children);
+    *node = (struct node){0};
+}
+
+void node_add_child(struct node *node, struct node *child)
+{
+    check(child != NULL);
+    node->children =
+        memory_resize(node->children, (node->child_count + 1) * sizeof *node->children);
+    node->children[node->child_count++] = child;
+}
+
+int node_fail(struct node *node, struct node_context *context, int error, const char *kind,
+              const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(context->error_text, sizeof context->error_text, format, arguments);
+    va_end(arguments);
+    context->error_place[0] = 0;
+    context->error_kind = kind;
+    context->error_node = node;
+    return error;
+}

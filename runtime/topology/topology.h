@@ -1,0 +1,143 @@
+/* The plan of an application: which topics it reads, what happens to their records, which stores
+ * and timers that needs, and which topics it writes.
+ *
+ * A plan is built once and never runs. topology_finish judges it and cuts it into parts (Kafka
+ * Streams' subtopologies): what is connected by records or by a shared store is one part. A task is
+ * one part and one partition number; it runs a fresh set of nodes (topology_instance.h) made by the
+ * makers in the plan.
+ *
+ * Owns:   copies of all names and lists; what `owner` of a node points to, through free_owner.
+ * Keeps:  (1) node ids count from 0 in the order of adding, parents before children;
+ *         (2) names of nodes, stores and topics are unique, each among its kind;
+ *         (3) after topology_finish every node belongs to exactly one part, and every part has a
+ *             source; parts are ordered by name and nothing about them depends on the order of
+ *             building;
+ *         (4) no store that is kept by key lies behind a change of the key.
+ * Thread: the owner's; read-only after topology_finish. */
+#pragma once
+
+#include "log/base/report.h"
+#include "runtime/topology/node.h"
+
+struct topology;
+
+enum topology_store_kind { TOPOLOGY_STORE_PERSISTENT, TOPOLOGY_STORE_MEMORY };
+
+struct topology_store {
+    const char *name;
+    const char *place; /* where the script says so, or NULL */
+    enum topology_store_kind kind;
+    bool has_changelog;
+    enum value_format value_format;
+};
+
+enum topology_clock { TOPOLOGY_WALL_CLOCK, TOPOLOGY_STREAM_TIME };
+
+struct topology_timer {
+    enum topology_clock clock;
+    int64_t interval_ms;
+};
+
+struct topology_source {
+    const char *name; /* NULL: the first topic's */
+    const char *place;
+    const char *const *topics; /* a pattern has * or ? in it (text_matches) */
+    size_t topic_count;
+    enum value_format value_format;
+    const char *time_path; /* "$.ts": milliseconds in the value are the record's time; or NULL */
+};
+
+struct topology_node {
+    const char *name;   /* mandatory with stores; NULL: kind and number */
+    const char *kind;   /* "filter" */
+    const char *detail; /* "$.x > 3" or "lua app.lua:7", for people; or NULL */
+    const char *place;
+    const int *parents;
+    size_t parent_count;
+    const char *const *stores; /* names, declared before */
+    size_t store_count;
+    const struct topology_timer *timers;
+    size_t timer_count;
+    bool changes_key;       /* records behind it may have another key */
+    bool is_keyed;          /* its stores are kept by the record's key */
+    const char *sink_topic; /* the topic it writes as a sink, or NULL */
+    struct node *(*make)(void *owner, const char *name);
+    void *owner;
+    void (*free_owner)(void *owner);
+};
+
+struct topology_topic {
+    const char *name;
+    const char *place;
+    int32_t partitions;   /* 0: the cluster's default; of a repartition topic: as its neighbours */
+    int64_t retention_ms; /* -1: the cluster's default */
+    bool is_compacted;
+    bool is_internal; /* between two parts; only this application reads and writes it */
+};
+
+enum topology_policy { TOPOLOGY_DEAD_LETTER, TOPOLOGY_STOP, TOPOLOGY_SKIP };
+
+struct topology_errors {
+    enum topology_policy policy;
+    const char *topic; /* of dead letters */
+};
+
+struct topology_part {
+    const char *name;          /* of its first source by name */
+    uint32_t id;               /* a hash of the name: the same whatever else the application has */
+    const char *const *topics; /* names and patterns, sorted */
+    size_t topic_count;
+    const char *const *internal_topics; /* those of `topics` that are repartition topics */
+    size_t internal_topic_count;
+    const char *const *copartitioned; /* those that need equal partition counts */
+    size_t copartitioned_count;
+    const struct topology_store *const *stores; /* sorted by name */
+    size_t store_count;
+    const int *nodes; /* ids, ascending */
+    size_t node_count;
+};
+
+struct topology *topology_new(const char *name);
+void topology_free(struct topology *topology);
+const char *topology_name(const struct topology *topology);
+
+/* Each fills the report and returns ERROR_INVALID when something is wrong; those that add a node
+ * return its id from 0 otherwise. */
+must_use int topology_add_source(struct topology *topology, const struct topology_source *source,
+                                 struct report *report);
+/* free_owner is called also when this fails. */
+must_use int topology_add_node(struct topology *topology, const struct topology_node *node,
+                               struct report *report);
+/* Declaring the same store twice is fine when both say the same: its users share it. */
+must_use int topology_add_store(struct topology *topology, const struct topology_store *store,
+                                struct report *report);
+must_use int topology_add_topic(struct topology *topology, const struct topology_topic *topic,
+                                struct report *report);
+/* A sink to the topic <application>-<name>-repartition and a source from it; returns the source.
+ * partitions 0: as the topics it meets. */
+must_use int topology_add_repartition(struct topology *topology, int parent, const char *name,
+                                      int32_t partitions, const char *place, struct report *report);
+void topology_set_errors(struct topology *topology, const struct topology_errors *errors);
+/* Whether records behind this node may have another key than they were partitioned by. */
+bool topology_key_is_changed(const struct topology *topology, int node);
+
+/* Judges the whole and cuts it into parts. Nothing can be added afterwards. */
+must_use int topology_finish(struct topology *topology, struct report *report);
+
+size_t topology_part_count(const struct topology *topology);
+const struct topology_part *topology_part_at(const struct topology *topology, size_t index);
+/* NULL when no part has this id. */
+const struct topology_part *topology_part_find(const struct topology *topology, uint32_t id);
+size_t topology_node_count(const struct topology *topology);
+const struct topology_node *topology_node_at(const struct topology *topology, int node);
+size_t topology_topic_count(const struct topology *topology);
+const struct topology_topic *topology_topic_at(const struct topology *topology, size_t index);
+size_t topology_store_count(const struct topology *topology);
+const struct topology_store *topology_store_at(const struct topology *topology, size_t index);
+const struct topology_errors *topology_errors(const struct topology *topology);
+/* The changelog topic of a store: <application>-<store>-changelog. Appended to `out`. */
+void topology_changelog_name(const struct topology *topology, const char *store,
+                             struct buffer *out);
+/* The plan as text for people; the same for the same plan. */
+void topology_describe(const struct topology *topology, struct buffer *out);
+void topology_check(const struct topology *topology);

@@ -1,0 +1,32 @@
+/* The nodes of one task: one part of a plan brought to life.
+ *
+ * Owns:   its nodes.
+ * Keeps:  nodes are wired as the plan says, children in the order they were added to it.
+ * Thread: the task's shard. The plan must outlive it. */
+#pragma once
+
+#include "runtime/topology/topology.h"
+
+struct topology_instance;
+
+/* A timer of a node; the task calls node->ops->tick(node, context, timer, scheduled_ms) when it is
+ * due. Missed ticks coalesce: one call, with the newest time that was due. */
+struct topology_instance_timer {
+    struct node *node;
+    int timer;
+    enum topology_clock clock;
+    int64_t interval_ms;
+};
+
+struct topology_instance *topology_instance_new(const struct topology *topology,
+                                                const struct topology_part *part);
+void topology_instance_free(struct topology_instance *instance);
+/* Where records of a topic go in; NULL when the part does not read it. */
+struct node *topology_instance_source(const struct topology_instance *instance, const char *topic);
+const struct topology_instance_timer *
+topology_instance_timers(const struct topology_instance *instance, size_t *count);
+/* Calls `start` of every node, parents first, or `stop`; the first failure ends it. */
+must_use int topology_instance_start(struct topology_instance *instance,
+                                     struct node_context *context);
+must_use int topology_instance_stop(struct topology_instance *instance,
+                                    struct node_context *context);
