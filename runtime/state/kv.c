@@ -1,0 +1,93 @@
+/* Passes each call on to the kind of store; see kv.h and kv_kind.h. */
+#include "runtime/state/kv.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "runtime/state/kv_kind.h"
+
+#include <stdlib.h>
+
+void kv_init(struct kv *kv, const struct kv_ops *ops, const char *name)
+{
+    *kv = (struct kv){.ops = ops, .name = memory_string(name)};
+}
+
+void kv_fini(struct kv *kv)
+{
+    free(kv->name);
+}
+
+bool kv_get(struct kv *kv, struct bytes key, struct bytes *value)
+{
+    check(!bytes_is_null(key));
+    return kv->ops->get(kv, key, value);
+}
+
+int kv_put(struct kv *kv, struct bytes key, struct bytes value)
+{
+    check(!bytes_is_null(key));
+    if (key.size > KV_KEY_SIZE_MAX) {
+        return ERROR_TOO_LARGE;
+    }
+    return kv->ops->put(kv, key, value);
+}
+
+void kv_savepoint(struct kv *kv)
+{
+    kv->ops->savepoint(kv);
+}
+
+void kv_rollback(struct kv *kv)
+{
+    kv->ops->rollback(kv);
+}
+
+int64_t kv_count(struct kv *kv)
+{
+    return kv->ops->count(kv);
+}
+
+struct kv_iterator *kv_iterate(struct kv *kv, struct bytes from, struct bytes to)
+{
+    return kv->ops->iterate(kv, from, to);
+}
+
+bool kv_iterator_next(struct kv_iterator *iterator, struct bytes *key, struct bytes *value)
+{
+    return iterator->next(iterator, key, value);
+}
+
+void kv_iterator_free(struct kv_iterator *iterator)
+{
+    if (iterator != NULL) {
+        iterator->free(iterator);
+    }
+}
+
+void kv_each_dirty(struct kv *kv, void (*each)(void *owner, struct bytes key, struct bytes value),
+                   void *owner)
+{
+    kv->ops->each_dirty(kv, each, owner);
+}
+
+void kv_mark_committed(struct kv *kv)
+{
+    kv->ops->mark_committed(kv);
+}
+
+const char *kv_name(const struct kv *kv)
+{
+    return kv->name;
+}
+
+void kv_check(const struct kv *kv)
+{
+    kv->ops->judge(kv);
+}
+
+void kv_free(struct kv *kv)
+{
+    if (kv != NULL) {
+        kv->ops->free(kv);
+    }
+}

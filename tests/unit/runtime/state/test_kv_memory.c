@@ -1,0 +1,187 @@
+/* Shows that the store in memory keeps the promises of kv.h, against a plain array as a model. */
+#include "log/base/error.h"
+#include "runtime/state/kv.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { KEYS = 40 };
+
+static uint32_t next_random(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return (uint32_t)(*seed >> 16);
+}
+
+static struct bytes key_of(int index, char text[8])
+{
+    snprintf(text, 8, "k%02d", index);
+    return bytes_from_string(text);
+}
+
+static void expect_model(struct kv *kv, const int *model)
+{
+    char text[8];
+    struct bytes key;
+    struct bytes value;
+    int64_t live = 0;
+    for (int i = 0; i < KEYS; i++) {
+        bool is_there = kv_get(kv, key_of(i, text), &value);
+        assert_int_equal(is_there, model[i] != 0);
+        live += is_there;
+        if (is_there) {
+            int read = 0;
+            memcpy(&read, value.data, sizeof read);
+            assert_int_equal(read, model[i]);
+        }
+    }
+    assert_int_equal(kv_count(kv), live);
+    struct kv_iterator *iterator = kv_iterate(kv, BYTES_LITERAL("k10"), BYTES_LITERAL("k30"));
+    for (int i = 10; i < 30; i++) {
+        if (model[i] != 0) {
+            assert_true(kv_iterator_next(iterator, &key, &value));
+            assert_true(bytes_equal(key, key_of(i, text)));
+        }
+    }
+    assert_false(kv_iterator_next(iterator, &key, &value));
+    kv_iterator_free(iterator);
+}
+
+struct dirty {
+    int values[KEYS]; /* -1: not told */
+    int last_told;
+};
+
+static void on_dirty(void *owner, struct bytes key, struct bytes value)
+{
+    struct dirty *dirty = owner;
+    int index = (key.data[1] - '0') * 10 + key.data[2] - '0';
+    assert_int_equal(dirty->values[index], -1);
+    dirty->values[index] = 0;
+    if (!bytes_is_null(value)) {
+        memcpy(&dirty->values[index], value.data, sizeof(int));
+    }
+    dirty->last_told = index;
+}
+
+static void expect_dirty(struct kv *kv, const int *model, const int *committed)
+{
+    struct dirty dirty;
+    for (int i = 0; i < KEYS; i++) {
+        dirty.values[i] = -1;
+    }
+    kv_each_dirty(kv, on_dirty, &dirty);
+    for (int i = 0; i < KEYS; i++) {
+        if (dirty.values[i] != -1) {
+            assert_int_equal(dirty.values[i], model[i]);
+        } else {
+            assert_int_equal(model[i], committed[i]);
+        }
+    }
+}
+
+static void random_use_agrees_with_a_model(void **state)
+{
+    (void)state;
+    for (uint64_t seed_start = 1; seed_start <= 20; seed_start++) {
+        uint64_t seed = seed_start * 2654435761;
+        int model[KEYS] = {0};
+        int saved[KEYS] = {0};
+        int committed[KEYS] = {0};
+        char text[8];
+        struct kv *kv = kv_new_memory("counts");
+        kv_savepoint(kv);
+        for (int step = 1; step <= 1500; step++) {
+            int index = (int)(next_random(&seed) % KEYS);
+            uint32_t choice = next_random(&seed) % 20;
+            if (choice < 10) {
+                model[index] = step;
+                assert_int_equal(kv_put(kv, key_of(index, text), bytes_make(&step, sizeof step)),
+                                 0);
+            } else if (choice < 15) {
+                model[index] = 0;
+                assert_int_equal(kv_put(kv, key_of(index, text), (struct bytes){0}), 0);
+            } else if (choice < 17) {
+                kv_savepoint(kv);
+                memcpy(saved, model, sizeof saved);
+            } else if (choice < 19) {
+                kv_rollback(kv);
+                memcpy(model, saved, sizeof model);
+            } else {
+                expect_dirty(kv, model, committed);
+                kv_mark_committed(kv);
+                memcpy(committed, model, sizeof committed);
+                memcpy(saved, model, sizeof saved);
+            }
+            kv_check(kv);
+            if (step % 50 == 0) {
+                expect_model(kv, model);
+                expect_dirty(kv, model, committed);
+            }
+        }
+        kv_free(kv);
+    }
+}
+
+static void iteration_sees_a_snapshot(void **state)
+{
+    (void)state;
+    struct kv *kv = kv_new_memory("s");
+    assert_string_equal(kv_name(kv), "s");
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("b"), BYTES_LITERAL("1")), 0);
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("a"), BYTES_LITERAL("")), 0);
+    struct kv_iterator *iterator = kv_iterate(kv, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes value;
+    assert_true(kv_iterator_next(iterator, &key, &value));
+    assert_true(bytes_equal_string(key, "a"));
+    assert_int_equal(value.size, 0);
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("b"), (struct bytes){0}), 0);
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("c"), BYTES_LITERAL("2")), 0);
+    assert_true(kv_iterator_next(iterator, &key, &value));
+    assert_true(bytes_equal_string(value, "1"));
+    assert_false(kv_iterator_next(iterator, &key, &value));
+    kv_iterator_free(iterator);
+    kv_free(kv);
+}
+
+static void dirty_keys_are_told_in_the_order_of_their_first_change(void **state)
+{
+    (void)state;
+    struct kv *kv = kv_new_memory("s");
+    char text[8];
+    int one = 1;
+    for (int i = 9; i >= 5; i--) {
+        assert_int_equal(kv_put(kv, key_of(i, text), bytes_make(&one, sizeof one)), 0);
+    }
+    assert_int_equal(kv_put(kv, key_of(9, text), bytes_make(&one, sizeof one)), 0);
+    struct dirty dirty = {.last_told = -1};
+    memset(dirty.values, 0xff, sizeof dirty.values);
+    kv_each_dirty(kv, on_dirty, &dirty);
+    assert_int_equal(dirty.last_told, 5);
+    kv_free(kv);
+}
+
+static void a_key_over_the_limit_is_refused(void **state)
+{
+    (void)state;
+    struct kv *kv = kv_new_memory("s");
+    char key[KV_KEY_SIZE_MAX + 1] = {0};
+    assert_int_equal(kv_put(kv, bytes_make(key, sizeof key), BYTES_LITERAL("1")), ERROR_TOO_LARGE);
+    assert_int_equal(kv_put(kv, bytes_make(key, sizeof key - 1), BYTES_LITERAL("1")), 0);
+    kv_free(kv);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_use_agrees_with_a_model),
+        cmocka_unit_test(iteration_sees_a_snapshot),
+        cmocka_unit_test(dirty_keys_are_told_in_the_order_of_their_first_change),
+        cmocka_unit_test(a_key_over_the_limit_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
