@@ -48,7 +48,8 @@ local PENDING = {
   ["runtime/client/fetcher.h"] = true,
   ["runtime/client/member.h"] = true,
   ["runtime/client/producer.h"] = true,
-  ["runtime/topology/node.h"] = true,
+  ["runtime/lua/script.h"] = true,
+  ["runtime/topology/topology_instance.h"] = true,
 }
 
 local COLUMNS_MAX = 100
