@@ -14,6 +14,8 @@ local VOCABULARY = {
   ["log/base/bytes.h"] = { "buffer" },
   ["log/base/check.h"] = { "must_use" },
   ["log/base/varint.h"] = { "varlong" },
+  ["log/meta/broker_options.h"] = { "option" }, -- the OPTION of the rows it includes
+  ["log/meta/topic_options.h"] = { "option" },
 }
 
 -- What belongs to log/io: C functions, as Lua patterns of their whole names.

@@ -1,0 +1,56 @@
+/* What can be set per broker: server.properties, its names, and what they mean.
+ *
+ * Values travel as text in a map (name to char *, owned by the map) until all layers are there; see
+ * config.h for their order. Unknown names are kept, so that files made for Kafka work, and
+ * the person is told which known name is near.
+ * Owns:   the strings in the struct; broker_options_fini frees them.
+ * Thread: any; the struct's. */
+#pragma once
+
+#include "log/base/map.h"
+#include "log/base/option.h"
+
+enum broker_options_flag {
+    BROKER_OPTIONS_UNSET = OPTION_FLAG_FIRST,        /* has no value until one is given */
+    BROKER_OPTIONS_IGNORED = OPTION_FLAG_FIRST << 1, /* accepted and without effect */
+};
+
+enum broker_options_durability {
+    BROKER_OPTIONS_DURABILITY_FSYNC,
+    BROKER_OPTIONS_DURABILITY_INTERVAL,
+    BROKER_OPTIONS_DURABILITY_OS
+};
+
+struct broker_options {
+#define OPTION OPTION_FIELD
+#include "log/meta/broker_options.def"
+#undef OPTION
+};
+
+extern const struct option_row broker_options_rows[];
+extern const size_t broker_options_row_count;
+
+/* NULL when there is no such option; knows broker.id as node.id. */
+const struct option_row *broker_options_find(const char *name);
+void broker_options_init(struct broker_options *options);
+void broker_options_fini(struct broker_options *options);
+/* The first of log.dirs, or log.dir; lives as long as the options. The size of the first of several
+ * directories is in *size. */
+const char *broker_options_data_dir(const struct broker_options *options, size_t *size);
+
+/* Called with a sentence and its place for a name that is kept but not known. */
+typedef void (*broker_options_warn)(void *owner, const struct report *warning);
+
+/* Puts one value into the map after judging it. ERROR_INVALID with a sentence. `place` may be NULL;
+ * `warn` too. */
+must_use int broker_options_put(struct map *values, const char *name, const char *value,
+                                const char *place, broker_options_warn warn, void *owner,
+                                struct report *report);
+/* Reads the text of a properties file (key=value, # and ! comments, a backslash continues a line)
+ * into the map; a later line wins. Places are "FILE:LINE". */
+must_use int broker_options_read_properties(struct map *values, struct bytes text, const char *file,
+                                            broker_options_warn warn, void *owner,
+                                            struct report *report);
+/* "KAFKA_LOG_DIRS" to "log.dirs" (one underscore is a point, two an underscore, three a dash);
+ * false when the variable has no such prefix. */
+bool broker_options_from_variable(const char *variable, struct buffer *name);

@@ -1,0 +1,119 @@
+/* Shows that files made for Kafka are read: their syntax, their names, and what is wrong in them.
+ */
+#include "log/base/error.h"
+#include "log/meta/broker_options.h"
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+
+struct warnings {
+    struct report last;
+    int count;
+};
+
+static void remember(void *owner, const struct report *warning)
+{
+    struct warnings *warnings = (struct warnings *)owner;
+    warnings->last = *warning;
+    warnings->count++;
+}
+
+static void files_of_kafka_are_read(void **state)
+{
+    (void)state;
+    static const char text[] = "# a comment\n"
+                               "! another\n"
+                               "\n"
+                               "broker.id=7\r\n"
+                               "  log.dirs : /tmp/a\\ b \n"
+                               "listeners=PLAINTEXT://:1,\\\n"
+                               "    SSL://:2\n"
+                               "num.partitions 4\n"
+                               "num.partitions=5";
+    struct map values;
+    struct warnings warnings = {0};
+    struct report report = {0};
+    map_init(&values);
+    assert_int_equal(broker_options_read_properties(&values, bytes_from_string(text), "f", remember,
+                                                    &warnings, &report),
+                     0);
+    assert_string_equal(map_find_string(&values, "node.id"), "7");
+    assert_string_equal(map_find_string(&values, "log.dirs"), "/tmp/a b");
+    assert_string_equal(map_find_string(&values, "listeners"), "PLAINTEXT://:1,SSL://:2");
+    assert_string_equal(map_find_string(&values, "num.partitions"), "5");
+    assert_int_equal(warnings.count, 0);
+    map_fini(&values, free);
+}
+
+static void an_unknown_name_is_kept_with_a_warning(void **state)
+{
+    (void)state;
+    struct map values;
+    struct warnings warnings = {0};
+    struct report report = {0};
+    map_init(&values);
+    assert_int_equal(broker_options_read_properties(&values, BYTES_LITERAL("\nnum.partition=4\n"),
+                                                    "server.properties", remember, &warnings,
+                                                    &report),
+                     0);
+    assert_int_equal(warnings.count, 1);
+    assert_string_equal(warnings.last.place, "server.properties:2");
+    assert_string_equal(warnings.last.text, "unknown option 'num.partition'; did you mean "
+                                            "'num.partitions'?; it has no effect");
+    assert_string_equal(map_find_string(&values, "num.partition"), "4");
+    map_fini(&values, free);
+}
+
+static void a_bad_value_is_refused_with_its_place(void **state)
+{
+    (void)state;
+    struct map values;
+    struct report report = {0};
+    map_init(&values);
+    assert_int_equal(
+        broker_options_read_properties(&values, BYTES_LITERAL("node.id=1\nlog.segment.bytes=5\n"),
+                                       "server.properties", NULL, NULL, &report),
+        ERROR_INVALID);
+    assert_string_equal(report.place, "server.properties:2");
+    assert_string_equal(report.text, "log.segment.bytes: 5 is below its minimum 1048576");
+    map_fini(&values, free);
+}
+
+static void variables_of_containers_become_names(void **state)
+{
+    (void)state;
+    struct buffer name;
+    buffer_init(&name);
+    assert_true(broker_options_from_variable("KAFKA_LOG_DIRS", &name));
+    assert_string_equal(buffer_string(&name), "log.dirs");
+    buffer_clear(&name);
+    assert_true(broker_options_from_variable("KAFKA_A__B___C", &name));
+    assert_string_equal(buffer_string(&name), "a_b-c");
+    assert_false(broker_options_from_variable("HOME", &name));
+    buffer_fini(&name);
+}
+
+static void the_first_directory_is_taken(void **state)
+{
+    (void)state;
+    struct broker_options options;
+    size_t size = 0;
+    broker_options_init(&options);
+    assert_string_equal(broker_options_data_dir(&options, &size), "./tidemill-data");
+    assert_int_equal(option_parse(broker_options_find("log.dirs"), "/a,/b", &options, NULL), 0);
+    assert_memory_equal(broker_options_data_dir(&options, &size), "/a", 2);
+    assert_int_equal(size, 2);
+    broker_options_fini(&options);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_of_kafka_are_read),
+        cmocka_unit_test(an_unknown_name_is_kept_with_a_warning),
+        cmocka_unit_test(a_bad_value_is_refused_with_its_place),
+        cmocka_unit_test(variables_of_containers_become_names),
+        cmocka_unit_test(the_first_directory_is_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
