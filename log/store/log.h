@@ -85,6 +85,7 @@ struct log_read {
     int64_t limit_offset; /* exclusive: high watermark or last stable offset */
     size_t size_max;      /* bytes */
     bool is_first_whole;  /* return the first batch even when it is larger than size_max (KIP-74) */
+    bool may_wait;        /* wait for the disk inside the call and return true: start-up, tools */
     void (*done)(struct log_read *read, int error);
     void *owner;
     /* out */
