@@ -29,8 +29,10 @@
 enum {
     BATCH_HEADER_SIZE = 61,
     BATCH_PREFIX_SIZE = 12, /* base offset and size */
-    BATCH_CRC_START = 21,
+    BATCH_CRC_PLACE = 17,
+    BATCH_CRC_START = 21, /* what the CRC covers, to the end */
     BATCH_MAGIC = 2,
+    BATCH_RECORD_SIZE_MIN = 7, /* six varints and the attributes */
 
     BATCH_CODEC_MASK = 0x07,
     BATCH_LOG_APPEND_TIME = 0x08,
@@ -56,10 +58,12 @@ struct batch {
 
 /* Reads the header of the first batch. ERROR_TRUNCATED when the bytes end before the batch does
  * (then *needed_size, if not NULL, is the whole batch's size, or the header's), ERROR_CORRUPT for
- * an impossible size or magic. Does not look at the CRC. */
+ * an impossible size, magic or range of offsets. Does not look at the CRC. */
 must_use int batch_read_header(struct bytes bytes, struct batch *out, size_t *needed_size);
-/* Judges a batch from outside: CRC, counts, codec, sequences. ERROR_CORRUPT_MESSAGE,
- * ERROR_INVALID_RECORD or ERROR_UNSUPPORTED_COMPRESSION_TYPE. */
+/* Judges a batch from a producer: CRC, codec, at least one record, as many as its offsets say, and
+ * a sequence if there is a producer id. ERROR_CORRUPT_MESSAGE, ERROR_INVALID_RECORD or
+ * ERROR_UNSUPPORTED_COMPRESSION_TYPE. A compacted batch has fewer records than offsets; to copy one
+ * from a leader or the disk batch_crc_matches is what counts. */
 must_use int batch_validate(const struct batch *batch);
 bool batch_crc_matches(const struct batch *batch);
 
@@ -114,21 +118,23 @@ struct batch_iterator {
     const uint8_t *at;
     const uint8_t *end;
     int32_t index;
+    int32_t offset_delta; /* of the last record; -1 before the first */
     struct buffer inflated;
 };
 
 /* `inflated_size_limit`: bytes; a batch that inflates beyond it is ERROR_TOO_LARGE (bombs). */
 must_use int batch_iterator_open(struct batch_iterator *iterator, const struct batch *batch,
                                  size_t inflated_size_limit);
-/* 1 with a record, 0 after the last, or a negative error (ERROR_INVALID_RECORD,
- * ERROR_CORRUPT_MESSAGE: counts that lie, offsets not 0..n-1 in a batch that was never compacted
- * are left to the caller). */
+/* 1 with a record, 0 after the last, or a negative error: ERROR_INVALID_RECORD for a malformed
+ * record, headers that do not fill their place, or offsets that do not rise within the batch's;
+ * ERROR_CORRUPT_MESSAGE for a count that lies. Whether offsets are dense is left to the caller. */
 must_use int batch_iterator_next(struct batch_iterator *iterator, struct batch_record *out);
 void batch_iterator_close(struct batch_iterator *iterator);
 /* Walks headers_encoded: advances `*at`; 1, 0 at the end, or ERROR_INVALID_RECORD. */
 must_use int batch_header_next(const uint8_t **at, const uint8_t *end, struct batch_header *out);
 
-/* Builds one batch. Add records, then finish. */
+/* Builds one batch. Add records, then finish. Fields are set between init or clear and the first
+ * record; with BATCH_DELETE_HORIZON among the attributes base_timestamp is the horizon and kept. */
 struct batch_builder {
     struct buffer records; /* encoded, not compressed */
     enum compress_codec codec;
@@ -147,7 +153,7 @@ struct batch_builder {
 
 void batch_builder_init(struct batch_builder *builder, enum compress_codec codec);
 void batch_builder_fini(struct batch_builder *builder);
-/* Empties it for the next batch; codec, producer id and epoch stay. */
+/* Empties it for the next batch; codec, level, producer id and epoch stay. */
 void batch_builder_clear(struct batch_builder *builder);
 /* Offsets count up from base_offset; `headers` may be NULL when count is 0. */
 void batch_builder_add(struct batch_builder *builder, int64_t timestamp_ms, struct bytes key,
@@ -156,8 +162,12 @@ void batch_builder_add(struct batch_builder *builder, int64_t timestamp_ms, stru
 void batch_builder_add_encoded(struct batch_builder *builder, int64_t timestamp_ms,
                                struct bytes key, struct bytes value, struct bytes headers_encoded,
                                int32_t header_count);
-/* The size the batch would have uncompressed if one more record were added. */
+/* As batch_builder_add_encoded with the record's own offset, which is past the last one and not
+ * below base_offset: compaction leaves gaps. */
+void batch_builder_add_record(struct batch_builder *builder, const struct batch_record *record);
+/* The largest size the batch could have uncompressed if one more record were added. */
 size_t batch_builder_size_with(const struct batch_builder *builder, size_t key_size,
                                size_t value_size, size_t headers_size);
-/* Appends the batch to `out`. */
+/* Appends the batch to `out`. ERROR_INVALID for no records or a level the codec does not have,
+ * ERROR_TOO_LARGE beyond 2 GiB. The last offset is `last_offset`: compaction may raise it first. */
 must_use int batch_builder_finish(struct batch_builder *builder, struct buffer *out);

@@ -1,0 +1,236 @@
+/* Building a batch record by record; see batch.h, and batch_iterator.c for a record's format.
+ *
+ * Records are encoded as they come, into one growing buffer; finishing puts the header in front,
+ * compresses if asked to, and computes the CRC. */
+#include "log/base/crc32c.h"
+#include "log/base/endian.h"
+#include "log/base/error.h"
+#include "log/base/varint.h"
+#include "log/wire/batch.h"
+
+#include <string.h>
+
+enum {
+    /* Record size, attributes, deltas, key and value sizes, header count. */
+    BATCH_RECORD_OVERHEAD_MAX = 5 * VARINT_SIZE_MAX + VARLONG_SIZE_MAX + 1,
+};
+
+static inline uint8_t *batch_put_varint(uint8_t *at, int32_t value)
+{
+    uint32_t zigzag = (uint32_t)value << 1 ^ (uint32_t)(value >> 31);
+    while (zigzag > 0x7f) {
+        *at++ = (uint8_t)(zigzag | 0x80);
+        zigzag >>= 7;
+    }
+    *at++ = (uint8_t)zigzag;
+    return at;
+}
+
+static inline size_t batch_varint_size(int32_t value)
+{
+    uint32_t zigzag = (uint32_t)value << 1 ^ (uint32_t)(value >> 31);
+    return (size_t)(31 - __builtin_clz(zigzag | 1)) / 7 + 1;
+}
+
+static inline int32_t batch_view_length(struct bytes view)
+{
+    check(view.size <= INT32_MAX / 4);
+    return view.data == NULL ? -1 : (int32_t)view.size;
+}
+
+static inline size_t batch_view_size(struct bytes view)
+{
+    return batch_varint_size(batch_view_length(view)) + view.size;
+}
+
+static inline uint8_t *batch_put_view(uint8_t *at, struct bytes view)
+{
+    at = batch_put_varint(at, batch_view_length(view));
+    if (view.size > 0) {
+        memcpy(at, view.data, view.size);
+    }
+    return at + view.size;
+}
+
+void batch_builder_init(struct batch_builder *builder, enum compress_codec codec)
+{
+    *builder = (struct batch_builder){
+        .codec = codec,
+        .level = COMPRESS_LEVEL_DEFAULT,
+        .producer_id = -1,
+        .producer_epoch = -1,
+    };
+    batch_builder_clear(builder);
+}
+
+void batch_builder_fini(struct batch_builder *builder)
+{
+    buffer_fini(&builder->records);
+}
+
+void batch_builder_clear(struct batch_builder *builder)
+{
+    buffer_clear(&builder->records);
+    builder->base_offset = 0;
+    builder->base_timestamp = -1;
+    builder->max_timestamp = -1;
+    builder->last_offset = -1;
+    builder->base_sequence = -1;
+    builder->attributes = 0;
+    builder->leader_epoch = -1;
+    builder->record_count = 0;
+}
+
+/* Where a record begins whose headers are written by the caller. */
+struct batch_record_start {
+    int64_t timestamp_delta;
+    int32_t offset_delta;
+    struct bytes key;
+    struct bytes value;
+    size_t headers_size;
+    int32_t header_count;
+};
+
+/* Counts the record in and says what its deltas are. */
+static void batch_builder_count(struct batch_builder *builder, int64_t offset, int64_t timestamp_ms,
+                                struct batch_record_start *start)
+{
+    bool is_first = builder->record_count == 0;
+    check(offset >= builder->base_offset);
+    check(is_first || offset > builder->last_offset);
+    check(offset - builder->base_offset <= INT32_MAX);
+    if (is_first && (builder->attributes & BATCH_DELETE_HORIZON) == 0) {
+        builder->base_timestamp = timestamp_ms;
+    }
+    if (is_first || timestamp_ms > builder->max_timestamp) {
+        builder->max_timestamp = timestamp_ms;
+    }
+    builder->last_offset = offset;
+    builder->record_count++;
+    start->timestamp_delta = (int64_t)((uint64_t)timestamp_ms - (uint64_t)builder->base_timestamp);
+    start->offset_delta = (int32_t)(offset - builder->base_offset);
+}
+
+/* Writes everything but the headers and returns where they go. */
+static uint8_t *batch_builder_start(struct batch_builder *builder,
+                                    const struct batch_record_start *start)
+{
+    size_t body_size = 1 + varlong_size(start->timestamp_delta) +
+                       batch_varint_size(start->offset_delta) + batch_view_size(start->key) +
+                       batch_view_size(start->value) + batch_varint_size(start->header_count) +
+                       start->headers_size;
+    check(body_size <= INT32_MAX);
+    uint8_t *room = buffer_reserve(&builder->records, VARINT_SIZE_MAX + body_size);
+    uint8_t *body = batch_put_varint(room, (int32_t)body_size);
+    uint8_t *at = body;
+    *at++ = 0;
+    at += varlong_write(at, start->timestamp_delta);
+    at = batch_put_varint(at, start->offset_delta);
+    at = batch_put_view(at, start->key);
+    at = batch_put_view(at, start->value);
+    at = batch_put_varint(at, start->header_count);
+    check(at + start->headers_size == body + body_size);
+    builder->records.size += (size_t)(body - room) + body_size;
+    return at;
+}
+
+static int64_t batch_builder_next_offset(const struct batch_builder *builder)
+{
+    return builder->record_count == 0 ? builder->base_offset : builder->last_offset + 1;
+}
+
+void batch_builder_add(struct batch_builder *builder, int64_t timestamp_ms, struct bytes key,
+                       struct bytes value, const struct batch_header *headers, int32_t count)
+{
+    struct batch_record_start start = {.key = key, .value = value, .header_count = count};
+    for (int32_t i = 0; i < count; i++) {
+        check(!bytes_is_null(headers[i].key));
+        start.headers_size += batch_view_size(headers[i].key) + batch_view_size(headers[i].value);
+    }
+    batch_builder_count(builder, batch_builder_next_offset(builder), timestamp_ms, &start);
+    uint8_t *at = batch_builder_start(builder, &start);
+    for (int32_t i = 0; i < count; i++) {
+        at = batch_put_view(at, headers[i].key);
+        at = batch_put_view(at, headers[i].value);
+    }
+}
+
+static void batch_builder_add_at(struct batch_builder *builder, int64_t offset,
+                                 int64_t timestamp_ms, struct bytes key, struct bytes value,
+                                 struct bytes headers_encoded, int32_t header_count)
+{
+    struct batch_record_start start = {
+        .key = key,
+        .value = value,
+        .headers_size = headers_encoded.size,
+        .header_count = header_count,
+    };
+    batch_builder_count(builder, offset, timestamp_ms, &start);
+    uint8_t *at = batch_builder_start(builder, &start);
+    if (headers_encoded.size > 0) {
+        memcpy(at, headers_encoded.data, headers_encoded.size);
+    }
+}
+
+void batch_builder_add_encoded(struct batch_builder *builder, int64_t timestamp_ms,
+                               struct bytes key, struct bytes value, struct bytes headers_encoded,
+                               int32_t header_count)
+{
+    batch_builder_add_at(builder, batch_builder_next_offset(builder), timestamp_ms, key, value,
+                         headers_encoded, header_count);
+}
+
+void batch_builder_add_record(struct batch_builder *builder, const struct batch_record *record)
+{
+    batch_builder_add_at(builder, record->offset, record->timestamp_ms, record->key, record->value,
+                         record->headers_encoded, record->header_count);
+}
+
+size_t batch_builder_size_with(const struct batch_builder *builder, size_t key_size,
+                               size_t value_size, size_t headers_size)
+{
+    return BATCH_HEADER_SIZE + builder->records.size + BATCH_RECORD_OVERHEAD_MAX + key_size +
+           value_size + headers_size;
+}
+
+static void batch_builder_write_header(const struct batch_builder *builder, uint8_t *at,
+                                       size_t size)
+{
+    int16_t flags = (int16_t)(builder->attributes & ~BATCH_CODEC_MASK);
+    endian_write_i64(at, builder->base_offset);
+    endian_write_i32(at + 8, (int32_t)(size - BATCH_PREFIX_SIZE));
+    endian_write_i32(at + 12, builder->leader_epoch);
+    at[16] = BATCH_MAGIC;
+    endian_write_i16(at + 21, (int16_t)(flags | (int16_t)builder->codec));
+    endian_write_i32(at + 23, (int32_t)(builder->last_offset - builder->base_offset));
+    endian_write_i64(at + 27, builder->base_timestamp);
+    endian_write_i64(at + 35, builder->max_timestamp);
+    endian_write_i64(at + 43, builder->producer_id);
+    endian_write_i16(at + 51, builder->producer_epoch);
+    endian_write_i32(at + 53, builder->base_sequence);
+    endian_write_i32(at + 57, builder->record_count);
+    uint32_t crc = crc32c_update(0, at + BATCH_CRC_START, size - BATCH_CRC_START);
+    endian_write_u32(at + BATCH_CRC_PLACE, crc);
+}
+
+int batch_builder_finish(struct batch_builder *builder, struct buffer *out)
+{
+    if (builder->record_count == 0) {
+        return ERROR_INVALID;
+    }
+    size_t start = out->size;
+    buffer_reserve(out, BATCH_HEADER_SIZE + builder->records.size);
+    out->size += BATCH_HEADER_SIZE;
+    int error =
+        compress_deflate(builder->codec, builder->level, buffer_bytes(&builder->records), out);
+    size_t size = out->size - start;
+    if (error == 0 && size > INT32_MAX) {
+        error = ERROR_TOO_LARGE;
+    }
+    if (error != 0) {
+        out->size = start;
+        return error;
+    }
+    batch_builder_write_header(builder, out->data + start, size);
+    return 0;
+}
