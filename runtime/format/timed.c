@@ -1,0 +1,37 @@
+/* Values with a time; see timed.h. */
+#include "runtime/format/timed.h"
+
+#include "log/base/error.h"
+#include "runtime/format/json_writer.h"
+
+void timed_write(struct buffer *out, int64_t timestamp_ms, struct bytes value)
+{
+    buffer_add_byte(out, '[');
+    json_writer_int64(out, timestamp_ms);
+    buffer_add_byte(out, ',');
+    buffer_add_bytes(out, value);
+    buffer_add_byte(out, ']');
+}
+
+int timed_read(struct bytes stored, int64_t *timestamp_ms, struct bytes *value)
+{
+    const uint8_t *at = stored.data;
+    const uint8_t *end = stored.data + stored.size;
+    if (stored.size < 5 || *at != '[' || end[-1] != ']') {
+        return ERROR_CORRUPT;
+    }
+    at++;
+    bool is_negative = *at == '-';
+    at += is_negative;
+    const uint8_t *digits = at;
+    uint64_t time = 0;
+    while (at < end && *at >= '0' && *at <= '9' && at - digits < 19) {
+        time = time * 10 + (uint64_t)(*at++ - '0');
+    }
+    if (at == digits || at + 1 >= end || *at != ',' || time > INT64_MAX) {
+        return ERROR_CORRUPT;
+    }
+    *timestamp_ms = is_negative ? -(int64_t)time : (int64_t)time;
+    *value = bytes_make(at + 1, (size_t)(end - 1 - (at + 1)));
+    return 0;
+}
