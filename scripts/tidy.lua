@@ -50,7 +50,6 @@ local PENDING = {
   ["runtime/client/member.h"] = true,
   ["runtime/client/producer.h"] = true,
   ["runtime/lua/script.h"] = true,
-  ["runtime/topology/topology_instance.h"] = true,
 }
 
 local COLUMNS_MAX = 100

@@ -1,0 +1,126 @@
+/* Where records enter; see inlet.h. */
+#include "runtime/topology/inlet.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "runtime/format/headers.h"
+#include "runtime/format/json_path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct inlet {
+    struct node node;
+    enum value_format value_format;
+    bool is_internal;
+    bool has_time_path;
+    struct json_path time_path;
+    struct json json;
+};
+
+static struct inlet *inlet_of(struct node *node)
+{
+    return (struct inlet *)(void *)node;
+}
+
+static int read_time(struct inlet *inlet, struct node_context *context, struct record *record)
+{
+    const char *path = inlet->time_path.text;
+    if (bytes_is_null(record->value)) {
+        return node_fail(&inlet->node, context, ERROR_INVALID, "decode",
+                         "the record has no value to take its time (%s) from", path);
+    }
+    int error = json_parse(&inlet->json, record->value);
+    if (error != 0) {
+        return node_fail(&inlet->node, context, error, "decode",
+                         "the value is not JSON: %s at byte %zu", inlet->json.error_text,
+                         inlet->json.error_position);
+    }
+    uint32_t token = json_path_find(&inlet->time_path, &inlet->json);
+    int64_t time_ms = -1;
+    double fraction = 0;
+    if (token != JSON_ABSENT && !json_int64(&inlet->json, token, &time_ms) &&
+        json_double(&inlet->json, token, &fraction) && fraction >= 0 && fraction < 9e18) {
+        time_ms = (int64_t)fraction;
+    }
+    if (time_ms < 0) {
+        return node_fail(&inlet->node, context, ERROR_INVALID, "decode",
+                         "%s is not a time in milliseconds", path);
+    }
+    record->timestamp_ms = time_ms;
+    return 0;
+}
+
+/* Takes the header off that outlet.c put on, always as the last one. */
+static int read_format(struct inlet *inlet, struct node_context *context, struct record *record)
+{
+    const uint8_t *at = record->headers_encoded.data;
+    const uint8_t *end = at + record->headers_encoded.size;
+    const uint8_t *start = at;
+    struct headers_entry entry = {0};
+    int result = 0;
+    while ((result = headers_next(&at, end, &entry)) > 0 && at < end) {
+        start = at;
+    }
+    if (result < 0) {
+        return node_fail(&inlet->node, context, result, "decode", "the headers are damaged");
+    }
+    if (record->header_count == 0 || !bytes_equal(entry.key, INLET_FORMAT_HEADER)) {
+        return 0;
+    }
+    char name[8] = {0};
+    if (entry.value.size > 0 && entry.value.size < sizeof name) {
+        memcpy(name, entry.value.data, entry.value.size);
+    }
+    if (!value_format_find(name, &record->value_format)) {
+        return node_fail(&inlet->node, context, ERROR_MALFORMED, "decode",
+                         "the internal topic holds a value of an unknown format");
+    }
+    record->header_count--;
+    record->headers_encoded.size = (size_t)(start - record->headers_encoded.data);
+    return 0;
+}
+
+static int inlet_process(struct node *node, struct node_context *context,
+                         const struct record *record)
+{
+    struct inlet *inlet = inlet_of(node);
+    struct record entered = *record;
+    entered.value_format = inlet->value_format;
+    int error = 0;
+    if (inlet->is_internal) {
+        error = read_format(inlet, context, &entered);
+    }
+    if (error == 0 && inlet->has_time_path) {
+        error = read_time(inlet, context, &entered);
+    }
+    return error != 0 ? error : node_forward(node, context, &entered);
+}
+
+static void inlet_free(struct node *node)
+{
+    struct inlet *inlet = inlet_of(node);
+    if (inlet->has_time_path) {
+        json_path_fini(&inlet->time_path);
+    }
+    json_fini(&inlet->json);
+    node_fini(node);
+    free(inlet);
+}
+
+static const struct node_ops inlet_ops = {.process = inlet_process, .free = inlet_free};
+
+struct node *inlet_new(const char *name, const struct inlet_options *options)
+{
+    struct inlet *inlet = memory_new(struct inlet);
+    node_init(&inlet->node, &inlet_ops, name);
+    inlet->value_format = options->value_format;
+    inlet->is_internal = options->is_internal;
+    json_init(&inlet->json);
+    if (options->time_path != NULL) {
+        struct report report = {{0}, {0}};
+        check(json_path_init(&inlet->time_path, options->time_path, NULL, &report) == 0);
+        inlet->has_time_path = true;
+    }
+    return &inlet->node;
+}

@@ -1,0 +1,25 @@
+/* The node where records leave a topology for a topic, in the format, under the key and for the
+ * partition that the plan says.
+ *
+ * A value is written as it is unless a format is asked for: JSON of a string value is the quoted
+ * string, text of a JSON string is its content.
+ * Thread: the task's shard. */
+#pragma once
+
+#include "runtime/topology/node.h"
+
+struct outlet_options {
+    const char *topic;
+    bool has_value_format;
+    enum value_format value_format;
+    const char *key_path; /* judged before; NULL: the record's key */
+    int32_t partition;    /* -1: the key decides */
+    bool is_internal;     /* to a repartition topic: the format travels in a header */
+};
+
+struct node *outlet_new(const char *name, const struct outlet_options *options);
+
+/* `record` with its value in another format, or an error with the context filled; `node` is whose
+ * failure it is. What is new lies in the context's arena. */
+must_use int outlet_convert(struct node *node, struct node_context *context,
+                            enum value_format value_format, struct record *record);
