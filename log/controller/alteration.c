@@ -1,0 +1,414 @@
+/* Judges AlterConfigs (a full replacement) and IncrementalAlterConfigs; see alteration.h.
+ *
+ * A resource's new values are worked out in a map, judged as a whole, and become a command with
+ * what differs from the values that are set now. */
+#include "log/controller/alteration.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One resource on its way. */
+struct alteration {
+    struct decision *decision;
+    const struct controller_resource *resource;
+    struct controller_resource_result *result;
+    const struct meta_topic *topic; /* NULL for a broker */
+    const struct map *before;       /* what is set now; NULL for nothing */
+    struct map after;               /* name to char * */
+    bool is_incremental;
+};
+
+#define ALTERATION_REFUSE(alteration, code, ...)                                                   \
+    decision_refuse((alteration)->decision, &(alteration)->result->error,                          \
+                    &(alteration)->result->message, code, __VA_ARGS__)
+
+/* A broker's bad value is an invalid request, a topic's an invalid config, as in Kafka. */
+static int alteration_value_error(const struct alteration *alteration)
+{
+    return alteration->topic == NULL ? ERROR_INVALID_REQUEST : ERROR_INVALID_CONFIG;
+}
+
+static const struct option_row *alteration_row(const struct alteration *alteration,
+                                               const char *name)
+{
+    return alteration->topic == NULL ? broker_options_find(name) : topic_options_find(name);
+}
+
+static void alteration_put(struct alteration *alteration, const char *name, const char *value)
+{
+    free(map_put(&alteration->after, bytes_from_string(name), memory_string(value)));
+}
+
+static void alteration_find_topic(struct alteration *alteration)
+{
+    struct bytes name = alteration->resource->name;
+    const char *reason = meta_refuse_topic_name(name);
+    if (name.size == 0) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
+                          "Default topic resources are not allowed.");
+    } else if (*reason != 0) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_TOPIC, "Topic name '%.*s' is invalid: %s",
+                          BYTES_FORMAT(name), reason);
+    } else {
+        alteration->topic = meta_find_topic(alteration->decision->meta, name);
+        if (alteration->topic == NULL) {
+            ALTERATION_REFUSE(alteration, ERROR_UNKNOWN_TOPIC_OR_PARTITION,
+                              "The topic '%.*s' does not exist.", BYTES_FORMAT(name));
+        } else {
+            alteration->before = &alteration->topic->configs;
+        }
+    }
+}
+
+static void alteration_find_broker(struct alteration *alteration)
+{
+    struct decision *decision = alteration->decision;
+    char *name = decision_string(decision, alteration->resource->name);
+    char *end = NULL;
+    long node = strtol(name, &end, 10);
+    char canonical[32];
+    snprintf(canonical, sizeof canonical, "%ld", node);
+    if (*name != 0 && (strcmp(name, canonical) != 0 || node < 0 || node > INT32_MAX ||
+                       !decision_has_broker(decision, (int32_t)node))) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
+                          "There is no broker '%s'; a broker is named by its number.", name);
+        return;
+    }
+    alteration->before = meta_broker_configs(decision->meta, name);
+}
+
+static void alteration_find(struct alteration *alteration)
+{
+    switch ((enum controller_resource_kind)alteration->resource->kind) {
+    case CONTROLLER_RESOURCE_TOPIC:
+        alteration_find_topic(alteration);
+        return;
+    case CONTROLLER_RESOURCE_BROKER:
+        alteration_find_broker(alteration);
+        return;
+    }
+    ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
+                      "Resources of kind %d have no configurations here.",
+                      alteration->resource->kind);
+}
+
+/* The value a list has before items are added or taken away: the resource's own, or the one it has
+ * from below. */
+static const char *alteration_current(struct alteration *alteration, const char *name)
+{
+    const char *own = (const char *)map_find_string(&alteration->after, name);
+    if (own != NULL) {
+        return own;
+    }
+    struct config_layers layers = meta_config_layers(alteration->decision->meta, NULL);
+    struct config_entry *entries;
+    size_t count = alteration->topic != NULL
+                       ? config_describe_topic(&layers, alteration->decision->arena, &entries)
+                       : config_describe_broker(&layers, alteration->decision->arena, &entries);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(entries[i].name, name) == 0) {
+            return entries[i].value == NULL ? "" : entries[i].value;
+        }
+    }
+    return "";
+}
+
+static void alteration_add_item(struct buffer *list, struct bytes item)
+{
+    buffer_add_string(list, list->size == 0 ? "" : ",");
+    buffer_add_bytes(list, item);
+}
+
+/* Appends those items of `from` whose presence in `filter` is as wanted and which are not in `list`
+ * yet. */
+static void alteration_select(const char *from, const char *filter, bool is_wanted,
+                              struct buffer *list)
+{
+    while (*from != 0) {
+        size_t size = strcspn(from, ",");
+        char *item = bytes_to_string(bytes_make(from, size));
+        if (size > 0 && option_list_has(filter, item) == is_wanted &&
+            !option_list_has(buffer_string(list), item)) {
+            alteration_add_item(list, bytes_make(item, size));
+        }
+        free(item);
+        from += size + (from[size] == ',');
+    }
+}
+
+/* APPEND or SUBTRACT. */
+static void alteration_change_list(struct alteration *alteration, const char *name,
+                                   const char *items, bool is_append)
+{
+    const struct option_row *row = alteration_row(alteration, name);
+    struct buffer list;
+    if (row == NULL || row->kind != OPTION_LIST) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_CONFIG,
+                          "Can't %s to key %s because its type is not LIST.",
+                          is_append ? "APPEND" : "SUBTRACT", name);
+        return;
+    }
+    buffer_init(&list);
+    const char *current = alteration_current(alteration, name);
+    alteration_select(current, is_append ? "" : items, false, &list);
+    if (is_append) {
+        alteration_select(items, "", false, &list);
+    }
+    alteration_put(alteration, name, buffer_string(&list));
+    buffer_fini(&list);
+}
+
+static void alteration_set(struct alteration *alteration, const char *name, const char *value)
+{
+    const struct option_row *row = alteration_row(alteration, name);
+    struct topic_options topic = {0};
+    struct broker_options broker = {0};
+    if (row != NULL) {
+        void *scratch = alteration->topic != NULL ? (void *)&topic : (void *)&broker;
+        value = decision_canonical(alteration->decision, row, value, scratch);
+        topic_options_fini(&topic);
+        broker_options_fini(&broker);
+    }
+    alteration_put(alteration, name, value);
+}
+
+static void alteration_apply(struct alteration *alteration, const struct controller_change *change)
+{
+    const char *name = decision_string(alteration->decision, change->name);
+    enum controller_change_kind kind = alteration->is_incremental
+                                           ? (enum controller_change_kind)change->kind
+                                           : CONTROLLER_CHANGE_SET;
+    if (kind != CONTROLLER_CHANGE_DELETE && bytes_is_null(change->value)) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST, "Null value not supported for : %s",
+                          name);
+        return;
+    }
+    const char *value = decision_string(alteration->decision, change->value);
+    switch (kind) {
+    case CONTROLLER_CHANGE_SET:
+        alteration_set(alteration, name, value);
+        return;
+    case CONTROLLER_CHANGE_DELETE:
+        free(map_remove(&alteration->after, change->name));
+        return;
+    case CONTROLLER_CHANGE_APPEND:
+    case CONTROLLER_CHANGE_SUBTRACT:
+        alteration_change_list(alteration, name, value, kind == CONTROLLER_CHANGE_APPEND);
+        return;
+    }
+    ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST, "Unknown kind of change %d for %s",
+                      change->kind, name);
+}
+
+static void alteration_apply_all(struct alteration *alteration)
+{
+    const struct controller_resource *resource = alteration->resource;
+    for (int32_t i = 0; i < resource->change_count; i++) {
+        for (int32_t j = 0; j < i; j++) {
+            if (bytes_equal(resource->changes[i].name, resource->changes[j].name)) {
+                ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
+                                  "Error due to duplicate config keys");
+                return;
+            }
+        }
+        alteration_apply(alteration, &resource->changes[i]);
+        if (alteration->result->error != 0) {
+            return;
+        }
+    }
+}
+
+static void alteration_validate_topic(struct alteration *alteration)
+{
+    struct topic_options options = {0};
+    struct report report = {0};
+    topic_options_copy(meta_topic_defaults(alteration->decision->meta), &options);
+    int error = topic_options_override(&options, &alteration->after, &report);
+    topic_options_fini(&options);
+    if (error != 0) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_CONFIG, "%s", report.text);
+    }
+}
+
+static bool alteration_is_changed(const struct alteration *alteration, struct bytes name,
+                                  const char *value)
+{
+    const char *before =
+        alteration->before == NULL ? NULL : (const char *)map_find(alteration->before, name);
+    return before == NULL || strcmp(before, value) != 0;
+}
+
+static void alteration_validate_broker_value(struct alteration *alteration, const char *name,
+                                             const char *value)
+{
+    struct broker_options scratch = {0};
+    struct report report = {0};
+    const struct option_row *row =
+        option_require(broker_options_rows, broker_options_row_count, name, &report);
+    if (row == NULL) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_CONFIG, "%s", report.text);
+    } else if ((row->flags & OPTION_READ_ONLY) != 0) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
+                          "Cannot update these configs dynamically: [%s]; set it in "
+                          "server.properties and restart",
+                          name);
+    } else if (option_parse(row, value, &scratch, &report) != 0) {
+        ALTERATION_REFUSE(alteration, alteration_value_error(alteration), "%s", report.text);
+    }
+    broker_options_fini(&scratch);
+}
+
+static void alteration_validate(struct alteration *alteration)
+{
+    if (alteration->topic != NULL) {
+        alteration_validate_topic(alteration);
+        return;
+    }
+    for (map_each (&alteration->after, entry)) {
+        const char *value = (const char *)entry->value;
+        if (alteration->result->error == 0 &&
+            alteration_is_changed(alteration, entry->key, value)) {
+            alteration_validate_broker_value(
+                alteration, decision_string(alteration->decision, entry->key), value);
+        }
+    }
+}
+
+static Meta__Config *alteration_config(struct alteration *alteration, struct bytes name,
+                                       const char *value)
+{
+    Meta__Config *config = arena_new(alteration->decision->arena, Meta__Config);
+    meta__config__init(config);
+    config->name = decision_string(alteration->decision, name);
+    config->is_removed = value == NULL;
+    if (value != NULL) {
+        config->value = decision_string(alteration->decision, bytes_from_string(value));
+    }
+    return config;
+}
+
+/* What leads from before to after. */
+static size_t alteration_differ(struct alteration *alteration, Meta__Config ***out)
+{
+    size_t before_count = alteration->before == NULL ? 0 : alteration->before->size;
+    Meta__Config **changes = arena_array(alteration->decision->arena, Meta__Config *,
+                                         before_count + alteration->after.size + 1);
+    size_t count = 0;
+    if (alteration->before != NULL) {
+        for (map_each (alteration->before, entry)) {
+            if (map_find(&alteration->after, entry->key) == NULL) {
+                changes[count++] = alteration_config(alteration, entry->key, NULL);
+            }
+        }
+    }
+    for (map_each (&alteration->after, entry)) {
+        if (alteration_is_changed(alteration, entry->key, (const char *)entry->value)) {
+            changes[count++] =
+                alteration_config(alteration, entry->key, (const char *)entry->value);
+        }
+    }
+    *out = changes;
+    return count;
+}
+
+static void alteration_add_command(struct alteration *alteration)
+{
+    Meta__TopicConfigChanged topic_changed = META__TOPIC_CONFIG_CHANGED__INIT;
+    Meta__BrokerConfigChanged broker_changed = META__BROKER_CONFIG_CHANGED__INIT;
+    Meta__Command command = META__COMMAND__INIT;
+    Meta__Config **changes;
+    size_t count = alteration_differ(alteration, &changes);
+    if (count == 0) {
+        return;
+    }
+    if (alteration->topic != NULL) {
+        topic_changed.id = decision_id(&alteration->topic->id);
+        topic_changed.changes = changes;
+        topic_changed.n_changes = count;
+        command.kind_case = META__COMMAND__KIND_TOPIC_CONFIG_CHANGED;
+        command.topic_config_changed = &topic_changed;
+    } else {
+        broker_changed.node = decision_string(alteration->decision, alteration->resource->name);
+        broker_changed.changes = changes;
+        broker_changed.n_changes = count;
+        command.kind_case = META__COMMAND__KIND_BROKER_CONFIG_CHANGED;
+        command.broker_config_changed = &broker_changed;
+    }
+    decision_add(alteration->decision, &command);
+}
+
+static void alteration_decide_resource(struct alteration *alteration, bool is_validate_only)
+{
+    alteration_find(alteration);
+    if (alteration->result->error == 0) {
+        if (alteration->is_incremental && alteration->before != NULL) {
+            for (map_each (alteration->before, entry)) {
+                alteration_put(alteration, decision_string(alteration->decision, entry->key),
+                               (const char *)entry->value);
+            }
+        }
+        alteration_apply_all(alteration);
+    }
+    if (alteration->result->error == 0) {
+        alteration_validate(alteration);
+    }
+    if (alteration->result->error == 0 && !is_validate_only) {
+        alteration_add_command(alteration);
+    }
+}
+
+/* Two entries for one resource would each be judged against the same past. */
+static bool alteration_is_repeated(const struct controller_alter_configs *operation, size_t index)
+{
+    for (size_t i = 0; i < operation->count; i++) {
+        if (i != index && operation->resources[i].kind == operation->resources[index].kind &&
+            bytes_equal(operation->resources[i].name, operation->resources[index].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int alteration_decide(struct decision *decision, struct controller_operation *head)
+{
+    struct controller_alter_configs *operation = (struct controller_alter_configs *)head;
+    operation->results =
+        arena_array(decision->arena, struct controller_resource_result, operation->count);
+    for (size_t i = 0; i < operation->count; i++) {
+        struct alteration alteration = {
+            .decision = decision,
+            .resource = &operation->resources[i],
+            .result = &operation->results[i],
+            .is_incremental = operation->is_incremental,
+        };
+        if (alteration_is_repeated(operation, i)) {
+            ALTERATION_REFUSE(&alteration, ERROR_INVALID_REQUEST,
+                              "Each resource must appear at most once.");
+            continue;
+        }
+        map_init(&alteration.after);
+        alteration_decide_resource(&alteration, operation->is_validate_only);
+        map_fini(&alteration.after, free);
+    }
+    return 0;
+}
+
+static void alteration_settle(struct controller_operation *head, int error)
+{
+    struct controller_alter_configs *operation = (struct controller_alter_configs *)head;
+    for (size_t i = 0; error != 0 && operation->results != NULL && i < operation->count; i++) {
+        if (operation->results[i].error == 0) {
+            operation->results[i].error = error;
+            operation->results[i].message = error_text(error);
+        }
+    }
+}
+
+const struct decision_kind alteration_kind = {
+    .decide = alteration_decide,
+    .settle = alteration_settle,
+};
