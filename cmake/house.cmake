@@ -7,12 +7,14 @@ if(main_sources)
   set_target_properties(tidemill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endif()
 
-# Connectors include only runtime/plugin/tidemill.h and link nothing of ours.
+# Connectors include only runtime/plugin/tidemill.h and connectors/shared, which is compiled into
+# each of them; they link nothing of ours.
 function(connector name)
   cmake_parse_arguments(CONNECTOR "" "" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/connectors/${name}/*.c)
+  file(GLOB shared CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/connectors/shared/*.c)
   if(sources)
-    add_library(connector_${name} MODULE ${sources})
+    add_library(connector_${name} MODULE ${sources} ${shared})
     target_compile_options(connector_${name} PRIVATE -fvisibility=hidden)
     target_link_libraries(connector_${name} PRIVATE ${CONNECTOR_LINK})
     set_target_properties(connector_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
