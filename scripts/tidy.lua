@@ -208,7 +208,8 @@ local function check_floor(floors, source, include)
     return
   end
   if starts_with(from, "connectors/") or starts_with(from, "examples/") then
-    if to ~= "runtime/plugin/tidemill.h" and folder_of(to) ~= folder_of(from) then
+    local is_shared = starts_with(from, "connectors/") and folder_of(to) == "connectors/shared"
+    if to ~= "runtime/plugin/tidemill.h" and folder_of(to) ~= folder_of(from) and not is_shared then
       complain(from, include.line, "includes %s; only runtime/plugin/tidemill.h is for it", to)
     end
     return

@@ -1,4 +1,4 @@
-/* See checkpoint.h. */
+/* The saved offset of a stream, written and read as JSON. See checkpoint.h. */
 #include "connectors/file/checkpoint.h"
 
 #include "connectors/shared/json.h"

@@ -1,7 +1,8 @@
 /* The saved offset of a stream, as JSON.
  *
- *     {"offset":1170,"inode":12,"device":2049,"head_size":1024,"head_hash":"8a..","tail_hash":"03..",
- *      "line":40,"modified":1764000000000,"skipping":true,"rotated":[{...},{...}]}
+ *     {"offset":1170,"inode":12,"device":2049,"head_size":1024,"head_hash":"8a..",
+ *      "tail_hash":"03..","line":40,"modified":1764000000000,"skipping":true,
+ *      "rotated":[{...},{...}]}
  *
  * The members stand for the newest file that was begun; `rotated` holds the same members for older
  * ones that are being drained or were drained lately, oldest first. Hashes are hexadecimal text,

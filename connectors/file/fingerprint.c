@@ -1,4 +1,4 @@
-/* See fingerprint.h. */
+/* Hashes of the beginning of a file and of the bytes before a position. See fingerprint.h. */
 #include "connectors/file/fingerprint.h"
 
 #include <errno.h>

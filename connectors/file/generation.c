@@ -1,4 +1,4 @@
-/* See generation.h. */
+/* Opens, moves and closes the files that a stream reads. See generation.h. */
 #include "connectors/file/generation.h"
 
 #include "connectors/shared/builder.h"

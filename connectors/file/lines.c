@@ -1,4 +1,4 @@
-/* See lines.h. */
+/* Cuts bytes into lines with one memchr each. See lines.h. */
 #include "connectors/file/lines.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See pattern.h. */
+/* Glob patterns, expanded and compared. See pattern.h. */
 #include "connectors/file/pattern.h"
 
 #include "connectors/shared/builder.h"

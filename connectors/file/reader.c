@@ -1,4 +1,4 @@
-/* See reader.h. */
+/* Reads lines of one file and hands them to the host. See reader.h. */
 #include "connectors/file/reader.h"
 
 #include "connectors/file/checkpoint.h"

@@ -1,4 +1,4 @@
-/* See rotation.h. */
+/* Names and files that rotation leaves behind. See rotation.h. */
 #include "connectors/file/rotation.h"
 
 #include "connectors/shared/builder.h"

@@ -1,4 +1,4 @@
-/* See stream.h. */
+/* Keeps the list of files behind one path. See stream.h. */
 #include "connectors/file/stream.h"
 
 #include "connectors/file/rotation.h"

@@ -1,4 +1,4 @@
-/* See watch.h. */
+/* Waits on inotify and an eventfd with poll(2). See watch.h. */
 #include "connectors/file/watch.h"
 
 #include <limits.h>

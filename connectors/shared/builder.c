@@ -1,4 +1,4 @@
-/* See builder.h. */
+/* Text that grows. See builder.h. */
 #include "connectors/shared/builder.h"
 
 #include <stdio.h>

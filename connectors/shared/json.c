@@ -1,4 +1,4 @@
-/* See json.h. */
+/* A recursive descent over the text, bounded in depth. See json.h. */
 #include "connectors/shared/json.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* See mock.h. */
+/* The host that remembers. See mock.h. */
 #include "tests/connectors/mock.h"
 
 #include "log/base/memory.h"
