@@ -1,6 +1,4 @@
-/* What a field of a message holds: numbers, defaults and equality; see wire.h and wire_field.h. */
-#include "log/wire/wire.h"
-
+/* What a field of a message holds: numbers, defaults and equality; see wire_field.h and wire.h. */
 #include "log/wire/wire_field.h"
 
 #include <string.h>
