@@ -1,0 +1,217 @@
+/* Open files through system calls; see io_uv.h.
+ *
+ * An interrupted call is repeated, a short one continued. */
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/io/io_uv_loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { FILE_VECTOR_COUNT = 64 }; /* parts handed to the kernel at once */
+
+struct io_file {
+    int descriptor;
+};
+
+int io_uv_file_open(struct io *io, const char *path, int flags, struct io_file **out)
+{
+    int system_flags = O_CLOEXEC | ((flags & IO_OPEN_WRITE) ? O_RDWR : O_RDONLY);
+    int descriptor;
+    (void)io;
+    system_flags |= (flags & IO_OPEN_CREATE) ? O_CREAT : 0;
+    system_flags |= (flags & IO_OPEN_EXCLUSIVE) ? O_EXCL : 0;
+    do {
+        descriptor = open(path, system_flags, 0644);
+    } while (descriptor < 0 && errno == EINTR);
+    if (descriptor < 0) {
+        return error_from_errno(errno);
+    }
+    *out = memory_new(struct io_file);
+    (*out)->descriptor = descriptor;
+    return 0;
+}
+
+void io_uv_file_close(struct io *io, struct io_file *file)
+{
+    (void)io;
+    close(file->descriptor);
+    free(file);
+}
+
+int io_uv_file_size(struct io *io, struct io_file *file, uint64_t *out)
+{
+    struct stat status;
+    (void)io;
+    if (fstat(file->descriptor, &status) != 0) {
+        return error_from_errno(errno);
+    }
+    *out = (uint64_t)status.st_size;
+    return 0;
+}
+
+/* A file system that cannot tell what is cached answers ERROR_AGAIN too. */
+static int64_t read_all(int descriptor, uint8_t *out, size_t size, uint64_t position, int flags)
+{
+    size_t done = 0;
+    while (done < size) {
+        struct iovec vector = {.iov_base = out + done, .iov_len = size - done};
+        ssize_t count = preadv2(descriptor, &vector, 1, (off_t)(position + done), flags);
+        if (count == 0) {
+            break;
+        }
+        if (count < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return flags != 0 && errno == EOPNOTSUPP ? ERROR_AGAIN : error_from_errno(errno);
+        }
+        done += (size_t)count;
+    }
+    return (int64_t)done;
+}
+
+int64_t io_uv_file_read(struct io *io, struct io_file *file, void *out, size_t size,
+                        uint64_t position, enum io_read_mode mode)
+{
+    (void)io;
+    return read_all(file->descriptor, out, size, position, mode == IO_READ_CACHED ? RWF_NOWAIT : 0);
+}
+
+static int64_t read_run(struct io_request *request)
+{
+    return read_all((int)(intptr_t)request->private_state[0], request->private_state[1],
+                    (size_t)(uintptr_t)request->private_state[2],
+                    (uint64_t)(uintptr_t)request->private_state[3], 0);
+}
+
+void io_uv_file_read_async(struct io *io, struct io_request *request, struct io_file *file,
+                           void *out, size_t size, uint64_t position)
+{
+    request->private_state[0] = (void *)(intptr_t)file->descriptor;
+    request->private_state[1] = out;
+    request->private_state[2] = (void *)(uintptr_t)size;
+    request->private_state[3] = (void *)(uintptr_t)position;
+    io_uv_work(io_uv_of(io), request, read_run);
+}
+
+/* Where the next byte to write lies: `skip` bytes into parts[index]. */
+struct write_place {
+    size_t index;
+    size_t skip;
+};
+
+static int vectors_fill(struct iovec vectors[FILE_VECTOR_COUNT], const struct bytes *parts,
+                        size_t count, struct write_place place)
+{
+    int used = 0;
+    for (size_t i = place.index; i < count && used < FILE_VECTOR_COUNT; i++) {
+        size_t skip = i == place.index ? place.skip : 0;
+        if (parts[i].size > skip) {
+            vectors[used++] = (struct iovec){
+                .iov_base = (void *)(uintptr_t)(parts[i].data + skip), /* only read from */
+                .iov_len = parts[i].size - skip,
+            };
+        }
+    }
+    return used;
+}
+
+static void place_advance(struct write_place *place, const struct bytes *parts, size_t size)
+{
+    while (size > 0) {
+        size_t left = parts[place->index].size - place->skip;
+        if (size < left) {
+            place->skip += size;
+            return;
+        }
+        size -= left;
+        place->index++;
+        place->skip = 0;
+    }
+}
+
+int io_uv_file_write(struct io *io, struct io_file *file, const struct bytes *parts, size_t count,
+                     uint64_t position)
+{
+    struct iovec vectors[FILE_VECTOR_COUNT];
+    struct write_place place = {0, 0};
+    int used;
+    (void)io;
+    while ((used = vectors_fill(vectors, parts, count, place)) > 0) {
+        ssize_t written = pwritev(file->descriptor, vectors, used, (off_t)position);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return written == 0 ? ERROR_IO : error_from_errno(errno);
+        }
+        place_advance(&place, parts, (size_t)written);
+        position += (uint64_t)written;
+    }
+    return 0;
+}
+
+/* A failed sync is not repeated, not even an interrupted one. */
+static int sync_now(int descriptor)
+{
+    if (fdatasync(descriptor) == 0) {
+        return 0;
+    }
+    return errno == EINTR ? ERROR_IO : error_from_errno(errno);
+}
+
+int io_uv_file_sync(struct io *io, struct io_file *file)
+{
+    (void)io;
+    return sync_now(file->descriptor);
+}
+
+static int64_t sync_run(struct io_request *request)
+{
+    return sync_now((int)(intptr_t)request->private_state[0]);
+}
+
+void io_uv_file_sync_async(struct io *io, struct io_request *request, struct io_file *file)
+{
+    request->private_state[0] = (void *)(intptr_t)file->descriptor;
+    io_uv_work(io_uv_of(io), request, sync_run);
+}
+
+int io_uv_file_truncate(struct io *io, struct io_file *file, uint64_t size)
+{
+    int result;
+    (void)io;
+    do {
+        result = ftruncate(file->descriptor, (off_t)size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : error_from_errno(errno);
+}
+
+int io_uv_file_allocate(struct io *io, struct io_file *file, uint64_t position, uint64_t size)
+{
+    int result;
+    (void)io;
+    do {
+        result = fallocate(file->descriptor, FALLOC_FL_KEEP_SIZE, (off_t)position, (off_t)size);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) {
+        return 0;
+    }
+    return errno == EOPNOTSUPP || errno == ENOSYS ? ERROR_UNSUPPORTED : error_from_errno(errno);
+}
+
+/* A lock of the open file, not of the process: a second open in this process is refused too. */
+int io_uv_file_lock(struct io *io, struct io_file *file)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    (void)io;
+    if (fcntl(file->descriptor, F_OFD_SETLK, &whole) == 0) {
+        return 0;
+    }
+    return errno == EAGAIN || errno == EACCES ? ERROR_BUSY : error_from_errno(errno);
+}

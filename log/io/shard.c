@@ -1,0 +1,79 @@
+/* Threads around loops; see shard.h. */
+#include "log/io/shard.h"
+
+#include "log/base/memory.h"
+#include "log/io/io_uv.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct shard {
+    pthread_t thread;
+    struct io *io;
+    const struct shard_events *events;
+    void *owner;
+    sem_t is_started;
+    char name[SHARD_NAME_SIZE];
+};
+
+static void *shard_run(void *argument)
+{
+    struct shard *shard = argument;
+    pthread_setname_np(pthread_self(), shard->name);
+    shard->io = io_uv_new();
+    shard->events->start(shard->owner, shard->io);
+    check(sem_post(&shard->is_started) == 0);
+    io_uv_run(shard->io);
+    if (shard->events->stop != NULL) {
+        shard->events->stop(shard->owner, shard->io);
+    }
+    io_uv_free(shard->io);
+    return NULL;
+}
+
+/* Signals are the main thread's; a shard never sees one. */
+static void thread_start(struct shard *shard)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    check(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    check(pthread_create(&shard->thread, NULL, shard_run, shard) == 0);
+    check(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
+struct shard *shard_start(const char *name, const struct shard_events *events, void *owner)
+{
+    struct shard *shard = memory_new(struct shard);
+    shard->events = events;
+    shard->owner = owner;
+    snprintf(shard->name, sizeof shard->name, "%s", name);
+    check(sem_init(&shard->is_started, 0, 0) == 0);
+    thread_start(shard);
+    while (sem_wait(&shard->is_started) != 0) {}
+    return shard;
+}
+
+struct io *shard_io(struct shard *shard)
+{
+    return shard->io;
+}
+
+void shard_stop(struct shard *shard)
+{
+    io_uv_stop(shard->io);
+}
+
+void shard_join(struct shard *shard)
+{
+    check(pthread_join(shard->thread, NULL) == 0);
+    sem_destroy(&shard->is_started);
+    free(shard);
+}
+
+void shard_check(const struct io *io)
+{
+    check(!io_uv_is_foreign(io));
+}
