@@ -268,7 +268,8 @@ struct tidemill_sink {
     enum tidemill_status (*put)(struct tidemill_context *context,
                                 const struct tidemill_record *records, size_t count,
                                 struct tidemill_verdict *verdicts);
-    /* OK: everything put so far is durable, positions included; the host commits its offsets only
+    /* Also called now and then when nothing was put, so that a sink can act on time.
+     * OK: everything put so far is durable, positions included; the host commits its offsets only
      * now. A sink with own offsets must not make a put durable earlier, because dead letters are
      * written between put and flush.
      * RETRY: what was put since the last OK is still held; flush is repeated.
