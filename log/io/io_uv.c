@@ -361,7 +361,7 @@ void io_uv_run(struct io *io)
     sigaddset(&broken_pipe, SIGPIPE);
     check(pthread_sigmask(SIG_BLOCK, &broken_pipe, NULL) == 0);
     check(!uv->is_running);
-    uv->thread = pthread_self();
+    check(pthread_equal(uv->thread, pthread_self()));
     uv->is_running = true;
     uv_run(&uv->loop, UV_RUN_DEFAULT);
     uv->is_running = false;

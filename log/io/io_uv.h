@@ -3,7 +3,7 @@
  *
  * Owns:   one loop and everything on it.
  * Keeps:  an idle loop sleeps in the kernel: nothing polls.
- * Thread: the one that calls io_uv_run, which is the shard's; io_uv_stop and io_post from any.
+ * Thread: the one that called io_uv_new, for life; io_uv_stop and io_post from any.
  * File metadata, reads that the page cache serves and writes into it are direct system calls:
  * handing them to another thread costs more than they do. Syncs, reads that wait and io_work run
  * on libuv's thread pool. */
@@ -14,7 +14,7 @@
 struct io *io_uv_new(void);
 /* Runs until io_uv_stop; may be called again. Blocks SIGPIPE in the calling thread. */
 void io_uv_run(struct io *io);
-/* Thread: any. io_uv_run returns once the callback that runs now has returned. */
+/* Thread: any. io_uv_run returns after the round of callbacks that runs now. */
 void io_uv_stop(struct io *io);
 /* Ends what is still open without calling anybody back; waits for the thread pool. NULL is fine.
  * Nobody may post to it any more. */

@@ -1,37 +1,40 @@
 /* Accepting TCP streams; see io_uv.h.
  *
- * When the process is out of descriptors libuv gives up its reserve to accept and drop the
- * connection; should that fail too, the listener sheds with a reserve of its own, so that a
- * waiting connection never keeps the loop busy. */
+ * The loop watches the listening socket; accepting is ours, so that a process without descriptors
+ * can look away for a while: connections wait in the backlog and the loop does not spin. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/io/io_uv_loop.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 511 };
+enum {
+    LISTEN_BACKLOG = 511,
+    LISTEN_ACCEPT_COUNT = 32, /* per round, so that others have their turn */
+    LISTEN_RETRY_NS = 100000000,
+};
 
 struct tcp_listener {
     struct io_listener listener;
     struct list_link link;
     struct io_uv *uv;
-    uv_tcp_t tcp;
+    int descriptor;
+    uv_poll_t poll;
+    struct io_timer retry;
     void (*accepted)(void *owner, struct io_stream *stream);
     void *owner;
-    int reserve; /* a descriptor to give up, or -1 */
     bool is_closing;
 };
 
 static void listener_closed(uv_handle_t *handle)
 {
     struct tcp_listener *listener = handle->data;
-    if (listener->reserve >= 0) {
-        close(listener->reserve);
-    }
+    close(listener->descriptor);
     free(listener);
 }
 
@@ -40,16 +43,17 @@ static void listener_close(struct io_listener *base)
     struct tcp_listener *listener = (struct tcp_listener *)(void *)base;
     listener->is_closing = true;
     list_remove(&listener->link);
-    uv_close((uv_handle_t *)&listener->tcp, listener_closed);
+    io_uv_timer_stop(&listener->uv->io, &listener->retry);
+    uv_close((uv_handle_t *)&listener->poll, listener_closed);
 }
 
 static void listener_address(struct io_listener *base, char out[IO_ADDRESS_SIZE])
 {
     struct sockaddr_storage address;
-    int size = sizeof address;
+    socklen_t size = sizeof address;
     strcpy(out, "?");
-    if (uv_tcp_getsockname(&((struct tcp_listener *)(void *)base)->tcp, (struct sockaddr *)&address,
-                           &size) == 0) {
+    if (getsockname(((struct tcp_listener *)(void *)base)->descriptor, (struct sockaddr *)&address,
+                    &size) == 0) {
         io_uv_address_write(&address, out);
     }
 }
@@ -59,39 +63,12 @@ static const struct io_listener_kind tcp_listener_kind = {
     .close = listener_close,
 };
 
-static int reserve_open(void)
+static void stream_adopt(struct tcp_listener *listener, int descriptor)
 {
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static void connection_shed(struct tcp_listener *listener, int error)
-{
-    uv_os_fd_t descriptor;
-    trace(TRACE_WARN, "io.accept_failed", TRACE_STRING("error", uv_err_name(error)));
-    if ((error != UV_EMFILE && error != UV_ENFILE) ||
-        uv_fileno((uv_handle_t *)&listener->tcp, &descriptor) != 0) {
-        return;
-    }
-    if (listener->reserve >= 0) {
-        close(listener->reserve);
-    }
-    int dropped = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (dropped >= 0) {
-        close(dropped);
-    }
-    listener->reserve = reserve_open();
-}
-
-static void connection_arrived(uv_stream_t *handle, int status)
-{
-    struct tcp_listener *listener = handle->data;
-    if (status != 0) {
-        connection_shed(listener, status);
-        return;
-    }
     struct io_uv_stream *stream = io_uv_stream_new(listener->uv);
-    int error = uv_accept(handle, (uv_stream_t *)&stream->tcp);
-    if (error != 0 || listener->is_closing) {
+    int error = uv_tcp_open(&stream->tcp, descriptor);
+    if (error != 0) {
+        close(descriptor);
         io_uv_stream_discard(stream);
         return;
     }
@@ -99,29 +76,77 @@ static void connection_arrived(uv_stream_t *handle, int status)
     listener->accepted(listener->owner, &stream->stream);
 }
 
-static struct tcp_listener *listener_new(struct io_uv *uv)
+/* A connection that ended before it was accepted is no reason to wait. */
+static void accept_failed(struct tcp_listener *listener, int number)
 {
+    if (number != EMFILE && number != ENFILE && number != ENOBUFS && number != ENOMEM) {
+        return;
+    }
+    trace(TRACE_WARN, "io.accept_failed", TRACE_STRING("error", strerror(number)));
+    uv_poll_stop(&listener->poll);
+    io_uv_timer_start(&listener->uv->io, &listener->retry, LISTEN_RETRY_NS);
+}
+
+static void connections_accept(uv_poll_t *poll, int status, int events)
+{
+    struct tcp_listener *listener = poll->data;
+    (void)status;
+    (void)events;
+    for (int i = 0; i < LISTEN_ACCEPT_COUNT && !listener->is_closing; i++) {
+        int descriptor = accept4(listener->descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (descriptor < 0) {
+            accept_failed(listener, errno);
+            return;
+        }
+        stream_adopt(listener, descriptor);
+    }
+}
+
+static void listener_retry(struct io_timer *timer)
+{
+    struct tcp_listener *listener = timer->owner;
+    check(uv_poll_start(&listener->poll, UV_READABLE, connections_accept) == 0);
+}
+
+static int socket_listen(const struct sockaddr *address, socklen_t size, int *out)
+{
+    int on = 1, off = 0;
+    int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) {
+        return error_from_errno(errno);
+    }
+    bool is_ready = setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+    if (address->sa_family == AF_INET6) {
+        is_ready =
+            is_ready && setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0;
+    }
+    if (!is_ready || bind(descriptor, address, size) != 0 ||
+        listen(descriptor, LISTEN_BACKLOG) != 0) {
+        int error = error_from_errno(errno);
+        close(descriptor);
+        return error;
+    }
+    *out = descriptor;
+    return 0;
+}
+
+static int listen_at(struct io_uv *uv, const struct sockaddr *address, socklen_t size,
+                     struct tcp_listener **out)
+{
+    int descriptor;
+    int error = socket_listen(address, size, &descriptor);
+    if (error != 0) {
+        return error;
+    }
     struct tcp_listener *listener = memory_new(struct tcp_listener);
     listener->listener.kind = &tcp_listener_kind;
     listener->uv = uv;
-    listener->reserve = reserve_open();
-    check(uv_tcp_init(&uv->loop, &listener->tcp) == 0);
-    listener->tcp.data = listener;
+    listener->descriptor = descriptor;
+    listener->retry = (struct io_timer){.fired = listener_retry, .owner = listener};
+    check(uv_poll_init(&uv->loop, &listener->poll, descriptor) == 0);
+    listener->poll.data = listener;
+    check(uv_poll_start(&listener->poll, UV_READABLE, connections_accept) == 0);
     list_add(&uv->listeners, &listener->link);
-    return listener;
-}
-
-static int listen_at(struct io_uv *uv, const struct sockaddr *address, struct tcp_listener **out)
-{
-    struct tcp_listener *listener = listener_new(uv);
-    int error = uv_tcp_bind(&listener->tcp, address, 0);
-    if (error == 0) {
-        error = uv_listen((uv_stream_t *)&listener->tcp, LISTEN_BACKLOG, connection_arrived);
-    }
-    if (error != 0) {
-        listener_close(&listener->listener);
-        return io_uv_error(error);
-    }
     *out = listener;
     return 0;
 }
@@ -133,9 +158,9 @@ static int listen_everywhere(struct io_uv *uv, int port, struct tcp_listener **o
     struct sockaddr_in v4;
     check(uv_ip6_addr("::", port, &v6) == 0);
     check(uv_ip4_addr("0.0.0.0", port, &v4) == 0);
-    int error = listen_at(uv, (const struct sockaddr *)&v6, out);
+    int error = listen_at(uv, (const struct sockaddr *)&v6, sizeof v6, out);
     if (error != 0 && error != ERROR_BUSY && error != ERROR_DENIED) {
-        error = listen_at(uv, (const struct sockaddr *)&v4, out);
+        error = listen_at(uv, (const struct sockaddr *)&v4, sizeof v4, out);
     }
     return error;
 }
@@ -152,7 +177,7 @@ static int listen_host(struct io_uv *uv, const char *host, const char *port,
     }
     error = ERROR_NOT_FOUND;
     for (struct addrinfo *at = resolve.addrinfo; at != NULL && error != 0; at = at->ai_next) {
-        error = listen_at(uv, at->ai_addr, out);
+        error = listen_at(uv, at->ai_addr, at->ai_addrlen, out);
     }
     uv_freeaddrinfo(resolve.addrinfo);
     return error;

@@ -1,6 +1,7 @@
 /* Shows that libuv and system calls behind the seam keep the seam's promises: files, directories,
  * locks, timers, posts, work, signals and TCP streams, and that no callback runs in its cause. */
 #include "log/base/error.h"
+#include "log/base/trace.h"
 #include "log/io/io_uv.h"
 #include "tests/unit/unit.h"
 
@@ -515,6 +516,32 @@ static void a_port_has_one_listener(void **state)
     io_listener_close(world->io, first);
 }
 
+static void free_descriptors(struct io_timer *timer)
+{
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, timer->owner), 0);
+}
+
+static void without_descriptors_connections_wait_and_the_loop_sleeps(void **state)
+{
+    struct world *world = *state;
+    struct rlimit before, none;
+    struct io_timer timer = {.fired = free_descriptors, .owner = &before};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct talk *talk = talk_new(world, "127.0.0.1:0");
+    none = before;
+    none.rlim_cur = 3; /* What is open stays open; nothing new fits. */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    trace_reset();
+    trace_set_stream(NULL);
+    io_timer_start(world->io, &timer, 150000000);
+    io_uv_run(world->io);
+    trace_set_stream(stderr);
+    assert_in_range(trace_count("io.accept_failed"), 1, 3);
+    assert_int_equal(talk->received, (uint64_t)MESSAGE_SIZE * MESSAGE_COUNT);
+    io_listener_close(world->io, talk->listener);
+    test_free(talk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,6 +567,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_listening_and_bad_addresses_are_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_port_has_one_listener, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_descriptors_connections_wait_and_the_loop_sleeps,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
