@@ -374,6 +374,31 @@ static void an_offset_written_by_a_person_is_believed(void **state)
     end(&world);
 }
 
+/* With a rescan an hour away only the events can end these polls in time. */
+static void events_and_interrupts_end_a_waiting_poll(void **state)
+{
+    (void)state;
+    static const char *const extra[] = {"rescan_interval=1h", NULL};
+    const int64_t hour_ms = 3600000;
+    struct world world;
+    begin(&world, extra);
+    const struct tidemill_source *source = world.mock.context.kind->source;
+    mock_append(world.log, "a\n");
+    mock_start_source(&world.mock);
+    assert_int_equal(mock_poll(&world.mock, 10), TIDEMILL_OK);
+    char path[600];
+    snprintf(path, sizeof path, "%s/new.log", world.folder);
+    mock_append(path, "b\n");
+    while (world.mock.record_count < 2) {
+        assert_true(source->poll(&world.mock.context, 10, 1 << 20, hour_ms) <= TIDEMILL_AGAIN);
+    }
+    source->interrupt(&world.mock.context);
+    while (source->poll(&world.mock.context, 10, 1 << 20, hour_ms) != TIDEMILL_AGAIN) {}
+    expect(&world.mock, "a,b");
+    mock_stop_source(&world.mock);
+    end(&world);
+}
+
 static uint64_t next_random(uint64_t *seed)
 {
     *seed = *seed * 6364136223846793005u + 1442695040888963407u;
@@ -475,6 +500,7 @@ int main(void)
         cmocka_unit_test(rotated_files_that_match_come_first_and_once),
         cmocka_unit_test(what_the_host_refused_is_emitted_again),
         cmocka_unit_test(an_offset_written_by_a_person_is_believed),
+        cmocka_unit_test(events_and_interrupts_end_a_waiting_poll),
         cmocka_unit_test(crashes_and_rotations_lose_and_repeat_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
