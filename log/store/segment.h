@@ -1,0 +1,95 @@
+/* One file of a partition's log, with its two sparse indexes.
+ *
+ * Owns:   the data file %020d.log (through the store's file cache), the indexes in memory, and
+ * their files %020d.index and %020d.timeindex. Keeps:  (1) batches lie end to end from position 0
+ * to size, with strictly rising offsets in base_offset .. next_offset - 1; (2) an index entry
+ * points at a batch below size; (3) max_timestamp_ms is verified: it comes from the batches, or
+ * from an index that was written whole and synced; (4) the index files are exact or absent while
+ * is_index_written is false they say less than the memory.
+ * Thread: the shard's.
+ *
+ * The index of the segment that grows lives in memory and reaches the disk when the log rolls or
+ * closes. An index that is missing or in doubt is rebuilt by walking the headers, when it is first
+ * needed. Space for the growing file is reserved in steps that double, so that syncs of it do not
+ * wait for block allocation, and given back when it stops growing. */
+#pragma once
+
+#include "log/store/file_cache.h"
+#include "log/store/sparse_index.h"
+#include "log/wire/batch.h"
+
+enum {
+    SEGMENT_SIZE_MAX = INT32_MAX,
+    SEGMENT_RESERVE_MIN = 64 << 10,
+    SEGMENT_RESERVE_MAX = 8 << 20,
+    SEGMENT_NAME_SIZE = 48,
+};
+
+#define SEGMENT_TIMESTAMP_UNKNOWN INT64_MIN
+
+/* What the segments of one log share; the log's. */
+struct segment_home {
+    struct io *io;
+    struct file_cache *files;
+    const char *directory;
+    int64_t index_interval_size;
+    bool is_read_only;
+};
+
+struct segment {
+    const struct segment_home *home;
+    int64_t base_offset;
+    int64_t next_offset;
+    int64_t size;          /* bytes of whole batches */
+    int64_t reserved_size; /* bytes the file system keeps for us, or size */
+    int64_t max_timestamp_ms; /* SEGMENT_TIMESTAMP_UNKNOWN while the index is not loaded, or empty */
+    int64_t max_timestamp_offset; /* last offset of the first batch with it */
+    int64_t first_append_ms;      /* wall clock; 0: not known yet */
+    int64_t last_append_ms;
+    int64_t indexed_position;   /* of the last index entry */
+    struct sparse_index *index; /* NULL while not loaded */
+    struct file_cache_entry file;
+    bool is_dirty;         /* written since the last flush that covers it was started */
+    bool is_index_written; /* the index files say what the memory says */
+    bool is_index_dirty;   /* the index files were written since they were synced */
+    bool is_removed;       /* no longer in its log; freed with the last pin */
+};
+
+void segment_name(char out[SEGMENT_NAME_SIZE], int64_t base_offset, const char *suffix);
+/* Knows the file but has not opened it. */
+struct segment *segment_new(const struct segment_home *home, int64_t base_offset);
+/* Also makes the empty file; its directory entry is not durable yet. */
+must_use int segment_create(const struct segment_home *home, int64_t base_offset,
+                            struct segment **out);
+/* Closes the file; no pin may be held. NULL is fine. */
+void segment_free(struct segment *segment);
+must_use int segment_open_file(struct segment *segment, struct io_file **out);
+/* Takes the segment out of use: freed now or with the last unpin. */
+void segment_release(struct segment *segment);
+void segment_pin(struct segment *segment);
+void segment_unpin(struct segment *segment);
+
+/* Writes at the end; the batches must be noted afterwards. ERROR_NO_SPACE: nothing changed.
+ * Any other error: the place may hold anything, the store must be fenced. */
+must_use int segment_append(struct segment *segment, struct bytes data);
+/* Takes one batch, which lies at `size`, into account. */
+void segment_note(struct segment *segment, const struct batch *batch);
+/* Loads the index, or rebuilds it from the file. */
+must_use int segment_load(struct segment *segment);
+/* Forgets a loaded index that is on the disk too. */
+void segment_unload(struct segment *segment);
+/* Writes the index files, not synced, when they say less than the memory. */
+must_use int segment_write_index(struct segment *segment);
+/* Waits until the index files are durable. */
+must_use int segment_sync_index(struct segment *segment);
+/* Removes the index files, which will be rebuilt. */
+must_use int segment_remove_index(struct segment *segment);
+/* Gives back reserved space. */
+must_use int segment_trim(struct segment *segment);
+/* Cuts the file at a batch border and forgets the index. */
+must_use int segment_truncate(struct segment *segment, int64_t position, int64_t next_offset);
+/* A position at or before the batch that holds the offset; the index is loaded if need be. */
+must_use int segment_find_position(struct segment *segment, int64_t offset, int64_t *position);
+/* As above for the first record with a timestamp >= timestamp_ms. */
+must_use int segment_find_time(struct segment *segment, int64_t timestamp_ms, int64_t *position);
+void segment_check(const struct segment *segment);
