@@ -50,8 +50,7 @@ bool epoch_cache_find(const struct epoch_cache *cache, int32_t epoch, int64_t en
     for (int32_t i = cache->count - 1; i >= 0; i--) {
         if (cache->entries[i].epoch <= epoch) {
             *found_epoch = cache->entries[i].epoch;
-            *found_end =
-                i + 1 == cache->count ? end_offset : cache->entries[i + 1].start_offset;
+            *found_end = i + 1 == cache->count ? end_offset : cache->entries[i + 1].start_offset;
             return true;
         }
     }

@@ -21,7 +21,7 @@ void file_cache_close(struct file_cache *cache, struct file_cache_entry *entry)
 
 static void file_cache_shrink(struct file_cache *cache, const struct file_cache_entry *keep)
 {
-    for (list_each(&cache->files, link)) {
+    for (list_each (&cache->files, link)) {
         if (cache->open_count <= cache->limit_count) {
             return;
         }
@@ -79,7 +79,7 @@ void file_cache_check(const struct file_cache *cache)
 {
     int64_t count = 0;
     int64_t pinned_count = 0;
-    for (list_each(&cache->files, link)) {
+    for (list_each (&cache->files, link)) {
         const struct file_cache_entry *entry = list_member(link, struct file_cache_entry, link);
         check(entry->file != NULL);
         count++;

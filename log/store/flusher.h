@@ -8,12 +8,12 @@
  * Keeps:  (1) at most one flush runs; (2) a flush covers exactly what was appended before it
  *             started; (3) a log is in one of the two lists when it has unflushed bytes;
  *         (4) the epoch file of a log and the indexes of its full segments are durable before the
- *             offsets they belong to count as flushed; (5) after a failure no flush is started again.
- * Thread: the shard's.
+ *             offsets they belong to count as flushed; (5) after a failure no flush is started
+ * again. Thread: the shard's.
  *
  * A flush starts in the turn after the first append, so it takes what that turn brings; while it
- * runs, appends gather for the next one. No timer makes anybody wait. Each dirty file is synced by a
- * request of its own, all at once: the threads of io and the journal of the file system put them
+ * runs, appends gather for the next one. No timer makes anybody wait. Each dirty file is synced by
+ * a request of its own, all at once: the threads of io and the journal of the file system put them
  * together again. */
 #pragma once
 
@@ -25,7 +25,7 @@ struct store;
 
 struct flusher {
     struct store *store;
-    struct list dirty;   /* logs with bytes no flush has taken yet */
+    struct list dirty;    /* logs with bytes no flush has taken yet */
     struct list flushing; /* logs that the running flush covers */
     struct io_request request;
     int32_t pending_count; /* syncs under way */

@@ -73,7 +73,7 @@ static void graveyard_on_timer(struct io_timer *timer)
 {
     struct graveyard *graveyard = timer->owner;
     uint64_t now_ns = io_now(graveyard->io);
-    for (list_each(&graveyard->graves, link)) {
+    for (list_each (&graveyard->graves, link)) {
         struct graveyard_grave *grave = list_member(link, struct graveyard_grave, link);
         if (grave->due_ns > now_ns) {
             break;
@@ -100,7 +100,7 @@ void graveyard_init(struct graveyard *graveyard, struct io *io)
 void graveyard_fini(struct graveyard *graveyard)
 {
     io_timer_stop(graveyard->io, &graveyard->timer);
-    for (list_each(&graveyard->graves, link)) {
+    for (list_each (&graveyard->graves, link)) {
         graveyard_free_grave(list_member(link, struct graveyard_grave, link));
     }
 }
@@ -111,8 +111,7 @@ void graveyard_add(struct graveyard *graveyard, const char *path, bool is_direct
     struct graveyard_grave *grave = memory_new(struct graveyard_grave);
     grave->path = memory_string(path);
     grave->is_directory = is_directory;
-    grave->due_ns =
-        io_now(graveyard->io) + (delay_ms > 0 ? (uint64_t)delay_ms * 1000000 : 0);
+    grave->due_ns = io_now(graveyard->io) + (delay_ms > 0 ? (uint64_t)delay_ms * 1000000 : 0);
     struct list_link *place = &graveyard->graves.head;
     while (place->previous != &graveyard->graves.head &&
            list_member(place->previous, struct graveyard_grave, link)->due_ns > grave->due_ns) {

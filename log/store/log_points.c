@@ -66,10 +66,9 @@ static int log_points_parse(struct log_points *points, struct bytes text)
     int64_t version = 0;
     int64_t size = 0;
     int64_t crc = 0;
-    if (!small_file_line(&text, &line) || small_file_number(&line, &version) != 0 ||
-        version != 1 || small_file_number(&line, &size) != 0 ||
-        small_file_number(&line, &crc) != 0 || size != (int64_t)text.size ||
-        crc != (int64_t)crc32c_update(0, text.data, text.size)) {
+    if (!small_file_line(&text, &line) || small_file_number(&line, &version) != 0 || version != 1 ||
+        small_file_number(&line, &size) != 0 || small_file_number(&line, &crc) != 0 ||
+        size != (int64_t)text.size || crc != (int64_t)crc32c_update(0, text.data, text.size)) {
         return ERROR_CORRUPT;
     }
     int error = 0;
@@ -114,8 +113,8 @@ static int log_points_read_kafka(struct log_points *points, struct io *io, const
         struct buffer text;
         buffer_init(&text);
         int error = small_file_read(io, directory, names[i], &text);
-        int parse_error = error == 0 ? log_points_parse_kafka(points, buffer_bytes(&text), i == 1)
-                                     : 0;
+        int parse_error =
+            error == 0 ? log_points_parse_kafka(points, buffer_bytes(&text), i == 1) : 0;
         buffer_fini(&text);
         if (error != 0 && error != ERROR_NOT_FOUND) {
             return error;
@@ -165,7 +164,7 @@ static int log_points_write_kafka(const struct log_points *points, struct io *io
     buffer_init(&rows);
     buffer_init(&text);
     int64_t count = 0;
-    for (map_each(&points->rows, entry)) {
+    for (map_each (&points->rows, entry)) {
         const struct log_point *point = entry->value;
         int64_t offset = is_start ? point->start_offset : point->recovery_offset;
         if (offset > 0 || !is_start) {
@@ -188,7 +187,7 @@ int log_points_write(const struct log_points *points, struct io *io, const char 
     struct buffer text;
     buffer_init(&rows);
     buffer_init(&text);
-    for (map_each(&points->rows, entry)) {
+    for (map_each (&points->rows, entry)) {
         const struct log_point *point = entry->value;
         buffer_add_bytes(&rows, entry->key);
         buffer_printf(&rows, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
@@ -196,8 +195,7 @@ int log_points_write(const struct log_points *points, struct io *io, const char 
                       point->position, point->has_producers);
     }
     struct bytes body = buffer_bytes(&rows);
-    buffer_printf(&text, "1 %zu %" PRIu32 "\n", body.size,
-                  crc32c_update(0, body.data, body.size));
+    buffer_printf(&text, "1 %zu %" PRIu32 "\n", body.size, crc32c_update(0, body.data, body.size));
     buffer_add_bytes(&text, body);
     int error = small_file_write(io, directory, log_points_file, buffer_bytes(&text));
     buffer_fini(&rows);

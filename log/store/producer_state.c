@@ -174,7 +174,7 @@ static void producer_state_end(struct producer_state *state, struct producer_sta
         return;
     }
     entry->transaction_start_offset = -1;
-    for (list_each(&state->transactions, link)) {
+    for (list_each (&state->transactions, link)) {
         struct producer_state_transaction *transaction =
             list_member(link, struct producer_state_transaction, link);
         if (transaction->producer_id == entry->producer_id && transaction->marker_offset < 0) {
@@ -244,13 +244,14 @@ void producer_state_apply(struct producer_state *state, const struct batch *batc
 static bool producer_state_is_expired(const struct producer_state_entry *entry, int64_t now_ms,
                                       int64_t expiration_ms)
 {
-    return entry->transaction_start_offset < 0 && now_ms - entry->last_timestamp_ms >= expiration_ms;
+    return entry->transaction_start_offset < 0 &&
+           now_ms - entry->last_timestamp_ms >= expiration_ms;
 }
 
 int64_t producer_state_expire(struct producer_state *state, int64_t now_ms, int64_t expiration_ms)
 {
     int64_t count = 0;
-    for (map_each(&state->entries, place)) {
+    for (map_each (&state->entries, place)) {
         struct producer_state_entry *entry = place->value;
         if (!producer_state_is_expired(entry, now_ms, expiration_ms)) {
             continue;
@@ -268,7 +269,7 @@ void producer_state_on_flushed(struct producer_state *state, int64_t flushed_off
     if (list_is_empty(&state->transactions)) {
         return;
     }
-    for (list_each(&state->transactions, link)) {
+    for (list_each (&state->transactions, link)) {
         struct producer_state_transaction *transaction =
             list_member(link, struct producer_state_transaction, link);
         if (transaction->marker_offset >= 0 && transaction->marker_offset < flushed_offset) {
@@ -310,7 +311,7 @@ void producer_state_write(const struct producer_state *state, struct buffer *out
     endian_write_i16(head, PRODUCER_STATE_VERSION);
     out->size += PRODUCER_STATE_ROWS_PLACE;
     int32_t count = 0;
-    for (map_each(&state->entries, place)) {
+    for (map_each (&state->entries, place)) {
         const struct producer_state_entry *entry = place->value;
         for (int i = 0; i < entry->batch_count; i++, count++) {
             producer_state_write_row(out, entry, &entry->batches[i]);
@@ -388,8 +389,7 @@ static bool producer_state_batch_equal(const struct producer_state_batch *left,
 static bool producer_state_entry_matches(const struct producer_state_entry *live,
                                          const struct producer_state_entry *replayed, bool may_lack)
 {
-    if (live->epoch != replayed->epoch ||
-        live->last_timestamp_ms != replayed->last_timestamp_ms ||
+    if (live->epoch != replayed->epoch || live->last_timestamp_ms != replayed->last_timestamp_ms ||
         live->transaction_start_offset != replayed->transaction_start_offset) {
         return false;
     }
@@ -410,7 +410,7 @@ bool producer_state_matches(const struct producer_state *live,
                             const struct producer_state *replayed, int64_t now_ms,
                             int64_t expiration_ms, int64_t *producer_id)
 {
-    for (map_each(&live->entries, place)) {
+    for (map_each (&live->entries, place)) {
         const struct producer_state_entry *entry = place->value;
         const struct producer_state_entry *other =
             producer_state_find(replayed, entry->producer_id);
@@ -419,7 +419,7 @@ bool producer_state_matches(const struct producer_state *live,
             return false;
         }
     }
-    for (map_each(&replayed->entries, place)) {
+    for (map_each (&replayed->entries, place)) {
         const struct producer_state_entry *entry = place->value;
         *producer_id = entry->producer_id;
         if (producer_state_find(live, entry->producer_id) == NULL &&
@@ -441,11 +441,11 @@ static void producer_state_check_entry(const struct producer_state_entry *entry)
 
 void producer_state_check(const struct producer_state *state)
 {
-    for (map_each(&state->entries, place)) {
+    for (map_each (&state->entries, place)) {
         producer_state_check_entry(place->value);
     }
     int64_t previous = -1;
-    for (list_each(&state->transactions, link)) {
+    for (list_each (&state->transactions, link)) {
         const struct producer_state_transaction *transaction =
             list_member(link, struct producer_state_transaction, link);
         check(transaction->first_offset > previous);

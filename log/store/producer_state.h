@@ -26,7 +26,11 @@
 #include "log/base/map.h"
 #include "log/wire/batch.h"
 
-enum { PRODUCER_STATE_BATCH_COUNT = 5, PRODUCER_STATE_ROW_SIZE = 46, PRODUCER_STATE_COUNT_MAX = 1000000 };
+enum {
+    PRODUCER_STATE_BATCH_COUNT = 5,
+    PRODUCER_STATE_ROW_SIZE = 46,
+    PRODUCER_STATE_COUNT_MAX = 1000000
+};
 
 struct producer_state_batch {
     int32_t last_sequence;

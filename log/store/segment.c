@@ -42,8 +42,8 @@ int segment_create(const struct segment_home *home, int64_t base_offset, struct 
     char path[PATH_MAX];
     segment_path(segment, ".log", path);
     struct io_file *file = NULL;
-    int error = file_cache_open(home->files, &segment->file, path, IO_OPEN_WRITE | IO_OPEN_CREATE,
-                                &file);
+    int error =
+        file_cache_open(home->files, &segment->file, path, IO_OPEN_WRITE | IO_OPEN_CREATE, &file);
     if (error == 0) {
         /* What an interrupted creation or truncation left is not ours. */
         error = io_file_truncate(home->io, file, 0);
@@ -147,7 +147,7 @@ int segment_append(struct segment *segment, struct bytes data)
         segment->reserved_size = segment->size;
     }
     return io_file_truncate(segment->home->io, file, (uint64_t)segment->size) == 0 ? ERROR_NO_SPACE
-                                                                                  : ERROR_IO;
+                                                                                   : ERROR_IO;
 }
 
 static void segment_note_time(struct segment *segment, const struct batch *batch)
@@ -419,8 +419,35 @@ int segment_find_time(struct segment *segment, int64_t timestamp_ms, int64_t *po
     if (error != 0) {
         return error;
     }
-    *position = sparse_index_find(segment->index,
-                                  sparse_index_find_time(segment->index, timestamp_ms));
+    *position =
+        sparse_index_find(segment->index, sparse_index_find_time(segment->index, timestamp_ms));
+    return 0;
+}
+
+int segment_read_ages(struct segment *segment)
+{
+    if (segment->last_append_ms != 0 || segment->size == 0) {
+        return 0;
+    }
+    char path[PATH_MAX];
+    segment_path(segment, ".log", path);
+    struct io_file_info info;
+    int error = io_path_info(segment->home->io, path, &info);
+    if (error != 0) {
+        return error;
+    }
+    struct walker walker;
+    walker_open(&walker, segment, 0, segment->base_offset, segment->size, false);
+    struct batch batch;
+    int64_t position = 0;
+    int result = walker_next(&walker, &batch, &position);
+    walker_close(&walker);
+    if (result < 0) {
+        return result == ERROR_TRUNCATED ? ERROR_CORRUPT : result;
+    }
+    int64_t first_ms = result > 0 && batch.max_timestamp > 0 ? batch.max_timestamp : INT64_MAX;
+    segment->first_append_ms = first_ms < info.modified_ms ? first_ms : info.modified_ms;
+    segment->last_append_ms = info.modified_ms;
     return 0;
 }
 

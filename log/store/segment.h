@@ -42,7 +42,8 @@ struct segment {
     int64_t next_offset;
     int64_t size;          /* bytes of whole batches */
     int64_t reserved_size; /* bytes the file system keeps for us, or size */
-    int64_t max_timestamp_ms; /* SEGMENT_TIMESTAMP_UNKNOWN while the index is not loaded, or empty */
+    int64_t
+        max_timestamp_ms; /* SEGMENT_TIMESTAMP_UNKNOWN while the index is not loaded, or empty */
     int64_t max_timestamp_offset; /* last offset of the first batch with it */
     int64_t first_append_ms;      /* wall clock; 0: not known yet */
     int64_t last_append_ms;
@@ -92,4 +93,7 @@ must_use int segment_truncate(struct segment *segment, int64_t position, int64_t
 must_use int segment_find_position(struct segment *segment, int64_t offset, int64_t *position);
 /* As above for the first record with a timestamp >= timestamp_ms. */
 must_use int segment_find_time(struct segment *segment, int64_t timestamp_ms, int64_t *position);
+/* Fills first_append_ms and last_append_ms of a file from an earlier process: as near as its oldest
+ * timestamp and the time of its last change tell. */
+must_use int segment_read_ages(struct segment *segment);
 void segment_check(const struct segment *segment);

@@ -40,8 +40,8 @@ void sparse_index_add(struct sparse_index *index, int32_t relative_offset, int32
     }
     if (index->entry_count == index->entry_capacity) {
         index->entry_capacity = sparse_index_grown(index->entry_capacity);
-        index->entries = memory_resize(index->entries, (size_t)index->entry_capacity *
-                                                           sizeof *index->entries);
+        index->entries =
+            memory_resize(index->entries, (size_t)index->entry_capacity * sizeof *index->entries);
     }
     index->entries[index->entry_count++] = (struct sparse_index_entry){relative_offset, position};
 }
@@ -108,8 +108,7 @@ void sparse_index_truncate(struct sparse_index *index, int32_t relative_offset)
 void sparse_index_write(const struct sparse_index *index, struct buffer *entries,
                         struct buffer *times)
 {
-    uint8_t *at =
-        buffer_reserve(entries, (size_t)index->entry_count * SPARSE_INDEX_ENTRY_SIZE + 1);
+    uint8_t *at = buffer_reserve(entries, (size_t)index->entry_count * SPARSE_INDEX_ENTRY_SIZE + 1);
     for (int32_t i = 0; i < index->entry_count; i++, at += SPARSE_INDEX_ENTRY_SIZE) {
         endian_write_i32(at, index->entries[i].relative_offset);
         endian_write_i32(at + 4, index->entries[i].position);

@@ -44,6 +44,11 @@ void store_close(struct store *store, void (*closed)(void *owner), void *owner);
 must_use int store_create_log(struct store *store, const char *topic, int32_t partition,
                               struct wire_uuid topic_id, const struct log_settings *settings,
                               struct log **out);
+/* As store_create_log for `count` partitions from `first_partition` on, which share the syncs where
+ * they can; all or none. `out` may be NULL, or has room for `count`. */
+must_use int store_create_logs(struct store *store, const char *topic, int32_t first_partition,
+                               int32_t count, struct wire_uuid topic_id,
+                               const struct log_settings *settings, struct log **out);
 /* NULL when there is none. */
 struct log *store_find_log(struct store *store, const char *topic, int32_t partition);
 /* Renames the directory away at once, durably, and removes it after file_delete_delay_ms. The
@@ -53,6 +58,9 @@ void store_each_log(struct store *store, void (*each)(void *owner, struct log *l
 /* Called on the shard after flushed offsets moved, once per log and flush. One listener. */
 void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct log *log),
                       void *owner);
+/* Forgets a store whose process is over, as the simulator ends it: frees the memory, calls nobody,
+ * touches no file. */
+void store_abandon(struct store *store);
 /* 0 or ERROR_FENCED. */
 int store_status(const struct store *store);
 

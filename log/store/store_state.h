@@ -41,18 +41,25 @@ struct log {
     int64_t points_start;     /* the start offset in the points file */
     struct epoch_cache epochs;
     struct producer_state producers;
-    struct list waits;          /* log_flush_wait, by offset */
+    struct list waits;           /* log_flush_wait, by offset */
     struct list_link flush_link; /* in the flusher */
     struct list_link moved_link; /* its flushed offset moved and nobody was told */
     struct list_link store_link;
     int32_t pending_count; /* reads and syncs under way; keeps a deleted log's memory */
     int32_t cut_count;     /* truncations so far */
     int status;            /* 0 or ERROR_CORRUPT */
+    bool is_dirty;         /* something was written that no flush has taken yet */
     bool is_deleted;
 };
 
 /* Waiters whose answer is known, by answer. */
-enum store_answer { STORE_FLUSHED, STORE_FENCED, STORE_NOT_FOUND, STORE_SHUTDOWN, STORE_ANSWER_COUNT };
+enum store_answer {
+    STORE_FLUSHED,
+    STORE_FENCED,
+    STORE_NOT_FOUND,
+    STORE_SHUTDOWN,
+    STORE_ANSWER_COUNT
+};
 
 enum store_phase { STORE_OPEN, STORE_CLOSING, STORE_CLOSED };
 
@@ -68,7 +75,6 @@ struct store {
     struct graveyard graveyard;
     struct list moved; /* logs */
     struct list answers[STORE_ANSWER_COUNT];
-    struct list reads; /* log_read requests whose answer is known */
     struct io_request settle_request;
     bool is_settle_asked;
     struct io_timer checkpoint_timer;
@@ -80,9 +86,55 @@ struct store {
     void *closed_owner;
     enum store_phase phase;
     bool is_fenced;
-    bool is_points_stale; /* a log was deleted since the points file was written */
+    bool is_points_stale;  /* a log was deleted since the points file was written */
     int64_t pending_count; /* reads under way */
     int64_t appended_size;
     int64_t recovered_log_count;
     int64_t recovered_size;
 };
+
+/* log.c */
+struct log *log_new(struct store *store, const char *name, const struct log_settings *settings);
+void log_free(struct log *log);
+/* Puts a segment behind the others. */
+void log_add_segment(struct log *log, struct segment *segment);
+struct segment *log_last_segment(const struct log *log);
+/* Index of the segment that holds the offset; 0 when it lies below all. */
+int32_t log_find_segment(const struct log *log, int64_t offset);
+struct log_mark log_end_mark(const struct log *log);
+/* Closes the growing segment and starts the next one. */
+must_use int log_roll(struct log *log);
+/* Whether there is anything about producers that has to be remembered. */
+bool log_has_producers(const struct log *log);
+must_use int log_write_snapshot(struct log *log);
+/* Everything below the mark is durable. */
+void log_on_synced(struct log *log, struct log_mark mark);
+/* Ends one of the things that keep a deleted log's memory. */
+void log_release(struct log *log);
+/* 0, or why nothing can be written. */
+must_use int log_writable(const struct log *log);
+/* Translates a failed write: no space is the caller's news, everything else fences the store. */
+must_use int log_on_write_error(struct log *log, int error, const char *step);
+
+/* store.c */
+void store_fence(struct store *store, const char *step, const char *name, int error);
+/* The flushed offset moved: waiters and the listener are told in a later turn. */
+void store_on_moved(struct store *store, struct log *log);
+/* Tells them now; only from a callback of io. */
+void store_settle(struct store *store);
+void store_answer(struct store *store, struct log_flush_wait *wait, enum store_answer answer);
+/* A flush or a read ended; a store that closes may go on. */
+void store_on_quiet(struct store *store);
+/* Writes recovery points and start offsets durably. */
+must_use int store_write_points(struct store *store);
+
+static inline struct list_link *store_wait_link(struct log_flush_wait *wait)
+{
+    _Static_assert(sizeof wait->private_links == sizeof(struct list_link), "a link fits");
+    return (struct list_link *)(void *)wait->private_links;
+}
+
+static inline struct log_flush_wait *store_wait_of(struct list_link *link)
+{
+    return list_member(link, struct log_flush_wait, private_links);
+}

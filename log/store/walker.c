@@ -105,3 +105,33 @@ int walker_next(struct walker *walker, struct batch *out, int64_t *position)
     walker->next_offset = batch_next_offset(out);
     return 1;
 }
+
+int walker_find(struct segment *segment, int64_t offset, int64_t *position, int64_t *base_offset)
+{
+    int64_t start = 0;
+    int error = segment_find_position(segment, offset, &start);
+    if (error != 0) {
+        return error;
+    }
+    struct walker walker;
+    walker_open(&walker, segment, start, segment->base_offset, segment->size, false);
+    struct batch batch;
+    int64_t at = 0;
+    int result = 0;
+    int64_t found_position = segment->size;
+    int64_t found_offset = segment->next_offset;
+    while ((result = walker_next(&walker, &batch, &at)) > 0) {
+        if (batch_last_offset(&batch) >= offset) {
+            found_position = at;
+            found_offset = batch.base_offset;
+            break;
+        }
+    }
+    walker_close(&walker);
+    if (result < 0) {
+        return result == ERROR_TRUNCATED ? ERROR_CORRUPT : result;
+    }
+    *position = found_position;
+    *base_offset = found_offset;
+    return 0;
+}

@@ -1,0 +1,602 @@
+/* Appends, waits and the life of a log; reading, searching, cleaning and recovery live beside it.
+ */
+#include "log/store/log.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "log/store/retention.h"
+#include "log/store/small_file.h"
+#include "log/store/store_state.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What one append brings, before anything is written. */
+struct log_plan {
+    struct batch first;
+    int32_t batch_count;
+    int64_t base_offset;
+    int64_t last_offset;
+    int64_t max_timestamp_ms;
+};
+
+struct log_settings log_settings_default(void)
+{
+    return (struct log_settings){
+        .segment_size = INT64_C(1) << 30,
+        .segment_ms = INT64_C(604800000),
+        .index_interval_size = 4096,
+        .index_size = 10485760,
+        .retention_ms = INT64_C(604800000),
+        .retention_size = -1,
+        .file_delete_delay_ms = 60000,
+        .flush_message_count = INT64_MAX,
+        .flush_ms = INT64_MAX,
+        .is_deleted = true,
+    };
+}
+
+struct log *log_new(struct store *store, const char *name, const struct log_settings *settings)
+{
+    struct log *log = memory_new(struct log);
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", store->path, name);
+    log->store = store;
+    log->name = memory_string(name);
+    log->directory = memory_string(path);
+    log->home = (struct segment_home){
+        .io = store->io,
+        .files = &store->files,
+        .directory = log->directory,
+        .is_read_only = store->options.is_read_only,
+    };
+    log->hint.offset = -1;
+    log->snapshot_offset = -1;
+    epoch_cache_init(&log->epochs);
+    producer_state_init(&log->producers);
+    list_init(&log->waits);
+    log_set_settings(log, settings);
+    return log;
+}
+
+void log_free(struct log *log)
+{
+    for (int32_t i = 0; i < log->segment_count; i++) {
+        segment_release(log->segments[i]);
+    }
+    free(log->segments);
+    epoch_cache_fini(&log->epochs);
+    producer_state_fini(&log->producers);
+    free(log->name);
+    free(log->directory);
+    free(log);
+}
+
+void log_release(struct log *log)
+{
+    check(log->pending_count > 0);
+    log->pending_count--;
+    if (log->is_deleted && log->pending_count == 0) {
+        log_free(log);
+    }
+}
+
+void log_set_settings(struct log *log, const struct log_settings *settings)
+{
+    log->settings = *settings;
+    if (log->settings.segment_size > SEGMENT_SIZE_MAX) {
+        log->settings.segment_size = SEGMENT_SIZE_MAX;
+    }
+    log->home.index_interval_size = settings->index_interval_size;
+}
+
+void log_add_segment(struct log *log, struct segment *segment)
+{
+    if (log->segment_count == log->segment_capacity) {
+        log->segment_capacity = log->segment_capacity == 0 ? 1 : log->segment_capacity * 2;
+        log->segments =
+            memory_resize(log->segments, (size_t)log->segment_capacity * sizeof *log->segments);
+    }
+    log->segments[log->segment_count++] = segment;
+    log->size += segment->size;
+}
+
+struct segment *log_last_segment(const struct log *log)
+{
+    check(log->segment_count > 0);
+    return log->segments[log->segment_count - 1];
+}
+
+int32_t log_find_segment(const struct log *log, int64_t offset)
+{
+    int32_t low = 0;
+    int32_t high = log->segment_count;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (log->segments[middle]->base_offset <= offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? 0 : low - 1;
+}
+
+struct log_mark log_end_mark(const struct log *log)
+{
+    const struct segment *last = log_last_segment(log);
+    return (struct log_mark){log->end_offset, last->base_offset, last->size};
+}
+
+int log_status(const struct log *log)
+{
+    return log->status != 0 ? log->status : store_status(log->store);
+}
+
+int log_writable(const struct log *log)
+{
+    if (log->store->is_fenced) {
+        return ERROR_FENCED;
+    }
+    if (log->status != 0) {
+        return log->status;
+    }
+    if (log->store->phase != STORE_OPEN) {
+        return ERROR_SHUTDOWN;
+    }
+    return log->store->options.is_read_only ? ERROR_DENIED : 0;
+}
+
+int log_on_write_error(struct log *log, int error, const char *step)
+{
+    if (error == 0 || error == ERROR_NO_SPACE) {
+        return error;
+    }
+    store_fence(log->store, step, log->name, error);
+    return ERROR_IO;
+}
+
+static int log_plan_offsets(const struct log *log, const struct batch *batch, uint8_t *at,
+                            int64_t next_offset, int32_t leader_epoch, enum log_origin origin)
+{
+    switch (origin) {
+    case LOG_ORIGIN_CLIENT:
+        if (batch_is_control(batch)) {
+            return ERROR_INVALID_RECORD;
+        }
+        break;
+    case LOG_ORIGIN_COORDINATOR:
+        break;
+    case LOG_ORIGIN_LEADER:
+        return batch->base_offset < next_offset ||
+                       batch->leader_epoch < epoch_cache_last(&log->epochs)
+                   ? ERROR_INVALID
+                   : 0;
+    }
+    if (leader_epoch < epoch_cache_last(&log->epochs)) {
+        return ERROR_FENCED_LEADER_EPOCH;
+    }
+    batch_set_base_offset(at, next_offset);
+    batch_set_leader_epoch(at, leader_epoch);
+    return 0;
+}
+
+static void log_plan_add(struct log_plan *plan, const struct batch *batch)
+{
+    if (plan->batch_count++ == 0) {
+        plan->first = *batch;
+        plan->base_offset = batch->base_offset;
+        plan->max_timestamp_ms = batch->max_timestamp;
+    }
+    plan->last_offset = batch_last_offset(batch);
+    if (batch->max_timestamp > plan->max_timestamp_ms) {
+        plan->max_timestamp_ms = batch->max_timestamp;
+    }
+}
+
+/* Parses the batches and gives them their offsets. */
+static int log_plan_batches(const struct log *log, uint8_t *data, size_t size, int32_t leader_epoch,
+                            enum log_origin origin, struct log_plan *plan)
+{
+    int64_t next_offset = log->end_offset;
+    for (size_t at = 0; at < size;) {
+        struct batch batch;
+        int error = batch_read_header(bytes_make(data + at, size - at), &batch, NULL);
+        if (error == 0) {
+            error = log_plan_offsets(log, &batch, data + at, next_offset, leader_epoch, origin);
+        } else {
+            error = ERROR_CORRUPT_MESSAGE;
+        }
+        if (error != 0) {
+            return error;
+        }
+        if (origin != LOG_ORIGIN_LEADER) {
+            batch.base_offset = next_offset;
+            batch.leader_epoch = leader_epoch;
+        }
+        log_plan_add(plan, &batch);
+        next_offset = batch_next_offset(&batch);
+        at += batch.bytes.size;
+    }
+    return plan->batch_count == 0 ? ERROR_INVALID_RECORD : 0;
+}
+
+/* Judges sequences. A client sends one batch per partition when it numbers them (Produce 3+). */
+static int log_judge(const struct log *log, const struct log_plan *plan, enum log_origin origin,
+                     struct log_append *out)
+{
+    const struct batch *batch = &plan->first;
+    if (origin == LOG_ORIGIN_LEADER || batch->producer_id < 0) {
+        return 0;
+    }
+    if (origin == LOG_ORIGIN_COORDINATOR || batch->base_sequence < 0) {
+        return producer_state_judge_epoch(&log->producers, batch);
+    }
+    if (plan->batch_count != 1) {
+        return ERROR_INVALID_RECORD;
+    }
+    struct producer_state_batch original;
+    int error = 0;
+    switch (producer_state_judge(&log->producers, batch, &original, &error)) {
+    case PRODUCER_STATE_ACCEPTED:
+        return 0;
+    case PRODUCER_STATE_REFUSED:
+        return error;
+    case PRODUCER_STATE_DUPLICATE:
+        *out = (struct log_append){
+            .base_offset = original.last_offset - original.offset_delta,
+            .last_offset = original.last_offset,
+            .timestamp_ms = original.timestamp_ms,
+            .is_duplicate = true,
+        };
+        return 0;
+    }
+    return 0;
+}
+
+static void log_apply_batch(struct log *log, const struct batch *batch)
+{
+    struct segment *segment = log_last_segment(log);
+    epoch_cache_note(&log->epochs, batch->leader_epoch, batch->base_offset);
+    producer_state_apply(&log->producers, batch);
+    segment_note(segment, batch);
+}
+
+static void log_apply(struct log *log, struct bytes data, const struct log_plan *plan)
+{
+    struct segment *segment = log_last_segment(log);
+    int64_t now_ms = io_wall_clock(log->store->io);
+    if (segment->size == 0) {
+        segment->first_append_ms = now_ms;
+    }
+    segment->last_append_ms = now_ms;
+    if (plan->batch_count == 1) {
+        log_apply_batch(log, &plan->first);
+    }
+    for (size_t at = 0; plan->batch_count > 1 && at < data.size;) {
+        struct batch batch;
+        int error = batch_read_header(bytes_make(data.data + at, data.size - at), &batch, NULL);
+        check(error == 0);
+        log_apply_batch(log, &batch);
+        at += batch.bytes.size;
+    }
+    log->end_offset = plan->last_offset + 1;
+    log->size += (int64_t)data.size;
+    log->store->appended_size += (int64_t)data.size;
+}
+
+static bool log_should_roll(const struct log *log, size_t size, int64_t last_offset, int64_t now_ms)
+{
+    const struct segment *last = log_last_segment(log);
+    if (last->size == 0) {
+        return false;
+    }
+    return last->size + (int64_t)size > log->settings.segment_size ||
+           last_offset - last->base_offset > INT32_MAX ||
+           now_ms - last->first_append_ms > log->settings.segment_ms ||
+           (int64_t)last->index->entry_count * SPARSE_INDEX_ENTRY_SIZE >= log->settings.index_size;
+}
+
+static int log_make_room(struct log *log, size_t size, int64_t last_offset)
+{
+    struct segment *last = log_last_segment(log);
+    int error = segment_load(last);
+    if (error == 0) {
+        error = segment_read_ages(last);
+    }
+    if (error != 0) {
+        return error;
+    }
+    if (log_should_roll(log, size, last_offset, io_wall_clock(log->store->io))) {
+        error = log_roll(log);
+    }
+    if (error == 0 && log_last_segment(log)->index == NULL) {
+        error = segment_load(log_last_segment(log));
+    }
+    return error;
+}
+
+/* Who waits for what after an append depends on the promised durability. */
+static void log_on_appended(struct log *log)
+{
+    struct store *store = log->store;
+    flusher_add(&store->flusher, log);
+    if (store->options.durability == STORE_DURABILITY_FSYNC) {
+        flusher_ask(&store->flusher);
+        return;
+    }
+    log->flushed_offset = log->end_offset;
+    producer_state_on_flushed(&log->producers, log->flushed_offset);
+    store_on_moved(store, log);
+    if (log->end_offset - log->synced.offset >= log->settings.flush_message_count) {
+        flusher_ask(&store->flusher);
+    }
+}
+
+int log_append(struct log *log, uint8_t *data, size_t size, int32_t leader_epoch,
+               enum log_origin origin, struct log_append *out)
+{
+    int error = log_writable(log);
+    if (error != 0) {
+        return error;
+    }
+    if ((int64_t)size >
+        (origin == LOG_ORIGIN_LEADER ? SEGMENT_SIZE_MAX : log->settings.segment_size)) {
+        return ERROR_RECORD_LIST_TOO_LARGE;
+    }
+    struct log_plan plan = {0};
+    error = log_plan_batches(log, data, size, leader_epoch, origin, &plan);
+    struct log_append result = {0};
+    if (error == 0) {
+        error = log_judge(log, &plan, origin, &result);
+    }
+    if (error != 0 || result.is_duplicate) {
+        *out = error == 0 ? result : *out;
+        return error;
+    }
+    error = log_make_room(log, size, plan.last_offset);
+    if (error != 0) {
+        return error;
+    }
+    error = log_on_write_error(log, segment_append(log_last_segment(log), bytes_make(data, size)),
+                               "append");
+    if (error != 0) {
+        return error;
+    }
+    log_apply(log, bytes_make(data, size), &plan);
+    log_on_appended(log);
+    *out = (struct log_append){
+        .base_offset = plan.base_offset,
+        .last_offset = plan.last_offset,
+        .timestamp_ms = plan.max_timestamp_ms,
+    };
+    return 0;
+}
+
+bool log_has_producers(const struct log *log)
+{
+    return log->producers.entries.size > 0 || log->producers.has_lost;
+}
+
+int log_write_snapshot(struct log *log)
+{
+    if (log->snapshot_offset == log->end_offset && !log->producers.is_changed) {
+        return 0;
+    }
+    if (!log_has_producers(log) && log->snapshot_offset < 0) {
+        return 0;
+    }
+    struct buffer snapshot;
+    buffer_init(&snapshot);
+    producer_state_write(&log->producers, &snapshot);
+    char name[SEGMENT_NAME_SIZE];
+    segment_name(name, log->end_offset, ".snapshot");
+    int error = small_file_write(log->home.io, log->directory, name, buffer_bytes(&snapshot));
+    buffer_fini(&snapshot);
+    if (error != 0) {
+        return error;
+    }
+    int64_t previous = log->snapshot_offset;
+    log->snapshot_offset = log->end_offset;
+    log->producers.is_changed = false;
+    /* Snapshots stay where a segment begins; recovery starts from there. */
+    if (previous >= 0 && previous != log->end_offset &&
+        log->segments[log_find_segment(log, previous)]->base_offset != previous) {
+        return retention_remove_snapshot(log, previous);
+    }
+    return 0;
+}
+
+/* The order is what makes a crash between two steps harmless: the snapshot may be there without its
+ * segment, a segment only with its directory entry durable before anything is written to it. */
+int log_roll(struct log *log)
+{
+    struct segment *last = log_last_segment(log);
+    int error = segment_load(last);
+    if (error != 0) {
+        return error;
+    }
+    error = segment_write_index(last);
+    if (error == 0) {
+        error = segment_trim(last);
+    }
+    if (error == 0) {
+        error = log_write_snapshot(log);
+    }
+    struct segment *next = NULL;
+    if (error == 0) {
+        error = segment_create(&log->home, log->end_offset, &next);
+    }
+    error = log_on_write_error(log, error, "roll");
+    if (error != 0) {
+        return error;
+    }
+    error = io_dir_sync(log->home.io, log->directory);
+    if (error != 0) {
+        segment_free(next);
+        store_fence(log->store, "roll", log->name, error);
+        return ERROR_IO;
+    }
+    log_add_segment(log, next);
+    flusher_add(&log->store->flusher, log);
+    if (log->store->options.durability != STORE_DURABILITY_INTERVAL) {
+        flusher_ask(&log->store->flusher);
+    }
+    return 0;
+}
+
+void log_wait_flushed(struct log *log, struct log_flush_wait *wait)
+{
+    struct list_link *link = store_wait_link(wait);
+    *link = (struct list_link){0};
+    if (wait->offset <= log->flushed_offset) {
+        store_answer(log->store, wait, STORE_FLUSHED);
+        return;
+    }
+    if (log->store->is_fenced || log->store->phase != STORE_OPEN) {
+        store_answer(log->store, wait, log->store->is_fenced ? STORE_FENCED : STORE_SHUTDOWN);
+        return;
+    }
+    struct list_link *place = &log->waits.head;
+    while (place->previous != &log->waits.head &&
+           store_wait_of(place->previous)->offset > wait->offset) {
+        place = place->previous;
+    }
+    list_insert_before(place, link);
+}
+
+void log_wait_cancel(struct log *log, struct log_flush_wait *wait)
+{
+    (void)log;
+    list_remove(store_wait_link(wait));
+}
+
+void log_on_synced(struct log *log, struct log_mark mark)
+{
+    if (mark.offset < log->synced.offset) {
+        return; /* a truncation was faster */
+    }
+    log->synced = mark;
+    if (mark.offset > log->flushed_offset) {
+        log->flushed_offset = mark.offset;
+        producer_state_on_flushed(&log->producers, mark.offset);
+        store_on_moved(log->store, log);
+    }
+}
+
+int64_t log_start_offset(const struct log *log)
+{
+    return log->start_offset;
+}
+
+int64_t log_end_offset(const struct log *log)
+{
+    return log->end_offset;
+}
+
+int64_t log_flushed_offset(const struct log *log)
+{
+    return log->flushed_offset;
+}
+
+int64_t log_stable_offset(const struct log *log)
+{
+    int64_t unstable = producer_state_unstable_offset(&log->producers);
+    return unstable >= 0 && unstable < log->flushed_offset ? unstable : log->flushed_offset;
+}
+
+int64_t log_size(const struct log *log)
+{
+    return log->size;
+}
+
+int32_t log_last_epoch(const struct log *log)
+{
+    return epoch_cache_last(&log->epochs);
+}
+
+const char *log_name(const struct log *log)
+{
+    return log->name;
+}
+
+struct wire_uuid log_topic_id(const struct log *log)
+{
+    return log->topic_id;
+}
+
+void log_each_producer(const struct log *log,
+                       void (*each)(void *owner, const struct log_producer *producer), void *owner)
+{
+    for (map_each (&log->producers.entries, place)) {
+        const struct producer_state_entry *entry = place->value;
+        int count = entry->batch_count;
+        struct log_producer producer = {
+            .producer_id = entry->producer_id,
+            .epoch = entry->epoch,
+            .last_sequence = count == 0 ? -1 : entry->batches[count - 1].last_sequence,
+            .last_timestamp_ms = entry->last_timestamp_ms,
+            .coordinator_epoch = entry->coordinator_epoch,
+            .transaction_start_offset = entry->transaction_start_offset,
+        };
+        each(owner, &producer);
+    }
+}
+
+int log_set_start_offset(struct log *log, int64_t offset)
+{
+    int error = log_writable(log);
+    return error != 0 ? error : retention_set_start(log, offset);
+}
+
+int log_truncate(struct log *log, int64_t offset)
+{
+    int error = log_writable(log);
+    return error != 0 ? error : retention_truncate(log, offset);
+}
+
+int64_t log_clean(struct log *log)
+{
+    int error = log_writable(log);
+    return error != 0 ? error : retention_apply(log);
+}
+
+static void log_check_segments(const struct log *log)
+{
+    int64_t size = 0;
+    for (int32_t i = 0; i < log->segment_count; i++) {
+        const struct segment *segment = log->segments[i];
+        segment_check(segment);
+        check(i == 0 || log->segments[i - 1]->next_offset == segment->base_offset);
+        size += segment->size;
+    }
+    check(size == log->size);
+    check(log_last_segment(log)->next_offset == log->end_offset);
+    check(log->segments[0]->base_offset <= log->start_offset);
+}
+
+void log_check(const struct log *log)
+{
+    if (log->status != 0) {
+        return;
+    }
+    check(log->start_offset <= log->end_offset);
+    check(log->flushed_offset <= log->end_offset);
+    check(log_stable_offset(log) <= log->flushed_offset);
+    check(log->start_offset <= log->flushed_offset);
+    check(log->synced.offset <= log->flushed_offset);
+    check(log->points_offset <= log->synced.offset);
+    log_check_segments(log);
+    epoch_cache_check(&log->epochs);
+    check(log->epochs.count == 0 ||
+          log->epochs.entries[log->epochs.count - 1].start_offset <= log->end_offset);
+    producer_state_check(&log->producers);
+    int64_t previous = log->flushed_offset;
+    for (list_each (&log->waits, link)) {
+        check(store_wait_of(link)->offset > log->flushed_offset || list_has(&log->moved_link));
+        check(store_wait_of(link)->offset >= previous || list_has(&log->moved_link));
+        previous = store_wait_of(link)->offset;
+    }
+}

@@ -1,0 +1,169 @@
+/* Answers ListOffsets by time and OffsetForLeaderEpoch.
+ *
+ * A segment that cannot hold the answer is passed by its verified largest timestamp; in the one
+ * that can, the time index leads near, headers lead to the batch, and the records of that one batch
+ * are looked at, compressed or not.
+ * Thread: the shard's; may wait for the disk. */
+#include "log/base/error.h"
+#include "log/store/store_state.h"
+#include "log/store/walker.h"
+
+enum { LOG_FIND_INFLATED_MAX = 1 << 30 };
+
+/* Looks through the records of a batch for the first one at or after a time, below the limit. */
+static int log_find_in_batch(const struct batch *batch, int64_t timestamp_ms, int64_t start_offset,
+                             int64_t limit_offset, struct log_position *out)
+{
+    struct batch_iterator iterator;
+    int error = batch_iterator_open(&iterator, batch, LOG_FIND_INFLATED_MAX);
+    if (error != 0) {
+        return error;
+    }
+    struct batch_record record;
+    int result = 0;
+    while ((result = batch_iterator_next(&iterator, &record)) > 0) {
+        if (record.timestamp_ms >= timestamp_ms && record.offset >= start_offset &&
+            record.offset < limit_offset) {
+            *out = (struct log_position){record.offset, record.timestamp_ms, batch->leader_epoch};
+            break;
+        }
+    }
+    batch_iterator_close(&iterator);
+    return result < 0 ? result : 0;
+}
+
+/* The whole batch at a position. */
+static int log_find_read(struct segment *segment, int64_t position, int64_t base_offset,
+                         struct walker *walker, struct batch *batch)
+{
+    walker_open(walker, segment, position, base_offset, segment->size, true);
+    int64_t at = 0;
+    int result = walker_next(walker, batch, &at);
+    if (result > 0 && !batch_crc_matches(batch)) {
+        result = ERROR_CORRUPT;
+    }
+    return result > 0 ? 0 : result == 0 || result == ERROR_TRUNCATED ? ERROR_CORRUPT : result;
+}
+
+static int log_find_in_place(struct segment *segment, int64_t position, int64_t base_offset,
+                             int64_t timestamp_ms, int64_t start_offset, int64_t limit_offset,
+                             struct log_position *out)
+{
+    struct walker walker;
+    struct batch batch;
+    int error = log_find_read(segment, position, base_offset, &walker, &batch);
+    if (error == 0) {
+        error = log_find_in_batch(&batch, timestamp_ms, start_offset, limit_offset, out);
+    }
+    walker_close(&walker);
+    return error;
+}
+
+static int log_find_in_segment(struct log *log, struct segment *segment, int64_t timestamp_ms,
+                               int64_t limit_offset, struct log_position *out)
+{
+    int64_t start = 0;
+    int error = segment_find_time(segment, timestamp_ms, &start);
+    if (error != 0 || segment->max_timestamp_ms < timestamp_ms) {
+        return error;
+    }
+    struct walker walker;
+    walker_open(&walker, segment, start, segment->base_offset, segment->size, false);
+    struct batch batch;
+    int64_t position = 0;
+    int result = 0;
+    while (out->offset < 0 && error == 0 &&
+           (result = walker_next(&walker, &batch, &position)) > 0) {
+        if (batch.base_offset >= limit_offset) {
+            break;
+        }
+        if (batch.max_timestamp >= timestamp_ms && batch_last_offset(&batch) >= log->start_offset) {
+            error = log_find_in_place(segment, position, batch.base_offset, timestamp_ms,
+                                      log->start_offset, limit_offset, out);
+        }
+    }
+    walker_close(&walker);
+    return error != 0 ? error : result < 0 ? result : 0;
+}
+
+int log_find_time(struct log *log, int64_t timestamp_ms, int64_t limit_offset,
+                  struct log_position *out)
+{
+    struct log_position found = {-1, -1, -1};
+    int error = log->status;
+    for (int32_t i = 0; i < log->segment_count && error == 0 && found.offset < 0; i++) {
+        struct segment *segment = log->segments[i];
+        if (segment->base_offset >= limit_offset) {
+            break;
+        }
+        if (segment->next_offset > log->start_offset && segment->size > 0) {
+            error = log_find_in_segment(log, segment, timestamp_ms, limit_offset, &found);
+        }
+    }
+    if (error == 0) {
+        *out = found;
+    }
+    return error;
+}
+
+/* The largest timestamp of the batches of a segment that may be answered. */
+static int log_find_max_in_segment(struct log *log, struct segment *segment, int64_t limit_offset,
+                                   int64_t *timestamp_ms)
+{
+    int error = segment_load(segment);
+    if (error != 0) {
+        return error;
+    }
+    if (segment->next_offset <= limit_offset && segment->base_offset >= log->start_offset) {
+        *timestamp_ms = segment->max_timestamp_ms;
+        return 0;
+    }
+    struct walker walker;
+    walker_open(&walker, segment, 0, segment->base_offset, segment->size, false);
+    struct batch batch;
+    int64_t position = 0;
+    int result = 0;
+    while ((result = walker_next(&walker, &batch, &position)) > 0 &&
+           batch_last_offset(&batch) < limit_offset) {
+        if (batch_last_offset(&batch) >= log->start_offset && batch.max_timestamp > *timestamp_ms) {
+            *timestamp_ms = batch.max_timestamp;
+        }
+    }
+    walker_close(&walker);
+    return result < 0 ? result : 0;
+}
+
+int log_find_max_time(struct log *log, int64_t limit_offset, struct log_position *out)
+{
+    int64_t max_ms = INT64_MIN;
+    int error = log->status;
+    for (int32_t i = 0; i < log->segment_count && error == 0; i++) {
+        struct segment *segment = log->segments[i];
+        int64_t segment_ms = INT64_MIN;
+        if (segment->size == 0 || segment->base_offset >= limit_offset ||
+            segment->next_offset <= log->start_offset) {
+            continue;
+        }
+        error = log_find_max_in_segment(log, segment, limit_offset, &segment_ms);
+        max_ms = segment_ms > max_ms ? segment_ms : max_ms;
+    }
+    if (error != 0) {
+        return error;
+    }
+    if (max_ms == INT64_MIN) {
+        *out = (struct log_position){-1, -1, -1};
+        return 0;
+    }
+    return log_find_time(log, max_ms, limit_offset, out);
+}
+
+void log_find_epoch(const struct log *log, int32_t epoch, struct log_position *out)
+{
+    *out = (struct log_position){-1, -1, -1};
+    int32_t found = -1;
+    int64_t end_offset = -1;
+    if (epoch_cache_find(&log->epochs, epoch, log->end_offset, &found, &end_offset)) {
+        out->leader_epoch = found;
+        out->offset = end_offset;
+    }
+}

@@ -1,0 +1,17 @@
+/* The file partition.metadata: to which topic a log belongs.
+ *
+ *     version: 0
+ *     topic_id: <22 characters of base64url>
+ *
+ * Owns:   nothing.
+ * Thread: the shard's; waits for the disk. */
+#pragma once
+
+#include "log/io/io.h"
+#include "log/wire/wire.h"
+
+must_use int partition_metadata_write(struct io *io, const char *directory,
+                                      struct wire_uuid topic_id);
+/* ERROR_NOT_FOUND, ERROR_CORRUPT, or an error of the disk. */
+must_use int partition_metadata_read(struct io *io, const char *directory,
+                                     struct wire_uuid *topic_id);

@@ -1,0 +1,612 @@
+/* Opens one log; see recovery.h for the rules. */
+#include "log/store/recovery.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "log/store/partition_metadata.h"
+#include "log/store/small_file.h"
+#include "log/store/walker.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RECOVERY_DIGITS = 20 };
+
+/* What lies in a log's directory. */
+struct recovery_listing {
+    struct buffer segments;  /* int64_t base offsets, rising */
+    struct buffer snapshots; /* int64_t offsets, rising */
+    struct map leftovers;    /* names to remove */
+};
+
+static void recovery_listing_init(struct recovery_listing *listing)
+{
+    buffer_init(&listing->segments);
+    buffer_init(&listing->snapshots);
+    map_init(&listing->leftovers);
+}
+
+static void recovery_listing_fini(struct recovery_listing *listing)
+{
+    buffer_fini(&listing->segments);
+    buffer_fini(&listing->snapshots);
+    map_fini(&listing->leftovers, NULL);
+}
+
+static int64_t recovery_offset_at(const struct buffer *offsets, size_t index)
+{
+    int64_t offset = 0;
+    memcpy(&offset, offsets->data + index * sizeof offset, sizeof offset);
+    return offset;
+}
+
+static size_t recovery_count(const struct buffer *offsets)
+{
+    return offsets->size / sizeof(int64_t);
+}
+
+static bool recovery_ends_with(const char *name, const char *suffix)
+{
+    size_t size = strlen(name);
+    size_t suffix_size = strlen(suffix);
+    return size >= suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
+}
+
+/* "%020d" and the suffix, nothing else. */
+static bool recovery_parse_name(const char *name, const char *suffix, int64_t *offset)
+{
+    struct bytes digits = bytes_make(name, RECOVERY_DIGITS);
+    return strlen(name) == RECOVERY_DIGITS + strlen(suffix) &&
+           strcmp(name + RECOVERY_DIGITS, suffix) == 0 && small_file_number(&digits, offset) == 0 &&
+           digits.size == 0;
+}
+
+static void recovery_on_entry(void *owner, const char *entry, bool is_directory)
+{
+    struct recovery_listing *listing = owner;
+    int64_t offset = 0;
+    if (is_directory) {
+        return;
+    }
+    if (recovery_parse_name(entry, ".log", &offset)) {
+        buffer_add(&listing->segments, &offset, sizeof offset);
+    } else if (recovery_parse_name(entry, ".snapshot", &offset)) {
+        buffer_add(&listing->snapshots, &offset, sizeof offset);
+    } else if (recovery_ends_with(entry, ".deleted") || recovery_ends_with(entry, ".tmp") ||
+               recovery_ends_with(entry, ".cleaned")) {
+        map_put(&listing->leftovers, bytes_from_string(entry), listing);
+    }
+}
+
+static int recovery_remove(struct log *log, const char *name)
+{
+    char path[PATH_MAX];
+    if (log->home.is_read_only ||
+        snprintf(path, sizeof path, "%s/%s", log->directory, name) >= (int)sizeof path) {
+        return 0;
+    }
+    int error = io_path_remove(log->home.io, path);
+    return error == ERROR_NOT_FOUND ? 0 : error;
+}
+
+static int recovery_remove_segment(struct log *log, int64_t base_offset)
+{
+    const char *suffixes[] = {".log", ".index", ".timeindex"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char name[SEGMENT_NAME_SIZE];
+        segment_name(name, base_offset, suffixes[i]);
+        int error = recovery_remove(log, name);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int recovery_file_size(struct log *log, int64_t base_offset, int64_t *size)
+{
+    char name[SEGMENT_NAME_SIZE];
+    char path[PATH_MAX];
+    segment_name(name, base_offset, ".log");
+    if (snprintf(path, sizeof path, "%s/%s", log->directory, name) >= (int)sizeof path) {
+        return ERROR_TOO_LARGE;
+    }
+    struct io_file_info info;
+    int error = io_path_info(log->home.io, path, &info);
+    if (error == 0 && info.size > SEGMENT_SIZE_MAX) {
+        error = ERROR_CORRUPT;
+    }
+    if (error == 0) {
+        *size = (int64_t)info.size;
+    }
+    return error;
+}
+
+/* Makes the segments as their names and sizes tell; what an interrupted removal left below the
+ * start offset is removed. */
+static int recovery_add_segments(struct log *log, const struct recovery_listing *listing,
+                                 int64_t start_offset)
+{
+    size_t count = recovery_count(&listing->segments);
+    for (size_t i = 0; i < count; i++) {
+        int64_t base_offset = recovery_offset_at(&listing->segments, i);
+        bool is_last = i + 1 == count;
+        int64_t next_offset = is_last ? base_offset : recovery_offset_at(&listing->segments, i + 1);
+        if (!is_last && next_offset <= start_offset) {
+            int error = recovery_remove_segment(log, base_offset);
+            if (error != 0) {
+                return error;
+            }
+            continue;
+        }
+        int64_t size = 0;
+        int error = recovery_file_size(log, base_offset, &size);
+        if (error != 0) {
+            return error;
+        }
+        struct segment *segment = segment_new(&log->home, base_offset);
+        segment->size = size;
+        segment->next_offset = next_offset;
+        log_add_segment(log, segment);
+    }
+    return 0;
+}
+
+/* From where the walk begins. */
+static struct log_mark recovery_first_mark(const struct log *log, const struct log_point *point)
+{
+    const struct segment *first = log->segments[0];
+    if (point == NULL || point->recovery_offset <= first->base_offset) {
+        return (struct log_mark){first->base_offset, first->base_offset, 0};
+    }
+    const struct segment *segment = log->segments[log_find_segment(log, point->recovery_offset)];
+    if (segment->base_offset == point->segment_offset) {
+        return (struct log_mark){point->recovery_offset, point->segment_offset, point->position};
+    }
+    if (segment->base_offset == point->recovery_offset) {
+        return (struct log_mark){point->recovery_offset, point->recovery_offset, 0};
+    }
+    return (struct log_mark){segment->base_offset, segment->base_offset, 0};
+}
+
+/* Walks one segment from a mark on; moves the mark behind the last good batch. 1 when the file is
+ * good to its end, 0 when it is not, or an error of the disk. */
+static int recovery_walk(struct log *log, struct segment *segment, struct log_mark *mark)
+{
+    struct walker walker;
+    walker_open(&walker, segment, mark->position, mark->offset, segment->size, true);
+    int64_t start = mark->position;
+    struct batch batch;
+    int64_t position = 0;
+    int result = 0;
+    while ((result = walker_next(&walker, &batch, &position)) > 0 && batch_crc_matches(&batch)) {
+        epoch_cache_note(&log->epochs, batch.leader_epoch, batch.base_offset);
+        mark->offset = batch_next_offset(&batch);
+        mark->position = walker.position;
+    }
+    walker_close(&walker);
+    log->store->recovered_size += mark->position - start;
+    if (result == 0) {
+        return 1;
+    }
+    return result > 0 || result == ERROR_TRUNCATED || result == ERROR_CORRUPT ? 0 : result;
+}
+
+/* Forgets and removes the segments from `index` on. */
+static int recovery_drop_from(struct log *log, int32_t index)
+{
+    int error = 0;
+    while (log->segment_count > index && error == 0) {
+        struct segment *segment = log_last_segment(log);
+        trace(TRACE_WARN, "recovery.segment_removed", TRACE_STRING("log", log->name),
+              TRACE_INT("base_offset", segment->base_offset));
+        error = recovery_remove_segment(log, segment->base_offset);
+        log->size -= segment->size;
+        log->segment_count--;
+        segment_release(segment);
+    }
+    return error;
+}
+
+/* Ends a walked segment at the mark: cuts the rest, makes what stays durable. */
+static int recovery_settle_segment(struct log *log, struct segment *segment, struct log_mark mark)
+{
+    log->size -= segment->size - mark.position;
+    if (log->home.is_read_only) {
+        segment->size = mark.position;
+        segment->next_offset = mark.offset;
+        return 0;
+    }
+    int error = 0;
+    if (segment->size > mark.position) {
+        trace(TRACE_WARN, "recovery.tail_cut", TRACE_STRING("log", log->name),
+              TRACE_INT("offset", mark.offset), TRACE_INT("bytes", segment->size - mark.position));
+        error = segment_truncate(segment, mark.position, mark.offset);
+    } else {
+        segment->next_offset = mark.offset;
+        error = segment_remove_index(segment);
+    }
+    struct io_file *file = NULL;
+    if (error == 0) {
+        error = segment_open_file(segment, &file);
+    }
+    if (error == 0) {
+        error = io_file_sync(log->home.io, file);
+    }
+    segment->is_dirty = false;
+    return error;
+}
+
+/* Walks from the mark to the end of the log. ERROR_CORRUPT when something below the recovery point
+ * is not as it was. */
+static int recovery_walk_all(struct log *log, struct log_mark mark, int64_t durable_offset)
+{
+    int32_t index = log_find_segment(log, mark.offset);
+    if (mark.position > log->segments[index]->size) {
+        return ERROR_CORRUPT;
+    }
+    epoch_cache_truncate(&log->epochs, mark.offset);
+    for (;; index++) {
+        struct segment *segment = log->segments[index];
+        int is_whole = recovery_walk(log, segment, &mark);
+        if (is_whole < 0) {
+            return is_whole;
+        }
+        bool has_next = is_whole && index + 1 < log->segment_count &&
+                        log->segments[index + 1]->base_offset == mark.offset && segment->size > 0;
+        if (!has_next && mark.offset < durable_offset) {
+            return ERROR_CORRUPT;
+        }
+        int error = recovery_settle_segment(log, segment, mark);
+        if (error == 0 && !has_next) {
+            error = recovery_drop_from(log, index + 1);
+        }
+        if (error != 0 || !has_next) {
+            log->end_offset = mark.offset;
+            return error;
+        }
+        mark = (struct log_mark){mark.offset, mark.offset, 0};
+    }
+}
+
+static bool recovery_is_as_closed(const struct log *log, const struct log_point *point)
+{
+    const struct segment *last = log_last_segment(log);
+    return point != NULL && last->base_offset == point->segment_offset &&
+           last->size == point->position && point->recovery_offset >= last->base_offset &&
+           (last->size > 0) == (point->recovery_offset > last->base_offset);
+}
+
+static int recovery_walk_epochs(struct log *log)
+{
+    for (int32_t i = 0; i < log->segment_count; i++) {
+        struct walker walker;
+        struct segment *segment = log->segments[i];
+        walker_open(&walker, segment, 0, segment->base_offset, segment->size, false);
+        struct batch batch;
+        int64_t position = 0;
+        int result = 0;
+        while ((result = walker_next(&walker, &batch, &position)) > 0) {
+            epoch_cache_note(&log->epochs, batch.leader_epoch, batch.base_offset);
+        }
+        walker_close(&walker);
+        if (result < 0 && result != ERROR_TRUNCATED && result != ERROR_CORRUPT) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int recovery_read_epochs(struct log *log)
+{
+    int error = epoch_cache_read(&log->epochs, log->home.io, log->directory);
+    if (error == ERROR_NOT_FOUND && log->size == 0) {
+        return 0;
+    }
+    if (error == ERROR_NOT_FOUND || error == ERROR_CORRUPT) {
+        return recovery_walk_epochs(log);
+    }
+    return error;
+}
+
+static int recovery_apply(struct segment *segment, int64_t offset, int64_t end_offset,
+                          struct producer_state *state)
+{
+    struct walker walker;
+    walker_open(&walker, segment, 0, segment->base_offset, segment->size, true);
+    struct batch batch;
+    int64_t position = 0;
+    int result = 0;
+    if (offset > segment->base_offset) {
+        result = walker_find(segment, offset, &walker.position, &walker.next_offset);
+        walker.buffer_position = walker.position;
+    }
+    while (result == 0 && (result = walker_next(&walker, &batch, &position)) > 0) {
+        result = 0;
+        if (batch.base_offset >= end_offset) {
+            break;
+        }
+        if (batch.base_offset >= offset) {
+            producer_state_apply(state, &batch);
+        }
+    }
+    walker_close(&walker);
+    return result == ERROR_TRUNCATED ? ERROR_CORRUPT : result;
+}
+
+/* Applies every batch from `offset` to the end of the log. */
+static int recovery_apply_from(struct log *log, int64_t offset, struct producer_state *state)
+{
+    for (int32_t i = log_find_segment(log, offset); i < log->segment_count; i++) {
+        if (offset >= log->end_offset) {
+            return 0;
+        }
+        int error = recovery_apply(log->segments[i], offset, log->end_offset, state);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int recovery_read_snapshot(struct log *log, int64_t offset, struct producer_state *state)
+{
+    char name[SEGMENT_NAME_SIZE];
+    segment_name(name, offset, ".snapshot");
+    struct buffer content;
+    buffer_init(&content);
+    int error = small_file_read(log->home.io, log->directory, name, &content);
+    if (error == 0) {
+        error = producer_state_read(state, buffer_bytes(&content));
+    }
+    buffer_fini(&content);
+    return error;
+}
+
+static int recovery_list_snapshots(struct log *log, struct recovery_listing *listing)
+{
+    return io_dir_list(log->home.io, log->directory, recovery_on_entry, listing);
+}
+
+/* Snapshots beyond the end speak of batches that are gone. */
+static int recovery_drop_snapshots(struct log *log, struct recovery_listing *listing)
+{
+    while (listing->snapshots.size > 0) {
+        int64_t offset =
+            recovery_offset_at(&listing->snapshots, recovery_count(&listing->snapshots) - 1);
+        if (offset <= log->end_offset) {
+            return 0;
+        }
+        char name[SEGMENT_NAME_SIZE];
+        segment_name(name, offset, ".snapshot");
+        int error = recovery_remove(log, name);
+        if (error != 0) {
+            return error;
+        }
+        listing->snapshots.size -= sizeof offset;
+    }
+    return 0;
+}
+
+/* Without a snapshot the fold begins at the start of the log, and knows everything only if the log
+ * begins there too. */
+static int recovery_fold_producers(struct log *log, const struct recovery_listing *listing)
+{
+    log->snapshot_offset = -1;
+    for (size_t i = recovery_count(&listing->snapshots); i > 0; i--) {
+        int64_t offset = recovery_offset_at(&listing->snapshots, i - 1);
+        int error = recovery_read_snapshot(log, offset, &log->producers);
+        if (error == 0) {
+            log->snapshot_offset = offset;
+            break;
+        }
+        if (error != ERROR_CORRUPT && error != ERROR_NOT_FOUND) {
+            return error;
+        }
+        trace(TRACE_WARN, "recovery.snapshot_damaged", TRACE_STRING("log", log->name),
+              TRACE_INT("offset", offset));
+    }
+    int64_t offset = log->segments[0]->base_offset;
+    if (log->snapshot_offset < 0) {
+        producer_state_clear(&log->producers);
+        log->producers.has_lost = offset > 0;
+    } else if (log->snapshot_offset > offset) {
+        offset = log->snapshot_offset;
+    }
+    bool was_changed = log->producers.is_changed;
+    int error = recovery_apply_from(log, offset, &log->producers);
+    log->producers.has_lost |= log->start_offset > 0;
+    log->producers.is_changed |= was_changed;
+    return error;
+}
+
+int recovery_load_producers(struct log *log)
+{
+    struct recovery_listing listing;
+    recovery_listing_init(&listing);
+    int error = recovery_list_snapshots(log, &listing);
+    if (error == 0) {
+        error = recovery_drop_snapshots(log, &listing);
+    }
+    if (error == 0) {
+        error = recovery_fold_producers(log, &listing);
+    }
+    recovery_listing_fini(&listing);
+    return error;
+}
+
+int recovery_replay(struct log *log, struct producer_state *out)
+{
+    int64_t offset = log->segments[0]->base_offset;
+    int error = offset == 0 ? ERROR_NOT_FOUND : recovery_read_snapshot(log, offset, out);
+    if (error == ERROR_NOT_FOUND || error == ERROR_CORRUPT) {
+        producer_state_clear(out);
+        out->has_lost = offset > 0;
+        error = 0;
+    }
+    return error != 0 ? error : recovery_apply_from(log, offset, out);
+}
+
+static int recovery_load_tail(struct log *log, struct recovery_listing *listing,
+                              const struct log_point *point)
+{
+    int error = recovery_drop_snapshots(log, listing);
+    if (error != 0) {
+        return error;
+    }
+    if (point != NULL && point->has_producers == 0 && recovery_count(&listing->snapshots) == 0) {
+        log->producers.has_lost = log->start_offset > 0;
+        return recovery_apply_from(log, point->recovery_offset, &log->producers);
+    }
+    return recovery_fold_producers(log, listing);
+}
+
+static int recovery_remove_leftovers(struct log *log, const struct recovery_listing *listing)
+{
+    for (map_each (&listing->leftovers, entry)) {
+        char *name = bytes_to_string(entry->key);
+        int error = recovery_remove(log, name);
+        free(name);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* Segments, end, epochs. */
+static int recovery_find_end(struct log *log, const struct log_point *point, bool is_clean)
+{
+    int error = recovery_read_epochs(log);
+    if (error != 0) {
+        return error;
+    }
+    if (is_clean && recovery_is_as_closed(log, point)) {
+        log->end_offset = point->recovery_offset;
+        log_last_segment(log)->next_offset = log->end_offset;
+        return 0;
+    }
+    log->store->recovered_log_count++;
+    struct log_mark mark = recovery_first_mark(log, point);
+    error = recovery_walk_all(log, mark, point == NULL ? 0 : point->recovery_offset);
+    if (error == 0 && !log->home.is_read_only) {
+        error = io_dir_sync(log->home.io, log->directory);
+    }
+    if (error == 0) {
+        epoch_cache_truncate(&log->epochs, log->end_offset);
+        error = log->home.is_read_only
+                    ? 0
+                    : epoch_cache_write(&log->epochs, log->home.io, log->directory);
+    }
+    return error;
+}
+
+static int recovery_open_segments(struct log *log, struct recovery_listing *listing,
+                                  const struct log_point *point, bool is_clean)
+{
+    int64_t start_offset = point == NULL ? 0 : point->start_offset;
+    int error = recovery_remove_leftovers(log, listing);
+    if (error == 0) {
+        error = recovery_add_segments(log, listing, start_offset);
+    }
+    if (error == 0 && log->segment_count == 0) {
+        error = ERROR_CORRUPT; /* a log is created with its first segment */
+    }
+    if (error == 0) {
+        error = recovery_find_end(log, point, is_clean);
+    }
+    if (error != 0) {
+        return error;
+    }
+    int64_t first_offset = log->segments[0]->base_offset;
+    log->start_offset = start_offset > first_offset ? start_offset : first_offset;
+    if (log->start_offset > log->end_offset) {
+        log->start_offset = log->end_offset;
+    }
+    error = recovery_load_tail(log, listing, point);
+    log->synced = log_end_mark(log);
+    log->flushing = log->synced;
+    log->flushed_offset = log->end_offset;
+    producer_state_on_flushed(&log->producers, log->end_offset);
+    return error;
+}
+
+/* Keeps what is known of a damaged log, so that its recovery point is not forgotten. */
+static void recovery_set_offline(struct log *log, const struct log_point *point, int error)
+{
+    trace(TRACE_ERROR, "recovery.log_offline", TRACE_STRING("log", log->name),
+          TRACE_STRING("error", error_name(error)),
+          TRACE_INT("recovery_offset", point == NULL ? 0 : point->recovery_offset));
+    log->status = error;
+    if (point != NULL) {
+        log->synced =
+            (struct log_mark){point->recovery_offset, point->segment_offset, point->position};
+        log->start_offset = point->start_offset;
+    }
+    log->flushed_offset = log->end_offset = log->synced.offset;
+}
+
+static bool recovery_is_unfinished(struct log *log, const struct recovery_listing *listing)
+{
+    for (size_t i = 0; i < recovery_count(&listing->segments); i++) {
+        int64_t size = 0;
+        if (recovery_file_size(log, recovery_offset_at(&listing->segments, i), &size) != 0 ||
+            size > 0) {
+            return false;
+        }
+    }
+    return recovery_count(&listing->snapshots) == 0;
+}
+
+/* ERROR_NOT_FOUND for a directory without a topic id and without records. */
+static int recovery_read_identity(struct log *log, struct recovery_listing *listing,
+                                  const struct log_point *point)
+{
+    int error = io_dir_list(log->home.io, log->directory, recovery_on_entry, listing);
+    if (error != 0) {
+        return error;
+    }
+    error = partition_metadata_read(log->home.io, log->directory, &log->topic_id);
+    if (error != ERROR_NOT_FOUND && error != ERROR_CORRUPT) {
+        return error;
+    }
+    if (point == NULL && recovery_is_unfinished(log, listing)) {
+        return ERROR_NOT_FOUND;
+    }
+    trace(TRACE_WARN, "recovery.topic_id_missing", TRACE_STRING("log", log->name));
+    return 0;
+}
+
+int recovery_open_log(struct store *store, const char *name, const struct log_point *point,
+                      bool is_clean, struct log **out)
+{
+    struct log_settings settings = log_settings_default();
+    struct log *log = log_new(store, name, &settings);
+    struct recovery_listing listing;
+    recovery_listing_init(&listing);
+    int error = recovery_read_identity(log, &listing, point);
+    if (error == 0) {
+        error = recovery_open_segments(log, &listing, point, is_clean);
+        if (error == ERROR_CORRUPT || error == ERROR_IO) {
+            recovery_set_offline(log, point, error);
+            error = 0;
+        }
+    } else if (error == ERROR_NOT_FOUND && !store->options.is_read_only) {
+        trace(TRACE_WARN, "recovery.creation_undone", TRACE_STRING("log", name));
+        graveyard_remove_directory(store->io, log->directory);
+    }
+    recovery_listing_fini(&listing);
+    if (error != 0) {
+        log_free(log);
+        return error;
+    }
+    log->points_offset = point == NULL                                 ? 0
+                         : log->synced.offset < point->recovery_offset ? log->synced.offset
+                                                                       : point->recovery_offset;
+    *out = log;
+    return 0;
+}

@@ -1,0 +1,254 @@
+/* Removal by time, by size, by request; truncation; see retention.h. */
+#include "log/store/retention.h"
+
+#include "log/base/error.h"
+#include "log/base/trace.h"
+#include "log/store/recovery.h"
+#include "log/store/store_state.h"
+#include "log/store/walker.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+int retention_remove_snapshot(struct log *log, int64_t offset)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%020" PRId64 ".snapshot", log->directory, offset);
+    int error = io_path_remove(log->home.io, path);
+    return error == ERROR_NOT_FOUND ? 0 : error;
+}
+
+/* Renames a file of a segment away and lets it disappear later. */
+static int retention_bury(struct log *log, int64_t base_offset, const char *suffix)
+{
+    char path[PATH_MAX];
+    char path_new[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%020" PRId64 "%s", log->directory, base_offset, suffix);
+    if (snprintf(path_new, sizeof path_new, "%s.deleted", path) >= (int)sizeof path_new) {
+        return ERROR_TOO_LARGE;
+    }
+    int error = io_path_rename(log->home.io, path, path_new);
+    if (error == 0) {
+        graveyard_add(&log->store->graveyard, path_new, false, log->settings.file_delete_delay_ms);
+    }
+    return error == ERROR_NOT_FOUND ? 0 : error;
+}
+
+static int retention_bury_segment(struct log *log, const struct segment *segment)
+{
+    const char *suffixes[] = {".log", ".index", ".timeindex"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        int error = retention_bury(log, segment->base_offset, suffixes[i]);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* Takes the first `count` segments out of the log and buries their files. */
+static int retention_remove_first(struct log *log, int32_t count)
+{
+    int error = 0;
+    for (int32_t i = 0; i < count && error == 0; i++) {
+        struct segment *segment = log->segments[i];
+        error = retention_bury_segment(log, segment);
+        if (error == 0 && segment->base_offset != log->snapshot_offset) {
+            error = retention_remove_snapshot(log, segment->base_offset);
+        }
+    }
+    for (int32_t i = 0; i < count; i++) {
+        log->size -= log->segments[i]->size;
+        segment_release(log->segments[i]);
+    }
+    log->segment_count -= count;
+    memmove(log->segments, log->segments + count,
+            (size_t)log->segment_count * sizeof *log->segments);
+    if (error != 0) {
+        store_fence(log->store, "remove", log->name, error);
+        return ERROR_IO;
+    }
+    return 0;
+}
+
+/* How many segments lie wholly below the start offset; the last one always stays. */
+static int32_t retention_count_below(const struct log *log)
+{
+    int32_t count = 0;
+    while (count + 1 < log->segment_count &&
+           log->segments[count]->next_offset <= log->start_offset) {
+        count++;
+    }
+    return count;
+}
+
+static void retention_move_start(struct log *log, int64_t offset)
+{
+    log->start_offset = offset;
+    log->producers.has_lost = true;
+    log->producers.is_changed = true;
+    epoch_cache_set_start(&log->epochs, offset);
+}
+
+int retention_set_start(struct log *log, int64_t offset)
+{
+    if (offset <= log->start_offset) {
+        return 0;
+    }
+    if (offset > log->synced.offset) {
+        return ERROR_OFFSET_OUT_OF_RANGE;
+    }
+    int error = 0;
+    if (offset == log->end_offset && log_last_segment(log)->size > 0) {
+        error = log_roll(log);
+        if (error != 0) {
+            return error;
+        }
+    }
+    retention_move_start(log, offset);
+    error = store_write_points(log->store);
+    if (error != 0) {
+        return error;
+    }
+    return retention_remove_first(log, retention_count_below(log));
+}
+
+static int retention_age(struct segment *segment, int64_t now_ms, int64_t *age_ms)
+{
+    int error = segment_load(segment);
+    if (error == 0) {
+        error = segment_read_ages(segment);
+    }
+    if (error != 0) {
+        return error;
+    }
+    int64_t newest_ms = segment->max_timestamp_ms;
+    if (newest_ms < 0 || newest_ms > segment->last_append_ms) {
+        newest_ms = segment->last_append_ms;
+    }
+    *age_ms = now_ms - newest_ms;
+    return 0;
+}
+
+/* Offset below which time and size let everything go. */
+static int retention_find_start(struct log *log, int64_t *offset)
+{
+    int64_t now_ms = io_wall_clock(log->store->io);
+    int64_t size = log->size;
+    *offset = log->start_offset;
+    for (int32_t i = 0; i < log->segment_count; i++) {
+        struct segment *segment = log->segments[i];
+        if (segment->size == 0 || segment->next_offset > log->synced.offset) {
+            return 0;
+        }
+        bool is_last = i == log->segment_count - 1;
+        bool is_gone = log->settings.retention_size >= 0 && !is_last &&
+                       size - segment->size >= log->settings.retention_size;
+        if (!is_gone && log->settings.retention_ms >= 0) {
+            int64_t age_ms = 0;
+            int error = retention_age(segment, now_ms, &age_ms);
+            if (error != 0) {
+                return error;
+            }
+            is_gone = age_ms > log->settings.retention_ms;
+        }
+        if (!is_gone) {
+            return 0;
+        }
+        size -= segment->size;
+        *offset = segment->next_offset;
+    }
+    return 0;
+}
+
+static int retention_roll_by_time(struct log *log)
+{
+    struct segment *last = log_last_segment(log);
+    int error = last->size == 0 ? 0 : segment_read_ages(last);
+    if (error != 0 || last->size == 0 ||
+        io_wall_clock(log->store->io) - last->first_append_ms <= log->settings.segment_ms) {
+        return error;
+    }
+    return log_roll(log);
+}
+
+int64_t retention_apply(struct log *log)
+{
+    int64_t size = log->size;
+    int error = retention_roll_by_time(log);
+    if (error != 0) {
+        return error;
+    }
+    int64_t offset = log->start_offset;
+    if (log->settings.is_deleted) {
+        error = retention_find_start(log, &offset);
+    }
+    if (error == 0 && offset > log->start_offset) {
+        error = retention_set_start(log, offset);
+        trace(TRACE_INFO, "retention.segments_removed", TRACE_STRING("log", log->name),
+              TRACE_INT("start_offset", log->start_offset), TRACE_INT("bytes", size - log->size));
+    }
+    return error != 0 ? error : size - log->size;
+}
+
+static int retention_lower_points(struct log *log, struct log_mark cut)
+{
+    log->synced = cut.offset < log->synced.offset ? cut : log->synced;
+    log->flushing = cut.offset < log->flushing.offset ? cut : log->flushing;
+    log->flushed_offset = cut.offset < log->flushed_offset ? cut.offset : log->flushed_offset;
+    return log->points_offset > cut.offset ? store_write_points(log->store) : 0;
+}
+
+static int retention_cut_files(struct log *log, int32_t keep, struct log_mark cut)
+{
+    int error = 0;
+    while (log->segment_count > keep + 1 && error == 0) {
+        struct segment *segment = log_last_segment(log);
+        error = retention_bury_segment(log, segment);
+        log->size -= segment->size;
+        log->segment_count--;
+        segment_release(segment);
+    }
+    struct segment *last = log_last_segment(log);
+    log->size -= last->size - cut.position;
+    if (error == 0) {
+        error = segment_truncate(last, cut.position, cut.offset);
+    }
+    return error;
+}
+
+int retention_truncate(struct log *log, int64_t offset)
+{
+    if (offset >= log->end_offset) {
+        return 0;
+    }
+    if (offset < log->start_offset) {
+        return ERROR_OFFSET_OUT_OF_RANGE;
+    }
+    int32_t keep = log_find_segment(log, offset);
+    struct log_mark cut = {.segment_offset = log->segments[keep]->base_offset};
+    int error = walker_find(log->segments[keep], offset, &cut.position, &cut.offset);
+    if (error != 0) {
+        return error;
+    }
+    log->cut_count++;
+    log->hint.offset = -1;
+    error = retention_lower_points(log, cut);
+    if (error == 0) {
+        error = retention_cut_files(log, keep, cut);
+    }
+    log->end_offset = cut.offset;
+    epoch_cache_truncate(&log->epochs, cut.offset);
+    if (error == 0) {
+        error = recovery_load_producers(log);
+    }
+    if (error != 0) {
+        store_fence(log->store, "truncate", log->name, error);
+        return ERROR_IO;
+    }
+    flusher_add(&log->store->flusher, log);
+    flusher_ask(&log->store->flusher);
+    return 0;
+}

@@ -1,0 +1,19 @@
+/* What leaves a log: old segments at the front, a cut at the end.
+ *
+ * Owns:   nothing; works on a log.
+ * Keeps:  (1) only flushed segments are removed, whole, oldest first, and a new start offset is
+ *             durable before the first of their files is touched: a crash between the renames then
+ *             never looks like a hole in the log;
+ *         (2) a recovery point above a cut is lowered, durably, before the cut;
+ *         (3) the age of a segment is that of its largest record timestamp, but a timestamp in the
+ *             future counts as the time of its append, so that one record cannot pin a log.
+ * Thread: the shard's; waits for the disk. */
+#pragma once
+
+#include "log/store/log.h"
+
+must_use int retention_set_start(struct log *log, int64_t offset);
+must_use int retention_truncate(struct log *log, int64_t offset);
+/* Bytes removed, or a negative error. */
+must_use int64_t retention_apply(struct log *log);
+must_use int retention_remove_snapshot(struct log *log, int64_t offset);

@@ -1,0 +1,764 @@
+/* Opens and closes the data directory, and passes answers on; see store.h. */
+#include "log/store/store.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "log/store/partition_metadata.h"
+#include "log/store/recovery.h"
+#include "log/store/retention.h"
+#include "log/store/small_file.h"
+#include "log/store/store_state.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STORE_NAME_SIZE = 320 };
+
+static const char store_lock_file[] = ".lock";
+static const char store_clean_file[] = ".kafka_cleanshutdown";
+
+struct store_options store_options_default(const char *path)
+{
+    return (struct store_options){
+        .path = path,
+        .durability = STORE_DURABILITY_FSYNC,
+        .flush_interval_ms = 1000,
+        .checkpoint_interval_ms = 60000,
+        .retention_check_interval_ms = 300000,
+        .producer_expiration_ms = INT64_C(86400000),
+        .open_file_max = 512,
+    };
+}
+
+int store_write_file(struct io *io, const char *directory, const char *name, struct bytes content)
+{
+    return small_file_write(io, directory, name, content);
+}
+
+static void store_path(const struct store *store, const char *name, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%s/%s", store->path, name);
+}
+
+int store_status(const struct store *store)
+{
+    return store->is_fenced ? ERROR_FENCED : 0;
+}
+
+void store_fence(struct store *store, const char *step, const char *name, int error)
+{
+    if (store->is_fenced) {
+        return;
+    }
+    trace(TRACE_ERROR, "store.fenced", TRACE_STRING("path", store->path),
+          TRACE_STRING("step", step), TRACE_STRING("log", name),
+          TRACE_STRING("error", error_name(error)));
+    store->is_fenced = true;
+    for (list_each (&store->log_list, link)) {
+        struct log *log = list_member(link, struct log, store_link);
+        struct list_link *wait = NULL;
+        while ((wait = list_take(&log->waits)) != NULL) {
+            store_answer(store, store_wait_of(wait), STORE_FENCED);
+        }
+    }
+}
+
+static void store_ask_settle(struct store *store)
+{
+    if (!store->is_settle_asked) {
+        store->is_settle_asked = true;
+        io_post(store->io, &store->settle_request);
+    }
+}
+
+void store_answer(struct store *store, struct log_flush_wait *wait, enum store_answer answer)
+{
+    list_add(&store->answers[answer], store_wait_link(wait));
+    store_ask_settle(store);
+}
+
+void store_on_moved(struct store *store, struct log *log)
+{
+    if (!list_has(&log->moved_link)) {
+        list_add(&store->moved, &log->moved_link);
+        store_ask_settle(store);
+    }
+}
+
+static void store_tell_moved(struct store *store, struct log *log)
+{
+    while (!list_is_empty(&log->waits)) {
+        struct log_flush_wait *wait = store_wait_of(log->waits.head.next);
+        if (wait->offset > log->flushed_offset) {
+            break;
+        }
+        list_remove(store_wait_link(wait));
+        store_answer(store, wait, STORE_FLUSHED);
+    }
+    if (store->flushed != NULL) {
+        store->flushed(store->flushed_owner, log);
+    }
+}
+
+/* Every callback may call back into the store, so nothing is held across one. */
+void store_settle(struct store *store)
+{
+    static const int errors[STORE_ANSWER_COUNT] = {
+        [STORE_FLUSHED] = 0,
+        [STORE_FENCED] = ERROR_FENCED,
+        [STORE_NOT_FOUND] = ERROR_NOT_FOUND,
+        [STORE_SHUTDOWN] = ERROR_SHUTDOWN,
+    };
+    struct list_link *link = NULL;
+    while ((link = list_take(&store->moved)) != NULL) {
+        store_tell_moved(store, list_member(link, struct log, moved_link));
+    }
+    for (int i = 0; i < STORE_ANSWER_COUNT; i++) {
+        while ((link = list_take(&store->answers[i])) != NULL) {
+            struct log_flush_wait *wait = store_wait_of(link);
+            wait->done(wait, errors[i]);
+        }
+    }
+}
+
+static void store_close_step(struct store *store);
+
+static void store_on_settle(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct store *store = request->owner;
+    store->is_settle_asked = false;
+    store_settle(store);
+    if (store->phase == STORE_CLOSING) {
+        store_close_step(store);
+    }
+}
+
+int store_write_points(struct store *store)
+{
+    struct log_points points;
+    log_points_init(&points);
+    for (list_each (&store->log_list, link)) {
+        const struct log *log = list_member(link, struct log, store_link);
+        struct log_point point = {
+            .start_offset = log->start_offset,
+            .recovery_offset = log->synced.offset,
+            .segment_offset = log->synced.segment_offset,
+            .position = log->synced.position,
+            .has_producers = log->status != 0 || log_has_producers(log) ? 1 : 0,
+        };
+        log_points_put(&points, log->name, &point);
+    }
+    int error = log_points_write(&points, store->io, store->path);
+    log_points_fini(&points);
+    if (error == ERROR_NO_SPACE) {
+        return error;
+    }
+    if (error != 0) {
+        store_fence(store, "checkpoint", "", error);
+        return ERROR_IO;
+    }
+    store->is_points_stale = false;
+    for (list_each (&store->log_list, link)) {
+        struct log *log = list_member(link, struct log, store_link);
+        log->points_offset = log->synced.offset;
+        log->points_start = log->start_offset;
+    }
+    return 0;
+}
+
+static bool store_has_new_points(const struct store *store)
+{
+    for (list_each (&store->log_list, link)) {
+        const struct log *log = list_member(link, struct log, store_link);
+        if (log->points_offset != log->synced.offset || log->points_start != log->start_offset) {
+            return true;
+        }
+    }
+    return store->is_points_stale;
+}
+
+static bool store_is_writable(const struct store *store)
+{
+    return store->phase == STORE_OPEN && !store->is_fenced && !store->options.is_read_only;
+}
+
+static void store_on_checkpoint(struct io_timer *timer)
+{
+    struct store *store = timer->owner;
+    if (!store_is_writable(store)) {
+        return;
+    }
+    if (store_has_new_points(store)) {
+        int error = store_write_points(store);
+        if (error != 0) {
+            trace(TRACE_WARN, "store.checkpoint_failed", TRACE_STRING("error", error_name(error)));
+        }
+    }
+    io_timer_start(store->io, timer, (uint64_t)store->options.checkpoint_interval_ms * 1000000);
+}
+
+static void store_on_retention(struct io_timer *timer)
+{
+    struct store *store = timer->owner;
+    int64_t now_ms = io_wall_clock(store->io);
+    for (list_each (&store->log_list, link)) {
+        struct log *log = list_member(link, struct log, store_link);
+        if (!store_is_writable(store)) {
+            return;
+        }
+        if (log->status != 0) {
+            continue;
+        }
+        int64_t result = log_clean(log);
+        if (result < 0) {
+            trace(TRACE_WARN, "store.clean_failed", TRACE_STRING("log", log->name),
+                  TRACE_STRING("error", error_name((int)result)));
+        }
+        (void)producer_state_expire(&log->producers, now_ms, store->options.producer_expiration_ms);
+    }
+    io_timer_start(store->io, timer,
+                   (uint64_t)store->options.retention_check_interval_ms * 1000000);
+}
+
+static void store_on_flush_interval(struct io_timer *timer)
+{
+    struct store *store = timer->owner;
+    if (!store_is_writable(store)) {
+        return;
+    }
+    if (!list_is_empty(&store->flusher.dirty)) {
+        flusher_ask(&store->flusher);
+    }
+    io_timer_start(store->io, timer, (uint64_t)store->options.flush_interval_ms * 1000000);
+}
+
+static struct store *store_new(struct io *io, const struct store_options *options)
+{
+    struct store *store = memory_new(struct store);
+    store->io = io;
+    store->options = *options;
+    store->path = memory_string(options->path);
+    store->options.path = store->path;
+    map_init(&store->logs);
+    list_init(&store->log_list);
+    list_init(&store->moved);
+    for (int i = 0; i < STORE_ANSWER_COUNT; i++) {
+        list_init(&store->answers[i]);
+    }
+    file_cache_init(&store->files, io, options->open_file_max);
+    flusher_init(&store->flusher, store);
+    graveyard_init(&store->graveyard, io);
+    store->settle_request = (struct io_request){.done = store_on_settle, .owner = store};
+    store->checkpoint_timer = (struct io_timer){.fired = store_on_checkpoint, .owner = store};
+    store->retention_timer = (struct io_timer){.fired = store_on_retention, .owner = store};
+    store->flush_timer = (struct io_timer){.fired = store_on_flush_interval, .owner = store};
+    return store;
+}
+
+static void store_remove_log(struct store *store, struct log *log)
+{
+    flusher_remove(&store->flusher, log);
+    list_remove(&log->moved_link);
+    list_remove(&log->store_link);
+    (void)map_remove(&store->logs, bytes_from_string(log->name));
+}
+
+static void store_add_log(struct store *store, struct log *log)
+{
+    list_add(&store->log_list, &log->store_link);
+    map_put(&store->logs, bytes_from_string(log->name), log);
+}
+
+static void store_free(struct store *store)
+{
+    io_timer_stop(store->io, &store->checkpoint_timer);
+    io_timer_stop(store->io, &store->retention_timer);
+    io_timer_stop(store->io, &store->flush_timer);
+    for (list_each (&store->log_list, link)) {
+        struct log *log = list_member(link, struct log, store_link);
+        store_remove_log(store, log);
+        log_free(log);
+    }
+    flusher_fini(&store->flusher);
+    graveyard_fini(&store->graveyard);
+    map_fini(&store->logs, NULL);
+    io_file_close(store->io, store->lock);
+    free(store->path);
+    free(store);
+}
+
+static int store_lock(struct store *store, struct report *report)
+{
+    if (store->options.is_read_only) {
+        return 0;
+    }
+    int error = io_dir_make(store->io, store->path);
+    if (error != 0 && error != ERROR_EXISTS) {
+        report_add(report, store->path, "cannot make the data directory: %s", error_text(error));
+        return error;
+    }
+    char path[PATH_MAX];
+    store_path(store, store_lock_file, path);
+    error = io_file_open(store->io, path, IO_OPEN_WRITE | IO_OPEN_CREATE, &store->lock);
+    if (error != 0) {
+        store->lock = NULL;
+        report_add(report, path, "cannot open the lock file: %s", error_text(error));
+        return error;
+    }
+    error = io_file_lock(store->io, store->lock);
+    if (error != 0) {
+        report_add(report, store->path,
+                   "another process uses this data directory; stop it or choose another one");
+    }
+    return error;
+}
+
+struct store_listing {
+    struct map logs;   /* names of directories that are logs */
+    struct map buried; /* names of directories that wait to be removed */
+    bool is_clean;
+};
+
+/* "topic-partition"; a topic may hold dashes and dots. */
+static bool store_is_log_name(const char *name)
+{
+    const char *dash = strrchr(name, '-');
+    if (dash == NULL || dash == name || dash[1] == '\0') {
+        return false;
+    }
+    return strspn(dash + 1, "0123456789") == strlen(dash + 1) && strlen(dash + 1) <= 10;
+}
+
+static void store_on_entry(void *owner, const char *entry, bool is_directory)
+{
+    struct store_listing *listing = owner;
+    size_t size = strlen(entry);
+    if (!is_directory) {
+        listing->is_clean |= strcmp(entry, store_clean_file) == 0;
+    } else if (size > 7 && strcmp(entry + size - 7, "-delete") == 0) {
+        map_put(&listing->buried, bytes_from_string(entry), listing);
+    } else if (store_is_log_name(entry)) {
+        map_put(&listing->logs, bytes_from_string(entry), listing);
+    }
+}
+
+static int store_open_logs(struct store *store, const struct store_listing *listing,
+                           const struct log_points *points)
+{
+    for (map_each (&listing->logs, entry)) {
+        char *name = bytes_to_string(entry->key);
+        struct log *log = NULL;
+        int error = recovery_open_log(store, name, log_points_find(points, name),
+                                      listing->is_clean && points->is_whole, &log);
+        free(name);
+        if (error != 0 && error != ERROR_NOT_FOUND) {
+            return error;
+        }
+        if (error == 0) {
+            store_add_log(store, log);
+        }
+    }
+    return 0;
+}
+
+/* The marker is gone, durably, before anything can be written. */
+static int store_remove_marker(struct store *store, const struct store_listing *listing)
+{
+    if (store->options.is_read_only) {
+        return 0;
+    }
+    char path[PATH_MAX];
+    store_path(store, store_clean_file, path);
+    int error = listing->is_clean ? io_path_remove(store->io, path) : 0;
+    return error == 0 ? io_dir_sync(store->io, store->path) : error;
+}
+
+static void store_remove_buried(struct store *store, const struct store_listing *listing)
+{
+    if (store->options.is_read_only) {
+        return;
+    }
+    for (map_each (&listing->buried, entry)) {
+        char *name = bytes_to_string(entry->key);
+        char path[PATH_MAX];
+        store_path(store, name, path);
+        graveyard_remove_directory(store->io, path);
+        free(name);
+    }
+}
+
+static int store_recover(struct store *store)
+{
+    struct store_listing listing = {.is_clean = false};
+    map_init(&listing.logs);
+    map_init(&listing.buried);
+    struct log_points points;
+    log_points_init(&points);
+    int error = io_dir_list(store->io, store->path, store_on_entry, &listing);
+    if (error == 0) {
+        error = log_points_read(&points, store->io, store->path);
+    }
+    if (error == 0) {
+        store_remove_buried(store, &listing);
+        error = store_open_logs(store, &listing, &points);
+    }
+    if (error == 0) {
+        error = store_remove_marker(store, &listing);
+    }
+    bool was_scanned = store->recovered_log_count > 0;
+    if (error == 0 && was_scanned && !store->options.is_read_only) {
+        error = store_write_points(store);
+    }
+    log_points_fini(&points);
+    map_fini(&listing.logs, NULL);
+    map_fini(&listing.buried, NULL);
+    return error;
+}
+
+static void store_start(struct store *store)
+{
+    const struct store_options *options = &store->options;
+    if (options->is_read_only) {
+        return;
+    }
+    io_timer_start(store->io, &store->checkpoint_timer,
+                   (uint64_t)options->checkpoint_interval_ms * 1000000);
+    io_timer_start(store->io, &store->retention_timer,
+                   (uint64_t)options->retention_check_interval_ms * 1000000);
+    if (options->durability == STORE_DURABILITY_INTERVAL) {
+        io_timer_start(store->io, &store->flush_timer,
+                       (uint64_t)options->flush_interval_ms * 1000000);
+    }
+}
+
+int store_open(struct io *io, const struct store_options *options, struct store **out,
+               struct report *report)
+{
+    struct store *store = store_new(io, options);
+    int error = store_lock(store, report);
+    if (error == 0) {
+        error = store_recover(store);
+        if (error != 0) {
+            report_add(report, store->path, "cannot open the logs: %s", error_text(error));
+        }
+    }
+    if (error != 0) {
+        store_free(store);
+        return error;
+    }
+    store_start(store);
+    *out = store;
+    return 0;
+}
+
+void store_abandon(struct store *store)
+{
+    store_free(store);
+}
+
+static int store_close_log(struct log *log)
+{
+    if (log->status != 0) {
+        return 0;
+    }
+    struct segment *last = log_last_segment(log);
+    int error = log_write_snapshot(log);
+    if (error == 0) {
+        error = epoch_cache_write(&log->epochs, log->home.io, log->directory);
+    }
+    if (error == 0) {
+        error = segment_write_index(last);
+    }
+    if (error == 0) {
+        error = segment_sync_index(last);
+    }
+    if (error == 0) {
+        error = segment_trim(last);
+    }
+    struct io_file *file = NULL;
+    if (error == 0 && last->is_dirty) {
+        error = segment_open_file(last, &file);
+        if (error == 0) {
+            error = io_file_sync(log->home.io, file);
+        }
+        last->is_dirty = false;
+    }
+    return error;
+}
+
+static int store_write_marker(struct store *store)
+{
+    static const char marker[] = "{\"version\":0,\"brokerEpoch\":-1}";
+    return small_file_write(store->io, store->path, store_clean_file,
+                            bytes_make(marker, sizeof marker - 1));
+}
+
+static void store_close_logs(struct store *store)
+{
+    int error = 0;
+    for (list_each (&store->log_list, link)) {
+        if (error == 0) {
+            error = store_close_log(list_member(link, struct log, store_link));
+        }
+    }
+    if (error == 0) {
+        error = store_write_points(store);
+    }
+    if (error == 0) {
+        error = store_write_marker(store);
+    }
+    if (error != 0) {
+        trace(TRACE_ERROR, "store.close_failed", TRACE_STRING("path", store->path),
+              TRACE_STRING("error", error_name(error)));
+    }
+}
+
+static void store_shut_waits(struct store *store)
+{
+    for (list_each (&store->log_list, link)) {
+        struct log *log = list_member(link, struct log, store_link);
+        struct list_link *wait = NULL;
+        while ((wait = list_take(&log->waits)) != NULL) {
+            store_answer(store, store_wait_of(wait), STORE_SHUTDOWN);
+        }
+    }
+}
+
+/* Runs with every settling turn while closing: flush first, then wait for reads and answers. */
+static void store_close_step(struct store *store)
+{
+    bool must_flush =
+        !store->is_fenced && !store->options.is_read_only && !list_is_empty(&store->flusher.dirty);
+    if (must_flush) {
+        flusher_ask(&store->flusher);
+    }
+    if (!flusher_is_idle(&store->flusher) || store->pending_count > 0) {
+        return; /* their ends come back here */
+    }
+    store_shut_waits(store);
+    if (store->is_settle_asked || !list_is_empty(&store->moved)) {
+        return;
+    }
+    store->phase = STORE_CLOSED;
+    if (!store->is_fenced && !store->options.is_read_only) {
+        store_close_logs(store);
+    }
+    void (*closed)(void *owner) = store->closed;
+    void *owner = store->closed_owner;
+    store_free(store);
+    closed(owner);
+}
+
+void store_on_quiet(struct store *store)
+{
+    if (store->phase == STORE_CLOSING) {
+        store_ask_settle(store);
+    }
+}
+
+void store_close(struct store *store, void (*closed)(void *owner), void *owner)
+{
+    check(store->phase == STORE_OPEN);
+    store->phase = STORE_CLOSING;
+    store->closed = closed;
+    store->closed_owner = owner;
+    store_ask_settle(store);
+}
+
+struct log *store_find_log(struct store *store, const char *topic, int32_t partition)
+{
+    char name[STORE_NAME_SIZE];
+    snprintf(name, sizeof name, "%s-%" PRId32, topic, partition);
+    return map_find_string(&store->logs, name);
+}
+
+static int store_make_log(struct store *store, const char *name, struct wire_uuid topic_id,
+                          const struct log_settings *settings, struct log **out)
+{
+    struct log *log = log_new(store, name, settings);
+    log->topic_id = topic_id;
+    struct segment *segment = NULL;
+    int error = io_dir_make(store->io, log->directory);
+    if (error == 0) {
+        error = segment_create(&log->home, 0, &segment);
+    }
+    if (error == 0) {
+        /* The last step, and it syncs the directory: without it the directory is nobody's. */
+        log_add_segment(log, segment);
+        error = partition_metadata_write(store->io, log->directory, topic_id);
+    }
+    if (error != 0) {
+        if (error != ERROR_EXISTS) {
+            graveyard_remove_directory(store->io, log->directory);
+        }
+        log_free(log);
+        return error;
+    }
+    log->synced = log_end_mark(log);
+    log->flushing = log->synced;
+    *out = log;
+    return 0;
+}
+
+static int store_unmake_log(struct store *store, struct log *log)
+{
+    char path[PATH_MAX];
+    store_path(store, log->name, path);
+    log_free(log);
+    graveyard_remove_directory(store->io, path);
+    return 0;
+}
+
+static int store_can_create(struct store *store, const char *topic, int32_t first_partition,
+                            int32_t count)
+{
+    if (!store_is_writable(store)) {
+        return store->is_fenced              ? ERROR_FENCED
+               : store->options.is_read_only ? ERROR_DENIED
+                                             : ERROR_SHUTDOWN;
+    }
+    if (count < 1 || first_partition < 0 || topic[0] == '\0' || strchr(topic, '/') != NULL ||
+        strlen(topic) + 16 > NAME_MAX) {
+        return ERROR_INVALID;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (store_find_log(store, topic, first_partition + i) != NULL) {
+            return ERROR_EXISTS;
+        }
+    }
+    /* The recovery point of a deleted log must not be taken for that of its successor. */
+    return store->is_points_stale ? store_write_points(store) : 0;
+}
+
+int store_create_logs(struct store *store, const char *topic, int32_t first_partition,
+                      int32_t count, struct wire_uuid topic_id, const struct log_settings *settings,
+                      struct log **out)
+{
+    int error = store_can_create(store, topic, first_partition, count);
+    if (error != 0) {
+        return error;
+    }
+    struct log **logs = memory_zero((size_t)count, sizeof *logs);
+    int32_t made = 0;
+    while (made < count && error == 0) {
+        char name[STORE_NAME_SIZE];
+        snprintf(name, sizeof name, "%s-%" PRId32, topic, first_partition + made);
+        error = store_make_log(store, name, topic_id, settings, &logs[made]);
+        made += error == 0 ? 1 : 0;
+    }
+    if (error == 0) {
+        error = io_dir_sync(store->io, store->path);
+        if (error != 0) {
+            store_fence(store, "create", topic, error);
+        }
+    }
+    for (int32_t i = 0; i < made; i++) {
+        if (error == 0) {
+            store_add_log(store, logs[i]);
+        } else {
+            (void)store_unmake_log(store, logs[i]);
+        }
+    }
+    if (error == 0 && out != NULL) {
+        memcpy(out, logs, (size_t)count * sizeof *logs);
+    }
+    free(logs);
+    return error;
+}
+
+int store_create_log(struct store *store, const char *topic, int32_t partition,
+                     struct wire_uuid topic_id, const struct log_settings *settings,
+                     struct log **out)
+{
+    return store_create_logs(store, topic, partition, 1, topic_id, settings, out);
+}
+
+static void store_bury_name(const struct store *store, const struct log *log, char out[PATH_MAX])
+{
+    uint8_t octets[16];
+    char hex[2 * sizeof octets + 1];
+    io_random(store->io, octets, sizeof octets);
+    for (size_t i = 0; i < sizeof octets; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", octets[i]);
+    }
+    /* A directory's name has its limit; Kafka cuts the topic too. */
+    int room = NAME_MAX - (int)sizeof hex - 8;
+    snprintf(out, PATH_MAX, "%s/%.*s.%s-delete", store->path, room, log->name, hex);
+}
+
+int store_delete_log(struct store *store, struct log *log)
+{
+    if (!store_is_writable(store)) {
+        return store->is_fenced ? ERROR_FENCED : ERROR_DENIED;
+    }
+    char path[PATH_MAX];
+    store_bury_name(store, log, path);
+    int error = io_path_rename(store->io, log->directory, path);
+    if (error == ERROR_NO_SPACE) {
+        return error;
+    }
+    if (error == 0) {
+        error = io_dir_sync(store->io, store->path);
+    }
+    if (error != 0) {
+        store_fence(store, "delete", log->name, error);
+        return ERROR_IO;
+    }
+    store->is_points_stale = true;
+    graveyard_add(&store->graveyard, path, true, log->settings.file_delete_delay_ms);
+    struct list_link *wait = NULL;
+    while ((wait = list_take(&log->waits)) != NULL) {
+        store_answer(store, store_wait_of(wait), STORE_NOT_FOUND);
+    }
+    store_remove_log(store, log);
+    log->is_deleted = true;
+    if (log->pending_count == 0) {
+        log_free(log);
+    }
+    return 0;
+}
+
+void store_each_log(struct store *store, void (*each)(void *owner, struct log *log), void *owner)
+{
+    for (list_each (&store->log_list, link)) {
+        each(owner, list_member(link, struct log, store_link));
+    }
+}
+
+void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct log *log),
+                      void *owner)
+{
+    store->flushed = flushed;
+    store->flushed_owner = owner;
+}
+
+void store_read_stats(const struct store *store, struct store_stats *out)
+{
+    *out = (struct store_stats){
+        .log_count = (int64_t)store->logs.size,
+        .flush_count = store->flusher.flush_count,
+        .flush_ns_total = store->flusher.flush_ns_total,
+        .appended_size_total = store->appended_size,
+        .open_file_count = store->files.open_count,
+        .recovered_log_count = store->recovered_log_count,
+        .recovered_size = store->recovered_size,
+    };
+}
+
+void store_check(const struct store *store)
+{
+    file_cache_check(&store->files);
+    flusher_check(&store->flusher);
+    for (list_each (&store->log_list, link)) {
+        const struct log *log = list_member(link, struct log, store_link);
+        check(log->store == store);
+        check(!log->is_deleted);
+        check(map_find_string(&store->logs, log->name) == log);
+        log_check(log);
+    }
+}
