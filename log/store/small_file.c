@@ -101,18 +101,18 @@ int small_file_number(struct bytes *line, int64_t *out)
     struct bytes word = small_file_word(line);
     bool is_negative = word.size > 0 && word.data[0] == '-';
     size_t i = is_negative ? 1 : 0;
-    if (i == word.size || word.size - i > 19) {
+    if (i == word.size) {
         return ERROR_MALFORMED;
     }
     uint64_t value = 0;
     for (; i < word.size; i++) {
-        if (word.data[i] < '0' || word.data[i] > '9') {
+        if (value > (uint64_t)INT64_MAX / 10 || word.data[i] < '0' || word.data[i] > '9') {
             return ERROR_MALFORMED;
         }
         value = value * 10 + (uint64_t)(word.data[i] - '0');
-    }
-    if (value > (uint64_t)INT64_MAX) {
-        return ERROR_MALFORMED;
+        if (value > (uint64_t)INT64_MAX) {
+            return ERROR_MALFORMED;
+        }
     }
     *out = is_negative ? -(int64_t)value : (int64_t)value;
     return 0;

@@ -292,13 +292,29 @@ static void store_free(struct store *store)
     free(store);
 }
 
+/* Makes the data directory, durably, if it is not there. */
+static int store_make_directory(struct store *store)
+{
+    int error = io_dir_make(store->io, store->path);
+    if (error != 0) {
+        return error == ERROR_EXISTS ? 0 : error;
+    }
+    const char *slash = strrchr(store->path, '/');
+    if (slash == NULL) {
+        return io_dir_sync(store->io, ".");
+    }
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash - store->path), store->path);
+    return io_dir_sync(store->io, parent[0] == '\0' ? "/" : parent);
+}
+
 static int store_lock(struct store *store, struct report *report)
 {
     if (store->options.is_read_only) {
         return 0;
     }
-    int error = io_dir_make(store->io, store->path);
-    if (error != 0 && error != ERROR_EXISTS) {
+    int error = store_make_directory(store);
+    if (error != 0) {
         report_add(report, store->path, "cannot make the data directory: %s", error_text(error));
         return error;
     }

@@ -1,0 +1,72 @@
+/* What a log is made of; only for the files of this folder.
+ *
+ * Thread: the shard's. */
+#pragma once
+
+#include "log/base/list.h"
+#include "log/store/epoch_cache.h"
+#include "log/store/log.h"
+#include "log/store/producer_state.h"
+#include "log/store/segment.h"
+
+/* A place between two batches. */
+struct log_mark {
+    int64_t offset;
+    int64_t segment_offset; /* base offset of the segment */
+    int64_t position;       /* in it */
+};
+
+struct log {
+    struct store *store;
+    char *name;      /* "orders-0" */
+    char *directory; /* with the store's path in front */
+    struct wire_uuid topic_id;
+    struct log_settings settings;
+    struct segment_home home;
+    struct segment **segments; /* by base offset; the last one grows */
+    int32_t segment_count;
+    int32_t segment_capacity;
+    int64_t start_offset;
+    int64_t end_offset;
+    int64_t flushed_offset; /* acknowledged: durable, or written when durability is weaker */
+    int64_t size;
+    struct log_mark synced;   /* durable */
+    struct log_mark flushing; /* will be durable when the running flush ends */
+    struct log_mark hint;     /* where the last read ended; offset -1: none */
+    int64_t snapshot_offset;  /* newest producer snapshot on the disk; -1: none */
+    int64_t points_offset;    /* the recovery point in the points file */
+    int64_t points_start;     /* the start offset in the points file */
+    struct epoch_cache epochs;
+    struct producer_state producers;
+    struct list waits;           /* log_flush_wait, by offset */
+    struct list_link flush_link; /* in the flusher */
+    struct list_link moved_link; /* its flushed offset moved and nobody was told */
+    struct list_link store_link;
+    int32_t pending_count; /* reads and syncs under way; keeps a deleted log's memory */
+    int32_t cut_count;     /* truncations so far */
+    int status;            /* 0 or ERROR_CORRUPT */
+    bool is_dirty;         /* something was written that no flush has taken yet */
+    bool is_deleted;
+};
+
+struct log *log_new(struct store *store, const char *name, const struct log_settings *settings);
+void log_free(struct log *log);
+/* Puts a segment behind the others. */
+void log_add_segment(struct log *log, struct segment *segment);
+struct segment *log_last_segment(const struct log *log);
+/* Index of the segment that holds the offset; 0 when it lies below all. */
+int32_t log_find_segment(const struct log *log, int64_t offset);
+struct log_mark log_end_mark(const struct log *log);
+/* Closes the growing segment and starts the next one. */
+must_use int log_roll(struct log *log);
+/* Whether there is anything about producers that has to be remembered. */
+bool log_has_producers(const struct log *log);
+must_use int log_write_snapshot(struct log *log);
+/* Everything below the mark is durable. */
+void log_on_synced(struct log *log, struct log_mark mark);
+/* Ends one of the things that keep a deleted log's memory. */
+void log_release(struct log *log);
+/* 0, or why nothing can be written. */
+must_use int log_writable(const struct log *log);
+/* Translates a failed write: no space is the caller's news, everything else fences the store. */
+must_use int log_on_write_error(struct log *log, int error, const char *step);
