@@ -2,8 +2,8 @@
  *
  * Owns:   the set of partitions read, their positions, and the batches fetched but not yet taken.
  * Keeps:  (1) batches of a partition are taken in order, without gaps, from its position on;
- *         (2) what is buffered never exceeds buffer_size; a partition that is not taken from is not
- *             fetched further;
+ *         (2) what is buffered never exceeds buffer_size, but by a batch larger than was asked for;
+ *             a partition that is not taken from is not fetched further;
  *         (3) after fetcher_seek or remove no older batch of that partition is handed over.
  * Thread: its client's shard. */
 #pragma once
@@ -28,6 +28,7 @@ struct fetcher_options {
 
 struct fetcher_options fetcher_options_default(void);
 struct fetcher *fetcher_new(struct client *client, const struct fetcher_options *options);
+/* Batches that were taken stay valid until they are released, also after it. */
 void fetcher_close(struct fetcher *fetcher, void (*closed)(void *owner), void *owner);
 
 enum { FETCHER_OFFSET_EARLIEST = -2, FETCHER_OFFSET_LATEST = -1 };

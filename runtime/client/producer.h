@@ -2,7 +2,8 @@
  *
  * Owns:   one open batch per partition, the batches in flight, the producer id.
  * Keeps:  (1) records of one partition arrive in the order of the calls;
- *         (2) at most five batches per partition are in flight, and a retry keeps its sequence;
+ *         (2) at most five batches per partition are in flight (one without idempotence), and a
+ *             retry keeps its sequence;
  *         (3) each record's fate is told exactly once, in order per partition;
  *         (4) what is buffered never exceeds buffer_size.
  * Thread: its client's shard. */
@@ -15,14 +16,12 @@ struct producer;
 
 struct producer_options {
     enum compress_codec codec;
-    int16_t acks;       /* -1 (default), 0, 1; idempotent only with -1 */
-    bool is_idempotent; /* default true */
-    int64_t
-        linger_ns; /* how long an open batch waits for company; default 0: until the turn ends */
+    int16_t acks;            /* -1 (default), 0, 1; idempotent only with -1 */
+    bool is_idempotent;      /* default true */
+    int64_t linger_ns;       /* an open batch waits for company; default 0: until the turn ends */
     size_t batch_size;       /* bytes; default 256 KiB */
     size_t buffer_size;      /* bytes of all batches; default 32 MiB */
-    size_t request_size_max; /* bytes; default 1 MiB of batches per request and broker... see record
-                                limit */
+    size_t request_size_max; /* bytes of batches in a request, and of one record; default 1 MiB */
     int64_t delivery_timeout_ms; /* default 120000; 0: retry for ever */
 };
 
@@ -42,8 +41,8 @@ struct producer_record {
     struct bytes value;
     const struct batch_header *headers;
     int32_t header_count;
-    struct bytes
-        headers_encoded; /* instead of `headers`, as on the wire; header_count counts them */
+    /* Instead of `headers`, as on the wire; header_count counts them. */
+    struct bytes headers_encoded;
     /* Called once, in order per partition: 0 and the offset, or an error. May be NULL. */
     void (*done)(void *owner, int error, int32_t partition, int64_t offset);
     void *owner;
@@ -60,7 +59,10 @@ struct producer_flush {
     /* 0 when every record sent before the flush was acknowledged, or the first error among them. */
     void (*done)(struct producer_flush *flush, int error);
     void *owner;
-    void *private_state[4];
+    /* the producer's */
+    struct list_link link;
+    uint64_t number;
+    int error;
 };
 /* Closes the open batches and waits for everything sent so far. */
 void producer_flush(struct producer *producer, struct producer_flush *flush);
