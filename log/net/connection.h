@@ -1,0 +1,65 @@
+/* One accepted connection: requests in, answers out in the same order.
+ *
+ * Requests are handed over as they arrive, also while earlier ones still wait (a long poll, a flush), so that
+ * pipelined produce requests share one flush; answers leave in the order of the requests whatever the order they
+ * are ready in.
+ *
+ * Owns:   its stream; between connection_events.request and sent, the slot of each request.
+ * Keeps:  (1) answers leave in request order, each whole;
+ *         (2) at most in_flight_max requests are out and at most output_size_max bytes wait to be taken by
+ *             the client; beyond either nothing more is read from it;
+ *         (3) a frame larger than frame_size_max is refused before anything is allocated for it;
+ *         (4) every slot is given back through `done` exactly once.
+ * Thread: its io's shard. */
+#pragma once
+
+#include "log/base/list.h"
+#include "log/io/io.h"
+
+struct connection;
+
+struct connection_limits {
+    size_t frame_size_max;  /* bytes; socket.request.max.bytes */
+    size_t in_flight_max;   /* requests */
+    size_t output_size_max; /* bytes */
+};
+
+/* Embedded by whoever serves the request. */
+struct connection_slot {
+    struct buffer answer; /* filled by the server; owned by the slot until `done` */
+    /* The answer was taken by the system, or the connection is gone: the slot's memory may be freed. */
+    void (*done)(struct connection_slot *slot);
+    /* the connection's */
+    struct connection *connection; /* NULL once the connection is gone */
+    struct list_link link;
+    struct io_request write;
+    bool is_ready;
+};
+
+struct connection_events {
+    /* A whole frame without its size; borrowed (and writable) until the return. The server begins a slot for
+     * it, or returns an error to close the connection. */
+    int (*request)(void *owner, struct connection *connection, uint8_t *frame, size_t size);
+    /* The last callback. `reason`: an error. */
+    void (*closed)(void *owner, struct connection *connection, int reason);
+};
+
+/* Called inside the listener's `accepted`. */
+struct connection *connection_new(struct io *io, struct io_stream *stream,
+                                  const struct connection_limits *limits,
+                                  const struct connection_events *events, void *owner);
+/* Takes the next place in the order of answers; called inside `request`. */
+void connection_begin(struct connection *connection, struct connection_slot *slot);
+/* The answer is in slot->answer; an empty one sends nothing. Later than or inside `request`. */
+void connection_answer(struct connection_slot *slot);
+void connection_close(struct connection *connection);
+/* No more reading; closes when the last answer has left. */
+void connection_drain(struct connection *connection);
+/* "HOST:PORT" of both ends. */
+const char *connection_local_address(const struct connection *connection);
+const char *connection_peer_address(const struct connection *connection);
+/* Nanoseconds of io_now when the last byte came. */
+uint64_t connection_active_ns(const struct connection *connection);
+/* Bytes held for this connection: a partial frame and waiting answers. */
+size_t connection_held_size(const struct connection *connection);
+void connection_check(const struct connection *connection);

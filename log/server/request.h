@@ -1,0 +1,45 @@
+/* One request on its way through the server: decoded, served, answered.
+ *
+ * Owns:   an arena that holds the decoded message and everything the answer names; it dies when the answer was
+ *         sent. The frame itself is copied into the arena, except for Produce, whose handler is done with
+ *         it before it returns.
+ * Keeps:  (1) each request is answered exactly once: request_answer, request_answer_nothing or
+ *             request_refuse;
+ *         (2) memory of all requests is counted in the server and bounded (see server.h).
+ * Thread: the server's shard. */
+#pragma once
+
+#include "log/net/connection.h"
+#include "log/wire/frame.h"
+#include "log/wire/messages.h"
+
+struct server;
+
+struct request {
+    struct server *server;
+    const struct frame_api *api;
+    struct frame_request_header header;
+    int16_t version;
+    const void *message; /* the generated request struct */
+    struct arena arena;
+    uint64_t started_ns;
+    struct connection_slot slot;
+    struct list_link link; /* the server's list of requests */
+    size_t frame_size;
+};
+
+/* Encodes the generated response struct; the request may be gone when this returns. */
+void request_answer(struct request *request, const void *response);
+/* As request_answer, with room for `size_hint` bytes. */
+void request_answer_sized(struct request *request, const void *response, size_t size_hint);
+/* No answer at all: acks = 0. */
+void request_answer_nothing(struct request *request);
+/* Closes the connection instead of answering: what Kafka does where the protocol has no error. */
+void request_refuse(struct request *request, const char *reason);
+/* The address a client of this connection is told to use for this broker. */
+void request_advertised_address(struct request *request, struct bytes *host, int32_t *port);
+/* "/127.0.0.1" as Kafka writes client hosts; lives in the request's arena. */
+struct bytes request_client_host(struct request *request);
+
+/* The generated request struct of a handler. */
+#define request_message(request, type) ((const struct type *)(request)->message)
