@@ -1,16 +1,15 @@
 /* One accepted connection: requests in, answers out in the same order.
  *
- * Requests are handed over as they arrive, also while earlier ones still wait (a long poll, a flush), so that
- * pipelined produce requests share one flush; answers leave in the order of the requests whatever the order they
- * are ready in.
+ * Requests are handed over as they arrive, also while earlier ones still wait (a long poll, a
+ * flush), so that pipelined produce requests share one flush; answers leave in the order of the
+ * requests whatever the order they are ready in.
  *
  * Owns:   its stream; between connection_events.request and sent, the slot of each request.
  * Keeps:  (1) answers leave in request order, each whole;
- *         (2) at most in_flight_max requests are out and at most output_size_max bytes wait to be taken by
- *             the client; beyond either nothing more is read from it;
- *         (3) a frame larger than frame_size_max is refused before anything is allocated for it;
- *         (4) every slot is given back through `done` exactly once.
- * Thread: its io's shard. */
+ *         (2) at most in_flight_max requests are out and at most output_size_max bytes wait to be
+ * taken by the client; beyond either nothing more is read from it; (3) a frame larger than
+ * frame_size_max is refused before anything is allocated for it; (4) every slot is given back
+ * through `done` exactly once. Thread: its io's shard. */
 #pragma once
 
 #include "log/base/list.h"
@@ -27,7 +26,8 @@ struct connection_limits {
 /* Embedded by whoever serves the request. */
 struct connection_slot {
     struct buffer answer; /* filled by the server; owned by the slot until `done` */
-    /* The answer was taken by the system, or the connection is gone: the slot's memory may be freed. */
+    /* The answer was taken by the system, or the connection is gone: the slot's memory may be
+     * freed. */
     void (*done)(struct connection_slot *slot);
     /* the connection's */
     struct connection *connection; /* NULL once the connection is gone */
@@ -37,9 +37,9 @@ struct connection_slot {
 };
 
 struct connection_events {
-    /* A whole frame without its size; borrowed (and writable) until the return. The server begins a slot for
-     * it, or returns an error to close the connection. */
-    int (*request)(void *owner, struct connection *connection, uint8_t *frame, size_t size);
+    /* A whole frame without its size; the server takes the buffer over (or leaves it to be freed),
+     * begins a slot, and returns 0; an error closes the connection. */
+    int (*request)(void *owner, struct connection *connection, struct buffer *frame);
     /* The last callback. `reason`: an error. */
     void (*closed)(void *owner, struct connection *connection, int reason);
 };
@@ -55,6 +55,10 @@ void connection_answer(struct connection_slot *slot);
 void connection_close(struct connection *connection);
 /* No more reading; closes when the last answer has left. */
 void connection_drain(struct connection *connection);
+/* Stops or goes on reading, beside the connection's own limits. */
+void connection_pause(struct connection *connection, bool is_paused);
+/* Nothing is being served and no frame is half here. */
+bool connection_is_idle(const struct connection *connection);
 /* "HOST:PORT" of both ends. */
 const char *connection_local_address(const struct connection *connection);
 const char *connection_peer_address(const struct connection *connection);

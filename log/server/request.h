@@ -1,12 +1,9 @@
 /* One request on its way through the server: decoded, served, answered.
  *
- * Owns:   an arena that holds the decoded message and everything the answer names; it dies when the answer was
- *         sent. The frame itself is copied into the arena, except for Produce, whose handler is done with
- *         it before it returns.
- * Keeps:  (1) each request is answered exactly once: request_answer, request_answer_nothing or
- *             request_refuse;
- *         (2) memory of all requests is counted in the server and bounded (see server.h).
- * Thread: the server's shard. */
+ * Owns:   its frame, which the message borrows from, and an arena for the decoded message and
+ * everything the answer names; both die when the answer was sent. Keeps:  (1) each request is
+ * answered exactly once: request_answer, request_answer_nothing or request_refuse; (2) memory of
+ * all requests is counted in the server and bounded (see server.h). Thread: the server's shard. */
 #pragma once
 
 #include "log/net/connection.h"
@@ -23,15 +20,18 @@ struct request {
     const void *message; /* the generated request struct */
     struct arena arena;
     uint64_t started_ns;
+    struct buffer frame; /* the message borrows from it */
+    size_t held_size;    /* bytes counted in the server for this request */
     struct connection_slot slot;
     struct list_link link; /* the server's list of requests */
-    size_t frame_size;
 };
 
 /* Encodes the generated response struct; the request may be gone when this returns. */
 void request_answer(struct request *request, const void *response);
-/* As request_answer, with room for `size_hint` bytes. */
-void request_answer_sized(struct request *request, const void *response, size_t size_hint);
+/* Counts more memory for this request: records that were read for its answer. */
+void request_grow(struct request *request, size_t size);
+/* Frees the frame early: nothing of the message that points into it is used any more. */
+void request_release_frame(struct request *request);
 /* No answer at all: acks = 0. */
 void request_answer_nothing(struct request *request);
 /* Closes the connection instead of answering: what Kafka does where the protocol has no error. */

@@ -1,0 +1,262 @@
+/* Splits what arrives into frames and sends answers in order; see connection.h.
+ *
+ * The slots of a connection form a queue in request order. An answer that is ready waits until all
+ * before it have been handed to the stream. When the stream ends, slots whose requests are still
+ * being served lose their connection and are given back when they are answered. */
+#include "log/net/connection.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/net/framer.h"
+
+#include <stdlib.h>
+
+struct connection {
+    struct io *io;
+    struct io_stream *stream; /* NULL once it ended */
+    struct framer framer;
+    struct connection_limits limits;
+    const struct connection_events *events;
+    void *owner;
+    struct list slots;   /* waiting for their turn, in request order */
+    struct list writing; /* handed to the stream, in order */
+    size_t in_flight_count;
+    size_t output_size;
+    uint64_t active_ns;
+    bool is_paused; /* the stream */
+    bool is_held;   /* connection_pause */
+    bool is_draining;
+    bool is_closing;
+    bool is_feeding; /* inside framer_feed */
+    bool is_ended;   /* the stream is gone */
+    char local_address[IO_ADDRESS_SIZE];
+    char peer_address[IO_ADDRESS_SIZE];
+};
+
+static struct connection_slot *connection_slot_of(struct list_link *link)
+{
+    return list_member(link, struct connection_slot, link);
+}
+
+static void connection_update_pause(struct connection *connection)
+{
+    bool is_paused = connection->is_draining || connection->is_held ||
+                     connection->in_flight_count >= connection->limits.in_flight_max ||
+                     connection->output_size >= connection->limits.output_size_max;
+    if (is_paused != connection->is_paused && connection->stream != NULL) {
+        connection->is_paused = is_paused;
+        io_stream_pause(connection->io, connection->stream, is_paused);
+    }
+}
+
+static void connection_finish_slot(struct connection_slot *slot)
+{
+    slot->connection = NULL;
+    list_remove(&slot->link);
+    slot->done(slot);
+}
+
+static void connection_free_if_ended(struct connection *connection)
+{
+    if (!connection->is_ended || connection->is_feeding || !list_is_empty(&connection->writing)) {
+        return;
+    }
+    framer_fini(&connection->framer);
+    free(connection);
+}
+
+static void connection_on_written(struct io_request *request, int64_t result)
+{
+    struct connection_slot *slot = request->owner;
+    struct connection *connection = slot->connection;
+    connection->output_size -= slot->answer.size;
+    connection_finish_slot(slot);
+    if (result < 0) {
+        connection_close(connection);
+    }
+    connection_update_pause(connection);
+    if (connection->is_draining && connection->in_flight_count == 0 &&
+        list_is_empty(&connection->writing)) {
+        connection_close(connection);
+    }
+    connection_free_if_ended(connection);
+}
+
+/* Hands every answer whose turn has come to the stream. */
+static void connection_send_ready(struct connection *connection)
+{
+    while (!list_is_empty(&connection->slots)) {
+        struct connection_slot *slot = connection_slot_of(connection->slots.head.next);
+        if (!slot->is_ready) {
+            break;
+        }
+        list_remove(&slot->link);
+        connection->in_flight_count--;
+        if (connection->is_closing || slot->answer.size == 0) {
+            connection_finish_slot(slot);
+            continue;
+        }
+        list_add(&connection->writing, &slot->link);
+        connection->output_size += slot->answer.size;
+        slot->write = (struct io_request){.done = connection_on_written, .owner = slot};
+        struct bytes part = buffer_bytes(&slot->answer);
+        io_stream_write(connection->io, &slot->write, connection->stream, &part, 1);
+    }
+    connection_update_pause(connection);
+    if (connection->is_draining && connection->in_flight_count == 0 &&
+        list_is_empty(&connection->writing)) {
+        connection_close(connection);
+    }
+}
+
+static int connection_take_frame(void *owner, struct bytes frame)
+{
+    struct connection *connection = owner;
+    if (connection->is_closing || connection->is_draining) {
+        return 0;
+    }
+    struct buffer kept;
+    buffer_init(&kept);
+    framer_keep(&connection->framer, frame, &kept);
+    int error = connection->events->request(connection->owner, connection, &kept);
+    buffer_fini(&kept);
+    return error;
+}
+
+static void connection_on_data(void *owner, const uint8_t *data, size_t size)
+{
+    struct connection *connection = owner;
+    connection->active_ns = io_now(connection->io);
+    if (connection->is_closing) {
+        return;
+    }
+    connection->is_feeding = true;
+    int error = framer_feed(&connection->framer, data, size, connection_take_frame, connection);
+    connection->is_feeding = false;
+    if (error != 0) {
+        connection_close(connection);
+    }
+    connection_update_pause(connection);
+    connection_free_if_ended(connection);
+}
+
+static void connection_on_closed(void *owner, int reason)
+{
+    struct connection *connection = owner;
+    connection->stream = NULL;
+    connection->is_closing = true;
+    connection->is_ended = true;
+    /* Those still being served are given back when they are answered. */
+    for (list_each (&connection->slots, link)) {
+        struct connection_slot *slot = connection_slot_of(link);
+        if (slot->is_ready) {
+            connection_finish_slot(slot);
+        } else {
+            slot->connection = NULL;
+            list_remove(&slot->link);
+        }
+    }
+    connection->events->closed(connection->owner, connection, reason);
+    connection_free_if_ended(connection);
+}
+
+struct connection *connection_new(struct io *io, struct io_stream *stream,
+                                  const struct connection_limits *limits,
+                                  const struct connection_events *events, void *owner)
+{
+    static const struct io_stream_events stream_events = {.data = connection_on_data,
+                                                          .closed = connection_on_closed};
+    struct connection *connection = memory_new(struct connection);
+    connection->io = io;
+    connection->stream = stream;
+    connection->limits = *limits;
+    connection->events = events;
+    connection->owner = owner;
+    connection->active_ns = io_now(io);
+    list_init(&connection->slots);
+    list_init(&connection->writing);
+    framer_init(&connection->framer, limits->frame_size_max);
+    io_stream_addresses(io, stream, connection->local_address, connection->peer_address);
+    io_stream_watch(io, stream, &stream_events, connection);
+    return connection;
+}
+
+void connection_begin(struct connection *connection, struct connection_slot *slot)
+{
+    slot->connection = connection;
+    slot->is_ready = false;
+    list_add(&connection->slots, &slot->link);
+    connection->in_flight_count++;
+}
+
+void connection_answer(struct connection_slot *slot)
+{
+    check(!slot->is_ready);
+    slot->is_ready = true;
+    if (slot->connection == NULL) {
+        slot->done(slot);
+        return;
+    }
+    connection_send_ready(slot->connection);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->is_closing) {
+        return;
+    }
+    connection->is_closing = true;
+    io_stream_close(connection->io, connection->stream);
+}
+
+void connection_drain(struct connection *connection)
+{
+    connection->is_draining = true;
+    connection_update_pause(connection);
+    if (connection->in_flight_count == 0 && list_is_empty(&connection->writing)) {
+        connection_close(connection);
+    }
+}
+
+void connection_pause(struct connection *connection, bool is_paused)
+{
+    connection->is_held = is_paused;
+    connection_update_pause(connection);
+}
+
+bool connection_is_idle(const struct connection *connection)
+{
+    return connection->in_flight_count == 0 && list_is_empty(&connection->writing);
+}
+
+const char *connection_local_address(const struct connection *connection)
+{
+    return connection->local_address;
+}
+
+const char *connection_peer_address(const struct connection *connection)
+{
+    return connection->peer_address;
+}
+
+uint64_t connection_active_ns(const struct connection *connection)
+{
+    return connection->active_ns;
+}
+
+size_t connection_held_size(const struct connection *connection)
+{
+    return framer_held_size(&connection->framer) + connection->output_size;
+}
+
+void connection_check(const struct connection *connection)
+{
+    size_t in_flight_count = 0;
+    for (const struct list_link *link = connection->slots.head.next;
+         link != &connection->slots.head; link = link->next) {
+        in_flight_count++;
+    }
+    check(in_flight_count == connection->in_flight_count);
+    check(connection->is_ended == (connection->stream == NULL));
+    framer_check(&connection->framer);
+}

@@ -1,0 +1,92 @@
+/* ListOffsets (key 2): offsets by time, and the special times.
+ *
+ * -1 latest (the last stable offset for read_committed), -2 earliest, -3 the record with the
+ * largest timestamp (KIP-734), -4 earliest local (KIP-405: everything here is local), -5 latest
+ * tiered and -6 earliest pending upload: there are none. A time past the end is offset -1 without
+ * an error. */
+#include "log/base/error.h"
+#include "log/server/api.h"
+#include "log/server/server_state.h"
+
+enum {
+    LIST_OFFSETS_LATEST = -1,
+    LIST_OFFSETS_EARLIEST = -2,
+    LIST_OFFSETS_MAX_TIME = -3,
+    LIST_OFFSETS_EARLIEST_LOCAL = -4,
+    LIST_OFFSETS_LATEST_TIERED = -5,
+    LIST_OFFSETS_EARLIEST_PENDING = -6,
+};
+
+static int list_offsets_find(struct replica *replica, int64_t time_ms, bool is_read_committed,
+                             struct log_position *out)
+{
+    struct log *log = replica_log(replica);
+    int64_t limit_offset = replica_limit(replica, is_read_committed);
+    *out = (struct log_position){
+        .offset = -1, .timestamp_ms = -1, .leader_epoch = replica_leader_epoch(replica)};
+    switch (time_ms) {
+    case LIST_OFFSETS_LATEST:
+        out->offset = limit_offset;
+        return 0;
+    case LIST_OFFSETS_EARLIEST:
+    case LIST_OFFSETS_EARLIEST_LOCAL:
+        out->offset = log_start_offset(log);
+        return 0;
+    case LIST_OFFSETS_LATEST_TIERED:
+    case LIST_OFFSETS_EARLIEST_PENDING:
+        out->leader_epoch = -1;
+        return 0;
+    case LIST_OFFSETS_MAX_TIME:
+        return log_find_max_time(log, limit_offset, out);
+    default:
+        return time_ms < 0 ? ERROR_UNSUPPORTED : log_find_time(log, time_ms, limit_offset, out);
+    }
+}
+
+static void list_offsets_serve(struct request *request, struct bytes topic,
+                               const struct list_offsets_request_partition *asked,
+                               struct list_offsets_response_partition *answer)
+{
+    const struct list_offsets_request *message = request_message(request, list_offsets_request);
+    struct log_position position = {.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
+    struct replica *replica =
+        replica_set_find(request->server->parts.replicas, topic, asked->index);
+    int error = ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+    if (replica != NULL) {
+        error = replica_check_epoch(replica, asked->current_leader_epoch);
+    }
+    if (error == 0) {
+        error = log_status(replica_log(replica));
+    }
+    if (error == 0) {
+        error = list_offsets_find(replica, asked->timestamp_ms, message->isolation_level == 1,
+                                  &position);
+    }
+    *answer = (struct list_offsets_response_partition){.index = asked->index,
+                                                       .error_code = error_code(error),
+                                                       .timestamp_ms = position.timestamp_ms,
+                                                       .offset = position.offset,
+                                                       .leader_epoch = position.leader_epoch};
+}
+
+void api_list_offsets(struct request *request)
+{
+    const struct list_offsets_request *message = request_message(request, list_offsets_request);
+    struct list_offsets_response response = {0};
+    response.topics.count = message->topics.count;
+    response.topics.items =
+        arena_array(&request->arena, struct list_offsets_response_topic, message->topics.count);
+    for (int32_t i = 0; i < message->topics.count; i++) {
+        const struct list_offsets_request_topic *asked = &message->topics.items[i];
+        struct list_offsets_response_topic *answer = &response.topics.items[i];
+        answer->name = asked->name;
+        answer->partitions.count = asked->partitions.count;
+        answer->partitions.items = arena_array(
+            &request->arena, struct list_offsets_response_partition, asked->partitions.count);
+        for (int32_t j = 0; j < asked->partitions.count; j++) {
+            list_offsets_serve(request, asked->name, &asked->partitions.items[j],
+                               &answer->partitions.items[j]);
+        }
+    }
+    request_answer(request, &response);
+}

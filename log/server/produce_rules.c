@@ -1,0 +1,151 @@
+/* Judges produced batches; see produce_rules.h. */
+#include "log/server/produce_rules.h"
+
+#include "log/base/error.h"
+
+#include <inttypes.h>
+
+enum {
+    PRODUCE_INFLATED_SIZE_MIN = 1024 * 1024,
+    PRODUCE_INFLATED_FACTOR =
+        100, /* how much larger than the topic's limit records may inflate to */
+};
+
+static size_t produce_rules_inflated_max(const struct produce_rules *rules)
+{
+    return rules->batch_size_max * PRODUCE_INFLATED_FACTOR + PRODUCE_INFLATED_SIZE_MIN;
+}
+
+static int produce_rules_judge_form(const struct produce_rules *rules, const struct batch *batch,
+                                    size_t records_size, int16_t version,
+                                    struct produce_verdict *verdict)
+{
+    if (batch->bytes.size != records_size) {
+        verdict->message = "a produce request holds exactly one batch per partition";
+        return ERROR_INVALID_RECORD;
+    }
+    if (batch_codec(batch) == COMPRESS_ZSTD && version < 7) {
+        verdict->message = "zstd needs Produce version 7 or later";
+        return ERROR_UNSUPPORTED_COMPRESSION_TYPE;
+    }
+    int error = batch_validate(batch);
+    if (error != 0) {
+        return error;
+    }
+    if (batch_is_control(batch)) {
+        verdict->message = "a client may not write control records";
+        return ERROR_INVALID_RECORD;
+    }
+    if (batch_is_transactional(batch)) {
+        verdict->message = "this broker has no transactions yet";
+        return ERROR_INVALID_TXN_STATE;
+    }
+    if (batch->bytes.size > rules->batch_size_max) {
+        return ERROR_MESSAGE_TOO_LARGE;
+    }
+    return 0;
+}
+
+static bool produce_rules_is_time_wrong(const struct produce_rules *rules, int64_t timestamp_ms,
+                                        int64_t now_ms)
+{
+    if (timestamp_ms < 0 || rules->is_append_time) {
+        return false;
+    }
+    return (timestamp_ms < now_ms && now_ms - timestamp_ms > rules->before_max_ms) ||
+           (timestamp_ms > now_ms && timestamp_ms - now_ms > rules->after_max_ms);
+}
+
+/* Walks the records for what only they can tell. The counts of the batch are proved on the way. */
+static int produce_rules_judge_records(const struct produce_rules *rules, const struct batch *batch,
+                                       struct batch_builder *rebuilt, int64_t now_ms,
+                                       struct arena *arena, struct produce_verdict *verdict)
+{
+    struct batch_iterator iterator;
+    struct batch_record record;
+    int error = batch_iterator_open(&iterator, batch, produce_rules_inflated_max(rules));
+    if (error != 0) {
+        return error == ERROR_TOO_LARGE ? ERROR_MESSAGE_TOO_LARGE : error;
+    }
+    bool has_wrong_time = produce_rules_is_time_wrong(rules, batch->max_timestamp, now_ms) ||
+                          rules->before_max_ms != INT64_MAX;
+    int verdict_error = 0;
+    for (int32_t index = 0; (error = batch_iterator_next(&iterator, &record)) == 1; index++) {
+        bool is_keyless = rules->must_have_keys && bytes_is_null(record.key);
+        bool is_wrong_time =
+            has_wrong_time && produce_rules_is_time_wrong(rules, record.timestamp_ms, now_ms);
+        if (is_keyless || is_wrong_time) {
+            if (verdict->wrong_records == NULL) {
+                verdict->wrong_records = arena_array(arena, int32_t, batch->record_count);
+            }
+            verdict->wrong_records[verdict->wrong_record_count++] = index;
+            verdict->message = is_keyless ? "a compacted topic needs a key in every record"
+                                          : "a record's timestamp is outside the accepted window";
+            verdict_error = is_keyless ? ERROR_INVALID_RECORD : ERROR_INVALID_TIMESTAMP;
+        }
+        if (rebuilt != NULL) {
+            batch_builder_add_encoded(rebuilt, record.timestamp_ms, record.key, record.value,
+                                      record.headers_encoded, record.header_count);
+        }
+    }
+    batch_iterator_close(&iterator);
+    return error != 0 ? error : verdict_error;
+}
+
+static int produce_rules_finish(struct batch_builder *builder, struct batch *batch,
+                                struct buffer *changed)
+{
+    int error = batch_builder_finish(builder, changed);
+    if (error == 0) {
+        error = batch_read_header(buffer_bytes(changed), batch, NULL);
+    }
+    return error;
+}
+
+static int produce_rules_recompress(const struct produce_rules *rules, struct batch *batch,
+                                    int64_t now_ms, struct arena *arena, struct buffer *changed,
+                                    struct produce_verdict *verdict)
+{
+    struct batch_builder builder;
+    batch_builder_init(&builder, rules->codec);
+    builder.level = rules->level;
+    builder.producer_id = batch->producer_id;
+    builder.producer_epoch = batch->producer_epoch;
+    builder.base_sequence = batch->base_sequence;
+    int error = produce_rules_judge_records(rules, batch, &builder, now_ms, arena, verdict);
+    if (error == 0) {
+        error = produce_rules_finish(&builder, batch, changed);
+    }
+    batch_builder_fini(&builder);
+    return error;
+}
+
+int produce_rules_judge(const struct produce_rules *rules, struct bytes records, int16_t version,
+                        int64_t now_ms, struct arena *arena, struct batch *out,
+                        struct buffer *changed, struct produce_verdict *verdict)
+{
+    *verdict = (struct produce_verdict){0};
+    int error = batch_read_header(records, out, NULL);
+    if (error != 0) {
+        return ERROR_CORRUPT_MESSAGE;
+    }
+    error = produce_rules_judge_form(rules, out, records.size, version, verdict);
+    if (error != 0) {
+        return error;
+    }
+    bool needs_records = rules->must_have_keys || rules->before_max_ms != INT64_MAX ||
+                         produce_rules_is_time_wrong(rules, out->max_timestamp, now_ms);
+    if (rules->is_recompressed && batch_codec(out) != rules->codec) {
+        error = produce_rules_recompress(rules, out, now_ms, arena, changed, verdict);
+    } else if (needs_records) {
+        error = produce_rules_judge_records(rules, out, NULL, now_ms, arena, verdict);
+    }
+    if (error == 0 && rules->is_append_time) {
+        if (changed->size == 0) {
+            buffer_add_bytes(changed, out->bytes);
+        }
+        batch_set_append_time(changed->data, changed->size, now_ms);
+        error = batch_read_header(buffer_bytes(changed), out, NULL);
+    }
+    return error;
+}

@@ -1,0 +1,100 @@
+/* Answers requests and accounts for their memory; see request.h. */
+#include "log/server/request.h"
+
+#include "log/base/error.h"
+#include "log/base/text.h"
+#include "log/base/trace.h"
+#include "log/server/server_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the server counts for a request is its frame until that is released, then its answer. */
+static void request_hold(struct request *request, size_t size)
+{
+    struct server *server = request->server;
+    server->held_size = server->held_size - request->held_size + size;
+    request->held_size = size;
+}
+
+void request_grow(struct request *request, size_t size)
+{
+    request_hold(request, request->held_size + size);
+    server_update_pause(request->server);
+}
+
+void request_release_frame(struct request *request)
+{
+    request_hold(request, request->held_size - request->frame.capacity);
+    buffer_fini(&request->frame);
+    request->message = NULL;
+}
+
+void request_answer(struct request *request, const void *response)
+{
+    struct buffer *answer = &request->slot.answer;
+    buffer_reserve(answer, wire_size(request->api->response, request->version, response) + 16);
+    frame_write_response(answer, request->api, request->version, request->header.correlation_id,
+                         response);
+    request_release_frame(request);
+    request_hold(request, answer->capacity);
+    connection_answer(&request->slot);
+}
+
+void request_answer_nothing(struct request *request)
+{
+    connection_answer(&request->slot);
+}
+
+void request_refuse(struct request *request, const char *reason)
+{
+    struct connection *connection = request->slot.connection;
+    if (connection != NULL) {
+        trace(TRACE_INFO, "server.connection_closed", TRACE_STRING("api", request->api->name),
+              TRACE_STRING("reason", reason),
+              TRACE_STRING("peer", connection_peer_address(connection)));
+        connection_close(connection);
+    }
+    connection_answer(&request->slot);
+}
+
+/* Splits "HOST:PORT" or "[V6]:PORT"; a loopback name stands as a host of its own with port 0. */
+static void request_split_address(struct request *request, const char *address, struct bytes *host,
+                                  int32_t *port)
+{
+    const char *colon = strrchr(address, ':');
+    int64_t number = 0;
+    if (strncmp(address, "loopback:", 9) == 0 || colon == NULL ||
+        text_parse_int64(colon + 1, &number) != 0) {
+        *host = arena_copy(&request->arena, bytes_from_string(address));
+        *port = 0;
+        return;
+    }
+    struct bytes name = bytes_make(address, (size_t)(colon - address));
+    if (name.size >= 2 && name.data[0] == '[') {
+        name = bytes_make(name.data + 1, name.size - 2);
+    }
+    *host = arena_copy(&request->arena, name);
+    *port = (int32_t)number;
+}
+
+void request_advertised_address(struct request *request, struct bytes *host, int32_t *port)
+{
+    const char *address = request->server->options.advertised;
+    if (address == NULL && request->slot.connection != NULL) {
+        address = connection_local_address(request->slot.connection);
+    }
+    request_split_address(request, address == NULL ? "localhost:9092" : address, host, port);
+}
+
+struct bytes request_client_host(struct request *request)
+{
+    struct bytes host = {NULL, 0};
+    int32_t port = 0;
+    if (request->slot.connection != NULL) {
+        request_split_address(request, connection_peer_address(request->slot.connection), &host,
+                              &port);
+    }
+    return bytes_from_string(arena_printf(&request->arena, "/%.*s", BYTES_FORMAT(host)));
+}

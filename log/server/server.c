@@ -1,0 +1,322 @@
+/* Accepts connections, decodes requests, calls their handlers; see server.h.
+ *
+ * The way of a request: connection_events.request -> server_on_request (decode) -> api_<name>
+ * (serve) -> request_answer (encode) -> connection_answer -> server_on_sent (free). */
+#include "log/server/server.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "log/server/api.h"
+#include "log/server/server_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SERVER_IN_FLIGHT_MAX = 64, /* requests of one connection */
+    SERVER_OUTPUT_SIZE_MAX =
+        1024 * 1024, /* answers of one connection before it is not read any more */
+    SERVER_IDLE_CHECK_MS = 10000,
+    SERVER_ARENA_SIZE_MIN = 64 * 1024,
+    SERVER_ARENA_FACTOR = 64, /* how much larger than its frame a decoded message may be */
+};
+
+static const struct server_api server_apis[] = {
+#define API(name, lowest, highest) {#name, &name##_request_schema, lowest, highest, api_##name},
+#include "log/server/apis.def"
+#undef API
+};
+
+const struct server_api *server_api_next(const struct server_api *api)
+{
+    const struct server_api *end = server_apis + sizeof server_apis / sizeof *server_apis;
+    api = api == NULL ? server_apis : api + 1;
+    return api == end ? NULL : api;
+}
+
+static const struct server_api *server_api_find(int16_t key)
+{
+    const struct server_api *api = server_api_next(NULL);
+    while (api != NULL && api->request->key != key) {
+        api = server_api_next(api);
+    }
+    return api;
+}
+
+static void server_count_request(struct server *server, const struct server_api *api)
+{
+    size_t index = (size_t)(api - server_apis);
+    if (server->api_requests[index] == NULL) {
+        struct buffer labels;
+        buffer_init(&labels);
+        metric_label(&labels, "api", bytes_from_string(api->name));
+        server->api_requests[index] =
+            metric_get(server->parts.metrics, METRIC_COUNTER, "tidemill_requests_total",
+                       buffer_string(&labels), "Requests received, by API.");
+        buffer_fini(&labels);
+    }
+    metric_add(server->api_requests[index], 1);
+}
+
+static void server_on_sent(struct connection_slot *slot)
+{
+    struct request *request = list_member(slot, struct request, slot);
+    struct server *server = request->server;
+    server->held_size -= request->held_size;
+    list_remove(&request->link);
+    buffer_fini(&slot->answer);
+    buffer_fini(&request->frame);
+    arena_fini(&request->arena);
+    free(request);
+    server_update_pause(server);
+    api_fetch_unpark(server);
+    server_stop_if_done(server);
+}
+
+static struct request *server_begin(struct server *server, struct connection *connection,
+                                    struct buffer *frame)
+{
+    struct request *request = memory_new(struct request);
+    request->server = server;
+    request->started_ns = io_now(server->parts.io);
+    request->frame = *frame;
+    request->held_size = frame->capacity;
+    server->held_size += request->held_size;
+    buffer_init(frame);
+    size_t limit_size = request->frame.size * SERVER_ARENA_FACTOR;
+    arena_init(&request->arena,
+               limit_size < SERVER_ARENA_SIZE_MIN ? SERVER_ARENA_SIZE_MIN : limit_size);
+    request->slot.done = server_on_sent;
+    buffer_init(&request->slot.answer);
+    list_add(&server->requests, &request->link);
+    connection_begin(connection, &request->slot);
+    return request;
+}
+
+/* Kafka closes the connection on a version it does not know, except for ApiVersions, whose answer
+ * lets the client try again with one that is known (KIP-511). */
+static int server_decode(struct server *server, struct request *request)
+{
+    struct wire_reader reader = {request->frame.data, request->frame.data + request->frame.size};
+    int error = frame_read_request_header(&reader, &request->header);
+    const struct server_api *api = server_api_find(request->header.api_key);
+    request->api = frame_api_find(request->header.api_key);
+    request->version = request->header.api_version;
+    if (api == NULL || request->api == NULL) {
+        return ERROR_UNSUPPORTED;
+    }
+    server_count_request(server, api);
+    bool is_known = request->version >= api->lowest && request->version <= api->highest;
+    if (request->header.api_key == API_API_VERSIONS && !is_known) {
+        api_versions_answer_unsupported(request);
+        return 0;
+    }
+    if (error == 0 && request->header.api_key == API_PRODUCE && request->version >= 0 &&
+        request->version < 3) {
+        api_produce_answer_unsupported(request);
+        return 0;
+    }
+    if (error != 0 || !is_known) {
+        return error != 0 ? error : ERROR_UNSUPPORTED;
+    }
+    void *message = arena_get(&request->arena, api->request->size);
+    error = wire_read(&reader, api->request, request->version, &request->arena, message);
+    if (error != 0) {
+        return error;
+    }
+    request->message = message;
+    request->arena.limit_size = 0; /* the rest is ours */
+    api->handle(request);
+    return 0;
+}
+
+static int server_on_request(void *owner, struct connection *connection, struct buffer *frame)
+{
+    struct server *server = owner;
+    struct request *request = server_begin(server, connection, frame);
+    int error = server_decode(server, request);
+    if (error != 0) {
+        trace(TRACE_INFO, "server.request_refused", TRACE_INT("api", request->header.api_key),
+              TRACE_INT("version", request->header.api_version),
+              TRACE_STRING("peer", connection_peer_address(connection)),
+              TRACE_STRING("error", error_name(error)));
+        connection_answer(&request->slot); /* empty: nothing is sent */
+    }
+    server_update_pause(server);
+    return error;
+}
+
+static void server_on_closed(void *owner, struct connection *connection, int reason)
+{
+    (void)reason;
+    struct server *server = owner;
+    struct server_client *client =
+        map_remove(&server->clients, bytes_make(&connection, sizeof connection));
+    check(client != NULL);
+    free(client);
+    metric_set(server->connection_gauge, (double)server->clients.size);
+    server_stop_if_done(server);
+}
+
+static void server_on_accepted(void *owner, struct io_stream *stream)
+{
+    static const struct connection_events events = {.request = server_on_request,
+                                                    .closed = server_on_closed};
+    struct server *server = owner;
+    struct connection_limits limits = {.frame_size_max = server->options.frame_size_max,
+                                       .in_flight_max = SERVER_IN_FLIGHT_MAX,
+                                       .output_size_max = SERVER_OUTPUT_SIZE_MAX};
+    struct connection *connection =
+        connection_new(server->parts.io, stream, &limits, &events, server);
+    struct server_client *client = memory_new(struct server_client);
+    client->connection = connection;
+    map_put(&server->clients, bytes_make(&connection, sizeof connection), client);
+    metric_set(server->connection_gauge, (double)server->clients.size);
+    if (server->is_stopping || server->clients.size > server->options.connection_max) {
+        trace(TRACE_WARN, "server.connection_refused",
+              TRACE_STRING("peer", connection_peer_address(connection)),
+              TRACE_INT("connections", (int64_t)server->clients.size));
+        connection_close(connection);
+    }
+}
+
+/* The pause is global and simple: above the ceiling nobody is read from, below three quarters of it
+ * everybody is again. */
+void server_update_pause(struct server *server)
+{
+    size_t ceiling = server->options.memory_size_max;
+    bool is_paused =
+        server->is_paused ? server->held_size > ceiling / 4 * 3 : server->held_size > ceiling;
+    if (is_paused == server->is_paused) {
+        return;
+    }
+    server->is_paused = is_paused;
+    trace(TRACE_WARN, is_paused ? "server.memory_full" : "server.memory_free",
+          TRACE_INT("bytes", (int64_t)server->held_size));
+    for (map_each (&server->clients, entry)) {
+        connection_pause(((struct server_client *)entry->value)->connection, is_paused);
+    }
+}
+
+static void server_on_idle_check(struct io_timer *timer)
+{
+    struct server *server = timer->owner;
+    uint64_t now_ns = io_now(server->parts.io);
+    uint64_t limit_ns = (uint64_t)server->options.connection_idle_ms * 1000000;
+    for (map_each (&server->clients, entry)) {
+        struct connection *connection = ((struct server_client *)entry->value)->connection;
+        if (now_ns - connection_active_ns(connection) > limit_ns &&
+            connection_is_idle(connection)) {
+            connection_close(connection);
+        }
+    }
+    io_timer_start(server->parts.io, timer, (uint64_t)SERVER_IDLE_CHECK_MS * 1000000);
+}
+
+struct server *server_new(const struct server_parts *parts, const struct server_options *options)
+{
+    struct server *server = memory_new(struct server);
+    server->parts = *parts;
+    server->options = *options;
+    server->options.advertised = memory_string(options->advertised);
+    server->api_requests =
+        memory_zero(sizeof server_apis / sizeof *server_apis, sizeof *server->api_requests);
+    list_init(&server->requests);
+    list_init(&server->fetches);
+    list_init(&server->parked);
+    map_init(&server->clients);
+    server->connection_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_connections",
+                                          NULL, "Client connections now open.");
+    server->idle_timer = (struct io_timer){.fired = server_on_idle_check, .owner = server};
+    io_timer_start(parts->io, &server->idle_timer, (uint64_t)SERVER_IDLE_CHECK_MS * 1000000);
+    return server;
+}
+
+int server_listen(struct server *server, const char *address, struct report *report)
+{
+    check(server->listener_count < SERVER_LISTENER_MAX);
+    struct io_listener **listener = &server->listeners[server->listener_count];
+    int error = io_listen(server->parts.io, address, server_on_accepted, server, listener);
+    if (error != 0) {
+        report_add(report, address, "cannot listen on %s: %s; choose another address with --listen",
+                   address, error == ERROR_BUSY ? "the address is in use" : error_text(error));
+        return error;
+    }
+    server->listener_count++;
+    return 0;
+}
+
+void server_address(const struct server *server, char out[IO_ADDRESS_SIZE])
+{
+    out[0] = 0;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        io_listener_address(server->parts.io, server->listeners[i], out);
+        if (strncmp(out, "loopback:", 9) != 0) {
+            return;
+        }
+    }
+}
+
+void server_stop_if_done(struct server *server)
+{
+    if (server->is_stopping && server->clients.size == 0 && list_is_empty(&server->requests) &&
+        server->stopped != NULL) {
+        void (*stopped)(void *owner) = server->stopped;
+        server->stopped = NULL;
+        stopped(server->stopped_owner);
+    }
+}
+
+static void server_on_stop_turn(struct io_timer *timer)
+{
+    server_stop_if_done(timer->owner);
+}
+
+void server_stop(struct server *server, void (*stopped)(void *owner), void *owner)
+{
+    server->is_stopping = true;
+    server->stopped = stopped;
+    server->stopped_owner = owner;
+    io_timer_stop(server->parts.io, &server->idle_timer);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        io_listener_close(server->parts.io, server->listeners[i]);
+    }
+    server->listener_count = 0;
+    api_fetch_stop(server);
+    for (map_each (&server->clients, entry)) {
+        connection_drain(((struct server_client *)entry->value)->connection);
+    }
+    server->stop_timer = (struct io_timer){.fired = server_on_stop_turn, .owner = server};
+    io_timer_start(server->parts.io, &server->stop_timer, 0);
+}
+
+void server_free(struct server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    check(list_is_empty(&server->requests));
+    check(server->clients.size == 0);
+    io_timer_stop(server->parts.io, &server->idle_timer);
+    io_timer_stop(server->parts.io, &server->stop_timer);
+    map_fini(&server->clients, NULL);
+    free(server->api_requests);
+    free((void *)(uintptr_t)server->options.advertised);
+    free(server);
+}
+
+void server_check(const struct server *server)
+{
+    size_t held_size = 0;
+    for (const struct list_link *link = server->requests.head.next; link != &server->requests.head;
+         link = link->next) {
+        held_size += list_member(link, const struct request, link)->held_size;
+    }
+    check(held_size == server->held_size);
+    for (map_each (&server->clients, entry)) {
+        connection_check(((struct server_client *)entry->value)->connection);
+    }
+}

@@ -1,0 +1,47 @@
+/* Serves the Kafka protocol: one handler per API, each in its own api_ file.
+ *
+ * Owns:   the listeners, the connections and the requests being served.
+ * Keeps:  (1) the memory of requests, partial frames and waiting answers stays below
+ * memory_size_max: beyond it connections are not read from until answers have left; (2) an API or
+ * version outside apis.def is never served half: ApiVersions is answered with its version 0 body,
+ * anything else closes the connection, as Kafka does; (3) only this folder turns errors into wire
+ * codes. Thread: its io's shard. */
+#pragma once
+
+#include "log/base/metric.h"
+#include "log/controller/controller.h"
+#include "log/coordinator/coordinator.h"
+#include "log/meta/meta.h"
+#include "log/replica/replica.h"
+
+struct server;
+
+/* What the handlers work on; all outlive the server. */
+struct server_parts {
+    struct io *io;
+    struct store *store;
+    struct meta *meta;
+    struct controller *controller;
+    struct coordinator *coordinator;
+    struct replica_set *replicas;
+    struct metric_registry *metrics;
+    int32_t node_id;
+};
+
+struct server_options {
+    size_t connection_max;      /* connections at once */
+    size_t frame_size_max;      /* bytes; socket.request.max.bytes */
+    size_t memory_size_max;     /* bytes of all requests and answers */
+    int64_t connection_idle_ms; /* connections.max.idle.ms */
+    const char *advertised;     /* "HOST:PORT", or NULL: the address the client dialled */
+};
+
+struct server *server_new(const struct server_parts *parts, const struct server_options *options);
+/* Also "loopback:NAME". */
+must_use int server_listen(struct server *server, const char *address, struct report *report);
+/* "HOST:PORT" of the first listener with a port. */
+void server_address(const struct server *server, char out[IO_ADDRESS_SIZE]);
+/* Stops accepting, answers what is being served, closes; then `stopped` is called. */
+void server_stop(struct server *server, void (*stopped)(void *owner), void *owner);
+void server_free(struct server *server);
+void server_check(const struct server *server);

@@ -1,0 +1,45 @@
+/* What the files of this folder share of the server; see server.h for the face.
+ * Thread: the server's shard. */
+#pragma once
+
+#include "log/server/request.h"
+#include "log/server/server.h"
+
+enum { SERVER_LISTENER_MAX = 4 };
+
+struct server_api {
+    const char *name;
+    const struct wire_schema *request;
+    int16_t lowest;
+    int16_t highest;
+    void (*handle)(struct request *request);
+};
+
+struct server_client {
+    struct connection *connection;
+};
+
+struct server {
+    struct server_parts parts;
+    struct server_options options;
+    struct io_listener *listeners[SERVER_LISTENER_MAX];
+    size_t listener_count;
+    struct map clients;   /* by the connection's address; found, iterated in order of arrival */
+    struct list requests; /* being served or sent */
+    struct list fetches;  /* waiting for data */
+    struct list parked;   /* fetches waiting for memory */
+    size_t held_size;     /* bytes of all requests and their answers */
+    bool is_paused;
+    bool is_stopping;
+    void (*stopped)(void *owner);
+    void *stopped_owner;
+    struct io_timer idle_timer;
+    struct io_timer stop_timer;
+    struct metric *connection_gauge;
+    struct metric **api_requests; /* one per row of apis.def, made at the first request */
+};
+
+/* The row after `api`, the first for NULL, NULL at the end. */
+const struct server_api *server_api_next(const struct server_api *api);
+void server_update_pause(struct server *server);
+void server_stop_if_done(struct server *server);
