@@ -51,7 +51,14 @@ struct producer_record {
  * ERROR_MESSAGE_TOO_LARGE for a record that fits no batch. The topic's metadata is asked for if
  * unknown; an unknown topic is made if the cluster allows it. */
 must_use int producer_send(struct producer *producer, const struct producer_record *record);
-/* Called on a later turn after a send was refused and half the buffer is free again. One listener.
+/* Makes sure that the next records for this partition, up to `size` bytes by
+ * batch_builder_size_with, end up in one batch: closes the open batch if they do not fit into it.
+ * ERROR_AGAIN when the buffer has no room for them; nothing is promised for more than batch_size
+ * bytes. Holds until the turn ends. */
+must_use int producer_reserve(struct producer *producer, const char *topic, int32_t partition,
+                              size_t size);
+/* Called on a later turn after a send or a reserve was refused and half the buffer is free again.
+ * One listener.
  */
 void producer_on_room(struct producer *producer, void (*room)(void *owner), void *owner);
 

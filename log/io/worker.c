@@ -1,0 +1,109 @@
+/* A thread with a mailbox under a lock; see worker.h. */
+#include "log/io/worker.h"
+
+#include "log/base/check.h"
+#include "log/base/memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct worker {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct list messages;
+    bool is_woken;
+    void (*run)(struct worker *worker, void *owner);
+    void *owner;
+};
+
+static void *worker_run(void *argument)
+{
+    struct worker *worker = argument;
+    worker->run(worker, worker->owner);
+    return NULL;
+}
+
+struct worker *worker_start(const char *name, void (*run)(struct worker *worker, void *owner),
+                            void *owner)
+{
+    struct worker *worker = memory_new(struct worker);
+    pthread_condattr_t attributes;
+    char short_name[16];
+    sigset_t all;
+    sigset_t before;
+    worker->run = run;
+    worker->owner = owner;
+    list_init(&worker->messages);
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    /* Signals are the main thread's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    check(pthread_create(&worker->thread, NULL, worker_run, worker) == 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    size_t i = 0;
+    for (; i < sizeof short_name - 1 && name[i] != 0; i++) {
+        short_name[i] = name[i];
+    }
+    short_name[i] = 0;
+    pthread_setname_np(worker->thread, short_name);
+    return worker;
+}
+
+void worker_join(struct worker *worker)
+{
+    check(pthread_join(worker->thread, NULL) == 0);
+    pthread_cond_destroy(&worker->changed);
+    pthread_mutex_destroy(&worker->lock);
+    free(worker);
+}
+
+void worker_put(struct worker *worker, struct worker_message *message)
+{
+    pthread_mutex_lock(&worker->lock);
+    list_add(&worker->messages, &message->link);
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_wake(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->is_woken = true;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+static struct timespec worker_deadline(int64_t timeout_ms)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += timeout_ms / 1000;
+    deadline.tv_nsec += timeout_ms % 1000 * 1000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_sec++;
+        deadline.tv_nsec -= 1000000000;
+    }
+    return deadline;
+}
+
+struct worker_message *worker_take(struct worker *worker, int64_t timeout_ms)
+{
+    struct timespec deadline = worker_deadline(timeout_ms);
+    int result = timeout_ms > 0 ? 0 : ETIMEDOUT;
+    pthread_mutex_lock(&worker->lock);
+    while (list_is_empty(&worker->messages) && !worker->is_woken && result != ETIMEDOUT) {
+        result = pthread_cond_timedwait(&worker->changed, &worker->lock, &deadline);
+    }
+    worker->is_woken = false;
+    struct list_link *link = list_take(&worker->messages);
+    pthread_mutex_unlock(&worker->lock);
+    return link == NULL ? NULL : list_member(link, struct worker_message, link);
+}

@@ -1,0 +1,32 @@
+/* A thread of its own for code that blocks, with a mailbox.
+ *
+ * Plugins and foreign engines may wait for disks and networks; they do it here. The thread tells
+ * its shard something with io_post, the shard tells the thread something with worker_put.
+ *
+ * Owns:   the thread and the mailbox; messages belong to whoever puts them, until they are taken.
+ * Keeps:  (1) messages are taken in the order they were put;
+ *         (2) what the putter wrote before worker_put is seen by the taker.
+ * Thread: worker_put any; worker_take the worker's own; the rest the shard that started it. */
+#pragma once
+
+#include "log/base/list.h"
+
+#include <stdint.h>
+
+struct worker;
+
+/* Embedded at the front of a message. */
+struct worker_message {
+    struct list_link link;
+};
+
+/* `name`: at most 15 characters are shown by the system. */
+struct worker *worker_start(const char *name, void (*run)(struct worker *worker, void *owner),
+                            void *owner);
+/* Waits until `run` has returned and frees the worker; messages left are the caller's to find. */
+void worker_join(struct worker *worker);
+void worker_put(struct worker *worker, struct worker_message *message);
+/* The oldest message; waits for one up to `timeout_ms` (0: does not wait). NULL when none came. */
+struct worker_message *worker_take(struct worker *worker, int64_t timeout_ms);
+/* Makes a waiting worker_take return NULL now, or the next one not wait. Thread: any. */
+void worker_wake(struct worker *worker);

@@ -1,0 +1,28 @@
+/* Records on their way from a connector's thread to its shard: a deep copy that travels as one.
+ *
+ * Owns:   the copied records and texts.
+ * Thread: made by the connector's thread, taken over by the shard when it is posted. */
+#pragma once
+
+#include "log/base/arena.h"
+#include "log/base/list.h"
+#include "log/io/io.h"
+#include "runtime/plugin/tidemill.h"
+
+struct parcel {
+    struct io_request post; /* carries it to the shard */
+    struct list_link link;  /* the shard's queue */
+    struct arena arena;
+    struct tidemill_record *records;
+    size_t count;
+    size_t next;        /* the shard's: records handed to the producer so far */
+    const char *reason; /* not NULL: the one record is rejected with this sentence */
+};
+
+struct parcel *parcel_new(const struct tidemill_record *records, size_t count, const char *reason);
+void parcel_free(struct parcel *parcel);
+/* Bytes held. */
+size_t parcel_size(const struct parcel *parcel);
+/* One past the last record of the group that begins at `first`: the records whose progress is
+ * stored as one, up to and with the first that names its source offset. */
+size_t parcel_group_end(const struct parcel *parcel, size_t first);

@@ -1,0 +1,631 @@
+/* Runs a source plugin; see source_task.h.
+ *
+ * Two threads share this file, never a variable: functions named source_thread_... run on the
+ * plugin's thread and use `struct source_thread`; all others run on the shard. Parcels go from the
+ * thread to the shard by io_post, messages go back through the worker's mailbox. */
+#include "runtime/connect/source_task.h"
+
+#include "log/base/error.h"
+#include "log/base/map.h"
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "runtime/connect/dead_letter.h"
+#include "runtime/connect/parcel.h"
+#include "runtime/connect/source_mark.h"
+#include "runtime/connect/source_offsets.h"
+#include "runtime/connect/task_context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SOURCE_POLL_RECORDS = 2000,
+    SOURCE_POLL_SIZE = 128 * 1024, /* a group must fit one batch of the producer */
+    SOURCE_POLL_WAIT_MS = 200,
+    SOURCE_RETRY_WAIT_MS = 1000,
+};
+
+enum source_message_kind { SOURCE_MESSAGE_STOP, SOURCE_MESSAGE_ACKED, SOURCE_MESSAGE_RELEASED };
+
+struct source_message {
+    struct worker_message head;
+    enum source_message_kind kind;
+    char *partition; /* ACKED */
+    char *offset;
+    size_t size; /* RELEASED: bytes that may be emitted again */
+};
+
+/* The thread's side. */
+struct source_thread {
+    struct list acked; /* of struct source_message, to be told outside of poll */
+    size_t pending_size;
+    bool is_stopping;
+};
+
+struct source_group {
+    struct list_link link;
+    struct source_task *task;
+    struct parcel *parcel;
+    size_t last;  /* index of the record that carries the offset */
+    size_t count; /* records */
+    bool ends_parcel;
+};
+
+struct source_task {
+    struct task_context context; /* read by the thread */
+    struct source_thread thread;
+    struct tidemill_host host;
+    struct tidemill_saved_offset *saved; /* for open */
+    size_t saved_count;
+
+    struct io *io;
+    struct worker *worker; /* NULL before the thread starts */
+    struct client *client;
+    struct producer *producer;
+    char *connector;
+    char *topic;
+    char *dead_letter_topic;
+    int64_t checkpoint_interval_ms;
+    const struct source_task_events *events;
+    void *owner;
+    struct source_offsets *offsets;
+    struct list parcels;    /* to be sent */
+    size_t in_flight_count; /* groups and dead letters not yet acknowledged */
+    int64_t record_count;
+    struct io_timer checkpoint_timer;
+    struct io_request ended; /* posted by the thread as its last act */
+    bool is_loading;
+    bool is_thread_ended;
+    bool is_failed;
+    bool is_closing;
+    bool is_checkpointing;
+    bool is_room_awaited;
+    char reason[640];
+    void (*closed)(void *owner);
+    void *closed_owner;
+};
+
+static void source_task_pump(struct source_task *task);
+static void source_task_close_step(struct source_task *task);
+
+/* --- The plugin's thread --- */
+
+static struct source_task *source_task_of(struct tidemill_context *context)
+{
+    return task_context_of(context)->task;
+}
+
+static void source_message_free(struct source_message *message)
+{
+    free(message->partition);
+    free(message->offset);
+    free(message);
+}
+
+static void source_thread_sort(struct source_task *task, struct source_message *message)
+{
+    switch (message->kind) {
+    case SOURCE_MESSAGE_STOP:
+        task->thread.is_stopping = true;
+        break;
+    case SOURCE_MESSAGE_ACKED:
+        list_add(&task->thread.acked, &message->head.link);
+        return;
+    case SOURCE_MESSAGE_RELEASED:
+        task->thread.pending_size -= message->size;
+        break;
+    }
+    source_message_free(message);
+}
+
+/* Takes what is in the mailbox, waiting up to `wait_ms` for the first message. */
+static void source_thread_take(struct source_task *task, int64_t wait_ms)
+{
+    struct worker_message *message = worker_take(task->context.worker, wait_ms);
+    while (message != NULL) {
+        source_thread_sort(task, (struct source_message *)(void *)message);
+        message = worker_take(task->context.worker, 0);
+    }
+}
+
+static void source_thread_tell_acked(struct source_task *task)
+{
+    const struct tidemill_source *source = task->context.context.kind->source;
+    struct list_link *link;
+    while ((link = list_take(&task->thread.acked)) != NULL) {
+        struct source_message *message =
+            (struct source_message *)(void *)list_member(link, struct worker_message, link);
+        if (source->acked != NULL) {
+            source->acked(&task->context.context, message->partition, message->offset);
+        }
+        source_message_free(message);
+    }
+}
+
+static void source_task_on_parcel(struct io_request *request, int64_t result);
+
+static enum tidemill_status source_thread_post(struct source_task *task,
+                                               const struct tidemill_record *records, size_t count,
+                                               const char *reason)
+{
+    while (task->thread.pending_size >= SOURCE_TASK_PENDING_MAX && !task->thread.is_stopping) {
+        source_thread_take(task, SOURCE_RETRY_WAIT_MS);
+    }
+    if (task->thread.is_stopping) {
+        return TIDEMILL_AGAIN;
+    }
+    struct parcel *parcel = parcel_new(records, count, reason);
+    task->thread.pending_size += parcel_size(parcel);
+    parcel->post = (struct io_request){.done = source_task_on_parcel, .owner = task};
+    io_post(task->io, &parcel->post);
+    return TIDEMILL_OK;
+}
+
+static enum tidemill_status source_thread_emit(struct tidemill_context *context,
+                                               const struct tidemill_record *records, size_t count)
+{
+    return count == 0 ? TIDEMILL_OK
+                      : source_thread_post(source_task_of(context), records, count, NULL);
+}
+
+static enum tidemill_status source_thread_reject(struct tidemill_context *context,
+                                                 const struct tidemill_record *record,
+                                                 const char *reason)
+{
+    return source_thread_post(source_task_of(context), record, 1, reason);
+}
+
+static void source_thread_wake(struct tidemill_context *context)
+{
+    worker_wake(task_context_of(context)->worker);
+}
+
+/* False when the task is to end. */
+static bool source_thread_poll(struct source_task *task)
+{
+    const struct tidemill_source *source = task->context.context.kind->source;
+    enum tidemill_status status = source->poll(&task->context.context, SOURCE_POLL_RECORDS,
+                                               SOURCE_POLL_SIZE, SOURCE_POLL_WAIT_MS);
+    int64_t wait_ms = 0;
+    switch (status) {
+    case TIDEMILL_OK:
+        break;
+    case TIDEMILL_AGAIN:
+        wait_ms = SOURCE_POLL_WAIT_MS;
+        break;
+    case TIDEMILL_RETRY:
+        wait_ms = SOURCE_RETRY_WAIT_MS;
+        break;
+    case TIDEMILL_REJECT:
+    case TIDEMILL_FATAL:
+        return false;
+    }
+    source_thread_take(task, wait_ms);
+    source_thread_tell_acked(task);
+    return true;
+}
+
+static void source_task_on_ended(struct io_request *request, int64_t result);
+
+static void source_thread_run(struct worker *worker, void *owner)
+{
+    struct source_task *task = owner;
+    struct tidemill_context *context = &task->context.context;
+    const struct tidemill_source *source = context->kind->source;
+    task->context.worker = worker;
+    enum tidemill_status status = TIDEMILL_RETRY;
+    while (!task->thread.is_stopping &&
+           (status = source->open(context, task->saved, task->saved_count)) == TIDEMILL_RETRY) {
+        source_thread_take(task, SOURCE_RETRY_WAIT_MS);
+    }
+    if (status == TIDEMILL_OK) {
+        while (!task->thread.is_stopping && source_thread_poll(task)) {}
+        if (source->close != NULL) {
+            source->close(context);
+        }
+    }
+    task->ended = (struct io_request){.done = source_task_on_ended, .owner = task};
+    io_post(task->io, &task->ended);
+}
+
+/* --- The shard --- */
+
+static void source_task_tell(struct source_task *task, enum source_message_kind kind,
+                             const char *partition, const char *offset, size_t size)
+{
+    struct source_message *message = memory_new(struct source_message);
+    message->kind = kind;
+    message->partition = memory_string(partition);
+    message->offset = memory_string(offset);
+    message->size = size;
+    worker_put(task->worker, &message->head);
+}
+
+static void source_task_fail(struct source_task *task, const char *reason)
+{
+    if (task->is_failed || task->is_closing) {
+        return;
+    }
+    task->is_failed = true;
+    snprintf(task->reason, sizeof task->reason, "%s", reason);
+    trace(TRACE_ERROR, "connect.source_failed", TRACE_STRING("connector", task->connector),
+          TRACE_STRING("reason", task->reason));
+    task->events->failed(task->owner, task->reason);
+}
+
+static void source_task_release(struct source_task *task, struct parcel *parcel)
+{
+    if (!task->is_thread_ended) {
+        source_task_tell(task, SOURCE_MESSAGE_RELEASED, NULL, NULL, parcel_size(parcel));
+    }
+    parcel_free(parcel);
+}
+
+static void source_task_on_acked(void *owner, int error, int32_t partition, int64_t offset)
+{
+    (void)partition;
+    struct source_group *group = owner;
+    struct source_task *task = group->task;
+    const struct tidemill_record *last = &group->parcel->records[group->last];
+    task->in_flight_count--;
+    if (error != 0) {
+        char reason[256];
+        snprintf(reason, sizeof reason, "writing to topic %s failed: %s",
+                 last->topic == NULL ? task->topic : last->topic, error_text(error));
+        source_task_fail(task, reason);
+    } else if (!task->is_failed && last->source_offset != NULL) {
+        task->record_count += (int64_t)group->count;
+        source_offsets_put(task->offsets, bytes_from_string(last->source_partition),
+                           bytes_from_string(last->source_offset), offset);
+        if (!task->is_thread_ended) {
+            source_task_tell(task, SOURCE_MESSAGE_ACKED, last->source_partition,
+                             last->source_offset, 0);
+        }
+    }
+    if (group->ends_parcel) {
+        source_task_release(task, group->parcel);
+    }
+    free(group);
+    source_task_close_step(task);
+}
+
+static struct bytes source_bytes(struct tidemill_bytes bytes)
+{
+    return bytes_make(bytes.data, bytes.size);
+}
+
+static int source_task_send_record(struct source_task *task, struct parcel *parcel, size_t index,
+                                   struct source_group *group)
+{
+    const struct tidemill_record *from = &parcel->records[index];
+    struct batch_header *headers =
+        arena_array(&parcel->arena, struct batch_header, from->header_count + 2);
+    size_t header_count = from->header_count;
+    for (size_t i = 0; i < from->header_count; i++) {
+        headers[i] = (struct batch_header){.key = source_bytes(from->headers[i].name),
+                                           .value = source_bytes(from->headers[i].value)};
+    }
+    if (from->source_offset != NULL) {
+        source_mark_write(&parcel->arena, task->connector, from->source_partition,
+                          from->source_offset, headers + header_count);
+        header_count += 2;
+    }
+    struct producer_record record = {.topic = from->topic == NULL ? task->topic : from->topic,
+                                     .partition = from->partition < 0 ? PRODUCER_PARTITION_BY_KEY
+                                                                      : from->partition,
+                                     .timestamp_ms = from->timestamp_ms,
+                                     .key = source_bytes(from->key),
+                                     .value = source_bytes(from->value),
+                                     .headers = headers,
+                                     .header_count = (int32_t)header_count,
+                                     .done = group == NULL ? NULL : source_task_on_acked,
+                                     .owner = group};
+    return producer_send(task->producer, &record);
+}
+
+static size_t source_task_group_size(const struct source_task *task, const struct parcel *parcel,
+                                     size_t first, size_t end)
+{
+    size_t size =
+        strlen(task->connector) + sizeof SOURCE_MARK_HEADER + sizeof SOURCE_MARK_OFFSET_HEADER + 32;
+    for (size_t i = first; i < end; i++) {
+        const struct tidemill_record *record = &parcel->records[i];
+        size += record->key.size + record->value.size + 32;
+        for (size_t j = 0; j < record->header_count; j++) {
+            size += record->headers[j].name.size + record->headers[j].value.size + 10;
+        }
+        if (record->source_offset != NULL) {
+            size += strlen(record->source_offset) + strlen(record->source_partition) + 20;
+        }
+    }
+    return size;
+}
+
+/* 0, or ERROR_AGAIN: nothing of the group was sent. */
+static int source_task_send_group(struct source_task *task, struct parcel *parcel)
+{
+    size_t first = parcel->next;
+    size_t end = parcel_group_end(parcel, first);
+    int error = producer_reserve(task->producer, task->topic, 0,
+                                 source_task_group_size(task, parcel, first, end));
+    if (error != 0) {
+        return error;
+    }
+    struct source_group *group = memory_new(struct source_group);
+    *group = (struct source_group){.task = task,
+                                   .parcel = parcel,
+                                   .last = end - 1,
+                                   .count = end - first,
+                                   .ends_parcel = end == parcel->count};
+    for (size_t i = first; i < end && error == 0; i++) {
+        error = source_task_send_record(task, parcel, i, i + 1 == end ? group : NULL);
+    }
+    if (error != 0) {
+        free(group);
+        return error;
+    }
+    task->in_flight_count++;
+    parcel->next = end;
+    return 0;
+}
+
+/* The offset counts as progress without a place in the topic. */
+static void source_task_on_dead_letter(void *owner, int error, int32_t partition, int64_t offset)
+{
+    (void)offset;
+    source_task_on_acked(owner, error, partition, -1);
+}
+
+static int source_task_send_reject(struct source_task *task, struct parcel *parcel)
+{
+    if (task->dead_letter_topic == NULL) {
+        source_task_fail(task, parcel->reason);
+        return ERROR_CANCELLED;
+    }
+    struct source_group *group = memory_new(struct source_group);
+    *group = (struct source_group){
+        .task = task, .parcel = parcel, .last = 0, .count = 1, .ends_parcel = true};
+    int error =
+        dead_letter_send(task->producer, &parcel->arena, task->dead_letter_topic, task->connector,
+                         &parcel->records[0], parcel->reason, source_task_on_dead_letter, group);
+    if (error != 0) {
+        free(group);
+        return error;
+    }
+    task->in_flight_count++;
+    parcel->next = 1;
+    return 0;
+}
+
+static void source_task_on_room(void *owner)
+{
+    struct source_task *task = owner;
+    task->is_room_awaited = false;
+    source_task_pump(task);
+}
+
+static void source_task_pump(struct source_task *task)
+{
+    while (!task->is_failed && !list_is_empty(&task->parcels)) {
+        struct parcel *parcel = list_member(task->parcels.head.next, struct parcel, link);
+        int error = parcel->reason != NULL ? source_task_send_reject(task, parcel)
+                                           : source_task_send_group(task, parcel);
+        if (error == ERROR_AGAIN) {
+            task->is_room_awaited = true;
+            producer_on_room(task->producer, source_task_on_room, task);
+            return;
+        }
+        if (error != 0) {
+            source_task_fail(task, error_text(error));
+            return;
+        }
+        if (parcel->next == parcel->count) {
+            list_remove(&parcel->link); /* freed when its last group is acknowledged */
+        }
+    }
+}
+
+static void source_task_on_parcel(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct parcel *parcel = list_member(request, struct parcel, post);
+    struct source_task *task = request->owner;
+    list_add(&task->parcels, &parcel->link);
+    source_task_pump(task);
+    source_task_close_step(task);
+}
+
+static void source_task_on_ended(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct source_task *task = request->owner;
+    task->is_thread_ended = true;
+    struct worker_message *message;
+    while ((message = worker_take(task->worker, 0)) != NULL) {
+        source_message_free((struct source_message *)(void *)message);
+    }
+    worker_join(task->worker);
+    struct list_link *link;
+    while ((link = list_take(&task->thread.acked)) != NULL) {
+        source_message_free(
+            (struct source_message *)(void *)list_member(link, struct worker_message, link));
+    }
+    if (!task->is_closing) {
+        source_task_fail(task, task->context.failure[0] == 0 ? "the plugin ended"
+                                                             : task->context.failure);
+    }
+    source_task_close_step(task);
+}
+
+static void source_task_on_checkpointed(void *owner, int error)
+{
+    struct source_task *task = owner;
+    task->is_checkpointing = false;
+    if (error != 0 && !task->is_closing) {
+        trace(TRACE_WARN, "connect.checkpoint_failed", TRACE_STRING("connector", task->connector),
+              TRACE_STRING("error", error_name(error)));
+    }
+    source_task_close_step(task);
+}
+
+static void source_task_checkpoint(struct source_task *task)
+{
+    task->is_checkpointing = true;
+    source_offsets_checkpoint(task->offsets, source_task_on_checkpointed, task);
+}
+
+static void source_task_on_checkpoint_time(struct io_timer *timer)
+{
+    struct source_task *task = timer->owner;
+    if (!task->is_checkpointing && !task->is_closing && source_offsets_is_changed(task->offsets)) {
+        source_task_checkpoint(task);
+    }
+    io_timer_start(task->io, timer, (uint64_t)task->checkpoint_interval_ms * 1000000);
+}
+
+/* What the plugin's open gets; the thread reads it, nobody changes it any more. */
+static void source_task_copy_saved(struct source_task *task)
+{
+    const struct map *offsets = source_offsets_map(task->offsets);
+    task->saved = memory_zero(offsets->size, sizeof *task->saved);
+    for (map_each (offsets, entry)) {
+        const struct source_offset *offset = entry->value;
+        task->saved[task->saved_count++] =
+            (struct tidemill_saved_offset){.source_partition = memory_string(offset->partition),
+                                           .source_offset = memory_string(offset->offset)};
+    }
+}
+
+static void source_task_on_loaded(void *owner, int error)
+{
+    struct source_task *task = owner;
+    task->is_loading = false;
+    if (task->is_closing) {
+        source_task_close_step(task);
+        return;
+    }
+    if (error != 0) {
+        char reason[256];
+        snprintf(reason, sizeof reason, "reading the offsets of %s failed: %s", task->connector,
+                 error_text(error));
+        task->is_thread_ended = true;
+        source_task_fail(task, reason);
+        return;
+    }
+    source_task_copy_saved(task);
+    task->checkpoint_timer =
+        (struct io_timer){.fired = source_task_on_checkpoint_time, .owner = task};
+    io_timer_start(task->io, &task->checkpoint_timer,
+                   (uint64_t)task->checkpoint_interval_ms * 1000000);
+    task->is_thread_ended = false;
+    task->worker = worker_start(task->connector, source_thread_run, task);
+}
+
+static void source_task_fill_context(struct source_task *task,
+                                     const struct source_task_options *options)
+{
+    task_context_fill_host(&task->host);
+    task->host.emit = source_thread_emit;
+    task->host.reject = source_thread_reject;
+    task->host.wake = source_thread_wake;
+    task->context.io = task->io;
+    task->context.task = task;
+    task->context.context = (struct tidemill_context){.size = sizeof(struct tidemill_context),
+                                                      .task_count = 1,
+                                                      .connector = task->connector,
+                                                      .host = &task->host,
+                                                      .kind = options->kind,
+                                                      .values = options->values};
+}
+
+struct source_task *source_task_new(struct client *client, struct producer *producer,
+                                    const struct source_task_options *options,
+                                    const struct source_task_events *events, void *owner)
+{
+    struct source_task *task = memory_new(struct source_task);
+    task->client = client;
+    task->io = client_io(client);
+    task->producer = producer;
+    task->connector = memory_string(options->connector);
+    task->topic = memory_string(options->topic);
+    task->dead_letter_topic = memory_string(options->dead_letter_topic);
+    task->checkpoint_interval_ms = options->checkpoint_interval_ms;
+    task->events = events;
+    task->owner = owner;
+    list_init(&task->parcels);
+    list_init(&task->thread.acked);
+    task->is_thread_ended = true;
+    source_task_fill_context(task, options);
+    struct source_offsets_options offsets_options = {.connector = options->connector,
+                                                     .topic = options->topic,
+                                                     .offsets_topic = SOURCE_OFFSETS_TOPIC,
+                                                     .has_marks = true};
+    task->offsets = source_offsets_new(client, producer, &offsets_options);
+    task->is_loading = true;
+    source_offsets_load(task->offsets, source_task_on_loaded, task);
+    return task;
+}
+
+static void source_task_free(struct source_task *task)
+{
+    struct list_link *link;
+    while ((link = list_take(&task->parcels)) != NULL) {
+        parcel_free(list_member(link, struct parcel, link));
+    }
+    for (size_t i = 0; i < task->saved_count; i++) {
+        free((void *)(uintptr_t)task->saved[i].source_partition);
+        free((void *)(uintptr_t)task->saved[i].source_offset);
+    }
+    free(task->saved);
+    source_offsets_free(task->offsets);
+    free(task->connector);
+    free(task->topic);
+    free(task->dead_letter_topic);
+    free(task);
+}
+
+/* Closing waits for the thread, then for what it emitted, then for the last checkpoint. */
+static void source_task_close_step(struct source_task *task)
+{
+    if (!task->is_closing || task->is_loading || !task->is_thread_ended || task->is_checkpointing ||
+        task->in_flight_count > 0) {
+        return;
+    }
+    if (!task->is_failed && !list_is_empty(&task->parcels)) {
+        return;
+    }
+    if (!task->is_failed && source_offsets_is_changed(task->offsets)) {
+        source_task_checkpoint(task);
+        return;
+    }
+    void (*closed)(void *owner) = task->closed;
+    void *owner = task->closed_owner;
+    io_timer_stop(task->io, &task->checkpoint_timer);
+    if (task->is_room_awaited) {
+        producer_on_room(task->producer, NULL, NULL);
+    }
+    source_task_free(task);
+    closed(owner);
+}
+
+void source_task_close(struct source_task *task, void (*closed)(void *owner), void *owner)
+{
+    check(!task->is_closing);
+    task->is_closing = true;
+    task->closed = closed;
+    task->closed_owner = owner;
+    if (!task->is_thread_ended) {
+        const struct tidemill_source *source = task->context.context.kind->source;
+        source_task_tell(task, SOURCE_MESSAGE_STOP, NULL, NULL, 0);
+        if (source->interrupt != NULL) {
+            source->interrupt(&task->context.context);
+        }
+    }
+    source_task_close_step(task);
+}
+
+int64_t source_task_record_count(const struct source_task *task)
+{
+    return task->record_count;
+}

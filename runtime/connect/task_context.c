@@ -1,0 +1,46 @@
+/* The part of the host's table that sources and sinks share; see task_context.h. */
+#include "runtime/connect/task_context.h"
+
+#include "log/base/trace.h"
+
+#include <stdio.h>
+
+static void task_context_log(struct tidemill_context *context, enum tidemill_level level,
+                             const char *text)
+{
+    static const enum trace_level levels[] = {[TIDEMILL_ERROR] = TRACE_ERROR,
+                                              [TIDEMILL_WARN] = TRACE_WARN,
+                                              [TIDEMILL_INFO] = TRACE_INFO,
+                                              [TIDEMILL_DEBUG] = TRACE_DEBUG};
+    trace(levels[level], "connect.plugin", TRACE_STRING("connector", context->connector),
+          TRACE_STRING("text", text));
+}
+
+static void task_context_fail(struct tidemill_context *context, const char *text)
+{
+    struct task_context *own = task_context_of(context);
+    snprintf(own->failure, sizeof own->failure, "%s", text);
+}
+
+static void task_context_metric(struct tidemill_context *context, const char *name, double value)
+{
+    trace(TRACE_DEBUG, "connect.metric", TRACE_STRING("connector", context->connector),
+          TRACE_STRING("name", name), TRACE_INT("value", (int64_t)value));
+}
+
+static int64_t task_context_now_ms(struct tidemill_context *context)
+{
+    return io_wall_clock(task_context_of(context)->io);
+}
+
+void task_context_fill_host(struct tidemill_host *host)
+{
+    host->size = sizeof *host;
+    host->abi_major = TIDEMILL_ABI_MAJOR;
+    host->abi_minor = TIDEMILL_ABI_MINOR;
+    host->log = task_context_log;
+    host->fail = task_context_fail;
+    host->metric_add = task_context_metric;
+    host->metric_set = task_context_metric;
+    host->now_ms = task_context_now_ms;
+}
