@@ -1,0 +1,42 @@
+/* A named connector: its definition, its running task, and its supervision.
+ *
+ * Owns:   the plugin library, the parsed options, the task. A failed task is closed and started
+ * anew after a pause that doubles from one second to five minutes and falls back after a minute of
+ * good running. Keeps:  (1) at most one task runs; (2) after connector_close's callback nothing of
+ * it is left. Thread: its client's shard. */
+#pragma once
+
+#include "log/base/report.h"
+#include "runtime/client/producer.h"
+#include "runtime/plugin/plugin_options.h"
+
+struct connector;
+
+/* What a person wrote; borrowed during connector_new. Framework options beside the plugin's own:
+ *   source: topic, errors.deadletterqueue.topic.name
+ *   sink:   topics, errors.deadletterqueue.topic.name, from (earliest | latest) */
+struct connector_definition {
+    const char *name; /* letters, digits, '.', '_' and '-' */
+    const char *type; /* the kind's name, or its Kafka Connect class */
+    bool is_source;
+    const struct plugin_setting *settings;
+    size_t setting_count;
+};
+
+enum connector_state { CONNECTOR_RUNNING, CONNECTOR_WAITING, CONNECTOR_CLOSING };
+
+/* Judges the definition and starts it. The report names the connector and the option. */
+must_use int connector_new(struct client *client, struct producer *producer,
+                           const char *const *plugin_directories, size_t directory_count,
+                           const struct connector_definition *definition, struct connector **out,
+                           struct report *report);
+void connector_close(struct connector *connector, void (*closed)(void *owner), void *owner);
+const char *connector_name(const struct connector *connector);
+bool connector_is_source(const struct connector *connector);
+enum connector_state connector_state(const struct connector *connector);
+/* Of the last failure; "" when there was none. */
+const char *connector_reason(const struct connector *connector);
+/* Records delivered since connector_new. */
+int64_t connector_record_count(const struct connector *connector);
+/* Tasks started after a failure. */
+int64_t connector_restart_count(const struct connector *connector);
