@@ -1,0 +1,366 @@
+/* An overlay over LMDB; see kv_lmdb.h. */
+#include "runtime/state/kv_lmdb.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "runtime/state/kv_kind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KV_LMDB_REMOVED = 0, KV_LMDB_PRESENT = 1 };
+
+struct kv_lmdb {
+    struct kv kv;
+    MDB_env *environment;
+    MDB_dbi database;
+    MDB_txn *reader; /* reset between reads */
+    struct kv *active;
+    struct kv *frozen; /* NULL when nothing is */
+    size_t active_size;
+    struct buffer put_value;  /* scratch */
+    struct buffer read_value; /* what the last get from the base gave */
+};
+
+static struct kv_lmdb *kv_lmdb_of(struct kv *kv)
+{
+    return (struct kv_lmdb *)(void *)kv;
+}
+
+static MDB_val kv_lmdb_value(struct bytes bytes)
+{
+    return (MDB_val){.mv_size = bytes.size, .mv_data = (void *)(uintptr_t)bytes.data};
+}
+
+static bool kv_lmdb_get_base(struct kv_lmdb *store, struct bytes key, struct bytes *value)
+{
+    MDB_val name = kv_lmdb_value(key);
+    MDB_val found;
+    check(mdb_txn_renew(store->reader) == 0);
+    int result = mdb_get(store->reader, store->database, &name, &found);
+    check(result == 0 || result == MDB_NOTFOUND);
+    if (result == 0) {
+        buffer_clear(&store->read_value);
+        buffer_add(&store->read_value, found.mv_data, found.mv_size);
+        *value = buffer_bytes(&store->read_value);
+    }
+    mdb_txn_reset(store->reader);
+    return result == 0;
+}
+
+static bool kv_lmdb_unwrap(struct bytes wrapped, struct bytes *value)
+{
+    *value = bytes_make(wrapped.data + 1, wrapped.size - 1);
+    return wrapped.data[0] == KV_LMDB_PRESENT;
+}
+
+static bool kv_lmdb_get(struct kv *kv, struct bytes key, struct bytes *value)
+{
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    struct bytes wrapped;
+    if (kv_get(store->active, key, &wrapped) ||
+        (store->frozen != NULL && kv_get(store->frozen, key, &wrapped))) {
+        return kv_lmdb_unwrap(wrapped, value);
+    }
+    return key.size > 0 && kv_lmdb_get_base(store, key, value);
+}
+
+static int kv_lmdb_put(struct kv *kv, struct bytes key, struct bytes value)
+{
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    if (key.size == 0) {
+        return ERROR_INVALID; /* LMDB has no empty keys */
+    }
+    buffer_clear(&store->put_value);
+    buffer_add_byte(&store->put_value,
+                    bytes_is_null(value) ? KV_LMDB_REMOVED : KV_LMDB_PRESENT);
+    buffer_add_bytes(&store->put_value, value);
+    store->active_size += key.size + value.size;
+    return kv_put(store->active, key, buffer_bytes(&store->put_value));
+}
+
+static void kv_lmdb_savepoint(struct kv *kv)
+{
+    kv_savepoint(kv_lmdb_of(kv)->active);
+}
+
+static void kv_lmdb_rollback(struct kv *kv)
+{
+    kv_rollback(kv_lmdb_of(kv)->active);
+}
+
+/* --- Iteration: the three layers merged, the upper one winning --- */
+
+struct kv_lmdb_layer {
+    struct kv_iterator *overlay; /* or NULL: the cursor */
+    MDB_cursor *cursor;
+    bool is_at_end;
+    struct bytes key; /* borrowed from the layer */
+    struct bytes value;
+};
+
+struct kv_lmdb_iterator {
+    struct kv_iterator iterator;
+    MDB_txn *transaction;
+    struct kv_lmdb_layer layers[3]; /* active, frozen, base */
+    size_t layer_count;
+    struct buffer to; /* exclusive end */
+    bool has_to;
+    struct buffer key; /* what next gave */
+    struct buffer value;
+};
+
+static void kv_lmdb_layer_next(struct kv_lmdb_iterator *iterator, struct kv_lmdb_layer *layer)
+{
+    if (layer->overlay != NULL) {
+        layer->is_at_end = !kv_iterator_next(layer->overlay, &layer->key, &layer->value);
+        return;
+    }
+    MDB_val key;
+    MDB_val value;
+    layer->is_at_end = mdb_cursor_get(layer->cursor, &key, &value, MDB_NEXT) != 0;
+    if (!layer->is_at_end) {
+        layer->key = bytes_make(key.mv_data, key.mv_size);
+        layer->value = bytes_make(value.mv_data, value.mv_size);
+        layer->is_at_end =
+            iterator->has_to && bytes_compare(layer->key, buffer_bytes(&iterator->to)) >= 0;
+    }
+}
+
+static struct kv_lmdb_layer *kv_lmdb_smallest(struct kv_lmdb_iterator *iterator)
+{
+    struct kv_lmdb_layer *smallest = NULL;
+    for (size_t i = 0; i < iterator->layer_count; i++) {
+        struct kv_lmdb_layer *layer = &iterator->layers[i];
+        if (!layer->is_at_end &&
+            (smallest == NULL || bytes_compare(layer->key, smallest->key) < 0)) {
+            smallest = layer;
+        }
+    }
+    return smallest;
+}
+
+/* Takes the smallest key from the uppermost layer that has it; true when it is a value. */
+static bool kv_lmdb_take(struct kv_lmdb_iterator *iterator, struct kv_lmdb_layer *layer)
+{
+    bool is_base = layer->overlay == NULL;
+    struct bytes value = layer->value;
+    bool is_present = is_base || kv_lmdb_unwrap(layer->value, &value);
+    buffer_clear(&iterator->key);
+    buffer_clear(&iterator->value);
+    buffer_add_bytes(&iterator->key, layer->key);
+    buffer_add_bytes(&iterator->value, value);
+    for (size_t i = 0; i < iterator->layer_count; i++) {
+        struct kv_lmdb_layer *other = &iterator->layers[i];
+        if (!other->is_at_end && bytes_equal(other->key, buffer_bytes(&iterator->key))) {
+            kv_lmdb_layer_next(iterator, other);
+        }
+    }
+    return is_present;
+}
+
+static bool kv_lmdb_iterator_next(struct kv_iterator *base, struct bytes *key, struct bytes *value)
+{
+    struct kv_lmdb_iterator *iterator = (struct kv_lmdb_iterator *)(void *)base;
+    struct kv_lmdb_layer *layer;
+    while ((layer = kv_lmdb_smallest(iterator)) != NULL) {
+        if (kv_lmdb_take(iterator, layer)) {
+            *key = buffer_bytes(&iterator->key);
+            *value = buffer_bytes(&iterator->value);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void kv_lmdb_iterator_free(struct kv_iterator *base)
+{
+    struct kv_lmdb_iterator *iterator = (struct kv_lmdb_iterator *)(void *)base;
+    for (size_t i = 0; i < iterator->layer_count; i++) {
+        if (iterator->layers[i].overlay != NULL) {
+            kv_iterator_free(iterator->layers[i].overlay);
+        } else {
+            mdb_cursor_close(iterator->layers[i].cursor);
+        }
+    }
+    mdb_txn_abort(iterator->transaction);
+    buffer_fini(&iterator->to);
+    buffer_fini(&iterator->key);
+    buffer_fini(&iterator->value);
+    free(iterator);
+}
+
+static void kv_lmdb_open_base(struct kv_lmdb *store, struct kv_lmdb_iterator *iterator,
+                              struct bytes from)
+{
+    struct kv_lmdb_layer *layer = &iterator->layers[iterator->layer_count++];
+    check(mdb_txn_begin(store->environment, NULL, MDB_RDONLY, &iterator->transaction) == 0);
+    check(mdb_cursor_open(iterator->transaction, store->database, &layer->cursor) == 0);
+    MDB_val key = kv_lmdb_value(from);
+    MDB_val value;
+    int result = mdb_cursor_get(layer->cursor, &key, &value,
+                                from.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    layer->is_at_end = result != 0;
+    if (result == 0) {
+        layer->key = bytes_make(key.mv_data, key.mv_size);
+        layer->value = bytes_make(value.mv_data, value.mv_size);
+        layer->is_at_end =
+            iterator->has_to && bytes_compare(layer->key, buffer_bytes(&iterator->to)) >= 0;
+    }
+}
+
+static struct kv_iterator *kv_lmdb_iterate(struct kv *kv, struct bytes from, struct bytes to)
+{
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    struct kv_lmdb_iterator *iterator = memory_new(struct kv_lmdb_iterator);
+    struct kv *overlays[] = {store->active, store->frozen};
+    iterator->iterator.next = kv_lmdb_iterator_next;
+    iterator->iterator.free = kv_lmdb_iterator_free;
+    iterator->has_to = !bytes_is_null(to);
+    buffer_add_bytes(&iterator->to, to);
+    for (size_t i = 0; i < 2; i++) {
+        if (overlays[i] != NULL) {
+            struct kv_lmdb_layer *layer = &iterator->layers[iterator->layer_count++];
+            layer->overlay = kv_iterate(overlays[i], from, to);
+            kv_lmdb_layer_next(iterator, layer);
+        }
+    }
+    kv_lmdb_open_base(store, iterator, from);
+    return &iterator->iterator;
+}
+
+static int64_t kv_lmdb_count(struct kv *kv)
+{
+    struct kv_iterator *iterator = kv_lmdb_iterate(kv, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes value;
+    int64_t count = 0;
+    while (kv_iterator_next(iterator, &key, &value)) {
+        count++;
+    }
+    kv_iterator_free(iterator);
+    return count;
+}
+
+struct kv_lmdb_each {
+    void (*each)(void *owner, struct bytes key, struct bytes value);
+    void *owner;
+};
+
+static void kv_lmdb_each_one(void *owner, struct bytes key, struct bytes wrapped)
+{
+    struct kv_lmdb_each *each = owner;
+    struct bytes value = {NULL, 0};
+    /* A key whose first write was undone is told as absent. */
+    if (bytes_is_null(wrapped) || !kv_lmdb_unwrap(wrapped, &value)) {
+        value = (struct bytes){NULL, 0};
+    }
+    each->each(each->owner, key, value);
+}
+
+static void kv_lmdb_each_dirty(struct kv *kv,
+                               void (*each)(void *owner, struct bytes key, struct bytes value),
+                               void *owner)
+{
+    struct kv_lmdb_each wrapped = {.each = each, .owner = owner};
+    kv_each_dirty(kv_lmdb_of(kv)->active, kv_lmdb_each_one, &wrapped);
+}
+
+static void kv_lmdb_mark_committed(struct kv *kv)
+{
+    kv_mark_committed(kv_lmdb_of(kv)->active);
+}
+
+static void kv_lmdb_check(const struct kv *kv)
+{
+    const struct kv_lmdb *store = (const struct kv_lmdb *)(const void *)kv;
+    kv_check(store->active);
+    if (store->frozen != NULL) {
+        kv_check(store->frozen);
+    }
+}
+
+static void kv_lmdb_free(struct kv *kv)
+{
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    kv_free(store->active);
+    if (store->frozen != NULL) {
+        kv_free(store->frozen);
+    }
+    mdb_txn_abort(store->reader);
+    buffer_fini(&store->put_value);
+    buffer_fini(&store->read_value);
+    kv_fini(kv);
+    free(store);
+}
+
+struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
+{
+    static const struct kv_ops ops = {.get = kv_lmdb_get,
+                                      .put = kv_lmdb_put,
+                                      .savepoint = kv_lmdb_savepoint,
+                                      .rollback = kv_lmdb_rollback,
+                                      .count = kv_lmdb_count,
+                                      .iterate = kv_lmdb_iterate,
+                                      .each_dirty = kv_lmdb_each_dirty,
+                                      .mark_committed = kv_lmdb_mark_committed,
+                                      .check = kv_lmdb_check,
+                                      .free = kv_lmdb_free};
+    struct kv_lmdb *store = memory_new(struct kv_lmdb);
+    kv_init(&store->kv, &ops, name);
+    store->environment = environment;
+    store->database = database;
+    store->active = kv_new_memory(name);
+    check(mdb_txn_begin(environment, NULL, MDB_RDONLY, &store->reader) == 0);
+    mdb_txn_reset(store->reader);
+    return &store->kv;
+}
+
+void kv_lmdb_freeze(struct kv *kv)
+{
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    check(store->frozen == NULL);
+    store->frozen = store->active;
+    store->active = kv_new_memory(kv->name);
+    store->active_size = 0;
+}
+
+int kv_lmdb_write_frozen(struct kv *kv, MDB_txn *transaction)
+{
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    struct kv_iterator *iterator =
+        kv_iterate(store->frozen, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes wrapped;
+    int result = 0;
+    while (result == 0 && kv_iterator_next(iterator, &key, &wrapped)) {
+        struct bytes value;
+        bool is_present = kv_lmdb_unwrap(wrapped, &value);
+        MDB_val name = kv_lmdb_value(key);
+        MDB_val content = kv_lmdb_value(value);
+        result = is_present ? mdb_put(transaction, store->database, &name, &content, 0)
+                            : mdb_del(transaction, store->database, &name, NULL);
+        if (result == MDB_NOTFOUND) {
+            result = 0;
+        }
+    }
+    kv_iterator_free(iterator);
+    return result;
+}
+
+void kv_lmdb_thaw(struct kv *kv, bool is_written)
+{
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    check(store->frozen != NULL);
+    if (!is_written) {
+        /* The next checkpoint writes them; a newer write of the same key wins. */
+        return;
+    }
+    kv_free(store->frozen);
+    store->frozen = NULL;
+}
+
+size_t kv_lmdb_active_size(const struct kv *kv)
+{
+    return ((const struct kv_lmdb *)(const void *)kv)->active_size;
+}

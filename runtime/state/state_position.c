@@ -1,0 +1,165 @@
+/* Rows of names and offsets, and their text; see state_position.h. */
+#include "runtime/state/state_position.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void state_position_init(struct state_position *position)
+{
+    *position = (struct state_position){0};
+}
+
+static void state_position_free_rows(struct state_position_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(rows[i].name);
+    }
+    free(rows);
+}
+
+void state_position_fini(struct state_position *position)
+{
+    state_position_free_rows(position->inputs, position->input_count);
+    state_position_free_rows(position->changelogs, position->changelog_count);
+    state_position_init(position);
+}
+
+static struct state_position_row *state_position_find(struct state_position_row *rows, size_t count,
+                                                      const char *name, int32_t partition)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].partition == partition && strcmp(rows[i].name, name) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+static void state_position_set(struct state_position_row **rows, size_t *count, const char *name,
+                               int32_t partition, int64_t offset)
+{
+    struct state_position_row *row = state_position_find(*rows, *count, name, partition);
+    if (row == NULL) {
+        *rows = memory_resize(*rows, (*count + 1) * sizeof **rows);
+        row = &(*rows)[(*count)++];
+        *row = (struct state_position_row){.name = memory_string(name), .partition = partition};
+    }
+    row->offset = offset;
+}
+
+void state_position_copy(struct state_position *to, const struct state_position *from)
+{
+    struct state_position copy = {.commit = from->commit, .stream_time_ms = from->stream_time_ms};
+    for (size_t i = 0; i < from->input_count; i++) {
+        const struct state_position_row *row = &from->inputs[i];
+        state_position_set_input(&copy, row->name, row->partition, row->offset);
+    }
+    for (size_t i = 0; i < from->changelog_count; i++) {
+        state_position_set_changelog(&copy, from->changelogs[i].name, from->changelogs[i].offset);
+    }
+    state_position_fini(to);
+    *to = copy;
+}
+
+int64_t state_position_input(const struct state_position *position, const char *topic,
+                             int32_t partition)
+{
+    const struct state_position_row *row =
+        state_position_find(position->inputs, position->input_count, topic, partition);
+    return row == NULL ? -1 : row->offset;
+}
+
+void state_position_set_input(struct state_position *position, const char *topic, int32_t partition,
+                              int64_t offset)
+{
+    state_position_set(&position->inputs, &position->input_count, topic, partition, offset);
+}
+
+int64_t state_position_changelog(const struct state_position *position, const char *store)
+{
+    const struct state_position_row *row =
+        state_position_find(position->changelogs, position->changelog_count, store, 0);
+    return row == NULL ? -1 : row->offset;
+}
+
+void state_position_set_changelog(struct state_position *position, const char *store,
+                                  int64_t offset)
+{
+    state_position_set(&position->changelogs, &position->changelog_count, store, 0, offset);
+}
+
+void state_position_print(const struct state_position *position, struct buffer *out)
+{
+    buffer_printf(out, "commit %" PRId64 "\nstream_time %" PRId64 "\n", position->commit,
+                  position->stream_time_ms);
+    for (size_t i = 0; i < position->input_count; i++) {
+        const struct state_position_row *row = &position->inputs[i];
+        buffer_printf(out, "input %s %" PRId32 " %" PRId64 "\n", row->name, row->partition,
+                      row->offset);
+    }
+    for (size_t i = 0; i < position->changelog_count; i++) {
+        const struct state_position_row *row = &position->changelogs[i];
+        buffer_printf(out, "changelog %s %" PRId64 "\n", row->name, row->offset);
+    }
+}
+
+/* The words of one line; NULL for those that are not there. */
+static size_t state_position_split(char *line, char *words[4])
+{
+    size_t count = 0;
+    char *rest = NULL;
+    for (char *word = strtok_r(line, " ", &rest); word != NULL && count < 4;
+         word = strtok_r(NULL, " ", &rest)) {
+        words[count++] = word;
+    }
+    return count;
+}
+
+static int state_position_parse_line(struct state_position *position, char *line)
+{
+    char *words[4];
+    size_t count = state_position_split(line, words);
+    int64_t number = 0;
+    int64_t partition = 0;
+    if (count < 2 || text_parse_int64(words[count - 1], &number) != 0) {
+        return ERROR_CORRUPT;
+    }
+    if (strcmp(words[0], "commit") == 0 && count == 2) {
+        position->commit = number;
+    } else if (strcmp(words[0], "stream_time") == 0 && count == 2) {
+        position->stream_time_ms = number;
+    } else if (strcmp(words[0], "changelog") == 0 && count == 3) {
+        state_position_set_changelog(position, words[1], number);
+    } else if (strcmp(words[0], "input") == 0 && count == 4 &&
+               text_parse_int64(words[2], &partition) == 0) {
+        state_position_set_input(position, words[1], (int32_t)partition, number);
+    } else {
+        return ERROR_CORRUPT;
+    }
+    return 0;
+}
+
+int state_position_parse(struct state_position *position, struct bytes text)
+{
+    struct state_position parsed = {0};
+    char *copy = bytes_to_string(text);
+    char *rest = NULL;
+    int error = copy == NULL ? ERROR_CORRUPT : 0;
+    for (char *line = error == 0 ? strtok_r(copy, "\n", &rest) : NULL; line != NULL && error == 0;
+         line = strtok_r(NULL, "\n", &rest)) {
+        error = state_position_parse_line(&parsed, line);
+    }
+    free(copy);
+    if (error != 0) {
+        state_position_fini(&parsed);
+        return error;
+    }
+    state_position_fini(position);
+    *position = parsed;
+    return 0;
+}

@@ -1,0 +1,43 @@
+/* How far a task had come at one of its commits: a small value with a text form.
+ *
+ *     commit 12
+ *     stream_time 1763983890000
+ *     input dpkg.raw 0 5137
+ *     changelog counts 911
+ *
+ * Owns:   its rows.
+ * Thread: the owner's. */
+#pragma once
+
+#include "log/base/bytes.h"
+#include "log/base/check.h"
+
+struct state_position_row {
+    char *name;        /* of a topic, or of a store */
+    int32_t partition; /* of a topic */
+    int64_t offset;    /* the next one to be read */
+};
+
+struct state_position {
+    int64_t commit; /* 0 before the first */
+    int64_t stream_time_ms;
+    struct state_position_row *inputs;
+    size_t input_count;
+    struct state_position_row *changelogs;
+    size_t changelog_count;
+};
+
+void state_position_init(struct state_position *position);
+void state_position_fini(struct state_position *position);
+void state_position_copy(struct state_position *to, const struct state_position *from);
+/* -1 when there is no such row. */
+int64_t state_position_input(const struct state_position *position, const char *topic,
+                             int32_t partition);
+void state_position_set_input(struct state_position *position, const char *topic, int32_t partition,
+                              int64_t offset);
+int64_t state_position_changelog(const struct state_position *position, const char *store);
+void state_position_set_changelog(struct state_position *position, const char *store,
+                                  int64_t offset);
+void state_position_print(const struct state_position *position, struct buffer *out);
+/* Replaces what `position` held. ERROR_CORRUPT for anything but what state_position_print writes. */
+must_use int state_position_parse(struct state_position *position, struct bytes text);
