@@ -72,8 +72,7 @@ static int kv_lmdb_put(struct kv *kv, struct bytes key, struct bytes value)
         return ERROR_INVALID; /* LMDB has no empty keys */
     }
     buffer_clear(&store->put_value);
-    buffer_add_byte(&store->put_value,
-                    bytes_is_null(value) ? KV_LMDB_REMOVED : KV_LMDB_PRESENT);
+    buffer_add_byte(&store->put_value, bytes_is_null(value) ? KV_LMDB_REMOVED : KV_LMDB_PRESENT);
     buffer_add_bytes(&store->put_value, value);
     store->active_size += key.size + value.size;
     return kv_put(store->active, key, buffer_bytes(&store->put_value));
@@ -198,8 +197,8 @@ static void kv_lmdb_open_base(struct kv_lmdb *store, struct kv_lmdb_iterator *it
     check(mdb_cursor_open(iterator->transaction, store->database, &layer->cursor) == 0);
     MDB_val key = kv_lmdb_value(from);
     MDB_val value;
-    int result = mdb_cursor_get(layer->cursor, &key, &value,
-                                from.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    int result =
+        mdb_cursor_get(layer->cursor, &key, &value, from.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
     layer->is_at_end = result != 0;
     if (result == 0) {
         layer->key = bytes_make(key.mv_data, key.mv_size);
@@ -304,7 +303,7 @@ struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
                                       .iterate = kv_lmdb_iterate,
                                       .each_dirty = kv_lmdb_each_dirty,
                                       .mark_committed = kv_lmdb_mark_committed,
-                                      .check = kv_lmdb_check,
+                                      .judge = kv_lmdb_check,
                                       .free = kv_lmdb_free};
     struct kv_lmdb *store = memory_new(struct kv_lmdb);
     kv_init(&store->kv, &ops, name);
@@ -316,20 +315,38 @@ struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
     return &store->kv;
 }
 
+static void kv_lmdb_add_older(struct kv *newer, struct kv *older)
+{
+    struct kv_iterator *iterator = kv_iterate(older, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes value;
+    struct bytes newer_value;
+    while (kv_iterator_next(iterator, &key, &value)) {
+        if (!kv_get(newer, key, &newer_value)) {
+            check(kv_put(newer, key, value) == 0);
+        }
+    }
+    kv_iterator_free(iterator);
+}
+
 void kv_lmdb_freeze(struct kv *kv)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    check(store->frozen == NULL);
+    struct kv *older = store->frozen;
     store->frozen = store->active;
     store->active = kv_new_memory(kv->name);
     store->active_size = 0;
+    if (older != NULL) {
+        /* The checkpoint before this one failed: what it held is still to be written. */
+        kv_lmdb_add_older(store->frozen, older);
+        kv_free(older);
+    }
 }
 
 int kv_lmdb_write_frozen(struct kv *kv, MDB_txn *transaction)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    struct kv_iterator *iterator =
-        kv_iterate(store->frozen, (struct bytes){0}, (struct bytes){0});
+    struct kv_iterator *iterator = kv_iterate(store->frozen, (struct bytes){0}, (struct bytes){0});
     struct bytes key;
     struct bytes wrapped;
     int result = 0;
@@ -352,12 +369,10 @@ void kv_lmdb_thaw(struct kv *kv, bool is_written)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
     check(store->frozen != NULL);
-    if (!is_written) {
-        /* The next checkpoint writes them; a newer write of the same key wins. */
-        return;
+    if (is_written) {
+        kv_free(store->frozen);
+        store->frozen = NULL;
     }
-    kv_free(store->frozen);
-    store->frozen = NULL;
 }
 
 size_t kv_lmdb_active_size(const struct kv *kv)

@@ -4,10 +4,9 @@
  *     frozen   what a checkpoint is writing, or nothing    (an in-memory store)
  *     base     everything else                             (LMDB)
  *
- * Overlay values begin with one byte: 1 for a value, 0 for a removed key that the base may still have.
- * Keeps:  (1) a read sees active before frozen before base;
- *         (2) frozen holds committed contents only.
- * Thread: the task's shard, except kv_lmdb_write_frozen. */
+ * Overlay values begin with one byte: 1 for a value, 0 for a removed key that the base may still
+ * have. Keeps:  (1) a read sees active before frozen before base; (2) frozen holds committed
+ * contents only. Thread: the task's shard, except kv_lmdb_write_frozen. */
 #pragma once
 
 #include "runtime/state/kv.h"
@@ -15,11 +14,13 @@
 #include <lmdb.h>
 
 struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database);
-/* Right after kv_mark_committed, when nothing is frozen. */
+/* Right after kv_mark_committed, while no checkpoint runs. What an earlier, failed one left is
+ * added. */
 void kv_lmdb_freeze(struct kv *kv);
 /* Writes the frozen entries in key order. Thread: any, while nobody thaws. An LMDB error. */
 int kv_lmdb_write_frozen(struct kv *kv, MDB_txn *transaction);
-/* After a successful write the frozen entries are dropped; after a failed one they go back below the active ones. */
+/* After a successful write the frozen entries are dropped; after a failed one they stay where they
+ * are. */
 void kv_lmdb_thaw(struct kv *kv, bool is_written);
 /* Bytes of active keys and values. */
 size_t kv_lmdb_active_size(const struct kv *kv);

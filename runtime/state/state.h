@@ -1,14 +1,15 @@
 /* The state of one task: its stores, and how far they are.
  *
- * Persistent stores live in one LMDB environment per task. The changelog topics are the write-ahead log, so LMDB is
- * written only at checkpoints, in the background, in key order, together with the position the contents belong to. A
- * crash loses what was not checkpointed; the tail of the changelog brings it back.
+ * Persistent stores live in one LMDB environment per task. The changelog topics are the write-ahead
+ * log, so LMDB is written only at checkpoints, in the background, in key order, together with the
+ * position the contents belong to. A crash loses what was not checkpointed; the tail of the
+ * changelog brings it back.
  *
  * Owns:   the directory, the environment, the stores.
- * Keeps:  (1) the environment holds exactly the contents of one commit, and that commit's position, atomically;
- *         (2) it never claims an offset that it does not hold;
- *         (3) what is being checkpointed is not changed meanwhile.
- * Thread: the task's shard; a checkpoint writes on a thread of io_work. */
+ * Keeps:  (1) the environment holds exactly the contents of one commit, and that commit's position,
+ * atomically; (2) it never claims an offset that it does not hold; (3) what is being checkpointed
+ * is not changed meanwhile. Thread: the task's shard; a checkpoint writes on a thread of io_work.
+ */
 #pragma once
 
 #include "log/base/report.h"
@@ -23,8 +24,8 @@ struct state_store_options {
     bool is_in_memory;
 };
 
-/* Opens `directory` (made when missing; NULL when no store is persistent). Contents that cannot be read are thrown
- * away, loudly: the changelog has everything. */
+/* Opens `directory` (made when missing; NULL when no store is persistent). Contents that cannot be
+ * read are thrown away, loudly: the changelog has everything. */
 must_use int state_open(struct io *io, const char *directory,
                         const struct state_store_options *stores, size_t store_count,
                         struct state **out, struct report *report);
@@ -34,13 +35,17 @@ void state_close(struct state *state);
 struct kv *state_store(struct state *state, const char *name);
 size_t state_store_count(const struct state *state);
 struct kv *state_store_at(struct state *state, size_t index);
-/* What the persistent contents were opened with; commit 0 when there was nothing. In-memory stores are always
- * empty at the start. */
+/* Whether this store's contents are in the environment, and whether there is one at all. */
+bool state_is_persistent(const struct state *state, size_t index);
+bool state_has_directory(const struct state *state);
+/* What the persistent contents were opened with; commit 0 when there was nothing. In-memory stores
+ * are always empty at the start. */
 const struct state_position *state_position(const struct state *state);
 /* Begins a savepoint in every store; undoes to it; see kv.h. */
 void state_savepoint(struct state *state);
 void state_rollback(struct state *state);
-/* Right after a commit (kv_mark_committed of every store): writes the contents in the background. One at a time. */
+/* Right after a commit (kv_mark_committed of every store): writes the contents in the background.
+ * One at a time. */
 void state_checkpoint(struct state *state, const struct state_position *position,
                       void (*done)(void *owner, int error), void *owner);
 bool state_is_checkpointing(const struct state *state);

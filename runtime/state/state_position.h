@@ -39,5 +39,6 @@ int64_t state_position_changelog(const struct state_position *position, const ch
 void state_position_set_changelog(struct state_position *position, const char *store,
                                   int64_t offset);
 void state_position_print(const struct state_position *position, struct buffer *out);
-/* Replaces what `position` held. ERROR_CORRUPT for anything but what state_position_print writes. */
+/* Replaces what `position` held. ERROR_CORRUPT for anything but what state_position_print writes.
+ */
 must_use int state_position_parse(struct state_position *position, struct bytes text);

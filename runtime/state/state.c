@@ -1,0 +1,372 @@
+/* One LMDB environment per task; see state.h.
+ *
+ * The environment has one database per persistent store, named after it, and one named "position"
+ * with the single key "position", whose value is the text of state_position. A checkpoint writes
+ * both in one transaction. */
+#include "runtime/state/state.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "runtime/state/kv_lmdb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STATE_STORE_MAX = 64, STATE_READER_MAX = 126 };
+
+static const size_t STATE_MAP_SIZE = (size_t)64 << 30; /* address space, not disk */
+static const char STATE_POSITION_NAME[] = "position";
+
+struct state {
+    struct io *io;
+    char *directory;
+    MDB_env *environment; /* NULL when every store is in memory */
+    MDB_dbi position_database;
+    struct state_position position; /* as opened */
+    struct kv *stores[STATE_STORE_MAX];
+    bool is_persistent[STATE_STORE_MAX];
+    size_t store_count;
+
+    struct io_request request; /* the checkpoint's */
+    bool is_checkpointing;
+    struct buffer checkpoint_text;
+    int checkpoint_error;
+    void (*done)(void *owner, int error);
+    void *owner;
+};
+
+static int state_make_directories(struct io *io, const char *path)
+{
+    char *copy = memory_string(path);
+    int error = 0;
+    for (char *slash = copy + 1; error == 0; slash++) {
+        slash = strchr(slash, '/');
+        if (slash != NULL) {
+            *slash = 0;
+        }
+        error = io_dir_make(io, copy);
+        if (error == ERROR_EXISTS) {
+            error = 0;
+        }
+        if (slash == NULL) {
+            break;
+        }
+        *slash = '/';
+    }
+    free(copy);
+    return error;
+}
+
+static int state_open_environment(struct state *state)
+{
+    int result = mdb_env_create(&state->environment);
+    if (result == 0) {
+        result = mdb_env_set_maxdbs(state->environment, STATE_STORE_MAX + 1);
+    }
+    if (result == 0) {
+        result = mdb_env_set_maxreaders(state->environment, STATE_READER_MAX);
+    }
+    if (result == 0) {
+        result = mdb_env_set_mapsize(state->environment, STATE_MAP_SIZE);
+    }
+    if (result == 0) {
+        result = mdb_env_open(state->environment, state->directory,
+                              MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0644);
+    }
+    if (result != 0 && state->environment != NULL) {
+        mdb_env_close(state->environment);
+        state->environment = NULL;
+    }
+    return result;
+}
+
+static int state_open_databases(struct state *state, const struct state_store_options *stores,
+                                MDB_dbi databases[STATE_STORE_MAX])
+{
+    MDB_txn *transaction;
+    int result = mdb_txn_begin(state->environment, NULL, 0, &transaction);
+    if (result != 0) {
+        return result;
+    }
+    result = mdb_dbi_open(transaction, STATE_POSITION_NAME, MDB_CREATE, &state->position_database);
+    for (size_t i = 0; i < state->store_count && result == 0; i++) {
+        char name[300];
+        snprintf(name, sizeof name, "store.%s", stores[i].name);
+        if (!stores[i].is_in_memory) {
+            result = mdb_dbi_open(transaction, name, MDB_CREATE, &databases[i]);
+        }
+    }
+    if (result != 0) {
+        mdb_txn_abort(transaction);
+        return result;
+    }
+    return mdb_txn_commit(transaction);
+}
+
+/* A missing position is commit 0; one that cannot be read is an error. */
+static int state_read_position(struct state *state)
+{
+    MDB_txn *transaction;
+    MDB_val key = {.mv_size = strlen(STATE_POSITION_NAME),
+                   .mv_data = (void *)(uintptr_t)STATE_POSITION_NAME};
+    MDB_val value;
+    int result = mdb_txn_begin(state->environment, NULL, MDB_RDONLY, &transaction);
+    if (result != 0) {
+        return result;
+    }
+    result = mdb_get(transaction, state->position_database, &key, &value);
+    if (result == 0) {
+        result = state_position_parse(&state->position, bytes_make(value.mv_data, value.mv_size));
+    } else if (result == MDB_NOTFOUND) {
+        result = 0;
+    }
+    mdb_txn_abort(transaction);
+    return result;
+}
+
+static void state_remove_file(struct state *state, const char *name)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", state->directory, name);
+    int error = io_path_remove(state->io, path);
+    check(error == 0 || error == ERROR_NOT_FOUND || error == ERROR_DENIED || error == ERROR_IO);
+}
+
+static int state_open_persistent(struct state *state, const struct state_store_options *stores,
+                                 MDB_dbi databases[STATE_STORE_MAX])
+{
+    int result = state_open_environment(state);
+    if (result == 0) {
+        result = state_open_databases(state, stores, databases);
+    }
+    if (result == 0) {
+        result = state_read_position(state);
+    }
+    if (result != 0 && state->environment != NULL) {
+        mdb_env_close(state->environment);
+        state->environment = NULL;
+    }
+    return result;
+}
+
+/* Whatever is wrong with the local files, the changelog has everything: they are made anew, once.
+ */
+static int state_open_or_rebuild(struct state *state, const struct state_store_options *stores,
+                                 MDB_dbi databases[STATE_STORE_MAX], struct report *report)
+{
+    int result = state_open_persistent(state, stores, databases);
+    if (result == MDB_INVALID || result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND ||
+        result == MDB_VERSION_MISMATCH || result == ERROR_CORRUPT) {
+        trace(TRACE_ERROR, "state.rebuilt", TRACE_STRING("directory", state->directory),
+              TRACE_STRING("reason", result < MDB_LAST_ERRCODE || result > 0
+                                         ? error_text(result)
+                                         : mdb_strerror(result)));
+        state_remove_file(state, "data.mdb");
+        state_remove_file(state, "lock.mdb");
+        result = state_open_persistent(state, stores, databases);
+    }
+    if (result != 0) {
+        return report_add(report, state->directory, "the state directory %s cannot be opened: %s",
+                          state->directory, mdb_strerror(result));
+    }
+    return 0;
+}
+
+int state_open(struct io *io, const char *directory, const struct state_store_options *stores,
+               size_t store_count, struct state **out, struct report *report)
+{
+    MDB_dbi databases[STATE_STORE_MAX] = {0};
+    if (store_count > STATE_STORE_MAX) {
+        return report_add(report, directory, "a task has at most %d stores", STATE_STORE_MAX);
+    }
+    struct state *state = memory_new(struct state);
+    state->io = io;
+    state->directory = memory_string(directory);
+    state->store_count = store_count;
+    state_position_init(&state->position);
+    if (directory != NULL) {
+        int error = state_make_directories(io, directory);
+        if (error == 0) {
+            error = state_open_or_rebuild(state, stores, databases, report);
+        } else {
+            report_add(report, directory, "the state directory %s cannot be made: %s", directory,
+                       error_text(error));
+        }
+        if (error != 0) {
+            free(state->directory);
+            free(state);
+            return error;
+        }
+    }
+    for (size_t i = 0; i < store_count; i++) {
+        state->is_persistent[i] = directory != NULL && !stores[i].is_in_memory;
+        state->stores[i] = state->is_persistent[i]
+                               ? kv_new_lmdb(stores[i].name, state->environment, databases[i])
+                               : kv_new_memory(stores[i].name);
+    }
+    *out = state;
+    return 0;
+}
+
+void state_close(struct state *state)
+{
+    if (state == NULL) {
+        return;
+    }
+    check(!state->is_checkpointing);
+    for (size_t i = 0; i < state->store_count; i++) {
+        kv_free(state->stores[i]);
+    }
+    if (state->environment != NULL) {
+        mdb_env_close(state->environment);
+    }
+    state_position_fini(&state->position);
+    buffer_fini(&state->checkpoint_text);
+    free(state->directory);
+    free(state);
+}
+
+struct kv *state_store(struct state *state, const char *name)
+{
+    for (size_t i = 0; i < state->store_count; i++) {
+        if (strcmp(kv_name(state->stores[i]), name) == 0) {
+            return state->stores[i];
+        }
+    }
+    return NULL;
+}
+
+size_t state_store_count(const struct state *state)
+{
+    return state->store_count;
+}
+
+struct kv *state_store_at(struct state *state, size_t index)
+{
+    check(index < state->store_count);
+    return state->stores[index];
+}
+
+const struct state_position *state_position(const struct state *state)
+{
+    return &state->position;
+}
+
+bool state_is_persistent(const struct state *state, size_t index)
+{
+    check(index < state->store_count);
+    return state->is_persistent[index];
+}
+
+void state_savepoint(struct state *state)
+{
+    for (size_t i = 0; i < state->store_count; i++) {
+        kv_savepoint(state->stores[i]);
+    }
+}
+
+void state_rollback(struct state *state)
+{
+    for (size_t i = 0; i < state->store_count; i++) {
+        kv_rollback(state->stores[i]);
+    }
+}
+
+static int state_write_position(struct state *state, MDB_txn *transaction)
+{
+    MDB_val key = {.mv_size = strlen(STATE_POSITION_NAME),
+                   .mv_data = (void *)(uintptr_t)STATE_POSITION_NAME};
+    MDB_val value = {.mv_size = state->checkpoint_text.size,
+                     .mv_data = state->checkpoint_text.data};
+    return mdb_put(transaction, state->position_database, &key, &value, 0);
+}
+
+/* On a thread of io_work: touches the frozen entries, the text and the environment only. */
+static void state_run_checkpoint(void *owner)
+{
+    struct state *state = owner;
+    MDB_txn *transaction = NULL;
+    int result = mdb_txn_begin(state->environment, NULL, 0, &transaction);
+    for (size_t i = 0; i < state->store_count && result == 0; i++) {
+        if (state->is_persistent[i]) {
+            result = kv_lmdb_write_frozen(state->stores[i], transaction);
+        }
+    }
+    if (result == 0) {
+        result = state_write_position(state, transaction);
+    }
+    if (result == 0) {
+        result = mdb_txn_commit(transaction);
+    } else if (transaction != NULL) {
+        mdb_txn_abort(transaction);
+    }
+    state->checkpoint_error = result;
+}
+
+static void state_on_checkpointed(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct state *state = request->owner;
+    bool is_written = state->checkpoint_error == 0;
+    state->is_checkpointing = false;
+    for (size_t i = 0; i < state->store_count; i++) {
+        if (state->is_persistent[i]) {
+            kv_lmdb_thaw(state->stores[i], is_written);
+        }
+    }
+    if (!is_written) {
+        trace(TRACE_WARN, "state.checkpoint_failed", TRACE_STRING("directory", state->directory),
+              TRACE_STRING("reason", mdb_strerror(state->checkpoint_error)));
+    }
+    state->done(state->owner, is_written ? 0 : ERROR_IO);
+}
+
+void state_checkpoint(struct state *state, const struct state_position *position,
+                      void (*done)(void *owner, int error), void *owner)
+{
+    check(!state->is_checkpointing);
+    check(state->environment != NULL);
+    state->is_checkpointing = true;
+    state->done = done;
+    state->owner = owner;
+    buffer_clear(&state->checkpoint_text);
+    state_position_print(position, &state->checkpoint_text);
+    for (size_t i = 0; i < state->store_count; i++) {
+        if (state->is_persistent[i]) {
+            kv_lmdb_freeze(state->stores[i]);
+        }
+    }
+    state->request = (struct io_request){.done = state_on_checkpointed, .owner = state};
+    io_work(state->io, &state->request, state_run_checkpoint);
+}
+
+bool state_is_checkpointing(const struct state *state)
+{
+    return state->is_checkpointing;
+}
+
+bool state_has_directory(const struct state *state)
+{
+    return state->environment != NULL;
+}
+
+size_t state_dirty_size(const struct state *state)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < state->store_count; i++) {
+        if (state->is_persistent[i]) {
+            size += kv_lmdb_active_size(state->stores[i]);
+        }
+    }
+    return size;
+}
+
+void state_check(const struct state *state)
+{
+    check(state->environment != NULL || !state->is_checkpointing);
+    for (size_t i = 0; i < state->store_count; i++) {
+        kv_check(state->stores[i]);
+    }
+}
