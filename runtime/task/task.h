@@ -1,0 +1,82 @@
+/* One task: one part of a topology and one partition number, with its stores.
+ *
+ * Owns:   its inputs, nodes and state; what the current record caused, until it is sent.
+ * Keeps:  (1) of its inputs the record with the smallest timestamp is next (ties: topic, then
+ * partition); (2) what a record causes happens whole or not at all: its store writes are undone and
+ * its emits forgotten when it fails, and then it is dead-lettered (or skipped, or the task stops);
+ *         (3) the position of an input is the next record that was not finished, never one that was
+ *             only fetched;
+ *         (4) the stores, their changelogs and the positions are committed together (see app.h for
+ * the order); (5) after a start the stores hold exactly the contents of the position it goes on
+ * from. Thread: its client's shard. */
+#pragma once
+
+#include "runtime/client/fetcher.h"
+#include "runtime/client/producer.h"
+#include "runtime/state/state_position.h"
+#include "runtime/topology/topology_instance.h"
+
+struct task;
+
+struct task_counts {
+    int64_t in_count;          /* records finished */
+    int64_t out_count;         /* records emitted */
+    int64_t dead_letter_count; /* records that failed and were sent to the dead letters */
+    int64_t skipped_count;     /* records that failed and were left out, by policy */
+    int64_t restored_count;    /* changes read from changelogs at the start */
+};
+
+struct task_options {
+    const struct topology *topology; /* with the part, outlives the task */
+    const struct topology_part *part;
+    int32_t partition;
+    const char *state_directory; /* of this task; NULL: stores live in memory only */
+    struct client *client;
+    struct client *fetch_client; /* for reading changelogs; its connection may wait in long polls */
+    struct producer *producer;
+    struct fetcher *fetcher; /* shared by the tasks of the application */
+};
+
+struct task_events {
+    /* The stores are restored and the inputs known: processing may begin. */
+    void (*started)(void *owner, struct task *task);
+    /* The task cannot go on: policy "stop", a store that cannot be opened, a changelog that cannot
+     * be read. The sentence is valid during the call. */
+    void (*failed)(void *owner, struct task *task, const char *reason);
+};
+
+/* The inputs are added before task_start. */
+struct task *task_new(const struct task_options *options, const struct task_events *events,
+                      void *owner);
+/* `committed_offset`: of the group, or -1. */
+void task_add_input(struct task *task, const char *topic, int64_t committed_offset);
+void task_start(struct task *task);
+/* Processes records that are there, up to `count_max`; returns how many. Stops early when the
+ * producer is full. */
+size_t task_process(struct task *task, size_t count_max);
+/* Wall-clock timers that are due; nanoseconds until the next, UINT64_MAX without one. */
+uint64_t task_tick(struct task *task);
+bool task_is_running(const struct task *task);
+/* Emits of the current record wait for room in the producer. */
+bool task_is_blocked(const struct task *task);
+
+/* Whether anything was done since the last commit. */
+bool task_is_dirty(const struct task *task);
+/* Sends the groups of all changelogs; `done` comes when they are durable, on a later turn. Nothing
+ * may be processed until task_end_commit. ERROR_AGAIN: no room; try again. */
+must_use int task_send_changelogs(struct task *task, void (*done)(void *owner, int error),
+                                  void *owner);
+/* The positions that the changelogs carry: the next offset of every input. */
+const struct state_position *task_commit_position(const struct task *task);
+/* The commit is decided; may begin a checkpoint of the stores. */
+void task_end_commit(struct task *task);
+/* Frees the task on a later turn, after a running checkpoint or restore; what was not committed is
+ * forgotten. */
+void task_close(struct task *task, void (*closed)(void *owner), void *owner);
+
+int32_t task_partition(const struct task *task);
+const struct topology_part *task_part(const struct task *task);
+const struct task_counts *task_counts(const struct task *task);
+/* NULL when there is no such store. */
+struct kv *task_store(struct task *task, const char *name);
+void task_check(const struct task *task);

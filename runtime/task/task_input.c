@@ -1,0 +1,112 @@
+/* Walks the batches of one partition; see task_input.h. */
+#include "runtime/task/task_input.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+
+#include <stdlib.h>
+
+enum { TASK_INPUT_INFLATED_MAX = 256 * 1024 * 1024 };
+
+void task_input_init(struct task_input *input, struct fetcher *fetcher, const char *topic,
+                     int32_t partition)
+{
+    *input = (struct task_input){
+        .fetcher = fetcher, .topic = memory_string(topic), .partition = partition, .position = -1};
+}
+
+static void task_input_release(struct task_input *input)
+{
+    if (input->has_batch) {
+        batch_iterator_close(&input->iterator);
+        fetcher_release(input->fetcher, &input->fetched);
+        input->has_batch = false;
+    }
+    input->has_head = false;
+}
+
+void task_input_fini(struct task_input *input)
+{
+    task_input_release(input);
+    if (input->is_added) {
+        fetcher_remove(input->fetcher, input->topic, input->partition);
+    }
+    free(input->topic);
+}
+
+void task_input_start(struct task_input *input, int64_t offset)
+{
+    input->is_added = true;
+    if (offset >= 0) {
+        input->position = offset;
+    }
+    fetcher_add(input->fetcher, input->topic, input->partition, offset);
+}
+
+static void task_input_set_head(struct task_input *input, const struct batch_record *from)
+{
+    input->head = (struct record){.topic = input->topic,
+                                  .partition = input->partition,
+                                  .offset = from->offset,
+                                  .timestamp_ms = from->timestamp_ms,
+                                  .key = from->key,
+                                  .value = from->value,
+                                  .headers_encoded = from->headers_encoded,
+                                  .header_count = from->header_count};
+    input->has_head = true;
+}
+
+static int task_input_next_batch(struct task_input *input)
+{
+    int result = fetcher_take(input->fetcher, input->topic, input->partition, &input->fetched);
+    if (result != 1) {
+        return result;
+    }
+    int error =
+        batch_iterator_open(&input->iterator, &input->fetched.batch, TASK_INPUT_INFLATED_MAX);
+    if (error != 0) {
+        fetcher_release(input->fetcher, &input->fetched);
+        return error;
+    }
+    input->has_batch = true;
+    return 1;
+}
+
+int task_input_fill(struct task_input *input)
+{
+    while (!input->has_head) {
+        if (!input->has_batch) {
+            int result = task_input_next_batch(input);
+            if (result != 1) {
+                return result;
+            }
+        }
+        struct batch_record record;
+        int result = batch_iterator_next(&input->iterator, &record);
+        if (result == 1 && record.offset >= input->fetched.position) {
+            task_input_set_head(input, &record);
+        } else if (result <= 0) {
+            /* The batch may end in offsets that compaction removed. */
+            int64_t next_offset = batch_next_offset(&input->fetched.batch);
+            input->position = next_offset > input->position ? next_offset : input->position;
+            task_input_release(input);
+            if (result < 0) {
+                return result;
+            }
+        }
+    }
+    return 1;
+}
+
+void task_input_take(struct task_input *input)
+{
+    check(input->has_head);
+    input->position = input->head.offset + 1;
+    input->has_head = false;
+}
+
+bool task_input_is_drained(const struct task_input *input)
+{
+    return !input->has_head && !input->has_batch &&
+           fetcher_is_at_end(input->fetcher, input->topic, input->partition);
+}

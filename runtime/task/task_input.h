@@ -1,0 +1,36 @@
+/* One input partition of a task: fetched batches turned into records, one head at a time.
+ *
+ * Owns:   the batch being read; the fetcher is told when it is done with.
+ * Keeps:  (1) records come in the order of their offsets, none below the position;
+ *         (2) the head's bytes stay valid until it is taken.
+ * Thread: the task's shard. */
+#pragma once
+
+#include "runtime/client/fetcher.h"
+#include "runtime/format/record.h"
+
+struct task_input {
+    struct fetcher *fetcher;
+    char *topic;
+    int32_t partition;
+    int64_t position; /* the next record not yet finished */
+    struct node *source;
+    bool is_added;
+    bool has_batch;
+    bool has_head;
+    struct fetcher_batch fetched;
+    struct batch_iterator iterator;
+    struct record head;
+};
+
+void task_input_init(struct task_input *input, struct fetcher *fetcher, const char *topic,
+                     int32_t partition);
+void task_input_fini(struct task_input *input);
+/* Begins fetching at `offset`, or where FETCHER_OFFSET_... says. */
+void task_input_start(struct task_input *input, int64_t offset);
+/* 1 when there is a head, 0 when not now, or an error of the log or of a batch. */
+must_use int task_input_fill(struct task_input *input);
+/* The head was finished. */
+void task_input_take(struct task_input *input);
+/* Nothing is fetched, and the log has nothing more as far as the broker told. */
+bool task_input_is_drained(const struct task_input *input);
