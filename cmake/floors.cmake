@@ -78,7 +78,7 @@ floor(runtime/plugin log/base LINK ${CMAKE_DL_LIBS})
 floor(runtime/connect runtime/plugin runtime/task runtime/topology runtime/state runtime/format
       runtime/client log/io log/base)
 floor(runtime/app runtime/connect runtime/lua runtime/plugin runtime/operators runtime/task
-      runtime/topology runtime/state runtime/format runtime/client log/io log/base)
+      runtime/topology runtime/state runtime/format runtime/client log/wire log/io log/base)
 floor(runtime/host runtime/app runtime/connect runtime/client log/io log/base)
 floor(runtime/admin runtime/client log/io log/base)
 floor(runtime/cli runtime/admin runtime/host runtime/app runtime/client runtime/format log/store

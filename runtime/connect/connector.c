@@ -24,6 +24,7 @@ enum {
 struct connector {
     struct io *io;
     struct client *client;
+    struct client *fetch_client; /* its answers may wait behind long polls */
     struct producer *producer;
     char *name;
     bool is_source;
@@ -219,12 +220,31 @@ static void connector_on_timer(struct io_timer *timer)
     connector_start_task(connector);
 }
 
+static void connector_on_fetch_client_closed(void *owner)
+{
+    struct connector *connector = owner;
+    void (*closed)(void *closed_owner) = connector->closed;
+    void *closed_owner = connector->closed_owner;
+    connector_free(connector);
+    closed(closed_owner);
+}
+
+static void connector_on_client_closed(void *owner)
+{
+    struct connector *connector = owner;
+    client_close(connector->fetch_client, connector_on_fetch_client_closed, connector);
+}
+
+static void connector_on_producer_closed(void *owner)
+{
+    struct connector *connector = owner;
+    client_close(connector->client, connector_on_client_closed, connector);
+}
+
+/* The task is gone; now its connections. */
 static void connector_end(struct connector *connector)
 {
-    void (*closed)(void *owner) = connector->closed;
-    void *owner = connector->closed_owner;
-    connector_free(connector);
-    closed(owner);
+    producer_close(connector->producer, connector_on_producer_closed, connector);
 }
 
 static void connector_on_task_closed(void *owner)
@@ -292,8 +312,9 @@ static void connector_start_task(struct connector *connector)
                                               .topic = connector->topics[0],
                                               .dead_letter_topic = connector->dead_letter_topic,
                                               .checkpoint_interval_ms = CONNECTOR_CHECKPOINT_MS};
-        connector->source = source_task_new(connector->client, connector->producer, &options,
-                                            &source_events, connector);
+        connector->source =
+            source_task_new(connector->client, connector->fetch_client, connector->producer,
+                            &options, &source_events, connector);
         return;
     }
     struct sink_task_options options = {.connector = connector->name,
@@ -303,19 +324,28 @@ static void connector_start_task(struct connector *connector)
                                         .topic_count = connector->topic_count,
                                         .dead_letter_topic = connector->dead_letter_topic,
                                         .is_from_latest = connector->is_from_latest};
-    connector->sink =
-        sink_task_new(connector->client, connector->producer, &options, &sink_events, connector);
+    connector->sink = sink_task_new(connector->client, connector->fetch_client, connector->producer,
+                                    &options, &sink_events, connector);
 }
 
-int connector_new(struct client *client, struct producer *producer,
+static void connector_connect(struct connector *connector,
+                              const struct client_options *client_options)
+{
+    struct producer_options options = producer_options_default();
+    struct client_options own = *client_options;
+    own.client_id = connector->name;
+    connector->client = client_new(connector->io, &own);
+    connector->fetch_client = client_new(connector->io, &own);
+    connector->producer = producer_new(connector->client, &options);
+}
+
+int connector_new(struct io *io, const struct client_options *client_options,
                   const char *const *plugin_directories, size_t directory_count,
                   const struct connector_definition *definition, struct connector **out,
                   struct report *report)
 {
     struct connector *connector = memory_new(struct connector);
-    connector->io = client_io(client);
-    connector->client = client;
-    connector->producer = producer;
+    connector->io = io;
     connector->name = memory_string(definition->name);
     connector->is_source = definition->is_source;
     int error = connector_validate_name(definition, report);
@@ -330,6 +360,7 @@ int connector_new(struct client *client, struct producer *producer,
         connector_free(connector);
         return error;
     }
+    connector_connect(connector, client_options);
     connector_start_task(connector);
     *out = connector;
     return 0;

@@ -1,9 +1,10 @@
 /* A named connector: its definition, its running task, and its supervision.
  *
- * Owns:   the plugin library, the parsed options, the task. A failed task is closed and started
- * anew after a pause that doubles from one second to five minutes and falls back after a minute of
- * good running. Keeps:  (1) at most one task runs; (2) after connector_close's callback nothing of
- * it is left. Thread: its client's shard. */
+ * Owns:   its connections (one for long polls, one for the rest), the plugin library, the parsed
+ * options, the task. A failed task is closed and started anew after a pause that doubles from one
+ * second to five minutes and falls back after a minute of good running. Keeps:  (1) at most one
+ * task runs; (2) after connector_close's callback nothing of it is left. Thread: its client's
+ * shard. */
 #pragma once
 
 #include "log/base/report.h"
@@ -26,7 +27,7 @@ struct connector_definition {
 enum connector_state { CONNECTOR_RUNNING, CONNECTOR_WAITING, CONNECTOR_CLOSING };
 
 /* Judges the definition and starts it. The report names the connector and the option. */
-must_use int connector_new(struct client *client, struct producer *producer,
+must_use int connector_new(struct io *io, const struct client_options *client_options,
                            const char *const *plugin_directories, size_t directory_count,
                            const struct connector_definition *definition, struct connector **out,
                            struct report *report);

@@ -449,8 +449,8 @@ static void sink_task_fill_context(struct sink_task *task, const struct sink_tas
                                         .has_dead_letters = options->dead_letter_topic != NULL};
 }
 
-struct sink_task *sink_task_new(struct client *client, struct producer *producer,
-                                const struct sink_task_options *options,
+struct sink_task *sink_task_new(struct client *client, struct client *fetch_client,
+                                struct producer *producer, const struct sink_task_options *options,
                                 const struct sink_task_events *events, void *owner)
 {
     struct sink_task *task = memory_new(struct sink_task);
@@ -469,7 +469,7 @@ struct sink_task *sink_task_new(struct client *client, struct producer *producer
     sink_task_fill_context(task, options);
     fetcher_options.is_read_committed = true;
     fetcher_options.reset = options->is_from_latest ? FETCHER_RESET_LATEST : FETCHER_RESET_EARLIEST;
-    task->fetcher = fetcher_new(client, &fetcher_options);
+    task->fetcher = fetcher_new(fetch_client, &fetcher_options);
     fetcher_on_ready(task->fetcher, sink_task_fetch, task);
     task->worker = worker_start(options->connector, sink_task_run_thread, task);
     sink_task_join(task, options);

@@ -31,8 +31,8 @@ struct sink_task_events {
     void (*failed)(void *owner, const char *reason);
 };
 
-struct sink_task *sink_task_new(struct client *client, struct producer *producer,
-                                const struct sink_task_options *options,
+struct sink_task *sink_task_new(struct client *client, struct client *fetch_client,
+                                struct producer *producer, const struct sink_task_options *options,
                                 const struct sink_task_events *events, void *owner);
 /* Flushes what was put, commits, leaves the group; frees the task before `closed`. */
 void sink_task_close(struct sink_task *task, void (*closed)(void *owner), void *owner);

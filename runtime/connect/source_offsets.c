@@ -19,6 +19,7 @@ enum { SOURCE_OFFSETS_INFLATED_MAX = 64 * 1024 * 1024 };
 
 struct source_offsets {
     struct client *client;
+    struct client *fetch_client;
     struct producer *producer;
     char *connector;
     char *topic;
@@ -40,11 +41,13 @@ struct source_offsets {
 
 static void source_offsets_read_on(struct source_offsets *offsets);
 
-struct source_offsets *source_offsets_new(struct client *client, struct producer *producer,
+struct source_offsets *source_offsets_new(struct client *client, struct client *fetch_client,
+                                          struct producer *producer,
                                           const struct source_offsets_options *options)
 {
     struct source_offsets *offsets = memory_new(struct source_offsets);
     offsets->client = client;
+    offsets->fetch_client = fetch_client;
     offsets->producer = producer;
     offsets->connector = memory_string(options->connector);
     offsets->topic = memory_string(options->topic);
@@ -217,7 +220,7 @@ static void source_offsets_start_read(struct source_offsets *offsets, const char
     struct fetcher_options options = fetcher_options_default();
     options.wait_max_ms = 100;
     options.reset = FETCHER_RESET_EARLIEST;
-    offsets->fetcher = fetcher_new(offsets->client, &options);
+    offsets->fetcher = fetcher_new(offsets->fetch_client, &options);
     fetcher_on_ready(offsets->fetcher, source_offsets_on_ready, offsets);
     fetcher_add(offsets->fetcher, topic, 0, offset);
 }

@@ -26,7 +26,8 @@ struct source_offsets_options {
     bool has_marks; /* the topic has one partition, so that marks order everything in it */
 };
 
-struct source_offsets *source_offsets_new(struct client *client, struct producer *producer,
+struct source_offsets *source_offsets_new(struct client *client, struct client *fetch_client,
+                                          struct producer *producer,
                                           const struct source_offsets_options *options);
 /* Nothing may be loading. */
 void source_offsets_free(struct source_offsets *offsets);

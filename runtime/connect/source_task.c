@@ -539,7 +539,8 @@ static void source_task_fill_context(struct source_task *task,
                                                       .values = options->values};
 }
 
-struct source_task *source_task_new(struct client *client, struct producer *producer,
+struct source_task *source_task_new(struct client *client, struct client *fetch_client,
+                                    struct producer *producer,
                                     const struct source_task_options *options,
                                     const struct source_task_events *events, void *owner)
 {
@@ -561,7 +562,7 @@ struct source_task *source_task_new(struct client *client, struct producer *prod
                                                      .topic = options->topic,
                                                      .offsets_topic = SOURCE_OFFSETS_TOPIC,
                                                      .has_marks = true};
-    task->offsets = source_offsets_new(client, producer, &offsets_options);
+    task->offsets = source_offsets_new(client, fetch_client, producer, &offsets_options);
     task->is_loading = true;
     source_offsets_load(task->offsets, source_task_on_loaded, task);
     return task;

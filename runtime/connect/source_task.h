@@ -30,7 +30,8 @@ struct source_task_events {
 };
 
 /* Borrows client and producer. */
-struct source_task *source_task_new(struct client *client, struct producer *producer,
+struct source_task *source_task_new(struct client *client, struct client *fetch_client,
+                                    struct producer *producer,
                                     const struct source_task_options *options,
                                     const struct source_task_events *events, void *owner);
 /* Stops the plugin, waits for what was emitted, stores the offsets; frees the task before `closed`.

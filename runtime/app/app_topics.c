@@ -1,0 +1,316 @@
+/* Creates topics one after the other; see app_topics.h. */
+#include "runtime/app/app_topics.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/wire/messages.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { APP_TOPICS_TIMEOUT_MS = 30000 };
+
+struct app_topic {
+    char *name;
+    int32_t partition_count; /* -1: the cluster's default */
+    bool is_compacted;
+    int64_t retention_ms; /* -2: the cluster's default */
+};
+
+struct app_topics {
+    struct client *client;
+    const struct topology *topology;
+    struct app_topic *wanted; /* to be made in this step, then cleared */
+    size_t wanted_count;
+    size_t next;
+    void (*then)(struct app_topics *topics); /* the next step */
+    struct client_call call;
+    struct client_refresh refresh;
+    const char **names;
+    size_t name_count;
+    struct report report;
+    void (*done)(void *owner, int error, const struct report *report);
+    void *owner;
+};
+
+static void app_topics_finish(struct app_topics *topics, int error)
+{
+    topics->done(topics->owner, error, &topics->report);
+}
+
+static void app_topics_want(struct app_topics *topics, const char *name, int32_t partition_count,
+                            bool is_compacted, int64_t retention_ms)
+{
+    size_t count = topics->wanted_count + 1;
+    topics->wanted = memory_resize(topics->wanted, count * sizeof *topics->wanted);
+    topics->wanted[topics->wanted_count] = (struct app_topic){.name = memory_string(name),
+                                                              .partition_count = partition_count,
+                                                              .is_compacted = is_compacted,
+                                                              .retention_ms = retention_ms};
+    topics->wanted_count = count;
+}
+
+static void app_topics_clear(struct app_topics *topics)
+{
+    for (size_t i = 0; i < topics->wanted_count; i++) {
+        free(topics->wanted[i].name);
+    }
+    free(topics->wanted);
+    topics->wanted = NULL;
+    topics->wanted_count = 0;
+    topics->next = 0;
+}
+
+static void app_topics_make_next(struct app_topics *topics);
+
+static void app_topics_on_made(struct client_call *call, int error, int16_t version,
+                               const void *response)
+{
+    (void)version;
+    struct app_topics *topics = call->owner;
+    const struct app_topic *wanted = &topics->wanted[topics->next];
+    struct bytes message = {NULL, 0};
+    if (error == 0) {
+        const struct create_topics_response *made = response;
+        error = made->topics.count == 1 ? error_from_code(made->topics.items[0].error_code)
+                                        : ERROR_MALFORMED;
+        message = made->topics.count == 1 ? made->topics.items[0].error_message : message;
+    }
+    if (error != 0 && error != ERROR_TOPIC_ALREADY_EXISTS) {
+        report_add(&topics->report, wanted->name, "topic %s cannot be made: %.*s", wanted->name,
+                   BYTES_FORMAT(message.size > 0 ? message : bytes_from_string(error_text(error))));
+        app_topics_finish(topics, error);
+        return;
+    }
+    topics->next++;
+    app_topics_make_next(topics);
+}
+
+static void app_topics_make(struct app_topics *topics, const struct app_topic *wanted)
+{
+    char retention[32];
+    struct create_topics_request_config configs[2];
+    struct create_topics_request_topic topic = {.name = bytes_from_string(wanted->name),
+                                                .partition_count = wanted->partition_count,
+                                                .replication_factor = -1,
+                                                .configs = {.items = configs}};
+    if (wanted->is_compacted) {
+        configs[topic.configs.count++] = (struct create_topics_request_config){
+            .name = BYTES_LITERAL("cleanup.policy"), .value = BYTES_LITERAL("compact")};
+    }
+    if (wanted->retention_ms >= -1) {
+        snprintf(retention, sizeof retention, "%" PRId64, wanted->retention_ms);
+        configs[topic.configs.count++] = (struct create_topics_request_config){
+            .name = BYTES_LITERAL("retention.ms"), .value = bytes_from_string(retention)};
+    }
+    struct create_topics_request request = {.topics = {.items = &topic, .count = 1},
+                                            .timeout_ms = APP_TOPICS_TIMEOUT_MS};
+    topics->call = (struct client_call){.target = CLIENT_CONTROLLER,
+                                        .api_key = API_CREATE_TOPICS,
+                                        .version_max = -1,
+                                        .request = &request,
+                                        .done = app_topics_on_made,
+                                        .owner = topics};
+    client_send(topics->client, &topics->call);
+}
+
+static void app_topics_make_next(struct app_topics *topics)
+{
+    if (topics->next < topics->wanted_count) {
+        app_topics_make(topics, &topics->wanted[topics->next]);
+        return;
+    }
+    app_topics_clear(topics);
+    topics->then(topics);
+}
+
+/* Asks for the metadata of the names gathered, then goes on with `then`. */
+static void app_topics_on_refreshed(struct client_refresh *refresh, int error)
+{
+    struct app_topics *topics = refresh->owner;
+    if (error != 0) {
+        report_add(&topics->report, NULL, "the metadata of the topics cannot be read: %s",
+                   error_text(error));
+        app_topics_finish(topics, error);
+        return;
+    }
+    topics->then(topics);
+}
+
+static void app_topics_name(struct app_topics *topics, const char *name)
+{
+    for (size_t i = 0; i < topics->name_count; i++) {
+        if (strcmp(topics->names[i], name) == 0) {
+            return;
+        }
+    }
+    topics->names = memory_resize(topics->names, (topics->name_count + 1) * sizeof *topics->names);
+    topics->names[topics->name_count++] = name;
+}
+
+static void app_topics_refresh(struct app_topics *topics, bool may_create)
+{
+    topics->refresh = (struct client_refresh){.topics = topics->names,
+                                              .topic_count = topics->name_count,
+                                              .may_create = may_create,
+                                              .done = app_topics_on_refreshed,
+                                              .owner = topics};
+    client_refresh_metadata(topics->client, &topics->refresh);
+}
+
+static bool app_topics_is_internal(const struct topology_part *part, const char *name)
+{
+    for (size_t i = 0; i < part->internal_topic_count; i++) {
+        if (strcmp(part->internal_topics[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool app_topics_is_pattern(const char *name)
+{
+    return strpbrk(name, "*?") != NULL;
+}
+
+static int32_t app_topics_partition_count(struct app_topics *topics, const char *name)
+{
+    const struct client_topic *topic = client_find_topic(topics->client, name);
+    return topic == NULL || topic->error != 0 ? 0 : topic->partition_count;
+}
+
+/* As many tasks as the largest of a part's topics has partitions. */
+static int32_t app_topics_part_count(struct app_topics *topics, const struct topology_part *part)
+{
+    int32_t largest = 1;
+    for (size_t i = 0; i < part->topic_count; i++) {
+        int32_t count = app_topics_partition_count(topics, part->topics[i]);
+        largest = count > largest ? count : largest;
+    }
+    return largest;
+}
+
+static void app_topics_end(struct app_topics *topics)
+{
+    app_topics_finish(topics, 0);
+}
+
+static void app_topics_step_changelogs(struct app_topics *topics)
+{
+    for (size_t i = 0; i < topology_part_count(topics->topology); i++) {
+        const struct topology_part *part = topology_part_at(topics->topology, i);
+        for (size_t j = 0; j < part->store_count; j++) {
+            struct buffer name;
+            if (!part->stores[j]->has_changelog) {
+                continue;
+            }
+            buffer_init(&name);
+            topology_changelog_name(topics->topology, part->stores[j]->name, &name);
+            app_topics_want(topics, buffer_string(&name), app_topics_part_count(topics, part), true,
+                            -2);
+            buffer_fini(&name);
+        }
+    }
+    topics->then = app_topics_end;
+    app_topics_make_next(topics);
+}
+
+static void app_topics_step_internal_names(struct app_topics *topics)
+{
+    topics->then = app_topics_step_changelogs;
+    app_topics_refresh(topics, false);
+}
+
+/* A repartition topic has the partitions its declaration says, or those of the largest source topic
+ * of the application. */
+static void app_topics_step_internal(struct app_topics *topics)
+{
+    int32_t largest = 1;
+    for (size_t i = 0; i < topics->name_count; i++) {
+        int32_t count = app_topics_partition_count(topics, topics->names[i]);
+        largest = count > largest ? count : largest;
+    }
+    for (size_t i = 0; i < topology_topic_count(topics->topology); i++) {
+        const struct topology_topic *topic = topology_topic_at(topics->topology, i);
+        if (topic->is_internal) {
+            app_topics_want(topics, topic->name,
+                            topic->partitions > 0 ? topic->partitions : largest, false, -1);
+            app_topics_name(topics, topic->name);
+        }
+    }
+    topics->then = app_topics_step_internal_names;
+    app_topics_make_next(topics);
+}
+
+static void app_topics_step_sources(struct app_topics *topics)
+{
+    for (size_t i = 0; i < topology_part_count(topics->topology); i++) {
+        const struct topology_part *part = topology_part_at(topics->topology, i);
+        for (size_t j = 0; j < part->topic_count; j++) {
+            if (!app_topics_is_pattern(part->topics[j]) &&
+                !app_topics_is_internal(part, part->topics[j])) {
+                app_topics_name(topics, part->topics[j]);
+            }
+        }
+    }
+    topics->then = app_topics_step_internal;
+    if (topics->name_count == 0) {
+        topics->then(topics);
+        return;
+    }
+    app_topics_refresh(topics, true);
+}
+
+static void app_topics_step_declared(struct app_topics *topics)
+{
+    for (size_t i = 0; i < topology_topic_count(topics->topology); i++) {
+        const struct topology_topic *topic = topology_topic_at(topics->topology, i);
+        if (!topic->is_internal) {
+            app_topics_want(topics, topic->name, topic->partitions > 0 ? topic->partitions : -1,
+                            topic->is_compacted,
+                            topic->retention_ms >= 0 ? topic->retention_ms : -2);
+        }
+    }
+    topics->then = app_topics_step_sources;
+    app_topics_make_next(topics);
+}
+
+/* The first step runs on a later turn, like everything that may call back. */
+static void app_topics_on_connected(struct client_refresh *refresh, int error)
+{
+    struct app_topics *topics = refresh->owner;
+    if (error != 0) {
+        report_add(&topics->report, NULL, "the cluster cannot be reached: %s", error_text(error));
+        app_topics_finish(topics, error);
+        return;
+    }
+    app_topics_step_declared(topics);
+}
+
+struct app_topics *
+app_topics_start(struct client *client, const struct topology *topology,
+                 void (*done)(void *owner, int error, const struct report *report), void *owner)
+{
+    static const char *const no_names[1] = {NULL};
+    struct app_topics *topics = memory_new(struct app_topics);
+    topics->client = client;
+    topics->topology = topology;
+    topics->done = done;
+    topics->owner = owner;
+    topics->refresh = (struct client_refresh){
+        .topics = no_names, .topic_count = 0, .done = app_topics_on_connected, .owner = topics};
+    client_refresh_metadata(client, &topics->refresh);
+    return topics;
+}
+
+void app_topics_free(struct app_topics *topics)
+{
+    if (topics == NULL) {
+        return;
+    }
+    app_topics_clear(topics);
+    free(topics->names);
+    free(topics);
+}
