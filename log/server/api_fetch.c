@@ -170,6 +170,7 @@ static int fetch_take(struct fetch_part *part)
         rest = bytes_make(rest.data + batch.bytes.size, rest.size - batch.bytes.size);
     }
     part->fetch->size += part->read.bytes.size;
+    metric_add(part->fetch->request->server->fetched_size, (double)part->read.bytes.size);
     request_grow(part->fetch->request, part->read.bytes.size);
     if (part->records.size == 0) {
         struct buffer empty = part->records;

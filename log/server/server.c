@@ -183,6 +183,32 @@ static void server_on_accepted(void *owner, struct io_stream *stream)
     }
 }
 
+int server_topic_rules(const struct server *server, struct bytes topic, int16_t acks,
+                       struct produce_rules *out)
+{
+    const struct meta_topic *found = meta_find_topic(server->parts.meta, topic);
+    if (found == NULL) {
+        return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+    }
+    const struct topic_options *options = &found->options;
+    if (acks == -1 && options->min_insync_replicas > found->partitions[0].isr_count) {
+        return ERROR_NOT_ENOUGH_REPLICAS;
+    }
+    bool is_recompressed = options->compression_type != TOPIC_OPTIONS_COMPRESSION_PRODUCER;
+    *out = (struct produce_rules){
+        .batch_size_max = (size_t)options->max_message_bytes,
+        .must_have_keys = topic_options_is_compacted(options),
+        .is_append_time = options->timestamp_type == TOPIC_OPTIONS_LOG_APPEND_TIME,
+        .before_max_ms = options->timestamp_before_max_ms,
+        .after_max_ms = options->timestamp_after_max_ms,
+        .is_recompressed = is_recompressed,
+        .level = COMPRESS_LEVEL_DEFAULT};
+    if (is_recompressed) {
+        out->codec = (enum compress_codec)(options->compression_type - 1);
+    }
+    return 0;
+}
+
 /* The pause is global and simple: above the ceiling nobody is read from, below three quarters of it
  * everybody is again. */
 void server_update_pause(struct server *server)
@@ -230,6 +256,15 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     map_init(&server->clients);
     server->connection_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_connections",
                                           NULL, "Client connections now open.");
+    server->produced_size =
+        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_produced_bytes_total", NULL,
+                   "Bytes of record batches appended for clients.");
+    server->produced_count = metric_get(parts->metrics, METRIC_COUNTER,
+                                        "tidemill_produced_records_total", NULL,
+                                        "Records appended for clients.");
+    server->fetched_size = metric_get(parts->metrics, METRIC_COUNTER,
+                                      "tidemill_fetched_bytes_total", NULL,
+                                      "Bytes of record batches read for clients.");
     server->idle_timer = (struct io_timer){.fired = server_on_idle_check, .owner = server};
     io_timer_start(parts->io, &server->idle_timer, (uint64_t)SERVER_IDLE_CHECK_MS * 1000000);
     return server;

@@ -2,6 +2,7 @@
  * Thread: the server's shard. */
 #pragma once
 
+#include "log/server/produce_rules.h"
 #include "log/server/request.h"
 #include "log/server/server.h"
 
@@ -36,10 +37,16 @@ struct server {
     struct io_timer idle_timer;
     struct io_timer stop_timer;
     struct metric *connection_gauge;
+    struct metric *produced_size;
+    struct metric *produced_count;
+    struct metric *fetched_size;
     struct metric **api_requests; /* one per row of apis.def, made at the first request */
 };
 
 /* The row after `api`, the first for NULL, NULL at the end. */
 const struct server_api *server_api_next(const struct server_api *api);
+/* What the topic demands of produced batches; ERROR_NOT_ENOUGH_REPLICAS when acks = all cannot be kept. */
+must_use int server_topic_rules(const struct server *server, struct bytes topic, int16_t acks,
+                                struct produce_rules *out);
 void server_update_pause(struct server *server);
 void server_stop_if_done(struct server *server);

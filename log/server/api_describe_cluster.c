@@ -1,0 +1,27 @@
+/* DescribeCluster (key 60, KIP-700). */
+#include "log/base/error.h"
+#include "log/server/api.h"
+#include "log/server/server_state.h"
+
+enum { DESCRIBE_CLUSTER_BROKERS = 1 };
+
+void api_describe_cluster(struct request *request)
+{
+    const struct describe_cluster_request *asked =
+        request_message(request, describe_cluster_request);
+    struct server *server = request->server;
+    struct describe_cluster_response_broker broker = {.broker_id = server->parts.node_id};
+    struct describe_cluster_response response = {
+        .endpoint_type = DESCRIBE_CLUSTER_BROKERS,
+        .cluster_id = bytes_from_string(meta_cluster_id(server->parts.meta)),
+        .controller_id = server->parts.node_id,
+        .brokers = {.items = &broker, .count = 1},
+        .cluster_authorized_operations = INT32_MIN};
+    request_advertised_address(request, &broker.host, &broker.port);
+    if (request->version >= 1 && asked->endpoint_type != DESCRIBE_CLUSTER_BROKERS) {
+        response.error_code = error_code(ERROR_MISMATCHED_ENDPOINT_TYPE);
+        response.error_message = BYTES_LITERAL("this listener serves brokers, not controllers");
+        response.brokers.count = 0;
+    }
+    request_answer(request, &response);
+}

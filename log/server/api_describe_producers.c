@@ -1,0 +1,70 @@
+/* DescribeProducers (key 61, KIP-664): what partitions remember of idempotent producers. */
+#include "log/base/error.h"
+#include "log/server/api.h"
+#include "log/server/server_state.h"
+
+struct describe_producers {
+    struct describe_producers_response_active_producer *items;
+    int32_t count;
+};
+
+static void describe_producers_count(void *owner, const struct log_producer *producer)
+{
+    (void)producer;
+    ((struct describe_producers *)owner)->count++;
+}
+
+static void describe_producers_add(void *owner, const struct log_producer *producer)
+{
+    struct describe_producers *producers = owner;
+    producers->items[producers->count++] = (struct describe_producers_response_active_producer){
+        .producer_id = producer->producer_id,
+        .producer_epoch = producer->epoch,
+        .last_sequence = producer->last_sequence,
+        .last_timestamp_ms = producer->last_timestamp_ms,
+        .coordinator_epoch = producer->coordinator_epoch,
+        .current_transaction_start_offset = producer->transaction_start_offset};
+}
+
+static void describe_producers_serve(struct request *request, struct bytes topic, int32_t index,
+                                     struct describe_producers_response_partition *answer)
+{
+    struct replica *replica = replica_set_find(request->server->parts.replicas, topic, index);
+    struct describe_producers producers = {0};
+    *answer = (struct describe_producers_response_partition){.index = index};
+    if (replica == NULL) {
+        answer->error_code = error_code(ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+        return;
+    }
+    log_each_producer(replica_log(replica), describe_producers_count, &producers);
+    producers.items = arena_array(
+        &request->arena, struct describe_producers_response_active_producer, producers.count);
+    producers.count = 0;
+    log_each_producer(replica_log(replica), describe_producers_add, &producers);
+    answer->active_producers.items = producers.items;
+    answer->active_producers.count = producers.count;
+}
+
+void api_describe_producers(struct request *request)
+{
+    const struct describe_producers_request *message =
+        request_message(request, describe_producers_request);
+    struct describe_producers_response response = {0};
+    response.topics.count = message->topics.count;
+    response.topics.items = arena_array(&request->arena, struct describe_producers_response_topic,
+                                        message->topics.count);
+    for (int32_t i = 0; i < message->topics.count; i++) {
+        const struct describe_producers_request_topic *asked = &message->topics.items[i];
+        struct describe_producers_response_topic *answer = &response.topics.items[i];
+        int32_t count = asked->partition_indexes.count;
+        answer->name = asked->name;
+        answer->partitions.count = count;
+        answer->partitions.items =
+            arena_array(&request->arena, struct describe_producers_response_partition, count);
+        for (int32_t j = 0; j < count; j++) {
+            describe_producers_serve(request, asked->name, asked->partition_indexes.items[j],
+                                     &answer->partitions.items[j]);
+        }
+    }
+    request_answer(request, &response);
+}
