@@ -76,7 +76,7 @@ floor(runtime/lua runtime/operators runtime/topology runtime/state runtime/forma
       LINK PkgConfig::LUA)
 floor(runtime/plugin log/base LINK ${CMAKE_DL_LIBS})
 floor(runtime/connect runtime/plugin runtime/task runtime/topology runtime/state runtime/format
-      runtime/client log/io log/base)
+      runtime/client log/wire log/io log/base)
 floor(runtime/app runtime/connect runtime/lua runtime/plugin runtime/operators runtime/task
       runtime/topology runtime/state runtime/format runtime/client log/wire log/io log/base)
 floor(runtime/host runtime/app runtime/connect runtime/client log/io log/base)

@@ -81,7 +81,7 @@ static void produce_on_timeout(struct io_timer *timer)
 }
 
 static void produce_tell_wrong_records(struct produce_part *part, struct arena *arena,
-                                       const struct produce_verdict *verdict)
+                                       const struct produce_rules_verdict *verdict)
 {
     int32_t count = verdict->wrong_record_count;
     part->answer->record_errors.items =
@@ -136,7 +136,7 @@ static void produce_serve(struct produce_part *part, struct bytes topic,
     }
     struct buffer changed;
     struct batch batch;
-    struct produce_verdict verdict;
+    struct produce_rules_verdict verdict;
     buffer_init(&changed);
     error = produce_rules_judge(&rules, asked->records, request->version,
                                 io_wall_clock(server->parts.io), &request->arena, &batch, &changed,

@@ -18,7 +18,7 @@ static size_t produce_rules_inflated_max(const struct produce_rules *rules)
 
 static int produce_rules_judge_form(const struct produce_rules *rules, const struct batch *batch,
                                     size_t records_size, int16_t version,
-                                    struct produce_verdict *verdict)
+                                    struct produce_rules_verdict *verdict)
 {
     if (batch->bytes.size != records_size) {
         verdict->message = "a produce request holds exactly one batch per partition";
@@ -59,7 +59,7 @@ static bool produce_rules_is_time_wrong(const struct produce_rules *rules, int64
 /* Walks the records for what only they can tell. The counts of the batch are proved on the way. */
 static int produce_rules_judge_records(const struct produce_rules *rules, const struct batch *batch,
                                        struct batch_builder *rebuilt, int64_t now_ms,
-                                       struct arena *arena, struct produce_verdict *verdict)
+                                       struct arena *arena, struct produce_rules_verdict *verdict)
 {
     struct batch_iterator iterator;
     struct batch_record record;
@@ -104,7 +104,7 @@ static int produce_rules_finish(struct batch_builder *builder, struct batch *bat
 
 static int produce_rules_recompress(const struct produce_rules *rules, struct batch *batch,
                                     int64_t now_ms, struct arena *arena, struct buffer *changed,
-                                    struct produce_verdict *verdict)
+                                    struct produce_rules_verdict *verdict)
 {
     struct batch_builder builder;
     batch_builder_init(&builder, rules->codec);
@@ -122,9 +122,9 @@ static int produce_rules_recompress(const struct produce_rules *rules, struct ba
 
 int produce_rules_judge(const struct produce_rules *rules, struct bytes records, int16_t version,
                         int64_t now_ms, struct arena *arena, struct batch *out,
-                        struct buffer *changed, struct produce_verdict *verdict)
+                        struct buffer *changed, struct produce_rules_verdict *verdict)
 {
-    *verdict = (struct produce_verdict){0};
+    *verdict = (struct produce_rules_verdict){0};
     int error = batch_read_header(records, out, NULL);
     if (error != 0) {
         return ERROR_CORRUPT_MESSAGE;

@@ -19,7 +19,7 @@ struct produce_rules {
     int level;
 };
 
-struct produce_verdict {
+struct produce_rules_verdict {
     const char *message;    /* NULL, or the sentence a client is told; in the arena or constant */
     int32_t *wrong_records; /* indexes inside the batch, NULL when the whole batch is meant */
     int32_t wrong_record_count;
@@ -32,4 +32,4 @@ struct produce_verdict {
 must_use int produce_rules_judge(const struct produce_rules *rules, struct bytes records,
                                  int16_t version, int64_t now_ms, struct arena *arena,
                                  struct batch *out, struct buffer *changed,
-                                 struct produce_verdict *verdict);
+                                 struct produce_rules_verdict *verdict);

@@ -195,14 +195,14 @@ int server_topic_rules(const struct server *server, struct bytes topic, int16_t 
         return ERROR_NOT_ENOUGH_REPLICAS;
     }
     bool is_recompressed = options->compression_type != TOPIC_OPTIONS_COMPRESSION_PRODUCER;
-    *out = (struct produce_rules){
-        .batch_size_max = (size_t)options->max_message_bytes,
-        .must_have_keys = topic_options_is_compacted(options),
-        .is_append_time = options->timestamp_type == TOPIC_OPTIONS_LOG_APPEND_TIME,
-        .before_max_ms = options->timestamp_before_max_ms,
-        .after_max_ms = options->timestamp_after_max_ms,
-        .is_recompressed = is_recompressed,
-        .level = COMPRESS_LEVEL_DEFAULT};
+    *out = (struct produce_rules){.batch_size_max = (size_t)options->max_message_bytes,
+                                  .must_have_keys = topic_options_is_compacted(options),
+                                  .is_append_time =
+                                      options->timestamp_type == TOPIC_OPTIONS_LOG_APPEND_TIME,
+                                  .before_max_ms = options->timestamp_before_max_ms,
+                                  .after_max_ms = options->timestamp_after_max_ms,
+                                  .is_recompressed = is_recompressed,
+                                  .level = COMPRESS_LEVEL_DEFAULT};
     if (is_recompressed) {
         out->codec = (enum compress_codec)(options->compression_type - 1);
     }
@@ -259,12 +259,12 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     server->produced_size =
         metric_get(parts->metrics, METRIC_COUNTER, "tidemill_produced_bytes_total", NULL,
                    "Bytes of record batches appended for clients.");
-    server->produced_count = metric_get(parts->metrics, METRIC_COUNTER,
-                                        "tidemill_produced_records_total", NULL,
-                                        "Records appended for clients.");
-    server->fetched_size = metric_get(parts->metrics, METRIC_COUNTER,
-                                      "tidemill_fetched_bytes_total", NULL,
-                                      "Bytes of record batches read for clients.");
+    server->produced_count =
+        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_produced_records_total", NULL,
+                   "Records appended for clients.");
+    server->fetched_size =
+        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_fetched_bytes_total", NULL,
+                   "Bytes of record batches read for clients.");
     server->idle_timer = (struct io_timer){.fired = server_on_idle_check, .owner = server};
     io_timer_start(parts->io, &server->idle_timer, (uint64_t)SERVER_IDLE_CHECK_MS * 1000000);
     return server;

@@ -6,7 +6,7 @@
 #include "log/server/request.h"
 #include "log/server/server.h"
 
-enum { SERVER_LISTENER_MAX = 4 };
+enum { SERVER_LISTENER_MAX = 8 };
 
 struct server_api {
     const char *name;
@@ -45,7 +45,8 @@ struct server {
 
 /* The row after `api`, the first for NULL, NULL at the end. */
 const struct server_api *server_api_next(const struct server_api *api);
-/* What the topic demands of produced batches; ERROR_NOT_ENOUGH_REPLICAS when acks = all cannot be kept. */
+/* What the topic demands of produced batches; ERROR_NOT_ENOUGH_REPLICAS when acks = all cannot be
+ * kept. */
 must_use int server_topic_rules(const struct server *server, struct bytes topic, int16_t acks,
                                 struct produce_rules *out);
 void server_update_pause(struct server *server);

@@ -17,7 +17,7 @@ void sink_command_add_place(struct sink_command *command, const char *topic, int
 {
     size_t count = command->place_count + 1;
     command->places = memory_resize(command->places, count * sizeof *command->places);
-    command->places[command->place_count] = (struct sink_place){
+    command->places[command->place_count] = (struct sink_command_place){
         .topic = memory_string(topic), .partition = partition, .offset = offset};
     command->place_count = count;
 }

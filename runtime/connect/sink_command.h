@@ -17,7 +17,7 @@ enum sink_command_kind {
     SINK_COMMAND_LETTER, /* out: the dead letter was written, or not (error) */
 };
 
-struct sink_place {
+struct sink_command_place {
     char *topic;
     int32_t partition;
     int64_t offset; /* ASSIGN back: the plugin's position or -1; FLUSH back: the next offset */
@@ -27,8 +27,8 @@ struct sink_command {
     struct worker_message message; /* to the thread */
     struct io_request post;        /* to the shard */
     enum sink_command_kind kind;
-    struct fetcher_batch batch; /* BATCH */
-    struct sink_place *places;  /* ASSIGN, FLUSH */
+    struct fetcher_batch batch;        /* BATCH */
+    struct sink_command_place *places; /* ASSIGN, FLUSH */
     size_t place_count;
     int64_t record_count; /* FLUSH back: records since the last flush */
     int error;            /* LETTER */

@@ -147,7 +147,7 @@ static void sink_task_fetch(void *owner)
 static void sink_task_on_positions(struct sink_task *task, const struct sink_command *command)
 {
     for (size_t i = 0; i < command->place_count; i++) {
-        const struct sink_place *place = &command->places[i];
+        const struct sink_command_place *place = &command->places[i];
         struct sink_part *part = sink_task_find_part(task, place->topic, place->partition);
         if (part == NULL || part->is_fetched || part->is_leaving) {
             continue;
@@ -206,7 +206,7 @@ static void sink_task_commit(struct sink_task *task, struct sink_command *comman
     task->commit_places = memory_zero(command->place_count, sizeof *task->commit_places);
     size_t count = 0;
     for (size_t i = 0; i < command->place_count; i++) {
-        const struct sink_place *place = &command->places[i];
+        const struct sink_command_place *place = &command->places[i];
         if (sink_task_find_part(task, place->topic, place->partition) != NULL) {
             task->commit_places[count++] = (struct member_partition){
                 .topic = place->topic, .partition = place->partition, .offset = place->offset};

@@ -81,9 +81,9 @@ static void sink_thread_note(struct sink_thread *thread, const char *topic, int3
     char key[300];
     int size = snprintf(key, sizeof key, "%s%c%d", topic, 0, (int)partition);
     struct bytes name = bytes_make(key, (size_t)size);
-    struct sink_place *place = map_find(&thread->next_offsets, name);
+    struct sink_command_place *place = map_find(&thread->next_offsets, name);
     if (place == NULL) {
-        place = memory_new(struct sink_place);
+        place = memory_new(struct sink_command_place);
         place->topic = memory_string(topic);
         place->partition = partition;
         map_put(&thread->next_offsets, name, place);
@@ -93,7 +93,7 @@ static void sink_thread_note(struct sink_thread *thread, const char *topic, int3
 
 static void sink_thread_free_place(void *value)
 {
-    struct sink_place *place = value;
+    struct sink_command_place *place = value;
     free(place->topic);
     free(place);
 }
@@ -105,7 +105,7 @@ static struct sink_command *sink_thread_offsets(struct sink_thread *thread,
         command = sink_command_new(SINK_COMMAND_FLUSH);
     }
     for (map_each (&thread->next_offsets, entry)) {
-        const struct sink_place *place = entry->value;
+        const struct sink_command_place *place = entry->value;
         sink_command_add_place(command, place->topic, place->partition, place->offset);
     }
     map_fini(&thread->next_offsets, sink_thread_free_place);

@@ -18,8 +18,9 @@ struct sink_thread {
     void *owner;                                                    /* of the shard */
     bool has_dead_letters;                                          /* else a reject is fatal */
 
-    struct map next_offsets; /* "topic\0partition" -> struct sink_place, since the last flush */
-    struct list deferred;    /* commands that came while a letter was waited for */
+    struct map
+        next_offsets; /* "topic\0partition" -> struct sink_command_place, since the last flush */
+    struct list deferred; /* commands that came while a letter was waited for */
     struct arena arena;
     int64_t put_count;   /* since the last flush */
     size_t letter_count; /* posted and not answered */

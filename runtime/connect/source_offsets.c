@@ -25,7 +25,7 @@ struct source_offsets {
     char *topic;
     char *offsets_topic;
     bool has_marks;
-    struct map offsets; /* partition text -> struct source_offset */
+    struct map offsets; /* partition text -> struct source_offsets_entry */
     int64_t position;   /* marks below it are in `offsets`; -1: no place is known */
     bool is_changed;
     bool is_reading_marks;
@@ -60,7 +60,7 @@ struct source_offsets *source_offsets_new(struct client *client, struct client *
 
 static void source_offsets_free_entry(void *value)
 {
-    struct source_offset *entry = value;
+    struct source_offsets_entry *entry = value;
     free(entry->partition);
     free(entry->offset);
     free(entry);
@@ -82,9 +82,9 @@ void source_offsets_free(struct source_offsets *offsets)
 static void source_offsets_set(struct source_offsets *offsets, struct bytes partition,
                                struct bytes offset, bool is_changed)
 {
-    struct source_offset *entry = map_find(&offsets->offsets, partition);
+    struct source_offsets_entry *entry = map_find(&offsets->offsets, partition);
     if (entry == NULL) {
-        entry = memory_new(struct source_offset);
+        entry = memory_new(struct source_offsets_entry);
         entry->partition = bytes_to_string(partition);
         map_put(&offsets->offsets, partition, entry);
     }
@@ -133,7 +133,7 @@ static void source_offsets_apply_stored(struct source_offsets *offsets,
     if (bytes_equal_string(partition, "null")) {
         offsets->position = source_offsets_parse_place(offsets, record->value);
     } else if (bytes_is_null(record->value)) {
-        struct source_offset *removed = map_remove(&offsets->offsets, partition);
+        struct source_offsets_entry *removed = map_remove(&offsets->offsets, partition);
         if (removed != NULL) {
             source_offsets_free_entry(removed);
         }
@@ -316,7 +316,7 @@ void source_offsets_checkpoint(struct source_offsets *offsets, void (*done)(void
     offsets->is_changed = false;
     int error = 0;
     for (map_each (&offsets->offsets, entry)) {
-        struct source_offset *offset = entry->value;
+        struct source_offsets_entry *offset = entry->value;
         if (offset->is_changed && error == 0) {
             error = source_offsets_send(offsets, offset->partition, offset->offset, NULL);
             offset->is_changed = error != 0;

@@ -43,10 +43,10 @@ void source_offsets_put(struct source_offsets *offsets, struct bytes partition, 
 void source_offsets_checkpoint(struct source_offsets *offsets, void (*done)(void *owner, int error),
                                void *owner);
 bool source_offsets_is_changed(const struct source_offsets *offsets);
-/* One entry per source partition: key = partition text, value = struct source_offset. */
+/* One entry per source partition: key = partition text, value = struct source_offsets_entry. */
 const struct map *source_offsets_map(const struct source_offsets *offsets);
 
-struct source_offset {
+struct source_offsets_entry {
     char *partition;
     char *offset;
     bool is_changed;

@@ -490,7 +490,7 @@ static void source_task_copy_saved(struct source_task *task)
     const struct map *offsets = source_offsets_map(task->offsets);
     task->saved = memory_zero(offsets->size, sizeof *task->saved);
     for (map_each (offsets, entry)) {
-        const struct source_offset *offset = entry->value;
+        const struct source_offsets_entry *offset = entry->value;
         task->saved[task->saved_count++] =
             (struct tidemill_saved_offset){.source_partition = memory_string(offset->partition),
                                            .source_offset = memory_string(offset->offset)};

@@ -1,0 +1,532 @@
+/* Starts and stops the parts of one node in order; see broker.h.
+ *
+ * Start: (1) the store recovers every log; (2) the metadata log is replayed into the picture; (3)
+ * logs and picture are brought together: a topic without its log gets one, a log without its topic
+ * is deleted; (4) from now on the picture's changes open and delete logs; (5) the controller
+ * registers this node; (6) the coordinator reads its partitions; (7) the server listens. */
+#include "log/broker.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/metric.h"
+#include "log/base/trace.h"
+#include "log/broker_loader.h"
+#include "log/broker_settings.h"
+#include "log/server/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char BROKER_OFFSETS_TOPIC[] = "__consumer_offsets";
+
+struct broker {
+    struct io *io;
+    struct broker_settings settings;
+    const struct broker_events *events;
+    void *owner;
+    struct broker_options options; /* the file's and the defaults: what start needs */
+    char *path;
+    char *advertised;
+    char *addresses[BROKER_LISTEN_MAX];
+    struct metric_registry *metrics;
+    struct store *store;
+    struct meta *meta;
+    struct meta_listener listener;
+    struct quorum *quorum;
+    struct controller *controller;
+    struct controller_registration registration;
+    struct arena registration_arena;
+    struct replica_set *replicas;
+    struct coordinator *coordinator;
+    struct broker_loader *loader;
+    struct server *server;
+    bool is_started; /* registered */
+    bool is_stopping;
+    void (*stopped)(void *owner);
+    void *stopped_owner;
+};
+
+static void broker_fail(struct broker *broker, const struct report *report)
+{
+    trace(TRACE_ERROR, "broker.failed", TRACE_STRING("reason", report->text));
+    broker->events->failed(broker->owner, report);
+}
+
+/* --- Topics --- */
+
+static void broker_open_topic(struct broker *broker, const struct meta_topic *topic,
+                              int32_t first_index)
+{
+    struct log_settings settings = broker_settings_of_topic(&topic->options);
+    for (int32_t i = first_index; i < topic->partition_count; i++) {
+        const struct meta_partition *partition = &topic->partitions[i];
+        int error = replica_set_add(broker->replicas, topic->name, partition->index, topic->id,
+                                    partition->leader_epoch, &settings);
+        if (error != 0) {
+            struct report report = {0};
+            report_add(&report, topic->name, "the log of %s-%d cannot be opened: %s", topic->name,
+                       (int)partition->index, error_text(error));
+            broker_fail(broker, &report);
+        }
+    }
+}
+
+static void broker_on_topic_created(void *owner, const struct meta_topic *topic)
+{
+    struct broker *broker = owner;
+    broker_open_topic(broker, topic, 0);
+    if (strcmp(topic->name, BROKER_OFFSETS_TOPIC) == 0) {
+        for (int32_t i = 0; i < topic->partition_count; i++) {
+            coordinator_end_load(broker->coordinator, i);
+        }
+    }
+}
+
+static void broker_on_topic_deleted(void *owner, const struct meta_topic *topic)
+{
+    struct broker *broker = owner;
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        int error = replica_set_remove(broker->replicas, topic->name, i);
+        if (error != 0) {
+            trace(TRACE_ERROR, "broker.log_not_deleted", TRACE_STRING("topic", topic->name),
+                  TRACE_INT("partition", i), TRACE_STRING("error", error_name(error)));
+        }
+    }
+    coordinator_remove_topic(broker->coordinator, bytes_from_string(topic->name));
+}
+
+static void broker_on_partitions_added(void *owner, const struct meta_topic *topic,
+                                       int32_t first_index)
+{
+    broker_open_topic(owner, topic, first_index);
+}
+
+static void broker_apply_settings(struct broker *broker, const struct meta_topic *topic)
+{
+    struct log_settings settings = broker_settings_of_topic(&topic->options);
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        struct log *log = store_find_log(broker->store, topic->name, i);
+        if (log != NULL) {
+            log_set_settings(log, &settings);
+        }
+    }
+}
+
+static void broker_on_topic_config(void *owner, const struct meta_topic *topic)
+{
+    broker_apply_settings(owner, topic);
+}
+
+/* A broker's value is the default of every topic that has none of its own. */
+static void broker_on_broker_config(void *owner)
+{
+    struct broker *broker = owner;
+    for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
+        broker_apply_settings(broker, meta_topic_at(broker->meta, i));
+    }
+}
+
+struct broker_orphans {
+    struct broker *broker;
+    struct log **logs;
+    size_t count;
+};
+
+static void broker_find_orphan(void *owner, struct log *log)
+{
+    struct broker_orphans *orphans = owner;
+    const char *name = log_name(log);
+    const char *dash = strrchr(name, '-');
+    if (dash == NULL || strncmp(name, "__cluster_metadata-", 19) == 0) {
+        return;
+    }
+    struct bytes topic = bytes_make(name, (size_t)(dash - name));
+    const struct meta_topic *found = meta_find_topic(orphans->broker->meta, topic);
+    if (found != NULL && meta_uuid_equal(found->id, log_topic_id(log)) &&
+        meta_find_partition(found, (int32_t)strtol(dash + 1, NULL, 10)) != NULL) {
+        return;
+    }
+    orphans->logs = memory_resize(orphans->logs, (orphans->count + 1) * sizeof *orphans->logs);
+    orphans->logs[orphans->count++] = log;
+}
+
+/* A crash between the record of a deletion and the deletion leaves a log without a topic. */
+static int broker_delete_orphans(struct broker *broker)
+{
+    struct broker_orphans orphans = {.broker = broker};
+    int error = 0;
+    store_each_log(broker->store, broker_find_orphan, &orphans);
+    for (size_t i = 0; i < orphans.count && error == 0; i++) {
+        trace(TRACE_WARN, "broker.orphan_deleted", TRACE_STRING("log", log_name(orphans.logs[i])));
+        error = store_delete_log(broker->store, orphans.logs[i]);
+    }
+    free(orphans.logs);
+    return error;
+}
+
+/* --- The coordinator's log --- */
+
+struct broker_append {
+    struct broker *broker;
+    struct coordinator_append *append;
+    struct log_flush_wait wait;
+    struct io_timer timer;
+    int error;
+};
+
+static void broker_on_append_flushed(struct log_flush_wait *wait, int error)
+{
+    struct broker_append *pending = wait->owner;
+    struct coordinator_append *append = pending->append;
+    free(pending);
+    append->done(append, error);
+}
+
+static void broker_on_append_failed(struct io_timer *timer)
+{
+    struct broker_append *pending = timer->owner;
+    struct coordinator_append *append = pending->append;
+    int error = pending->error;
+    free(pending);
+    append->done(append, error);
+}
+
+static void broker_append_offsets(void *owner, int32_t partition, uint8_t *data, size_t size,
+                                  struct coordinator_append *append)
+{
+    struct broker *broker = owner;
+    struct broker_append *pending = memory_new(struct broker_append);
+    struct replica *replica =
+        replica_set_find(broker->replicas, bytes_from_string(BROKER_OFFSETS_TOPIC), partition);
+    struct log_append result = {0};
+    pending->broker = broker;
+    pending->append = append;
+    pending->error = replica == NULL
+                         ? ERROR_COORDINATOR_NOT_AVAILABLE
+                         : replica_append(replica, data, size, LOG_ORIGIN_COORDINATOR, &result);
+    if (pending->error != 0) {
+        pending->timer = (struct io_timer){.fired = broker_on_append_failed, .owner = pending};
+        io_timer_start(broker->io, &pending->timer, 0);
+        return;
+    }
+    pending->wait = (struct log_flush_wait){
+        .done = broker_on_append_flushed, .owner = pending, .offset = result.last_offset + 1};
+    log_wait_flushed(replica_log(replica), &pending->wait);
+}
+
+/* --- Start --- */
+
+static void broker_listen(struct broker *broker)
+{
+    struct report report = {0};
+    int error = 0;
+    if (broker->settings.loopback != NULL) {
+        error = server_listen(broker->server, broker->settings.loopback, &report);
+    }
+    for (size_t i = 0; i < BROKER_LISTEN_MAX && broker->addresses[i] != NULL && error == 0; i++) {
+        error = server_listen(broker->server, broker->addresses[i], &report);
+    }
+    if (error != 0) {
+        broker_fail(broker, &report);
+        return;
+    }
+    broker->events->ready(broker->owner);
+}
+
+static void broker_on_loaded(void *owner, int error)
+{
+    struct broker *broker = owner;
+    broker_loader_free(broker->loader);
+    broker->loader = NULL;
+    if (broker->is_stopping) {
+        return;
+    }
+    if (error != 0) {
+        /* Groups of the damaged partition stay unavailable; everything else works. */
+        trace(TRACE_ERROR, "broker.offsets_not_loaded", TRACE_STRING("error", error_name(error)));
+    }
+    broker_listen(broker);
+}
+
+static void broker_on_registered(struct controller_operation *operation)
+{
+    struct broker *broker = operation->owner;
+    broker->is_started = true;
+    if (broker->is_stopping) {
+        return;
+    }
+    if (operation->error != 0) {
+        struct report report = {0};
+        report_add(&report, broker->path, "the metadata log in %s cannot be written: %s",
+                   broker->path, error_text(operation->error));
+        broker_fail(broker, &report);
+        return;
+    }
+    const struct meta_topic *topic =
+        meta_find_topic(broker->meta, bytes_from_string(BROKER_OFFSETS_TOPIC));
+    broker->loader =
+        broker_loader_start(broker->io, broker->replicas, broker->coordinator, BROKER_OFFSETS_TOPIC,
+                            topic == NULL ? 0 : topic->partition_count, broker_on_loaded, broker);
+}
+
+static void broker_apply_command(void *owner, int64_t offset, struct bytes command)
+{
+    struct broker *broker = owner;
+    int error = meta_apply(broker->meta, command);
+    if (error != 0) {
+        /* Written by ourselves alone: going on with half a picture would do harm. */
+        trace(TRACE_ERROR, "broker.metadata_unreadable", TRACE_INT("offset", offset),
+              TRACE_STRING("error", error_name(error)));
+        check(error == 0);
+    }
+}
+
+static void broker_make_coordinator(struct broker *broker)
+{
+    static const struct coordinator_events events = {.append = broker_append_offsets};
+    const struct broker_options *options = meta_broker_options(broker->meta);
+    const struct meta_topic *topic =
+        meta_find_topic(broker->meta, bytes_from_string(BROKER_OFFSETS_TOPIC));
+    struct coordinator_options coordinator_options = {
+        .partition_count =
+            topic != NULL ? topic->partition_count : (int32_t)options->offsets_topic_num_partitions,
+        .session_timeout_min_ms = options->group_min_session_timeout_ms,
+        .session_timeout_max_ms = options->group_max_session_timeout_ms,
+        .initial_delay_ms = options->group_initial_rebalance_delay_ms,
+        .member_count_max = (int32_t)options->group_max_size,
+        .metadata_size_max = (int32_t)options->offset_metadata_max_bytes,
+        .offsets_retention_ms = (int64_t)options->offsets_retention_minutes * 60000,
+        .offsets_check_interval_ms = options->offsets_retention_check_interval_ms};
+    broker->coordinator = coordinator_new(broker->io, &coordinator_options, &events, broker);
+}
+
+static void broker_make_server(struct broker *broker)
+{
+    const struct broker_options *options = meta_broker_options(broker->meta);
+    struct server_parts parts = {.io = broker->io,
+                                 .store = broker->store,
+                                 .meta = broker->meta,
+                                 .controller = broker->controller,
+                                 .coordinator = broker->coordinator,
+                                 .replicas = broker->replicas,
+                                 .metrics = broker->metrics,
+                                 .node_id = meta_node_id(broker->meta)};
+    struct server_options server_options = {
+        .connection_max = (size_t)options->max_connections,
+        .frame_size_max = (size_t)options->socket_request_max_bytes,
+        .memory_size_max = (size_t)broker->settings.memory_size_max,
+        .connection_idle_ms = options->connections_max_idle_ms,
+        .advertised = broker->advertised};
+    broker->server = server_new(&parts, &server_options);
+}
+
+static int broker_open_store(struct broker *broker, struct report *report)
+{
+    struct store_options options = store_options_default(broker->path);
+    options.durability = (enum store_durability)broker->options.durability;
+    options.flush_interval_ms = broker->options.flush_interval_ms;
+    options.checkpoint_interval_ms = broker->options.log_flush_offset_checkpoint_interval_ms;
+    options.retention_check_interval_ms = broker->options.log_retention_check_interval_ms;
+    options.producer_expiration_ms = broker->options.producer_id_expiration_ms;
+    options.open_file_max = broker->options.open_file_max;
+    return store_open(broker->io, &options, &broker->store, report);
+}
+
+static void broker_free(struct broker *broker)
+{
+    coordinator_free(broker->coordinator);
+    meta_free(broker->meta);
+    metric_registry_free(broker->metrics);
+    broker_options_fini(&broker->options);
+    arena_fini(&broker->registration_arena);
+    for (size_t i = 0; i < BROKER_LISTEN_MAX; i++) {
+        free(broker->addresses[i]);
+    }
+    free(broker->advertised);
+    free(broker->path);
+    free(broker);
+}
+
+static int broker_open(struct broker *broker, struct report *report)
+{
+    static const struct quorum_events quorum_events = {.apply = broker_apply_command};
+    int error = broker_open_store(broker, report);
+    if (error != 0) {
+        return error;
+    }
+    broker->meta = meta_new((int32_t)broker->options.node_id, broker->settings.file);
+    error = quorum_open(broker->io, broker->store, &quorum_events, broker, &broker->quorum, report);
+    if (error == 0) {
+        error = broker_delete_orphans(broker);
+    }
+    return error;
+}
+
+static void broker_read_settings(struct broker *broker, const struct broker_settings *settings)
+{
+    struct config_layers layers = {.file = settings->file};
+    size_t path_size = 0;
+    config_read_broker(&layers, &broker->options);
+    const char *path = broker_options_data_dir(&broker->options, &path_size);
+    broker->settings = *settings;
+    if (broker->settings.memory_size_max <= 0) {
+        broker->settings.memory_size_max = BROKER_MEMORY_SIZE;
+    }
+    broker->path = settings->path != NULL ? memory_string(settings->path)
+                                          : bytes_to_string(bytes_make(path, path_size));
+    broker->advertised = settings->advertised != NULL
+                             ? memory_string(settings->advertised)
+                             : broker_settings_first_address(broker->options.advertised_listeners);
+    broker_settings_addresses(settings, broker->options.listeners, broker->addresses);
+}
+
+static void broker_run(struct broker *broker)
+{
+    broker->controller = controller_new(broker->io, broker->quorum, broker->meta);
+    broker->replicas = replica_set_new(broker->store);
+    broker_make_coordinator(broker);
+    for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
+        broker_open_topic(broker, meta_topic_at(broker->meta, i), 0);
+    }
+    broker->listener = (struct meta_listener){.owner = broker,
+                                              .topic_created = broker_on_topic_created,
+                                              .topic_deleted = broker_on_topic_deleted,
+                                              .topic_config_changed = broker_on_topic_config,
+                                              .partitions_added = broker_on_partitions_added,
+                                              .broker_config_changed = broker_on_broker_config};
+    meta_listen(broker->meta, &broker->listener);
+    broker_make_server(broker);
+    broker->registration.operation = (struct controller_operation){
+        .done = broker_on_registered, .owner = broker, .arena = &broker->registration_arena};
+    broker->registration.cluster_id = bytes_from_string(broker->options.cluster_id);
+    controller_register(broker->controller, &broker->registration);
+}
+
+static void broker_on_never_started(void *owner)
+{
+    (void)owner;
+}
+
+int broker_start(struct io *io, const struct broker_settings *settings,
+                 const struct broker_events *events, void *owner, struct broker **out,
+                 struct report *report)
+{
+    struct broker *broker = memory_new(struct broker);
+    broker->io = io;
+    broker->events = events;
+    broker->owner = owner;
+    broker->metrics = metric_registry_new();
+    arena_init(&broker->registration_arena, 0);
+    broker_read_settings(broker, settings);
+    int error = broker_open(broker, report);
+    if (error != 0) {
+        if (broker->quorum != NULL) {
+            quorum_close(broker->quorum);
+        }
+        if (broker->store != NULL) {
+            store_close(broker->store, broker_on_never_started, NULL);
+        }
+        report_add(report, broker->path, "the data directory %s cannot be opened: %s", broker->path,
+                   error_text(error));
+        broker_free(broker);
+        return error;
+    }
+    broker_run(broker);
+    *out = broker;
+    return 0;
+}
+
+/* --- Stop --- */
+
+static void broker_on_store_closed(void *owner)
+{
+    struct broker *broker = owner;
+    void (*stopped)(void *stopped_owner) = broker->stopped;
+    void *stopped_owner = broker->stopped_owner;
+    broker_free(broker);
+    stopped(stopped_owner);
+}
+
+static void broker_on_server_stopped(void *owner)
+{
+    struct broker *broker = owner;
+    server_free(broker->server);
+    meta_unlisten(&broker->listener);
+    controller_free(broker->controller);
+    quorum_close(broker->quorum);
+    replica_set_free(broker->replicas);
+    if (broker->loader != NULL) {
+        broker_loader_cancel(broker->loader);
+    }
+    store_close(broker->store, broker_on_store_closed, broker);
+}
+
+void broker_stop(struct broker *broker, void (*stopped)(void *owner), void *owner)
+{
+    check(!broker->is_stopping);
+    broker->is_stopping = true;
+    broker->stopped = stopped;
+    broker->stopped_owner = owner;
+    coordinator_stop(broker->coordinator);
+    server_stop(broker->server, broker_on_server_stopped, broker);
+}
+
+void broker_address(const struct broker *broker, char out[IO_ADDRESS_SIZE])
+{
+    server_address(broker->server, out);
+}
+
+const char *broker_path(const struct broker *broker)
+{
+    return broker->path;
+}
+
+int broker_status(const struct broker *broker)
+{
+    return store_status(broker->store);
+}
+
+static void broker_set_gauge(struct broker *broker, enum metric_kind kind, const char *name,
+                             const char *help, double value)
+{
+    metric_set(metric_get(broker->metrics, kind, name, NULL, help), value);
+}
+
+void broker_write_metrics(struct broker *broker, struct buffer *out)
+{
+    struct store_stats store;
+    struct coordinator_stats groups;
+    store_read_stats(broker->store, &store);
+    coordinator_read_stats(broker->coordinator, &groups);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_partitions", "Partitions on this broker.",
+                     (double)store.log_count);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_topics", "Topics of the cluster.",
+                     (double)meta_topic_count(broker->meta));
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_flushes_total",
+                     "Flushes of the data directory.", (double)store.flush_count);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_flush_seconds_total",
+                     "Time spent in flushes.", (double)store.flush_ns_total / 1e9);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_appended_bytes_total",
+                     "Bytes appended to all logs.", (double)store.appended_size_total);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_open_files", "Segment files held open.",
+                     (double)store.open_file_count);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_groups", "Consumer groups.",
+                     (double)groups.group_count);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_group_members", "Members of all groups.",
+                     (double)groups.member_count);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_group_rebalances_total",
+                     "Rebalances of all groups.", (double)groups.rebalance_count);
+    metric_write_all(broker->metrics, out);
+}
+
+void broker_check(struct broker *broker)
+{
+    store_check(broker->store);
+    meta_check(broker->meta);
+    quorum_check(broker->quorum);
+    controller_check(broker->controller);
+    replica_set_check(broker->replicas);
+    coordinator_check(broker->coordinator);
+    server_check(broker->server);
+}

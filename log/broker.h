@@ -1,0 +1,51 @@
+/* One node of the log, built from its parts.
+ *
+ * Owns:   store, metadata, controller, coordinator, replicas, server; their order of start and
+ * stop. Keeps:  (1) a topic's logs are open, and its coordinator knows, before anybody can see it
+ * in Metadata; (2) after broker_stop everything acknowledged is on disk and the directory is clean.
+ * Thread: its io's shard. */
+#pragma once
+
+#include "log/base/map.h"
+#include "log/base/report.h"
+#include "log/io/io.h"
+
+struct broker;
+
+enum { BROKER_LISTEN_MAX = 4 };
+
+struct broker_settings {
+    const char *path; /* the data directory; NULL: log.dirs of the file */
+    const char
+        *listen[BROKER_LISTEN_MAX]; /* addresses for io_listen; none: `listeners`, or ":9092" */
+    const char *loopback;           /* "loopback:NAME" for shards of this process, or NULL */
+    const char *advertised;  /* "HOST:PORT"; NULL: advertised.listeners, or what was dialled */
+    struct map *file;        /* values of server.properties and --set; outlives the broker */
+    int64_t memory_size_max; /* of requests and answers; 0: BROKER_MEMORY_SIZE */
+};
+
+static const int64_t BROKER_MEMORY_SIZE = 256 * 1024 * 1024;
+
+struct broker_events {
+    /* Listening; called once, on a later turn. */
+    void (*ready)(void *owner);
+    /* The broker cannot start or go on; stop it. */
+    void (*failed)(void *owner, const struct report *report);
+};
+
+/* Opens and recovers the data directory (waits for the disk), then starts. On error nothing is
+ * left. */
+must_use int broker_start(struct io *io, const struct broker_settings *settings,
+                          const struct broker_events *events, void *owner, struct broker **out,
+                          struct report *report);
+/* Answers what is being served, flushes, closes; frees the broker before `stopped`. */
+void broker_stop(struct broker *broker, void (*stopped)(void *owner), void *owner);
+/* "HOST:PORT" as bound. */
+void broker_address(const struct broker *broker, char out[IO_ADDRESS_SIZE]);
+const char *broker_path(const struct broker *broker);
+/* Prometheus text. */
+void broker_write_metrics(struct broker *broker, struct buffer *out);
+/* 0, or ERROR_FENCED: nothing can be written any more. */
+int broker_status(const struct broker *broker);
+/* Asserts the invariants of every part. */
+void broker_check(struct broker *broker);

@@ -1,0 +1,17 @@
+/* DescribeGroups (key 15). */
+#include "log/server/api.h"
+#include "log/server/server_state.h"
+
+void api_describe_groups(struct request *request)
+{
+    const struct describe_groups_request *asked = request_message(request, describe_groups_request);
+    struct describe_groups_response response = {0};
+    response.groups.count = asked->groups.count;
+    response.groups.items =
+        arena_array(&request->arena, struct describe_groups_response_group, asked->groups.count);
+    for (int32_t i = 0; i < asked->groups.count; i++) {
+        coordinator_describe(request->server->parts.coordinator, asked->groups.items[i],
+                             request->version, &request->arena, &response.groups.items[i]);
+    }
+    request_answer(request, &response);
+}
