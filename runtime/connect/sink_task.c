@@ -41,7 +41,7 @@ struct sink_task {
     const struct sink_task_events *events;
     void *owner;
     struct list parts;   /* of struct sink_part */
-    struct list letters; /* parcels waiting for room in the producer */
+    struct list letters; /* bundles waiting for room in the producer */
     size_t pending_size; /* bytes of batches at the thread */
     size_t letter_count; /* dead letters at the producer */
     int64_t record_count;
@@ -268,14 +268,14 @@ static void sink_task_on_command(struct io_request *request, int64_t result)
 
 struct sink_letter {
     struct sink_task *task;
-    struct parcel *parcel;
+    struct bundle *bundle;
 };
 
-static void sink_task_answer_letter(struct sink_task *task, struct parcel *parcel, int error)
+static void sink_task_answer_letter(struct sink_task *task, struct bundle *bundle, int error)
 {
     struct sink_command *command = sink_command_new(SINK_COMMAND_LETTER);
     command->error = error;
-    parcel_free(parcel);
+    bundle_free(bundle);
     sink_task_send(task, command);
 }
 
@@ -286,7 +286,7 @@ static void sink_task_on_letter_sent(void *owner, int error, int32_t partition, 
     struct sink_letter *letter = owner;
     struct sink_task *task = letter->task;
     task->letter_count--;
-    sink_task_answer_letter(task, letter->parcel, error);
+    sink_task_answer_letter(task, letter->bundle, error);
     free(letter);
     sink_task_close_step(task);
 }
@@ -295,23 +295,23 @@ static void sink_task_send_letters(void *owner)
 {
     struct sink_task *task = owner;
     while (!list_is_empty(&task->letters)) {
-        struct parcel *parcel = list_member(task->letters.head.next, struct parcel, link);
+        struct bundle *bundle = list_member(task->letters.head.next, struct bundle, link);
         struct sink_letter *letter = memory_new(struct sink_letter);
-        *letter = (struct sink_letter){.task = task, .parcel = parcel};
-        int error = dead_letter_send(task->producer, &parcel->arena, task->dead_letter_topic,
-                                     task->connector, &parcel->records[0], parcel->reason,
+        *letter = (struct sink_letter){.task = task, .bundle = bundle};
+        int error = dead_letter_send(task->producer, &bundle->arena, task->dead_letter_topic,
+                                     task->connector, &bundle->records[0], bundle->reason,
                                      sink_task_on_letter_sent, letter);
         if (error == ERROR_AGAIN) {
             free(letter);
             producer_on_room(task->producer, sink_task_send_letters, task);
             return;
         }
-        list_remove(&parcel->link);
+        list_remove(&bundle->link);
         if (error == 0) {
             task->letter_count++;
         } else {
             free(letter);
-            sink_task_answer_letter(task, parcel, error);
+            sink_task_answer_letter(task, bundle, error);
         }
     }
 }
@@ -319,9 +319,9 @@ static void sink_task_send_letters(void *owner)
 static void sink_task_on_letter(struct io_request *request, int64_t result)
 {
     (void)result;
-    struct parcel *parcel = list_member(request, struct parcel, post);
+    struct bundle *bundle = list_member(request, struct bundle, post);
     struct sink_task *task = request->owner;
-    list_add(&task->letters, &parcel->link);
+    list_add(&task->letters, &bundle->link);
     sink_task_send_letters(task);
 }
 
@@ -485,7 +485,7 @@ static void sink_task_free(struct sink_task *task)
         free(part);
     }
     while ((link = list_take(&task->letters)) != NULL) {
-        parcel_free(list_member(link, struct parcel, link));
+        bundle_free(list_member(link, struct bundle, link));
     }
     while ((link = list_take(&task->flushed)) != NULL) {
         sink_command_free(list_member(list_member(link, struct worker_message, link),

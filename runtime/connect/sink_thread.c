@@ -152,10 +152,10 @@ static void sink_thread_reject(struct sink_thread *thread, const struct tidemill
         sink_thread_fail(thread, text);
         return;
     }
-    struct parcel *parcel = parcel_new(record, 1, reason);
-    parcel->post = (struct io_request){.done = thread->on_letter, .owner = thread->owner};
+    struct bundle *bundle = bundle_new(record, 1, reason);
+    bundle->post = (struct io_request){.done = thread->on_letter, .owner = thread->owner};
     thread->letter_count++;
-    io_post(thread->context->io, &parcel->post);
+    io_post(thread->context->io, &bundle->post);
 }
 
 /* Puts records until each has a final verdict. Those to be repeated keep their order. */

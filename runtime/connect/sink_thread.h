@@ -7,14 +7,14 @@
 #pragma once
 
 #include "log/base/map.h"
-#include "runtime/connect/parcel.h"
+#include "runtime/connect/bundle.h"
 #include "runtime/connect/sink_command.h"
 #include "runtime/connect/task_context.h"
 
 struct sink_thread {
     struct task_context *context;
     void (*on_command)(struct io_request *request, int64_t result); /* of the shard */
-    void (*on_letter)(struct io_request *request, int64_t result);  /* of the shard; a parcel */
+    void (*on_letter)(struct io_request *request, int64_t result);  /* of the shard; a bundle */
     void *owner;                                                    /* of the shard */
     bool has_dead_letters;                                          /* else a reject is fatal */
 

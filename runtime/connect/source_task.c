@@ -1,7 +1,7 @@
 /* Runs a source plugin; see source_task.h.
  *
  * Two threads share this file, never a variable: functions named source_thread_... run on the
- * plugin's thread and use `struct source_thread`; all others run on the shard. Parcels go from the
+ * plugin's thread and use `struct source_thread`; all others run on the shard. Bundles go from the
  * thread to the shard by io_post, messages go back through the worker's mailbox. */
 #include "runtime/connect/source_task.h"
 
@@ -9,8 +9,8 @@
 #include "log/base/map.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "runtime/connect/bundle.h"
 #include "runtime/connect/dead_letter.h"
-#include "runtime/connect/parcel.h"
 #include "runtime/connect/source_mark.h"
 #include "runtime/connect/source_offsets.h"
 #include "runtime/connect/task_context.h"
@@ -46,10 +46,10 @@ struct source_thread {
 struct source_group {
     struct list_link link;
     struct source_task *task;
-    struct parcel *parcel;
+    struct bundle *bundle;
     size_t last;  /* index of the record that carries the offset */
     size_t count; /* records */
-    bool ends_parcel;
+    bool ends_bundle;
 };
 
 struct source_task {
@@ -70,7 +70,7 @@ struct source_task {
     const struct source_task_events *events;
     void *owner;
     struct source_offsets *offsets;
-    struct list parcels;    /* to be sent */
+    struct list bundles;    /* to be sent */
     size_t in_flight_count; /* groups and dead letters not yet acknowledged */
     int64_t record_count;
     struct io_timer checkpoint_timer;
@@ -143,7 +143,7 @@ static void source_thread_tell_acked(struct source_task *task)
     }
 }
 
-static void source_task_on_parcel(struct io_request *request, int64_t result);
+static void source_task_on_bundle(struct io_request *request, int64_t result);
 
 static enum tidemill_status source_thread_post(struct source_task *task,
                                                const struct tidemill_record *records, size_t count,
@@ -155,10 +155,10 @@ static enum tidemill_status source_thread_post(struct source_task *task,
     if (task->thread.is_stopping) {
         return TIDEMILL_AGAIN;
     }
-    struct parcel *parcel = parcel_new(records, count, reason);
-    task->thread.pending_size += parcel_size(parcel);
-    parcel->post = (struct io_request){.done = source_task_on_parcel, .owner = task};
-    io_post(task->io, &parcel->post);
+    struct bundle *bundle = bundle_new(records, count, reason);
+    task->thread.pending_size += bundle_size(bundle);
+    bundle->post = (struct io_request){.done = source_task_on_bundle, .owner = task};
+    io_post(task->io, &bundle->post);
     return TIDEMILL_OK;
 }
 
@@ -254,12 +254,12 @@ static void source_task_fail(struct source_task *task, const char *reason)
     task->events->failed(task->owner, task->reason);
 }
 
-static void source_task_release(struct source_task *task, struct parcel *parcel)
+static void source_task_release(struct source_task *task, struct bundle *bundle)
 {
     if (!task->is_thread_ended) {
-        source_task_tell(task, SOURCE_MESSAGE_RELEASED, NULL, NULL, parcel_size(parcel));
+        source_task_tell(task, SOURCE_MESSAGE_RELEASED, NULL, NULL, bundle_size(bundle));
     }
-    parcel_free(parcel);
+    bundle_free(bundle);
 }
 
 static void source_task_on_acked(void *owner, int error, int32_t partition, int64_t offset)
@@ -267,7 +267,7 @@ static void source_task_on_acked(void *owner, int error, int32_t partition, int6
     (void)partition;
     struct source_group *group = owner;
     struct source_task *task = group->task;
-    const struct tidemill_record *last = &group->parcel->records[group->last];
+    const struct tidemill_record *last = &group->bundle->records[group->last];
     task->in_flight_count--;
     if (error != 0) {
         char reason[256];
@@ -283,8 +283,8 @@ static void source_task_on_acked(void *owner, int error, int32_t partition, int6
                              last->source_offset, 0);
         }
     }
-    if (group->ends_parcel) {
-        source_task_release(task, group->parcel);
+    if (group->ends_bundle) {
+        source_task_release(task, group->bundle);
     }
     free(group);
     source_task_close_step(task);
@@ -295,19 +295,19 @@ static struct bytes source_bytes(struct tidemill_bytes bytes)
     return bytes_make(bytes.data, bytes.size);
 }
 
-static int source_task_send_record(struct source_task *task, struct parcel *parcel, size_t index,
+static int source_task_send_record(struct source_task *task, struct bundle *bundle, size_t index,
                                    struct source_group *group)
 {
-    const struct tidemill_record *from = &parcel->records[index];
+    const struct tidemill_record *from = &bundle->records[index];
     struct batch_header *headers =
-        arena_array(&parcel->arena, struct batch_header, from->header_count + 2);
+        arena_array(&bundle->arena, struct batch_header, from->header_count + 2);
     size_t header_count = from->header_count;
     for (size_t i = 0; i < from->header_count; i++) {
         headers[i] = (struct batch_header){.key = source_bytes(from->headers[i].name),
                                            .value = source_bytes(from->headers[i].value)};
     }
     if (from->source_offset != NULL) {
-        source_mark_write(&parcel->arena, task->connector, from->source_partition,
+        source_mark_write(&bundle->arena, task->connector, from->source_partition,
                           from->source_offset, headers + header_count);
         header_count += 2;
     }
@@ -324,13 +324,13 @@ static int source_task_send_record(struct source_task *task, struct parcel *parc
     return producer_send(task->producer, &record);
 }
 
-static size_t source_task_group_size(const struct source_task *task, const struct parcel *parcel,
+static size_t source_task_group_size(const struct source_task *task, const struct bundle *bundle,
                                      size_t first, size_t end)
 {
     size_t size =
         strlen(task->connector) + sizeof SOURCE_MARK_HEADER + sizeof SOURCE_MARK_OFFSET_HEADER + 32;
     for (size_t i = first; i < end; i++) {
-        const struct tidemill_record *record = &parcel->records[i];
+        const struct tidemill_record *record = &bundle->records[i];
         size += record->key.size + record->value.size + 32;
         for (size_t j = 0; j < record->header_count; j++) {
             size += record->headers[j].name.size + record->headers[j].value.size + 10;
@@ -343,30 +343,30 @@ static size_t source_task_group_size(const struct source_task *task, const struc
 }
 
 /* 0, or ERROR_AGAIN: nothing of the group was sent. */
-static int source_task_send_group(struct source_task *task, struct parcel *parcel)
+static int source_task_send_group(struct source_task *task, struct bundle *bundle)
 {
-    size_t first = parcel->next;
-    size_t end = parcel_group_end(parcel, first);
+    size_t first = bundle->next;
+    size_t end = bundle_group_end(bundle, first);
     int error = producer_reserve(task->producer, task->topic, 0,
-                                 source_task_group_size(task, parcel, first, end));
+                                 source_task_group_size(task, bundle, first, end));
     if (error != 0) {
         return error;
     }
     struct source_group *group = memory_new(struct source_group);
     *group = (struct source_group){.task = task,
-                                   .parcel = parcel,
+                                   .bundle = bundle,
                                    .last = end - 1,
                                    .count = end - first,
-                                   .ends_parcel = end == parcel->count};
+                                   .ends_bundle = end == bundle->count};
     for (size_t i = first; i < end && error == 0; i++) {
-        error = source_task_send_record(task, parcel, i, i + 1 == end ? group : NULL);
+        error = source_task_send_record(task, bundle, i, i + 1 == end ? group : NULL);
     }
     if (error != 0) {
         free(group);
         return error;
     }
     task->in_flight_count++;
-    parcel->next = end;
+    bundle->next = end;
     return 0;
 }
 
@@ -377,24 +377,24 @@ static void source_task_on_dead_letter(void *owner, int error, int32_t partition
     source_task_on_acked(owner, error, partition, -1);
 }
 
-static int source_task_send_reject(struct source_task *task, struct parcel *parcel)
+static int source_task_send_reject(struct source_task *task, struct bundle *bundle)
 {
     if (task->dead_letter_topic == NULL) {
-        source_task_fail(task, parcel->reason);
+        source_task_fail(task, bundle->reason);
         return ERROR_CANCELLED;
     }
     struct source_group *group = memory_new(struct source_group);
     *group = (struct source_group){
-        .task = task, .parcel = parcel, .last = 0, .count = 1, .ends_parcel = true};
+        .task = task, .bundle = bundle, .last = 0, .count = 1, .ends_bundle = true};
     int error =
-        dead_letter_send(task->producer, &parcel->arena, task->dead_letter_topic, task->connector,
-                         &parcel->records[0], parcel->reason, source_task_on_dead_letter, group);
+        dead_letter_send(task->producer, &bundle->arena, task->dead_letter_topic, task->connector,
+                         &bundle->records[0], bundle->reason, source_task_on_dead_letter, group);
     if (error != 0) {
         free(group);
         return error;
     }
     task->in_flight_count++;
-    parcel->next = 1;
+    bundle->next = 1;
     return 0;
 }
 
@@ -407,10 +407,10 @@ static void source_task_on_room(void *owner)
 
 static void source_task_pump(struct source_task *task)
 {
-    while (!task->is_failed && !list_is_empty(&task->parcels)) {
-        struct parcel *parcel = list_member(task->parcels.head.next, struct parcel, link);
-        int error = parcel->reason != NULL ? source_task_send_reject(task, parcel)
-                                           : source_task_send_group(task, parcel);
+    while (!task->is_failed && !list_is_empty(&task->bundles)) {
+        struct bundle *bundle = list_member(task->bundles.head.next, struct bundle, link);
+        int error = bundle->reason != NULL ? source_task_send_reject(task, bundle)
+                                           : source_task_send_group(task, bundle);
         if (error == ERROR_AGAIN) {
             task->is_room_awaited = true;
             producer_on_room(task->producer, source_task_on_room, task);
@@ -420,18 +420,18 @@ static void source_task_pump(struct source_task *task)
             source_task_fail(task, error_text(error));
             return;
         }
-        if (parcel->next == parcel->count) {
-            list_remove(&parcel->link); /* freed when its last group is acknowledged */
+        if (bundle->next == bundle->count) {
+            list_remove(&bundle->link); /* freed when its last group is acknowledged */
         }
     }
 }
 
-static void source_task_on_parcel(struct io_request *request, int64_t result)
+static void source_task_on_bundle(struct io_request *request, int64_t result)
 {
     (void)result;
-    struct parcel *parcel = list_member(request, struct parcel, post);
+    struct bundle *bundle = list_member(request, struct bundle, post);
     struct source_task *task = request->owner;
-    list_add(&task->parcels, &parcel->link);
+    list_add(&task->bundles, &bundle->link);
     source_task_pump(task);
     source_task_close_step(task);
 }
@@ -554,7 +554,7 @@ struct source_task *source_task_new(struct client *client, struct client *fetch_
     task->checkpoint_interval_ms = options->checkpoint_interval_ms;
     task->events = events;
     task->owner = owner;
-    list_init(&task->parcels);
+    list_init(&task->bundles);
     list_init(&task->thread.acked);
     task->is_thread_ended = true;
     source_task_fill_context(task, options);
@@ -571,8 +571,8 @@ struct source_task *source_task_new(struct client *client, struct client *fetch_
 static void source_task_free(struct source_task *task)
 {
     struct list_link *link;
-    while ((link = list_take(&task->parcels)) != NULL) {
-        parcel_free(list_member(link, struct parcel, link));
+    while ((link = list_take(&task->bundles)) != NULL) {
+        bundle_free(list_member(link, struct bundle, link));
     }
     for (size_t i = 0; i < task->saved_count; i++) {
         free((void *)(uintptr_t)task->saved[i].source_partition);
@@ -593,7 +593,7 @@ static void source_task_close_step(struct source_task *task)
         task->in_flight_count > 0) {
         return;
     }
-    if (!task->is_failed && !list_is_empty(&task->parcels)) {
+    if (!task->is_failed && !list_is_empty(&task->bundles)) {
         return;
     }
     if (!task->is_failed && source_offsets_is_changed(task->offsets)) {

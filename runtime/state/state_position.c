@@ -108,12 +108,13 @@ void state_position_print(const struct state_position *position, struct buffer *
     }
 }
 
-/* The words of one line; NULL for those that are not there. */
-static size_t state_position_split(char *line, char *words[4])
+enum { STATE_POSITION_WORD_MAX = 5 }; /* one more than any line has */
+
+static size_t state_position_split(char *line, char *words[STATE_POSITION_WORD_MAX])
 {
     size_t count = 0;
     char *rest = NULL;
-    for (char *word = strtok_r(line, " ", &rest); word != NULL && count < 4;
+    for (char *word = strtok_r(line, " ", &rest); word != NULL && count < STATE_POSITION_WORD_MAX;
          word = strtok_r(NULL, " ", &rest)) {
         words[count++] = word;
     }
@@ -122,7 +123,7 @@ static size_t state_position_split(char *line, char *words[4])
 
 static int state_position_parse_line(struct state_position *position, char *line)
 {
-    char *words[4];
+    char *words[STATE_POSITION_WORD_MAX];
     size_t count = state_position_split(line, words);
     int64_t number = 0;
     int64_t partition = 0;

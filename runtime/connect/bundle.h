@@ -9,7 +9,7 @@
 #include "log/io/io.h"
 #include "runtime/plugin/tidemill.h"
 
-struct parcel {
+struct bundle {
     struct io_request post; /* carries it to the shard */
     struct list_link link;  /* the shard's queue */
     struct arena arena;
@@ -19,10 +19,10 @@ struct parcel {
     const char *reason; /* not NULL: the one record is rejected with this sentence */
 };
 
-struct parcel *parcel_new(const struct tidemill_record *records, size_t count, const char *reason);
-void parcel_free(struct parcel *parcel);
+struct bundle *bundle_new(const struct tidemill_record *records, size_t count, const char *reason);
+void bundle_free(struct bundle *bundle);
 /* Bytes held. */
-size_t parcel_size(const struct parcel *parcel);
+size_t bundle_size(const struct bundle *bundle);
 /* One past the last record of the group that begins at `first`: the records whose progress is
  * stored as one, up to and with the first that names its source offset. */
-size_t parcel_group_end(const struct parcel *parcel, size_t first);
+size_t bundle_group_end(const struct bundle *bundle, size_t first);
