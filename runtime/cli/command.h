@@ -1,0 +1,74 @@
+/* One command of the program: a row with its flags and the function that does it.
+ *
+ * Each command is a file of this folder (topic_create.c) that ends in its row; command_all lists
+ * them, runtime/main adds the two that need a broker.
+ *
+ * Owns:   nothing; a row is constant.
+ * Thread: the main thread, whose loop is world->io. Commands wait by turning that loop. */
+#pragma once
+
+#include "log/io/io.h"
+#include "runtime/cli/flag.h"
+
+#include <stdio.h>
+
+enum command_exit {
+    COMMAND_OK = 0,
+    COMMAND_FAILED = 1, /* asked rightly, but it did not work */
+    COMMAND_MISUSED = 2,
+};
+
+/* Where a command runs: the real process, or a test. */
+struct command_world {
+    struct io *io;
+    void (*run)(void *owner);  /* turns the loop until `stop` was called */
+    void (*stop)(void *owner); /* may be called inside callbacks and before run */
+    void *owner;
+    FILE *out;
+    FILE *errors;
+    int input;             /* descriptor of standard input; -1: none */
+    const char *brokers;   /* of the environment; NULL: none */
+    bool is_interrupted;   /* a signal asked to end; set before `stop` is called for it */
+    const char *version;   /* "0.1.0" */
+    const char *arguments; /* what the program was called as */
+};
+
+struct command {
+    const char *noun; /* NULL: the verb stands alone */
+    const char *verb;
+    const char *arguments; /* "TOPIC..."; "" for none */
+    const char *summary;   /* a fragment without full stop */
+    const char *details;   /* lines for --help; may be NULL */
+    const struct flag *flags;
+    size_t flag_count;
+    size_t values_size;
+    const void *initial; /* the values before parsing; NULL: zeroes */
+    int argument_min;
+    int argument_max; /* -1: any number */
+    int (*run)(struct command_world *world, const void *values, const struct flag_list *arguments);
+};
+
+#define COMMAND_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
+
+extern const struct command command_consume;
+extern const struct command command_group_describe;
+extern const struct command command_group_ls;
+extern const struct command command_group_rm;
+extern const struct command command_group_seek;
+extern const struct command command_log_dump;
+extern const struct command command_log_verify;
+extern const struct command command_produce;
+extern const struct command command_topic_alter;
+extern const struct command command_topic_create;
+extern const struct command command_topic_describe;
+extern const struct command command_topic_ls;
+extern const struct command command_topic_rm;
+
+/* Prints "tidemill: " and the sentence; returns COMMAND_FAILED. */
+__attribute__((format(printf, 2, 3))) int command_fail(struct command_world *world,
+                                                       const char *format, ...);
+/* As command_fail for a misuse; returns COMMAND_MISUSED. */
+__attribute__((format(printf, 2, 3))) int command_misuse(struct command_world *world,
+                                                         const char *format, ...);
+/* Writes and clears the buffer. False when nobody reads any more. */
+bool command_print(struct command_world *world, struct buffer *out);

@@ -1,0 +1,314 @@
+/* See errand.h. Answers are copied into the arena by writing and reading them again. */
+#include "runtime/cli/errand.h"
+
+#include "log/base/error.h"
+#include "log/base/text.h"
+
+#include <string.h>
+
+enum {
+    ANSWER_SIZE_MAX = 256 << 20,
+    RETRY_COUNT_MAX = 50,
+    RETRY_DELAY_NS = 100 * 1000 * 1000,
+    TIMEOUT_MS = 10000,
+};
+
+/* A call that is waited for. */
+struct errand_answer {
+    struct errand *errand;
+    const struct wire_schema *schema;
+    const void *message;
+    int error;
+    bool is_done;
+};
+
+static const char *find_brokers(const struct command_world *world, const struct errand_flags *flags)
+{
+    const char *brokers = flags->brokers != NULL ? flags->brokers : world->brokers;
+    return brokers != NULL && brokers[0] != '\0' ? brokers : "localhost:9092";
+}
+
+/* "host" alone stands for port 9092. */
+static const char *add_ports(struct errand *errand, const char *brokers)
+{
+    struct buffer out;
+    buffer_init(&out);
+    while (*brokers != '\0') {
+        size_t size = strcspn(brokers, ",");
+        struct bytes one = bytes_make(brokers, size);
+        if (size > 0) {
+            bool has_port = memchr(one.data, ':', size) != NULL && one.data[size - 1] != ']';
+            buffer_printf(&out, "%s%.*s%s", out.size > 0 ? "," : "", BYTES_FORMAT(one),
+                          has_port ? "" : ":9092");
+        }
+        brokers += size + (brokers[size] == ',');
+    }
+    const char *copy = arena_string(&errand->arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return copy;
+}
+
+static int take_property(struct command_world *world, struct client_options *options,
+                         const char *property,
+                         bool (*known)(void *owner, const char *name, const char *value),
+                         void *owner, struct arena *arena)
+{
+    const char *equals = strchr(property, '=');
+    if (equals == NULL) {
+        return command_misuse(world, "-X takes NAME=VALUE, not '%s'", property);
+    }
+    const char *name = arena_string(arena, bytes_make(property, (size_t)(equals - property)));
+    const char *value = equals + 1;
+    if (strcmp(name, "client.id") == 0) {
+        options->client_id = value;
+        return 0;
+    }
+    if (strcmp(name, "request.timeout.ms") == 0 || strcmp(name, "socket.timeout.ms") == 0) {
+        return text_parse_int64(value, &options->request_timeout_ms) == 0
+                   ? 0
+                   : command_misuse(world, "%s takes milliseconds, not '%s'", name, value);
+    }
+    if (known != NULL && known(owner, name, value)) {
+        return 0;
+    }
+    return command_misuse(world, "unknown property or value '%s=%s'", name, value);
+}
+
+int errand_open(struct errand *errand, struct command_world *world,
+                const struct errand_flags *flags,
+                bool (*known)(void *owner, const char *name, const char *value), void *owner)
+{
+    *errand = (struct errand){.world = world};
+    const char *output = flags->output == NULL ? "text" : flags->output;
+    errand->is_json = strcmp(output, "json") == 0;
+    if (!errand->is_json && strcmp(output, "text") != 0) {
+        return command_misuse(world, "-o takes text or json, not '%s'", output);
+    }
+    arena_init(&errand->arena, ANSWER_SIZE_MAX);
+    struct client_options options = client_options_default();
+    options.client_id = "tidemill";
+    options.request_timeout_ms = TIMEOUT_MS;
+    for (size_t i = 0; i < flags->properties.count; i++) {
+        int code = take_property(world, &options, flags->properties.items[i], known, owner,
+                                 &errand->arena);
+        if (code != 0) {
+            arena_fini(&errand->arena);
+            return code;
+        }
+    }
+    errand->brokers = add_ports(errand, find_brokers(world, flags));
+    options.bootstrap = errand->brokers;
+    errand->client = client_new(world->io, &options);
+    buffer_init(&errand->out);
+    return 0;
+}
+
+void errand_wake(struct errand *errand)
+{
+    errand->world->stop(errand->world->owner);
+}
+
+static void on_closed(void *owner)
+{
+    struct errand_answer *answer = owner;
+    answer->is_done = true;
+    errand_wake(answer->errand);
+}
+
+void errand_close(struct errand *errand)
+{
+    struct errand_answer answer = {.errand = errand};
+    command_print(errand->world, &errand->out);
+    client_close(errand->client, on_closed, &answer);
+    while (!answer.is_done) {
+        errand->world->run(errand->world->owner);
+    }
+    buffer_fini(&errand->out);
+    arena_fini(&errand->arena);
+}
+
+int errand_wait(struct errand *errand, const bool *is_done)
+{
+    struct command_world *world = errand->world;
+    while (!*is_done && !world->is_interrupted) {
+        world->run(world->owner);
+    }
+    return *is_done ? 0 : ERROR_CANCELLED;
+}
+
+/* Copies a response into the arena: written and read again at its own version. */
+static int copy_response(struct errand_answer *answer, int16_t version, const void *response)
+{
+    struct arena *arena = &answer->errand->arena;
+    struct buffer bytes;
+    buffer_init(&bytes);
+    wire_write(&bytes, answer->schema, version, response);
+    struct bytes kept = arena_copy(arena, buffer_bytes(&bytes));
+    buffer_fini(&bytes);
+    struct wire_reader reader = {kept.data, kept.data + kept.size};
+    void *message = arena_try(arena, answer->schema->size);
+    int error = message == NULL ? ERROR_TOO_LARGE
+                                : wire_read(&reader, answer->schema, version, arena, message);
+    answer->message = message;
+    return error;
+}
+
+static void on_answer(struct client_call *call, int error, int16_t version, const void *response)
+{
+    struct errand_answer *answer = call->owner;
+    answer->error = error != 0 ? error : copy_response(answer, version, response);
+    answer->is_done = true;
+    errand_wake(answer->errand);
+}
+
+int errand_call(struct errand *errand, int32_t target, int16_t api_key, int16_t version_max,
+                const void *request, const void **response)
+{
+    struct errand_answer answer = {
+        .errand = errand,
+        .schema = frame_api_find(api_key)->response,
+    };
+    struct client_call call = {
+        .target = target,
+        .api_key = api_key,
+        .version_max = version_max,
+        .request = request,
+        .done = on_answer,
+        .owner = &answer,
+    };
+    client_send(errand->client, &call);
+    int error = errand_wait(errand, &answer.is_done);
+    if (error != 0) {
+        client_cancel(errand->client, &call);
+        return error;
+    }
+    if (answer.error == 0) {
+        *response = answer.message;
+    }
+    return answer.error;
+}
+
+static void on_fired(struct io_timer *timer)
+{
+    on_closed(timer->owner);
+}
+
+/* Waits before an answer that heals is asked for again. */
+static int pause_before_retry(struct errand *errand)
+{
+    struct errand_answer answer = {.errand = errand};
+    struct io_timer timer = {.fired = on_fired, .owner = &answer};
+    io_timer_start(errand->world->io, &timer, RETRY_DELAY_NS);
+    int error = errand_wait(errand, &answer.is_done);
+    io_timer_stop(errand->world->io, &timer);
+    return error;
+}
+
+static int ask_coordinator(struct errand *errand, const char *group, int32_t *node_id)
+{
+    struct bytes key = bytes_from_string(group);
+    struct find_coordinator_request request = {.key = key};
+    request.coordinator_keys.items = &key;
+    request.coordinator_keys.count = 1;
+    const void *found;
+    int error = errand_call(errand, CLIENT_ANY, API_FIND_COORDINATOR, -1, &request, &found);
+    if (error != 0) {
+        return error;
+    }
+    const struct find_coordinator_response *response = found;
+    int16_t code = response->error_code;
+    *node_id = response->node_id;
+    if (response->coordinators.count > 0) {
+        code = response->coordinators.items[0].error_code;
+        *node_id = response->coordinators.items[0].node_id;
+    }
+    return code == 0 ? 0 : error_from_code(code);
+}
+
+int errand_find_coordinator(struct errand *errand, const char *group, int32_t *node_id)
+{
+    int error = ask_coordinator(errand, group, node_id);
+    for (int i = 0; i < RETRY_COUNT_MAX && error != 0 && error_is_retriable(error) &&
+                    error != ERROR_CANCELLED && error != ERROR_TIMEOUT && error != ERROR_REFUSED;
+         i++) {
+        int stop = pause_before_retry(errand);
+        if (stop != 0) {
+            return stop;
+        }
+        error = ask_coordinator(errand, group, node_id);
+    }
+    if (error != 0) {
+        return error;
+    }
+    /* So that the client knows where the node listens. */
+    const struct metadata_response *metadata;
+    return errand_read_metadata(errand, NULL, 0, &metadata);
+}
+
+static void on_refreshed(struct client_refresh *refresh, int error)
+{
+    struct errand_answer *answer = refresh->owner;
+    answer->error = error;
+    answer->is_done = true;
+    errand_wake(answer->errand);
+}
+
+int errand_read_metadata(struct errand *errand, const char *const *topics, size_t count,
+                         const struct metadata_response **response)
+{
+    /* The client's own picture, with which it finds leaders by their ids. */
+    struct errand_answer answer = {.errand = errand};
+    struct client_refresh refresh = {
+        .topics = topics,
+        .topic_count = count,
+        .done = on_refreshed,
+        .owner = &answer,
+    };
+    client_refresh_metadata(errand->client, &refresh);
+    int error = errand_wait(errand, &answer.is_done);
+    if (error != 0 || answer.error != 0) {
+        return error != 0 ? error : answer.error;
+    }
+    struct metadata_request request;
+    wire_set_defaults(&metadata_request_schema, &request);
+    request.allow_auto_topic_creation = false;
+    request.topics.count = topics == NULL ? -1 : (int32_t)count;
+    request.topics.items = arena_array(&errand->arena, struct metadata_request_topic, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        request.topics.items[i].name = bytes_from_string(topics[i]);
+    }
+    const void *found;
+    error = errand_call(errand, CLIENT_ANY, API_METADATA, -1, &request, &found);
+    if (error == 0) {
+        *response = found;
+    }
+    return error;
+}
+
+int errand_fail(struct errand *errand, int error, const char *action)
+{
+    struct command_world *world = errand->world;
+    command_print(world, &errand->out);
+    if (error == ERROR_CANCELLED && world->is_interrupted) {
+        return COMMAND_FAILED;
+    }
+    if (error == ERROR_REFUSED || error == ERROR_TIMEOUT || error == ERROR_CLOSED) {
+        return command_fail(world,
+                            "%s: no broker answers at %s (%s); is one running there? Name another "
+                            "with -b HOST:PORT",
+                            action, errand->brokers, error_text(error));
+    }
+    return command_fail(world, "%s: %s (%s)", action, error_text(error), error_name(error));
+}
+
+int errand_refuse(struct errand *errand, const char *subject, int16_t code, struct bytes message)
+{
+    int error = error_from_code(code);
+    command_print(errand->world, &errand->out);
+    if (message.size > 0) {
+        return command_fail(errand->world, "%s: %.*s (%s)", subject, BYTES_FORMAT(message),
+                            error_name(error));
+    }
+    return command_fail(errand->world, "%s: %s (%s)", subject, error_text(error),
+                        error_name(error));
+}

@@ -1,0 +1,60 @@
+/* What one command does against a cluster: a client, and a way to wait for its answers in a row.
+ *
+ * Owns:   the client and an arena with the answers, until errand_close.
+ * Keeps:  (1) calls return with an answer, an error, or ERROR_CANCELLED after a signal; (2) an
+ *         answer stays valid until errand_close.
+ * Thread: the main thread. The loop turns inside the calls; commands need no state machines. */
+#pragma once
+
+#include "log/wire/messages.h"
+#include "runtime/cli/command.h"
+#include "runtime/client/client.h"
+
+struct errand_flags {
+    const char *brokers;
+    const char *output;          /* "text" or "json" */
+    struct flag_list properties; /* -X name=value */
+};
+
+/* The rows that every command has whose values have a member `errand`. */
+#define ERRAND_FLAGS(type)                                                                         \
+    FLAG('b', "bootstrap", STRING, type, errand.brokers, "HOST:PORT", "brokers to ask first"),     \
+        FLAG('X', NULL, LIST, type, errand.properties, "NAME=VALUE",                               \
+             "a client property, such as request.timeout.ms=5000")
+#define ERRAND_OUTPUT_FLAG(type)                                                                   \
+    FLAG('o', "output", STRING, type, errand.output, "text|json", "how to print")
+
+struct errand {
+    struct command_world *world;
+    struct client *client;
+    struct arena arena;
+    const char *brokers;
+    bool is_json;
+    struct buffer out; /* for what the command prints */
+};
+
+/* 0, or the exit code to return after a complaint. -X properties that `known` (of a command with
+ * more of them) does not take are checked here. */
+must_use int errand_open(struct errand *errand, struct command_world *world,
+                         const struct errand_flags *flags,
+                         bool (*known)(void *owner, const char *name, const char *value),
+                         void *owner);
+/* Prints `out` and ends the client. */
+void errand_close(struct errand *errand);
+/* Turns the loop until *is_done (then 0) or a signal (ERROR_CANCELLED). Whoever sets *is_done
+ * calls errand_wake. */
+must_use int errand_wait(struct errand *errand, const bool *is_done);
+void errand_wake(struct errand *errand);
+/* One request; retried while the broker answers ERROR_CLOSED, ERROR_REFUSED or not at all inside
+ * the client. *response is the generated struct. */
+must_use int errand_call(struct errand *errand, int32_t target, int16_t api_key,
+                         int16_t version_max, const void *request, const void **response);
+/* The node that coordinates a group. */
+must_use int errand_find_coordinator(struct errand *errand, const char *group, int32_t *node_id);
+/* Metadata of these topics; of all with `topics` NULL. */
+must_use int errand_read_metadata(struct errand *errand, const char *const *topics, size_t count,
+                                  const struct metadata_response **response);
+/* Complains of an error with the address and the next step; returns COMMAND_FAILED. */
+int errand_fail(struct errand *errand, int error, const char *action);
+/* Complains of a broker's answer; `message` may be null. Returns COMMAND_FAILED. */
+int errand_refuse(struct errand *errand, const char *subject, int16_t code, struct bytes message);
