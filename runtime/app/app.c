@@ -83,7 +83,7 @@ struct app {
 static void app_close_next(struct app *app);
 static void app_commit_begin(struct app *app);
 
-static void app_fail(struct app *app, const char *reason)
+static void app_fail(struct app *app, const char *reason, bool is_final)
 {
     if (app->state == APP_FAILED || app->is_closing) {
         return;
@@ -91,7 +91,7 @@ static void app_fail(struct app *app, const char *reason)
     app->state = APP_FAILED;
     trace(TRACE_ERROR, "app.failed", TRACE_STRING("app", app_name(app)),
           TRACE_STRING("reason", reason));
-    app->events->failed(app->owner, reason);
+    app->events->failed(app->owner, reason, is_final);
 }
 
 /* --- Processing --- */
@@ -164,7 +164,7 @@ static void app_commit_end(struct app *app, int error)
     if (error != 0) {
         char reason[200];
         snprintf(reason, sizeof reason, "a commit failed: %s", error_text(error));
-        app_fail(app, reason);
+        app_fail(app, reason, false);
     } else {
         app->commit_count++;
     }
@@ -320,11 +320,11 @@ static void app_on_task_started(void *owner, struct task *task)
     io_timer_start(row->app->io, &row->app->tick_timer, 0);
 }
 
-static void app_on_task_failed(void *owner, struct task *task, const char *reason)
+static void app_on_task_failed(void *owner, struct task *task, const char *reason, bool is_final)
 {
     (void)task;
     struct app_task *row = owner;
-    app_fail(row->app, reason);
+    app_fail(row->app, reason, is_final);
 }
 
 static void app_add_counts(struct task_counts *sum, const struct task_counts *counts)
@@ -491,7 +491,7 @@ static void app_on_member_failed(void *owner, int error)
 {
     char reason[200];
     snprintf(reason, sizeof reason, "the group membership ended: %s", error_text(error));
-    app_fail(owner, reason);
+    app_fail(owner, reason, false);
 }
 
 static void app_gather_topic(struct app *app, const char *name)
@@ -575,7 +575,7 @@ static void app_start_connectors(struct app *app)
             snprintf(reason, sizeof reason, "%s: %s",
                      connectors[i].place == NULL ? connectors[i].name : connectors[i].place,
                      report.text);
-            app_fail(app, reason);
+            app_fail(app, reason, true);
             return;
         }
     }
@@ -592,7 +592,7 @@ static void app_on_topics(void *owner, int error, const struct report *report)
         return;
     }
     if (error != 0) {
-        app_fail(app, copy.text);
+        app_fail(app, copy.text, false);
         return;
     }
     app->state = APP_RUNNING;

@@ -32,9 +32,9 @@ struct app_options {
 };
 
 struct app_events {
-    /* The application stopped by itself: policy "stop", or an error that retrying does not heal.
-     * Close it. The sentence is valid during the call. */
-    void (*failed)(void *owner, const char *reason);
+    /* The application cannot go on; close it. `is_final`: by its own policy or script, so that
+     * starting it anew would change nothing. The sentence is valid during the call. */
+    void (*failed)(void *owner, const char *reason, bool is_final);
 };
 
 /* Reads and judges the script, then begins to run it. ERROR_INVALID with the report filled when the

@@ -80,7 +80,7 @@ struct task {
 
 static void task_close_step(struct task *task);
 
-static void task_fail(struct task *task, const char *reason)
+static void task_fail(struct task *task, const char *reason, bool is_final)
 {
     if (task->state == TASK_FAILED || task->is_closing) {
         return;
@@ -89,7 +89,7 @@ static void task_fail(struct task *task, const char *reason)
     trace(TRACE_ERROR, "task.failed", TRACE_STRING("app", topology_name(task->options.topology)),
           TRACE_STRING("part", task->options.part->name),
           TRACE_INT("partition", task->options.partition), TRACE_STRING("reason", reason));
-    task->events->failed(task->owner, task, reason);
+    task->events->failed(task->owner, task, reason, is_final);
 }
 
 /* --- What nodes may ask for --- */
@@ -135,7 +135,7 @@ static bool task_send_emits(struct task *task)
             char reason[300];
             snprintf(reason, sizeof reason, "a record for topic %s cannot be sent: %s", emit->topic,
                      error_text(error));
-            task_fail(task, reason);
+            task_fail(task, reason, false);
             return false;
         }
         task->counts.out_count++;
@@ -195,7 +195,7 @@ static void task_reject(struct task *task, int error)
         char reason[700];
         snprintf(reason, sizeof reason, "%s: %s", task->context.error_place,
                  task->context.error_text);
-        task_fail(task, reason);
+        task_fail(task, reason, true);
         break;
     }
     }
@@ -249,7 +249,7 @@ static struct task_input *task_choose(struct task *task)
             char reason[400];
             snprintf(reason, sizeof reason, "reading %s-%d at offset %lld failed: %s", input->topic,
                      (int)input->partition, (long long)input->position, error_text(result));
-            task_fail(task, reason);
+            task_fail(task, reason, false);
             return NULL;
         }
         if (result == 1) {
@@ -419,7 +419,7 @@ static void task_run(struct task *task)
         char reason[700];
         snprintf(reason, sizeof reason, "%s: %s", task->context.error_place,
                  task->context.error_text);
-        task_fail(task, reason);
+        task_fail(task, reason, true);
         return;
     }
     task->is_blocked = !task_send_emits(task);
@@ -479,7 +479,7 @@ static void task_end_restore(struct task *task)
         task->changelogs[i] = NULL;
     }
     if (error != 0) {
-        task_fail(task, "a store cannot be restored from its changelog");
+        task_fail(task, "a store cannot be restored from its changelog", false);
         return;
     }
     trace(TRACE_INFO, "task.restored", TRACE_STRING("part", task->options.part->name),
@@ -496,7 +496,7 @@ static void task_on_restored(void *owner, int error)
     if (error != 0) {
         char reason[200];
         snprintf(reason, sizeof reason, "a changelog cannot be read: %s", error_text(error));
-        task_fail(task, reason);
+        task_fail(task, reason, false);
     }
     if (task->is_closing) {
         task_close_step(task);
@@ -552,7 +552,7 @@ void task_start(struct task *task)
         return;
     }
     if (task_open_state(task, &report) != 0) {
-        task_fail(task, report.text);
+        task_fail(task, report.text, false);
         return;
     }
     task->changelogs = memory_zero(store_count, sizeof(struct changelog *));

@@ -41,8 +41,9 @@ struct task_events {
     /* The stores are restored and the inputs known: processing may begin. */
     void (*started)(void *owner, struct task *task);
     /* The task cannot go on: policy "stop", a store that cannot be opened, a changelog that cannot
-     * be read. The sentence is valid during the call. */
-    void (*failed)(void *owner, struct task *task, const char *reason);
+     * be read. The sentence is valid during the call. `is_final`: by the policy "stop" or the
+     * script's own start. */
+    void (*failed)(void *owner, struct task *task, const char *reason, bool is_final);
 };
 
 /* The inputs are added before task_start. */

@@ -1,0 +1,339 @@
+/* Two shards share this file, never a variable without a post between: functions named
+ * host_shard_... run on the applications' shard, all others on the owner's. */
+#include "runtime/host/host.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/metric.h"
+#include "log/base/trace.h"
+#include "log/io/shard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOST_METRICS_MS = 1000, HOST_PAUSE_MS = 1000, HOST_REASON_SIZE = 1024 };
+
+struct host;
+
+/* One application, on its shard. */
+struct host_app {
+    struct host *host;
+    const char *script;
+    struct app *app; /* NULL while it waits to be started anew, or for good */
+    struct io_timer timer;
+    bool is_closing;
+    bool is_over;
+    int64_t restart_count;
+    char reason[HOST_REASON_SIZE];
+};
+
+/* What the shard tells the owner. */
+struct host_news {
+    struct io_request post;
+    struct host *host;
+    char *application; /* of a failure; NULL: new metrics */
+    char *reason;
+    struct buffer metrics;
+};
+
+struct host {
+    struct io *io;
+    const struct host_options *options;
+    const struct host_events *events;
+    void *owner;
+    struct shard *shard;
+    struct buffer metrics; /* the newest text */
+    void (*stopped)(void *owner);
+    void *stopped_owner;
+    struct io_request stop_request; /* to the shard */
+    struct io_request end_request;  /* back */
+
+    /* the shard's */
+    struct io *shard_io;
+    struct host_app apps[HOST_SCRIPT_MAX];
+    size_t app_count;
+    struct report report; /* of the start; read by the owner after shard_start */
+    int error;
+    bool is_stopping;
+    struct metric_registry *registry;
+    struct io_timer metrics_timer;
+};
+
+/* --- The owner's shard --- */
+
+static void host_on_news(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct host_news *news = request->owner;
+    struct host *host = news->host;
+    if (news->application == NULL) {
+        buffer_fini(&host->metrics);
+        host->metrics = news->metrics;
+    } else {
+        host->events->failed(host->owner, news->application, news->reason);
+        free(news->application);
+        free(news->reason);
+    }
+    free(news);
+}
+
+/* --- The applications' shard --- */
+
+static void host_shard_start_app(struct host_app *row);
+
+static void host_shard_tell(struct host *host, const char *application, const char *reason)
+{
+    struct host_news *news = memory_new(struct host_news);
+    news->host = host;
+    news->application = memory_string(application);
+    news->reason = memory_string(reason);
+    news->post = (struct io_request){.done = host_on_news, .owner = news};
+    io_post(host->io, &news->post);
+}
+
+static void host_on_shard_ended(struct io_request *request, int64_t result);
+
+/* The last application is closed: the owner may end the shard. */
+static void host_shard_end_if_closed(struct host *host)
+{
+    if (!host->is_stopping) {
+        return;
+    }
+    for (size_t i = 0; i < host->app_count; i++) {
+        if (host->apps[i].app != NULL) {
+            return;
+        }
+        io_timer_stop(host->shard_io, &host->apps[i].timer);
+    }
+    io_timer_stop(host->shard_io, &host->metrics_timer);
+    host->end_request = (struct io_request){.done = host_on_shard_ended, .owner = host};
+    io_post(host->io, &host->end_request);
+}
+
+static void host_shard_on_pause_end(struct io_timer *timer)
+{
+    struct host_app *row = timer->owner;
+    row->restart_count++;
+    host_shard_start_app(row);
+}
+
+static void host_shard_on_closed(void *owner)
+{
+    struct host_app *row = owner;
+    row->app = NULL;
+    row->is_closing = false;
+    if (row->host->is_stopping) {
+        host_shard_end_if_closed(row->host);
+        return;
+    }
+    if (!row->is_over) {
+        row->timer = (struct io_timer){.fired = host_shard_on_pause_end, .owner = row};
+        io_timer_start(row->host->shard_io, &row->timer, (uint64_t)HOST_PAUSE_MS * 1000000);
+    }
+}
+
+static void host_shard_close(struct host_app *row)
+{
+    if (row->app != NULL && !row->is_closing) {
+        row->is_closing = true;
+        app_close(row->app, host_shard_on_closed, row);
+    }
+}
+
+static void host_shard_on_failure_turn(struct io_timer *timer)
+{
+    host_shard_close(timer->owner);
+}
+
+/* Closed on a turn of its own: the application is on the stack. */
+static void host_shard_on_failed(void *owner, const char *reason, bool is_final)
+{
+    struct host_app *row = owner;
+    if (row->is_closing) {
+        return;
+    }
+    snprintf(row->reason, sizeof row->reason, "%s", reason);
+    row->is_over = is_final;
+    host_shard_tell(row->host, row->script, row->reason);
+    row->timer = (struct io_timer){.fired = host_shard_on_failure_turn, .owner = row};
+    io_timer_start(row->host->shard_io, &row->timer, 0);
+}
+
+static int host_shard_open_app(struct host_app *row, struct report *report)
+{
+    static const struct app_events events = {.failed = host_shard_on_failed};
+    const struct host_options *options = row->host->options;
+    struct app_options app_options = {.path = row->script,
+                                      .client = client_options_default(),
+                                      .state_directory = options->state_directory,
+                                      .plugin_directories = options->plugin_directories,
+                                      .plugin_directory_count = options->plugin_directory_count,
+                                      .commit_interval_ms = options->commit_interval_ms,
+                                      .limits = options->limits};
+    app_options.client.bootstrap = options->bootstrap;
+    return app_new(row->host->shard_io, &app_options, &events, row, &row->app, report);
+}
+
+static void host_shard_start_app(struct host_app *row)
+{
+    struct report report = {0};
+    if (host_shard_open_app(row, &report) != 0) {
+        char reason[REPORT_TEXT_SIZE + REPORT_PLACE_SIZE + 3];
+        snprintf(reason, sizeof reason, "%s: %s", report.place, report.text);
+        row->is_over = true;
+        host_shard_tell(row->host, row->script, reason);
+    }
+}
+
+static void host_shard_metric(struct host *host, enum metric_kind kind, const char *name,
+                              const char *labels, const char *help, int64_t value)
+{
+    metric_set(metric_get(host->registry, kind, name, labels, help), (double)value);
+}
+
+static void host_shard_measure_connector(void *owner, const struct connector *connector)
+{
+    struct host *host = owner;
+    struct buffer labels;
+    buffer_init(&labels);
+    metric_label(&labels, "connector", bytes_from_string(connector_name(connector)));
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_connector_records_total",
+                      buffer_string(&labels), "Records a connector delivered.",
+                      connector_record_count(connector));
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_connector_restarts_total",
+                      buffer_string(&labels), "Tasks of a connector started after a failure.",
+                      connector_restart_count(connector));
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_connector_running", buffer_string(&labels),
+                      "1 while the connector's task runs.",
+                      connector_state(connector) == CONNECTOR_RUNNING);
+    buffer_fini(&labels);
+}
+
+static void host_shard_measure(struct host_app *row)
+{
+    struct host *host = row->host;
+    struct task_counts counts;
+    struct buffer labels;
+    buffer_init(&labels);
+    metric_label(&labels, "app", bytes_from_string(app_name(row->app)));
+    const char *text = buffer_string(&labels);
+    app_read_counts(row->app, &counts);
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_in_total", text,
+                      "Records an application finished.", counts.in_count);
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_out_total", text,
+                      "Records an application emitted.", counts.out_count);
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_dead_letters_total", text,
+                      "Records that failed and were sent to the dead letters.",
+                      counts.dead_letter_count);
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_skipped_total", text,
+                      "Records that failed and were left out, by policy.", counts.skipped_count);
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_tasks", text, "Tasks that run here.",
+                      (int64_t)app_task_count(row->app));
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_commits_total", text,
+                      "Commits of an application.", app_commit_count(row->app));
+    buffer_fini(&labels);
+    app_each_connector(row->app, host_shard_measure_connector, host);
+}
+
+static void host_shard_on_metrics_time(struct io_timer *timer)
+{
+    struct host *host = timer->owner;
+    struct host_news *news = memory_new(struct host_news);
+    for (size_t i = 0; i < host->app_count; i++) {
+        if (host->apps[i].app != NULL) {
+            host_shard_measure(&host->apps[i]);
+        }
+    }
+    news->host = host;
+    metric_write_all(host->registry, &news->metrics);
+    news->post = (struct io_request){.done = host_on_news, .owner = news};
+    io_post(host->io, &news->post);
+    io_timer_start(host->shard_io, timer, (uint64_t)HOST_METRICS_MS * 1000000);
+}
+
+static void host_shard_on_start(void *owner, struct io *io)
+{
+    struct host *host = owner;
+    host->shard_io = io;
+    host->registry = metric_registry_new();
+    for (size_t i = 0; i < host->options->script_count && host->error == 0; i++) {
+        struct host_app *row = &host->apps[host->app_count++];
+        *row = (struct host_app){.host = host, .script = host->options->scripts[i]};
+        host->error = host_shard_open_app(row, &host->report);
+    }
+    host->metrics_timer = (struct io_timer){.fired = host_shard_on_metrics_time, .owner = host};
+    io_timer_start(io, &host->metrics_timer, (uint64_t)HOST_METRICS_MS * 1000000);
+}
+
+static void host_shard_on_stop(void *owner, struct io *io)
+{
+    (void)io;
+    struct host *host = owner;
+    metric_registry_free(host->registry);
+}
+
+static void host_shard_on_stop_request(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct host *host = request->owner;
+    host->is_stopping = true;
+    for (size_t i = 0; i < host->app_count; i++) {
+        host_shard_close(&host->apps[i]);
+    }
+    host_shard_end_if_closed(host);
+}
+
+/* --- The owner's shard again --- */
+
+static void host_on_shard_ended(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct host *host = request->owner;
+    void (*stopped)(void *owner) = host->stopped;
+    void *owner = host->stopped_owner;
+    shard_stop(host->shard);
+    shard_join(host->shard);
+    buffer_fini(&host->metrics);
+    free(host);
+    stopped(owner);
+}
+
+static void host_on_nothing(void *owner)
+{
+    (void)owner;
+}
+
+int host_start(struct io *io, const struct host_options *options, const struct host_events *events,
+               void *owner, struct host **out, struct report *report)
+{
+    static const struct shard_events shard_events = {.start = host_shard_on_start,
+                                                     .stop = host_shard_on_stop};
+    struct host *host = memory_new(struct host);
+    host->io = io;
+    host->options = options;
+    host->events = events;
+    host->owner = owner;
+    host->shard = shard_start("mill", &shard_events, host);
+    int error = host->error;
+    if (error != 0) {
+        *report = host->report;
+        host_stop(host, host_on_nothing, NULL);
+        return error;
+    }
+    *out = host;
+    return 0;
+}
+
+void host_stop(struct host *host, void (*stopped)(void *owner), void *owner)
+{
+    host->stopped = stopped;
+    host->stopped_owner = owner;
+    host->stop_request = (struct io_request){.done = host_shard_on_stop_request, .owner = host};
+    io_post(shard_io(host->shard), &host->stop_request);
+}
+
+void host_write_metrics(const struct host *host, struct buffer *out)
+{
+    buffer_add_bytes(out, buffer_bytes(&host->metrics));
+}

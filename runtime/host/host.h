@@ -1,0 +1,43 @@
+/* Runs applications on a shard of their own, beside the broker's.
+ *
+ * Owns:   the shard and the applications on it.
+ * Keeps:  (1) nothing of the applications is touched from another thread; what both sides say to
+ * each other is posted; (2) an application that failed for a passing reason is closed and started
+ * anew after a pause; one whose script says stop stays closed and is told. Thread: the shard of
+ * `io`, unless said otherwise. */
+#pragma once
+
+#include "log/base/report.h"
+#include "log/io/io.h"
+#include "runtime/app/app.h"
+
+struct host;
+
+enum { HOST_SCRIPT_MAX = 64 };
+
+struct host_options {
+    const char *scripts[HOST_SCRIPT_MAX];
+    size_t script_count;
+    const char *bootstrap;       /* "host:port" or "loopback:NAME" */
+    const char *state_directory; /* stores of all applications */
+    const char *const *plugin_directories;
+    size_t plugin_directory_count;
+    int64_t commit_interval_ms;  /* 0: the default */
+    struct script_limits limits; /* zeroes: the defaults */
+};
+
+struct host_events {
+    /* An application stopped by its own policy, or cannot go on; the others run. The texts are
+     * valid during the call. */
+    void (*failed)(void *owner, const char *application, const char *reason);
+};
+
+/* Judges all scripts first: ERROR_INVALID with the report filled when one is wrong, and nothing
+ * runs. The options are borrowed until host_stop's callback. */
+must_use int host_start(struct io *io, const struct host_options *options,
+                        const struct host_events *events, void *owner, struct host **out,
+                        struct report *report);
+/* Closes the applications, ends the shard, frees the host before `stopped`. */
+void host_stop(struct host *host, void (*stopped)(void *owner), void *owner);
+/* Appends Prometheus text, at most a second old. */
+void host_write_metrics(const struct host *host, struct buffer *out);
