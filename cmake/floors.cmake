@@ -50,6 +50,18 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/log/meta/meta.proto)
                               "-Wno-error;-w")
 endif()
 
+# The builder that scripts see, as bytes.
+if(EXISTS ${CMAKE_SOURCE_DIR}/runtime/lua/builder.lua)
+  set(runtime_lua_GENERATED ${GENERATED_DIR}/runtime/lua/builder.c)
+  add_custom_command(
+    OUTPUT ${runtime_lua_GENERATED}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}/runtime/lua
+    COMMAND ${LUA_PROGRAM} ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua
+            ${CMAKE_SOURCE_DIR}/runtime/lua/builder.lua ${runtime_lua_GENERATED} builder_text
+    DEPENDS ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua ${CMAKE_SOURCE_DIR}/runtime/lua/builder.lua
+    COMMENT "Embedding the builder")
+endif()
+
 floor(log/base LINK Threads::Threads m)
 floor(log/io log/base LINK PkgConfig::UV)
 floor(log/wire log/base LINK PkgConfig::ZLIB PkgConfig::LZ4 PkgConfig::ZSTD ${SNAPPY_LIBRARY})

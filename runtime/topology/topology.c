@@ -364,7 +364,8 @@ int topology_add_repartition(struct topology *topology, int parent, const char *
     }
     struct outlet_options *options = arena_new(&topology->arena, struct outlet_options);
     *options = (struct outlet_options){.topic = topic_name, .partition = -1, .is_internal = true};
-    struct topology_node sink = {.name = arena_printf(&topology->arena, "%s-repartition", name),
+    struct topology_node sink = {.name =
+                                     arena_printf(&topology->arena, "%s-repartition-sink", name),
                                  .kind = "repartition",
                                  .place = place,
                                  .parents = &parent,
@@ -376,8 +377,10 @@ int topology_add_repartition(struct topology *topology, int parent, const char *
     if (id < 0) {
         return id;
     }
-    struct topology_source source = {
-        .name = name, .place = place, .topics = &topic_name, .topic_count = 1};
+    struct topology_source source = {.name = arena_printf(&topology->arena, "%s-repartition", name),
+                                     .place = place,
+                                     .topics = &topic_name,
+                                     .topic_count = 1};
     return add_source(topology, &source, true, report);
 }
 

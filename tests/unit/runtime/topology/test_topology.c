@@ -174,7 +174,7 @@ static void a_repartition_cuts_and_makes_its_topic(void **state)
     finish(bench);
     assert_int_equal(topology_part_count(bench->topology), 2);
     const struct topology_part *part = topology_part_at(bench->topology, 0);
-    assert_string_equal(part->name, "by-x");
+    assert_string_equal(part->name, "by-x-repartition");
     assert_string_equal(part->internal_topics[0], "app-by-x-repartition");
     assert_int_equal(topology_topic_count(bench->topology), 1);
     assert_int_equal(topology_topic_at(bench->topology, 0)->partitions, 6);
@@ -185,8 +185,8 @@ static void a_repartition_cuts_and_makes_its_topic(void **state)
     assert_string_equal(buffer_string(&text), "app-s-changelog");
     buffer_clear(&text);
     topology_describe(bench->topology, &text);
-    assert_non_null(strstr(buffer_string(&text), "part by-x"));
-    assert_non_null(strstr(buffer_string(&text), "keeper (process) <- by-x stores s"));
+    assert_non_null(strstr(buffer_string(&text), "part by-x-repartition"));
+    assert_non_null(strstr(buffer_string(&text), "keeper (process) <- by-x-repartition stores s"));
     assert_non_null(strstr(buffer_string(&text), "topic app-by-x-repartition (internal)"));
     buffer_fini(&text);
 }

@@ -1,0 +1,368 @@
+/* Bounded functions on strings; see sandbox_string.h. Their results are those of the reference
+ * manual, section 6.4. */
+#include "runtime/lua/sandbox_string.h"
+
+#include "runtime/lua/matcher.h"
+#include "runtime/lua/script_value.h"
+
+#include <string.h>
+
+static struct bytes check_bytes(lua_State *lua, int index)
+{
+    size_t size = 0;
+    const char *text = luaL_checklstring(lua, index, &size);
+    return bytes_make(text, size);
+}
+
+static void raise_error(lua_State *lua, const struct matcher *matcher)
+{
+    if (matcher->error != NULL) {
+        luaL_error(lua, "%s", matcher->error);
+    }
+}
+
+/* Pushes one capture; without any, capture 0 is the whole match. */
+static void push_capture(lua_State *lua, const struct matcher *matcher, int index,
+                         const uint8_t *start, const uint8_t *end)
+{
+    if (index >= matcher->capture_count) {
+        if (index != 0) {
+            luaL_error(lua, "invalid capture index %%%d", index + 1);
+        }
+        lua_pushlstring(lua, (const char *)start, (size_t)(end - start));
+        return;
+    }
+    const struct matcher_capture *capture = &matcher->captures[index];
+    if (capture->size == MATCHER_POSITION) {
+        lua_pushinteger(lua, capture->start - matcher->text + 1);
+    } else if (capture->size == MATCHER_OPEN) {
+        luaL_error(lua, "unfinished capture");
+    } else {
+        lua_pushlstring(lua, (const char *)capture->start, (size_t)capture->size);
+    }
+}
+
+static int push_captures(lua_State *lua, const struct matcher *matcher, const uint8_t *start,
+                         const uint8_t *end, bool needs_whole)
+{
+    int count = matcher->capture_count == 0 && needs_whole ? 1 : matcher->capture_count;
+    luaL_checkstack(lua, count, "too many captures");
+    for (int i = 0; i < count; i++) {
+        push_capture(lua, matcher, i, start, end);
+    }
+    return count;
+}
+
+/* The place a search begins at, from 0; past the end when there is nothing to search. */
+static size_t get_start(lua_State *lua, int index, size_t size)
+{
+    lua_Integer start = luaL_optinteger(lua, index, 1);
+    if (start > 0) {
+        return (uint64_t)start - 1 > size ? size + 1 : (size_t)start - 1;
+    }
+    if (start == 0 || start < -(lua_Integer)size) {
+        return 0;
+    }
+    return size + (size_t)start;
+}
+
+static bool is_plain(struct bytes pattern)
+{
+    for (size_t i = 0; i < pattern.size; i++) {
+        if (pattern.data[i] == 0 || strchr("^$*+?.([%-", pattern.data[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int find_plain(lua_State *lua, struct bytes text, struct bytes wanted, size_t start)
+{
+    const uint8_t *found =
+        wanted.size == 0 ? text.data + start
+                         : memmem(text.data + start, text.size - start, wanted.data, wanted.size);
+    if (found == NULL) {
+        lua_pushnil(lua);
+        return 1;
+    }
+    lua_pushinteger(lua, found - text.data + 1);
+    lua_pushinteger(lua, found - text.data + (lua_Integer)wanted.size);
+    return 2;
+}
+
+static int search(lua_State *lua, bool is_find)
+{
+    struct bytes text = check_bytes(lua, 1);
+    struct bytes pattern = check_bytes(lua, 2);
+    size_t start = get_start(lua, 3, text.size);
+    if (start > text.size) {
+        lua_pushnil(lua);
+        return 1;
+    }
+    if (is_find && (lua_toboolean(lua, 4) || is_plain(pattern))) {
+        return find_plain(lua, text, pattern, start);
+    }
+    struct matcher matcher;
+    matcher_init(&matcher, text, pattern);
+    bool is_anchored = pattern.size > 0 && pattern.data[0] == '^';
+    for (const uint8_t *at = text.data + start; at <= matcher.text_end; at++) {
+        matcher.capture_count = 0;
+        const uint8_t *end = matcher_match(&matcher, at, pattern.data + is_anchored);
+        raise_error(lua, &matcher);
+        if (end != NULL && is_find) {
+            lua_pushinteger(lua, at - text.data + 1);
+            lua_pushinteger(lua, end - text.data);
+            return push_captures(lua, &matcher, at, end, false) + 2;
+        }
+        if (end != NULL) {
+            return push_captures(lua, &matcher, at, end, true);
+        }
+        if (is_anchored) {
+            break;
+        }
+    }
+    lua_pushnil(lua);
+    return 1;
+}
+
+static int string_find(lua_State *lua)
+{
+    return search(lua, true);
+}
+
+static int string_match(lua_State *lua)
+{
+    return search(lua, false);
+}
+
+/* Upvalues: text, pattern, where to go on, where the last match ended (or -1). */
+static int gmatch_step(lua_State *lua)
+{
+    struct bytes text = check_bytes(lua, lua_upvalueindex(1));
+    struct bytes pattern = check_bytes(lua, lua_upvalueindex(2));
+    const uint8_t *at = text.data + lua_tointeger(lua, lua_upvalueindex(3));
+    lua_Integer last = lua_tointeger(lua, lua_upvalueindex(4));
+    struct matcher matcher;
+    matcher_init(&matcher, text, pattern);
+    for (; at <= matcher.text_end; at++) {
+        matcher.capture_count = 0;
+        const uint8_t *end = matcher_match(&matcher, at, pattern.data);
+        raise_error(lua, &matcher);
+        if (end != NULL && end - text.data != last) {
+            lua_pushinteger(lua, end - text.data);
+            lua_copy(lua, -1, lua_upvalueindex(3));
+            lua_replace(lua, lua_upvalueindex(4));
+            return push_captures(lua, &matcher, at, end, true);
+        }
+    }
+    return 0;
+}
+
+static int string_gmatch(lua_State *lua)
+{
+    struct bytes text = check_bytes(lua, 1);
+    check_bytes(lua, 2);
+    size_t start = get_start(lua, 3, text.size);
+    lua_settop(lua, 2);
+    lua_pushinteger(lua, (lua_Integer)start);
+    lua_pushinteger(lua, -1);
+    lua_pushcclosure(lua, gmatch_step, 4);
+    return 1;
+}
+
+/* A replacement text: %0 is the match, %1 to %9 captures, %% a percent sign. */
+static void add_text(lua_State *lua, luaL_Buffer *out, const struct matcher *matcher,
+                     const uint8_t *start, const uint8_t *end)
+{
+    struct bytes text = check_bytes(lua, 3);
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] != '%') {
+            luaL_addchar(out, (char)text.data[i]);
+            continue;
+        }
+        i++;
+        uint8_t next = i < text.size ? text.data[i] : 0;
+        if (next == '%') {
+            luaL_addchar(out, '%');
+        } else if (next == '0') {
+            luaL_addlstring(out, (const char *)start, (size_t)(end - start));
+        } else if (next >= '1' && next <= '9') {
+            push_capture(lua, matcher, next - '1', start, end);
+            luaL_tolstring(lua, -1, NULL); /* a position is a number */
+            lua_remove(lua, -2);
+            luaL_addvalue(out);
+        } else {
+            luaL_error(lua, "invalid use of '%%' in replacement string");
+        }
+    }
+}
+
+/* True when the match was replaced by something. */
+static void add_replacement(lua_State *lua, luaL_Buffer *out, struct matcher *matcher,
+                            const uint8_t *start, const uint8_t *end)
+{
+    switch (lua_type(lua, 3)) {
+    case LUA_TFUNCTION: {
+        lua_pushvalue(lua, 3);
+        int count = push_captures(lua, matcher, start, end, true);
+        lua_call(lua, count, 1);
+        break;
+    }
+    case LUA_TTABLE:
+        push_capture(lua, matcher, 0, start, end);
+        lua_gettable(lua, 3);
+        break;
+    default:
+        add_text(lua, out, matcher, start, end);
+        return;
+    }
+    if (!lua_toboolean(lua, -1)) {
+        lua_pop(lua, 1);
+        luaL_addlstring(out, (const char *)start, (size_t)(end - start));
+        return;
+    }
+    if (!lua_isstring(lua, -1)) {
+        luaL_error(lua, "invalid replacement value (a %s)", luaL_typename(lua, -1));
+    }
+    luaL_addvalue(out);
+}
+
+static int string_gsub(lua_State *lua)
+{
+    struct bytes text = check_bytes(lua, 1);
+    struct bytes pattern = check_bytes(lua, 2);
+    int kind = lua_type(lua, 3);
+    luaL_argexpected(lua,
+                     kind == LUA_TNUMBER || kind == LUA_TSTRING || kind == LUA_TFUNCTION ||
+                         kind == LUA_TTABLE,
+                     3, "string/function/table");
+    lua_Integer limit = luaL_optinteger(lua, 4, (lua_Integer)text.size + 1);
+    bool is_anchored = pattern.size > 0 && pattern.data[0] == '^';
+    struct matcher matcher;
+    matcher_init(&matcher, text, pattern);
+    const uint8_t *at = text.data;
+    const uint8_t *last = NULL;
+    lua_Integer count = 0;
+    luaL_Buffer out;
+    luaL_buffinit(lua, &out);
+    while (count < limit) {
+        matcher.capture_count = 0;
+        const uint8_t *end = matcher_match(&matcher, at, pattern.data + is_anchored);
+        raise_error(lua, &matcher);
+        if (end != NULL && end != last) {
+            count++;
+            add_replacement(lua, &out, &matcher, at, end);
+            at = last = end;
+        } else if (at < matcher.text_end) {
+            luaL_addchar(&out, (char)*at++);
+        } else {
+            break;
+        }
+        if (is_anchored) {
+            break;
+        }
+    }
+    luaL_addlstring(&out, (const char *)at, (size_t)(matcher.text_end - at));
+    luaL_pushresult(&out);
+    lua_pushinteger(lua, count);
+    return 2;
+}
+
+static int string_rep(lua_State *lua)
+{
+    struct bytes text = check_bytes(lua, 1);
+    lua_Integer count = luaL_checkinteger(lua, 2);
+    size_t separator_size = 0;
+    const char *separator = luaL_optlstring(lua, 3, "", &separator_size);
+    size_t limit = script_of(lua)->limits.memory_size;
+    size_t each = text.size + separator_size;
+    if (count <= 0 || each == 0) {
+        lua_pushliteral(lua, "");
+        return 1;
+    }
+    if ((uint64_t)count > limit / each) {
+        script_fail(lua, "memory", "string.rep would make a string larger than the memory limit");
+    }
+    size_t size = each * (size_t)count - separator_size;
+    luaL_Buffer out;
+    char *at = luaL_buffinitsize(lua, &out, size);
+    while (count-- > 0) {
+        memcpy(at, text.data, text.size);
+        at += text.size;
+        if (count > 0 && separator_size > 0) {
+            memcpy(at, separator, separator_size);
+            at += separator_size;
+        }
+    }
+    luaL_pushresultsize(&out, size);
+    return 1;
+}
+
+void sandbox_string_push(lua_State *lua, int index)
+{
+    index = lua_absindex(lua, index);
+    switch (lua_type(lua, index)) {
+    case LUA_TNIL:
+    case LUA_TBOOLEAN:
+    case LUA_TNUMBER:
+    case LUA_TSTRING:
+        luaL_tolstring(lua, index, NULL);
+        return;
+    default:
+        break;
+    }
+    if (script_value_is_null(lua, index)) {
+        lua_pushliteral(lua, "null");
+    } else if (luaL_callmeta(lua, index, "__tostring")) {
+        if (!lua_isstring(lua, -1)) {
+            luaL_error(lua, "'__tostring' must return a string");
+        }
+    } else {
+        lua_pushstring(lua, luaL_typename(lua, index));
+    }
+}
+
+/* Looks at the format for what would print an address, then lets the library do the work. */
+static int string_format(lua_State *lua)
+{
+    struct bytes format = check_bytes(lua, 1);
+    int argument = 1;
+    for (size_t i = 0; i + 1 < format.size; i++) {
+        if (format.data[i] != '%') {
+            continue;
+        }
+        if (format.data[++i] == '%') {
+            continue;
+        }
+        while (i < format.size && format.data[i] != 0 &&
+               strchr("-+ #0123456789.", format.data[i]) != NULL) {
+            i++;
+        }
+        argument++;
+        uint8_t conversion = i < format.size ? format.data[i] : 0;
+        if (conversion == 'p') {
+            return luaL_error(lua, "string.format does not know %%p here");
+        }
+        if (conversion == 's' && argument <= lua_gettop(lua)) {
+            sandbox_string_push(lua, argument);
+            lua_replace(lua, argument);
+        }
+    }
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_call(lua, lua_gettop(lua) - 1, 1);
+    return 1;
+}
+
+void sandbox_string_open(lua_State *lua)
+{
+    static const luaL_Reg functions[] = {{"find", string_find},     {"match", string_match},
+                                         {"gmatch", string_gmatch}, {"gsub", string_gsub},
+                                         {"rep", string_rep},       {NULL, NULL}};
+    luaL_setfuncs(lua, functions, 0);
+    lua_getfield(lua, -1, "format");
+    lua_pushcclosure(lua, string_format, 1);
+    lua_setfield(lua, -2, "format");
+    lua_pushnil(lua);
+    lua_setfield(lua, -2, "dump");
+}

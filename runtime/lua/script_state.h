@@ -1,0 +1,119 @@
+/* The inside of a script, shared by the files of this folder only; see script.h.
+ *
+ * At most one callback runs at a time: nodes call Lua, Lua returns, and only then records go on to
+ * the children. So one set of fields describes "the current callback", and views of its record need
+ * only remember its generation.
+ *
+ * Keeps:  (1) `context` is NULL outside callbacks; emits and stores are then refused;
+ *         (2) `generation` is another one in every callback; views of older ones are expired.
+ * Thread: the script's. */
+#pragma once
+
+#include "log/base/arena.h"
+#include "runtime/format/json_patch.h"
+#include "runtime/lua/heap.h"
+#include "runtime/lua/script.h"
+#include "runtime/lua/watchdog.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+/* The fields of a record view; their names are interned once and compared by address. */
+enum script_name {
+    SCRIPT_KEY,
+    SCRIPT_VALUE,
+    SCRIPT_JSON,
+    SCRIPT_TS,
+    SCRIPT_TOPIC,
+    SCRIPT_PARTITION,
+    SCRIPT_OFFSET,
+    SCRIPT_HEADERS,
+    SCRIPT_BYTES,
+    SCRIPT_NAME_COUNT,
+};
+
+/* Keys of the registry: the address of an element. */
+enum script_key {
+    SCRIPT_RECORD_META,
+    SCRIPT_JSON_META,
+    SCRIPT_HEADERS_META,
+    SCRIPT_STORE_META,
+    SCRIPT_ITERATOR_META,
+    SCRIPT_ARRAY_META,
+    SCRIPT_ENVIRONMENT, /* what the script sees as _ENV */
+    SCRIPT_GLOBALS,     /* the table behind it */
+    SCRIPT_LIBRARY,     /* require "tidemill" */
+    SCRIPT_MODULES,     /* what was required, by name */
+    SCRIPT_HOST,        /* given to builder.lua */
+    SCRIPT_KEY_COUNT,
+};
+
+struct script_record {
+    const struct record *original; /* NULL: no record in this callback */
+    struct record record;          /* with the changes made so far, but for those in `json` */
+    bool is_changed;
+    bool is_parsed;
+    struct json_patch json;
+};
+
+struct script {
+    struct watchdog watchdog; /* first: found through the state's extra space */
+    lua_State *lua;
+    struct heap heap;
+    struct script_options options; /* its pointers are good only while loading */
+    struct script_limits limits;
+    char *name;
+    struct arena arena; /* what lives as long as the script */
+    struct topology *topology;
+    struct script_connector *connectors;
+    size_t connector_count;
+    bool is_loaded;
+    const char *names[SCRIPT_NAME_COUNT];
+
+    uint64_t generation;
+    uint64_t callback; /* counts callbacks */
+    struct node_context *context;
+    struct node *node;
+    struct script_record current;
+    size_t emit_count;
+    size_t emit_size;
+    const char *error_kind; /* set by who raises an error that is not simply "process" */
+    struct record *pending; /* records to forward when the callback has returned */
+    size_t pending_count;
+    size_t pending_capacity;
+    struct kv_iterator **iterators; /* opened by this callback */
+    size_t iterator_count;
+    size_t iterator_capacity;
+    struct buffer buffers[3]; /* scratch that outlives a raised error; see script_scratch */
+    struct json stored;       /* tokens of what comes out of stores */
+};
+
+extern const char script_keys[SCRIPT_KEY_COUNT];
+
+static inline struct script *script_of(lua_State *lua)
+{
+    return (struct script *)(void *)watchdog_of(lua);
+}
+
+static inline void script_push_registered(lua_State *lua, enum script_key key)
+{
+    lua_rawgetp(lua, LUA_REGISTRYINDEX, &script_keys[key]);
+}
+
+/* Pops a value into the registry. */
+static inline void script_register(lua_State *lua, enum script_key key)
+{
+    lua_rawsetp(lua, LUA_REGISTRYINDEX, &script_keys[key]);
+}
+
+/* Whether the value has this metatable. */
+bool script_has_meta(lua_State *lua, int index, enum script_key key);
+/* Raises an error of a kind ("decode", "encode", "emit"). */
+__attribute__((format(printf, 3, 4), noreturn)) void script_fail(lua_State *lua, const char *kind,
+                                                                 const char *format, ...);
+/* One of three cleared buffers, which stay the script's when an error is raised. */
+struct buffer *script_scratch(struct script *script, int index);
+/* Splits "app.lua:12: text": copies the place, empty when there is none, and returns the text. */
+const char *script_split_message(const char *message, char *place, size_t place_size);
+/* The context of the current callback; raises an error outside one. */
+struct node_context *script_context(lua_State *lua, const char *what);

@@ -1,0 +1,290 @@
+/* Stores in callbacks; see store_view.h. */
+#include "runtime/lua/store_view.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "runtime/lua/script_value.h"
+
+#include <string.h>
+
+struct store_view {
+    const char *name;
+    enum value_format value_format;
+};
+
+struct iteration {
+    uint64_t callback;
+    size_t index; /* in script->iterators */
+    struct store_view store;
+};
+
+static struct store_view *check_store(lua_State *lua)
+{
+    if (!script_has_meta(lua, 1, SCRIPT_STORE_META)) {
+        luaL_error(lua, "call it with a colon: store:get(key)");
+    }
+    return lua_touserdata(lua, 1);
+}
+
+static struct kv *find_store(lua_State *lua, const struct store_view *view)
+{
+    struct node_context *context = script_context(lua, "a store");
+    struct kv *kv = context->store(context, view->name);
+    if (kv == NULL) {
+        luaL_error(lua, "the store '%s' is not there", view->name);
+    }
+    return kv;
+}
+
+static struct bytes check_key(lua_State *lua, int index)
+{
+    struct node_context *context = script_context(lua, "a store");
+    size_t size = 0;
+    if (lua_type(lua, index) == LUA_TSTRING) {
+        const char *text = lua_tolstring(lua, index, &size);
+        return bytes_make(text, size);
+    }
+    struct bytes key = script_value_key(lua, index, context->arena);
+    if (bytes_is_null(key)) {
+        luaL_error(lua, "nil cannot be the key of a store");
+    }
+    return key;
+}
+
+static void push_stored(lua_State *lua, const struct store_view *view, struct bytes stored)
+{
+    struct script *script = script_of(lua);
+    if (view->value_format != VALUE_JSON) {
+        lua_pushlstring(lua, (const char *)stored.data, stored.size);
+        return;
+    }
+    if (json_parse(&script->stored, stored) != 0) {
+        script_fail(lua, "decode", "the store '%s' holds a value that is not JSON: %s", view->name,
+                    script->stored.error_text);
+    }
+    script_value_push(lua, &script->stored, JSON_ROOT);
+}
+
+static int store_get(lua_State *lua)
+{
+    struct store_view *view = check_store(lua);
+    struct bytes stored;
+    if (kv_get(find_store(lua, view), check_key(lua, 2), &stored)) {
+        push_stored(lua, view, stored);
+    } else {
+        lua_pushnil(lua);
+    }
+    return 1;
+}
+
+static void put_value(lua_State *lua, const struct store_view *view, int key, int value)
+{
+    struct kv *kv = find_store(lua, view);
+    struct bytes stored = {0};
+    struct buffer *text = script_scratch(script_of(lua), 1);
+    if (lua_isnil(lua, value)) {
+        /* removes */
+    } else if (view->value_format == VALUE_JSON) {
+        script_value_write(lua, value, text, "the stored value");
+        stored = buffer_bytes(text);
+    } else {
+        if (lua_type(lua, value) != LUA_TSTRING) {
+            luaL_error(lua, "the store '%s' holds %s, so its values must be strings, not a %s",
+                       view->name, value_format_name(view->value_format),
+                       luaL_typename(lua, value));
+        }
+        size_t size = 0;
+        const char *bytes = lua_tolstring(lua, value, &size);
+        stored = bytes_make(bytes, size);
+    }
+    int error = kv_put(kv, check_key(lua, key), stored);
+    if (error != 0) {
+        luaL_error(lua, "cannot write to the store '%s': %s", view->name, error_text(error));
+    }
+}
+
+static int store_put(lua_State *lua)
+{
+    struct store_view *view = check_store(lua);
+    luaL_checkany(lua, 3);
+    put_value(lua, view, 2, 3);
+    return 0;
+}
+
+static int store_delete(lua_State *lua)
+{
+    struct store_view *view = check_store(lua);
+    lua_settop(lua, 2);
+    lua_pushnil(lua);
+    put_value(lua, view, 2, 3);
+    return 0;
+}
+
+static int store_add(lua_State *lua)
+{
+    struct store_view *view = check_store(lua);
+    lua_settop(lua, 3);
+    if (lua_isnil(lua, 3)) {
+        lua_pushinteger(lua, 1);
+        lua_replace(lua, 3);
+    }
+    luaL_checknumber(lua, 3);
+    struct bytes stored;
+    if (kv_get(find_store(lua, view), check_key(lua, 2), &stored)) {
+        push_stored(lua, view, stored);
+        if (lua_type(lua, -1) != LUA_TNUMBER) {
+            return luaL_error(lua, "the store '%s' holds a %s at this key, not a number",
+                              view->name, luaL_typename(lua, -1));
+        }
+        lua_pushvalue(lua, 3);
+        lua_arith(lua, LUA_OPADD);
+    }
+    lua_settop(lua, lua_gettop(lua) > 3 ? 4 : 3);
+    put_value(lua, view, 2, lua_gettop(lua));
+    return 1;
+}
+
+static int store_count(lua_State *lua)
+{
+    lua_pushinteger(lua, kv_count(find_store(lua, check_store(lua))));
+    return 1;
+}
+
+static int iteration_next(lua_State *lua)
+{
+    struct script *script = script_of(lua);
+    struct iteration *it = lua_touserdata(lua, lua_upvalueindex(1));
+    if (it->callback != script->callback || script->context == NULL) {
+        return luaL_error(lua, "the iteration expired with its callback");
+    }
+    struct bytes key;
+    struct bytes value;
+    struct kv_iterator *iterator = script->iterators[it->index];
+    if (iterator == NULL || !kv_iterator_next(iterator, &key, &value)) {
+        kv_iterator_free(iterator);
+        script->iterators[it->index] = NULL;
+        lua_pushnil(lua);
+        return 1;
+    }
+    lua_pushlstring(lua, (const char *)key.data, key.size);
+    push_stored(lua, &it->store, value);
+    return 2;
+}
+
+static int iterate(lua_State *lua, const struct store_view *view, struct bytes from,
+                   struct bytes to)
+{
+    struct script *script = script_of(lua);
+    struct kv *kv = find_store(lua, view);
+    struct iteration *it = lua_newuserdatauv(lua, sizeof *it, 0);
+    lua_pushcclosure(lua, iteration_next, 1);
+    if (script->iterator_count == script->iterator_capacity) {
+        script->iterator_capacity = script->iterator_capacity * 2 + 4;
+        script->iterators = memory_resize(script->iterators,
+                                          script->iterator_capacity * sizeof(struct kv_iterator *));
+    }
+    *it = (struct iteration){
+        .callback = script->callback, .index = script->iterator_count, .store = *view};
+    script->iterators[script->iterator_count++] = kv_iterate(kv, from, to);
+    return 1;
+}
+
+static int store_pairs(lua_State *lua)
+{
+    return iterate(lua, check_store(lua), (struct bytes){0}, (struct bytes){0});
+}
+
+static int store_range(lua_State *lua)
+{
+    struct store_view *view = check_store(lua);
+    lua_settop(lua, 3);
+    struct bytes from = {0};
+    struct bytes to = {0};
+    if (!lua_isnil(lua, 2)) {
+        from = check_key(lua, 2);
+    }
+    if (!lua_isnil(lua, 3)) {
+        to = check_key(lua, 3);
+    }
+    return iterate(lua, view, from, to);
+}
+
+/* The end of a prefix is the prefix with its last byte that is not 0xff counted up. */
+static int store_prefix(lua_State *lua)
+{
+    struct store_view *view = check_store(lua);
+    struct bytes prefix = check_key(lua, 2);
+    struct arena *arena = script_context(lua, "a store")->arena;
+    uint8_t *end = (uint8_t *)arena_string(arena, prefix);
+    size_t size = prefix.size;
+    while (size > 0 && end[size - 1] == 0xff) {
+        size--;
+    }
+    if (size == 0) {
+        return iterate(lua, view, prefix, (struct bytes){0});
+    }
+    end[size - 1]++;
+    return iterate(lua, view, prefix, bytes_make(end, size));
+}
+
+/* Upvalue: the methods by name. */
+static int store_index(lua_State *lua)
+{
+    if (lua_type(lua, 2) == LUA_TSTRING) {
+        lua_pushvalue(lua, 2);
+        if (lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNIL) {
+            return 1;
+        }
+        lua_pop(lua, 1);
+    }
+    return store_get(lua);
+}
+
+static int store_newindex(lua_State *lua)
+{
+    struct store_view *view = check_store(lua);
+    lua_pushvalue(lua, 2);
+    if (lua_type(lua, 2) == LUA_TSTRING && lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNIL) {
+        return luaL_error(lua,
+                          "'%s' is a function of stores; for keys that come from data use "
+                          "store:put(key, value) and store:get(key)",
+                          lua_tostring(lua, 2));
+    }
+    put_value(lua, view, 2, 3);
+    return 0;
+}
+
+void store_view_close_iterators(struct script *script)
+{
+    for (size_t i = 0; i < script->iterator_count; i++) {
+        kv_iterator_free(script->iterators[i]);
+    }
+    script->iterator_count = 0;
+}
+
+void store_view_push(lua_State *lua, const char *name, enum value_format value_format)
+{
+    struct store_view *view = lua_newuserdatauv(lua, sizeof *view, 0);
+    *view = (struct store_view){.name = name, .value_format = value_format};
+    script_push_registered(lua, SCRIPT_STORE_META);
+    lua_setmetatable(lua, -2);
+}
+
+void store_view_open(lua_State *lua)
+{
+    static const luaL_Reg methods[] = {
+        {"get", store_get},     {"put", store_put},       {"delete", store_delete},
+        {"add", store_add},     {"count", store_count},   {"pairs", store_pairs},
+        {"range", store_range}, {"prefix", store_prefix}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"__index", store_index}, {"__newindex", store_newindex}, {NULL, NULL}};
+    lua_newtable(lua);
+    lua_newtable(lua);
+    luaL_setfuncs(lua, methods, 0);
+    luaL_setfuncs(lua, functions, 1);
+    lua_pushcfunction(lua, store_pairs);
+    lua_setfield(lua, -2, "__pairs");
+    lua_pushboolean(lua, 0);
+    lua_setfield(lua, -2, "__metatable");
+    script_register(lua, SCRIPT_STORE_META);
+}
