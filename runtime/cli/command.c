@@ -31,7 +31,7 @@ int command_misuse(struct command_world *world, const char *format, ...)
 
 bool command_print(struct command_world *world, struct buffer *out)
 {
-    bool is_good = fwrite(out->data, 1, out->size, world->out) == out->size;
+    bool is_good = out->size == 0 || fwrite(out->data, 1, out->size, world->out) == out->size;
     buffer_clear(out);
     return is_good;
 }

@@ -26,11 +26,10 @@ struct command_world {
     void *owner;
     FILE *out;
     FILE *errors;
-    int input;             /* descriptor of standard input; -1: none */
-    const char *brokers;   /* of the environment; NULL: none */
-    bool is_interrupted;   /* a signal asked to end; set before `stop` is called for it */
-    const char *version;   /* "0.1.0" */
-    const char *arguments; /* what the program was called as */
+    int input;           /* descriptor of standard input; -1: none */
+    const char *brokers; /* of the environment; NULL: none */
+    bool is_interrupted; /* a signal asked to end; set before `stop` is called for it */
+    const char *version; /* "0.1.0" */
 };
 
 struct command {
@@ -51,10 +50,6 @@ struct command {
 #define COMMAND_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
 
 extern const struct command command_consume;
-extern const struct command command_group_describe;
-extern const struct command command_group_ls;
-extern const struct command command_group_rm;
-extern const struct command command_group_seek;
 extern const struct command command_log_dump;
 extern const struct command command_log_verify;
 extern const struct command command_produce;

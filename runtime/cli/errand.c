@@ -267,6 +267,7 @@ int errand_read_metadata(struct errand *errand, const char *const *topics, size_
     client_refresh_metadata(errand->client, &refresh);
     int error = errand_wait(errand, &answer.is_done);
     if (error != 0 || answer.error != 0) {
+        client_refresh_cancel(&refresh);
         return error != 0 ? error : answer.error;
     }
     struct metadata_request request;

@@ -1,0 +1,461 @@
+/* tidemill consume: prints the records of topics, with the flags of kcat -C.
+ *
+ * Batches are taken as they come, their records formatted into one buffer, which is written when
+ * it is large or when nothing more is at hand. */
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/text.h"
+#include "runtime/cli/errand.h"
+#include "runtime/cli/offset_query.h"
+#include "runtime/cli/token_format.h"
+#include "runtime/client/fetcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PRINT_SIZE = 64 << 10, INFLATED_MAX = 512 << 20 };
+
+struct consume_values {
+    struct errand_flags errand;
+    const char *topic;
+    int64_t partition;
+    struct flag_list offsets;
+    int64_t count;
+    bool ends;
+    bool is_quiet;
+    const char *format;
+    bool is_json;
+    const char *delimiter;
+    const char *key_delimiter;
+    bool is_null_named;
+    bool is_unbuffered;
+    bool is_committed;
+};
+
+/* One partition that is read. */
+struct reading {
+    const char *topic;
+    int32_t partition;
+    int32_t broker_id;
+    int64_t end_offset; /* of -e: where to stop; -1: nowhere */
+    bool is_done;
+};
+
+/* One run. */
+struct consume {
+    struct errand *errand;
+    const struct consume_values *values;
+    struct fetcher_options options;
+    struct fetcher *fetcher;
+    struct token_format format;
+    struct offset_spec start;
+    struct offset_spec stop;
+    struct reading *readings;
+    struct offset_query *queries;
+    size_t count;
+    size_t done_count;
+    int64_t printed_count;
+    bool is_ready;
+    bool is_closed;
+    bool is_unread; /* nobody reads our output any more */
+};
+
+static void on_ready(void *owner)
+{
+    struct consume *consume = owner;
+    consume->is_ready = true;
+    errand_wake(consume->errand);
+}
+
+static bool is_enough(const struct consume *consume)
+{
+    return consume->is_unread ||
+           (consume->values->count > 0 && consume->printed_count >= consume->values->count) ||
+           consume->done_count == consume->count;
+}
+
+static void print_out(struct consume *consume)
+{
+    if (consume->errand->out.size > 0 &&
+        (!command_print(consume->errand->world, &consume->errand->out) ||
+         fflush(consume->errand->world->out) != 0)) {
+        consume->is_unread = true;
+    }
+}
+
+static void finish_reading(struct consume *consume, struct reading *reading)
+{
+    if (reading->is_done) {
+        return;
+    }
+    reading->is_done = true;
+    consume->done_count++;
+    fetcher_remove(consume->fetcher, reading->topic, reading->partition);
+    const struct consume_values *values = consume->values;
+    if (values->ends && !values->is_quiet) {
+        print_out(consume);
+        fprintf(consume->errand->world->errors, "%% Reached end of topic %s [%d]\n", reading->topic,
+                reading->partition);
+    }
+}
+
+static void print_record(struct consume *consume, const struct envelope *envelope)
+{
+    struct buffer *out = &consume->errand->out;
+    if (consume->values->is_json) {
+        envelope_write_json(envelope, out);
+        buffer_add_byte(out, '\n');
+    } else {
+        token_format_apply(&consume->format, envelope, out);
+    }
+    consume->printed_count++;
+    if (out->size >= PRINT_SIZE || consume->values->is_unbuffered) {
+        print_out(consume);
+    }
+}
+
+/* False when the record is past where to stop. */
+static bool is_wanted(const struct consume *consume, const struct reading *reading,
+                      const struct batch_record *record)
+{
+    if (reading->end_offset >= 0 && record->offset >= reading->end_offset) {
+        return false;
+    }
+    return consume->stop.kind != OFFSET_SPEC_TIME || record->timestamp_ms < consume->stop.value;
+}
+
+static int print_batch(struct consume *consume, struct reading *reading,
+                       const struct fetcher_batch *taken)
+{
+    struct batch_iterator iterator;
+    struct batch_record record;
+    bool is_append_time = (taken->batch.attributes & BATCH_LOG_APPEND_TIME) != 0;
+    const struct envelope envelope = {
+        .topic = reading->topic,
+        .partition = reading->partition,
+        .broker_id = reading->broker_id,
+        .is_append_time = is_append_time,
+        .record = &record,
+    };
+    int result = batch_iterator_open(&iterator, &taken->batch, INFLATED_MAX);
+    if (result != 0) {
+        return result;
+    }
+    while (!is_enough(consume) && (result = batch_iterator_next(&iterator, &record)) == 1) {
+        if (record.offset < taken->position) {
+            continue;
+        }
+        if (is_append_time) {
+            record.timestamp_ms = taken->batch.max_timestamp;
+        }
+        if (!is_wanted(consume, reading, &record)) {
+            result = 0;
+            finish_reading(consume, reading);
+            break;
+        }
+        print_record(consume, &envelope);
+    }
+    batch_iterator_close(&iterator);
+    return result < 0 ? result : 0;
+}
+
+static struct reading *find_reading(struct consume *consume, const char *topic, int32_t partition)
+{
+    for (size_t i = 0; i < consume->count; i++) {
+        struct reading *reading = &consume->readings[i];
+        if (reading->partition == partition && strcmp(reading->topic, topic) == 0) {
+            return reading;
+        }
+    }
+    return NULL;
+}
+
+static int take_batches(struct consume *consume)
+{
+    struct fetcher_batch batch;
+    int result = 0;
+    while (!is_enough(consume) && (result = fetcher_take(consume->fetcher, NULL, 0, &batch)) == 1) {
+        struct reading *reading = find_reading(consume, batch.topic, batch.partition);
+        int error = 0;
+        if (reading != NULL && !reading->is_done) {
+            error = print_batch(consume, reading, &batch);
+        }
+        fetcher_release(consume->fetcher, &batch);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return result < 0 ? result : 0;
+}
+
+/* Partitions whose end, as it was at the start, was reached. */
+static void look_for_ends(struct consume *consume)
+{
+    for (size_t i = 0; i < consume->count; i++) {
+        struct reading *reading = &consume->readings[i];
+        if (reading->end_offset >= 0 && !reading->is_done &&
+            fetcher_position(consume->fetcher, reading->topic, reading->partition) >=
+                reading->end_offset) {
+            finish_reading(consume, reading);
+        }
+    }
+}
+
+static int read_records(struct consume *consume)
+{
+    int error = 0;
+    look_for_ends(consume);
+    while (error == 0 && !is_enough(consume)) {
+        consume->is_ready = false;
+        error = take_batches(consume);
+        look_for_ends(consume);
+        print_out(consume);
+        if (error == 0 && !is_enough(consume)) {
+            error = errand_wait(consume->errand, &consume->is_ready);
+        }
+    }
+    print_out(consume);
+    return error;
+}
+
+static void add_reading(struct consume *consume, const char *topic,
+                        const struct metadata_response_partition *partition)
+{
+    size_t size = consume->count + 1;
+    consume->readings = memory_resize(consume->readings, size * sizeof(*consume->readings));
+    consume->queries = memory_resize(consume->queries, size * sizeof(*consume->queries));
+    consume->readings[consume->count] = (struct reading){
+        .topic = topic,
+        .partition = partition->index,
+        .broker_id = partition->leader_id,
+        .end_offset = -1,
+    };
+    consume->queries[consume->count++] = (struct offset_query){
+        .topic = topic,
+        .partition = partition->index,
+    };
+}
+
+static int find_partitions(struct consume *consume, const char *const *topics, size_t topic_count)
+{
+    struct errand *errand = consume->errand;
+    const struct metadata_response *metadata;
+    int error = errand_read_metadata(errand, topics, topic_count, &metadata);
+    if (error != 0) {
+        return errand_fail(errand, error, "looking for the topic");
+    }
+    for (int32_t i = 0; i < metadata->topics.count; i++) {
+        const struct metadata_response_topic *topic = &metadata->topics.items[i];
+        const char *name = arena_string(&errand->arena, topic->name);
+        if (topic->error_code != 0) {
+            return errand_refuse(errand, name, topic->error_code, bytes_make(NULL, 0));
+        }
+        for (int32_t j = 0; j < topic->partitions.count; j++) {
+            int32_t index = topic->partitions.items[j].index;
+            if (consume->values->partition < 0 || consume->values->partition == index) {
+                add_reading(consume, name, &topic->partitions.items[j]);
+            }
+        }
+    }
+    if (consume->count == 0) {
+        return command_fail(errand->world, "%s has no partition %lld", topics[0],
+                            (long long)consume->values->partition);
+    }
+    return COMMAND_OK;
+}
+
+static int blame_query(struct consume *consume, int error)
+{
+    for (size_t i = 0; i < consume->count && error == 0; i++) {
+        error = consume->queries[i].error;
+    }
+    return error == 0 ? COMMAND_OK : errand_fail(consume->errand, error, "looking for offsets");
+}
+
+/* Asks where to stop and where to begin. */
+static int find_offsets(struct consume *consume)
+{
+    int code = COMMAND_OK;
+    if (consume->values->ends || consume->stop.kind == OFFSET_SPEC_TIME) {
+        const struct offset_spec end = {.kind = OFFSET_SPEC_END};
+        code = blame_query(
+            consume, offset_query_resolve(consume->errand, &end, consume->queries, consume->count));
+        for (size_t i = 0; i < consume->count && code == COMMAND_OK; i++) {
+            consume->readings[i].end_offset = consume->queries[i].offset;
+        }
+    }
+    if (code == COMMAND_OK) {
+        code = blame_query(consume, offset_query_resolve(consume->errand, &consume->start,
+                                                         consume->queries, consume->count));
+    }
+    return code;
+}
+
+static void on_closed(void *owner)
+{
+    struct consume *consume = owner;
+    consume->is_closed = true;
+    errand_wake(consume->errand);
+}
+
+static int read_all(struct consume *consume)
+{
+    struct errand *errand = consume->errand;
+    consume->fetcher = fetcher_new(errand->client, &consume->options);
+    fetcher_on_ready(consume->fetcher, on_ready, consume);
+    for (size_t i = 0; i < consume->count; i++) {
+        const struct offset_query *query = &consume->queries[i];
+        fetcher_add(consume->fetcher, query->topic, query->partition, query->offset);
+    }
+    int error = read_records(consume);
+    fetcher_close(consume->fetcher, on_closed, consume);
+    while (!consume->is_closed) {
+        errand->world->run(errand->world->owner);
+    }
+    bool is_asked = error == ERROR_CANCELLED && errand->world->is_interrupted;
+    return error == 0 || is_asked ? COMMAND_OK : errand_fail(errand, error, "consuming");
+}
+
+static bool take_property(void *owner, const char *name, const char *value)
+{
+    struct consume *consume = owner;
+    int64_t number;
+    bool is_number = text_parse_int64(value, &number) == 0 && number >= 0 && number <= INT32_MAX;
+    if (strcmp(name, "isolation.level") == 0) {
+        consume->options.is_read_committed = strcmp(value, "read_committed") == 0;
+        return consume->options.is_read_committed || strcmp(value, "read_uncommitted") == 0;
+    }
+    if (strcmp(name, "check.crcs") == 0) {
+        return text_parse_bool(value, &consume->options.is_crc_checked) == 0;
+    }
+    if (strcmp(name, "fetch.wait.max.ms") == 0 && is_number) {
+        consume->options.wait_max_ms = number;
+        return true;
+    }
+    if (strcmp(name, "fetch.min.bytes") == 0 && is_number) {
+        consume->options.size_min = (int32_t)number;
+        return true;
+    }
+    if (strcmp(name, "fetch.max.bytes") == 0 && is_number) {
+        consume->options.size_max = (int32_t)number;
+        return true;
+    }
+    if (strcmp(name, "max.partition.fetch.bytes") == 0 && is_number) {
+        consume->options.partition_size_max = (int32_t)number;
+        return true;
+    }
+    return false;
+}
+
+/* Reads -o and the format. */
+static int prepare(struct consume *consume, struct command_world *world)
+{
+    const struct consume_values *values = consume->values;
+    struct report report = {0};
+    consume->start = (struct offset_spec){.kind = OFFSET_SPEC_BEGINNING};
+    for (size_t i = 0; i < values->offsets.count; i++) {
+        if (offset_spec_parse(values->offsets.items[i], &consume->start, &consume->stop, &report) !=
+            0) {
+            return command_misuse(world, "%s", report.text);
+        }
+    }
+    if (consume->start.kind == OFFSET_SPEC_STORED) {
+        return command_misuse(world, "-o stored needs a group, which consume does not join");
+    }
+    consume->options = fetcher_options_default();
+    consume->options.is_read_committed = values->is_committed;
+    if (values->format == NULL) {
+        token_format_init_plain(&consume->format, values->key_delimiter, values->delimiter,
+                                values->is_null_named);
+    } else if (token_format_init(&consume->format, values->format, values->is_null_named,
+                                 &report) != 0) {
+        return command_misuse(world, "%s", report.text);
+    }
+    return COMMAND_OK;
+}
+
+static int run_prepared(struct consume *consume, struct command_world *world,
+                        const char *const *topics, size_t topic_count)
+{
+    struct errand errand;
+    int code = errand_open(&errand, world, &consume->values->errand, take_property, consume);
+    if (code != 0) {
+        return code;
+    }
+    consume->errand = &errand;
+    code = find_partitions(consume, topics, topic_count);
+    code = code == COMMAND_OK ? find_offsets(consume) : code;
+    code = code == COMMAND_OK ? read_all(consume) : code;
+    errand_close(&errand);
+    return code;
+}
+
+static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
+{
+    const struct consume_values *values = given;
+    struct consume consume = {.values = values};
+    struct flag_list topics = {0};
+    if (values->topic != NULL) {
+        flag_list_add(&topics, values->topic);
+    }
+    for (size_t i = 0; i < arguments->count; i++) {
+        flag_list_add(&topics, arguments->items[i]);
+    }
+    int code;
+    if (topics.count == 0) {
+        code = command_misuse(world, "name a topic: tidemill consume -t TOPIC");
+    } else {
+        code = prepare(&consume, world);
+        if (code == COMMAND_OK) {
+            code = run_prepared(&consume, world, topics.items, topics.count);
+            token_format_fini(&consume.format);
+        }
+    }
+    free(topics.items);
+    free(consume.readings);
+    free(consume.queries);
+    return code;
+}
+
+static const struct consume_values initial = {.partition = -1, .delimiter = "\\n"};
+
+static const struct flag flags[] = {
+    FLAG('t', "topic", STRING, struct consume_values, topic, "TOPIC", "what to read"),
+    FLAG('p', "partition", INT, struct consume_values, partition, "N", "only this partition"),
+    FLAG('o', "offset", LIST, struct consume_values, offsets, "OFFSET",
+         "beginning (default), end, N, -N, s@TIME; e@TIME to stop"),
+    FLAG('c', "count", INT, struct consume_values, count, "N", "stop after so many records"),
+    FLAG('n', NULL, INT, struct consume_values, count, "N", "as -c"),
+    FLAG('e', "exit", BOOL, struct consume_values, ends, NULL, "stop at the end"),
+    FLAG('q', "quiet", BOOL, struct consume_values, is_quiet, NULL, "say nothing but records"),
+    FLAG('f', "format", STRING, struct consume_values, format, "FORMAT",
+         "such as '%t [%p] %o %k %s\\n'"),
+    FLAG('J', "json", BOOL, struct consume_values, is_json, NULL, "one JSON object per record"),
+    FLAG('D', "delimiter", STRING, struct consume_values, delimiter, "DELIM",
+         "what follows a record (default: \\n)"),
+    FLAG('K', "key-delimiter", STRING, struct consume_values, key_delimiter, "DELIM",
+         "print the key and this first"),
+    FLAG('Z', "null", BOOL, struct consume_values, is_null_named, NULL, "print null as NULL"),
+    FLAG('u', "unbuffered", BOOL, struct consume_values, is_unbuffered, NULL,
+         "write each record at once"),
+    FLAG(0, "committed", BOOL, struct consume_values, is_committed, NULL,
+         "leave out what transactions have not committed"),
+    ERRAND_FLAGS(struct consume_values),
+};
+
+const struct command command_consume = {
+    .verb = "consume",
+    .arguments = "[TOPIC...]",
+    .summary = "prints records, with the flags of kcat -C",
+    .details = "Format: %s value, %S its size, %R the size in four bytes, %k key, %K its size,\n"
+               "%T timestamp, %h headers, %t topic, %p partition, %o offset, %% percent.\n"
+               "Times are milliseconds or 2026-11-24T12:00:00Z.\n"
+               "Properties for -X: isolation.level, check.crcs, fetch.wait.max.ms,\n"
+               "fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes.\n",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct consume_values),
+    .initial = &initial,
+    .argument_max = -1,
+    .run = run,
+};

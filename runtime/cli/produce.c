@@ -1,0 +1,469 @@
+/* tidemill produce: records from standard input or a file to a topic, with the flags of kcat -P.
+ *
+ * Input is read in chunks off the loop, cut at the delimiter, and sent; while the producer's
+ * buffer is full nothing is read. */
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/text.h"
+#include "runtime/cli/errand.h"
+#include "runtime/client/producer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHUNK_SIZE = 256 << 10, RECORD_SIZE_MAX = 1 << 30, LINGER_NS = 5 * 1000 * 1000 };
+
+struct produce_values {
+    struct errand_flags errand;
+    const char *topic;
+    int64_t partition;
+    const char *key;
+    const char *key_delimiter;
+    struct flag_list headers;
+    const char *codec;
+    const char *file;
+    const char *delimiter;
+    int64_t count;
+    bool is_null_named;
+    bool is_tee;
+    bool is_quiet;
+};
+
+/* One run. */
+struct produce {
+    struct errand *errand;
+    const struct produce_values *values;
+    struct producer_options options;
+    struct producer *producer;
+    struct buffer delimiter;
+    struct buffer key_delimiter;
+    struct batch_header *headers;
+    struct io_file *file; /* NULL: standard input */
+    uint64_t position;
+    struct buffer input; /* what was read and not sent */
+    size_t scanned;      /* of the input: no delimiter begins here or before */
+    struct io_request request;
+    uint8_t *chunk; /* filled on another thread */
+    int64_t chunk_size;
+    int64_t sent_count;
+    int64_t failed_count;
+    int first_error;
+    bool is_read; /* the chunk is there */
+    bool has_room;
+    bool is_flushed;
+    int flush_error;
+    bool is_closed;
+};
+
+static void on_delivered(void *owner, int error, int32_t partition, int64_t offset)
+{
+    (void)partition;
+    (void)offset;
+    struct produce *produce = owner;
+    if (error != 0) {
+        produce->failed_count++;
+        produce->first_error = produce->first_error == 0 ? error : produce->first_error;
+    }
+}
+
+static void on_room(void *owner)
+{
+    struct produce *produce = owner;
+    produce->has_room = true;
+    errand_wake(produce->errand);
+}
+
+static struct bytes find_bytes(struct bytes text, struct bytes part)
+{
+    const void *found = memmem(text.data, text.size, part.data, part.size);
+    return found == NULL ? bytes_make(NULL, 0) : bytes_make(found, part.size);
+}
+
+/* Cuts key and value apart. */
+static void fill_record(const struct produce *produce, struct bytes line,
+                        struct producer_record *record)
+{
+    const struct produce_values *values = produce->values;
+    record->key = bytes_from_string(values->key);
+    record->value = line;
+    if (produce->key_delimiter.size > 0) {
+        struct bytes cut = find_bytes(line, buffer_bytes(&produce->key_delimiter));
+        if (!bytes_is_null(cut)) {
+            record->key = bytes_make(line.data, (size_t)(cut.data - line.data));
+            const uint8_t *start = cut.data + cut.size;
+            record->value = bytes_make(start, line.size - (size_t)(start - line.data));
+        }
+    }
+    if (values->is_null_named) {
+        record->key = record->key.size == 0 ? bytes_make(NULL, 0) : record->key;
+        record->value = record->value.size == 0 ? bytes_make(NULL, 0) : record->value;
+    }
+}
+
+/* Waits for room when the buffer is full. */
+static int send_line(struct produce *produce, struct bytes line)
+{
+    struct producer_record record = {
+        .topic = produce->values->topic,
+        .partition = (int32_t)produce->values->partition,
+        .timestamp_ms = -1,
+        .headers = produce->headers,
+        .header_count = (int32_t)produce->values->headers.count,
+        .done = on_delivered,
+        .owner = produce,
+    };
+    fill_record(produce, line, &record);
+    produce->has_room = false;
+    int error = producer_send(produce->producer, &record);
+    while (error == ERROR_AGAIN) {
+        error = errand_wait(produce->errand, &produce->has_room);
+        if (error != 0) {
+            return error;
+        }
+        produce->has_room = false;
+        error = producer_send(produce->producer, &record);
+    }
+    produce->sent_count += error == 0;
+    if (error == 0 && produce->values->is_tee) {
+        buffer_add_bytes(&produce->errand->out, line);
+        buffer_add_bytes(&produce->errand->out, buffer_bytes(&produce->delimiter));
+    }
+    return error;
+}
+
+static bool is_enough(const struct produce *produce)
+{
+    return (produce->values->count > 0 && produce->sent_count >= produce->values->count) ||
+           produce->first_error != 0;
+}
+
+/* Sends every whole line of the input. */
+static int send_lines(struct produce *produce)
+{
+    struct bytes delimiter = buffer_bytes(&produce->delimiter);
+    size_t start = 0;
+    int error = 0;
+    while (error == 0 && !is_enough(produce)) {
+        size_t from = produce->scanned > start ? produce->scanned : start;
+        struct bytes rest = bytes_make(produce->input.data + from, produce->input.size - from);
+        struct bytes cut = find_bytes(rest, delimiter);
+        if (bytes_is_null(cut)) {
+            break;
+        }
+        size_t end = (size_t)(cut.data - produce->input.data);
+        if (end > start) { /* an empty line is no record, as in kcat */
+            error = send_line(produce, bytes_make(produce->input.data + start, end - start));
+        }
+        start = end + cut.size;
+        produce->scanned = start;
+    }
+    buffer_remove(&produce->input, start);
+    produce->scanned =
+        produce->input.size < delimiter.size ? 0 : produce->input.size - delimiter.size + 1;
+    return error;
+}
+
+/* On another thread: touches only the chunk. */
+static void read_input(void *owner)
+{
+    struct produce *produce = owner;
+    do {
+        produce->chunk_size = read(produce->errand->world->input, produce->chunk, CHUNK_SIZE);
+    } while (produce->chunk_size < 0 && errno == EINTR);
+}
+
+static void on_read(struct io_request *request, int64_t result)
+{
+    struct produce *produce = request->owner;
+    if (produce->file != NULL) {
+        produce->chunk_size = result;
+    }
+    produce->is_read = true;
+    errand_wake(produce->errand);
+}
+
+/* Bytes read, 0 at the end, or an error. */
+static int64_t read_chunk(struct produce *produce)
+{
+    struct io *io = produce->errand->world->io;
+    produce->is_read = false;
+    produce->request = (struct io_request){.done = on_read, .owner = produce};
+    if (produce->file == NULL) {
+        io_work(io, &produce->request, read_input);
+    } else {
+        io_file_read_async(io, &produce->request, produce->file, produce->chunk, CHUNK_SIZE,
+                           produce->position);
+    }
+    int error = errand_wait(produce->errand, &produce->is_read);
+    if (error != 0) {
+        return error;
+    }
+    if (produce->chunk_size < 0) {
+        return ERROR_IO;
+    }
+    produce->position += (uint64_t)produce->chunk_size;
+    buffer_add(&produce->input, produce->chunk, (size_t)produce->chunk_size);
+    return produce->chunk_size;
+}
+
+static int send_all(struct produce *produce)
+{
+    while (!is_enough(produce)) {
+        int64_t size = read_chunk(produce);
+        if (size < 0) {
+            return (int)size;
+        }
+        int error = send_lines(produce);
+        if (error != 0) {
+            return error;
+        }
+        if (size == 0) {
+            struct bytes rest = buffer_bytes(&produce->input);
+            return rest.size == 0 || is_enough(produce) ? 0 : send_line(produce, rest);
+        }
+        if (produce->input.size > RECORD_SIZE_MAX) {
+            return ERROR_MESSAGE_TOO_LARGE;
+        }
+        if (produce->errand->out.size > 0) {
+            command_print(produce->errand->world, &produce->errand->out);
+        }
+    }
+    return 0;
+}
+
+static void on_flushed(struct producer_flush *flush, int error)
+{
+    struct produce *produce = flush->owner;
+    produce->flush_error = error;
+    produce->is_flushed = true;
+    errand_wake(produce->errand);
+}
+
+static void on_closed(void *owner)
+{
+    struct produce *produce = owner;
+    produce->is_closed = true;
+    errand_wake(produce->errand);
+}
+
+static void close_producer(struct produce *produce)
+{
+    producer_close(produce->producer, on_closed, produce);
+    struct command_world *world = produce->errand->world;
+    while (!produce->is_closed) {
+        world->run(world->owner);
+    }
+}
+
+static int judge(struct produce *produce, int error)
+{
+    struct errand *errand = produce->errand;
+    if (error != 0 && produce->first_error == 0) {
+        produce->first_error = error;
+    }
+    if (produce->first_error == 0) {
+        produce->first_error = produce->flush_error;
+    }
+    if (produce->first_error == ERROR_CANCELLED && errand->world->is_interrupted) {
+        return COMMAND_FAILED;
+    }
+    if (produce->first_error == ERROR_TIMEOUT || produce->first_error == ERROR_REFUSED) {
+        return errand_fail(errand, produce->first_error, "producing");
+    }
+    if (produce->first_error != 0) {
+        return command_fail(errand->world, "%s: %s (%s); %lld of %lld records failed",
+                            produce->values->topic, error_text(produce->first_error),
+                            error_name(produce->first_error), (long long)produce->failed_count,
+                            (long long)produce->sent_count);
+    }
+    return COMMAND_OK;
+}
+
+/* An interrupt stops the reading; what was sent is still waited for. */
+static int transfer(struct produce *produce)
+{
+    struct command_world *world = produce->errand->world;
+    int error = send_all(produce);
+    bool was_interrupted = world->is_interrupted;
+    world->is_interrupted = false;
+    struct producer_flush flush = {.done = on_flushed, .owner = produce};
+    producer_flush(produce->producer, &flush);
+    int stop = errand_wait(produce->errand, &produce->is_flushed);
+    close_producer(produce);
+    if (error == ERROR_CANCELLED && was_interrupted && stop == 0) {
+        error = 0; /* everything read was sent */
+    }
+    world->is_interrupted |= was_interrupted;
+    return judge(produce, error != 0 ? error : stop);
+}
+
+static bool take_property(void *owner, const char *name, const char *value)
+{
+    struct produce *produce = owner;
+    struct producer_options *options = &produce->options;
+    int64_t number;
+    bool is_number = text_parse_int64(value, &number) == 0;
+    if (strcmp(name, "acks") == 0 || strcmp(name, "request.required.acks") == 0) {
+        number = strcmp(value, "all") == 0 ? -1 : number;
+        options->acks = (int16_t)number;
+        options->is_idempotent = number == -1;
+        return strcmp(value, "all") == 0 || (is_number && number >= -1 && number <= 1);
+    }
+    if (strcmp(name, "compression.codec") == 0 || strcmp(name, "compression.type") == 0) {
+        return compress_codec_parse(value, &options->codec) == 0;
+    }
+    if (strcmp(name, "linger.ms") == 0) {
+        options->linger_ns = is_number ? number * 1000000 : 0;
+        return is_number && number >= 0 && number <= 60000;
+    }
+    if (strcmp(name, "batch.size") == 0 || strcmp(name, "message.max.bytes") == 0) {
+        bool is_sane = is_number && number > 0 && number <= RECORD_SIZE_MAX;
+        size_t *field = name[0] == 'b' ? &options->batch_size : &options->request_size_max;
+        *field = is_sane ? (size_t)number : *field;
+        return is_sane;
+    }
+    if (strcmp(name, "delivery.timeout.ms") == 0 || strcmp(name, "message.timeout.ms") == 0) {
+        options->delivery_timeout_ms = is_number ? number : 0;
+        return is_number && number >= 0;
+    }
+    if (strcmp(name, "enable.idempotence") == 0) {
+        return text_parse_bool(value, &options->is_idempotent) == 0;
+    }
+    return false;
+}
+
+static int read_headers(struct produce *produce, struct command_world *world)
+{
+    const struct flag_list *list = &produce->values->headers;
+    produce->headers = memory_zero(list->count + 1, sizeof(*produce->headers));
+    for (size_t i = 0; i < list->count; i++) {
+        const char *text = list->items[i], *cut = strpbrk(text, "=:");
+        if (cut == NULL) {
+            return command_misuse(world, "-H takes NAME=VALUE, not '%s'", text);
+        }
+        produce->headers[i].key = bytes_make(text, (size_t)(cut - text));
+        produce->headers[i].value = bytes_from_string(cut + 1);
+    }
+    return COMMAND_OK;
+}
+
+/* Reads the flags that are no plain values. */
+static int prepare(struct produce *produce, struct command_world *world)
+{
+    const struct produce_values *values = produce->values;
+    produce->options = producer_options_default();
+    produce->options.linger_ns = LINGER_NS;
+    if (values->codec != NULL &&
+        compress_codec_parse(values->codec, &produce->options.codec) != 0) {
+        return command_misuse(world, "-z takes none, gzip, snappy, lz4 or zstd, not '%s'",
+                              values->codec);
+    }
+    if (values->partition < -1 || values->partition > INT32_MAX) {
+        return command_misuse(world, "-p takes the number of a partition");
+    }
+    flag_unescape(values->delimiter, &produce->delimiter);
+    if (values->key_delimiter != NULL) {
+        flag_unescape(values->key_delimiter, &produce->key_delimiter);
+    }
+    if (produce->delimiter.size == 0) {
+        return command_misuse(world, "-D may not be empty");
+    }
+    if (values->file != NULL) {
+        int error = io_file_open(world->io, values->file, IO_OPEN_READ, &produce->file);
+        if (error != 0) {
+            return command_fail(world, "%s: %s", values->file, error_text(error));
+        }
+    }
+    return read_headers(produce, world);
+}
+
+static int run_prepared(struct produce *produce, struct command_world *world)
+{
+    struct errand errand;
+    int code = errand_open(&errand, world, &produce->values->errand, take_property, produce);
+    if (code != 0) {
+        return code;
+    }
+    produce->errand = &errand;
+    produce->producer = producer_new(errand.client, &produce->options);
+    producer_on_room(produce->producer, on_room, produce);
+    produce->chunk = memory_alloc(CHUNK_SIZE);
+    code = transfer(produce);
+    if (code == COMMAND_OK && !produce->values->is_quiet && isatty(fileno(world->errors))) {
+        fprintf(world->errors, "%lld records sent to %s\n", (long long)produce->sent_count,
+                produce->values->topic);
+    }
+    errand_close(&errand);
+    if (!world->is_interrupted) {
+        free(produce->chunk); /* else another thread may still wait to fill it */
+    }
+    return code;
+}
+
+static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
+{
+    struct produce_values values = *(const struct produce_values *)given;
+    if (values.topic == NULL && arguments->count == 1) {
+        values.topic = arguments->items[0];
+    } else if (values.topic == NULL || arguments->count > 0) {
+        return command_misuse(world, "name one topic: tidemill produce -t TOPIC");
+    }
+    struct produce *produce = memory_new(struct produce);
+    produce->values = &values;
+    buffer_init(&produce->delimiter);
+    buffer_init(&produce->key_delimiter);
+    buffer_init(&produce->input);
+    int code = prepare(produce, world);
+    code = code == 0 ? run_prepared(produce, world) : code;
+    io_file_close(world->io, produce->file);
+    buffer_fini(&produce->delimiter);
+    buffer_fini(&produce->key_delimiter);
+    buffer_fini(&produce->input);
+    free(produce->headers);
+    if (!world->is_interrupted) {
+        free(produce);
+    }
+    return code;
+}
+
+static const struct produce_values initial = {
+    .partition = PRODUCER_PARTITION_BY_KEY,
+    .delimiter = "\\n",
+};
+
+static const struct flag flags[] = {
+    FLAG('t', "topic", STRING, struct produce_values, topic, "TOPIC", "where to send"),
+    FLAG('p', "partition", INT, struct produce_values, partition, "N",
+         "this partition (default: by key)"),
+    FLAG('k', "key", STRING, struct produce_values, key, "KEY", "the key of every record"),
+    FLAG('K', "key-delimiter", STRING, struct produce_values, key_delimiter, "DELIM",
+         "what stands between key and value"),
+    FLAG('H', "header", LIST, struct produce_values, headers, "NAME=VALUE", "a header"),
+    FLAG('z', "compress", STRING, struct produce_values, codec, "CODEC",
+         "none, gzip, snappy, lz4 or zstd"),
+    FLAG('l', "file", STRING, struct produce_values, file, "FILE", "read it instead of stdin"),
+    FLAG('D', "delimiter", STRING, struct produce_values, delimiter, "DELIM",
+         "what ends a record (default: \\n)"),
+    FLAG('c', "count", INT, struct produce_values, count, "N", "stop after so many records"),
+    FLAG('Z', "null", BOOL, struct produce_values, is_null_named, NULL,
+         "send empty keys and values as null"),
+    FLAG('T', "tee", BOOL, struct produce_values, is_tee, NULL, "print what is sent"),
+    FLAG('q', "quiet", BOOL, struct produce_values, is_quiet, NULL, "say nothing but errors"),
+    ERRAND_FLAGS(struct produce_values),
+};
+
+const struct command command_produce = {
+    .verb = "produce",
+    .arguments = "[TOPIC]",
+    .summary = "sends lines as records, with the flags of kcat -P",
+    .details = "Properties for -X: acks, linger.ms, batch.size, compression.type,\n"
+               "message.max.bytes, delivery.timeout.ms, enable.idempotence.\n"
+               "Returns when the broker has acknowledged every record.\n",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct produce_values),
+    .initial = &initial,
+    .argument_max = 1,
+    .run = run,
+};

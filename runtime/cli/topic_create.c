@@ -1,0 +1,143 @@
+/* tidemill topic create: makes topics. */
+#include "log/base/error.h"
+#include "runtime/cli/errand.h"
+
+#include <string.h>
+
+struct create_values {
+    struct errand_flags errand;
+    int64_t partition_count;
+    int64_t replica_count;
+    struct flag_list configs;
+    bool may_exist;
+    bool is_compacted;
+    bool is_dry;
+};
+
+enum { PARTITION_COUNT_MAX = 1000000 };
+
+static bool read_configs(struct errand *errand, const struct create_values *values,
+                         struct create_topics_request_topic *topic)
+{
+    size_t count = values->configs.count;
+    topic->configs.items =
+        arena_array(&errand->arena, struct create_topics_request_config, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = values->configs.items[i];
+        const char *equals = strchr(text, '=');
+        if (equals == NULL) {
+            command_misuse(errand->world, "-c takes NAME=VALUE, not '%s'", text);
+            return false;
+        }
+        topic->configs.items[topic->configs.count++] = (struct create_topics_request_config){
+            .name = bytes_make(text, (size_t)(equals - text)),
+            .value = bytes_from_string(equals + 1),
+        };
+    }
+    if (values->is_compacted) {
+        topic->configs.items[topic->configs.count++] = (struct create_topics_request_config){
+            .name = BYTES_LITERAL("cleanup.policy"),
+            .value = BYTES_LITERAL("compact"),
+        };
+    }
+    return true;
+}
+
+static int judge_topic(struct errand *errand, const struct create_values *values,
+                       const struct create_topics_response_topic *topic)
+{
+    if (topic->error_code == 0) {
+        buffer_printf(&errand->out,
+                      values->is_dry ? "Topic %.*s can be created.\n" : "Created topic %.*s.\n",
+                      BYTES_FORMAT(topic->name));
+        return COMMAND_OK;
+    }
+    if (values->may_exist && error_from_code(topic->error_code) == ERROR_TOPIC_ALREADY_EXISTS) {
+        return COMMAND_OK;
+    }
+    const char *name = arena_string(&errand->arena, topic->name);
+    return errand_refuse(errand, name, topic->error_code, topic->error_message);
+}
+
+static int create_topics(struct errand *errand, const struct create_values *values,
+                         const struct flag_list *arguments)
+{
+    struct create_topics_request request;
+    wire_set_defaults(&create_topics_request_schema, &request);
+    request.validate_only = values->is_dry;
+    request.timeout_ms = 30000;
+    request.topics.items =
+        arena_array(&errand->arena, struct create_topics_request_topic, arguments->count);
+    for (size_t i = 0; i < arguments->count; i++) {
+        struct create_topics_request_topic *topic = &request.topics.items[i];
+        topic->name = bytes_from_string(arguments->items[i]);
+        topic->partition_count = (int32_t)values->partition_count;
+        topic->replication_factor = (int16_t)values->replica_count;
+        if (!read_configs(errand, values, topic)) {
+            return COMMAND_MISUSED;
+        }
+    }
+    request.topics.count = (int32_t)arguments->count;
+    const void *found;
+    int error = errand_call(errand, CLIENT_CONTROLLER, API_CREATE_TOPICS, -1, &request, &found);
+    if (error != 0) {
+        return errand_fail(errand, error, "creating topics");
+    }
+    const struct create_topics_response *response = found;
+    int code = COMMAND_OK;
+    for (int32_t i = 0; i < response->topics.count; i++) {
+        int result = judge_topic(errand, values, &response->topics.items[i]);
+        code = result != COMMAND_OK ? result : code;
+    }
+    return code;
+}
+
+static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
+{
+    const struct create_values *values = given;
+    struct errand errand;
+    if (values->partition_count == 0 || values->partition_count < -1 ||
+        values->partition_count > PARTITION_COUNT_MAX) {
+        return command_misuse(world, "-p takes a number from 1 on");
+    }
+    if (values->replica_count == 0 || values->replica_count < -1 ||
+        values->replica_count > INT16_MAX) {
+        return command_misuse(world, "-r takes a number from 1 on");
+    }
+    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
+    if (code == 0) {
+        code = create_topics(&errand, values, arguments);
+        errand_close(&errand);
+    }
+    return code;
+}
+
+static const struct create_values initial = {.partition_count = -1, .replica_count = -1};
+
+static const struct flag flags[] = {
+    FLAG('p', "partitions", INT, struct create_values, partition_count, "N",
+         "partitions (default: the broker's)"),
+    FLAG('r', "replicas", INT, struct create_values, replica_count, "N",
+         "copies of each partition (default: the broker's)"),
+    FLAG('c', "config", LIST, struct create_values, configs, "NAME=VALUE",
+         "a setting, such as retention.ms=86400000"),
+    FLAG(0, "compact", BOOL, struct create_values, is_compacted, NULL,
+         "short for -c cleanup.policy=compact"),
+    FLAG(0, "if-not-exists", BOOL, struct create_values, may_exist, NULL,
+         "do nothing when it is there"),
+    FLAG(0, "dry-run", BOOL, struct create_values, is_dry, NULL, "only ask whether it would work"),
+    ERRAND_FLAGS(struct create_values),
+};
+
+const struct command command_topic_create = {
+    .noun = "topic",
+    .verb = "create",
+    .arguments = "TOPIC...",
+    .summary = "makes topics",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct create_values),
+    .initial = &initial,
+    .argument_min = 1,
+    .argument_max = -1,
+    .run = run,
+};

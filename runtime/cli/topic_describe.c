@@ -1,0 +1,237 @@
+/* tidemill topic describe: partitions, leaders and settings, in the words of kafka-topics. */
+#include "log/base/error.h"
+#include "runtime/cli/envelope.h"
+#include "runtime/cli/errand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct describe_values {
+    struct errand_flags errand;
+    bool has_defaults;
+};
+
+enum { TOPIC_RESOURCE = 2, SOURCE_TOPIC = 1 };
+
+typedef struct describe_configs_response_result config_result;
+typedef struct metadata_response_topic topic_row;
+typedef struct metadata_response_partition partition_row;
+
+/* 128 bits in base64 of the URL alphabet, without padding: 22 letters. */
+static void write_uuid(const struct wire_uuid *id, struct buffer *out)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (size_t bit = 0; bit < 128; bit += 6) {
+        size_t place = bit / 8;
+        unsigned pair = (unsigned)id->octets[place] << 8;
+        pair |= place + 1 < sizeof(id->octets) ? id->octets[place + 1] : 0;
+        buffer_add_byte(out, (uint8_t)letters[(pair >> (10 - bit % 8)) & 63]);
+    }
+}
+
+static void write_nodes(const int32_t *nodes, int32_t count, struct buffer *out)
+{
+    for (int32_t i = 0; i < count; i++) {
+        buffer_printf(out, "%s%d", i > 0 ? "," : "", nodes[i]);
+    }
+}
+
+static int read_configs(struct errand *errand, const struct metadata_response *metadata,
+                        const struct describe_configs_response **out)
+{
+    struct describe_configs_request request;
+    wire_set_defaults(&describe_configs_request_schema, &request);
+    size_t count = (size_t)metadata->topics.count;
+    request.resources.items =
+        arena_array(&errand->arena, struct describe_configs_request_resource, count + 1);
+    request.resources.count = metadata->topics.count;
+    for (size_t i = 0; i < count; i++) {
+        request.resources.items[i].resource_type = TOPIC_RESOURCE;
+        request.resources.items[i].resource_name = metadata->topics.items[i].name;
+        request.resources.items[i].configuration_keys.count = -1;
+    }
+    const void *found = NULL;
+    int error = errand_call(errand, CLIENT_ANY, API_DESCRIBE_CONFIGS, -1, &request, &found);
+    *out = found;
+    return error;
+}
+
+static const config_result *find_configs(const struct describe_configs_response *configs,
+                                         struct bytes topic)
+{
+    for (int32_t i = 0; i < configs->results.count; i++) {
+        if (bytes_equal(configs->results.items[i].resource_name, topic)) {
+            return &configs->results.items[i];
+        }
+    }
+    return NULL;
+}
+
+/* "a=1,b=2", or JSON members. */
+static void write_configs(const config_result *result, bool has_defaults, bool is_json,
+                          struct buffer *out)
+{
+    const char *comma = "";
+    for (int32_t i = 0; result != NULL && i < result->configs.count; i++) {
+        const struct describe_configs_response_config *config = &result->configs.items[i];
+        if (config->config_source != SOURCE_TOPIC && !has_defaults) {
+            continue;
+        }
+        buffer_add_string(out, comma);
+        comma = ",";
+        if (is_json) {
+            envelope_write_json_string(config->name, out);
+            buffer_add_byte(out, ':');
+            envelope_write_json_string(config->value, out);
+        } else {
+            buffer_printf(out, "%.*s=%.*s", BYTES_FORMAT(config->name),
+                          BYTES_FORMAT(config->value));
+        }
+    }
+}
+
+static int32_t replica_count(const topic_row *topic)
+{
+    return topic->partitions.count == 0 ? 0 : topic->partitions.items[0].replica_nodes.count;
+}
+
+static void print_partition(const topic_row *topic, const partition_row *partition,
+                            struct buffer *out)
+{
+    buffer_printf(out, "\tTopic: %.*s\tPartition: %d\tLeader: ", BYTES_FORMAT(topic->name),
+                  partition->index);
+    if (partition->leader_id < 0) {
+        buffer_add_string(out, "none");
+    } else {
+        buffer_printf(out, "%d", partition->leader_id);
+    }
+    buffer_add_string(out, "\tReplicas: ");
+    write_nodes(partition->replica_nodes.items, partition->replica_nodes.count, out);
+    buffer_add_string(out, "\tIsr: ");
+    write_nodes(partition->isr_nodes.items, partition->isr_nodes.count, out);
+    buffer_add_string(out, "\tElr: N/A\tLastKnownElr: N/A\n");
+}
+
+static int compare_partitions(const void *left, const void *right)
+{
+    int32_t one = ((const partition_row *)left)->index, two = ((const partition_row *)right)->index;
+    return (one > two) - (one < two);
+}
+
+static void print_text(const topic_row *topic, const config_result *configs, bool has_defaults,
+                       struct buffer *out)
+{
+    buffer_printf(out, "Topic: %.*s\tTopicId: ", BYTES_FORMAT(topic->name));
+    write_uuid(&topic->topic_id, out);
+    buffer_printf(out,
+                  "\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: ", topic->partitions.count,
+                  replica_count(topic));
+    write_configs(configs, has_defaults, false, out);
+    buffer_add_byte(out, '\n');
+    for (int32_t i = 0; i < topic->partitions.count; i++) {
+        print_partition(topic, &topic->partitions.items[i], out);
+    }
+}
+
+static void print_json(const topic_row *topic, const config_result *configs, bool has_defaults,
+                       struct buffer *out)
+{
+    buffer_add_string(out, "{\"topic\":");
+    envelope_write_json_string(topic->name, out);
+    buffer_add_string(out, ",\"topic_id\":\"");
+    write_uuid(&topic->topic_id, out);
+    buffer_printf(out, "\",\"replication_factor\":%d,\"configs\":{", replica_count(topic));
+    write_configs(configs, has_defaults, true, out);
+    buffer_add_string(out, "},\"partitions\":[");
+    for (int32_t i = 0; i < topic->partitions.count; i++) {
+        const partition_row *partition = &topic->partitions.items[i];
+        buffer_printf(out, "%s{\"partition\":%d,\"leader\":%d,\"leader_epoch\":%d,\"replicas\":[",
+                      i > 0 ? "," : "", partition->index, partition->leader_id,
+                      partition->leader_epoch);
+        write_nodes(partition->replica_nodes.items, partition->replica_nodes.count, out);
+        buffer_add_string(out, "],\"isr\":[");
+        write_nodes(partition->isr_nodes.items, partition->isr_nodes.count, out);
+        buffer_add_string(out, "]}");
+    }
+    buffer_add_string(out, "]}");
+}
+
+static int print_topics(struct errand *errand, const struct metadata_response *metadata,
+                        const struct describe_configs_response *configs, bool has_defaults,
+                        bool has_internal)
+{
+    int code = COMMAND_OK;
+    const char *comma = "[";
+    for (int32_t i = 0; i < metadata->topics.count; i++) {
+        const topic_row *topic = &metadata->topics.items[i];
+        if (topic->error_code != 0) {
+            const char *name = arena_string(&errand->arena, topic->name);
+            code = errand_refuse(errand, name, topic->error_code, bytes_make(NULL, 0));
+            continue;
+        }
+        if (topic->is_internal && !has_internal) {
+            continue;
+        }
+        qsort(topic->partitions.items, (size_t)topic->partitions.count, sizeof(partition_row),
+              compare_partitions);
+        const config_result *result = find_configs(configs, topic->name);
+        if (errand->is_json) {
+            buffer_add_string(&errand->out, comma);
+            print_json(topic, result, has_defaults, &errand->out);
+            comma = ",\n ";
+        } else {
+            print_text(topic, result, has_defaults, &errand->out);
+        }
+    }
+    if (errand->is_json) {
+        buffer_add_string(&errand->out, comma[0] == '[' ? "[]\n" : "]\n");
+    }
+    return code;
+}
+
+static int describe(struct errand *errand, const struct describe_values *values,
+                    const struct flag_list *arguments)
+{
+    const struct metadata_response *metadata;
+    const struct describe_configs_response *configs;
+    const char *const *names = arguments->count == 0 ? NULL : arguments->items;
+    int error = errand_read_metadata(errand, names, arguments->count, &metadata);
+    if (error == 0) {
+        error = read_configs(errand, metadata, &configs);
+    }
+    if (error != 0) {
+        return errand_fail(errand, error, "describing topics");
+    }
+    return print_topics(errand, metadata, configs, values->has_defaults, names != NULL);
+}
+
+static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
+{
+    const struct describe_values *values = given;
+    struct errand errand;
+    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
+    if (code == 0) {
+        code = describe(&errand, values, arguments);
+        errand_close(&errand);
+    }
+    return code;
+}
+
+static const struct flag flags[] = {
+    FLAG('a', "all", BOOL, struct describe_values, has_defaults, NULL,
+         "settings that nobody changed too"),
+    ERRAND_OUTPUT_FLAG(struct describe_values),
+    ERRAND_FLAGS(struct describe_values),
+};
+
+const struct command command_topic_describe = {
+    .noun = "topic",
+    .verb = "describe",
+    .arguments = "[TOPIC...]",
+    .summary = "shows partitions, leaders and settings",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct describe_values),
+    .argument_max = -1,
+    .run = run,
+};

@@ -1,0 +1,81 @@
+/* tidemill topic rm: deletes topics. */
+#include "log/base/error.h"
+#include "runtime/cli/errand.h"
+
+struct rm_values {
+    struct errand_flags errand;
+    bool may_miss;
+};
+
+static int judge_topic(struct errand *errand, const struct rm_values *values,
+                       const struct delete_topics_response_topic *topic)
+{
+    if (topic->error_code == 0) {
+        buffer_printf(&errand->out, "Deleted topic %.*s.\n", BYTES_FORMAT(topic->name));
+        return COMMAND_OK;
+    }
+    int error = error_from_code(topic->error_code);
+    if (values->may_miss && error == ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
+        return COMMAND_OK;
+    }
+    const char *name = arena_string(&errand->arena, topic->name);
+    return errand_refuse(errand, name, topic->error_code, topic->error_message);
+}
+
+static int delete_topics(struct errand *errand, const struct rm_values *values,
+                         const struct flag_list *arguments)
+{
+    struct delete_topics_request request;
+    wire_set_defaults(&delete_topics_request_schema, &request);
+    size_t count = arguments->count;
+    request.timeout_ms = 30000;
+    /* By name in a list of structs from version 6 on, in a list of strings before. */
+    request.topics.items = arena_array(&errand->arena, struct delete_topics_request_topic, count);
+    request.topic_names.items = arena_array(&errand->arena, struct bytes, count);
+    for (size_t i = 0; i < count; i++) {
+        request.topics.items[i].name = bytes_from_string(arguments->items[i]);
+        request.topic_names.items[i] = bytes_from_string(arguments->items[i]);
+    }
+    request.topics.count = request.topic_names.count = (int32_t)count;
+    const void *found;
+    int error = errand_call(errand, CLIENT_CONTROLLER, API_DELETE_TOPICS, -1, &request, &found);
+    if (error != 0) {
+        return errand_fail(errand, error, "deleting topics");
+    }
+    const struct delete_topics_response *response = found;
+    int code = COMMAND_OK;
+    for (int32_t i = 0; i < response->topics.count; i++) {
+        int result = judge_topic(errand, values, &response->topics.items[i]);
+        code = result != COMMAND_OK ? result : code;
+    }
+    return code;
+}
+
+static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
+{
+    const struct rm_values *values = given;
+    struct errand errand;
+    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
+    if (code == 0) {
+        code = delete_topics(&errand, values, arguments);
+        errand_close(&errand);
+    }
+    return code;
+}
+
+static const struct flag flags[] = {
+    FLAG(0, "if-exists", BOOL, struct rm_values, may_miss, NULL, "do nothing when it is not there"),
+    ERRAND_FLAGS(struct rm_values),
+};
+
+const struct command command_topic_rm = {
+    .noun = "topic",
+    .verb = "rm",
+    .arguments = "TOPIC...",
+    .summary = "deletes topics with all their records",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct rm_values),
+    .argument_min = 1,
+    .argument_max = -1,
+    .run = run,
+};

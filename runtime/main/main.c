@@ -1,0 +1,62 @@
+/* The program: one loop, the signals, the standard streams, and the table of commands.
+ *
+ * SIGINT and SIGTERM ask the command to end; a second one ends the process at once. */
+#include "log/io/io_uv.h"
+#include "runtime/cli/cli.h"
+#include "runtime/main/serve.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { EXIT_KILLED = 130 };
+
+static void run_loop(void *owner)
+{
+    io_uv_run(owner);
+}
+
+static void stop_loop(void *owner)
+{
+    io_uv_stop(owner);
+}
+
+static void on_signal(void *owner, int signal_number)
+{
+    (void)signal_number;
+    struct command_world *world = owner;
+    if (world->is_interrupted) {
+        _exit(EXIT_KILLED);
+    }
+    world->is_interrupted = true;
+    io_uv_stop(world->io);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct command *const commands[] = {&serve_command};
+    struct io *io = io_uv_new();
+    struct command_world world = {
+        .io = io,
+        .run = run_loop,
+        .stop = stop_loop,
+        .owner = io,
+        .out = stdout,
+        .errors = stderr,
+        .input = STDIN_FILENO,
+        .brokers = getenv("TIDEMILL_BROKERS"),
+        .version = TIDEMILL_VERSION,
+    };
+    io_uv_on_signal(io, SIGINT, on_signal, &world);
+    io_uv_on_signal(io, SIGTERM, on_signal, &world);
+    int code = cli_run(&world, commands, sizeof(commands) / sizeof(commands[0]), argc,
+                       (const char *const *)argv);
+    if (fflush(stdout) != 0 && code == COMMAND_OK) {
+        code = COMMAND_FAILED;
+    }
+    if (world.is_interrupted) {
+        _exit(code); /* another thread may still wait for standard input */
+    }
+    io_uv_free(io);
+    return code;
+}

@@ -1,0 +1,299 @@
+/* See service.h. Values come from the file, then KAFKA_… variables, then flags; the last wins. */
+#include "runtime/main/service.h"
+
+#include "log/base/error.h"
+#include "log/base/trace.h"
+#include "log/meta/broker_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONFIG_SIZE_MAX = 1 << 20, STATUS_OK = 200, STATUS_UNAVAILABLE = 503 };
+
+static void warn(void *owner, const struct report *warning)
+{
+    struct command_world *world = owner;
+    fprintf(world->errors, "tidemill: warning: %s%s%s\n", warning->place,
+            warning->place[0] == '\0' ? "" : ": ", warning->text);
+}
+
+static int complain(struct service *service)
+{
+    const struct report *report = &service->report;
+    command_fail(service->world, "%s%s%s", report->place, report->place[0] == '\0' ? "" : ": ",
+                 report->text);
+    return COMMAND_FAILED;
+}
+
+static int read_config(struct service *service, const char *path)
+{
+    struct io *io = service->world->io;
+    struct io_file *file;
+    uint64_t size = 0;
+    int error = io_file_open(io, path, IO_OPEN_READ, &file);
+    if (error != 0) {
+        return report_add(&service->report, path, "%s", error_text(error));
+    }
+    struct buffer text;
+    buffer_init(&text);
+    error = io_file_size(io, file, &size);
+    if (error == 0 && size > CONFIG_SIZE_MAX) {
+        error = ERROR_TOO_LARGE;
+    }
+    if (error == 0) {
+        int64_t count = io_file_read(io, file, buffer_reserve(&text, (size_t)size), (size_t)size, 0,
+                                     IO_READ_WAIT);
+        error = count < 0 ? (int)count : 0;
+        text.size = count < 0 ? 0 : (size_t)count;
+    }
+    io_file_close(io, file);
+    if (error != 0) {
+        error = report_add(&service->report, path, "%s", error_text(error));
+    } else {
+        error = broker_options_read_properties(&service->file, buffer_bytes(&text), path, warn,
+                                               service->world, &service->report);
+    }
+    buffer_fini(&text);
+    return error;
+}
+
+static int put_value(struct service *service, const char *name, const char *value,
+                     const char *place)
+{
+    return broker_options_put(&service->file, name, value, place, warn, service->world,
+                              &service->report);
+}
+
+/* "NAME=VALUE", of a flag or of the environment. */
+static int put_pair(struct service *service, const char *pair, bool is_variable)
+{
+    const char *equals = strchr(pair, '=');
+    if (equals == NULL) {
+        return is_variable
+                   ? 0
+                   : report_add(&service->report, NULL, "--set takes NAME=VALUE, not '%s'", pair);
+    }
+    char *name = bytes_to_string(bytes_make(pair, (size_t)(equals - pair)));
+    struct buffer option;
+    buffer_init(&option);
+    int error = 0;
+    if (!is_variable) {
+        error = put_value(service, name, equals + 1, "--set");
+    } else if (broker_options_from_variable(name, &option) &&
+               broker_options_find(buffer_string(&option)) != NULL) {
+        error = put_value(service, buffer_string(&option), equals + 1, name);
+    }
+    buffer_fini(&option);
+    free(name);
+    return error;
+}
+
+static int read_values(struct service *service, const struct service_flags *flags)
+{
+    int error = flags->config == NULL ? 0 : read_config(service, flags->config);
+    for (char **variable = environ; *variable != NULL && error == 0; variable++) {
+        error = put_pair(service, *variable, true);
+    }
+    for (size_t i = 0; i < flags->set.count && error == 0; i++) {
+        error = put_pair(service, flags->set.items[i], false);
+    }
+    if (error == 0 && flags->durability != NULL) {
+        error = put_value(service, "durability", flags->durability, "--durability");
+    }
+    return error;
+}
+
+static void on_ready(void *owner)
+{
+    struct service *service = owner;
+    service->is_ready = true;
+    service->world->stop(service->world->owner);
+}
+
+static void on_failed(void *owner, const struct report *report)
+{
+    struct service *service = owner;
+    service->report = *report;
+    service->has_failed = true;
+    service->world->stop(service->world->owner);
+}
+
+static const struct broker_events events = {.ready = on_ready, .failed = on_failed};
+
+static unsigned write_metrics(void *owner, const struct http_request *request, struct buffer *out,
+                              const char **content_type)
+{
+    (void)request;
+    struct service *service = owner;
+    *content_type = "text/plain; version=0.0.4; charset=utf-8";
+    broker_write_metrics(service->broker, out);
+    return STATUS_OK;
+}
+
+static unsigned write_health(void *owner, const struct http_request *request, struct buffer *out,
+                             const char **content_type)
+{
+    (void)request;
+    (void)content_type;
+    struct service *service = owner;
+    int error = broker_status(service->broker);
+    bool is_well = error == 0 && service->is_ready && !service->has_failed;
+    buffer_printf(out, "{\"status\":\"%s\",\"version\":\"%s\"", is_well ? "ok" : "failed",
+                  service->world->version);
+    if (error != 0) {
+        buffer_printf(out, ",\"error\":\"%s\",\"message\":\"%s\"", error_name(error),
+                      error_text(error));
+    }
+    buffer_add_string(out, "}\n");
+    return is_well ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+void service_add_route(struct service *service, const struct http_route *route)
+{
+    check(service->route_count < SERVICE_ROUTE_MAX);
+    service->routes[service->route_count++] = *route;
+}
+
+void service_init(struct service *service)
+{
+    *service = (struct service){0};
+    map_init(&service->file);
+    service_add_route(service, &(struct http_route){.method = "GET",
+                                                    .path = "/metrics",
+                                                    .handle = write_metrics,
+                                                    .owner = service});
+    service_add_route(
+        service, &(struct http_route){
+                     .method = "GET", .path = "/health", .handle = write_health, .owner = service});
+}
+
+/* A port that nobody asked for may be taken: then there is none. */
+static int start_http(struct service *service, const char *address)
+{
+    bool is_asked = address != NULL;
+    address = is_asked ? address : SERVICE_HTTP_DEFAULT;
+    if (strcmp(address, "none") == 0) {
+        return 0;
+    }
+    int error = http_start(service->world->io, address, service->routes, service->route_count,
+                           &service->http, &service->report);
+    if (error == 0 || is_asked) {
+        return error;
+    }
+    warn(service->world, &service->report);
+    service->report = (struct report){0};
+    return 0;
+}
+
+static int wait_for_start(struct service *service)
+{
+    struct command_world *world = service->world;
+    while (!service->is_ready && !service->has_failed && !world->is_interrupted) {
+        world->run(world->owner);
+    }
+    return service->is_ready ? 0 : ERROR_CANCELLED;
+}
+
+static int start_parts(struct service *service, const struct service_flags *flags,
+                       const char *loopback)
+{
+    struct broker_settings settings = {
+        .path = flags->data,
+        .loopback = loopback,
+        .advertised = flags->advertise,
+        .file = &service->file,
+    };
+    if (flags->listen.count > BROKER_LISTEN_MAX) {
+        return report_add(&service->report, NULL, "--listen may be given %d times at most",
+                          BROKER_LISTEN_MAX);
+    }
+    for (size_t i = 0; i < flags->listen.count; i++) {
+        settings.listen[i] = flags->listen.items[i];
+    }
+    int error = broker_start(service->world->io, &settings, &events, service, &service->broker,
+                             &service->report);
+    if (error == 0) {
+        error = wait_for_start(service);
+    }
+    if (error == 0) {
+        error = start_http(service, flags->http);
+    }
+    return error;
+}
+
+int service_start(struct service *service, struct command_world *world,
+                  const struct service_flags *flags, const char *loopback)
+{
+    service->world = world;
+    if (flags->is_verbose) {
+        trace_set_level(TRACE_INFO);
+    }
+    int error = read_values(service, flags);
+    bool is_misuse = error != 0;
+    if (error == 0) {
+        error = start_parts(service, flags, loopback);
+    }
+    if (error == 0) {
+        return 0;
+    }
+    int code = COMMAND_FAILED;
+    if (!report_is_empty(&service->report)) {
+        code = complain(service);
+    } else if (!world->is_interrupted) {
+        command_fail(world, "%s", error_text(error));
+    }
+    service_stop(service);
+    return is_misuse ? COMMAND_MISUSED : code;
+}
+
+void service_print_ready(struct service *service)
+{
+    struct command_world *world = service->world;
+    char address[IO_ADDRESS_SIZE];
+    broker_address(service->broker, address);
+    fprintf(world->out, "tidemill %s ready: kafka %s, http %s, data %s\n", world->version, address,
+            service->http == NULL ? "off" : http_address(service->http),
+            broker_path(service->broker));
+    fflush(world->out);
+}
+
+int service_wait(struct service *service)
+{
+    struct command_world *world = service->world;
+    while (!world->is_interrupted && !service->has_failed) {
+        world->run(world->owner);
+    }
+    return service->has_failed ? complain(service) : COMMAND_OK;
+}
+
+static void on_stopped(void *owner)
+{
+    struct service *service = owner;
+    service->stopping_count--;
+    service->world->stop(service->world->owner);
+}
+
+static void wait_for_stop(struct service *service)
+{
+    while (service->stopping_count > 0) {
+        service->world->run(service->world->owner);
+    }
+}
+
+void service_stop(struct service *service)
+{
+    if (service->http != NULL) {
+        service->stopping_count++;
+        http_stop(service->http, on_stopped, service);
+        wait_for_stop(service); /* its handlers look at the broker */
+        service->http = NULL;
+    }
+    if (service->broker != NULL) {
+        service->stopping_count++;
+        broker_stop(service->broker, on_stopped, service);
+        wait_for_stop(service);
+        service->broker = NULL;
+    }
+    map_fini(&service->file, free);
+}
