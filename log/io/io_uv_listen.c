@@ -133,7 +133,7 @@ static int socket_listen(const struct sockaddr *address, socklen_t size, int *ou
 static int listen_at(struct io_uv *uv, const struct sockaddr *address, socklen_t size,
                      struct tcp_listener **out)
 {
-    int descriptor;
+    int descriptor = -1;
     int error = socket_listen(address, size, &descriptor);
     if (error != 0) {
         return error;
