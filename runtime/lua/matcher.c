@@ -84,6 +84,9 @@ static bool is_in_class(uint8_t byte, uint8_t letter)
     case 'x':
         is_in = isxdigit(byte) != 0;
         break;
+    case 'z': /* deprecated, but the library still knows it */
+        is_in = byte == 0;
+        break;
     default:
         return letter == byte;
     }
@@ -256,10 +259,14 @@ static const uint8_t *match_frontier(struct matcher *matcher, const uint8_t *at,
 static const uint8_t *match_again(struct matcher *matcher, const uint8_t *at, uint8_t digit)
 {
     int index = digit - '1';
-    if (index < 0 || index >= matcher->capture_count || matcher->captures[index].size < 0) {
+    if (index < 0 || index >= matcher->capture_count ||
+        matcher->captures[index].size == MATCHER_OPEN) {
         return fail(matcher, "invalid capture index in pattern");
     }
     const struct matcher_capture *capture = &matcher->captures[index];
+    if (capture->size == MATCHER_POSITION) {
+        return NULL; /* a place says nothing that could come again */
+    }
     size_t size = (size_t)capture->size;
     if ((size_t)(matcher->text_end - at) < size || memcmp(capture->start, at, size) != 0 ||
         !spend(matcher, capture->size / 16)) {

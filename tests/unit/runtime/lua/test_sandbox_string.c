@@ -1,0 +1,96 @@
+/* Shows that the bounded string functions give what the library's give, errors included. */
+#include "tests/unit/runtime/lua/lua_bench.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+static const char prelude[] =
+    "local function show(...) local t = table.pack(...) for i = 1, t.n do "
+    "t[i] = tostring(t[i]) end return table.concat(t, ',') end "
+    "local function try(...) local t = table.pack(pcall(...)) "
+    "if t[1] then return show(table.unpack(t, 1, t.n)) end return 'error' end "
+    "local function collect(...) local out = {} for a, b in string.gmatch(...) do "
+    "out[#out + 1] = show(a, b) end return table.concat(out, ';') end ";
+
+static const char *const expressions[] = {
+    "show(('hello world'):find('o w'))",
+    "show(('hello world'):find('o', 6))",
+    "show(('hello world'):find('l+', -4))",
+    "show(('hello'):find('', 10), ('hello'):find('', 6), (''):find(''))",
+    "show(('a.b'):find('.', 1, true), ('a+b'):find('+', 1, true))",
+    "show(('key = value'):match('^(%w+)%s*=%s*(%w+)$'))",
+    "show(('2025-10-10'):match('(%d+)-(%d+)-(%d+)'))",
+    "show(('  trim  '):match('^%s*(.-)%s*$'))",
+    "show(('x'):match('y'), ('x'):match('()'), ('abc'):match('b()'))",
+    "show(('[[x]]'):match('%b[]'), ('THE (quick) fox'):find('%((%a+)%)'))",
+    "show(('hello'):gsub('l', 'L'), ('hello'):gsub('', '-'))",
+    "show(('hello world'):gsub('o', '0', 1), ('abc'):gsub('%w', '%0%0'))",
+    "show(('hello world'):gsub('(%w+) (%w+)', '%2 %1'), ('a%b'):gsub('%%', '%%%%'))",
+    "show(('abc'):gsub('()', '%1'), ('abc'):gsub('^a', 'x'), ('aaa'):gsub('^a', 'x'))",
+    "show(('$name is $age'):gsub('%$(%w+)', { name = 'Ann', age = 7 }))",
+    "show(('abc'):gsub('.', function(c) if c == 'b' then return false end return c:upper() end))",
+    "show(('abc'):gsub('(a)(b)', function(a, b) return b .. a end))",
+    "try(string.gsub, 'x', 'x', '%2')",
+    "try(string.gsub, 'x', 'x', '%')",
+    "try(string.gsub, 'x', '(', '')",
+    "try(string.gsub, 'x', 'x', true)",
+    "try(string.gsub, 'x', '.', function() return {} end)",
+    "try(string.find, 'x', '[')",
+    "try(string.find, 'x', '%')",
+    "try(string.match, 'x', ')x.')",
+    "try(string.rep)",
+    "collect('one two  three', '%a+')",
+    "collect('k1=v1, k2=v2', '(%w+)=(%w+)')",
+    "collect('abc', '')",
+    "collect('abc', '()')",
+    "collect('aXbX', '.-X')",
+    "collect('abc', '%a', 2)",
+    "collect('^a^a', '^a')",
+    "show(('ab'):rep(3), ('ab'):rep(3, '-'), ('ab'):rep(0), ('ab'):rep(1, 'x'))",
+    "show(('%d %5.2f %s %q %%'):format(3, 1.5, 'x', 'a\\nb'))",
+    "show(('%-5s|%5s|%.2s'):format('a', 'b', 'cde'), ('%x %X %o'):format(255, 255, 8))",
+    "show(('%s %s %s'):format(nil, true, 1.0), ('%i'):format(3.0))",
+    "try(string.format, '%d', 1.5)",
+    "try(string.format, '%d')",
+    "try(string.format, '%y', 1)",
+    "show(('\\0a\\0b'):find('\\0b'), #('\\0a\\0'):match('.*'), ('a\\0b'):gsub('%z', 'x'))",
+};
+
+static void the_results_are_those_of_the_library(void **state)
+{
+    struct lua_bench *bench = *state;
+    lua_State *lua = luaL_newstate();
+    luaL_openlibs(lua);
+    for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++) {
+        struct buffer text;
+        buffer_init(&text);
+        buffer_printf(&text, "%s return %s", prelude, expressions[i]);
+        if (luaL_dostring(lua, buffer_string(&text)) != LUA_OK) {
+            fail_msg("%s: %s", expressions[i], lua_tostring(lua, -1));
+        }
+        buffer_clear(&text);
+        buffer_printf(&text, "%s return { value = %s }", prelude, expressions[i]);
+        struct mill_driver *driver = lua_bench_run_body(bench, buffer_string(&text));
+        if (mill_driver_send(driver, "in", "k", "1", 1) != 0) {
+            fail_msg("%s: %s", expressions[i], driver->context.error_text);
+        }
+        size_t size = 0;
+        const char *expected = lua_tolstring(lua, -1, &size);
+        struct bytes value = mill_driver_last(driver, "out")->value;
+        if (!bytes_equal(value, bytes_make(expected, size))) {
+            fail_msg("%s: '%.*s' instead of '%s'", expressions[i], BYTES_FORMAT(value), expected);
+        }
+        lua_settop(lua, 0);
+        buffer_fini(&text);
+    }
+    lua_close(lua);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LUA_BENCH_TEST(the_results_are_those_of_the_library),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
