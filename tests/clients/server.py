@@ -1,0 +1,59 @@
+"""A `tidemill serve` of our own: started on free ports, known by its ready line, stopped by us."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+
+READY = re.compile(rb"^tidemill \S+ ready: kafka ([^\s,]+:\d+)", re.MULTILINE)
+START_SECONDS = 60  # sanitizers on a busy machine
+STOP_SECONDS = 60
+
+
+class Server:
+    def __init__(self, program, data, *options):
+        self.data = data
+        self.command = [program, "serve", "--data", data, "--listen", "127.0.0.1:0",
+                        "--http", "127.0.0.1:0", *options]
+        self.process = None
+        self.stderr_path = data + ".stderr"
+
+    def start(self):
+        """Waits for the ready line on stdout; answers the address in it."""
+        os.makedirs(self.data, exist_ok=True)
+        with open(self.stderr_path, "ab") as stderr:
+            self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=stderr,
+                                            stdin=subprocess.DEVNULL)
+        output = b""
+        deadline = time.monotonic() + START_SECONDS
+        descriptor = self.process.stdout.fileno()
+        while not (match := READY.search(output)):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                self.kill()
+                raise RuntimeError(f"no ready line within {START_SECONDS} s: {output!r}")
+            part = os.read(descriptor, 4096)
+            if not part:
+                code = self.process.wait()
+                raise RuntimeError(f"tidemill ended with {code}: {output!r}\n{self.last_words()}")
+            output += part
+        return match.group(1).decode()
+
+    def stop(self):
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "no end"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def last_words(self):
+        with open(self.stderr_path, "rb") as stderr:
+            return stderr.read()[-4000:].decode(errors="replace")
