@@ -1,11 +1,15 @@
 /* One member of a classic consumer group: joins, assigns, heartbeats, commits.
  *
  * Owns:   the membership and its generation.
- * Keeps:  (1) `assigned` and `revoked` alternate per partition: what was assigned is revoked before
- * anybody else gets it; (2) a commit carries the generation it was made in; an old one is refused
- * by the coordinator; (3) the member leaves the group when it is closed. Protocols offered:
- * "cooperative-sticky" (KIP-429) and "range"; the leader runs the assignor here. Thread: its
- * client's shard. */
+ * Keeps:  (1) `assigned` and `revoked` (or `lost`) alternate per partition: what was assigned is
+ *             revoked before anybody else gets it;
+ *         (2) a commit carries a generation in which its partitions are this member's; one for
+ *             partitions that were given up or lost since the call is refused, here or by the
+ *             coordinator;
+ *         (3) a dynamic member leaves the group when it is closed; a static one is expected back;
+ *         (4) events never come inside a call.
+ * Protocols offered: "cooperative-sticky" (KIP-429) and "range"; the leader runs the assignor here.
+ * Thread: its client's shard. */
 #pragma once
 
 #include "runtime/client/client.h"
@@ -44,8 +48,13 @@ struct member_options {
 struct member_options member_options_default(const char *group);
 struct member *member_new(struct client *client, const struct member_options *options,
                           const struct member_events *events, void *owner);
+/* The answer to `revoked`; may be given inside the event. */
 void member_revoked(struct member *member);
-/* Leaves the group. */
+/* What the coordinator calls this member, empty while it has no name; and its generation, -1
+ * outside the group. Valid until the next turn. */
+struct bytes member_id(const struct member *member);
+int32_t member_generation(const struct member *member);
+/* Leaves the group, when the commits that are out are done. No more events come. */
 void member_close(struct member *member, void (*closed)(void *owner), void *owner);
 
 struct member_commit {
@@ -54,7 +63,10 @@ struct member_commit {
     size_t count;
     void (*done)(struct member_commit *commit, int error);
     void *owner;
-    void *private_state[20];
+    /* the member's */
+    struct list_link link;
+    uint64_t deadline;
+    int64_t loss_count; /* of the member, at the call */
 };
 /* `offset` is the next one to be read. ERROR_ILLEGAL_GENERATION, ERROR_UNKNOWN_MEMBER_ID or
  * ERROR_FENCED_INSTANCE_ID: the partitions are no longer this member's. */

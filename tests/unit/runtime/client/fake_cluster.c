@@ -238,10 +238,14 @@ static struct fake_producer *get_producer(struct fake_partition *partition, int6
 }
 
 /* KIP-98: the same batch again is answered with its first offset, a gap is refused. */
-static int judge_sequence(struct fake_partition *partition, const struct batch *batch,
-                          int64_t *offset)
+static int judge_sequence(struct fake_cluster *cluster, struct fake_partition *partition,
+                          const struct batch *batch, int64_t *offset)
 {
     struct fake_producer *producer = get_producer(partition, batch->producer_id);
+    if (cluster->is_lenient && producer->epoch < 0) {
+        producer->epoch = batch->producer_epoch;
+        producer->next_sequence = batch->base_sequence;
+    }
     if (batch->producer_epoch < producer->epoch) {
         return ERROR_INVALID_PRODUCER_EPOCH;
     }
@@ -310,7 +314,7 @@ static int append_records(struct fake_cluster *cluster, struct fake_broker *brok
     }
     *offset = partition->next_offset;
     if (batch.producer_id >= 0) {
-        int error = judge_sequence(partition, &batch, offset);
+        int error = judge_sequence(cluster, partition, &batch, offset);
         if (error != 0) {
             return error == ERROR_DUPLICATE ? 0 : error;
         }
@@ -736,6 +740,8 @@ void fake_cluster_free(struct fake_cluster *cluster)
         }
     }
     check(is_quiet(cluster) || sim_run_until(cluster->sim, is_quiet, cluster, 10000000000));
+    /* Connects that were given up still end in their own time. */
+    sim_run(cluster->sim, sim_now(cluster->sim) + 5000000000);
     map_fini(&cluster->groups, fake_group_free);
     map_fini(&cluster->topics, free_topic);
     free(cluster->brokers);

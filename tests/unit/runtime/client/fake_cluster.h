@@ -83,6 +83,7 @@ struct fake_cluster {
     uint32_t drop_chance;  /* per million requests: takes effect, then the connection breaks */
     int16_t version_max[FAKE_API_COUNT]; /* of an API; -1: as the schema */
     uint64_t produce_delay_ns;
+    bool is_lenient; /* an unknown producer may begin at any sequence, as in Apache Kafka */
     bool is_hanging_up_on_versions; /* as brokers from before ApiVersions 3 */
     bool is_creating_topics;        /* automatically, with four partitions */
     int32_t batch_size_max;

@@ -18,6 +18,7 @@ enum {
     KEY_HEARTBEAT = 12,
     KEY_LEAVE = 13,
     KEY_SYNC = 14,
+    FAKE_REBALANCE_TIMEOUT_MS = 10000, /* of every member */
 };
 
 struct fake_member {
@@ -255,7 +256,7 @@ static void expire_members(struct fake_group *group)
         }
     }
     if (has_lost && group->state != GROUP_EMPTY) {
-        start_join(group, 5000);
+        start_join(group, FAKE_REBALANCE_TIMEOUT_MS);
     }
     finish_join(group);
 }
@@ -356,7 +357,8 @@ static void handle_join(struct fake_group *group, struct fake_request *request)
         answer_join_error(old, ERROR_UNKNOWN_MEMBER_ID, "");
     }
     member->join = request;
-    start_join(group, in->rebalance_timeout_ms);
+    check(in->rebalance_timeout_ms == FAKE_REBALANCE_TIMEOUT_MS);
+    start_join(group, FAKE_REBALANCE_TIMEOUT_MS);
     request->owner = group;
     request->timer = (struct io_timer){.fired = on_join_timer, .owner = request};
     uint64_t now = sim_now(group->cluster->sim);
@@ -438,6 +440,11 @@ static void handle_heartbeat(struct fake_group *group, struct fake_request *requ
     if (error == 0 && group->state == GROUP_JOINING) {
         error = ERROR_REBALANCE_IN_PROGRESS;
     }
+    struct fake_fault *fault = &group->cluster->faults[KEY_HEARTBEAT];
+    if (fault->count > 0) {
+        fault->count--;
+        error = fault->error;
+    }
     struct heartbeat_response out = {.error_code = error_code(error)};
     fake_request_answer(request, &out);
 }
@@ -455,7 +462,7 @@ static void handle_leave(struct fake_group *group, struct fake_request *request)
         if (list_is_empty(&group->members)) {
             group->state = GROUP_EMPTY;
         } else {
-            start_join(group, 5000);
+            start_join(group, FAKE_REBALANCE_TIMEOUT_MS);
             finish_join(group);
         }
     }

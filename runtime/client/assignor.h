@@ -1,0 +1,51 @@
+/* Deals the partitions of a group's topics out to its members: the two ways we offer.
+ *
+ * Owns:   nothing; all lists live in the caller's arena or are borrowed.
+ * Keeps:  (1) each partition goes to at most one member, and only to one that wants its topic;
+ *         (2) the same input gives the same result, in whatever order members and topics come;
+ *         (3) with assignor_withhold nobody gets what another member has not given up (KIP-429).
+ * Thread: any. */
+#pragma once
+
+#include "log/base/arena.h"
+#include "log/base/bytes.h"
+
+struct assignor_partition {
+    struct bytes topic;
+    int32_t partition;
+};
+
+struct assignor_topic {
+    struct bytes name;
+    int32_t partition_count;
+};
+
+struct assignor_member {
+    struct bytes id;
+    struct bytes instance_id; /* null: dynamic */
+    const struct bytes *topics;
+    size_t topic_count;
+    const struct assignor_partition *owned; /* what it holds, in its own words */
+    size_t owned_count;
+    int32_t generation; /* in which it got them; -1: unknown */
+    /* out */
+    struct assignor_partition *assigned;
+    size_t assigned_count;
+};
+
+typedef void assignor_deal(struct arena *arena, struct assignor_member *members,
+                           size_t member_count, const struct assignor_topic *topics,
+                           size_t topic_count);
+
+struct assignor {
+    const char *name;
+    assignor_deal *deal;
+};
+
+/* In the order of preference; the last one has a NULL name. */
+extern const struct assignor assignor_table[];
+/* NULL when the name is not ours. */
+const struct assignor *assignor_find(struct bytes name);
+/* Takes from the assignments what another member still owns. */
+void assignor_withhold(struct assignor_member *members, size_t member_count);
+bool assignor_wants(const struct assignor_member *member, struct bytes topic);

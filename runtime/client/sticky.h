@@ -1,0 +1,12 @@
+/* As even as it can be, moving as little as it must (KIP-54, KIP-341).
+ *
+ * Everybody keeps what they hold, unless two claim it in the same generation; what nobody holds
+ * goes to whoever has least; then partitions move from those with more to those with less until no
+ * move makes it more even.
+ * Thread: any. */
+#pragma once
+
+#include "runtime/client/assignor.h"
+
+void sticky_deal(struct arena *arena, struct assignor_member *members, size_t member_count,
+                 const struct assignor_topic *topics, size_t topic_count);

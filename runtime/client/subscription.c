@@ -1,0 +1,157 @@
+/* The consumer protocol's two messages; see subscription.h. */
+#include "runtime/client/subscription.h"
+
+#include "log/base/endian.h"
+#include "log/base/error.h"
+#include "log/wire/messages.h"
+
+enum {
+    SUBSCRIPTION_VERSION = 3,
+    SUBSCRIPTION_SHARE_VERSION = 3,
+    SUBSCRIPTION_PREFIX_SIZE = 2,
+};
+
+/* Version and message as bytes in the arena. */
+static struct bytes subscription_encode(struct arena *arena, const struct wire_schema *schema,
+                                        int16_t version, const void *message)
+{
+    struct buffer encoded = {0};
+    endian_write_i16(buffer_reserve(&encoded, SUBSCRIPTION_PREFIX_SIZE), version);
+    encoded.size += SUBSCRIPTION_PREFIX_SIZE;
+    wire_write(&encoded, schema, version, message);
+    struct bytes copy = arena_copy(arena, buffer_bytes(&encoded));
+    buffer_fini(&encoded);
+    return copy;
+}
+
+/* Later versions only add fields at the end, so they are read as the newest we know. */
+must_use static int subscription_decode(struct arena *arena, const struct wire_schema *schema,
+                                        struct bytes data, void *out)
+{
+    if (data.size < SUBSCRIPTION_PREFIX_SIZE) {
+        return ERROR_TRUNCATED;
+    }
+    int16_t version = endian_read_i16(data.data);
+    if (version < 0) {
+        return ERROR_MALFORMED;
+    }
+    struct wire_reader reader = {data.data + SUBSCRIPTION_PREFIX_SIZE, data.data + data.size};
+    return wire_read(&reader, schema, version < schema->highest ? version : schema->highest, arena,
+                     out);
+}
+
+/* How many partitions from here on are of the same topic. */
+static size_t subscription_run(const struct assignor_partition *partitions, size_t count)
+{
+    size_t run = 1;
+    while (run < count && bytes_equal(partitions[run].topic, partitions[0].topic)) {
+        run++;
+    }
+    return run;
+}
+
+struct bytes subscription_write(struct arena *arena, const struct subscription *subscription)
+{
+    struct consumer_protocol_subscription message = {
+        .user_data = subscription->user_data,
+        .generation_id = subscription->generation,
+    };
+    message.topics.items = (struct bytes *)(uintptr_t)subscription->topics;
+    message.topics.count = (int32_t)subscription->topic_count;
+    message.owned_partitions.items =
+        arena_array(arena, struct consumer_protocol_subscription_topic, subscription->owned_count);
+    struct consumer_protocol_subscription_topic *topic = NULL;
+    for (size_t i = 0; i < subscription->owned_count; i++) {
+        const struct assignor_partition *owned = &subscription->owned[i];
+        if (topic == NULL || !bytes_equal(topic->name, owned->topic)) {
+            topic = &message.owned_partitions.items[message.owned_partitions.count++];
+            topic->name = owned->topic;
+            topic->partitions.items = arena_array(arena, int32_t, subscription->owned_count - i);
+        }
+        topic->partitions.items[topic->partitions.count++] = owned->partition;
+    }
+    return subscription_encode(arena, &consumer_protocol_subscription_schema, SUBSCRIPTION_VERSION,
+                               &message);
+}
+
+int subscription_read(struct arena *arena, struct bytes data, struct subscription *out)
+{
+    struct consumer_protocol_subscription message;
+    int error = subscription_decode(arena, &consumer_protocol_subscription_schema, data, &message);
+    if (error != 0) {
+        return error;
+    }
+    size_t owned_count = 0;
+    for (int32_t i = 0; i < message.owned_partitions.count; i++) {
+        int32_t count = message.owned_partitions.items[i].partitions.count;
+        owned_count += count > 0 ? (size_t)count : 0;
+    }
+    struct assignor_partition *owned = arena_array(arena, struct assignor_partition, owned_count);
+    size_t at = 0;
+    for (int32_t i = 0; i < message.owned_partitions.count; i++) {
+        const struct consumer_protocol_subscription_topic *topic =
+            &message.owned_partitions.items[i];
+        for (int32_t j = 0; j < topic->partitions.count; j++) {
+            owned[at++] = (struct assignor_partition){.topic = topic->name,
+                                                      .partition = topic->partitions.items[j]};
+        }
+    }
+    *out = (struct subscription){
+        .topics = message.topics.items,
+        .topic_count = message.topics.count > 0 ? (size_t)message.topics.count : 0,
+        .user_data = message.user_data,
+        .owned = owned,
+        .owned_count = owned_count,
+        .generation = message.generation_id,
+    };
+    return 0;
+}
+
+struct bytes subscription_write_share(struct arena *arena,
+                                      const struct assignor_partition *partitions, size_t count)
+{
+    struct consumer_protocol_assignment message = {0};
+    message.assigned_partitions.items =
+        arena_array(arena, struct consumer_protocol_assignment_topic, count);
+    struct consumer_protocol_assignment_topic *topic = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (topic == NULL || !bytes_equal(topic->name, partitions[i].topic)) {
+            topic = &message.assigned_partitions.items[message.assigned_partitions.count++];
+            topic->name = partitions[i].topic;
+            topic->partitions.items =
+                arena_array(arena, int32_t, subscription_run(&partitions[i], count - i));
+        }
+        topic->partitions.items[topic->partitions.count++] = partitions[i].partition;
+    }
+    return subscription_encode(arena, &consumer_protocol_assignment_schema,
+                               SUBSCRIPTION_SHARE_VERSION, &message);
+}
+
+int subscription_read_share(struct arena *arena, struct bytes data, struct assignor_partition **out,
+                            size_t *count)
+{
+    struct consumer_protocol_assignment message = {0};
+    if (data.size > 0) {
+        int error =
+            subscription_decode(arena, &consumer_protocol_assignment_schema, data, &message);
+        if (error != 0) {
+            return error;
+        }
+    }
+    size_t total = 0;
+    for (int32_t i = 0; i < message.assigned_partitions.count; i++) {
+        int32_t part = message.assigned_partitions.items[i].partitions.count;
+        total += part > 0 ? (size_t)part : 0;
+    }
+    *out = arena_array(arena, struct assignor_partition, total);
+    *count = 0;
+    for (int32_t i = 0; i < message.assigned_partitions.count; i++) {
+        const struct consumer_protocol_assignment_topic *topic =
+            &message.assigned_partitions.items[i];
+        for (int32_t j = 0; j < topic->partitions.count; j++) {
+            (*out)[(*count)++] = (struct assignor_partition){
+                .topic = topic->name, .partition = topic->partitions.items[j]};
+        }
+    }
+    return 0;
+}
