@@ -295,19 +295,30 @@ void server_address(const struct server *server, char out[IO_ADDRESS_SIZE])
     }
 }
 
-void server_stop_if_done(struct server *server)
+static bool server_is_done(const struct server *server)
 {
-    if (server->is_stopping && server->clients.size == 0 && list_is_empty(&server->requests) &&
-        server->stopped != NULL) {
+    return server->is_stopping && server->clients.size == 0 && list_is_empty(&server->requests) &&
+           server->stopped != NULL;
+}
+
+static void server_on_stop_turn(struct io_timer *timer)
+{
+    struct server *server = timer->owner;
+    if (server_is_done(server)) {
         void (*stopped)(void *owner) = server->stopped;
         server->stopped = NULL;
         stopped(server->stopped_owner);
     }
 }
 
-static void server_on_stop_turn(struct io_timer *timer)
+/* Tells it on a later turn: whoever called may still need the server. */
+void server_stop_if_done(struct server *server)
 {
-    server_stop_if_done(timer->owner);
+    if (server_is_done(server)) {
+        server->stop_timer.fired = server_on_stop_turn;
+        server->stop_timer.owner = server;
+        io_timer_start(server->parts.io, &server->stop_timer, 0);
+    }
 }
 
 void server_stop(struct server *server, void (*stopped)(void *owner), void *owner)
@@ -324,8 +335,7 @@ void server_stop(struct server *server, void (*stopped)(void *owner), void *owne
     for (map_each (&server->clients, entry)) {
         connection_drain(((struct server_client *)entry->value)->connection);
     }
-    server->stop_timer = (struct io_timer){.fired = server_on_stop_turn, .owner = server};
-    io_timer_start(server->parts.io, &server->stop_timer, 0);
+    server_stop_if_done(server);
 }
 
 void server_free(struct server *server)
