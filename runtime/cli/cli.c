@@ -8,9 +8,10 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_topic_ls,    &command_topic_create, &command_topic_describe,
-    &command_topic_alter, &command_topic_rm,     &command_produce,
-    &command_consume,     &command_log_dump,     &command_log_verify,
+    &command_topic_ls,       &command_topic_create, &command_topic_describe, &command_topic_alter,
+    &command_topic_rm,       &command_produce,      &command_consume,        &command_group_ls,
+    &command_group_describe, &command_group_seek,   &command_group_rm,       &command_log_dump,
+    &command_log_verify,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 

@@ -50,6 +50,10 @@ struct command {
 #define COMMAND_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
 
 extern const struct command command_consume;
+extern const struct command command_group_describe;
+extern const struct command command_group_ls;
+extern const struct command command_group_rm;
+extern const struct command command_group_seek;
 extern const struct command command_log_dump;
 extern const struct command command_log_verify;
 extern const struct command command_produce;

@@ -1,0 +1,65 @@
+/* tidemill group rm: deletes groups without members, and their offsets. */
+#include "runtime/cli/errand.h"
+
+struct rm_values {
+    struct errand_flags errand;
+};
+
+static int delete_group(struct errand *errand, const char *group)
+{
+    int32_t node_id;
+    int error = errand_find_coordinator(errand, group, &node_id);
+    if (error != 0) {
+        return errand_fail(errand, error, group);
+    }
+    struct bytes name = bytes_from_string(group);
+    struct delete_groups_request request = {0};
+    request.group_names.items = &name;
+    request.group_names.count = 1;
+    const void *found;
+    error = errand_call(errand, node_id, API_DELETE_GROUPS, -1, &request, &found);
+    if (error != 0) {
+        return errand_fail(errand, error, group);
+    }
+    const struct delete_groups_response *response = found;
+    for (int32_t i = 0; i < response->results.count; i++) {
+        if (response->results.items[i].error_code != 0) {
+            return errand_refuse(errand, group, response->results.items[i].error_code,
+                                 bytes_make(NULL, 0));
+        }
+    }
+    buffer_printf(&errand->out, "Deleted group %s.\n", group);
+    return COMMAND_OK;
+}
+
+static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
+{
+    const struct rm_values *values = given;
+    struct errand errand;
+    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
+    if (code != 0) {
+        return code;
+    }
+    for (size_t i = 0; i < arguments->count; i++) {
+        int result = delete_group(&errand, arguments->items[i]);
+        code = result != COMMAND_OK ? result : code;
+    }
+    errand_close(&errand);
+    return code;
+}
+
+static const struct flag flags[] = {
+    ERRAND_FLAGS(struct rm_values),
+};
+
+const struct command command_group_rm = {
+    .noun = "group",
+    .verb = "rm",
+    .arguments = "GROUP...",
+    .summary = "deletes groups that have no members",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct rm_values),
+    .argument_min = 1,
+    .argument_max = -1,
+    .run = run,
+};
