@@ -253,7 +253,7 @@ static int headers_newindex(lua_State *lua)
         append_header(lua, headers, key);
         count++;
     }
-    record->headers_encoded = arena_copy(script->context->arena, buffer_bytes(headers));
+    record->headers_encoded = script_copy(lua, buffer_bytes(headers));
     record->header_count = count;
     script->current.is_changed = true;
     return 0;
@@ -420,7 +420,7 @@ static void set_headers(lua_State *lua, int index, struct record *record)
         lua_pop(lua, 2);
         record->header_count++;
     }
-    record->headers_encoded = arena_copy(script->context->arena, buffer_bytes(headers));
+    record->headers_encoded = script_copy(lua, buffer_bytes(headers));
 }
 
 static int record_newindex(lua_State *lua)
@@ -433,20 +433,20 @@ static int record_newindex(lua_State *lua)
     }
     switch (find_name(script, lua_tostring(lua, 2))) {
     case SCRIPT_KEY:
-        current->record.key = script_value_key(lua, 3, script->context->arena);
+        current->record.key = script_value_key(lua, 3);
         break;
     case SCRIPT_VALUE:
     case SCRIPT_BYTES:
         if (lua_isnil(lua, 3)) {
             return luaL_error(lua, "use S.null for a tombstone");
         }
-        script_value_read(lua, 3, script->context, &current->record);
+        script_value_read(lua, 3, &current->record);
         forget_json(lua, current, view);
         break;
     case SCRIPT_JSON: {
         struct buffer *text = script_scratch(script, 0);
         script_value_write(lua, 3, text, "the value");
-        current->record.value = arena_copy(script->context->arena, buffer_bytes(text));
+        current->record.value = script_copy(lua, buffer_bytes(text));
         current->record.value_format = VALUE_JSON;
         forget_json(lua, current, view);
         break;
@@ -500,22 +500,21 @@ void record_view_read(lua_State *lua, int index, struct record *out)
     if (current->is_parsed && json_patch_is_changed(&current->json)) {
         struct buffer *text = script_scratch(script, 0);
         json_patch_write(&current->json, text);
-        out->value = arena_copy(script->context->arena, buffer_bytes(text));
+        out->value = script_copy(lua, buffer_bytes(text));
     }
 }
 
 static void take_field(lua_State *lua, const char *name, struct record *out)
 {
-    struct script *script = script_of(lua);
     int value = lua_gettop(lua);
     if (strcmp(name, "key") == 0) {
-        out->key = script_value_key(lua, value, script->context->arena);
+        out->key = script_value_key(lua, value);
     } else if (strcmp(name, "value") == 0) {
         if (record_view_is(lua, value)) {
             luaL_error(lua, "the value of a record cannot be a record; use r.value or r.json");
         }
         out->value_format = VALUE_TEXT;
-        script_value_read(lua, value, script->context, out);
+        script_value_read(lua, value, out);
     } else if (strcmp(name, "ts") == 0) {
         if (!lua_isinteger(lua, value)) {
             luaL_error(lua, "ts must be an integer of milliseconds");

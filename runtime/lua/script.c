@@ -63,6 +63,26 @@ struct node_context *script_context(lua_State *lua, const char *what)
     return script->context;
 }
 
+struct bytes script_copy(lua_State *lua, struct bytes view)
+{
+    struct script *script = script_of(lua);
+    struct arena *arena = script_context(lua, "a record")->arena;
+    if (bytes_is_null(view)) {
+        return view;
+    }
+    script->copy_size += view.size;
+    uint8_t *copy =
+        script->copy_size > script->limits.memory_size ? NULL : arena_try(arena, view.size + 1);
+    if (copy == NULL) {
+        script_fail(lua, "memory", "the callback copied more than %zu bytes",
+                    script->limits.memory_size);
+    }
+    if (view.size > 0) {
+        memcpy(copy, view.data, view.size);
+    }
+    return bytes_make(copy, view.size);
+}
+
 const char *script_split_message(const char *message, char *place, size_t place_size)
 {
     const char *end = strstr(message, ": ");

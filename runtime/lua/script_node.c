@@ -82,6 +82,7 @@ static void begin_call(struct script *script, struct node *node, struct node_con
     script->callback++;
     script->emit_count = 0;
     script->emit_size = 0;
+    script->copy_size = 0;
     script->error_kind = NULL;
     script->pending_count = 0;
     struct script_record *current = &script->current;
@@ -345,7 +346,7 @@ static int body_map_values(lua_State *lua)
     }
     struct record record = *call->script->current.original;
     record.value_format = VALUE_TEXT;
-    script_value_read(lua, 2, call->script->context, &record);
+    script_value_read(lua, 2, &record);
     add_pending(lua, &record);
     return 0;
 }
@@ -360,7 +361,7 @@ static int body_select_key(lua_State *lua)
         return 0;
     }
     struct record record = *call->script->current.original;
-    record.key = script_value_key(lua, 2, call->script->context->arena);
+    record.key = script_value_key(lua, 2);
     add_pending(lua, &record);
     return 0;
 }
@@ -438,7 +439,7 @@ static void finish_aggregate(lua_State *lua, struct script_call *call, int64_t t
     if (!script_value_is_null(lua, -1)) {
         struct buffer *text = script_scratch(script, 0);
         script_value_write(lua, -1, text, "the accumulator");
-        record.value = arena_copy(script->context->arena, buffer_bytes(text));
+        record.value = script_copy(lua, buffer_bytes(text));
         record.value_format = VALUE_JSON;
         struct buffer *timed = script_scratch(script, 1);
         timed_write(timed, time_ms, record.value);

@@ -77,6 +77,7 @@ struct script {
     struct script_record current;
     size_t emit_count;
     size_t emit_size;
+    size_t copy_size;       /* bytes copied into the arena of the record */
     const char *error_kind; /* set by who raises an error that is not simply "process" */
     struct record *pending; /* records to forward when the callback has returned */
     size_t pending_count;
@@ -113,6 +114,9 @@ __attribute__((format(printf, 3, 4), noreturn)) void script_fail(lua_State *lua,
                                                                  const char *format, ...);
 /* One of three cleared buffers, which stay the script's when an error is raised. */
 struct buffer *script_scratch(struct script *script, int index);
+/* A copy that lives as long as the record is processed. What one callback copies counts against the
+ * limit of memory; past it an error is raised. Null stays null. */
+struct bytes script_copy(lua_State *lua, struct bytes view);
 /* Splits "app.lua:12: text": copies the place, empty when there is none, and returns the text. */
 const char *script_split_message(const char *message, char *place, size_t place_size);
 /* The context of the current callback; raises an error outside one. */

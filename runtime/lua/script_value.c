@@ -254,23 +254,22 @@ void script_value_write(lua_State *lua, int index, struct buffer *out, const cha
     write_value(lua, lua_absindex(lua, index), out, what, 0);
 }
 
-static struct bytes copy(lua_State *lua, struct arena *arena, struct bytes view)
+static struct bytes copy(lua_State *lua, struct bytes view)
 {
     struct script *script = script_of(lua);
     if (view.size > script->limits.emit_size) {
         script_fail(lua, "emit", "a key or value is larger than %zu bytes",
                     script->limits.emit_size);
     }
-    return arena_copy(arena, view);
+    return script_copy(lua, view);
 }
 
-void script_value_read(lua_State *lua, int index, struct node_context *context,
-                       struct record *record)
+void script_value_read(lua_State *lua, int index, struct record *record)
 {
     if (lua_type(lua, index) == LUA_TSTRING) {
         size_t size = 0;
         const char *text = lua_tolstring(lua, index, &size);
-        record->value = copy(lua, context->arena, bytes_make(text, size));
+        record->value = copy(lua, bytes_make(text, size));
         if (record->value_format == VALUE_JSON) {
             record->value_format = VALUE_TEXT;
         }
@@ -282,11 +281,11 @@ void script_value_read(lua_State *lua, int index, struct node_context *context,
     }
     struct buffer *text = script_scratch(script_of(lua), 0);
     script_value_write(lua, index, text, "the value");
-    record->value = copy(lua, context->arena, buffer_bytes(text));
+    record->value = copy(lua, buffer_bytes(text));
     record->value_format = VALUE_JSON;
 }
 
-struct bytes script_value_key(lua_State *lua, int index, struct arena *arena)
+struct bytes script_value_key(lua_State *lua, int index)
 {
     if (lua_isnil(lua, index) || script_value_is_null(lua, index)) {
         return (struct bytes){0};
@@ -294,13 +293,13 @@ struct bytes script_value_key(lua_State *lua, int index, struct arena *arena)
     size_t size = 0;
     if (lua_type(lua, index) == LUA_TSTRING) {
         const char *text = lua_tolstring(lua, index, &size);
-        return copy(lua, arena, bytes_make(text, size));
+        return copy(lua, bytes_make(text, size));
     }
     struct buffer *text = script_scratch(script_of(lua), 0);
     if (lua_type(lua, index) == LUA_TNUMBER || lua_type(lua, index) == LUA_TTABLE ||
         lua_isboolean(lua, index)) {
         script_value_write(lua, index, text, "the key");
-        return copy(lua, arena, buffer_bytes(text));
+        return copy(lua, buffer_bytes(text));
     }
     script_fail(lua, "encode", "a key must be a string or a number, not a %s",
                 luaL_typename(lua, index));

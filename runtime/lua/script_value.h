@@ -19,7 +19,6 @@ void script_value_push_place(lua_State *lua, struct json_place place);
 void script_value_write(lua_State *lua, int index, struct buffer *out, const char *what);
 /* The value of a record: a string as it is, null for S.null, anything else as JSON. What is new
  * lies in the context's arena. */
-void script_value_read(lua_State *lua, int index, struct node_context *context,
-                       struct record *record);
+void script_value_read(lua_State *lua, int index, struct record *record);
 /* A key of a record or a store: a string, a number as its digits, null for nil and S.null. */
-struct bytes script_value_key(lua_State *lua, int index, struct arena *arena);
+struct bytes script_value_key(lua_State *lua, int index);

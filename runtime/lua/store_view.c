@@ -38,13 +38,12 @@ static struct kv *find_store(lua_State *lua, const struct store_view *view)
 
 static struct bytes check_key(lua_State *lua, int index)
 {
-    struct node_context *context = script_context(lua, "a store");
     size_t size = 0;
     if (lua_type(lua, index) == LUA_TSTRING) {
         const char *text = lua_tolstring(lua, index, &size);
         return bytes_make(text, size);
     }
-    struct bytes key = script_value_key(lua, index, context->arena);
+    struct bytes key = script_value_key(lua, index);
     if (bytes_is_null(key)) {
         luaL_error(lua, "nil cannot be the key of a store");
     }
@@ -214,8 +213,7 @@ static int store_prefix(lua_State *lua)
 {
     struct store_view *view = check_store(lua);
     struct bytes prefix = check_key(lua, 2);
-    struct arena *arena = script_context(lua, "a store")->arena;
-    uint8_t *end = (uint8_t *)arena_string(arena, prefix);
+    uint8_t *end = (uint8_t *)(uintptr_t)script_copy(lua, prefix).data; /* ours to change */
     size_t size = prefix.size;
     while (size > 0 && end[size - 1] == 0xff) {
         size--;

@@ -108,6 +108,13 @@ static void memory_has_a_limit(void **state)
                              "string.format(('%s'):rep(20), ('x'):rep(1 << 20), "
                              "('x'):rep(1 << 22), ('x'):rep(1 << 22))",
                              "memory", "limit");
+    bench->limits.callback_ms = 5000;
+    lua_bench_expect_failure(bench,
+                             "r.json.a = ('x'):rep(1 << 20) while true do local x = r.bytes end",
+                             "memory", "copied");
+    lua_bench_expect_failure(bench, "while true do r.key = ('x'):rep(1 << 20) end", "memory",
+                             "copied");
+    bench->limits.callback_ms = 50;
     lua_bench_expect_failure(bench,
                              "local t = {} local ok repeat ok = pcall(function() "
                              "while true do t[#t + 1] = {} end end) until false",
