@@ -63,16 +63,21 @@ static struct quorum_entry *quorum_entry_new(struct quorum *quorum,
     return entry;
 }
 
+static void quorum_entry_free(struct quorum_entry *entry)
+{
+    list_remove(&entry->link);
+    buffer_fini(&entry->content);
+    free(entry->sizes);
+    free(entry);
+}
+
 /* Calls back and frees; the proposal may be reused inside its callback. */
 static void quorum_entry_finish(struct quorum_entry *entry)
 {
     struct quorum_proposal *proposal = entry->proposal;
     int error = entry->error;
     int64_t offset = entry->base_offset;
-    list_remove(&entry->link);
-    buffer_fini(&entry->content);
-    free(entry->sizes);
-    free(entry);
+    quorum_entry_free(entry);
     proposal->done(proposal, error, offset);
 }
 
@@ -355,6 +360,21 @@ void quorum_close(struct quorum *quorum)
         } else {
             entry->error = ERROR_SHUTDOWN; /* its wake is on the way */
         }
+    }
+    free(quorum);
+}
+
+void quorum_abandon(struct quorum *quorum)
+{
+    if (quorum == NULL) {
+        return;
+    }
+    for (list_each (&quorum->entries, link)) {
+        struct quorum_entry *entry = list_member(link, struct quorum_entry, link);
+        if (entry->is_flushing) {
+            log_wait_cancel(quorum->log, &entry->wait);
+        }
+        quorum_entry_free(entry);
     }
     free(quorum);
 }

@@ -6,9 +6,11 @@
  *
  * Owns:   the metadata log.
  * Keeps:  (1) commands are applied in log order, each exactly once per life of the process, the
- * same everywhere; (2) a proposal is called back after its command was applied here, or with an
- * error that leaves its fate open (ERROR_CLOSED) or certain (any other); (3) a command is applied
- * only after it is durable. Thread: its store's shard. */
+ *             same everywhere;
+ *         (2) a proposal is called back after its command was applied here, or with an error that
+ *             leaves its fate open (ERROR_CLOSED, ERROR_SHUTDOWN) or certain (any other);
+ *         (3) a command is applied only after it is durable.
+ * Thread: its store's shard. */
 #pragma once
 
 #include "log/store/store.h"
@@ -25,6 +27,9 @@ must_use int quorum_open(struct io *io, struct store *store, const struct quorum
                          void *owner, struct quorum **out, struct report *report);
 /* The store stays open. Pending proposals get ERROR_SHUTDOWN on a later turn. */
 void quorum_close(struct quorum *quorum);
+/* As after a crash: frees everything and calls nobody. For the simulator, whose io of a dead
+ * process never calls back; before store_abandon. */
+void quorum_abandon(struct quorum *quorum);
 
 /* Embedded by the caller. */
 struct quorum_proposal {
