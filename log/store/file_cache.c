@@ -69,10 +69,11 @@ void file_cache_pin(struct file_cache_entry *entry)
     entry->pin_count++;
 }
 
-void file_cache_unpin(struct file_cache_entry *entry)
+void file_cache_unpin(struct file_cache *cache, struct file_cache_entry *entry)
 {
     check(entry->pin_count > 0);
     entry->pin_count--;
+    file_cache_shrink(cache, NULL);
 }
 
 void file_cache_check(const struct file_cache *cache)
@@ -86,5 +87,5 @@ void file_cache_check(const struct file_cache *cache)
         pinned_count += entry->pin_count > 0 ? 1 : 0;
     }
     check(count == cache->open_count);
-    check(count <= cache->limit_count + 1 || pinned_count > 0);
+    check(count <= cache->limit_count || pinned_count > 0);
 }

@@ -36,5 +36,5 @@ bool file_cache_find(struct file_cache *cache, struct file_cache_entry *entry,
 /* Does nothing for a closed one; no pin may be held. */
 void file_cache_close(struct file_cache *cache, struct file_cache_entry *entry);
 void file_cache_pin(struct file_cache_entry *entry);
-void file_cache_unpin(struct file_cache_entry *entry);
+void file_cache_unpin(struct file_cache *cache, struct file_cache_entry *entry);
 void file_cache_check(const struct file_cache *cache);

@@ -9,6 +9,7 @@
 
 /* One file under way. */
 struct flusher_sync {
+    struct list_link link;
     struct io_request request;
     struct flusher *flusher;
     struct log *log;
@@ -24,38 +25,46 @@ static void flusher_start(struct flusher *flusher);
 
 static void flusher_finish(struct flusher *flusher)
 {
+    struct store *store = flusher->store;
     flusher->is_running = false;
     if (flusher->error != 0) {
-        store_fence(flusher->store, "flush", "", flusher->error);
+        flusher->is_asked = false;
+        store_fence(store, "flush", "", flusher->error);
     } else {
         flusher->flush_count++;
-        flusher->flush_ns_total += (int64_t)(io_now(flusher->store->io) - flusher->started_ns);
+        flusher->flush_ns_total += (int64_t)(io_now(store->io) - flusher->started_ns);
     }
     struct list_link *link = NULL;
     while ((link = list_take(&flusher->flushing)) != NULL) {
         struct log *log = flusher_log(link);
-        if (flusher->error == 0) {
+        if (!store->is_fenced) {
             log_on_synced(log, log->flushing);
         }
         if (log->is_dirty) {
             list_add(&flusher->dirty, link);
         }
     }
-    struct store *store = flusher->store;
-    if (flusher->error == 0 && flusher->is_asked) {
+    store_on_synced(store);
+    if (flusher->is_asked) {
         flusher_start(flusher);
     }
     store_settle(store);
     store_on_quiet(store);
 }
 
+static void flusher_free_sync(struct flusher_sync *sync)
+{
+    list_remove(&sync->link);
+    segment_unpin(sync->segment);
+    log_release(sync->log);
+    free(sync);
+}
+
 static void flusher_on_synced(struct io_request *request, int64_t result)
 {
     struct flusher_sync *sync = request->owner;
     struct flusher *flusher = sync->flusher;
-    segment_unpin(sync->segment);
-    log_release(sync->log);
-    free(sync);
+    flusher_free_sync(sync);
     if (result < 0 && flusher->error == 0) {
         flusher->error = (int)result;
     }
@@ -82,6 +91,7 @@ static int flusher_sync_segment(struct flusher *flusher, struct log *log, struct
         .log = log,
         .segment = segment,
     };
+    list_add(&flusher->syncs, &sync->link);
     segment->is_dirty = false;
     segment_pin(segment);
     log->pending_count++;
@@ -111,6 +121,7 @@ static void flusher_on_turn(struct io_request *request, int64_t result)
 {
     (void)result;
     struct flusher *flusher = request->owner;
+    struct store *store = flusher->store;
     if (flusher->is_running) {
         if (flusher->pending_count == 0) {
             flusher_finish(flusher);
@@ -120,6 +131,7 @@ static void flusher_on_turn(struct io_request *request, int64_t result)
     if (flusher->is_asked) {
         flusher_start(flusher);
     }
+    store_on_quiet(store);
 }
 
 /* Runs in a turn of its own. Files are synced by their requests; when there is none to sync, or the
@@ -152,11 +164,20 @@ void flusher_init(struct flusher *flusher, struct store *store)
     };
     list_init(&flusher->dirty);
     list_init(&flusher->flushing);
+    list_init(&flusher->syncs);
 }
 
 void flusher_fini(struct flusher *flusher)
 {
-    while (list_take(&flusher->dirty) != NULL || list_take(&flusher->flushing) != NULL) {}
+    for (list_each (&flusher->syncs, link)) {
+        flusher_free_sync(list_member(link, struct flusher_sync, link));
+    }
+    for (list_each (&flusher->dirty, link)) {
+        list_remove(link);
+    }
+    for (list_each (&flusher->flushing, link)) {
+        list_remove(link);
+    }
 }
 
 void flusher_add(struct flusher *flusher, struct log *log)

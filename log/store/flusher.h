@@ -27,6 +27,7 @@ struct flusher {
     struct store *store;
     struct list dirty;    /* logs with bytes no flush has taken yet */
     struct list flushing; /* logs that the running flush covers */
+    struct list syncs;    /* files under way */
     struct io_request request;
     int32_t pending_count; /* syncs under way */
     int error;             /* the first of the running flush */

@@ -5,6 +5,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "log/store/recovery.h"
 #include "log/store/retention.h"
 #include "log/store/small_file.h"
 #include "log/store/store_state.h"
@@ -318,6 +319,18 @@ static int log_make_room(struct log *log, size_t size, int64_t last_offset)
     return error;
 }
 
+/* A new epoch is on the disk before its first batch, where a full disk is still the caller's news.
+ * The epochs of a leader's batches follow with the next flush. */
+static int log_note_epoch(struct log *log, int32_t leader_epoch, enum log_origin origin)
+{
+    if (origin == LOG_ORIGIN_LEADER) {
+        return 0;
+    }
+    epoch_cache_note(&log->epochs, leader_epoch, log->end_offset);
+    int error = epoch_cache_write(&log->epochs, log->home.io, log->directory);
+    return log_on_write_error(log, error, "epoch");
+}
+
 /* Who waits for what after an append depends on the promised durability. */
 static void log_on_appended(struct log *log)
 {
@@ -357,6 +370,9 @@ int log_append(struct log *log, uint8_t *data, size_t size, int32_t leader_epoch
         return error;
     }
     error = log_make_room(log, size, plan.last_offset);
+    if (error == 0) {
+        error = log_note_epoch(log, leader_epoch, origin);
+    }
     if (error != 0) {
         return error;
     }
@@ -561,6 +577,23 @@ int64_t log_clean(struct log *log)
 {
     int error = log_writable(log);
     return error != 0 ? error : retention_apply(log);
+}
+
+int log_check_replay(struct log *log)
+{
+    if (log->status != 0) {
+        return log->status;
+    }
+    struct producer_state replayed;
+    producer_state_init(&replayed);
+    int error = recovery_replay(log, &replayed);
+    if (error == 0) {
+        int64_t producer_id = -1;
+        check(producer_state_matches(&log->producers, &replayed, io_wall_clock(log->home.io),
+                                     log->store->options.producer_expiration_ms, &producer_id));
+    }
+    producer_state_fini(&replayed);
+    return error;
 }
 
 static void log_check_segments(const struct log *log)

@@ -89,11 +89,11 @@ struct log_read {
     void (*done)(struct log_read *read, int error);
     void *owner;
     /* out */
-    struct buffer
-        bytes; /* owned by the caller, who calls buffer_fini; empty at the end of the log */
+    /* Owned by the caller, who calls buffer_init and buffer_fini; empty at the end of the log. */
+    struct buffer bytes;
     /* the log's */
     struct io_request request;
-    void *private_state[4];
+    void *private_state[6];
 };
 /* Returns true when the answer is there already (the bytes were cached; `done` is not called and
  * *error is set), false when `done` will be called. A log may be closed or deleted meanwhile:
@@ -154,3 +154,6 @@ struct wire_uuid log_topic_id(const struct log *log);
 int log_status(const struct log *log);
 /* Asserts the invariants above. */
 void log_check(const struct log *log);
+/* Asserts that what is remembered of producers is what replaying the log gives. Waits for the disk;
+ * ERROR_CORRUPT or an error of the disk when it cannot be replayed. */
+must_use int log_check_replay(struct log *log);

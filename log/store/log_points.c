@@ -200,8 +200,10 @@ int log_points_write(const struct log_points *points, struct io *io, const char 
     int error = small_file_write(io, directory, log_points_file, buffer_bytes(&text));
     buffer_fini(&rows);
     buffer_fini(&text);
-    if (error == 0) {
-        error = log_points_write_kafka(points, io, directory, false);
+    /* The files for people may lag behind when the disk is full; ours may not fail half way. */
+    for (int i = 0; error == 0 && i < 2; i++) {
+        error = log_points_write_kafka(points, io, directory, i == 1);
+        error = error == ERROR_NO_SPACE ? 0 : error;
     }
-    return error == 0 ? log_points_write_kafka(points, io, directory, true) : error;
+    return error;
 }

@@ -17,6 +17,7 @@ enum { LOG_READ_SLACK = 8 << 10, LOG_READ_SIZE_MAX = 64 << 20 };
 
 /* Lives in the request between its turns. */
 struct log_read_state {
+    struct list_link link; /* in the store while the disk is asked */
     struct log *log;
     struct segment *segment;
     int64_t position;    /* of the first byte in the buffer */
@@ -145,13 +146,21 @@ static size_t log_read_limit(const struct log_read_state *state, size_t size)
 
 static void log_read_on_disk(struct io_request *request, int64_t result);
 
+void log_read_forget(struct list_link *link)
+{
+    struct log_read_state *state = list_member(link, struct log_read_state, link);
+    list_remove(link);
+    segment_unpin(state->segment);
+    log_release(state->log);
+}
+
 /* Reads from the disk off the loop. */
 static void log_read_ask(struct log_read *read, struct io_file *file, size_t size)
 {
     struct log_read_state *state = log_read_state_of(read);
     segment_pin(state->segment);
     state->log->pending_count++;
-    state->log->store->pending_count++;
+    list_add(&state->log->store->reads, &state->link);
     read->request.done = log_read_on_disk;
     read->request.owner = read;
     state->asked_size = (uint32_t)size;
@@ -224,9 +233,12 @@ static void log_read_on_disk(struct io_request *request, int64_t result)
     }
     struct io_file *file = state->segment->file.file;
     if (error == 1) {
+        list_remove(&state->link);
         log_read_ask(read, file, log_read_limit(state, size));
     }
-    log->store->pending_count--;
+    if (error != 1) {
+        list_remove(&state->link);
+    }
     store_on_quiet(log->store);
     segment_unpin(state->segment);
     log_release(log);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECOVERY_DIGITS = 20 };
+enum { RECOVERY_DIGITS = 20, RECOVERY_CHUNK_SIZE = 1 << 20 };
 
 /* What lies in a log's directory. */
 struct recovery_listing {
@@ -163,13 +163,13 @@ static struct log_mark recovery_first_mark(const struct log *log, const struct l
     if (point == NULL || point->recovery_offset <= first->base_offset) {
         return (struct log_mark){first->base_offset, first->base_offset, 0};
     }
-    const struct segment *segment = log->segments[log_find_segment(log, point->recovery_offset)];
-    if (segment->base_offset == point->segment_offset) {
+    /* The segment of the point, though the next one may begin at the same offset: what follows the
+     * point in its file may be a cut that did not become durable. */
+    const struct segment *segment = log->segments[log_find_segment(log, point->segment_offset)];
+    if (point->segment_offset >= 0 && segment->base_offset == point->segment_offset) {
         return (struct log_mark){point->recovery_offset, point->segment_offset, point->position};
     }
-    if (segment->base_offset == point->recovery_offset) {
-        return (struct log_mark){point->recovery_offset, point->recovery_offset, 0};
-    }
+    segment = log->segments[log_find_segment(log, point->recovery_offset)];
     return (struct log_mark){segment->base_offset, segment->base_offset, 0};
 }
 
@@ -196,6 +196,31 @@ static int recovery_walk(struct log *log, struct segment *segment, struct log_ma
     return result > 0 || result == ERROR_TRUNCATED || result == ERROR_CORRUPT ? 0 : result;
 }
 
+/* Writes what was walked once more, in place. The process before may have seen a sync fail: the
+ * kernel then calls the pages clean though the disk never got them, and a sync of ours would say
+ * yes and do nothing. Dirty again, they are synced for certain. */
+static int recovery_rewrite(struct log *log, struct segment *segment, int64_t start, int64_t end)
+{
+    struct io_file *file = NULL;
+    int error = end > start ? segment_open_file(segment, &file) : 0;
+    uint8_t *chunk = end > start ? memory_alloc(RECOVERY_CHUNK_SIZE) : NULL;
+    while (error == 0 && start < end) {
+        size_t size =
+            end - start < RECOVERY_CHUNK_SIZE ? (size_t)(end - start) : (size_t)RECOVERY_CHUNK_SIZE;
+        int64_t count =
+            io_file_read(log->home.io, file, chunk, size, (uint64_t)start, IO_READ_WAIT);
+        if (count != (int64_t)size) {
+            error = count < 0 ? (int)count : ERROR_CORRUPT;
+            break;
+        }
+        struct bytes part = bytes_make(chunk, size);
+        error = io_file_write(log->home.io, file, &part, 1, (uint64_t)start);
+        start += count;
+    }
+    free(chunk);
+    return error;
+}
+
 /* Forgets and removes the segments from `index` on. */
 static int recovery_drop_from(struct log *log, int32_t index)
 {
@@ -213,7 +238,8 @@ static int recovery_drop_from(struct log *log, int32_t index)
 }
 
 /* Ends a walked segment at the mark: cuts the rest, makes what stays durable. */
-static int recovery_settle_segment(struct log *log, struct segment *segment, struct log_mark mark)
+static int recovery_settle_segment(struct log *log, struct segment *segment, int64_t start,
+                                   struct log_mark mark)
 {
     log->size -= segment->size - mark.position;
     if (log->home.is_read_only) {
@@ -232,6 +258,9 @@ static int recovery_settle_segment(struct log *log, struct segment *segment, str
     }
     struct io_file *file = NULL;
     if (error == 0) {
+        error = recovery_rewrite(log, segment, start, mark.position);
+    }
+    if (error == 0) {
         error = segment_open_file(segment, &file);
     }
     if (error == 0) {
@@ -245,13 +274,14 @@ static int recovery_settle_segment(struct log *log, struct segment *segment, str
  * is not as it was. */
 static int recovery_walk_all(struct log *log, struct log_mark mark, int64_t durable_offset)
 {
-    int32_t index = log_find_segment(log, mark.offset);
+    int32_t index = log_find_segment(log, mark.segment_offset);
     if (mark.position > log->segments[index]->size) {
         return ERROR_CORRUPT;
     }
     epoch_cache_truncate(&log->epochs, mark.offset);
     for (;; index++) {
         struct segment *segment = log->segments[index];
+        int64_t start = mark.position;
         int is_whole = recovery_walk(log, segment, &mark);
         if (is_whole < 0) {
             return is_whole;
@@ -261,7 +291,7 @@ static int recovery_walk_all(struct log *log, struct log_mark mark, int64_t dura
         if (!has_next && mark.offset < durable_offset) {
             return ERROR_CORRUPT;
         }
-        int error = recovery_settle_segment(log, segment, mark);
+        int error = recovery_settle_segment(log, segment, start, mark);
         if (error == 0 && !has_next) {
             error = recovery_drop_from(log, index + 1);
         }
@@ -372,14 +402,16 @@ static int recovery_list_snapshots(struct log *log, struct recovery_listing *lis
     return io_dir_list(log->home.io, log->directory, recovery_on_entry, listing);
 }
 
-/* Snapshots beyond the end speak of batches that are gone. */
+/* Snapshots beyond the end speak of batches that are gone. They are gone durably before the log
+ * grows to their offsets again. */
 static int recovery_drop_snapshots(struct log *log, struct recovery_listing *listing)
 {
+    bool has_removed = false;
     while (listing->snapshots.size > 0) {
         int64_t offset =
             recovery_offset_at(&listing->snapshots, recovery_count(&listing->snapshots) - 1);
         if (offset <= log->end_offset) {
-            return 0;
+            break;
         }
         char name[SEGMENT_NAME_SIZE];
         segment_name(name, offset, ".snapshot");
@@ -388,8 +420,9 @@ static int recovery_drop_snapshots(struct log *log, struct recovery_listing *lis
             return error;
         }
         listing->snapshots.size -= sizeof offset;
+        has_removed = !log->home.is_read_only;
     }
-    return 0;
+    return has_removed ? io_dir_sync(log->home.io, log->directory) : 0;
 }
 
 /* Without a snapshot the fold begins at the start of the log, and knows everything only if the log

@@ -193,12 +193,19 @@ int64_t retention_apply(struct log *log)
     return error != 0 ? error : size - log->size;
 }
 
+/* On failure nothing has changed. */
 static int retention_lower_points(struct log *log, struct log_mark cut)
 {
-    log->synced = cut.offset < log->synced.offset ? cut : log->synced;
+    struct log_mark synced = log->synced;
+    log->synced = cut.offset < synced.offset ? cut : synced;
+    int error = log->points_offset > cut.offset ? store_write_points(log->store) : 0;
+    if (error != 0) {
+        log->synced = synced;
+        return error;
+    }
     log->flushing = cut.offset < log->flushing.offset ? cut : log->flushing;
     log->flushed_offset = cut.offset < log->flushed_offset ? cut.offset : log->flushed_offset;
-    return log->points_offset > cut.offset ? store_write_points(log->store) : 0;
+    return 0;
 }
 
 static int retention_cut_files(struct log *log, int32_t keep, struct log_mark cut)
@@ -212,10 +219,23 @@ static int retention_cut_files(struct log *log, int32_t keep, struct log_mark cu
         segment_release(segment);
     }
     struct segment *last = log_last_segment(log);
-    log->size -= last->size - cut.position;
+    int64_t size = last->size;
     if (error == 0) {
         error = segment_truncate(last, cut.position, cut.offset);
     }
+    /* What was cut must not come back behind batches that are appended from now on. */
+    struct io_file *file = NULL;
+    if (error == 0) {
+        error = segment_open_file(last, &file);
+    }
+    if (error == 0) {
+        error = io_file_sync(log->home.io, file);
+    }
+    if (error == 0) {
+        error = io_dir_sync(log->home.io, log->directory);
+    }
+    log->size -= size - last->size;
+    log->end_offset = last->next_offset;
     return error;
 }
 
@@ -233,13 +253,16 @@ int retention_truncate(struct log *log, int64_t offset)
     if (error != 0) {
         return error;
     }
+    error = retention_lower_points(log, cut);
+    if (error != 0) {
+        return error;
+    }
     log->cut_count++;
     log->hint.offset = -1;
-    error = retention_lower_points(log, cut);
-    if (error == 0) {
-        error = retention_cut_files(log, keep, cut);
+    error = retention_cut_files(log, keep, cut);
+    if (log->start_offset > cut.offset) {
+        log->start_offset = cut.offset; /* it lay inside the batch that was cut */
     }
-    log->end_offset = cut.offset;
     epoch_cache_truncate(&log->epochs, cut.offset);
     if (error == 0) {
         error = recovery_load_producers(log);

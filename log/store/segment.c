@@ -91,7 +91,7 @@ void segment_pin(struct segment *segment)
 
 void segment_unpin(struct segment *segment)
 {
-    file_cache_unpin(&segment->file);
+    file_cache_unpin(segment->home->files, &segment->file);
     if (segment->is_removed && segment->file.pin_count == 0) {
         segment_free(segment);
     }

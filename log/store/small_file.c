@@ -37,6 +37,7 @@ int small_file_write(struct io *io, const char *directory, const char *name, str
     }
     if (error == 0) {
         error = io_dir_sync(io, directory);
+        error = error == ERROR_NO_SPACE ? ERROR_IO : error; /* no space: nothing has changed */
     }
     return error;
 }

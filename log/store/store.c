@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STORE_NAME_SIZE = 320 };
+/* Bytes behind the recovery points, which a recovery has to read and write once more. */
+enum { STORE_NAME_SIZE = 320, STORE_POINTS_SIZE_MAX = 256 << 20 };
 
 static const char store_lock_file[] = ".lock";
 static const char store_clean_file[] = ".kafka_cleanshutdown";
@@ -163,6 +164,7 @@ int store_write_points(struct store *store)
         return ERROR_IO;
     }
     store->is_points_stale = false;
+    store->points_size = store->appended_size;
     for (list_each (&store->log_list, link)) {
         struct log *log = list_member(link, struct log, store_link);
         log->points_offset = log->synced.offset;
@@ -185,6 +187,17 @@ static bool store_has_new_points(const struct store *store)
 static bool store_is_writable(const struct store *store)
 {
     return store->phase == STORE_OPEN && !store->is_fenced && !store->options.is_read_only;
+}
+
+void store_on_synced(struct store *store)
+{
+    if (store_is_writable(store) &&
+        store->appended_size - store->points_size >= STORE_POINTS_SIZE_MAX) {
+        int error = store_write_points(store);
+        if (error != 0) {
+            trace(TRACE_WARN, "store.checkpoint_failed", TRACE_STRING("error", error_name(error)));
+        }
+    }
 }
 
 static void store_on_checkpoint(struct io_timer *timer)
@@ -247,6 +260,7 @@ static struct store *store_new(struct io *io, const struct store_options *option
     map_init(&store->logs);
     list_init(&store->log_list);
     list_init(&store->moved);
+    list_init(&store->reads);
     for (int i = 0; i < STORE_ANSWER_COUNT; i++) {
         list_init(&store->answers[i]);
     }
@@ -279,12 +293,15 @@ static void store_free(struct store *store)
     io_timer_stop(store->io, &store->checkpoint_timer);
     io_timer_stop(store->io, &store->retention_timer);
     io_timer_stop(store->io, &store->flush_timer);
+    for (list_each (&store->reads, read)) {
+        log_read_forget(read);
+    }
+    flusher_fini(&store->flusher);
     for (list_each (&store->log_list, link)) {
         struct log *log = list_member(link, struct log, store_link);
         store_remove_log(store, log);
         log_free(log);
     }
-    flusher_fini(&store->flusher);
     graveyard_fini(&store->graveyard);
     map_fini(&store->logs, NULL);
     io_file_close(store->io, store->lock);
@@ -553,7 +570,7 @@ static void store_close_step(struct store *store)
     if (must_flush) {
         flusher_ask(&store->flusher);
     }
-    if (!flusher_is_idle(&store->flusher) || store->pending_count > 0) {
+    if (!flusher_is_idle(&store->flusher) || !list_is_empty(&store->reads)) {
         return; /* their ends come back here */
     }
     store_shut_waits(store);

@@ -44,9 +44,10 @@ struct store {
     void *closed_owner;
     enum store_phase phase;
     bool is_fenced;
-    bool is_points_stale;  /* a log was deleted since the points file was written */
-    int64_t pending_count; /* reads under way */
+    bool is_points_stale; /* a log was deleted since the points file was written */
+    struct list reads;    /* under way */
     int64_t appended_size;
+    int64_t points_size; /* appended_size when the points were written */
     int64_t recovered_log_count;
     int64_t recovered_size;
 };
@@ -57,6 +58,8 @@ void store_on_moved(struct store *store, struct log *log);
 /* Tells them now; only from a callback of io. */
 void store_settle(struct store *store);
 void store_answer(struct store *store, struct log_flush_wait *wait, enum store_answer answer);
+/* A flush ended; moves the recovery points when many bytes lie behind them. */
+void store_on_synced(struct store *store);
 /* A flush or a read ended; a store that closes may go on. */
 void store_on_quiet(struct store *store);
 /* Writes recovery points and start offsets durably. */

@@ -1,0 +1,222 @@
+/* Passes every operation on but the one it lies about. */
+#include "tests/world/store_liar.h"
+
+#include "log/base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct store_liar *liar_of(struct io *io)
+{
+    return (struct store_liar *)(void *)io;
+}
+
+static uint64_t liar_now(struct io *io)
+{
+    return io_now(liar_of(io)->real);
+}
+
+static int64_t liar_wall_clock(struct io *io)
+{
+    return io_wall_clock(liar_of(io)->real);
+}
+
+static void liar_random(struct io *io, void *out, size_t size)
+{
+    io_random(liar_of(io)->real, out, size);
+}
+
+static void liar_timer_start(struct io *io, struct io_timer *timer, uint64_t delay_ns)
+{
+    io_timer_start(liar_of(io)->real, timer, delay_ns);
+}
+
+static void liar_timer_stop(struct io *io, struct io_timer *timer)
+{
+    io_timer_stop(liar_of(io)->real, timer);
+}
+
+static int liar_file_open(struct io *io, const char *path, int flags, struct io_file **out)
+{
+    return io_file_open(liar_of(io)->real, path, flags, out);
+}
+
+static void liar_file_close(struct io *io, struct io_file *file)
+{
+    io_file_close(liar_of(io)->real, file);
+}
+
+static int liar_file_size(struct io *io, struct io_file *file, uint64_t *out)
+{
+    return io_file_size(liar_of(io)->real, file, out);
+}
+
+static int64_t liar_file_read(struct io *io, struct io_file *file, void *out, size_t size,
+                              uint64_t position, enum io_read_mode mode)
+{
+    return io_file_read(liar_of(io)->real, file, out, size, position, mode);
+}
+
+static void liar_file_read_async(struct io *io, struct io_request *request, struct io_file *file,
+                                 void *out, size_t size, uint64_t position)
+{
+    io_file_read_async(liar_of(io)->real, request, file, out, size, position);
+}
+
+static int liar_file_write(struct io *io, struct io_file *file, const struct bytes *parts,
+                           size_t count, uint64_t position)
+{
+    return io_file_write(liar_of(io)->real, file, parts, count, position);
+}
+
+static int liar_file_sync(struct io *io, struct io_file *file)
+{
+    struct store_liar *liar = liar_of(io);
+    return liar->lie == STORE_LIE_SKIP_FILE_SYNC ? 0 : io_file_sync(liar->real, file);
+}
+
+static void liar_file_sync_async(struct io *io, struct io_request *request, struct io_file *file)
+{
+    struct store_liar *liar = liar_of(io);
+    if (liar->lie == STORE_LIE_EARLY_FLUSH) {
+        io_post(liar->real, request);
+    } else {
+        io_file_sync_async(liar->real, request, file);
+    }
+}
+
+static int liar_file_truncate(struct io *io, struct io_file *file, uint64_t size)
+{
+    struct store_liar *liar = liar_of(io);
+    return liar->lie == STORE_LIE_DROP_TRUNCATE ? 0 : io_file_truncate(liar->real, file, size);
+}
+
+static int liar_file_allocate(struct io *io, struct io_file *file, uint64_t position, uint64_t size)
+{
+    return io_file_allocate(liar_of(io)->real, file, position, size);
+}
+
+static int liar_file_lock(struct io *io, struct io_file *file)
+{
+    return io_file_lock(liar_of(io)->real, file);
+}
+
+static int liar_path_info(struct io *io, const char *path, struct io_file_info *out)
+{
+    return io_path_info(liar_of(io)->real, path, out);
+}
+
+static int liar_path_rename(struct io *io, const char *from, const char *to)
+{
+    return io_path_rename(liar_of(io)->real, from, to);
+}
+
+static int liar_path_remove(struct io *io, const char *path)
+{
+    return io_path_remove(liar_of(io)->real, path);
+}
+
+static int liar_dir_make(struct io *io, const char *path)
+{
+    return io_dir_make(liar_of(io)->real, path);
+}
+
+struct liar_listing {
+    void (*each)(void *owner, const char *entry, bool is_directory);
+    void *owner;
+    char *held; /* the last entry so far, told when another one follows */
+    bool is_directory;
+};
+
+static void liar_on_entry(void *owner, const char *entry, bool is_directory)
+{
+    struct liar_listing *listing = owner;
+    if (listing->held != NULL) {
+        listing->each(listing->owner, listing->held, listing->is_directory);
+        free(listing->held);
+    }
+    listing->held = memory_string(entry);
+    listing->is_directory = is_directory;
+}
+
+static int liar_dir_list(struct io *io, const char *path,
+                         void (*each)(void *owner, const char *entry, bool is_directory),
+                         void *owner)
+{
+    struct store_liar *liar = liar_of(io);
+    if (liar->lie != STORE_LIE_SHORT_LIST) {
+        return io_dir_list(liar->real, path, each, owner);
+    }
+    struct liar_listing listing = {.each = each, .owner = owner};
+    int error = io_dir_list(liar->real, path, liar_on_entry, &listing);
+    free(listing.held);
+    return error;
+}
+
+static int liar_dir_sync(struct io *io, const char *path)
+{
+    struct store_liar *liar = liar_of(io);
+    return liar->lie == STORE_LIE_SKIP_DIR_SYNC ? 0 : io_dir_sync(liar->real, path);
+}
+
+static void liar_work(struct io *io, struct io_request *request, void (*run)(void *owner))
+{
+    io_work(liar_of(io)->real, request, run);
+}
+
+static void liar_post(struct io *to, struct io_request *request)
+{
+    io_post(liar_of(to)->real, request);
+}
+
+const char *store_liar_name(enum store_lie lie)
+{
+    switch (lie) {
+    case STORE_LIE_NONE:
+        return "none";
+    case STORE_LIE_SKIP_DIR_SYNC:
+        return "skip-dir-sync";
+    case STORE_LIE_SKIP_FILE_SYNC:
+        return "skip-file-sync";
+    case STORE_LIE_EARLY_FLUSH:
+        return "early-flush";
+    case STORE_LIE_DROP_TRUNCATE:
+        return "drop-truncate";
+    case STORE_LIE_SHORT_LIST:
+        return "short-list";
+    case STORE_LIE_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+void store_liar_init(struct store_liar *liar, struct io *real, enum store_lie lie)
+{
+    static const struct io_ops ops = {
+        .now = liar_now,
+        .wall_clock = liar_wall_clock,
+        .random = liar_random,
+        .timer_start = liar_timer_start,
+        .timer_stop = liar_timer_stop,
+        .file_open = liar_file_open,
+        .file_close = liar_file_close,
+        .file_size = liar_file_size,
+        .file_read = liar_file_read,
+        .file_read_async = liar_file_read_async,
+        .file_write = liar_file_write,
+        .file_sync = liar_file_sync,
+        .file_sync_async = liar_file_sync_async,
+        .file_truncate = liar_file_truncate,
+        .file_allocate = liar_file_allocate,
+        .file_lock = liar_file_lock,
+        .path_info = liar_path_info,
+        .path_rename = liar_path_rename,
+        .path_remove = liar_path_remove,
+        .dir_make = liar_dir_make,
+        .dir_list = liar_dir_list,
+        .dir_sync = liar_dir_sync,
+        .work = liar_work,
+        .post = liar_post,
+    };
+    *liar = (struct store_liar){.io = {.ops = &ops}, .real = real, .lie = lie};
+}
