@@ -84,12 +84,20 @@ static int32_t retention_count_below(const struct log *log)
     return count;
 }
 
-static void retention_move_start(struct log *log, int64_t offset)
+/* Durable when it returns 0; unchanged when the disk is full. */
+static int retention_move_start(struct log *log, int64_t offset)
 {
+    int64_t previous = log->start_offset;
     log->start_offset = offset;
+    int error = store_write_points(log->store);
+    if (error != 0) {
+        log->start_offset = error == ERROR_NO_SPACE ? previous : offset;
+        return error;
+    }
     log->producers.has_lost = true;
     log->producers.is_changed = true;
     epoch_cache_set_start(&log->epochs, offset);
+    return 0;
 }
 
 int retention_set_start(struct log *log, int64_t offset)
@@ -107,8 +115,7 @@ int retention_set_start(struct log *log, int64_t offset)
             return error;
         }
     }
-    retention_move_start(log, offset);
-    error = store_write_points(log->store);
+    error = retention_move_start(log, offset);
     if (error != 0) {
         return error;
     }

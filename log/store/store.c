@@ -432,7 +432,12 @@ static int store_recover(struct store *store)
     map_init(&listing.buried);
     struct log_points points;
     log_points_init(&points);
-    int error = io_dir_list(store->io, store->path, store_on_entry, &listing);
+    /* What the process before renamed may be seen but not durable yet; nothing may be removed
+     * because of it before it is. */
+    int error = store->options.is_read_only ? 0 : io_dir_sync(store->io, store->path);
+    if (error == 0) {
+        error = io_dir_list(store->io, store->path, store_on_entry, &listing);
+    }
     if (error == 0) {
         error = log_points_read(&points, store->io, store->path);
     }

@@ -78,7 +78,8 @@ struct world {
     enum sim_verdict crash_verdict;
     bool is_crashed;
     bool is_closed;
-    bool is_fenced; /* nothing may be acknowledged any more */
+    bool is_verbose; /* one seed alone: every operation is printed */
+    bool is_fenced;  /* nothing may be acknowledged any more */
     jmp_buf failed;
     char why[512];
 };
@@ -146,6 +147,10 @@ static void world_on_event(void *owner)
 static enum sim_verdict world_on_operation(void *owner, const struct sim_call *call)
 {
     struct world *world = owner;
+    if (world->is_verbose) {
+        printf("%" PRIu64 " %s %s %" PRIu64 " %" PRIu64 "\n", call->index,
+               sim_operation_name(call->operation), call->path, call->position, call->size);
+    }
     if (world->crash_at == 0 || call->index < world->crash_at) {
         return SIM_GO_ON;
     }
@@ -572,11 +577,11 @@ static void world_cut(struct world *world, struct world_log *log)
     int64_t back = (int64_t)world_random(world, (uint64_t)(span < 20 ? span : 20) + 1);
     int64_t offset = log_end_offset(log->log) - back;
     int error = log_truncate(log->log, offset);
+    if (log->model.start_offset > log_start_offset(log->log)) {
+        log->model.start_offset = log_start_offset(log->log); /* it lay inside the last batch */
+    }
     if (error == 0) {
         store_model_truncate(&log->model, offset);
-        if (log->model.start_offset > log->model.end_offset) {
-            log->model.start_offset = log->model.end_offset;
-        }
         if (log_end_offset(log->log) != log->model.end_offset) {
             world_fail(world, "cut at %" PRId64 " to %" PRId64 " instead of %" PRId64, offset,
                        log_end_offset(log->log), log->model.end_offset);
@@ -720,6 +725,9 @@ static void world_act(struct world *world)
 static void world_take_step(struct world *world)
 {
     world->action = "pass time";
+    if (world->is_verbose) {
+        printf("step %d\n", world->step);
+    }
     if (world_chance(world, 30)) {
         world_pass_time(world);
     } else if (world_chance(world, 3)) {
@@ -760,11 +768,12 @@ static void world_free(struct world *world)
 }
 
 /* False when the seed found something; it is printed then, and the memory is left as it is. */
-static bool world_run(uint64_t seed, enum store_lie lie)
+static bool world_run(uint64_t seed, enum store_lie lie, bool is_verbose)
 {
     struct world *world = memory_new(struct world);
     world->seed = seed;
     world->lie = lie;
+    world->is_verbose = is_verbose;
     world->sim = sim_new(seed, 1);
     world->options = store_options_default("/data");
     world->options.open_file_max = 4;
@@ -822,7 +831,7 @@ int main(int count, char **arguments)
     check_on_failure(world_on_check);
     int failure_count = 0;
     for (uint64_t i = 0; i < seed_count; i++) {
-        failure_count += world_run(seed + i, lie) ? 0 : 1;
+        failure_count += world_run(seed + i, lie, seed_count == 1) ? 0 : 1;
         if (is_planted && failure_count > 0) {
             break;
         }
