@@ -10,6 +10,8 @@
 #include "log/store/log_state.h"
 #include "log/store/store.h"
 
+#include <limits.h>
+
 /* Waiters whose answer is known, by answer. */
 enum store_answer {
     STORE_FLUSHED,
@@ -62,8 +64,20 @@ void store_answer(struct store *store, struct log_flush_wait *wait, enum store_a
 void store_on_synced(struct store *store);
 /* A flush or a read ended; a store that closes may go on. */
 void store_on_quiet(struct store *store);
+/* The path of an entry of the directory. */
+void store_path(const struct store *store, const char *name, char out[PATH_MAX]);
 /* Writes recovery points and start offsets durably. */
 must_use int store_write_points(struct store *store);
+
+/* store_logs.c */
+void store_add_log(struct store *store, struct log *log);
+/* Takes the log out of every list; it is the caller's then. */
+void store_remove_log(struct store *store, struct log *log);
+
+static inline bool store_is_writable(const struct store *store)
+{
+    return store->phase == STORE_OPEN && !store->is_fenced && !store->options.is_read_only;
+}
 
 static inline struct list_link *store_wait_link(struct log_flush_wait *wait)
 {
