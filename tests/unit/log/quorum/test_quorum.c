@@ -210,6 +210,7 @@ static void many_proposals_share_a_flush(void **state)
 static void a_failed_flush_leaves_the_fate_open_and_later_proposals_refused(void **state)
 {
     struct fixture *fixture = (struct fixture *)*state;
+    propose(fixture, 1); /* the first of an epoch is refused by an append that cannot sync it */
     run_ms(fixture, 1000);
     sim_plan(fixture->sim, 0)->io_error[SIM_FILE_SYNC] = 1000000;
     struct fixture_proposal *open = propose(fixture, 1);
@@ -218,7 +219,7 @@ static void a_failed_flush_leaves_the_fate_open_and_later_proposals_refused(void
     struct fixture_proposal *refused = propose(fixture, 1);
     run_ms(fixture, 1000);
     assert_int_equal(refused->error, ERROR_FENCED);
-    assert_int_equal(fixture->applied_count, 0);
+    assert_int_equal(fixture->applied_count, 1);
 }
 
 static void what_waits_at_the_end_is_called_back(void **state)
