@@ -254,7 +254,21 @@ static void coordinator_on_expiry(struct io_timer *timer)
                    (uint64_t)coordinator->options.offsets_check_interval_ms * 1000000);
 }
 
-int coordinator_delete_group(struct coordinator *coordinator, struct bytes id)
+struct coordinator_deletion {
+    coordinator_delete_done *done;
+    void *owner;
+};
+
+static void coordinator_on_deleted(struct group_log *log, int error)
+{
+    struct coordinator_deletion *deletion = log->operation;
+    coordinator_on_group_removed(log, error);
+    deletion->done(deletion->owner, error == 0 ? 0 : ERROR_COORDINATOR_NOT_AVAILABLE);
+    free(deletion);
+}
+
+int coordinator_delete_group(struct coordinator *coordinator, struct bytes id,
+                             coordinator_delete_done *done, void *owner)
 {
     struct group *group = NULL;
     int error = coordinator_find(coordinator, id, &group);
@@ -267,7 +281,10 @@ int coordinator_delete_group(struct coordinator *coordinator, struct bytes id)
     if (group->state != GROUP_EMPTY) {
         return ERROR_NON_EMPTY_GROUP;
     }
-    struct group_log *log = group_log_new(group, coordinator_on_group_removed, NULL);
+    struct group_log *log = group_log_new(group, coordinator_on_deleted, NULL);
+    struct coordinator_deletion *deletion = memory_new(struct coordinator_deletion);
+    *deletion = (struct coordinator_deletion){.done = done, .owner = owner};
+    log->operation = deletion;
     for (map_each (&group->offsets, row)) {
         struct group_offset *offset = row->value;
         group_log_remove_offset(log, offset->topic, offset->partition);

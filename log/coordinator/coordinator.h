@@ -113,8 +113,11 @@ must_use int coordinator_fetch_all(struct coordinator *coordinator, struct bytes
 /* Fills the errors of the offsets; returns an error of the whole. */
 must_use int coordinator_delete_offsets(struct coordinator *coordinator, struct bytes group,
                                         struct coordinator_offset *offsets, size_t count);
-/* An error; the group is gone when it is 0. */
-must_use int coordinator_delete_group(struct coordinator *coordinator, struct bytes group);
+/* An error at once; or 0, and `done` comes later with an error, or with 0 when the group is gone
+ * from the log too. */
+typedef void coordinator_delete_done(void *owner, int error);
+must_use int coordinator_delete_group(struct coordinator *coordinator, struct bytes group,
+                                      coordinator_delete_done *done, void *owner);
 /* The answer's arrays live in the arena; views borrow from the group until the next turn. Filters
  * that are empty let everything through. */
 void coordinator_list(struct coordinator *coordinator, const struct list_groups_request *request,
