@@ -301,7 +301,7 @@ static int find_socket_address(const char *address, struct sockaddr_storage *out
                                struct report *report)
 {
     char host[HOST_SIZE_MAX];
-    const char *port;
+    const char *port = "";
     int error = split_address(address, host, &port, report);
     if (error != 0) {
         return error;
