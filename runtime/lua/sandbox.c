@@ -312,7 +312,7 @@ static int base_next(lua_State *lua)
     bool has_after = !lua_isnil(lua, 2);
     bool has_best = false;
     struct sort_key after;
-    struct sort_key best;
+    struct sort_key best = {0};
     read_sort_key(lua, 2, &after);
     lua_pushnil(lua); /* 3: the best so far */
     lua_pushnil(lua);
