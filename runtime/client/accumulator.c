@@ -12,14 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ACCUMULATOR_RECORD_OVERHEAD_MAX = 64, /* lengths, attributes and deltas of one record */
-    ACCUMULATOR_PARTITION_MAX = 1 << 20,
-};
+enum { ACCUMULATOR_PARTITION_MAX = 1 << 20 };
 
-/* A record of a topic whose partitions are not known yet. */
+/* A record of a topic whose partitions are not known yet, or a mark that a group of records begins
+ * which is to share a batch. */
 struct accumulator_parked {
     struct list_link link;
+    size_t reserved_size; /* of a mark; 0: a record */
     int32_t partition;
     int64_t timestamp_ms;
     struct bytes key;
@@ -224,11 +223,33 @@ static size_t accumulator_headers_size(const struct producer_record *record)
     size_t size = record->headers_encoded.size;
     if (record->headers != NULL) {
         for (int32_t i = 0; i < record->header_count; i++) {
-            size +=
-                record->headers[i].key.size + record->headers[i].value.size + 2 * VARINT_SIZE_MAX;
+            const struct batch_header *header = &record->headers[i];
+            int32_t value_size = header->value.data == NULL ? -1 : (int32_t)header->value.size;
+            size += varint_size((int32_t)header->key.size) + header->key.size +
+                    varint_size(value_size) + header->value.size;
         }
     }
     return size;
+}
+
+/* The most a record takes in a batch. */
+static size_t accumulator_size_max(const struct producer_record *record)
+{
+    static const struct batch_builder empty;
+    return batch_builder_size_with(&empty, record->key.size, record->value.size,
+                                   accumulator_headers_size(record)) -
+           BATCH_HEADER_SIZE;
+}
+
+/* Closes the open batch when `size` more bytes would make it too large. */
+static void accumulator_make_room(struct accumulator *accumulator,
+                                  struct accumulator_partition *partition, size_t size)
+{
+    struct parcel *parcel = partition->open;
+    if (parcel != NULL &&
+        BATCH_HEADER_SIZE + parcel->builder.records.size + size > accumulator->batch_size) {
+        accumulator_close_parcel(accumulator, parcel);
+    }
 }
 
 /* Puts a record that was admitted into its partition's open batch. */
@@ -236,16 +257,10 @@ static struct parcel *accumulator_add_to(struct accumulator *accumulator,
                                          struct accumulator_partition *partition,
                                          const struct producer_record *record, size_t size_max)
 {
+    accumulator_make_room(accumulator, partition, size_max);
     struct parcel *parcel = partition->open;
-    if (parcel != NULL &&
-        BATCH_HEADER_SIZE + parcel->builder.records.size + size_max > accumulator->batch_size) {
-        accumulator_close_parcel(accumulator, parcel);
-        parcel = NULL;
-    }
     if (parcel == NULL) {
         parcel = accumulator_open_parcel(accumulator, partition);
-        parcel->charged_size = BATCH_HEADER_SIZE;
-        accumulator->pending_size += BATCH_HEADER_SIZE;
     }
     struct batch_builder *builder = &parcel->builder;
     size_t size_before = builder->records.size;
@@ -293,6 +308,28 @@ static void accumulator_encode_headers(const struct producer_record *record, str
     }
 }
 
+static void accumulator_add_parked(struct accumulator *accumulator, struct accumulator_topic *topic,
+                                   struct accumulator_parked *parked)
+{
+    accumulator->pending_size += parked->charged_size;
+    list_add(&topic->parked, &parked->link);
+    if (!list_has(&topic->waiting)) {
+        list_add(&accumulator->waiting, &topic->waiting);
+        accumulator_wake_at(accumulator, 0);
+    }
+}
+
+static void accumulator_park_mark(struct accumulator *accumulator, struct accumulator_topic *topic,
+                                  int32_t partition, size_t size)
+{
+    struct accumulator_parked *parked = memory_new(struct accumulator_parked);
+    parked->reserved_size = size;
+    parked->partition = partition;
+    parked->flush_number = accumulator->flush_number;
+    parked->deadline = accumulator_deadline(accumulator, io_now(accumulator->io));
+    accumulator_add_parked(accumulator, topic, parked);
+}
+
 static void accumulator_park(struct accumulator *accumulator, struct accumulator_topic *topic,
                              const struct producer_record *record, size_t size_max)
 {
@@ -316,27 +353,20 @@ static void accumulator_park(struct accumulator *accumulator, struct accumulator
         .deadline = accumulator_deadline(accumulator, now),
     };
     buffer_fini(&headers);
-    accumulator->pending_size += size_max;
-    list_add(&topic->parked, &parked->link);
-    if (!list_has(&topic->waiting)) {
-        list_add(&accumulator->waiting, &topic->waiting);
-        accumulator_wake_at(accumulator, 0);
-    }
+    accumulator_add_parked(accumulator, topic, parked);
 }
 
 int accumulator_add(struct accumulator *accumulator, const struct producer_record *record)
 {
-    size_t size_max = ACCUMULATOR_RECORD_OVERHEAD_MAX + record->key.size + record->value.size +
-                      accumulator_headers_size(record);
-    size_t charge_max = size_max + BATCH_HEADER_SIZE;
-    if (charge_max > accumulator->record_size_max) {
+    size_t size_max = accumulator_size_max(record);
+    if (size_max + BATCH_HEADER_SIZE > accumulator->record_size_max) {
         return ERROR_MESSAGE_TOO_LARGE;
     }
     if (record->partition < PRODUCER_PARTITION_BY_KEY ||
         record->partition >= ACCUMULATOR_PARTITION_MAX) {
         return ERROR_INVALID;
     }
-    if (accumulator->pending_size + charge_max > accumulator->limit_size) {
+    if (accumulator->pending_size + size_max > accumulator->limit_size) {
         return ERROR_AGAIN;
     }
     struct accumulator_topic *topic = accumulator_get_topic(accumulator, record->topic);
@@ -347,13 +377,31 @@ int accumulator_add(struct accumulator *accumulator, const struct producer_recor
         record = &stamped;
     }
     if (topic->partition_count == 0) {
-        accumulator_park(accumulator, topic, record, charge_max);
+        accumulator_park(accumulator, topic, record, size_max);
         return 0;
     }
     int32_t index = record->partition >= 0
                         ? record->partition
                         : accumulator_choose_partition(accumulator, topic, record->key);
     accumulator_add_to(accumulator, accumulator_get_partition(topic, index), record, size_max);
+    return 0;
+}
+
+int accumulator_reserve(struct accumulator *accumulator, const char *topic_name, int32_t partition,
+                        size_t size)
+{
+    if (partition < 0 || partition >= ACCUMULATOR_PARTITION_MAX) {
+        return ERROR_INVALID;
+    }
+    if (accumulator->pending_size + size > accumulator->limit_size) {
+        return ERROR_AGAIN;
+    }
+    struct accumulator_topic *topic = accumulator_get_topic(accumulator, topic_name);
+    if (topic->partition_count == 0) {
+        accumulator_park_mark(accumulator, topic, partition, size);
+    } else {
+        accumulator_make_room(accumulator, accumulator_get_partition(topic, partition), size);
+    }
     return 0;
 }
 
@@ -371,6 +419,11 @@ void accumulator_close_open(struct accumulator *accumulator)
 static void accumulator_unpark(struct accumulator *accumulator, struct accumulator_topic *topic,
                                const struct accumulator_parked *parked)
 {
+    if (parked->reserved_size > 0) {
+        accumulator_make_room(accumulator, accumulator_get_partition(topic, parked->partition),
+                              parked->reserved_size);
+        return;
+    }
     struct producer_record record = {
         .topic = topic->name,
         .partition = parked->partition,
@@ -387,7 +440,7 @@ static void accumulator_unpark(struct accumulator *accumulator, struct accumulat
                         : accumulator_choose_partition(accumulator, topic, record.key);
     accumulator->pending_size -= parked->charged_size;
     struct parcel *parcel = accumulator_add_to(accumulator, accumulator_get_partition(topic, index),
-                                               &record, parked->charged_size - BATCH_HEADER_SIZE);
+                                               &record, parked->charged_size);
     if (parked->flush_number < parcel->flush_number) {
         parcel->flush_number = parked->flush_number;
         parcel->due = 0;

@@ -4,8 +4,8 @@
  * Keeps:  (1) the parcels of a partition stand in the order of their records; only the last may be
  *             open; those that were sent stand before those that were not;
  *         (2) a parcel leaves the line only at its front, so fates are told in order;
- *         (3) pending_size is the sum of what the parcels and parked records are charged for, and
- *             at most limit_size;
+ *         (3) pending_size is the sum of what the parcels and parked records are charged for (their
+ *             records, without the batches' headers), and at most limit_size;
  *         (4) records of a topic stay parked as long as an older one is.
  * Thread: its producer's shard. */
 #pragma once
@@ -74,6 +74,9 @@ void accumulator_init(struct accumulator *accumulator, struct io *io,
 void accumulator_fini(struct accumulator *accumulator);
 /* ERROR_AGAIN, ERROR_MESSAGE_TOO_LARGE or ERROR_INVALID for an impossible partition. */
 must_use int accumulator_add(struct accumulator *accumulator, const struct producer_record *record);
+/* As producer_reserve. */
+must_use int accumulator_reserve(struct accumulator *accumulator, const char *topic,
+                                 int32_t partition, size_t size);
 /* Ends every open parcel. */
 void accumulator_close_open(struct accumulator *accumulator);
 /* Makes an open parcel ready. */

@@ -164,6 +164,14 @@ void producer_close(struct producer *producer, void (*closed)(void *owner), void
     producer_wake_at(producer, 0);
 }
 
+static void producer_wake_if_wanted(struct producer *producer)
+{
+    if (producer->accumulator.wake != UINT64_MAX && !producer->is_draining) {
+        producer_wake_at(producer, producer->accumulator.wake);
+        producer->accumulator.wake = UINT64_MAX;
+    }
+}
+
 int producer_send(struct producer *producer, const struct producer_record *record)
 {
     check(!producer->is_closing);
@@ -171,10 +179,18 @@ int producer_send(struct producer *producer, const struct producer_record *recor
     if (error == ERROR_AGAIN) {
         producer->is_room_wanted = true;
     }
-    if (producer->accumulator.wake != UINT64_MAX && !producer->is_draining) {
-        producer_wake_at(producer, producer->accumulator.wake);
-        producer->accumulator.wake = UINT64_MAX;
+    producer_wake_if_wanted(producer);
+    return error;
+}
+
+int producer_reserve(struct producer *producer, const char *topic, int32_t partition, size_t size)
+{
+    check(!producer->is_closing);
+    int error = accumulator_reserve(&producer->accumulator, topic, partition, size);
+    if (error == ERROR_AGAIN) {
+        producer->is_room_wanted = true;
     }
+    producer_wake_if_wanted(producer);
     return error;
 }
 

@@ -587,6 +587,75 @@ static void a_full_buffer_refuses_and_tells_when_there_is_room(void **state)
     world_free(world);
 }
 
+/* Groups of three records, which reserve their place, with single ones between them. */
+static void reserved_records_share_a_batch(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct producer_options options = producer_options_default();
+        options.batch_size = 400;
+        struct world *world = world_new(seed, &options);
+        fake_cluster_add_topic(world->cluster, "t", 1);
+        static const struct batch_builder empty;
+        size_t group_size = 3 * (batch_builder_size_with(&empty, 0, 4, 0) - BATCH_HEADER_SIZE);
+        int number = 0;
+        int starts[100];
+        for (int i = 0; i < 100; i++) {
+            if (seed % 2 == 0 && sim_random(world->sim, 5) == 0) {
+                run_for(world, sim_random(world->sim, 30000000));
+            }
+            for (uint64_t extra = sim_random(world->sim, 4); extra > 0; extra--) {
+                assert_int_equal(send_number(world, "t", 0, number++, NULL), 0);
+            }
+            assert_int_equal(producer_reserve(world->producer, "t", 0, group_size), 0);
+            starts[i] = number;
+            for (int j = 0; j < 3; j++) {
+                assert_int_equal(send_number(world, "t", 0, number++, NULL), 0);
+            }
+        }
+        assert_int_equal(flush(world, 60ull * SECOND), 0);
+        assert_sequence(world, "t", 0, number);
+        const struct fake_partition *partition = fake_cluster_get(world->cluster, "t", 0);
+        assert_true(partition->batch_count > 10);
+        for (int i = 0; i < 100; i++) {
+            bool is_together = false;
+            for (size_t b = 0; b < partition->batch_count; b++) {
+                is_together = is_together || (partition->batches[b].base_offset <= starts[i] &&
+                                              partition->batches[b].next_offset >= starts[i] + 3);
+            }
+            assert_true(is_together);
+        }
+        world_free(world);
+    }
+}
+
+static void a_reserve_beyond_the_buffer_waits_for_room(void **state)
+{
+    (void)state;
+    struct producer_options options = producer_options_default();
+    options.buffer_size = 1000;
+    struct world *world = world_new(19, &options);
+    fake_cluster_add_topic(world->cluster, "t", 1);
+    int rooms = 0;
+    producer_on_room(world->producer, on_room, &rooms);
+    /* What was reserved is there for the records, parked or not. */
+    for (int round = 0; round < 2; round++) {
+        static const struct batch_builder empty;
+        size_t size = batch_builder_size_with(&empty, 0, 1, 0);
+        size_t count = 1000 / size;
+        assert_int_equal(producer_reserve(world->producer, "t", 0, count * size), 0);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(send_number(world, "t", 0, 1, NULL), 0);
+        }
+        assert_int_equal(producer_reserve(world->producer, "t", 0, 1000), ERROR_AGAIN);
+        assert_int_equal(flush(world, 10ull * SECOND), 0);
+        run_for(world, SECOND);
+        assert_int_equal(rooms, round + 1);
+    }
+    assert_int_equal(producer_reserve(world->producer, "t", -1, 10), ERROR_INVALID);
+    world_free(world);
+}
+
 static void what_cannot_be_delivered_is_told_in_time(void **state)
 {
     (void)state;
@@ -717,6 +786,8 @@ int main(void)
         cmocka_unit_test(a_record_too_large_for_the_topic_fails_alone),
         cmocka_unit_test(a_record_that_fits_no_request_is_refused_at_once),
         cmocka_unit_test(a_full_buffer_refuses_and_tells_when_there_is_room),
+        cmocka_unit_test(reserved_records_share_a_batch),
+        cmocka_unit_test(a_reserve_beyond_the_buffer_waits_for_room),
         cmocka_unit_test(what_cannot_be_delivered_is_told_in_time),
         cmocka_unit_test(closing_tells_every_record),
         cmocka_unit_test(without_acknowledgements_records_are_told_when_sent),
