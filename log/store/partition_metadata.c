@@ -4,6 +4,8 @@
 #include "log/base/error.h"
 #include "log/store/small_file.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { PARTITION_METADATA_ID_SIZE = 22 };
@@ -23,6 +25,14 @@ static unsigned partition_metadata_bits(const struct wire_uuid *id, int index)
     return value;
 }
 
+static int partition_metadata_open(struct io *io, const char *directory, int flags,
+                                   struct io_file **out)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", directory, partition_metadata_file);
+    return io_file_open(io, path, flags, out);
+}
+
 int partition_metadata_write(struct io *io, const char *directory, struct wire_uuid topic_id)
 {
     char id[PARTITION_METADATA_ID_SIZE + 1] = "";
@@ -32,9 +42,26 @@ int partition_metadata_write(struct io *io, const char *directory, struct wire_u
     struct buffer text;
     buffer_init(&text);
     buffer_printf(&text, "version: 0\ntopic_id: %s\n", id);
-    int error = small_file_write(io, directory, partition_metadata_file, buffer_bytes(&text));
+    struct io_file *file = NULL;
+    int error = partition_metadata_open(io, directory, IO_OPEN_WRITE | IO_OPEN_CREATE, &file);
+    if (error == 0) {
+        struct bytes part = buffer_bytes(&text);
+        error = io_file_write(io, file, &part, 1, 0);
+        io_file_close(io, file);
+    }
     buffer_fini(&text);
     return error;
+}
+
+int partition_metadata_sync(struct io *io, const char *directory)
+{
+    struct io_file *file = NULL;
+    int error = partition_metadata_open(io, directory, IO_OPEN_WRITE, &file);
+    if (error == 0) {
+        error = io_file_sync(io, file);
+        io_file_close(io, file);
+    }
+    return error == 0 ? io_dir_sync(io, directory) : error;
 }
 
 static int partition_metadata_parse_id(struct bytes word, struct wire_uuid *out)

@@ -251,7 +251,8 @@ int segment_load(struct segment *segment)
     }
     segment->index = memory_new(struct sparse_index);
     sparse_index_init(segment->index);
-    int error = segment->size == 0 ? ERROR_NOT_FOUND : segment_read_index(segment);
+    bool has_file = segment->size > 0 && segment->is_index_written;
+    int error = has_file ? segment_read_index(segment) : ERROR_NOT_FOUND;
     if (error == 0) {
         segment_adopt_index(segment);
         return 0;

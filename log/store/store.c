@@ -493,6 +493,9 @@ static int store_close_log(struct log *log)
     if (error == 0) {
         error = segment_sync_index(last);
     }
+    if (error == 0 && last->index == NULL && !last->is_index_written) {
+        error = io_dir_sync(log->home.io, log->directory); /* its old index may not come back */
+    }
     if (error == 0) {
         error = segment_trim(last);
     }
