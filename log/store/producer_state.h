@@ -12,7 +12,7 @@
  *
  * A producer without an entry may begin at any sequence only if entries were lost here (by
  * expiry, or with deleted data). Kafka always lets it, and so takes a later batch of several in
- * flight for the first one after that was refused (see KAFKA-5793 for the idea of the check).
+ * flight for the first one after that was refused.
  *
  * The snapshot is Kafka's, version 1: int16 version, uint32 CRC-32C of the rest, int32 count, rows
  * {int64 producer id, int16 epoch, int32 last sequence, int64 last offset, int32 offset delta,

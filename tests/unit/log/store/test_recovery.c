@@ -1,0 +1,198 @@
+/* Shows what is cut and what is not: a torn tail goes, damage below the recovery point takes the
+ * log offline and touches nothing, missing indexes and snapshots are made anew. */
+#include "tests/unit/log/store/fixture.h"
+
+static const char segment_path[] = "/data/orders-0/00000000000000000000.log";
+
+static void append_and_settle(struct fixture *fixture, int count)
+{
+    for (int i = 0; i < count; i++) {
+        fixture_append(fixture, 2);
+    }
+    fixture_settle(fixture);
+}
+
+static uint64_t size_of(struct fixture *fixture, const char *path)
+{
+    struct io_file_info info = {.size = 0};
+    assert_int_equal(io_path_info(sim_io(fixture->sim, 0), path, &info), 0);
+    return info.size;
+}
+
+static void reopen_killed(struct fixture *fixture)
+{
+    sim_kill(fixture->sim, 0);
+    store_abandon(fixture->store);
+    fixture->store = NULL;
+}
+
+static void damage_at_the_end_is_cut_once(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 10);
+    uint64_t size = size_of(fixture, segment_path);
+    reopen_killed(fixture);
+    assert_true(sim_corrupt(fixture->sim, 0, segment_path, size - 5, 3));
+    fixture_open(fixture);
+    assert_int_equal(log_status(fixture->log), 0);
+    assert_int_equal(log_end_offset(fixture->log), 18);
+    assert_int_equal(fixture_count(fixture), 18);
+    uint64_t cut = size_of(fixture, segment_path);
+    assert_int_equal(cut, size - size / 10);
+    fixture_crash(fixture);
+    assert_int_equal(size_of(fixture, segment_path), cut);
+    assert_int_equal(log_end_offset(fixture->log), 18);
+}
+
+static void a_batch_that_is_torn_in_the_middle_takes_what_follows_with_it(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 10);
+    uint64_t size = size_of(fixture, segment_path);
+    reopen_killed(fixture);
+    assert_true(sim_corrupt(fixture->sim, 0, segment_path, size / 2 - 5, 3));
+    fixture_open(fixture);
+    assert_int_equal(log_end_offset(fixture->log), 8);
+    fixture_append(fixture, 2);
+    assert_int_equal(fixture_count(fixture), 10);
+}
+
+/* After the checkpoint the same damage is of another kind. */
+static void a_shortened_file_below_the_recovery_point_takes_the_log_offline(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 10);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    uint64_t size = size_of(fixture, segment_path);
+    reopen_killed(fixture);
+    struct io_file *file = NULL;
+    struct io *io = sim_io(fixture->sim, 0);
+    assert_int_equal(io_file_open(io, segment_path, IO_OPEN_WRITE, &file), 0);
+    assert_int_equal(io_file_truncate(io, file, size - 1), 0);
+    io_file_close(io, file);
+    fixture_open(fixture);
+    assert_int_equal(log_status(fixture->log), ERROR_CORRUPT);
+    assert_int_equal(size_of(fixture, segment_path), size - 1);
+    struct log_append out;
+    assert_int_equal(fixture_append_built(fixture, &out), ERROR_CORRUPT);
+    struct buffer bytes;
+    buffer_init(&bytes);
+    assert_int_equal(fixture_read(fixture, 0, 1000, &bytes), ERROR_CORRUPT);
+    assert_int_equal(bytes.size, 0);
+    buffer_fini(&bytes);
+    /* It stays so, and the point is not forgotten. */
+    fixture_close(fixture);
+    fixture_open(fixture);
+    assert_int_equal(log_status(fixture->log), ERROR_CORRUPT);
+}
+
+static void only_what_was_written_since_the_recovery_point_is_walked(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 100);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    append_and_settle(fixture, 1);
+    size_t size = fixture->batch.size;
+    fixture_crash(fixture);
+    struct store_stats stats;
+    store_read_stats(fixture->store, &stats);
+    assert_int_equal(stats.recovered_size, (int64_t)size);
+    assert_int_equal(fixture_count(fixture), 202);
+}
+
+static void a_bit_flipped_long_ago_is_never_served(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 10);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    reopen_killed(fixture);
+    assert_true(sim_corrupt(fixture->sim, 0, segment_path, 100, 0));
+    fixture_open(fixture);
+    struct buffer bytes;
+    buffer_init(&bytes);
+    assert_int_equal(fixture_read(fixture, 0, 1000, &bytes), ERROR_CORRUPT);
+    assert_int_equal(bytes.size, 0);
+    buffer_fini(&bytes);
+}
+
+static void damaged_indexes_are_made_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 200);
+    fixture_close(fixture);
+    assert_true(sim_corrupt(fixture->sim, 0, "/data/orders-0/00000000000000000000.index", 9, 7));
+    fixture_open(fixture);
+    assert_int_equal(fixture_count(fixture), 400);
+    struct log_position found;
+    assert_int_equal(log_find_time(fixture->log, 1001, 400, &found), 0);
+    assert_int_equal(found.offset, 1);
+}
+
+static void duplicates_are_known_after_a_crash_and_after_a_close(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_append out;
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(fixture_produce(fixture, 5, 0, i * 3, 3, &out), 0);
+    }
+    fixture_settle(fixture);
+    for (int round = 0; round < 2; round++) {
+        if (round == 0) {
+            fixture_crash(fixture);
+        } else {
+            fixture_close(fixture);
+            fixture_open(fixture);
+        }
+        assert_int_equal(log_check_replay(fixture->log), 0);
+        for (int i = 3; i < 8; i++) {
+            assert_int_equal(fixture_produce(fixture, 5, 0, i * 3, 3, &out), 0);
+            assert_true(out.is_duplicate);
+            assert_int_equal(out.base_offset, i * 3);
+        }
+        assert_int_equal(fixture_produce(fixture, 5, 0, 27, 1, &out),
+                         ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+        assert_int_equal(fixture_produce(fixture, 6, 0, 1, 1, &out),
+                         ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    }
+}
+
+static void a_deleted_log_does_not_lend_its_recovery_point_to_its_successor(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 10);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    assert_int_equal(store_delete_log(fixture->store, fixture->log), 0);
+    fixture_create(fixture);
+    fixture_append(fixture, 1);
+    fixture_settle(fixture);
+    fixture_crash(fixture);
+    assert_int_equal(log_status(fixture->log), 0);
+    assert_int_equal(fixture_count(fixture), 1);
+}
+
+static void two_processes_cannot_open_one_directory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store *second = NULL;
+    struct report report = {{0}, {0}};
+    assert_int_equal(store_open(sim_io(fixture->sim, 0), &fixture->options, &second, &report),
+                     ERROR_BUSY);
+    assert_false(report_is_empty(&report));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+        CASE(damage_at_the_end_is_cut_once),
+        CASE(a_batch_that_is_torn_in_the_middle_takes_what_follows_with_it),
+        CASE(a_shortened_file_below_the_recovery_point_takes_the_log_offline),
+        CASE(only_what_was_written_since_the_recovery_point_is_walked),
+        CASE(a_bit_flipped_long_ago_is_never_served),
+        CASE(damaged_indexes_are_made_anew),
+        CASE(duplicates_are_known_after_a_crash_and_after_a_close),
+        CASE(a_deleted_log_does_not_lend_its_recovery_point_to_its_successor),
+        CASE(two_processes_cannot_open_one_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,150 @@
+/* Shows what time, size and request remove, what they must not, and what a cut leaves. */
+#include "tests/unit/log/store/fixture.h"
+
+static int64_t now_ms(struct fixture *fixture)
+{
+    return io_wall_clock(sim_io(fixture->sim, 0));
+}
+
+/* Segments of three batches of one record each. */
+static void fill(struct fixture *fixture, int count, int64_t timestamp_ms)
+{
+    for (int i = 0; i < count; i++) {
+        fixture_build(fixture, NULL, 1, timestamp_ms, 100, COMPRESS_NONE);
+        fixture->settings.segment_size = (int64_t)fixture->batch.size * 3;
+        log_set_settings(fixture->log, &fixture->settings);
+        struct log_append out;
+        assert_int_equal(fixture_append_built(fixture, &out), 0);
+    }
+    fixture_settle(fixture);
+}
+
+static void old_segments_go_and_the_start_moves(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 6, now_ms(fixture) - 10000);
+    fill(fixture, 3, now_ms(fixture));
+    fixture->settings.retention_ms = 5000;
+    log_set_settings(fixture->log, &fixture->settings);
+    assert_true(log_clean(fixture->log) > 0);
+    assert_int_equal(log_start_offset(fixture->log), 6);
+    assert_int_equal(fixture_count(fixture), 3);
+    fixture_crash(fixture);
+    assert_int_equal(log_start_offset(fixture->log), 6);
+    assert_int_equal(fixture_count(fixture), 3);
+    struct buffer bytes;
+    buffer_init(&bytes);
+    assert_int_equal(fixture_read(fixture, 5, 1000, &bytes), ERROR_OFFSET_OUT_OF_RANGE);
+    buffer_fini(&bytes);
+}
+
+static void a_timestamp_in_the_future_pins_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 6, now_ms(fixture) + INT64_C(1000000000000));
+    fixture->settings.retention_ms = 5000;
+    log_set_settings(fixture->log, &fixture->settings);
+    assert_int_equal(log_clean(fixture->log), 0);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 6 * FIXTURE_SECOND);
+    assert_true(log_clean(fixture->log) > 0);
+    /* The growing segment was too old as well. */
+    assert_int_equal(log_start_offset(fixture->log), 6);
+    assert_int_equal(log_size(fixture->log), 0);
+    assert_int_equal(fixture_append(fixture, 1), 6);
+}
+
+static void size_keeps_at_least_what_it_says(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 12, now_ms(fixture));
+    int64_t size = log_size(fixture->log);
+    fixture->settings.retention_size = size / 2 + 1;
+    log_set_settings(fixture->log, &fixture->settings);
+    assert_int_equal(log_clean(fixture->log), size / 4);
+    assert_int_equal(log_start_offset(fixture->log), 3);
+    assert_int_equal(log_clean(fixture->log), 0);
+}
+
+static void a_log_that_is_only_compacted_is_not_shortened(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 6, 1000);
+    fixture->settings.retention_ms = 1;
+    fixture->settings.retention_size = 0;
+    fixture->settings.is_deleted = false;
+    log_set_settings(fixture->log, &fixture->settings);
+    assert_int_equal(log_clean(fixture->log), 0);
+    assert_int_equal(fixture_count(fixture), 6);
+}
+
+static void deleted_records_stay_deleted_and_whole_segments_leave(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 9, now_ms(fixture));
+    assert_int_equal(log_set_start_offset(fixture->log, 4), 0);
+    assert_int_equal(log_start_offset(fixture->log), 4);
+    assert_int_equal(fixture_count(fixture), 5);
+    assert_int_equal(log_set_start_offset(fixture->log, 10), ERROR_OFFSET_OUT_OF_RANGE);
+    fixture_crash(fixture);
+    assert_int_equal(log_start_offset(fixture->log), 4);
+    struct io_file_info info;
+    assert_int_equal(
+        io_path_info(sim_io(fixture->sim, 0), "/data/orders-0/00000000000000000000.log", &info),
+        ERROR_NOT_FOUND);
+    assert_int_equal(log_set_start_offset(fixture->log, 9), 0);
+    assert_int_equal(log_size(fixture->log), 0);
+    assert_int_equal(fixture_append(fixture, 1), 9);
+}
+
+static void a_cut_stays_cut_and_forgets_producers_and_epochs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_append out;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(fixture_produce(fixture, 1, 0, i, 1, &out), 0);
+    }
+    fixture_settle(fixture);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    assert_int_equal(log_truncate(fixture->log, 2), 0);
+    assert_int_equal(log_end_offset(fixture->log), 2);
+    assert_int_equal(log_flushed_offset(fixture->log), 2);
+    store_check(fixture->store);
+    assert_int_equal(log_check_replay(fixture->log), 0);
+    fixture_crash(fixture);
+    assert_int_equal(log_status(fixture->log), 0);
+    assert_int_equal(log_end_offset(fixture->log), 2);
+    assert_int_equal(fixture_produce(fixture, 1, 0, 3, 1, &out),
+                     ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_int_equal(fixture_produce(fixture, 1, 0, 2, 1, &out), 0);
+    assert_int_equal(out.base_offset, 2);
+}
+
+static void a_segment_is_rolled_when_it_is_old(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->settings.segment_ms = 2000;
+    fixture->settings.retention_ms = -1;
+    log_set_settings(fixture->log, &fixture->settings);
+    fixture_append(fixture, 1);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 3 * FIXTURE_SECOND);
+    assert_int_equal(log_clean(fixture->log), 0);
+    struct io_file_info info;
+    assert_int_equal(
+        io_path_info(sim_io(fixture->sim, 0), "/data/orders-0/00000000000000000001.log", &info), 0);
+    assert_int_equal(fixture_count(fixture), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+        CASE(old_segments_go_and_the_start_moves),
+        CASE(a_timestamp_in_the_future_pins_nothing),
+        CASE(size_keeps_at_least_what_it_says),
+        CASE(a_log_that_is_only_compacted_is_not_shortened),
+        CASE(deleted_records_stay_deleted_and_whole_segments_leave),
+        CASE(a_cut_stays_cut_and_forgets_producers_and_epochs),
+        CASE(a_segment_is_rolled_when_it_is_old),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
