@@ -3,6 +3,7 @@
  * SIGINT and SIGTERM ask the command to end; a second one ends the process at once. */
 #include "log/io/io_uv.h"
 #include "runtime/cli/cli.h"
+#include "runtime/main/run.h"
 #include "runtime/main/serve.h"
 
 #include <signal.h>
@@ -34,7 +35,7 @@ static void on_signal(void *owner, int signal_number)
 
 int main(int argc, char **argv)
 {
-    static const struct command *const commands[] = {&serve_command};
+    static const struct command *const commands[] = {&run_command, &serve_command};
     struct io *io = io_uv_new();
     struct command_world world = {
         .io = io,

@@ -128,6 +128,9 @@ static unsigned write_metrics(void *owner, const struct http_request *request, s
     struct service *service = owner;
     *content_type = "text/plain; version=0.0.4; charset=utf-8";
     broker_write_metrics(service->broker, out);
+    if (service->write_more_metrics != NULL) {
+        service->write_more_metrics(service->more_owner, out);
+    }
     return STATUS_OK;
 }
 

@@ -52,6 +52,9 @@ struct service {
     bool is_ready;
     bool has_failed;
     int stopping_count; /* parts that are not stopped yet */
+    /* More of /metrics; NULL: none. */
+    void (*write_more_metrics)(void *owner, struct buffer *out);
+    void *more_owner;
 };
 
 /* Returns when clients can connect: 0, or an exit code after a complaint; then nothing is left.

@@ -1,0 +1,212 @@
+/* See run.h. The embedded broker and the applications meet over "loopback:broker"; other clients
+ * see the same topics on the broker's port. Ends with 0 after SIGTERM or SIGINT: applications
+ * first, then the log. */
+#include "runtime/main/run.h"
+
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "runtime/host/host.h"
+#include "runtime/main/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RUN_LOOPBACK "loopback:broker"
+
+enum { RUN_PATH_SIZE = 4096, RUN_PLUGIN_DIRECTORY_MAX = 8 };
+
+struct run_values {
+    struct service_flags service;
+    const char *bootstrap;
+    const char *state;
+    struct flag_list plugins;
+    int64_t memory_size;
+    int64_t callback_ms;
+    int64_t commit_interval_ms;
+};
+
+struct run {
+    struct command_world *world;
+    const struct run_values *values;
+    struct service service;
+    struct host *host;
+    struct host_options options;
+    const char *plugin_directories[RUN_PLUGIN_DIRECTORY_MAX];
+    char own_directory[RUN_PATH_SIZE];       /* connectors beside the program */
+    char installed_directory[RUN_PATH_SIZE]; /* ../lib/tidemill/connectors */
+    char state_directory[RUN_PATH_SIZE];
+    bool is_host_stopped;
+};
+
+static void run_on_failed(void *owner, const char *application, const char *reason)
+{
+    struct run *run = owner;
+    fprintf(run->world->errors, "tidemill: %s: %s\n", application, reason);
+}
+
+static void run_on_host_stopped(void *owner)
+{
+    struct run *run = owner;
+    run->is_host_stopped = true;
+    run->world->stop(run->world->owner);
+}
+
+/* Directories of --plugins first, then those that belong to the program. */
+static void run_find_plugins(struct run *run)
+{
+    size_t count = 0;
+    const struct flag_list *asked = &run->values->plugins;
+    for (size_t i = 0; i < asked->count && count < RUN_PLUGIN_DIRECTORY_MAX - 2; i++) {
+        run->plugin_directories[count++] = asked->items[i];
+    }
+    char program[RUN_PATH_SIZE];
+    ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (size > 0) {
+        program[size] = 0;
+        *strrchr(program, '/') = 0;
+        snprintf(run->own_directory, sizeof run->own_directory, "%.4000s/connectors", program);
+        snprintf(run->installed_directory, sizeof run->installed_directory,
+                 "%.4000s/../lib/tidemill/connectors", program);
+        run->plugin_directories[count++] = run->own_directory;
+        run->plugin_directories[count++] = run->installed_directory;
+    }
+    run->options.plugin_directories = run->plugin_directories;
+    run->options.plugin_directory_count = count;
+}
+
+static void run_choose_state(struct run *run)
+{
+    const struct run_values *values = run->values;
+    if (values->state != NULL) {
+        snprintf(run->state_directory, sizeof run->state_directory, "%s", values->state);
+    } else if (run->service.broker != NULL) {
+        snprintf(run->state_directory, sizeof run->state_directory, "%s/state",
+                 broker_path(run->service.broker));
+    } else {
+        snprintf(run->state_directory, sizeof run->state_directory, "%s/state",
+                 values->service.data == NULL ? "./tidemill-data" : values->service.data);
+    }
+    run->options.state_directory = run->state_directory;
+}
+
+static int run_start_host(struct run *run)
+{
+    static const struct host_events events = {.failed = run_on_failed};
+    struct report report = {0};
+    run_find_plugins(run);
+    run_choose_state(run);
+    run->options.bootstrap = run->values->bootstrap == NULL ? RUN_LOOPBACK : run->values->bootstrap;
+    run->options.commit_interval_ms = run->values->commit_interval_ms;
+    run->options.limits.memory_size = (size_t)run->values->memory_size;
+    run->options.limits.callback_ms = run->values->callback_ms;
+    if (host_start(run->world->io, &run->options, &events, run, &run->host, &report) != 0) {
+        return command_fail(run->world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
+                            report.text);
+    }
+    return COMMAND_OK;
+}
+
+static void run_write_metrics(void *owner, struct buffer *out)
+{
+    struct run *run = owner;
+    if (run->host != NULL) {
+        host_write_metrics(run->host, out);
+    }
+}
+
+static void run_stop_host(struct run *run)
+{
+    struct host *host = run->host;
+    if (host == NULL) {
+        return;
+    }
+    run->host = NULL; /* its metrics end here */
+    host_stop(host, run_on_host_stopped, run);
+    while (!run->is_host_stopped) {
+        run->world->run(run->world->owner);
+    }
+}
+
+/* With a log of our own. */
+static int run_embedded(struct run *run)
+{
+    service_init(&run->service);
+    run->service.write_more_metrics = run_write_metrics;
+    run->service.more_owner = run;
+    int code = service_start(&run->service, run->world, &run->values->service, RUN_LOOPBACK);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    code = run_start_host(run);
+    if (code == COMMAND_OK) {
+        service_print_ready(&run->service);
+        code = service_wait(&run->service);
+    }
+    run_stop_host(run);
+    service_stop(&run->service);
+    return code;
+}
+
+/* On somebody's cluster. */
+static int run_attached(struct run *run)
+{
+    if (run->values->service.is_verbose) {
+        trace_set_level(TRACE_INFO);
+    }
+    int code = run_start_host(run);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    fprintf(run->world->out, "tidemill %s ready: applications on %s, state %s\n",
+            run->world->version, run->values->bootstrap, run->state_directory);
+    fflush(run->world->out);
+    while (!run->world->is_interrupted) {
+        run->world->run(run->world->owner);
+    }
+    run_stop_host(run);
+    return COMMAND_OK;
+}
+
+static int run_scripts(struct command_world *world, const void *given,
+                       const struct flag_list *arguments)
+{
+    struct run run = {.world = world, .values = given};
+    if (arguments->count > HOST_SCRIPT_MAX) {
+        return command_misuse(world, "at most %d scripts run in one process", HOST_SCRIPT_MAX);
+    }
+    for (size_t i = 0; i < arguments->count; i++) {
+        run.options.scripts[run.options.script_count++] = arguments->items[i];
+    }
+    int code = run.values->bootstrap == NULL ? run_embedded(&run) : run_attached(&run);
+    world->is_interrupted = false; /* it was obeyed */
+    return code;
+}
+
+static const struct flag run_flags[] = {
+    FLAG('b', "bootstrap", STRING, struct run_values, bootstrap, "HOST:PORT",
+         "a cluster to work on, instead of a log of our own"),
+    FLAG(0, "state", STRING, struct run_values, state, "DIR",
+         "where stores are kept (default: state in the data directory)"),
+    FLAG(0, "plugins", LIST, struct run_values, plugins, "DIR", "more places for connectors"),
+    FLAG(0, "memory", SIZE, struct run_values, memory_size, "SIZE",
+         "the most one script may hold (default: 64m)"),
+    FLAG(0, "time-limit", DURATION, struct run_values, callback_ms, "TIME",
+         "the longest a function of a script may run (default: 1s)"),
+    FLAG(0, "commit-interval", DURATION, struct run_values, commit_interval_ms, "TIME",
+         "how often positions and stores are committed (default: 100ms)"),
+    SERVICE_FLAGS(struct run_values),
+};
+
+const struct command run_command = {
+    .verb = "run",
+    .arguments = "APP.lua...",
+    .summary = "runs applications, by default with a log of their own",
+    .details = "Without --bootstrap a broker is started in --data, and clients see its topics on\n"
+               "--listen. Ctrl-C commits and ends; nothing is lost by kill -9 either.\n",
+    COMMAND_FLAGS(run_flags),
+    .values_size = sizeof(struct run_values),
+    .argument_min = 1,
+    .argument_max = -1,
+    .run = run_scripts,
+};
