@@ -477,7 +477,7 @@ static const struct tidemill_option options[] = {
      .help = "Adds the header offset with the place of the line's first byte."},
     {.name = "max_line_bytes",
      .type = TIDEMILL_OPTION_SIZE,
-     .fallback = "1MiB",
+     .fallback = "1000KiB",
      .allowed = "1..64MiB",
      .help = "A longer line is cut here and gets the header truncated=true; its rest is skipped."},
     {.name = "partial_flush",

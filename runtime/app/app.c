@@ -522,6 +522,7 @@ static void app_join(struct app *app)
         return; /* connectors alone */
     }
     struct member_options options = member_options_default(app_name(app));
+    options.instance_id = app->options.instance_id;
     options.topics = app->topic_names;
     options.topic_count = app->topic_count;
     app->member = member_new(app->group_client, &options, &events, app);
@@ -551,7 +552,8 @@ static int app_start_connector(struct app *app, const struct script_connector *f
                                               .type = from->type,
                                               .is_source = !from->is_sink,
                                               .settings = settings,
-                                              .setting_count = count};
+                                              .setting_count = count,
+                                              .instance_id = app->options.instance_id};
     int error = connector_new(app->io, &app->options.client, app->options.plugin_directories,
                               app->options.plugin_directory_count, &definition,
                               &app->connectors[app->connector_count], report);

@@ -27,6 +27,7 @@ struct app_options {
     const char *state_directory;  /* below it: <app>/<part>-<partition>/ */
     const char *const *plugin_directories;
     size_t plugin_directory_count;
+    const char *instance_id;    /* of group members (static membership); NULL: dynamic */
     int64_t commit_interval_ms; /* default 100 */
     struct script_limits limits;
 };

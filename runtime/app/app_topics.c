@@ -27,6 +27,10 @@ struct app_topics {
     size_t next;
     void (*then)(struct app_topics *topics); /* the next step */
     struct client_call call;
+    struct create_topics_request request; /* of the call, with what it names */
+    struct create_topics_request_topic topic;
+    struct create_topics_request_config configs[2];
+    char retention[32];
     struct client_refresh refresh;
     const char **names;
     size_t name_count;
@@ -90,27 +94,27 @@ static void app_topics_on_made(struct client_call *call, int error, int16_t vers
 
 static void app_topics_make(struct app_topics *topics, const struct app_topic *wanted)
 {
-    char retention[32];
-    struct create_topics_request_config configs[2];
-    struct create_topics_request_topic topic = {.name = bytes_from_string(wanted->name),
-                                                .partition_count = wanted->partition_count,
-                                                .replication_factor = -1,
-                                                .configs = {.items = configs}};
+    struct create_topics_request_config *configs = topics->configs;
+    struct create_topics_request_topic *topic = &topics->topic;
+    *topic = (struct create_topics_request_topic){.name = bytes_from_string(wanted->name),
+                                                  .partition_count = wanted->partition_count,
+                                                  .replication_factor = -1,
+                                                  .configs = {.items = configs}};
     if (wanted->is_compacted) {
-        configs[topic.configs.count++] = (struct create_topics_request_config){
+        configs[topic->configs.count++] = (struct create_topics_request_config){
             .name = BYTES_LITERAL("cleanup.policy"), .value = BYTES_LITERAL("compact")};
     }
     if (wanted->retention_ms >= -1) {
-        snprintf(retention, sizeof retention, "%" PRId64, wanted->retention_ms);
-        configs[topic.configs.count++] = (struct create_topics_request_config){
-            .name = BYTES_LITERAL("retention.ms"), .value = bytes_from_string(retention)};
+        snprintf(topics->retention, sizeof topics->retention, "%" PRId64, wanted->retention_ms);
+        configs[topic->configs.count++] = (struct create_topics_request_config){
+            .name = BYTES_LITERAL("retention.ms"), .value = bytes_from_string(topics->retention)};
     }
-    struct create_topics_request request = {.topics = {.items = &topic, .count = 1},
-                                            .timeout_ms = APP_TOPICS_TIMEOUT_MS};
+    topics->request = (struct create_topics_request){.topics = {.items = topic, .count = 1},
+                                                     .timeout_ms = APP_TOPICS_TIMEOUT_MS};
     topics->call = (struct client_call){.target = CLIENT_CONTROLLER,
                                         .api_key = API_CREATE_TOPICS,
                                         .version_max = -1,
-                                        .request = &request,
+                                        .request = &topics->request,
                                         .done = app_topics_on_made,
                                         .owner = topics};
     client_send(topics->client, &topics->call);

@@ -55,7 +55,8 @@ struct fetcher_batch {
 must_use int fetcher_take(struct fetcher *fetcher, const char *topic, int32_t partition,
                           struct fetcher_batch *out);
 void fetcher_release(struct fetcher *fetcher, struct fetcher_batch *batch);
-/* Called on a later turn when something can be taken again. One listener. */
+/* Called on a later turn when something can be taken again, or when a partition was found to have
+ * nothing more (fetcher_is_at_end). One listener. */
 void fetcher_on_ready(struct fetcher *fetcher, void (*ready)(void *owner), void *owner);
 /* The next offset to be taken; -1 while it is not resolved. */
 int64_t fetcher_position(const struct fetcher *fetcher, const char *topic, int32_t partition);

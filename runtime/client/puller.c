@@ -242,8 +242,12 @@ static void puller_apply_fetch(struct puller *puller, struct puller_partition *p
         puller_fail(puller, partition, error);
     }
     if (chunk == NULL) {
+        bool is_end = error == 0 && partition->chunk_count == 0;
+        puller->is_end_reached = puller->is_end_reached || (is_end && !partition->is_end_told);
+        partition->is_end_told = is_end;
         return;
     }
+    partition->is_end_told = false;
     list_add(&partition->chunks, &chunk->link);
     partition->chunk_count++;
     puller_load(puller, partition);
@@ -354,7 +358,8 @@ static void puller_on_done(struct client_call *call, int error, int16_t version,
     }
     puller_free_request(request);
     puller_poke(puller);
-    if (!list_is_empty(&puller->loaded)) {
+    if (!list_is_empty(&puller->loaded) || puller->is_end_reached) {
+        puller->is_end_reached = false;
         puller->ready(puller->owner);
     }
 }

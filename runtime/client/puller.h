@@ -25,6 +25,7 @@ struct puller_partition {
     int32_t index;
     bool is_resolved;
     bool is_paused;
+    bool is_end_told;       /* an answer was empty at the end, and nothing came since */
     int64_t wanted;         /* FETCHER_OFFSET_... while not resolved */
     int64_t position;       /* next to be taken; -1 while not resolved */
     int64_t fetch_position; /* next to be fetched */
@@ -49,6 +50,7 @@ struct puller {
     struct buffer key;
     struct list partitions;
     struct list loaded;
+    bool is_end_reached; /* by a partition, and not told yet */
     struct list brokers;
     size_t broker_count;
     struct list requests;
@@ -62,7 +64,8 @@ struct puller {
     struct backoff backoff;
     struct client_refresh refresh;
     const char **refresh_topics;
-    void (*ready)(void *owner); /* something can be taken; on a turn of its own */
+    /* Something can be taken, or a partition came to its end; on a turn of its own. */
+    void (*ready)(void *owner);
     void *owner;
 };
 

@@ -28,6 +28,7 @@ struct connector {
     struct producer *producer;
     char *name;
     bool is_source;
+    const char *instance_id;
     struct plugin *plugin;
     const struct tidemill_kind *kind;
     struct plugin_options *options;
@@ -323,6 +324,7 @@ static void connector_start_task(struct connector *connector)
                                         .topics = (const char *const *)connector->topics,
                                         .topic_count = connector->topic_count,
                                         .dead_letter_topic = connector->dead_letter_topic,
+                                        .instance_id = connector->instance_id,
                                         .is_from_latest = connector->is_from_latest};
     connector->sink = sink_task_new(connector->client, connector->fetch_client, connector->producer,
                                     &options, &sink_events, connector);
@@ -348,6 +350,7 @@ int connector_new(struct io *io, const struct client_options *client_options,
     connector->io = io;
     connector->name = memory_string(definition->name);
     connector->is_source = definition->is_source;
+    connector->instance_id = definition->instance_id;
     int error = connector_validate_name(definition, report);
     if (error == 0) {
         error = connector_find_plugin(connector, definition->type, plugin_directories,

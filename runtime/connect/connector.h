@@ -22,6 +22,7 @@ struct connector_definition {
     bool is_source;
     const struct plugin_setting *settings;
     size_t setting_count;
+    const char *instance_id; /* of a sink's group member; NULL: dynamic; outlives the connector */
 };
 
 enum connector_state { CONNECTOR_RUNNING, CONNECTOR_WAITING, CONNECTOR_CLOSING };

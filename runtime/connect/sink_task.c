@@ -426,6 +426,7 @@ static void sink_task_join(struct sink_task *task, const struct sink_task_option
     char group[300];
     snprintf(group, sizeof group, "connect-%s", options->connector);
     struct member_options member_options = member_options_default(group);
+    member_options.instance_id = options->instance_id;
     member_options.topics = options->topics;
     member_options.topic_count = options->topic_count;
     task->member = member_new(task->client, &member_options, &events, task);

@@ -23,6 +23,7 @@ struct sink_task_options {
     const char *const *topics;
     size_t topic_count;
     const char *dead_letter_topic; /* NULL: a rejected record fails the task */
+    const char *instance_id;       /* NULL: a dynamic member */
     bool is_from_latest;           /* where to begin without any offset; default: the earliest */
 };
 

@@ -166,6 +166,7 @@ static int host_shard_open_app(struct host_app *row, struct report *report)
     const struct host_options *options = row->host->options;
     struct app_options app_options = {.path = row->script,
                                       .client = client_options_default(),
+                                      .instance_id = options->instance_id,
                                       .state_directory = options->state_directory,
                                       .plugin_directories = options->plugin_directories,
                                       .plugin_directory_count = options->plugin_directory_count,

@@ -97,6 +97,7 @@ static int run_start_host(struct run *run)
     run_find_plugins(run);
     run_choose_state(run);
     run->options.bootstrap = run->values->bootstrap == NULL ? RUN_LOOPBACK : run->values->bootstrap;
+    run->options.instance_id = run->values->bootstrap == NULL ? "embedded" : NULL;
     run->options.commit_interval_ms = run->values->commit_interval_ms;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
