@@ -566,7 +566,7 @@ static void request_run(struct fake_cluster *cluster, struct fake_request *reque
         answer_producer_id(cluster, request);
         return;
     default:
-        if (!fake_group_handle(cluster, request)) {
+        if (!fake_group_handle(cluster, request) && !fake_admin_handle(cluster, request)) {
             connection_break(request->connection);
             fake_request_answer(request, NULL);
         }
@@ -689,6 +689,7 @@ struct fake_cluster *fake_cluster_new(struct sim *sim, int broker_count)
     list_init(&cluster->waits);
     map_init(&cluster->topics);
     map_init(&cluster->groups);
+    map_init(&cluster->configs);
     for (int i = 0; i < FAKE_API_COUNT; i++) {
         cluster->version_max[i] = -1;
     }
@@ -714,7 +715,7 @@ static bool is_quiet(void *owner)
     return true;
 }
 
-static void free_topic(void *value)
+void fake_topic_free(void *value)
 {
     struct fake_topic *topic = value;
     for (int32_t i = 0; i < topic->partition_count; i++) {
@@ -743,7 +744,8 @@ void fake_cluster_free(struct fake_cluster *cluster)
     /* Connects that were given up still end in their own time. */
     sim_run(cluster->sim, sim_now(cluster->sim) + 5000000000);
     map_fini(&cluster->groups, fake_group_free);
-    map_fini(&cluster->topics, free_topic);
+    map_fini(&cluster->topics, fake_topic_free);
+    map_fini(&cluster->configs, free);
     free(cluster->brokers);
     free(cluster);
 }

@@ -90,6 +90,7 @@ struct fake_cluster {
     int64_t request_count[FAKE_API_COUNT];
     int produce_in_flight_max; /* seen on one connection */
     struct map groups;
+    struct map configs; /* of topics, by their name */
     int32_t coordinator_id;
     int64_t next_member;
 };
@@ -123,6 +124,9 @@ struct fake_request {
 };
 /* Sends the answer and frees the request. */
 void fake_request_answer(struct fake_request *request, const void *response);
+void fake_topic_free(void *topic);
+/* True when the API is an administrator's. */
+bool fake_admin_handle(struct fake_cluster *cluster, struct fake_request *request);
 /* True when the API belongs to groups; it is answered now or later. */
 bool fake_group_handle(struct fake_cluster *cluster, struct fake_request *request);
 void fake_group_free(void *group);
