@@ -6,6 +6,7 @@
 #include "log/base/memory.h"
 #include "log/base/text.h"
 #include "runtime/cli/errand.h"
+#include "runtime/cli/group_reader.h"
 #include "runtime/cli/offset_query.h"
 #include "runtime/cli/token_format.h"
 #include "runtime/client/fetcher.h"
@@ -19,6 +20,7 @@ enum { PRINT_SIZE = 64 << 10, INFLATED_MAX = 512 << 20 };
 struct consume_values {
     struct errand_flags errand;
     const char *topic;
+    const char *group;
     int64_t partition;
     struct flag_list offsets;
     int64_t count;
@@ -38,7 +40,8 @@ struct reading {
     const char *topic;
     int32_t partition;
     int32_t broker_id;
-    int64_t end_offset; /* of -e: where to stop; -1: nowhere */
+    int64_t next_offset; /* everything below was printed */
+    int64_t end_offset;  /* of -e: where to stop; -1: nowhere */
     bool is_done;
 };
 
@@ -51,6 +54,7 @@ struct consume {
     struct token_format format;
     struct offset_spec start;
     struct offset_spec stop;
+    struct group_reader *group; /* of -G; then readings are what was met so far */
     struct reading *readings;
     struct offset_query *queries;
     size_t count;
@@ -72,7 +76,7 @@ static bool is_enough(const struct consume *consume)
 {
     return consume->is_unread ||
            (consume->values->count > 0 && consume->printed_count >= consume->values->count) ||
-           consume->done_count == consume->count;
+           (consume->group == NULL && consume->done_count == consume->count);
 }
 
 static void print_out(struct consume *consume)
@@ -155,8 +159,12 @@ static int print_batch(struct consume *consume, struct reading *reading,
             break;
         }
         print_record(consume, &envelope);
+        reading->next_offset = record.offset + 1;
     }
     batch_iterator_close(&iterator);
+    if (result == 0 && !is_enough(consume) && !reading->is_done) {
+        reading->next_offset = batch_next_offset(&taken->batch);
+    }
     return result < 0 ? result : 0;
 }
 
@@ -171,6 +179,31 @@ static struct reading *find_reading(struct consume *consume, const char *topic, 
     return NULL;
 }
 
+static struct reading *add_reading(struct consume *consume, const char *topic, int32_t partition,
+                                   int32_t broker_id)
+{
+    size_t size = consume->count + 1;
+    consume->readings = memory_resize(consume->readings, size * sizeof(*consume->readings));
+    struct reading *reading = &consume->readings[consume->count++];
+    *reading = (struct reading){
+        .topic = topic,
+        .partition = partition,
+        .broker_id = broker_id,
+        .end_offset = -1,
+    };
+    return reading;
+}
+
+/* A partition that the group was given is met for the first time. */
+static struct reading *meet_reading(struct consume *consume, const struct fetcher_batch *batch)
+{
+    const struct client_topic *topic = client_find_topic(consume->errand->client, batch->topic);
+    bool is_known = topic != NULL && batch->partition < topic->partition_count;
+    const char *name = arena_string(&consume->errand->arena, bytes_from_string(batch->topic));
+    return add_reading(consume, name, batch->partition,
+                       is_known ? topic->partitions[batch->partition].leader_id : -1);
+}
+
 static int take_batches(struct consume *consume)
 {
     struct fetcher_batch batch;
@@ -178,12 +211,19 @@ static int take_batches(struct consume *consume)
     while (!is_enough(consume) && (result = fetcher_take(consume->fetcher, NULL, 0, &batch)) == 1) {
         struct reading *reading = find_reading(consume, batch.topic, batch.partition);
         int error = 0;
+        if (reading == NULL && consume->group != NULL) {
+            reading = meet_reading(consume, &batch);
+        }
         if (reading != NULL && !reading->is_done) {
             error = print_batch(consume, reading, &batch);
         }
         fetcher_release(consume->fetcher, &batch);
         if (error != 0) {
             return error;
+        }
+        if (consume->group != NULL) {
+            group_reader_note(consume->group, reading->topic, reading->partition,
+                              reading->next_offset);
         }
     }
     return result < 0 ? result : 0;
@@ -202,15 +242,29 @@ static void look_for_ends(struct consume *consume)
     }
 }
 
+/* 0, or why a group cannot be read any more; *is_over when all of it was. */
+static int look_at_group(const struct consume *consume, bool *is_over)
+{
+    *is_over = consume->values->ends && group_reader_is_at_end(consume->group);
+    return consume->group->error;
+}
+
 static int read_records(struct consume *consume)
 {
     int error = 0;
+    bool is_over = false;
     look_for_ends(consume);
-    while (error == 0 && !is_enough(consume)) {
+    while (error == 0 && !is_enough(consume) && !is_over) {
         consume->is_ready = false;
         error = take_batches(consume);
         look_for_ends(consume);
         print_out(consume);
+        if (error == 0 && consume->group != NULL) {
+            error = look_at_group(consume, &is_over);
+            if (error != 0 || is_over) {
+                break;
+            }
+        }
         if (error == 0 && !is_enough(consume)) {
             error = errand_wait(consume->errand, &consume->is_ready);
         }
@@ -219,19 +273,12 @@ static int read_records(struct consume *consume)
     return error;
 }
 
-static void add_reading(struct consume *consume, const char *topic,
-                        const struct metadata_response_partition *partition)
+static void add_partition(struct consume *consume, const char *topic,
+                          const struct metadata_response_partition *partition)
 {
-    size_t size = consume->count + 1;
-    consume->readings = memory_resize(consume->readings, size * sizeof(*consume->readings));
-    consume->queries = memory_resize(consume->queries, size * sizeof(*consume->queries));
-    consume->readings[consume->count] = (struct reading){
-        .topic = topic,
-        .partition = partition->index,
-        .broker_id = partition->leader_id,
-        .end_offset = -1,
-    };
-    consume->queries[consume->count++] = (struct offset_query){
+    add_reading(consume, topic, partition->index, partition->leader_id);
+    consume->queries = memory_resize(consume->queries, consume->count * sizeof(*consume->queries));
+    consume->queries[consume->count - 1] = (struct offset_query){
         .topic = topic,
         .partition = partition->index,
     };
@@ -254,7 +301,7 @@ static int find_partitions(struct consume *consume, const char *const *topics, s
         for (int32_t j = 0; j < topic->partitions.count; j++) {
             int32_t index = topic->partitions.items[j].index;
             if (consume->values->partition < 0 || consume->values->partition == index) {
-                add_reading(consume, name, &topic->partitions.items[j]);
+                add_partition(consume, name, &topic->partitions.items[j]);
             }
         }
     }
@@ -299,22 +346,54 @@ static void on_closed(void *owner)
     errand_wake(consume->errand);
 }
 
-static int read_all(struct consume *consume)
+static void close_fetcher(struct consume *consume)
+{
+    struct command_world *world = consume->errand->world;
+    fetcher_close(consume->fetcher, on_closed, consume);
+    while (!consume->is_closed) {
+        world->run(world->owner);
+    }
+}
+
+static int judge(struct consume *consume, int error)
 {
     struct errand *errand = consume->errand;
-    consume->fetcher = fetcher_new(errand->client, &consume->options);
+    bool is_asked = error == ERROR_CANCELLED && errand->world->is_interrupted;
+    return error == 0 || is_asked ? COMMAND_OK : errand_fail(errand, error, "consuming");
+}
+
+static int read_all(struct consume *consume)
+{
+    consume->fetcher = fetcher_new(consume->errand->client, &consume->options);
     fetcher_on_ready(consume->fetcher, on_ready, consume);
     for (size_t i = 0; i < consume->count; i++) {
         const struct offset_query *query = &consume->queries[i];
         fetcher_add(consume->fetcher, query->topic, query->partition, query->offset);
     }
     int error = read_records(consume);
-    fetcher_close(consume->fetcher, on_closed, consume);
-    while (!consume->is_closed) {
-        errand->world->run(errand->world->owner);
-    }
-    bool is_asked = error == ERROR_CANCELLED && errand->world->is_interrupted;
-    return error == 0 || is_asked ? COMMAND_OK : errand_fail(errand, error, "consuming");
+    close_fetcher(consume);
+    return judge(consume, error);
+}
+
+/* As a member of a group: from what is committed on, and committing what was printed. */
+static int read_group(struct consume *consume, const char *const *topics, size_t topic_count)
+{
+    bool is_end = consume->start.kind == OFFSET_SPEC_END;
+    consume->fetcher = fetcher_new(consume->errand->client, &consume->options);
+    fetcher_on_ready(consume->fetcher, on_ready, consume);
+    struct group_reader group = {
+        .errand = consume->errand,
+        .fetcher = consume->fetcher,
+        .start_offset = is_end ? FETCHER_OFFSET_LATEST : FETCHER_OFFSET_EARLIEST,
+        .changed = on_ready,
+        .owner = consume,
+    };
+    consume->group = &group;
+    group_reader_start(&group, consume->values->group, topics, topic_count);
+    int error = read_records(consume);
+    group_reader_stop(&group);
+    close_fetcher(consume);
+    return judge(consume, error);
 }
 
 static bool take_property(void *owner, const char *name, const char *value)
@@ -360,8 +439,18 @@ static int prepare(struct consume *consume, struct command_world *world)
             return command_misuse(world, "%s", report.text);
         }
     }
-    if (consume->start.kind == OFFSET_SPEC_STORED) {
-        return command_misuse(world, "-o stored needs a group, which consume does not join");
+    bool is_place = consume->start.kind == OFFSET_SPEC_BEGINNING ||
+                    consume->start.kind == OFFSET_SPEC_END ||
+                    consume->start.kind == OFFSET_SPEC_STORED;
+    if (values->group == NULL && consume->start.kind == OFFSET_SPEC_STORED) {
+        return command_misuse(world, "-o stored needs a group: -G GROUP");
+    }
+    if (values->group != NULL && (!is_place || consume->stop.kind != OFFSET_SPEC_NONE)) {
+        return command_misuse(world, "with -G, -o takes beginning, end or stored; 'tidemill group "
+                                     "seek' moves a group");
+    }
+    if (values->group != NULL && values->partition >= 0) {
+        return command_misuse(world, "-p has no meaning with -G: the group gives out partitions");
     }
     consume->options = fetcher_options_default();
     consume->options.is_read_committed = values->is_committed;
@@ -384,6 +473,11 @@ static int run_prepared(struct consume *consume, struct command_world *world,
         return code;
     }
     consume->errand = &errand;
+    if (consume->values->group != NULL) {
+        code = read_group(consume, topics, topic_count);
+        errand_close(&errand);
+        return code;
+    }
     code = find_partitions(consume, topics, topic_count);
     code = code == COMMAND_OK ? find_offsets(consume) : code;
     code = code == COMMAND_OK ? read_all(consume) : code;
@@ -422,6 +516,8 @@ static const struct consume_values initial = {.partition = -1, .delimiter = "\\n
 
 static const struct flag flags[] = {
     FLAG('t', "topic", STRING, struct consume_values, topic, "TOPIC", "what to read"),
+    FLAG('G', "group", STRING, struct consume_values, group, "GROUP",
+         "as a member of a group, which remembers how far it read"),
     FLAG('p', "partition", INT, struct consume_values, partition, "N", "only this partition"),
     FLAG('o', "offset", LIST, struct consume_values, offsets, "OFFSET",
          "beginning (default), end, N, -N, s@TIME; e@TIME to stop"),
@@ -450,6 +546,7 @@ const struct command command_consume = {
     .summary = "prints records, with the flags of kcat -C",
     .details = "Format: %s value, %S its size, %R the size in four bytes, %k key, %K its size,\n"
                "%T timestamp, %h headers, %t topic, %p partition, %o offset, %% percent.\n"
+               "With -G, -o says where to begin only while the group has committed nothing.\n"
                "Times are milliseconds or 2026-11-24T12:00:00Z.\n"
                "Properties for -X: isolation.level, check.crcs, fetch.wait.max.ms,\n"
                "fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes.\n",
