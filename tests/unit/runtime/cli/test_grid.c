@@ -1,0 +1,58 @@
+/* Shows a table of cells in columns and as JSON. */
+#include "runtime/cli/grid.h"
+#include "tests/unit/unit.h"
+
+static const struct grid_column columns[] = {
+    {"NAME", "name", false},
+    {"LAG", "lag", true},
+    {"HOST", "host", false},
+};
+
+static void expect(bool is_json, int row_count, const char *text)
+{
+    struct grid grid;
+    struct buffer out;
+    buffer_init(&out);
+    grid_init(&grid, columns, 3);
+    for (int i = 0; i < row_count; i++) {
+        grid_add(&grid, i == 0 ? BYTES_LITERAL("a \"long\" name") : BYTES_LITERAL("b"));
+        if (i == 0) {
+            grid_add_number(&grid, -7);
+        } else {
+            grid_add_nothing(&grid);
+        }
+        grid_add_string(&grid, i == 0 ? NULL : "here");
+    }
+    grid_print(&grid, is_json, &out);
+    assert_string_equal(buffer_string(&out), text);
+    grid_fini(&grid);
+    buffer_fini(&out);
+}
+
+static void columns_are_as_wide_as_their_widest_cell(void **state)
+{
+    (void)state;
+    expect(false, 2,
+           "NAME           LAG  HOST\n"
+           "a \"long\" name  -7   -\n"
+           "b              -    here\n");
+    expect(false, 0, "NAME  LAG  HOST\n");
+}
+
+static void json_has_numbers_strings_and_nulls(void **state)
+{
+    (void)state;
+    expect(true, 2,
+           "[{\"name\":\"a \\\"long\\\" name\",\"lag\":-7,\"host\":null},\n"
+           " {\"name\":\"b\",\"lag\":null,\"host\":\"here\"}]\n");
+    expect(true, 0, "[]\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
+        cmocka_unit_test(json_has_numbers_strings_and_nulls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
