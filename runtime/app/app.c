@@ -709,7 +709,7 @@ int app_new(struct io *io, const struct app_options *options, const struct app_e
     app->options.client.client_id = topology_name(app->topology);
     app_connect(app);
     app_init_timers(app);
-    app->topics = app_topics_start(app->client, app->topology, app_on_topics, app);
+    app->topics = app_topics_start(app->client, app->script, app_on_topics, app);
     *out = app;
     return 0;
 }

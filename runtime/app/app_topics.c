@@ -21,6 +21,7 @@ struct app_topic {
 
 struct app_topics {
     struct client *client;
+    const struct script *script;
     const struct topology *topology;
     struct app_topic *wanted; /* to be made in this step, then cleared */
     size_t wanted_count;
@@ -174,6 +175,18 @@ static bool app_topics_is_internal(const struct topology_part *part, const char 
     return false;
 }
 
+/* A repartition topic, made in a step of its own. */
+static bool app_topics_is_declared_internal(const struct app_topics *topics, const char *name)
+{
+    for (size_t i = 0; i < topology_topic_count(topics->topology); i++) {
+        const struct topology_topic *topic = topology_topic_at(topics->topology, i);
+        if (topic->is_internal && strcmp(topic->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool app_topics_is_pattern(const char *name)
 {
     return strpbrk(name, "*?") != NULL;
@@ -248,6 +261,27 @@ static void app_topics_step_internal(struct app_topics *topics)
     app_topics_make_next(topics);
 }
 
+/* Who reads a topic that is not there yet would learn of it only with its next look at the
+ * metadata. */
+static void app_topics_name_written(struct app_topics *topics)
+{
+    size_t count = 0;
+    const struct script_connector *connectors = script_connectors(topics->script, &count);
+    for (size_t i = 0; i < topology_node_count(topics->topology); i++) {
+        const char *name = topology_node_at(topics->topology, (int)i)->sink_topic;
+        if (name != NULL && !app_topics_is_declared_internal(topics, name)) {
+            app_topics_name(topics, name);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < connectors[i].topic_count; j++) {
+            if (!app_topics_is_pattern(connectors[i].topics[j])) {
+                app_topics_name(topics, connectors[i].topics[j]);
+            }
+        }
+    }
+}
+
 static void app_topics_step_sources(struct app_topics *topics)
 {
     for (size_t i = 0; i < topology_part_count(topics->topology); i++) {
@@ -259,6 +293,7 @@ static void app_topics_step_sources(struct app_topics *topics)
             }
         }
     }
+    app_topics_name_written(topics);
     topics->then = app_topics_step_internal;
     if (topics->name_count == 0) {
         topics->then(topics);
@@ -294,13 +329,14 @@ static void app_topics_on_connected(struct client_refresh *refresh, int error)
 }
 
 struct app_topics *
-app_topics_start(struct client *client, const struct topology *topology,
+app_topics_start(struct client *client, const struct script *script,
                  void (*done)(void *owner, int error, const struct report *report), void *owner)
 {
     static const char *const no_names[1] = {NULL};
     struct app_topics *topics = memory_new(struct app_topics);
     topics->client = client;
-    topics->topology = topology;
+    topics->script = script;
+    topics->topology = script_topology(script);
     topics->done = done;
     topics->owner = owner;
     topics->refresh = (struct client_refresh){

@@ -1,10 +1,10 @@
 /* Makes sure that every topic an application names is there before it starts.
  *
- * Steps: (1) make the topics the script declares; (2) ask for the source topics, which the cluster
- * may make by itself; (3) make the repartition topics, with as many partitions as the topics they
- * meet; (4) make the changelog topics, compacted, with as many partitions as their part has tasks.
- * A topic that exists is left as it is; one with the wrong number of partitions is an error with a
- * sentence.
+ * Steps: (1) make the topics the script declares; (2) ask for the topics that are read and written,
+ * which the cluster may make by itself; (3) make the repartition topics, with as many partitions as
+ * the topics they meet; (4) make the changelog topics, compacted, with as many partitions as their
+ * part has tasks. A topic that exists is left as it is; one with the wrong number of partitions is
+ * an error with a sentence.
  *
  * Owns:   the requests it makes.
  * Thread: its client's shard. */
@@ -12,13 +12,13 @@
 
 #include "log/base/report.h"
 #include "runtime/client/client.h"
-#include "runtime/topology/topology.h"
+#include "runtime/lua/script.h"
 
 struct app_topics;
 
 /* `done` comes once, on a later turn; `report` is filled when the error is not 0. Free it then, or
  * before to give up. */
 struct app_topics *
-app_topics_start(struct client *client, const struct topology *topology,
+app_topics_start(struct client *client, const struct script *script,
                  void (*done)(void *owner, int error, const struct report *report), void *owner);
 void app_topics_free(struct app_topics *topics);
