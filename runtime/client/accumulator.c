@@ -18,6 +18,7 @@ enum { ACCUMULATOR_PARTITION_MAX = 1 << 20 };
  * which is to share a batch. */
 struct accumulator_parked {
     struct list_link link;
+    uint64_t serial;
     size_t reserved_size; /* of a mark; 0: a record */
     int32_t partition;
     int64_t timestamp_ms;
@@ -192,6 +193,7 @@ static struct parcel *accumulator_open_parcel(struct accumulator *accumulator,
     uint64_t now = io_now(accumulator->io);
     struct parcel *parcel = parcel_new(accumulator->codec);
     parcel->partition = partition;
+    parcel->serial = accumulator->next_serial++;
     parcel->flush_number = accumulator->flush_number;
     parcel->due = now + accumulator->linger_ns;
     parcel->deadline = accumulator_deadline(accumulator, now);
@@ -311,6 +313,7 @@ static void accumulator_encode_headers(const struct producer_record *record, str
 static void accumulator_add_parked(struct accumulator *accumulator, struct accumulator_topic *topic,
                                    struct accumulator_parked *parked)
 {
+    parked->serial = accumulator->next_serial++;
     accumulator->pending_size += parked->charged_size;
     list_add(&topic->parked, &parked->link);
     if (!list_has(&topic->waiting)) {
@@ -465,12 +468,12 @@ void accumulator_set_partition_count(struct accumulator *accumulator,
 }
 
 void accumulator_fail_parked(struct accumulator *accumulator, struct accumulator_topic *topic,
-                             uint64_t now, int error)
+                             uint64_t now, uint64_t end_serial, int error)
 {
     while (!list_is_empty(&topic->parked)) {
         struct accumulator_parked *parked =
             list_member(topic->parked.head.next, struct accumulator_parked, link);
-        if (parked->deadline > now) {
+        if (parked->deadline > now || parked->serial >= end_serial) {
             return;
         }
         list_remove(&parked->link);

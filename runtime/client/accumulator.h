@@ -62,8 +62,9 @@ struct accumulator {
     struct list outstanding; /* all parcels, in the order of their making */
     size_t pending_size;
     struct buffer spares[ACCUMULATOR_SPARE_COUNT]; /* memory of batches that were encoded */
-    uint64_t flush_number;                         /* of the next flush */
-    uint64_t wake; /* when there is something to send; UINT64_MAX: nothing new */
+    uint64_t next_serial;
+    uint64_t flush_number; /* of the next flush */
+    uint64_t wake;         /* when there is something to send; UINT64_MAX: nothing new */
     void (*finished)(void *owner, uint64_t flush_number, int error); /* of a parcel or record */
     void *owner;
 };
@@ -84,9 +85,10 @@ void accumulator_close_parcel(struct accumulator *accumulator, struct parcel *pa
 /* The partition count of a topic became known: its parked records are sorted into parcels. */
 void accumulator_set_partition_count(struct accumulator *accumulator,
                                      struct accumulator_topic *topic, int32_t count);
-/* Tells the parked records older than `now` (all: UINT64_MAX) that they failed. */
+/* Tells the parked records whose deadline has passed at `now` (all: UINT64_MAX) that they failed;
+ * not those from `end_serial` on, which came while others were told. */
 void accumulator_fail_parked(struct accumulator *accumulator, struct accumulator_topic *topic,
-                             uint64_t now, int error);
+                             uint64_t now, uint64_t end_serial, int error);
 /* Ends a parcel; it and its neighbours are told when they are at the front of the line. */
 void accumulator_finish(struct accumulator *accumulator, struct parcel *parcel, int error,
                         int64_t base_offset);

@@ -80,8 +80,14 @@ static void client_finish_if_closed(struct client *client)
 static void client_on_timer(struct io_timer *timer)
 {
     struct client *client = timer->owner;
+    /* Only those of now: one that is sent again at once may fail again, on the next turn. */
+    struct list failed;
+    list_init(&failed);
     struct list_link *link;
     while ((link = list_take(&client->failed)) != NULL) {
+        list_add(&failed, link);
+    }
+    while ((link = list_take(&failed)) != NULL) {
         struct client_call *call = list_member(link, struct client_call, link);
         call->done(call, call->error, 0, NULL);
     }

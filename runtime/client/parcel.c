@@ -182,6 +182,7 @@ int parcel_split(struct parcel *parcel, size_t inflated_size_limit, struct parce
     second->state = PARCEL_RETRY;
     second->charged_size = parcel->charged_size / 2;
     parcel->charged_size -= second->charged_size;
+    second->serial = parcel->serial;
     second->flush_number = parcel->flush_number;
     second->deadline = parcel->deadline;
     second->was_sent = parcel->was_sent;

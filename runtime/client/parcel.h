@@ -45,6 +45,7 @@ struct parcel {
     size_t receipt_capacity;
     size_t charged_size; /* counted as pending */
     struct parcel_sequence sequence;
+    uint64_t serial;       /* counts the parcels and parked records of the producer */
     uint64_t flush_number; /* flushes from this one on wait for it */
     uint64_t due;          /* when an open parcel has waited long enough */
     uint64_t deadline;     /* of the delivery; UINT64_MAX: none */

@@ -53,14 +53,11 @@ static void producer_wake_at(struct producer *producer, uint64_t when)
 
 static void producer_tell_flushes(struct producer *producer)
 {
-    if (list_is_empty(&producer->flushes)) {
-        return;
-    }
-    uint64_t oldest = accumulator_oldest_flush(&producer->accumulator);
     while (!list_is_empty(&producer->flushes)) {
         struct producer_flush *flush =
             list_member(producer->flushes.head.next, struct producer_flush, link);
-        if (flush->number >= oldest) {
+        /* Asked anew each time: the one before may have sent more and flushed again. */
+        if (flush->number >= accumulator_oldest_flush(&producer->accumulator)) {
             return;
         }
         list_remove(&flush->link);

@@ -502,11 +502,12 @@ static void sender_send_all(struct sender *sender, uint64_t now, uint64_t *wake)
 
 /* Fails what is at the front of the line and not in flight, up to a deadline. */
 static void sender_fail_front(struct sender *sender, struct accumulator_partition *partition,
-                              uint64_t now, int error)
+                              uint64_t now, uint64_t end_serial, int error)
 {
     while (!list_is_empty(&partition->parcels)) {
         struct parcel *parcel = list_member(partition->parcels.head.next, struct parcel, link);
-        if (parcel->deadline > now || parcel->state == PARCEL_IN_FLIGHT) {
+        if (parcel->deadline > now || parcel->serial >= end_serial ||
+            parcel->state == PARCEL_IN_FLIGHT) {
             return;
         }
         partition->needs_reset =
@@ -517,10 +518,11 @@ static void sender_fail_front(struct sender *sender, struct accumulator_partitio
 
 static void sender_expire(struct sender *sender, uint64_t now, uint64_t *wake)
 {
+    uint64_t end_serial = sender->accumulator->next_serial;
     for (list_each (&sender->accumulator->busy, link)) {
         struct accumulator_partition *partition =
             list_member(link, struct accumulator_partition, busy);
-        sender_fail_front(sender, partition, sender->fatal != 0 ? UINT64_MAX : now,
+        sender_fail_front(sender, partition, sender->fatal != 0 ? UINT64_MAX : now, end_serial,
                           sender->fatal != 0 ? sender->fatal : ERROR_TIMEOUT);
         if (!list_is_empty(&partition->parcels)) {
             const struct parcel *front =
@@ -540,19 +542,22 @@ static bool sender_is_hopeless(int error)
 /* Sorts the parked records of topics that are known by now. */
 static void sender_unpark(struct sender *sender, uint64_t now)
 {
+    uint64_t end_serial = sender->accumulator->next_serial;
     for (list_each (&sender->accumulator->waiting, link)) {
         struct accumulator_topic *topic = list_member(link, struct accumulator_topic, waiting);
         const struct client_topic *known = client_find_topic(sender->client, topic->name);
         if (sender->fatal != 0) {
-            accumulator_fail_parked(sender->accumulator, topic, UINT64_MAX, sender->fatal);
+            accumulator_fail_parked(sender->accumulator, topic, UINT64_MAX, end_serial,
+                                    sender->fatal);
         } else if (known != NULL && known->partition_count > 0) {
             accumulator_set_partition_count(sender->accumulator, topic, known->partition_count);
         } else if (known != NULL && sender_is_hopeless(known->error)) {
-            accumulator_fail_parked(sender->accumulator, topic, UINT64_MAX, known->error);
+            accumulator_fail_parked(sender->accumulator, topic, UINT64_MAX, end_serial,
+                                    known->error);
         } else {
             int error = known != NULL && known->error != 0 ? known->error : ERROR_TIMEOUT;
             topic->needs_metadata = true;
-            accumulator_fail_parked(sender->accumulator, topic, now, error);
+            accumulator_fail_parked(sender->accumulator, topic, now, end_serial, error);
         }
     }
 }
@@ -646,12 +651,12 @@ void sender_cancel(struct sender *sender)
     }
     for (list_each (&sender->accumulator->busy, busy)) {
         sender_fail_front(sender, list_member(busy, struct accumulator_partition, busy), UINT64_MAX,
-                          ERROR_CANCELLED);
+                          UINT64_MAX, ERROR_CANCELLED);
     }
     for (list_each (&sender->accumulator->waiting, waiting)) {
         accumulator_fail_parked(sender->accumulator,
                                 list_member(waiting, struct accumulator_topic, waiting), UINT64_MAX,
-                                ERROR_CANCELLED);
+                                UINT64_MAX, ERROR_CANCELLED);
     }
 }
 

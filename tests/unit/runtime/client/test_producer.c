@@ -218,6 +218,75 @@ static void records_of_a_turn_share_a_batch(void **state)
     world_free(world);
 }
 
+struct chain {
+    struct world *world;
+    struct producer_flush flush;
+    int count;
+};
+
+static void on_chained(struct producer_flush *flush, int error)
+{
+    struct chain *chain = flush->owner;
+    assert_int_equal(error, 0);
+    /* What was sent before the flush is there. */
+    assert_sequence(chain->world, "t", 0, chain->count);
+    if (chain->count < 10) {
+        assert_int_equal(send_number(chain->world, "t", 0, chain->count++, NULL), 0);
+        producer_flush(chain->world->producer, flush);
+    }
+}
+
+static bool is_chain_over(void *owner)
+{
+    struct chain *chain = owner;
+    return chain->count == 10 && producer_pending_size(chain->world->producer) == 0;
+}
+
+static void a_flush_from_within_a_flush_waits_too(void **state)
+{
+    (void)state;
+    struct producer_options options = producer_options_default();
+    struct world *world = world_new(20, &options);
+    fake_cluster_add_topic(world->cluster, "t", 1);
+    struct chain chain = {.world = world, .flush = {.done = on_chained}};
+    chain.flush.owner = &chain;
+    producer_flush(world->producer, &chain.flush);
+    assert_true(sim_run_until(world->sim, is_chain_over, &chain, 10ull * SECOND));
+    world_free(world);
+}
+
+static void send_again(void *owner, int error, int32_t partition, int64_t offset)
+{
+    (void)partition;
+    (void)offset;
+    struct receipt *receipt = owner;
+    receipt->told++;
+    receipt->error = error;
+    struct world *world = (struct world *)(void *)receipt->last;
+    if (error != ERROR_CANCELLED) {
+        struct producer_record record = {
+            .topic = "t", .timestamp_ms = 1, .done = send_again, .owner = receipt};
+        assert_int_equal(producer_send(world->producer, &record), 0);
+    }
+}
+
+static void a_stubborn_caller_does_not_stop_the_turn(void **state)
+{
+    (void)state;
+    struct producer_options options = producer_options_default();
+    struct world *world = world_new(21, &options);
+    fake_cluster_add_topic(world->cluster, "t", 1);
+    fake_cluster_fail(world->cluster, KEY_INIT, ERROR_CLUSTER_AUTHORIZATION_FAILED, 1000, false);
+    struct receipt receipt = {.last = (int *)(void *)world};
+    send_again(&receipt, 0, 0, 0);
+    for (int i = 0; i < 2000; i++) {
+        assert_true(sim_step(world->sim));
+    }
+    assert_true(receipt.told > 1);
+    assert_int_equal(receipt.error, ERROR_CLUSTER_AUTHORIZATION_FAILED);
+    world_free(world);
+}
+
 static void linger_waits_for_company(void **state)
 {
     (void)state;
@@ -772,6 +841,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_arrives_and_its_offset_is_told),
         cmocka_unit_test(records_of_a_turn_share_a_batch),
+        cmocka_unit_test(a_flush_from_within_a_flush_waits_too),
+        cmocka_unit_test(a_stubborn_caller_does_not_stop_the_turn),
         cmocka_unit_test(linger_waits_for_company),
         cmocka_unit_test(keys_choose_the_partition_as_java_does),
         cmocka_unit_test(records_without_a_key_stick_to_a_partition_until_its_batch_is_full),
