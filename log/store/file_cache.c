@@ -28,6 +28,9 @@ static void file_cache_shrink(struct file_cache *cache, const struct file_cache_
         struct file_cache_entry *entry = list_member(link, struct file_cache_entry, link);
         if (entry->pin_count == 0 && entry != keep) {
             file_cache_close(cache, entry);
+            if (cache->evicted != NULL) {
+                cache->evicted(entry);
+            }
         }
     }
 }

@@ -12,11 +12,15 @@
 #include "log/base/list.h"
 #include "log/io/io.h"
 
+struct file_cache_entry;
+
 struct file_cache {
     struct io *io;
     struct list files; /* the longest unused first */
     int64_t open_count;
     int64_t limit_count;
+    /* Told of each file that is closed to make room; its user may let go of more. NULL is fine. */
+    void (*evicted)(struct file_cache_entry *entry);
 };
 
 /* Embedded by the user; zeroed it is closed. */

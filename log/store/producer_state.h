@@ -29,7 +29,6 @@
 enum {
     PRODUCER_STATE_BATCH_COUNT = 5,
     PRODUCER_STATE_ROW_SIZE = 46,
-    PRODUCER_STATE_COUNT_MAX = 1000000
 };
 
 struct producer_state_batch {

@@ -595,7 +595,7 @@ static bool recovery_is_unfinished(struct log *log, const struct recovery_listin
     return recovery_count(&listing->snapshots) == 0;
 }
 
-/* ERROR_NOT_FOUND for a directory without a topic id and without records. */
+/* ERROR_NOT_FOUND for a directory without records that lacks its topic id or its first segment. */
 static int recovery_read_identity(struct log *log, struct recovery_listing *listing,
                                   const struct log_point *point)
 {
@@ -604,13 +604,16 @@ static int recovery_read_identity(struct log *log, struct recovery_listing *list
         return error;
     }
     error = partition_metadata_read(log->home.io, log->directory, &log->topic_id);
-    if (error != ERROR_NOT_FOUND && error != ERROR_CORRUPT) {
+    bool has_segment = listing->segments.size > 0;
+    if (error != ERROR_NOT_FOUND && error != ERROR_CORRUPT && (error != 0 || has_segment)) {
         return error;
     }
     if (point == NULL && recovery_is_unfinished(log, listing)) {
         return ERROR_NOT_FOUND;
     }
-    trace(TRACE_WARN, "recovery.topic_id_missing", TRACE_STRING("log", log->name));
+    if (error != 0) {
+        trace(TRACE_WARN, "recovery.topic_id_missing", TRACE_STRING("log", log->name));
+    }
     return 0;
 }
 

@@ -267,8 +267,9 @@ int segment_load(struct segment *segment)
     return error;
 }
 
-void segment_unload(struct segment *segment)
+void segment_on_evicted(struct file_cache_entry *entry)
 {
+    struct segment *segment = list_member(entry, struct segment, file);
     if (segment->is_index_written) {
         segment_drop_index(segment);
     }
@@ -386,9 +387,6 @@ int segment_truncate(struct segment *segment, int64_t position, int64_t next_off
     if (error == 0) {
         error = io_file_truncate(segment->home->io, file, (uint64_t)position);
     }
-    if (error == 0) {
-        error = segment_remove_index(segment);
-    }
     if (error != 0) {
         return error;
     }
@@ -400,7 +398,7 @@ int segment_truncate(struct segment *segment, int64_t position, int64_t next_off
     segment->max_timestamp_offset = -1;
     segment->indexed_position = 0;
     segment->is_dirty = true;
-    return 0;
+    return segment_remove_index(segment);
 }
 
 int segment_find_position(struct segment *segment, int64_t offset, int64_t *position)

@@ -77,8 +77,9 @@ must_use int segment_append(struct segment *segment, struct bytes data);
 void segment_note(struct segment *segment, const struct batch *batch);
 /* Loads the index, or rebuilds it from the file. */
 must_use int segment_load(struct segment *segment);
-/* Forgets a loaded index that is on the disk too. */
-void segment_unload(struct segment *segment);
+/* For file_cache.evicted: a segment without an open file forgets its index too, if it is on the
+ * disk. So the number of loaded indexes is bounded as that of open files is. */
+void segment_on_evicted(struct file_cache_entry *entry);
 /* Writes the index files, not synced, when they say less than the memory. */
 must_use int segment_write_index(struct segment *segment);
 /* Waits until the index files are durable. */

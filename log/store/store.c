@@ -257,6 +257,7 @@ static struct store *store_new(struct io *io, const struct store_options *option
         list_init(&store->answers[i]);
     }
     file_cache_init(&store->files, io, options->open_file_max);
+    store->files.evicted = segment_on_evicted;
     flusher_init(&store->flusher, store);
     graveyard_init(&store->graveyard, io);
     store->settle_request = (struct io_request){.done = store_on_settle, .owner = store};
