@@ -72,20 +72,41 @@ static void broker_open_topic(struct broker *broker, const struct meta_topic *to
     }
 }
 
+/* Whether the topic is the coordinator's and the coordinator still works. */
+static bool broker_is_coordinating(const struct broker *broker, const struct meta_topic *topic)
+{
+    return strcmp(topic->name, BROKER_OFFSETS_TOPIC) == 0 && !broker->is_stopping;
+}
+
 static void broker_on_topic_created(void *owner, const struct meta_topic *topic)
 {
     struct broker *broker = owner;
     broker_open_topic(broker, topic, 0);
-    if (strcmp(topic->name, BROKER_OFFSETS_TOPIC) == 0) {
+    if (broker_is_coordinating(broker, topic)) {
+        coordinator_set_partition_count(broker->coordinator, topic->partition_count);
         for (int32_t i = 0; i < topic->partition_count; i++) {
-            coordinator_end_load(broker->coordinator, i);
+            coordinator_load_start(broker->coordinator, i);
+            coordinator_load_end(broker->coordinator, i);
         }
     }
+}
+
+/* All groups and their offsets are gone with the topic. */
+static void broker_unload_coordinator(struct broker *broker)
+{
+    check(broker->loader == NULL); /* nobody is listened to while it loads */
+    for (int32_t i = 0; i < coordinator_partition_count(broker->coordinator); i++) {
+        coordinator_unload(broker->coordinator, i);
+    }
+    coordinator_set_partition_count(broker->coordinator, 0);
 }
 
 static void broker_on_topic_deleted(void *owner, const struct meta_topic *topic)
 {
     struct broker *broker = owner;
+    if (broker_is_coordinating(broker, topic)) {
+        broker_unload_coordinator(broker);
+    }
     for (int32_t i = 0; i < topic->partition_count; i++) {
         int error = replica_set_remove(broker->replicas, topic->name, i);
         if (error != 0) {
@@ -93,7 +114,7 @@ static void broker_on_topic_deleted(void *owner, const struct meta_topic *topic)
                   TRACE_INT("partition", i), TRACE_STRING("error", error_name(error)));
         }
     }
-    coordinator_remove_topic(broker->coordinator, bytes_from_string(topic->name));
+    coordinator_on_topic_deleted(broker->coordinator, bytes_from_string(topic->name));
 }
 
 static void broker_on_partitions_added(void *owner, const struct meta_topic *topic,
@@ -192,8 +213,8 @@ static void broker_on_append_failed(struct io_timer *timer)
     append->done(append, error);
 }
 
-static void broker_append_offsets(void *owner, int32_t partition, uint8_t *data, size_t size,
-                                  struct coordinator_append *append)
+static void broker_append_offsets(void *owner, int32_t partition, struct coordinator_append *append,
+                                  uint8_t *data, size_t size)
 {
     struct broker *broker = owner;
     struct broker_append *pending = memory_new(struct broker_append);
@@ -213,6 +234,14 @@ static void broker_append_offsets(void *owner, int32_t partition, uint8_t *data,
     pending->wait = (struct log_flush_wait){
         .done = broker_on_append_flushed, .owner = pending, .offset = result.last_offset + 1};
     log_wait_flushed(replica_log(replica), &pending->wait);
+}
+
+static int broker_validate_offset(void *owner, struct bytes topic, int32_t partition)
+{
+    const struct broker *broker = owner;
+    const struct meta_topic *found = meta_find_topic(broker->meta, topic);
+    bool is_known = found != NULL && meta_find_partition(found, partition) != NULL;
+    return is_known ? 0 : ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 /* --- Start --- */
@@ -265,9 +294,11 @@ static void broker_on_registered(struct controller_operation *operation)
     }
     const struct meta_topic *topic =
         meta_find_topic(broker->meta, bytes_from_string(BROKER_OFFSETS_TOPIC));
+    int32_t partition_count = topic == NULL ? 0 : topic->partition_count;
+    coordinator_set_partition_count(broker->coordinator, partition_count);
     broker->loader =
         broker_loader_start(broker->io, broker->replicas, broker->coordinator, BROKER_OFFSETS_TOPIC,
-                            topic == NULL ? 0 : topic->partition_count, broker_on_loaded, broker);
+                            partition_count, broker_on_loaded, broker);
 }
 
 static void broker_apply_command(void *owner, int64_t offset, struct bytes command)
@@ -284,20 +315,17 @@ static void broker_apply_command(void *owner, int64_t offset, struct bytes comma
 
 static void broker_make_coordinator(struct broker *broker)
 {
-    static const struct coordinator_events events = {.append = broker_append_offsets};
+    static const struct coordinator_events events = {.append = broker_append_offsets,
+                                                     .validate_partition = broker_validate_offset};
     const struct broker_options *options = meta_broker_options(broker->meta);
-    const struct meta_topic *topic =
-        meta_find_topic(broker->meta, bytes_from_string(BROKER_OFFSETS_TOPIC));
     struct coordinator_options coordinator_options = {
-        .partition_count =
-            topic != NULL ? topic->partition_count : (int32_t)options->offsets_topic_num_partitions,
-        .session_timeout_min_ms = options->group_min_session_timeout_ms,
-        .session_timeout_max_ms = options->group_max_session_timeout_ms,
-        .initial_delay_ms = options->group_initial_rebalance_delay_ms,
-        .member_count_max = (int32_t)options->group_max_size,
+        .session_timeout_min_ms = (int32_t)options->group_min_session_timeout_ms,
+        .session_timeout_max_ms = (int32_t)options->group_max_session_timeout_ms,
+        .initial_rebalance_delay_ms = (int32_t)options->group_initial_rebalance_delay_ms,
+        .group_size_max = (int32_t)options->group_max_size,
         .metadata_size_max = (int32_t)options->offset_metadata_max_bytes,
         .offsets_retention_ms = (int64_t)options->offsets_retention_minutes * 60000,
-        .offsets_check_interval_ms = options->offsets_retention_check_interval_ms};
+        .retention_check_ms = options->offsets_retention_check_interval_ms};
     broker->coordinator = coordinator_new(broker->io, &coordinator_options, &events, broker);
 }
 
@@ -456,9 +484,6 @@ static void broker_on_server_stopped(void *owner)
     controller_free(broker->controller);
     quorum_close(broker->quorum);
     replica_set_free(broker->replicas);
-    if (broker->loader != NULL) {
-        broker_loader_cancel(broker->loader);
-    }
     store_close(broker->store, broker_on_store_closed, broker);
 }
 
@@ -468,7 +493,11 @@ void broker_stop(struct broker *broker, void (*stopped)(void *owner), void *owne
     broker->is_stopping = true;
     broker->stopped = stopped;
     broker->stopped_owner = owner;
-    coordinator_stop(broker->coordinator);
+    if (broker->loader != NULL) {
+        broker_loader_cancel(broker->loader);
+        broker->loader = NULL;
+    }
+    coordinator_stop(broker->coordinator); /* what waits in it is answered, so the server can end */
     server_stop(broker->server, broker_on_server_stopped, broker);
 }
 
@@ -517,6 +546,11 @@ void broker_write_metrics(struct broker *broker, struct buffer *out)
                      (double)groups.member_count);
     broker_set_gauge(broker, METRIC_COUNTER, "tidemill_group_rebalances_total",
                      "Rebalances of all groups.", (double)groups.rebalance_count);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_group_offsets", "Committed offsets.",
+                     (double)groups.offset_count);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_group_offsets_expired_total",
+                     "Committed offsets that were forgotten after their retention.",
+                     (double)groups.expired_offset_count);
     metric_write_all(broker->metrics, out);
 }
 

@@ -32,26 +32,25 @@ static void broker_loader_next(struct broker_loader *loader, int error)
         loader->error = error;
     }
     if (error == 0) {
-        coordinator_end_load(loader->coordinator, loader->next);
+        coordinator_load_end(loader->coordinator, loader->next);
+    } else {
+        coordinator_unload(loader->coordinator, loader->next);
     }
     loader->next++;
     loader->offset = -1;
 }
 
-/* What was read goes to the coordinator, batch by batch. */
+/* What was read goes to the coordinator; the next read begins behind it. */
 static int broker_loader_take(struct broker_loader *loader)
 {
-    struct bytes rest = buffer_bytes(&loader->read.bytes);
-    int error = 0;
-    while (rest.size > 0 && error == 0) {
+    struct bytes bytes = buffer_bytes(&loader->read.bytes);
+    int error = coordinator_load_batch(loader->coordinator, loader->next, bytes);
+    while (bytes.size > 0 && error == 0) {
         struct batch batch;
-        error = batch_read_header(rest, &batch, NULL);
-        if (error == 0) {
-            error = coordinator_load(loader->coordinator, &batch);
-        }
+        error = batch_read_header(bytes, &batch, NULL);
         if (error == 0) {
             loader->offset = batch_next_offset(&batch);
-            rest = bytes_make(rest.data + batch.bytes.size, rest.size - batch.bytes.size);
+            bytes = bytes_make(bytes.data + batch.bytes.size, bytes.size - batch.bytes.size);
         }
     }
     return error;
@@ -108,6 +107,7 @@ static void broker_loader_step(struct broker_loader *loader)
         }
         struct log *log = replica_log(replica);
         if (loader->offset < 0) {
+            coordinator_load_start(loader->coordinator, loader->next);
             loader->offset = log_start_offset(log);
         }
         if (loader->offset >= log_end_offset(log)) {

@@ -1,4 +1,7 @@
-/* Finds groups, loads and expires them, lists and describes them; see coordinator.h. */
+/* Partitions, their loading, what is written to them and who is answered; see coordinator.h.
+ *
+ * A write keeps its batch until it is committed, and then applies the very records it wrote, with
+ * the function that loading uses. */
 #include "log/coordinator/coordinator.h"
 
 #include "log/base/error.h"
@@ -8,45 +11,520 @@
 #include "log/coordinator/coordinator_state.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { COORDINATOR_ARENA_MAX = 64 * 1024 * 1024, COORDINATOR_INFLATED_MAX = 256 * 1024 * 1024 };
+enum {
+    COORDINATOR_NAME_SIZE_MAX = INT16_MAX, /* of a string in the log */
+    COORDINATOR_BATCH_SIZE_MAX = 256 << 20,
+    COORDINATOR_TOMBSTONE_COUNT = 1000, /* of one batch */
+};
 
-static void coordinator_on_expiry(struct io_timer *timer);
+/* One batch on its way. */
+struct coordinator_write {
+    struct coordinator_append append;
+    struct list_link link;
+    struct coordinator *coordinator; /* NULL: it lost interest */
+    struct coordinator_partition *partition;
+    struct buffer batch;
+    struct bytes group_id; /* owned */
+    struct group_write *write;
+    bool is_done;
+    int error;
+};
+
+struct coordinator_options coordinator_options_default(void)
+{
+    return (struct coordinator_options){
+        .session_timeout_min_ms = 6000,
+        .session_timeout_max_ms = 1800000,
+        .initial_rebalance_delay_ms = 0,
+        .group_size_max = INT32_MAX,
+        .metadata_size_max = 4096,
+        .offsets_retention_ms = 7LL * 86400000,
+        .retention_check_ms = 600000,
+    };
+}
+
+int32_t coordinator_partition_count(const struct coordinator *coordinator)
+{
+    return coordinator->partition_count;
+}
+
+int32_t coordinator_partition_of(const struct coordinator *coordinator, struct bytes group_id)
+{
+    if (coordinator->partition_count == 0) {
+        return -1;
+    }
+    return (hash_java_string(group_id) & INT32_MAX) % coordinator->partition_count;
+}
+
+static struct coordinator_partition *coordinator_get_partition(struct coordinator *coordinator,
+                                                               int32_t index)
+{
+    check(index >= 0 && index < coordinator->partition_count);
+    return &coordinator->partitions[index];
+}
+
+struct coordinator_partition *coordinator_find_partition(struct coordinator *coordinator,
+                                                         struct bytes group_id, int *error)
+{
+    int32_t index = coordinator_partition_of(coordinator, group_id);
+    *error = 0;
+    if (bytes_is_null(group_id) || group_id.size > COORDINATOR_NAME_SIZE_MAX) {
+        *error = ERROR_INVALID_GROUP_ID;
+        return NULL;
+    }
+    if (index < 0 || coordinator->is_stopped) {
+        *error = ERROR_COORDINATOR_NOT_AVAILABLE;
+        return NULL;
+    }
+    struct coordinator_partition *partition = &coordinator->partitions[index];
+    switch (partition->status) {
+    case COORDINATOR_AWAY:
+        *error = ERROR_NOT_COORDINATOR;
+        return NULL;
+    case COORDINATOR_LOADING:
+        *error = ERROR_COORDINATOR_LOAD_IN_PROGRESS;
+        return NULL;
+    case COORDINATOR_ACTIVE:
+        break;
+    }
+    return partition;
+}
+
+struct group *coordinator_make_group(struct coordinator *coordinator,
+                                     struct coordinator_partition *partition, struct bytes id)
+{
+    struct group *group = (struct group *)map_find(&partition->groups, id);
+    if (group == NULL) {
+        group = group_new(&coordinator->host, id);
+        map_put(&partition->groups, id, group);
+    }
+    return group;
+}
+
+void coordinator_release_group(struct coordinator_partition *partition, struct group *group)
+{
+    if (group_is_bare(group)) {
+        map_remove(&partition->groups, group->id);
+        group_free(group, ERROR_COORDINATOR_NOT_AVAILABLE);
+    }
+}
+
+static struct group *coordinator_on_find(struct group_host *host, struct bytes group_id)
+{
+    int error = 0;
+    struct coordinator_partition *partition =
+        coordinator_find_partition(coordinator_of(host), group_id, &error);
+    return partition == NULL ? NULL : (struct group *)map_find(&partition->groups, group_id);
+}
+
+/* Answers ------------------------------------------------------------------------------------ */
+
+static void coordinator_deliver(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct coordinator_outbox *outbox = (struct coordinator_outbox *)request->owner;
+    struct list_link *link;
+    while ((link = list_take(&outbox->requests)) != NULL) {
+        struct coordinator_request *answered = list_member(link, struct coordinator_request, link);
+        answered->done(answered);
+    }
+    outbox->is_posted = false;
+    if (outbox->is_orphan) {
+        free(outbox);
+    }
+}
+
+static void coordinator_on_answer(struct group_host *host, struct coordinator_request *request)
+{
+    struct coordinator_outbox *outbox = coordinator_of(host)->outbox;
+    request->link = (struct list_link){0};
+    list_add(&outbox->requests, &request->link);
+    if (!outbox->is_posted) {
+        outbox->is_posted = true;
+        io_post(host->io, &outbox->request);
+    }
+}
+
+static struct coordinator_outbox *coordinator_outbox_new(void)
+{
+    struct coordinator_outbox *outbox = memory_new(struct coordinator_outbox);
+    list_init(&outbox->requests);
+    outbox->request = (struct io_request){.done = coordinator_deliver, .owner = outbox};
+    return outbox;
+}
+
+/* Records ------------------------------------------------------------------------------------ */
+
+static void coordinator_apply_record(struct coordinator *coordinator,
+                                     struct coordinator_partition *partition,
+                                     const struct group_log_record *record, struct bytes value)
+{
+    if (record->kind == GROUP_LOG_UNKNOWN) {
+        return;
+    }
+    /* The topic had fewer partitions when this was written: the group lives elsewhere by now. */
+    int32_t index = coordinator_partition_of(coordinator, record->group);
+    if (&coordinator->partitions[index] != partition) {
+        return;
+    }
+    struct group *group = coordinator_make_group(coordinator, partition, record->group);
+    if (record->kind == GROUP_LOG_OFFSET) {
+        offset_table_apply(&group->offsets, record->topic, record->partition,
+                           record->is_tombstone ? NULL : &record->offset);
+    } else {
+        group_set_bytes(&group->logged, value);
+    }
+}
+
+static int coordinator_apply_batch(struct coordinator *coordinator,
+                                   struct coordinator_partition *partition,
+                                   const struct batch *batch)
+{
+    struct batch_iterator iterator;
+    struct batch_record record;
+    struct arena arena;
+    if (batch_is_control(batch)) {
+        return 0;
+    }
+    int error = batch_iterator_open(&iterator, batch, COORDINATOR_BATCH_SIZE_MAX);
+    if (error != 0) {
+        return error;
+    }
+    arena_init(&arena, 0);
+    int state = 0;
+    while (error == 0 && (state = batch_iterator_next(&iterator, &record)) == 1) {
+        struct group_log_record parsed;
+        error = group_log_read(record.key, record.value, &arena, &parsed);
+        if (error == 0) {
+            coordinator_apply_record(coordinator, partition, &parsed, record.value);
+        }
+        arena_clear(&arena);
+    }
+    arena_fini(&arena);
+    batch_iterator_close(&iterator);
+    return error != 0 ? error : state;
+}
+
+static int coordinator_apply_bytes(struct coordinator *coordinator,
+                                   struct coordinator_partition *partition, struct bytes bytes)
+{
+    while (bytes.size > 0) {
+        struct batch batch;
+        int error = batch_read_header(bytes, &batch, NULL);
+        if (error == 0) {
+            error = coordinator_apply_batch(coordinator, partition, &batch);
+        }
+        if (error != 0) {
+            return error == ERROR_TRUNCATED ? ERROR_CORRUPT : error;
+        }
+        bytes = bytes_make(bytes.data + batch.bytes.size, bytes.size - batch.bytes.size);
+    }
+    return 0;
+}
+
+/* Writes ------------------------------------------------------------------------------------- */
+
+/* What a client is told when the log refused. */
+static int coordinator_translate(int error)
+{
+    switch (error) {
+    case 0:
+        return 0;
+    case ERROR_NOT_LEADER:
+    case ERROR_NOT_FOUND:
+    case ERROR_FENCED_LEADER_EPOCH:
+        return ERROR_NOT_COORDINATOR;
+    case ERROR_MESSAGE_TOO_LARGE:
+    case ERROR_RECORD_LIST_TOO_LARGE:
+        return ERROR_INVALID_COMMIT_OFFSET_SIZE;
+    }
+    return ERROR_COORDINATOR_NOT_AVAILABLE;
+}
+
+static void coordinator_write_free(struct coordinator_write *write)
+{
+    list_remove(&write->link);
+    buffer_fini(&write->batch);
+    bytes_free(write->group_id);
+    free(write);
+}
+
+/* Applies and tells whoever wrote. */
+static void coordinator_settle(struct coordinator *coordinator, struct coordinator_write *write)
+{
+    struct coordinator_partition *partition = write->partition;
+    if (write->error == 0) {
+        int error = coordinator_apply_bytes(coordinator, partition, buffer_bytes(&write->batch));
+        check(error == 0); /* we wrote it */
+    }
+    struct group *group = (struct group *)map_find(&partition->groups, write->group_id);
+    if (group != NULL) {
+        group->underway_count--;
+    }
+    if (write->write != NULL) {
+        write->write->done(&coordinator->host, write->write, write->error);
+    }
+    coordinator_write_free(write);
+}
+
+static void coordinator_on_appended(struct coordinator_append *append, int error)
+{
+    struct coordinator_write *write = (struct coordinator_write *)append->owner;
+    struct coordinator *coordinator = write->coordinator;
+    if (coordinator == NULL) {
+        coordinator_write_free(write);
+        return;
+    }
+    write->is_done = true;
+    write->error = coordinator_translate(error);
+    if (error != 0) {
+        trace(TRACE_WARN, "coordinator.write_failed", TRACE_BYTES("group", write->group_id),
+              TRACE_STRING("error", error_name(error)));
+    }
+    struct list *writes = &write->partition->writes;
+    while (!list_is_empty(writes)) {
+        struct coordinator_write *first =
+            list_member(writes->head.next, struct coordinator_write, link);
+        if (!first->is_done) {
+            return;
+        }
+        coordinator_settle(coordinator, first); /* (3) */
+    }
+}
+
+static void coordinator_on_write(struct group_host *host, struct bytes group_id,
+                                 struct batch_builder *builder, struct group_write *group_write)
+{
+    struct coordinator *coordinator = coordinator_of(host);
+    int32_t index = coordinator_partition_of(coordinator, group_id);
+    struct coordinator_write *write = memory_new(struct coordinator_write);
+    write->append = (struct coordinator_append){.done = coordinator_on_appended, .owner = write};
+    write->coordinator = coordinator;
+    write->partition = coordinator_get_partition(coordinator, index);
+    write->group_id = bytes_copy(group_id);
+    write->write = group_write;
+    buffer_init(&write->batch);
+    int error = batch_builder_finish(builder, &write->batch);
+    check(error == 0);
+    batch_builder_clear(builder);
+    list_add(&write->partition->writes, &write->link);
+    struct group *group = (struct group *)map_find(&write->partition->groups, group_id);
+    check(group != NULL);
+    group->underway_count++;
+    coordinator->events->append(coordinator->owner, index, &write->append, write->batch.data,
+                                write->batch.size);
+}
+
+/* Writes under way come back some day and find nobody; who made them is told now. */
+static void coordinator_forsake_writes(struct coordinator *coordinator,
+                                       struct coordinator_partition *partition, int error)
+{
+    struct list_link *link;
+    while ((link = list_take(&partition->writes)) != NULL) {
+        struct coordinator_write *write = list_member(link, struct coordinator_write, link);
+        struct group *group = (struct group *)map_find(&partition->groups, write->group_id);
+        if (group != NULL) {
+            group->underway_count--;
+        }
+        write->coordinator = NULL;
+        if (write->write != NULL) {
+            write->write->done(&coordinator->host, write->write, error);
+        }
+        if (write->is_done) {
+            coordinator_write_free(write);
+        }
+    }
+}
+
+bool coordinator_write_tombstones(struct coordinator *coordinator, struct group *group,
+                                  bool (*is_chosen)(void *owner,
+                                                    const struct offset_table_entry *entry),
+                                  void *owner, bool has_group, struct group_write *write)
+{
+    struct batch_builder builder;
+    int64_t now_ms = io_wall_clock(coordinator->host.io);
+    batch_builder_init(&builder, COMPRESS_NONE);
+    for (map_each (&group->offsets.entries, place)) {
+        struct offset_table_entry *entry = (struct offset_table_entry *)place->value;
+        if (!is_chosen(owner, entry)) {
+            continue;
+        }
+        if (builder.record_count == COORDINATOR_TOMBSTONE_COUNT) {
+            coordinator->host.write(&coordinator->host, group->id, &builder, NULL);
+        }
+        entry->is_doomed = true;
+        group_log_write_offset(&builder, now_ms, group->id, entry->topic, entry->partition, NULL);
+    }
+    if (has_group) {
+        group_log_write_group(&builder, now_ms, group->id, NULL);
+    }
+    bool has_written = builder.record_count > 0;
+    if (has_written) {
+        coordinator->host.write(&coordinator->host, group->id, &builder, write);
+    }
+    batch_builder_fini(&builder);
+    return has_written;
+}
+
+/* Partitions --------------------------------------------------------------------------------- */
+
+static void coordinator_free_groups(struct coordinator_partition *partition, int error)
+{
+    for (map_each (&partition->groups, entry)) {
+        group_free((struct group *)entry->value, error);
+    }
+    map_fini(&partition->groups, NULL);
+    map_init(&partition->groups);
+}
+
+static void coordinator_free_partitions(struct coordinator *coordinator)
+{
+    for (int32_t i = 0; i < coordinator->partition_count; i++) {
+        struct coordinator_partition *partition = &coordinator->partitions[i];
+        /* Groups would live elsewhere afterwards; and the lists' heads must not move. */
+        check(partition->status == COORDINATOR_AWAY);
+        check(list_is_empty(&partition->writes));
+        map_fini(&partition->groups, NULL);
+    }
+    free(coordinator->partitions);
+    coordinator->partitions = NULL;
+    coordinator->partition_count = 0;
+}
+
+void coordinator_set_partition_count(struct coordinator *coordinator, int32_t count)
+{
+    check(count >= 0);
+    if (count == coordinator->partition_count) {
+        return;
+    }
+    coordinator_free_partitions(coordinator);
+    coordinator->partitions =
+        (struct coordinator_partition *)memory_zero((size_t)count, sizeof *coordinator->partitions);
+    for (int32_t i = 0; i < count; i++) {
+        map_init(&coordinator->partitions[i].groups);
+        list_init(&coordinator->partitions[i].writes);
+    }
+    coordinator->partition_count = count;
+}
+
+void coordinator_load_start(struct coordinator *coordinator, int32_t index)
+{
+    struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
+    check(partition->status == COORDINATOR_AWAY);
+    check(!coordinator->is_stopped);
+    partition->status = COORDINATOR_LOADING;
+}
+
+int coordinator_load_batch(struct coordinator *coordinator, int32_t index, struct bytes batches)
+{
+    struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
+    check(partition->status == COORDINATOR_LOADING);
+    return coordinator_apply_bytes(coordinator, partition, batches);
+}
+
+static void coordinator_restore_group(struct group *group)
+{
+    struct arena arena;
+    struct group_metadata_value value;
+    if (bytes_is_null(group->logged)) {
+        return;
+    }
+    arena_init(&arena, 0);
+    int error = group_log_read_metadata(group->logged, &arena, &value);
+    check(error == 0); /* it was read when it was applied */
+    group_restore(group, &value);
+    arena_fini(&arena);
+}
+
+static bool coordinator_is_homeless(void *owner, const struct offset_table_entry *entry)
+{
+    const struct coordinator *coordinator = (const struct coordinator *)owner;
+    return coordinator->events->validate_partition(coordinator->owner, entry->topic,
+                                                   entry->partition) ==
+           ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
+void coordinator_load_end(struct coordinator *coordinator, int32_t index)
+{
+    struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
+    check(partition->status == COORDINATOR_LOADING);
+    partition->status = COORDINATOR_ACTIVE;
+    for (map_each (&partition->groups, entry)) {
+        coordinator_restore_group((struct group *)entry->value);
+    }
+    /* A topic may have been deleted in a moment when the tombstones were not written. */
+    for (map_each (&partition->groups, entry)) {
+        struct group *group = (struct group *)entry->value;
+        if (coordinator->events->validate_partition != NULL) {
+            coordinator_write_tombstones(coordinator, group, coordinator_is_homeless, coordinator,
+                                         false, NULL);
+        }
+        coordinator_release_group(partition, group);
+    }
+    trace(TRACE_INFO, "coordinator.partition_loaded", TRACE_INT("partition", index),
+          TRACE_INT("groups", (int64_t)partition->groups.size));
+}
+
+static void coordinator_leave_partition(struct coordinator *coordinator, int32_t index, int error)
+{
+    struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
+    partition->status = COORDINATOR_AWAY;
+    coordinator_forsake_writes(coordinator, partition, error);
+    coordinator_free_groups(partition, error);
+}
+
+void coordinator_unload(struct coordinator *coordinator, int32_t index)
+{
+    coordinator_leave_partition(coordinator, index, ERROR_NOT_COORDINATOR);
+}
+
+static bool coordinator_is_of_topic(void *owner, const struct offset_table_entry *entry)
+{
+    return bytes_equal(*(const struct bytes *)owner, entry->topic);
+}
+
+void coordinator_on_topic_deleted(struct coordinator *coordinator, struct bytes topic)
+{
+    for (int32_t i = 0; i < coordinator->partition_count; i++) {
+        struct coordinator_partition *partition = &coordinator->partitions[i];
+        if (partition->status != COORDINATOR_ACTIVE) {
+            continue; /* load_end looks for topics that are gone */
+        }
+        for (map_each (&partition->groups, entry)) {
+            coordinator_write_tombstones(coordinator, (struct group *)entry->value,
+                                         coordinator_is_of_topic, &topic, false, NULL);
+        }
+    }
+}
 
 struct coordinator *coordinator_new(struct io *io, const struct coordinator_options *options,
                                     const struct coordinator_events *events, void *owner)
 {
     struct coordinator *coordinator = memory_new(struct coordinator);
-    coordinator->io = io;
-    coordinator->options = *options;
+    coordinator->host = (struct group_host){
+        .io = io,
+        .options = *options,
+        .write = coordinator_on_write,
+        .answer = coordinator_on_answer,
+        .find = coordinator_on_find,
+    };
     coordinator->events = events;
     coordinator->owner = owner;
-    coordinator->is_loaded = memory_zero((size_t)options->partition_count, sizeof(bool));
-    map_init(&coordinator->groups);
-    coordinator->expiry_timer =
-        (struct io_timer){.fired = coordinator_on_expiry, .owner = coordinator};
-    io_timer_start(io, &coordinator->expiry_timer,
-                   (uint64_t)options->offsets_check_interval_ms * 1000000);
+    coordinator->outbox = coordinator_outbox_new();
+    coordinator_start_expiry(coordinator);
     return coordinator;
 }
 
 void coordinator_stop(struct coordinator *coordinator)
 {
+    if (coordinator->is_stopped) {
+        return;
+    }
     coordinator->is_stopped = true;
-    io_timer_stop(coordinator->io, &coordinator->expiry_timer);
-    for (map_each (&coordinator->groups, entry)) {
-        struct group *group = entry->value;
-        io_timer_stop(coordinator->io, &group->rebalance_timer);
-        for (list_each (&group->members, link)) {
-            struct group_member *member = list_member(link, struct group_member, link);
-            group_answer_join(member, ERROR_COORDINATOR_NOT_AVAILABLE);
-            group_answer_sync(member, ERROR_COORDINATOR_NOT_AVAILABLE);
-            io_timer_stop(coordinator->io, &member->session_timer);
-        }
-        for (map_each (&group->pending, pending)) {
-            io_timer_stop(coordinator->io, &((struct group_pending *)pending->value)->timer);
-        }
+    io_timer_stop(coordinator->host.io, &coordinator->expiry_timer);
+    for (int32_t i = 0; i < coordinator->partition_count; i++) {
+        coordinator_leave_partition(coordinator, i, ERROR_COORDINATOR_NOT_AVAILABLE);
     }
 }
 
@@ -55,395 +533,95 @@ void coordinator_free(struct coordinator *coordinator)
     if (coordinator == NULL) {
         return;
     }
-    io_timer_stop(coordinator->io, &coordinator->expiry_timer);
-    for (map_each (&coordinator->groups, entry)) {
-        group_free(entry->value);
+    struct coordinator_outbox *outbox = coordinator->outbox;
+    coordinator_stop(coordinator);
+    coordinator_free_partitions(coordinator);
+    outbox->is_orphan = true;
+    if (!outbox->is_posted) {
+        free(outbox);
     }
-    map_fini(&coordinator->groups, NULL);
-    free(coordinator->is_loaded);
     free(coordinator);
 }
 
-int32_t coordinator_partition(const struct coordinator *coordinator, struct bytes group)
-{
-    return (hash_java_string(group) & INT32_MAX) % coordinator->options.partition_count;
-}
-
-int coordinator_find(struct coordinator *coordinator, struct bytes id, struct group **out)
-{
-    *out = NULL;
-    if (bytes_is_null(id)) {
-        return ERROR_INVALID_GROUP_ID;
-    }
-    if (coordinator->is_stopped) {
-        return ERROR_COORDINATOR_NOT_AVAILABLE;
-    }
-    if (!coordinator->is_loaded[coordinator_partition(coordinator, id)]) {
-        return ERROR_COORDINATOR_LOAD_IN_PROGRESS;
-    }
-    *out = map_find(&coordinator->groups, id);
-    return 0;
-}
-
-struct group *coordinator_make(struct coordinator *coordinator, struct bytes id)
-{
-    struct group *group = group_new(coordinator, id, coordinator_partition(coordinator, id));
-    map_put(&coordinator->groups, id, group);
-    return group;
-}
-
-void coordinator_forget(struct coordinator *coordinator, struct group *group)
-{
-    map_remove(&coordinator->groups, group->id);
-    group_free(group);
-}
-
-/* --- The log --- */
-
-static struct group *coordinator_find_or_make(struct coordinator *coordinator, struct bytes id)
-{
-    struct group *group = map_find(&coordinator->groups, id);
-    return group != NULL ? group : coordinator_make(coordinator, id);
-}
-
-static void coordinator_apply(struct coordinator *coordinator, const struct group_log_entry *entry)
-{
-    struct group *group;
-    switch (entry->kind) {
-    case GROUP_LOG_OFFSET:
-        group = coordinator_find_or_make(coordinator, entry->offset_key.group);
-        group_apply_offset(group, entry->offset_key.topic, entry->offset_key.partition,
-                           entry->is_removal ? NULL : &entry->offset_value);
-        break;
-    case GROUP_LOG_GROUP:
-        group = coordinator_find_or_make(coordinator, entry->group_key.group);
-        if (entry->is_removal) {
-            coordinator_forget(coordinator, group);
-        } else {
-            group_apply(group, &entry->group_value);
-        }
-        break;
-    case GROUP_LOG_OTHER:
-        break;
-    }
-}
-
-int coordinator_load(struct coordinator *coordinator, const struct batch *batch)
-{
-    struct batch_iterator iterator;
-    struct batch_record record;
-    struct arena arena;
-    if (batch_is_control(batch)) {
-        return 0;
-    }
-    int result = batch_iterator_open(&iterator, batch, COORDINATOR_INFLATED_MAX);
-    if (result != 0) {
-        return result;
-    }
-    arena_init(&arena, COORDINATOR_ARENA_MAX);
-    while ((result = batch_iterator_next(&iterator, &record)) == 1) {
-        struct group_log_entry entry;
-        result = group_log_read(&record, &arena, &entry);
-        if (result != 0) {
-            trace(TRACE_WARN, "coordinator.record_skipped", TRACE_INT("offset", record.offset),
-                  TRACE_STRING("error", error_name(result)));
-        } else {
-            coordinator_apply(coordinator, &entry);
-        }
-        arena_clear(&arena);
-    }
-    arena_fini(&arena);
-    batch_iterator_close(&iterator);
-    return result;
-}
-
-/* Members that were there before a restart have their session time to say that they still are. */
-void coordinator_end_load(struct coordinator *coordinator, int32_t partition)
-{
-    check(partition >= 0 && partition < coordinator->options.partition_count);
-    coordinator->is_loaded[partition] = true;
-    for (map_each (&coordinator->groups, entry)) {
-        struct group *group = entry->value;
-        if (group->partition != partition) {
-            continue;
-        }
-        if (group->member_count == 0 && group->offsets.size == 0) {
-            coordinator_forget(coordinator, group);
-            continue;
-        }
-        for (list_each (&group->members, link)) {
-            group_touch(list_member(link, struct group_member, link));
-        }
-    }
-}
-
-static void coordinator_on_removed(struct group_log *log, int error)
-{
-    (void)log;
-    (void)error; /* what was not removed comes back with a restart and expires again */
-}
-
-static void coordinator_send_or_free(struct group_log *log)
-{
-    if (log->builder.record_count > 0) {
-        group_log_send(log);
-        return;
-    }
-    batch_builder_fini(&log->builder);
-    free(log);
-}
-
-void coordinator_remove_topic(struct coordinator *coordinator, struct bytes topic)
-{
-    for (map_each (&coordinator->groups, entry)) {
-        struct group *group = entry->value;
-        struct group_log *log = group_log_new(group, coordinator_on_removed, NULL);
-        for (map_each (&group->offsets, row)) {
-            struct group_offset *offset = row->value;
-            if (bytes_equal(offset->topic, topic)) {
-                group_log_remove_offset(log, topic, offset->partition);
-                group_apply_offset(group, topic, offset->partition, NULL);
-            }
-        }
-        coordinator_send_or_free(log);
-    }
-}
-
-/* --- Expiry --- */
-
-/* The end of a removal: a group with nothing left is forgotten once its tombstone is on its way. */
-static void coordinator_on_group_removed(struct group_log *log, int error)
-{
-    struct group *group = log->group;
-    (void)error;
-    if (group->append_count == 0 && group->member_count == 0 && group->offsets.size == 0 &&
-        group->pending.size == 0 && group->state == GROUP_EMPTY) {
-        coordinator_forget(group->coordinator, group);
-    }
-}
-
-static void coordinator_expire(struct coordinator *coordinator, struct group *group, int64_t now_ms)
-{
-    int64_t retention_ms = coordinator->options.offsets_retention_ms;
-    if (group->state != GROUP_EMPTY || group->append_count > 0 || group->pending.size > 0 ||
-        now_ms - group->state_changed_ms < retention_ms) {
-        return;
-    }
-    struct group_log *log = group_log_new(group, coordinator_on_group_removed, NULL);
-    for (map_each (&group->offsets, row)) {
-        struct group_offset *offset = row->value;
-        if (now_ms - offset->commit_ms >= retention_ms) {
-            group_log_remove_offset(log, offset->topic, offset->partition);
-            group_apply_offset(group, offset->topic, offset->partition, NULL);
-        }
-    }
-    if (group->offsets.size == 0) {
-        group_log_remove_group(log);
-    }
-    coordinator_send_or_free(log);
-}
-
-static void coordinator_on_expiry(struct io_timer *timer)
-{
-    struct coordinator *coordinator = timer->owner;
-    int64_t now_ms = io_wall_clock(coordinator->io);
-    for (map_each (&coordinator->groups, entry)) {
-        coordinator_expire(coordinator, entry->value, now_ms);
-    }
-    io_timer_start(coordinator->io, timer,
-                   (uint64_t)coordinator->options.offsets_check_interval_ms * 1000000);
-}
-
-struct coordinator_deletion {
-    coordinator_delete_done *done;
-    void *owner;
-};
-
-static void coordinator_on_deleted(struct group_log *log, int error)
-{
-    struct coordinator_deletion *deletion = log->operation;
-    coordinator_on_group_removed(log, error);
-    deletion->done(deletion->owner, error == 0 ? 0 : ERROR_COORDINATOR_NOT_AVAILABLE);
-    free(deletion);
-}
-
-int coordinator_delete_group(struct coordinator *coordinator, struct bytes id,
-                             coordinator_delete_done *done, void *owner)
-{
-    struct group *group = NULL;
-    int error = coordinator_find(coordinator, id, &group);
-    if (error != 0) {
-        return error;
-    }
-    if (group == NULL) {
-        return ERROR_GROUP_ID_NOT_FOUND;
-    }
-    if (group->state != GROUP_EMPTY) {
-        return ERROR_NON_EMPTY_GROUP;
-    }
-    struct group_log *log = group_log_new(group, coordinator_on_deleted, NULL);
-    struct coordinator_deletion *deletion = memory_new(struct coordinator_deletion);
-    *deletion = (struct coordinator_deletion){.done = done, .owner = owner};
-    log->operation = deletion;
-    for (map_each (&group->offsets, row)) {
-        struct group_offset *offset = row->value;
-        group_log_remove_offset(log, offset->topic, offset->partition);
-        group_apply_offset(group, offset->topic, offset->partition, NULL);
-    }
-    group_log_remove_group(log);
-    group_log_send(log);
-    return 0;
-}
-
-/* --- Lists --- */
-
-static bool coordinator_is_listed(const struct bytes *filter, int32_t count, const char *value)
-{
-    for (int32_t i = 0; i < count; i++) {
-        if (filter[i].size == strlen(value) &&
-            strncasecmp((const char *)filter[i].data, value, filter[i].size) == 0) {
-            return true;
-        }
-    }
-    return count <= 0;
-}
-
-void coordinator_list(struct coordinator *coordinator, const struct list_groups_request *request,
-                      struct arena *arena, struct list_groups_response *response)
-{
-    response->groups.items =
-        arena_array(arena, struct list_groups_response_group, coordinator->groups.size);
-    for (map_each (&coordinator->groups, entry)) {
-        const struct group *group = entry->value;
-        const char *state = group_state_name(group->state);
-        if (!coordinator_is_listed(request->states_filter.items, request->states_filter.count,
-                                   state) ||
-            !coordinator_is_listed(request->types_filter.items, request->types_filter.count,
-                                   "classic")) {
-            continue;
-        }
-        response->groups.items[response->groups.count++] = (struct list_groups_response_group){
-            .group_id = group->id,
-            .protocol_type =
-                bytes_is_null(group->protocol_type) ? BYTES_LITERAL("") : group->protocol_type,
-            .group_state = bytes_from_string(state),
-            .group_type = BYTES_LITERAL("classic")};
-    }
-}
-
-static void coordinator_describe_members(const struct group *group, struct arena *arena,
-                                         struct describe_groups_response_group *answer)
-{
-    bool is_stable = group->state == GROUP_STABLE;
-    answer->members.items =
-        arena_array(arena, struct describe_groups_response_member, group->member_count);
-    for (struct list_link *link = group->members.head.next; link != &group->members.head;
-         link = link->next) {
-        const struct group_member *member = list_member(link, struct group_member, link);
-        answer->members.items[answer->members.count++] = (struct describe_groups_response_member){
-            .member_id = member->id,
-            .group_instance_id = member->instance_id,
-            .client_id = member->client_id,
-            .client_host = member->client_host,
-            .member_metadata =
-                is_stable ? group_metadata(member, group->protocol) : BYTES_LITERAL(""),
-            .member_assignment = is_stable ? member->assignment : BYTES_LITERAL("")};
-    }
-}
-
-void coordinator_describe(struct coordinator *coordinator, struct bytes id, int16_t version,
-                          struct arena *arena, struct describe_groups_response_group *answer)
-{
-    struct group *group = NULL;
-    int error = coordinator_find(coordinator, id, &group);
-    *answer = (struct describe_groups_response_group){.error_code = error_code(error),
-                                                      .group_id = id,
-                                                      .group_state = BYTES_LITERAL(""),
-                                                      .protocol_type = BYTES_LITERAL(""),
-                                                      .protocol_data = BYTES_LITERAL(""),
-                                                      .authorized_operations = INT32_MIN};
-    if (error != 0) {
-        return;
-    }
-    if (group == NULL) {
-        /* An unknown group is Dead; version 6 says that it is not there (KIP-1043). */
-        answer->group_state = BYTES_LITERAL("Dead");
-        answer->error_code = version >= 6 ? error_code(ERROR_GROUP_ID_NOT_FOUND) : 0;
-        return;
-    }
-    answer->group_state = bytes_from_string(group_state_name(group->state));
-    if (!bytes_is_null(group->protocol_type)) {
-        answer->protocol_type = group->protocol_type;
-    }
-    if (group->state == GROUP_STABLE) {
-        answer->protocol_data = group->protocol;
-    }
-    coordinator_describe_members(group, arena, answer);
-}
+/* Looking ------------------------------------------------------------------------------------ */
 
 void coordinator_read_stats(const struct coordinator *coordinator, struct coordinator_stats *out)
 {
-    *out = (struct coordinator_stats){.group_count = (int64_t)coordinator->groups.size,
-                                      .rebalance_count = coordinator->rebalance_count};
-    for (map_each (&coordinator->groups, entry)) {
-        const struct group *group = entry->value;
-        out->member_count += (int64_t)group->member_count;
-        out->offset_count += (int64_t)group->offsets.size;
+    *out = (struct coordinator_stats){
+        .rebalance_count = coordinator->host.rebalance_count,
+        .expired_offset_count = coordinator->expired_offset_count,
+    };
+    for (int32_t i = 0; i < coordinator->partition_count; i++) {
+        for (map_each (&coordinator->partitions[i].groups, entry)) {
+            const struct group *group = (const struct group *)entry->value;
+            out->group_count++;
+            out->member_count += (int64_t)group->members.size;
+            out->offset_count += (int64_t)group->offsets.entries.size;
+        }
     }
 }
 
-void coordinator_each_offset(const struct coordinator *coordinator,
-                             void (*each)(void *owner, struct bytes group,
-                                          const struct coordinator_offset *offset),
-                             void *owner)
+static int coordinator_compare_groups(const void *left, const void *right)
 {
-    for (map_each (&coordinator->groups, entry)) {
-        const struct group *group = entry->value;
-        for (map_each (&group->offsets, row)) {
-            const struct group_offset *from = row->value;
-            struct coordinator_offset offset = {.topic = from->topic,
-                                                .partition = from->partition,
-                                                .offset = from->offset,
-                                                .leader_epoch = from->leader_epoch,
-                                                .metadata = from->metadata};
-            each(owner, group->id, &offset);
-        }
+    const struct group *a = *(struct group *const *)left;
+    const struct group *b = *(struct group *const *)right;
+    return bytes_compare(a->id, b->id);
+}
+
+void coordinator_print(const struct coordinator *coordinator, int32_t index, struct buffer *out)
+{
+    const struct coordinator_partition *partition = &coordinator->partitions[index];
+    struct group **sorted =
+        (struct group **)memory_zero(partition->groups.size + 1, sizeof(struct group *));
+    size_t count = 0;
+    for (map_each (&partition->groups, entry)) {
+        sorted[count++] = (struct group *)entry->value;
     }
+    qsort(sorted, count, sizeof(struct group *), coordinator_compare_groups);
+    for (size_t i = 0; i < count; i++) {
+        group_print(sorted[i], out);
+    }
+    free(sorted);
+}
+
+void coordinator_check_replay(const struct coordinator *coordinator, int32_t index,
+                              struct bytes committed)
+{
+    static const struct coordinator_events nothing = {0};
+    struct buffer live;
+    struct buffer replayed;
+    buffer_init(&live);
+    buffer_init(&replayed);
+    struct coordinator *other =
+        coordinator_new(coordinator->host.io, &coordinator->host.options, &nothing, NULL);
+    coordinator_set_partition_count(other, coordinator->partition_count);
+    coordinator_load_start(other, index);
+    int error = coordinator_load_batch(other, index, committed);
+    check(error == 0);
+    coordinator_print(coordinator, index, &live);
+    coordinator_print(other, index, &replayed);
+    check(bytes_equal(buffer_bytes(&live), buffer_bytes(&replayed))); /* (1) */
+    coordinator_free(other);
+    buffer_fini(&live);
+    buffer_fini(&replayed);
 }
 
 void coordinator_check(const struct coordinator *coordinator)
 {
-    for (map_each (&coordinator->groups, entry)) {
-        const struct group *group = entry->value;
-        check(bytes_equal(entry->key, group->id));
-        check(group->partition == coordinator_partition(coordinator, group->id));
-        group_check(group);
-    }
-}
-
-static void coordinator_check_group(const struct group *live, const struct group *replayed)
-{
-    for (map_each (&live->offsets, entry)) {
-        const struct group_offset *offset = entry->value;
-        const struct group_offset *same =
-            replayed == NULL ? NULL : group_find_offset(replayed, offset->topic, offset->partition);
-        check(same != NULL);
-        check(same->offset == offset->offset);
-        check(same->leader_epoch == offset->leader_epoch);
-        check(bytes_equal(same->metadata, offset->metadata));
-    }
-    if (live->state == GROUP_STABLE && live->append_count == 0) {
-        check(replayed != NULL);
-        check(replayed->generation == live->generation);
-        check(replayed->member_count == live->member_count);
-    }
-}
-
-void coordinator_check_replay(const struct coordinator *coordinator,
-                              const struct coordinator *replayed)
-{
-    for (map_each (&coordinator->groups, entry)) {
-        const struct group *live = entry->value;
-        coordinator_check_group(live, map_find(&replayed->groups, live->id));
+    for (int32_t i = 0; i < coordinator->partition_count; i++) {
+        const struct coordinator_partition *partition = &coordinator->partitions[i];
+        check(partition->status != COORDINATOR_AWAY || partition->groups.size == 0);
+        for (map_each (&partition->groups, entry)) {
+            const struct group *group = (const struct group *)entry->value;
+            check(coordinator_partition_of(coordinator, group->id) == i);
+            if (partition->status == COORDINATOR_ACTIVE) {
+                group_check(group);
+            }
+        }
+        /* (3): whatever is done already waits for something before it. */
+        if (!list_is_empty(&partition->writes)) {
+            check(
+                !list_member(partition->writes.head.next, struct coordinator_write, link)->is_done);
+        }
     }
 }

@@ -1,144 +1,180 @@
-/* Consumer groups and their committed offsets, kept in __consumer_offsets.
+/* Coordinates classic groups: who is a member, who reads what, and how far they got.
  *
- * Whatever must survive is a record first: an operation appends records, and what they say holds
- * when they are durable. The state of groups is the fold of those records; members, timers and
- * waiting requests are added by the living.
+ * What must survive is written to the partitions of __consumer_offsets, in Kafka's own formats:
+ * each group belongs to one partition, chosen by its name. What is written becomes state only when
+ * the record is committed, by the function that also reads the log at start, so that reading it
+ * again gives the same state. The coordinator knows neither logs nor replicas: its creator appends
+ * for it and reads for it, and tells it which partitions this broker leads.
  *
- * Owns:   the groups.
- * Keeps:  (1) replaying the log gives the same generations, assignments and offsets as are held;
- *         (2) an operation that needs a record is answered after the record is durable;
- *         (3) at most one member has a member id, and one an instance id, per group;
- *         (4) a commit is accepted only from the generation that owns the partitions, or from
- * nobody while the group is empty; (5) every request is answered exactly once. Thread: its io's
- * shard. Source: Kafka's group protocol (classic): KIP-62, KIP-345 (static members), KIP-394
- * (member ids), KIP-429 (cooperative). */
+ * Owns:   groups, members, offsets, their timers; the requests between call and `done`.
+ * Keeps:  (1) replay(log up to the last commit) == live state, see coordinator_check_replay;
+ *         (2) a commit, a leader's assignment and a deletion are answered after their records were
+ *             committed and applied;
+ *         (3) records are applied in the order of their appends, whatever the order of the answers;
+ *         (4) in a generation a partition of a topic is nobody's business but the leader's, and
+ * each member gets exactly what the leader gave it in that generation; (5) a group has at most one
+ * member per group.instance.id; (6) `done` comes exactly once and never inside a call. Thread: the
+ * broker shard. */
 #pragma once
 
 #include "log/base/arena.h"
+#include "log/base/list.h"
 #include "log/io/io.h"
-#include "log/wire/batch.h"
 #include "log/wire/messages.h"
 
 struct coordinator;
 
-/* Embedded in what waits for an append. */
+struct coordinator_options {
+    int32_t session_timeout_min_ms;     /* group.min.session.timeout.ms */
+    int32_t session_timeout_max_ms;     /* group.max.session.timeout.ms */
+    int32_t initial_rebalance_delay_ms; /* group.initial.rebalance.delay.ms */
+    int32_t group_size_max;             /* group.max.size */
+    int32_t metadata_size_max;          /* offset.metadata.max.bytes */
+    int64_t offsets_retention_ms;       /* offsets.retention.minutes */
+    int64_t retention_check_ms;         /* offsets.retention.check.interval.ms */
+};
+
+struct coordinator_options coordinator_options_default(void);
+
+/* One batch on its way into a partition of __consumer_offsets. */
 struct coordinator_append {
+    /* Called once, not inside the call of `append`: 0 when the batch is committed (what acks=all
+     * means), or why it is not. Set by the coordinator. */
     void (*done)(struct coordinator_append *append, int error);
-    void *owner;
+    void *owner; /* the coordinator's */
+    /* For whoever appends, between call and `done`. */
+    void *appender;
+    struct list_link link;
+    int64_t base_offset;
+    void *private_state[8];
 };
 
 struct coordinator_events {
-    /* Appends one batch to partition `partition` of __consumer_offsets; `done` comes when it is
-     * durable, on a later turn, in the order of the appends of one partition. The bytes are
-     * borrowed during the call. */
-    void (*append)(void *owner, int32_t partition, uint8_t *data, size_t size,
-                   struct coordinator_append *append);
-};
-
-struct coordinator_options {
-    int32_t partition_count;           /* offsets.topic.num.partitions */
-    int64_t session_timeout_min_ms;    /* group.min.session.timeout.ms */
-    int64_t session_timeout_max_ms;    /* group.max.session.timeout.ms */
-    int64_t initial_delay_ms;          /* group.initial.rebalance.delay.ms */
-    int32_t member_count_max;          /* group.max.size */
-    int32_t metadata_size_max;         /* offset.metadata.max.bytes */
-    int64_t offsets_retention_ms;      /* offsets.retention.minutes */
-    int64_t offsets_check_interval_ms; /* offsets.retention.check.interval.ms */
+    /* Appends the batch, whose offsets may be patched in place. `data` stays untouched by the
+     * coordinator until `done`. */
+    void (*append)(void *owner, int32_t partition, struct coordinator_append *append, uint8_t *data,
+                   size_t size);
+    /* 0, or why offsets of this partition cannot be committed (ERROR_UNKNOWN_TOPIC_OR_PARTITION).
+     * NULL accepts all. */
+    int (*validate_partition)(void *owner, struct bytes topic, int32_t partition);
 };
 
 struct coordinator *coordinator_new(struct io *io, const struct coordinator_options *options,
                                     const struct coordinator_events *events, void *owner);
-/* Waiting requests are answered with COORDINATOR_NOT_AVAILABLE; nothing may be appended any more.
- */
-void coordinator_stop(struct coordinator *coordinator);
+/* What waits is called back with COORDINATOR_NOT_AVAILABLE on a later turn. Appends that are under
+ * way may come back later and find nobody; that is fine. */
 void coordinator_free(struct coordinator *coordinator);
+/* As unloading all partitions, with COORDINATOR_NOT_AVAILABLE, which is what requests get from now
+ * on. Nothing is loaded or written any more. */
+void coordinator_stop(struct coordinator *coordinator);
 
-/* --- The log --- */
+/* The partitions of __consumer_offsets; 0 as long as the topic is not there. It changes only while
+ * none is loaded. */
+void coordinator_set_partition_count(struct coordinator *coordinator, int32_t count);
+int32_t coordinator_partition_count(const struct coordinator *coordinator);
+/* Where a group lives: hash of its name modulo the partitions; -1 without the topic. */
+int32_t coordinator_partition_of(const struct coordinator *coordinator, struct bytes group_id);
 
-/* The partition of __consumer_offsets that has a group. */
-int32_t coordinator_partition(const struct coordinator *coordinator, struct bytes group);
-/* Until a partition is loaded its groups answer COORDINATOR_LOAD_IN_PROGRESS. Batches come in log
- * order. */
-must_use int coordinator_load(struct coordinator *coordinator, const struct batch *batch);
-void coordinator_end_load(struct coordinator *coordinator, int32_t partition);
-/* Topics that are gone: their offsets are removed in all groups. */
-void coordinator_remove_topic(struct coordinator *coordinator, struct bytes topic);
+/* This broker became leader of a partition: start, then its batches from the first to the last in
+ * any pieces of whole batches, then end. Until then its groups answer COORDINATOR_LOAD_IN_PROGRESS.
+ * An empty partition is start and end. */
+void coordinator_load_start(struct coordinator *coordinator, int32_t partition);
+/* ERROR_CORRUPT or ERROR_INVALID_RECORD for batches that cannot be read. Records of unknown kinds
+ * are skipped, as KIP-915 wants; so are those of groups that live elsewhere. */
+must_use int coordinator_load_batch(struct coordinator *coordinator, int32_t partition,
+                                    struct bytes batches);
+void coordinator_load_end(struct coordinator *coordinator, int32_t partition);
+/* This broker leads the partition no more, or could not load it; what waits is answered
+ * NOT_COORDINATOR. */
+void coordinator_unload(struct coordinator *coordinator, int32_t partition);
+/* Drops all committed offsets of a topic, in every group. At once for readers, and for good when
+ * the tombstones are committed. */
+void coordinator_on_topic_deleted(struct coordinator *coordinator, struct bytes topic);
 
-/* --- Requests; the structs are borrowed until the call returns, the answers until `done` returns
- * --- */
+/* The head of a request that is answered later. The whole request belongs to the coordinator until
+ * `done`; `arena` holds the answer and must live as long. */
+struct coordinator_request {
+    void (*done)(struct coordinator_request *request);
+    void *owner;
+    struct arena *arena;
+    struct list_link link; /* the coordinator's */
+};
 
-struct coordinator_client {
+/* Error codes in the answers are Kafka's. What the answers point to lives in the arena or in the
+ * request. */
+struct coordinator_join {
+    struct coordinator_request request;
+    int16_t version;
     struct bytes client_id;
-    struct bytes host;
-    int16_t version; /* of the request */
+    struct bytes client_host; /* "/127.0.0.1" */
+    const struct join_group_request *in;
+    struct join_group_response out;
 };
 
-typedef void coordinator_join_done(void *owner, const struct join_group_response *response);
-void coordinator_join(struct coordinator *coordinator, const struct join_group_request *request,
-                      const struct coordinator_client *client, coordinator_join_done *done,
-                      void *owner);
-typedef void coordinator_sync_done(void *owner, const struct sync_group_response *response);
-void coordinator_sync(struct coordinator *coordinator, const struct sync_group_request *request,
-                      coordinator_sync_done *done, void *owner);
-/* An error. */
-must_use int coordinator_heartbeat(struct coordinator *coordinator,
-                                   const struct heartbeat_request *request);
-/* The request names members in its list; the errors, one per member, go to `errors`. */
-must_use int coordinator_leave(struct coordinator *coordinator, struct bytes group,
-                               const struct leave_group_request_member *members, int32_t count,
-                               int *errors);
-
-struct coordinator_offset {
-    struct bytes topic;
-    int32_t partition;
-    int64_t offset;
-    int32_t leader_epoch;
-    struct bytes metadata;
-    int error; /* fetch and commit: of this partition; one that is set on entry is left out */
+struct coordinator_sync {
+    struct coordinator_request request;
+    const struct sync_group_request *in;
+    struct sync_group_response out;
 };
 
-/* Fills the errors of the offsets, which must live until `done`. */
-typedef void coordinator_commit_done(void *owner);
-void coordinator_commit(struct coordinator *coordinator,
-                        const struct offset_commit_request *request,
-                        struct coordinator_offset *offsets, size_t count,
-                        coordinator_commit_done *done, void *owner);
-/* Fills offset, epoch, metadata (borrowed until the next turn) and error: -1 without a commit. */
-must_use int coordinator_fetch(struct coordinator *coordinator, struct bytes group,
-                               struct coordinator_offset *offsets, size_t count);
-/* All offsets of a group, in the order of first commit; the array lives in the arena. */
-must_use int coordinator_fetch_all(struct coordinator *coordinator, struct bytes group,
-                                   struct arena *arena, struct coordinator_offset **out,
-                                   size_t *count);
-/* Fills the errors of the offsets; returns an error of the whole. */
-must_use int coordinator_delete_offsets(struct coordinator *coordinator, struct bytes group,
-                                        struct coordinator_offset *offsets, size_t count);
-/* An error at once; or 0, and `done` comes later with an error, or with 0 when the group is gone
- * from the log too. */
-typedef void coordinator_delete_done(void *owner, int error);
-must_use int coordinator_delete_group(struct coordinator *coordinator, struct bytes group,
-                                      coordinator_delete_done *done, void *owner);
-/* The answer's arrays live in the arena; views borrow from the group until the next turn. Filters
- * that are empty let everything through. */
-void coordinator_list(struct coordinator *coordinator, const struct list_groups_request *request,
-                      struct arena *arena, struct list_groups_response *response);
-void coordinator_describe(struct coordinator *coordinator, struct bytes group, int16_t version,
-                          struct arena *arena, struct describe_groups_response_group *answer);
+struct coordinator_commit {
+    struct coordinator_request request;
+    const struct offset_commit_request *in; /* topics by name; ids are resolved by the caller */
+    struct offset_commit_response out;      /* topic ids are copied from the request */
+    int32_t underway;                       /* the coordinator's */
+};
+
+struct coordinator_delete_groups {
+    struct coordinator_request request;
+    const struct delete_groups_request *in;
+    struct delete_groups_response out;
+    int32_t underway; /* the coordinator's */
+};
+
+struct coordinator_delete_offsets {
+    struct coordinator_request request;
+    const struct offset_delete_request *in;
+    struct offset_delete_response out;
+};
+
+void coordinator_join_group(struct coordinator *coordinator, struct coordinator_join *join);
+void coordinator_sync_group(struct coordinator *coordinator, struct coordinator_sync *sync);
+/* Answered at once. */
+int coordinator_heartbeat(struct coordinator *coordinator, const struct heartbeat_request *in);
+/* Version 0-2 of the request names one member, later ones a list; the answer has the shape of its
+ * version. */
+void coordinator_leave_group(struct coordinator *coordinator, int16_t version,
+                             const struct leave_group_request *in, struct arena *arena,
+                             struct leave_group_response *out);
+void coordinator_commit_offsets(struct coordinator *coordinator, struct coordinator_commit *commit);
+/* One group of the request; older versions are brought into this shape by the caller (topics.count
+ * -1 for all). Topic ids are copied. */
+void coordinator_fetch_offsets(struct coordinator *coordinator,
+                               const struct offset_fetch_request_group *in, struct arena *arena,
+                               struct offset_fetch_response_group *out);
+void coordinator_list_groups(struct coordinator *coordinator, const struct list_groups_request *in,
+                             struct arena *arena, struct list_groups_response *out);
+/* One group. From version 6 on an unknown one is GROUP_ID_NOT_FOUND, before it is just Dead. */
+void coordinator_describe_group(struct coordinator *coordinator, int16_t version, struct bytes id,
+                                struct arena *arena, struct describe_groups_response_group *out);
+void coordinator_delete_groups(struct coordinator *coordinator,
+                               struct coordinator_delete_groups *request);
+void coordinator_delete_offsets(struct coordinator *coordinator,
+                                struct coordinator_delete_offsets *request);
 
 struct coordinator_stats {
     int64_t group_count;
     int64_t member_count;
     int64_t offset_count;
-    int64_t rebalance_count;
+    int64_t rebalance_count; /* generations that were completed */
+    int64_t expired_offset_count;
 };
 void coordinator_read_stats(const struct coordinator *coordinator, struct coordinator_stats *out);
-/* For metrics: every committed offset. */
-void coordinator_each_offset(const struct coordinator *coordinator,
-                             void (*each)(void *owner, struct bytes group,
-                                          const struct coordinator_offset *offset),
-                             void *owner);
-/* Asserts the invariants. */
+/* Appends what must survive of a partition as text, in the order of names. */
+void coordinator_print(const struct coordinator *coordinator, int32_t partition,
+                       struct buffer *out);
+/* Asserts (1): `committed` are the committed batches of the partition from its start. */
+void coordinator_check_replay(const struct coordinator *coordinator, int32_t partition,
+                              struct bytes committed);
+/* Asserts the invariants that need no log. */
 void coordinator_check(const struct coordinator *coordinator);
-/* Asserts that `replayed`, fed with the whole log, holds what this one holds. */
-void coordinator_check_replay(const struct coordinator *coordinator,
-                              const struct coordinator *replayed);

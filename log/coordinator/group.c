@@ -1,19 +1,22 @@
-/* Members, states and offsets of one group; see group.h. */
+/* A group's life and what does not move it: heartbeats, leaving, descriptions; see group.h. */
 #include "log/coordinator/group.h"
 
 #include "log/base/endian.h"
 #include "log/base/error.h"
+#include "log/base/fsm.h"
 #include "log/base/memory.h"
-#include "log/coordinator/coordinator_state.h"
+#include "log/base/trace.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const struct fsm_state group_states[] = {
-    [GROUP_EMPTY] = {"Empty", FSM_TO(GROUP_PREPARING) | FSM_TO(GROUP_STABLE)},
+    [GROUP_EMPTY] = {"Empty", FSM_TO(GROUP_PREPARING) | FSM_TO(GROUP_DEAD) |
+                                  FSM_TO(GROUP_STABLE) /* load */},
     [GROUP_PREPARING] = {"PreparingRebalance", FSM_TO(GROUP_COMPLETING) | FSM_TO(GROUP_EMPTY)},
     [GROUP_COMPLETING] = {"CompletingRebalance", FSM_TO(GROUP_STABLE) | FSM_TO(GROUP_PREPARING)},
-    [GROUP_STABLE] = {"Stable", FSM_TO(GROUP_PREPARING) | FSM_TO(GROUP_EMPTY)},
+    [GROUP_STABLE] = {"Stable", FSM_TO(GROUP_PREPARING)},
+    [GROUP_DEAD] = {"Dead", FSM_TO(GROUP_EMPTY)},
 };
 
 static const struct fsm group_fsm = FSM("group", group_states);
@@ -26,334 +29,271 @@ const char *group_state_name(enum group_state state)
 void group_move(struct group *group, enum group_state state)
 {
     group->state = (enum group_state)fsm_move(&group_fsm, group->state, state);
-    group->state_changed_ms = io_wall_clock(group->coordinator->io);
+    group->state_timestamp_ms = io_wall_clock(group->host->io);
+    trace(TRACE_DEBUG, "group.moved", TRACE_BYTES("group", group->id),
+          TRACE_STRING("state", group_state_name(state)),
+          TRACE_INT("generation", group->generation));
 }
 
-void group_set(struct bytes *place, struct bytes value)
+void group_set_bytes(struct bytes *field, struct bytes value)
 {
-    struct bytes copy = bytes_is_null(value) ? value : bytes_copy(value);
-    bytes_free(*place);
-    *place = copy;
+    struct bytes copy = bytes_copy(value);
+    bytes_free(*field);
+    *field = copy;
 }
 
-struct group *group_new(struct coordinator *coordinator, struct bytes id, int32_t partition)
+struct group *group_new(struct group_host *host, struct bytes id)
 {
     struct group *group = memory_new(struct group);
-    group->coordinator = coordinator;
+    group->host = host;
     group->id = bytes_copy(id);
-    group->partition = partition;
-    group->state_changed_ms = io_wall_clock(coordinator->io);
-    list_init(&group->members);
-    map_init(&group->pending);
-    map_init(&group->offsets);
+    group->protocol_type = bytes_copy(BYTES_LITERAL(""));
+    group->state_timestamp_ms = -1;
+    group->initial_remaining_ms = -1;
+    map_init(&group->members);
+    map_init(&group->instances);
+    map_init(&group->promises);
+    map_init(&group->unsynced);
+    offset_table_init(&group->offsets);
     return group;
 }
 
-static void group_free_protocols(struct group_member *member)
+void group_free(struct group *group, int error)
 {
-    for (int32_t i = 0; i < member->protocol_count; i++) {
-        bytes_free(member->protocols[i].name);
-        bytes_free(member->protocols[i].metadata);
+    for (map_each (&group->members, entry)) {
+        group_member_remove(group, (struct group_member *)entry->value, error);
     }
-    free(member->protocols);
-    member->protocols = NULL;
-    member->protocol_count = 0;
-}
-
-static void group_free_member(struct group_member *member)
-{
-    io_timer_stop(member->group->coordinator->io, &member->session_timer);
-    group_free_protocols(member);
-    bytes_free(member->id);
-    bytes_free(member->instance_id);
-    bytes_free(member->client_id);
-    bytes_free(member->client_host);
-    bytes_free(member->assignment);
-    free(member);
-}
-
-static void group_free_offset(void *value)
-{
-    struct group_offset *offset = value;
-    bytes_free(offset->topic);
-    bytes_free(offset->metadata);
-    free(offset);
-}
-
-static void group_free_pending(void *value)
-{
-    struct group_pending *pending = value;
-    io_timer_stop(pending->group->coordinator->io, &pending->timer);
-    bytes_free(pending->id);
-    free(pending);
-}
-
-void group_free(struct group *group)
-{
-    struct list_link *link;
-    check(group->append_count == 0);
-    while ((link = list_take(&group->members)) != NULL) {
-        group_free_member(list_member(link, struct group_member, link));
+    for (map_each (&group->promises, entry)) {
+        group_promise_remove(group, ((struct group_promise *)entry->value)->id);
     }
-    io_timer_stop(group->coordinator->io, &group->rebalance_timer);
-    map_fini(&group->pending, group_free_pending);
-    map_fini(&group->offsets, group_free_offset);
+    io_timer_stop(group->host->io, &group->join_timer);
+    io_timer_stop(group->host->io, &group->sync_timer);
+    map_fini(&group->members, NULL);
+    map_fini(&group->instances, NULL);
+    map_fini(&group->promises, NULL);
+    map_fini(&group->unsynced, NULL);
+    offset_table_fini(&group->offsets);
     bytes_free(group->id);
     bytes_free(group->protocol_type);
     bytes_free(group->protocol);
-    bytes_free(group->leader_id);
+    bytes_free(group->leader);
+    bytes_free(group->logged);
     free(group);
 }
 
-struct group_member *group_find(const struct group *group, struct bytes member_id)
+bool group_is_bare(const struct group *group)
 {
-    for (struct list_link *link = group->members.head.next; link != &group->members.head;
-         link = link->next) {
-        struct group_member *member = list_member(link, struct group_member, link);
-        if (bytes_equal(member->id, member_id)) {
-            return member;
-        }
-    }
-    return NULL;
+    return (group->state == GROUP_EMPTY || group->state == GROUP_DEAD) &&
+           group->promises.size == 0 && group->offsets.entries.size == 0 &&
+           group->underway_count == 0 && bytes_is_null(group->logged);
 }
 
-struct group_member *group_find_instance(const struct group *group, struct bytes instance_id)
+int group_heartbeat(struct group *group, const struct heartbeat_request *in)
 {
-    if (bytes_is_null(instance_id)) {
-        return NULL;
+    if (group->state == GROUP_DEAD) {
+        return ERROR_COORDINATOR_NOT_AVAILABLE;
     }
-    for (struct list_link *link = group->members.head.next; link != &group->members.head;
-         link = link->next) {
-        struct group_member *member = list_member(link, struct group_member, link);
-        if (bytes_equal(member->instance_id, instance_id)) {
-            return member;
-        }
+    int error = group_member_validate(group, in->member_id, in->group_instance_id);
+    if (error != 0) {
+        return error;
     }
-    return NULL;
+    if (in->generation_id != group->generation) {
+        return ERROR_ILLEGAL_GENERATION;
+    }
+    group_member_touch(group_member_find(group, in->member_id));
+    return group->state == GROUP_PREPARING ? ERROR_REBALANCE_IN_PROGRESS : 0;
 }
 
-int group_get(const struct group *group, struct bytes member_id, struct bytes instance_id,
-              struct group_member **out)
+static int group_leave_static(struct group *group, struct bytes id, struct bytes instance_id)
 {
-    struct group_member *owner = group_find_instance(group, instance_id);
-    struct group_member *member = group_find(group, member_id);
-    if (!bytes_is_null(instance_id)) {
-        if (owner == NULL) {
-            return ERROR_UNKNOWN_MEMBER_ID;
-        }
-        if (owner != member) {
-            return ERROR_FENCED_INSTANCE_ID;
-        }
-    }
+    struct group_member *member = (struct group_member *)map_find(&group->instances, instance_id);
     if (member == NULL) {
         return ERROR_UNKNOWN_MEMBER_ID;
     }
-    *out = member;
+    if (id.size > 0 && !bytes_equal(id, member->id)) {
+        return ERROR_FENCED_INSTANCE_ID;
+    }
+    group_rebalance_without(group, member, ERROR_UNKNOWN_MEMBER_ID);
     return 0;
 }
 
-struct group_member *group_add(struct group *group, struct bytes id, struct bytes instance_id)
+int group_leave(struct group *group, struct bytes id, struct bytes instance_id)
 {
-    struct group_member *member = memory_new(struct group_member);
-    check(group_find(group, id) == NULL);
-    check(group_find_instance(group, instance_id) == NULL);
-    member->group = group;
-    member->id = bytes_copy(id);
-    group_set(&member->instance_id, instance_id);
-    group_set(&member->assignment, BYTES_LITERAL(""));
-    list_add(&group->members, &member->link);
-    group->member_count++;
-    if (bytes_is_null(group->leader_id)) {
-        group_set(&group->leader_id, id);
+    if (group->state == GROUP_DEAD) {
+        return ERROR_COORDINATOR_NOT_AVAILABLE;
     }
-    return member;
+    if (!bytes_is_null(instance_id)) {
+        return group_leave_static(group, id, instance_id);
+    }
+    if (group_promise_remove(group, id)) {
+        group_rebalance_progress(group);
+        return 0;
+    }
+    struct group_member *member = group_member_find(group, id);
+    if (member == NULL) {
+        return ERROR_UNKNOWN_MEMBER_ID;
+    }
+    group_rebalance_without(group, member, ERROR_UNKNOWN_MEMBER_ID);
+    return 0;
 }
 
-void group_remove(struct group_member *member)
+int group_validate_commit(struct group *group, const struct offset_commit_request *in)
 {
-    struct group *group = member->group;
-    group_answer_join(member, ERROR_UNKNOWN_MEMBER_ID);
-    group_answer_sync(member, ERROR_UNKNOWN_MEMBER_ID);
-    list_remove(&member->link);
-    group->member_count--;
-    if (bytes_equal(group->leader_id, member->id)) {
-        struct bytes next = {NULL, 0};
-        if (!list_is_empty(&group->members)) {
-            next = list_member(group->members.head.next, struct group_member, link)->id;
+    int32_t generation = in->generation_id_or_member_epoch;
+    if (group->state == GROUP_DEAD) {
+        return ERROR_COORDINATOR_NOT_AVAILABLE;
+    }
+    if (generation < 0 && group->state == GROUP_EMPTY) {
+        return 0; /* an admin, or a consumer that assigns its partitions itself */
+    }
+    int error = group_member_validate(group, in->member_id, in->group_instance_id);
+    if (error != 0) {
+        return error;
+    }
+    if (generation != group->generation) {
+        return ERROR_ILLEGAL_GENERATION;
+    }
+    group_member_touch(group_member_find(group, in->member_id));
+    /* The member does not know yet what it may commit for (KIP-429). */
+    return group->state == GROUP_COMPLETING ? ERROR_REBALANCE_IN_PROGRESS : 0;
+}
+
+/* Reads the topics out of a subscription: 1 found, 0 not found, negative when it is unreadable. */
+static int group_subscription_has(struct bytes metadata, struct bytes topic)
+{
+    struct arena arena;
+    struct consumer_protocol_subscription subscription;
+    if (metadata.size < 2) {
+        return ERROR_TRUNCATED;
+    }
+    int16_t version = endian_read_i16(metadata.data);
+    int16_t highest = consumer_protocol_subscription_schema.highest;
+    struct wire_reader reader = {metadata.data + 2, metadata.data + metadata.size};
+    arena_init(&arena, metadata.size * 64 + 4096);
+    int result = wire_read(&reader, &consumer_protocol_subscription_schema,
+                           version > highest ? highest : version, &arena, &subscription);
+    for (int32_t i = 0; result == 0 && i < subscription.topics.count; i++) {
+        result = bytes_equal(subscription.topics.items[i], topic) ? 1 : 0;
+    }
+    arena_fini(&arena);
+    return result;
+}
+
+bool group_is_subscribed(const struct group *group, struct bytes topic)
+{
+    if (!bytes_equal_string(group->protocol_type, "consumer")) {
+        return group->members.size > 0;
+    }
+    for (map_each (&group->members, entry)) {
+        const struct group_member *member = (const struct group_member *)entry->value;
+        const struct group_protocol *protocol =
+            bytes_is_null(group->protocol) ? &member->protocols[0]
+                                           : group_member_protocol(member, group->protocol);
+        if (protocol == NULL || group_subscription_has(protocol->metadata, topic) != 0) {
+            return true;
         }
-        group_set(&group->leader_id, next);
     }
-    group_free_member(member);
+    return false;
 }
 
-void group_set_protocols(struct group_member *member,
-                         const struct join_group_request_protocol *protocols, int32_t count)
+static void group_describe_member(const struct group *group, const struct group_member *member,
+                                  struct arena *arena, struct describe_groups_response_member *out)
 {
-    struct group_protocol *copy = memory_zero((size_t)count, sizeof *copy);
-    for (int32_t i = 0; i < count; i++) {
-        copy[i].name = bytes_copy(protocols[i].name);
-        copy[i].metadata = bytes_copy(protocols[i].metadata);
+    const struct group_protocol *protocol = NULL;
+    if (group->state == GROUP_STABLE) {
+        protocol = group_member_protocol(member, group->protocol);
     }
-    group_free_protocols(member);
-    member->protocols = copy;
-    member->protocol_count = count;
-}
-
-struct bytes group_metadata(const struct group_member *member, struct bytes protocol)
-{
-    for (int32_t i = 0; i < member->protocol_count; i++) {
-        if (bytes_equal(member->protocols[i].name, protocol)) {
-            return member->protocols[i].metadata;
-        }
-    }
-    return (struct bytes){NULL, 0};
-}
-
-bool group_has_same_protocols(const struct group_member *member,
-                              const struct join_group_request_protocol *protocols, int32_t count)
-{
-    if (member->protocol_count != count) {
-        return false;
-    }
-    for (int32_t i = 0; i < count; i++) {
-        if (!bytes_equal(member->protocols[i].name, protocols[i].name) ||
-            !bytes_equal(member->protocols[i].metadata, protocols[i].metadata)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void group_on_session_end(struct io_timer *timer)
-{
-    struct group_member *member = timer->owner;
-    struct group *group = member->group;
-    /* Who waits for the join or the assignment is there, however long that takes. */
-    if (member->join_done != NULL || member->sync_done != NULL) {
-        group_touch(member);
-        return;
-    }
-    group_remove(member);
-    group_after_removal(group);
-}
-
-void group_touch(struct group_member *member)
-{
-    member->session_timer = (struct io_timer){.fired = group_on_session_end,
-                                              .owner = member,
-                                              .private_state = member->session_timer.private_state,
-                                              .private_key = member->session_timer.private_key};
-    io_timer_start(member->group->coordinator->io, &member->session_timer,
-                   (uint64_t)member->session_timeout_ms * 1000000);
-}
-
-/* "topic" NUL partition. */
-static struct bytes group_offset_key(struct bytes topic, int32_t partition, struct buffer *out)
-{
-    buffer_clear(out);
-    buffer_add_bytes(out, topic);
-    buffer_add_byte(out, 0);
-    endian_write_i32(buffer_reserve(out, 4), partition);
-    out->size += 4;
-    return buffer_bytes(out);
-}
-
-struct group_offset *group_find_offset(const struct group *group, struct bytes topic,
-                                       int32_t partition)
-{
-    struct buffer key;
-    buffer_init(&key);
-    struct group_offset *offset =
-        map_find(&group->offsets, group_offset_key(topic, partition, &key));
-    buffer_fini(&key);
-    return offset;
-}
-
-void group_apply_offset(struct group *group, struct bytes topic, int32_t partition,
-                        const struct offset_commit_value *value)
-{
-    struct buffer buffer;
-    buffer_init(&buffer);
-    struct bytes key = group_offset_key(topic, partition, &buffer);
-    struct group_offset *offset = map_find(&group->offsets, key);
-    if (value == NULL) {
-        if (map_remove(&group->offsets, key) != NULL) {
-            group_free_offset(offset);
-        }
-        buffer_fini(&buffer);
-        return;
-    }
-    if (offset == NULL) {
-        offset = memory_new(struct group_offset);
-        offset->topic = bytes_copy(topic);
-        offset->partition = partition;
-        map_put(&group->offsets, key, offset);
-    }
-    group_set(&offset->metadata,
-              bytes_is_null(value->metadata) ? BYTES_LITERAL("") : value->metadata);
-    offset->offset = value->offset;
-    offset->leader_epoch = value->leader_epoch;
-    offset->commit_ms = value->commit_timestamp_ms;
-    buffer_fini(&buffer);
-}
-
-static void group_load_member(struct group *group, const struct group_metadata_value *value,
-                              const struct group_metadata_value_member *from)
-{
-    struct group_member *member = group_add(group, from->member_id, from->group_instance_id);
-    struct join_group_request_protocol protocol = {.name = value->protocol,
-                                                   .metadata = from->subscription};
-    member->session_timeout_ms = from->session_timeout_ms;
-    member->rebalance_timeout_ms = from->rebalance_timeout_ms;
-    group_set(&member->client_id, from->client_id);
-    group_set(&member->client_host, from->client_host);
-    group_set(&member->assignment, from->assignment);
-    if (!bytes_is_null(value->protocol)) {
-        group_set_protocols(member, &protocol, 1);
+    *out = (struct describe_groups_response_member){
+        .member_id = arena_copy(arena, member->id),
+        .client_id = arena_copy(arena, member->client_id),
+        .client_host = arena_copy(arena, member->client_host),
+        .member_metadata =
+            protocol == NULL ? BYTES_LITERAL("") : arena_copy(arena, protocol->metadata),
+        .member_assignment = group->state == GROUP_STABLE && !bytes_is_null(member->assignment)
+                                 ? arena_copy(arena, member->assignment)
+                                 : BYTES_LITERAL(""),
+    };
+    if (!bytes_is_null(member->instance_id)) {
+        out->group_instance_id = arena_copy(arena, member->instance_id);
     }
 }
 
-void group_apply(struct group *group, const struct group_metadata_value *value)
+void group_describe(const struct group *group, struct arena *arena,
+                    struct describe_groups_response_group *out)
 {
-    struct list_link *link;
-    while ((link = list_take(&group->members)) != NULL) {
-        group_free_member(list_member(link, struct group_member, link));
+    out->group_state = bytes_from_string(group_state_name(group->state));
+    out->protocol_type = arena_copy(arena, group->protocol_type);
+    if (group->state == GROUP_STABLE) {
+        out->protocol_data = arena_copy(arena, group->protocol);
     }
-    group->member_count = 0;
-    group_set(&group->leader_id, (struct bytes){NULL, 0});
-    group->generation = value->generation;
-    group_set(&group->protocol_type, value->protocol_type);
-    group_set(&group->protocol, value->protocol);
-    for (int32_t i = 0; i < value->members.count; i++) {
-        group_load_member(group, value, &value->members.items[i]);
+    out->members.items =
+        arena_array(arena, struct describe_groups_response_member, group->members.size + 1);
+    for (map_each (&group->members, entry)) {
+        group_describe_member(group, (const struct group_member *)entry->value, arena,
+                              &out->members.items[out->members.count++]);
     }
-    group_set(&group->leader_id, value->leader);
-    enum group_state state = value->members.count > 0 ? GROUP_STABLE : GROUP_EMPTY;
-    if (state != group->state) {
-        group_move(group, state);
+}
+
+void group_print(const struct group *group, struct buffer *out)
+{
+    size_t start = out->size;
+    buffer_printf(out, "%.*s\n", BYTES_FORMAT(group->id));
+    size_t empty_size = out->size;
+    if (!bytes_is_null(group->logged)) {
+        struct arena arena;
+        struct group_metadata_value value;
+        arena_init(&arena, 0);
+        check(group_log_read_metadata(group->logged, &arena, &value) == 0);
+        buffer_add_string(out, "  ");
+        wire_print(out, &group_metadata_value_schema, group_metadata_value_schema.highest, &value);
+        buffer_add_string(out, "\n");
+        arena_fini(&arena);
     }
-    if (value->current_state_timestamp_ms >= 0) {
-        group->state_changed_ms = value->current_state_timestamp_ms;
+    offset_table_print(&group->offsets, out);
+    if (out->size == empty_size) {
+        out->size = start; /* nothing of it must survive */
+    }
+}
+
+static void group_check_member(const struct group *group, const struct group_member *member)
+{
+    check(member->group == group);
+    check(member->protocol_count > 0);
+    if (!bytes_is_null(member->instance_id)) {
+        check(map_find(&group->instances, member->instance_id) == member); /* (2) */
+    }
+    check(map_find(&group->promises, member->id) == NULL); /* (4) */
+    if (member->join != NULL) {
+        check(group->state == GROUP_PREPARING || group->state == GROUP_STABLE); /* (3) */
+        check(group->state == GROUP_PREPARING || !bytes_is_null(member->instance_id));
+    }
+    if (member->sync != NULL) {
+        check(group->state == GROUP_COMPLETING); /* (3) */
     }
 }
 
 void group_check(const struct group *group)
 {
-    size_t member_count = 0;
-    check((group->state == GROUP_EMPTY) == (group->member_count == 0));
-    check(group->member_count == 0 || group_find(group, group->leader_id) != NULL);
-    for (struct list_link *link = group->members.head.next; link != &group->members.head;
-         link = link->next) {
-        struct group_member *member = list_member(link, struct group_member, link);
-        member_count++;
-        check(group_find(group, member->id) == member);
-        check(bytes_is_null(member->instance_id) ||
-              group_find_instance(group, member->instance_id) == member);
-        check(member->join_done == NULL || group->state == GROUP_PREPARING);
-        check(member->sync_done == NULL || group->state == GROUP_COMPLETING);
-        if (group->state == GROUP_COMPLETING || group->state == GROUP_STABLE) {
-            check(!bytes_is_null(group_metadata(member, group->protocol)));
-        }
+    size_t static_count = 0;
+    for (map_each (&group->members, entry)) {
+        const struct group_member *member = (const struct group_member *)entry->value;
+        group_check_member(group, member);
+        static_count += !bytes_is_null(member->instance_id);
     }
-    check(member_count == group->member_count);
+    check(group->instances.size == static_count); /* (2) */
+    if (!bytes_is_null(group->leader)) {
+        check(group_member_find(group, group->leader) != NULL); /* (1) */
+    }
+    if (group->state == GROUP_COMPLETING || group->state == GROUP_STABLE) {
+        check(!bytes_is_null(group->leader)); /* (1) */
+        check(!bytes_is_null(group->protocol));
+    }
+    if (group->state == GROUP_EMPTY || group->state == GROUP_DEAD) {
+        check(group->members.size == 0); /* (5) */
+    } else if (group->members.size > 0) {
+        struct bytes protocol = group_select_protocol(group);
+        check(!bytes_is_null(protocol)); /* (6) */
+    }
+    check((group->state == GROUP_PREPARING) == (group->join_timer.private_state != NULL));
+    offset_table_check(&group->offsets);
 }

@@ -1,26 +1,42 @@
-/* One consumer group: its members, its generation, its offsets.
+/* One classic group: its members and the rebalances between them. Inside log/coordinator.
  *
- *     Empty --join--> PreparingRebalance --all joined--> CompletingRebalance --assigned--> Stable
- *       ^                 ^      ^  |                          |                             |
- *       |                 |      |  +--nobody left--> Empty    |                             |
- *       |                 |      +-------join, leave, timeout--+                             |
- *       +--nobody left----+-------------------------join, leave, timeout---------------------+
+ *      EMPTY --join--> PREPARING --all joined, or time is up--> COMPLETING --leader's sync-->
+ * STABLE ^                |  ^                                      |                           |
+ *        |                |  +----- a member joins or leaves -------+---------------------------+
+ *        +- nobody left --+
+ *      any state -- deleted --> DEAD (-- the log refused --> EMPTY)
  *
- * Owns:   members and offsets.
- * Keeps:  (1) Empty has no members; the other states have;
- *         (2) members have distinct ids, and distinct instance ids;
- *         (3) the leader is a member;
- *         (4) in CompletingRebalance and Stable every member supports `protocol`;
- *         (5) joins wait only in PreparingRebalance, syncs only in CompletingRebalance.
- * Thread: the coordinator's shard. */
+ * In PREPARING, joins wait in their members; in COMPLETING, syncs do. A leader's sync is written to
+ * the log first; the assignment is everybody's when it is committed.
+ *
+ * Owns:   members and their timers, the committed offsets.
+ * Keeps:  (1) the leader, if there is one, is a member; a group in COMPLETING or STABLE has one;
+ *         (2) every static member is found by its instance id, and no two share one;
+ *         (3) a waiting join is only in PREPARING or waits for its replacement to be logged; a
+ *             waiting sync only in COMPLETING;
+ *         (4) an id that was promised (MEMBER_ID_REQUIRED) is no member;
+ *         (5) in EMPTY and DEAD there are no members;
+ *         (6) every member knows a protocol that all members know.
+ * Thread: the broker shard.
+ * Source: KIP-62, KIP-134, KIP-345, KIP-394, KIP-814. */
 #pragma once
 
-#include "log/base/fsm.h"
-#include "log/base/list.h"
+#include "log/base/check.h"
 #include "log/base/map.h"
 #include "log/coordinator/coordinator.h"
+#include "log/coordinator/group_log.h"
+#include "log/coordinator/offset_table.h"
 
-enum group_state { GROUP_EMPTY, GROUP_PREPARING, GROUP_COMPLETING, GROUP_STABLE };
+struct group;
+
+enum group_state {
+    GROUP_EMPTY,
+    GROUP_PREPARING,
+    GROUP_COMPLETING,
+    GROUP_STABLE,
+    GROUP_DEAD,
+    GROUP_STATE_COUNT
+};
 
 struct group_protocol {
     struct bytes name;     /* owned */
@@ -28,98 +44,142 @@ struct group_protocol {
 };
 
 struct group_member {
-    struct list_link link; /* in order of arrival */
     struct group *group;
-    struct bytes id;          /* owned, as all below */
-    struct bytes instance_id; /* null: dynamic */
+    struct bytes id;          /* owned, like all bytes of a member */
+    struct bytes instance_id; /* null: a dynamic member */
     struct bytes client_id;
     struct bytes client_host;
-    int32_t session_timeout_ms;
     int32_t rebalance_timeout_ms;
-    struct group_protocol *protocols;
+    int32_t session_timeout_ms;
+    struct group_protocol *protocols; /* in the order of preference */
     int32_t protocol_count;
-    struct bytes assignment; /* never null */
-    int16_t join_version;
-    struct io_timer session_timer;
-    coordinator_join_done *join_done; /* waiting for the end of the join */
-    void *join_owner;
-    coordinator_sync_done *sync_done; /* waiting for the assignment */
-    void *sync_owner;
+    struct bytes assignment;
+    struct coordinator_join *join; /* waiting, or NULL */
+    struct coordinator_sync *sync; /* waiting, or NULL */
+    bool is_new;                   /* until its first rebalance is over */
+    struct io_timer session;
 };
 
-struct group_offset {
-    struct bytes topic;    /* owned */
-    struct bytes metadata; /* owned, never null */
-    int32_t partition;
-    int64_t offset;
-    int32_t leader_epoch;
-    int64_t commit_ms;
-};
-
-/* A member id that was handed out and not used yet (KIP-394). */
-struct group_pending {
+/* An id that a client was told to come back with. */
+struct group_promise {
     struct group *group;
     struct bytes id; /* owned */
-    struct io_timer timer;
+    struct io_timer session;
+};
+
+struct group_host;
+
+/* A batch on its way to the log; embedded by whoever writes, freed by its `done`. */
+struct group_write {
+    /* The records were applied, or why they were not committed. */
+    void (*done)(struct group_host *host, struct group_write *write, int error);
+    struct bytes group_id; /* owned by the write's maker; the group may be gone at the end */
+};
+
+/* What a group needs of the coordinator. */
+struct group_host {
+    struct io *io;
+    struct coordinator_options options;
+    int64_t rebalance_count;
+    /* Both are the coordinator's. `write` empties the builder. `answer` calls back on a later turn.
+     * `find` gives the group if it is still there. */
+    void (*write)(struct group_host *host, struct bytes group_id, struct batch_builder *builder,
+                  struct group_write *write);
+    void (*answer)(struct group_host *host, struct coordinator_request *request);
+    struct group *(*find)(struct group_host *host, struct bytes group_id);
 };
 
 struct group {
-    struct coordinator *coordinator;
+    struct group_host *host;
     struct bytes id; /* owned */
-    int32_t partition;
     enum group_state state;
-    int64_t state_changed_ms; /* wall clock */
     int32_t generation;
-    struct bytes protocol_type; /* owned; null for a group that only commits */
-    struct bytes protocol;      /* owned; null in Empty and PreparingRebalance */
-    struct bytes leader_id;     /* owned; null without members */
-    struct list members;
-    size_t member_count;
-    struct map pending; /* member id -> struct group_pending */
-    struct map offsets; /* topic NUL partition -> struct group_offset */
-    struct io_timer rebalance_timer;
-    uint64_t delay_until_ns; /* of the initial delay: no later than this */
-    bool is_delaying;        /* the first members of an empty group are gathered */
-    bool is_assigning;       /* the leader's assignment is being stored */
-    int32_t append_count;    /* records on their way */
+    struct bytes protocol_type; /* owned; "" for a group that only commits */
+    struct bytes protocol;      /* owned; null outside a generation */
+    struct bytes leader;        /* owned: a member id, or null */
+    int64_t state_timestamp_ms;
+    struct map members;   /* id to struct group_member *, in the order of joining */
+    struct map instances; /* instance id to struct group_member * */
+    struct map promises;  /* id to struct group_promise * */
+    struct map unsynced;  /* members of this generation that have not asked for their assignment */
+    struct io_timer join_timer;
+    struct io_timer sync_timer;
+    int64_t initial_remaining_ms; /* of the first rebalance's waiting; -1: not the first */
+    bool has_new_member;          /* since the last look of the first rebalance */
+    bool is_assigning;            /* the leader's assignment of this generation is being written */
+    int32_t underway_count;       /* writes that are not committed yet */
+    struct offset_table offsets;
+    struct bytes logged; /* owned: the last committed group record, null when there is none */
 };
 
-struct group *group_new(struct coordinator *coordinator, struct bytes id, int32_t partition);
-void group_free(struct group *group);
+struct group *group_new(struct group_host *host, struct bytes id);
+/* Members that wait are answered with the error. */
+void group_free(struct group *group, int error);
 const char *group_state_name(enum group_state state);
+/* Nothing that anybody could miss: it may be forgotten without a record. */
+bool group_is_bare(const struct group *group);
+
+/* group_member.c */
+struct group_member *group_member_find(const struct group *group, struct bytes id);
+/* ERROR_FENCED_INSTANCE_ID when the instance is another member by now, ERROR_UNKNOWN_MEMBER_ID. */
+must_use int group_member_validate(const struct group *group, struct bytes id,
+                                   struct bytes instance_id);
+struct group_member *group_member_add(struct group *group, struct bytes id,
+                                      const struct coordinator_join *join);
+void group_member_set_protocols(struct group_member *member, const struct join_group_request *in);
+bool group_member_has_same_protocols(const struct group_member *member,
+                                     const struct join_group_request *in);
+const struct group_protocol *group_member_protocol(const struct group_member *member,
+                                                   struct bytes name);
+/* What it waits for is answered with the error. */
+void group_member_remove(struct group *group, struct group_member *member, int error);
+/* A static member came back under another id. */
+void group_member_rename(struct group *group, struct group_member *member, struct bytes id);
+/* Starts the session anew. */
+void group_member_touch(struct group_member *member);
+void group_member_answer_join(struct group_member *member, int error);
+void group_member_answer_sync(struct group_member *member, int error);
+void group_promise_add(struct group *group, struct bytes id, int32_t session_timeout_ms);
+/* False when there was none. */
+bool group_promise_remove(struct group *group, struct bytes id);
+
+/* group_rebalance.c */
+void group_rebalance(struct group *group);
+/* A member or a promise went away, or a member joined. */
+void group_rebalance_progress(struct group *group);
+/* A member left or died. */
+void group_rebalance_without(struct group *group, struct group_member *member, int error);
+/* Whether every member would find a protocol of its own if these joined too. */
+bool group_supports(const struct group *group, const struct join_group_request *in);
+/* The protocol that most members prefer among those that all know. */
+struct bytes group_select_protocol(const struct group *group);
+
+/* group_join.c */
+void group_join(struct group *group, struct coordinator_join *join);
+/* Refuses: fills the answer and calls back. */
+void group_join_refuse(struct group_host *host, struct coordinator_join *join, int error);
+
+/* group_sync.c */
+void group_sync(struct group *group, struct coordinator_sync *sync);
+void group_sync_refuse(struct group_host *host, struct coordinator_sync *sync, int error);
+/* Writes the group as it is now. `write` may be NULL. */
+void group_write_metadata(struct group *group, struct group_write *write);
+/* Makes members of a record, at the end of loading. */
+void group_restore(struct group *group, const struct group_metadata_value *value);
+
+/* group.c */
 void group_move(struct group *group, enum group_state state);
-struct group_member *group_find(const struct group *group, struct bytes member_id);
-struct group_member *group_find_instance(const struct group *group, struct bytes instance_id);
-/* 0 and the member, or ERROR_UNKNOWN_MEMBER_ID, ERROR_FENCED_INSTANCE_ID. */
-must_use int group_get(const struct group *group, struct bytes member_id, struct bytes instance_id,
-                       struct group_member **out);
-struct group_member *group_add(struct group *group, struct bytes id, struct bytes instance_id);
-/* Answers what the member waits for with ERROR_UNKNOWN_MEMBER_ID, chooses another leader. */
-void group_remove(struct group_member *member);
-void group_set(struct bytes *place, struct bytes value);
-void group_set_protocols(struct group_member *member,
-                         const struct join_group_request_protocol *protocols, int32_t count);
-/* The member's metadata for a protocol; null when it does not support it. */
-struct bytes group_metadata(const struct group_member *member, struct bytes protocol);
-bool group_has_same_protocols(const struct group_member *member,
-                              const struct join_group_request_protocol *protocols, int32_t count);
-/* Restarts the member's session. */
-void group_touch(struct group_member *member);
-
-/* Begins a rebalance from any state with members. */
-void group_prepare(struct group *group);
-/* Ends the join when everybody is there. */
-void group_try_complete(struct group *group);
-void group_answer_join(struct group_member *member, int error);
-void group_answer_sync(struct group_member *member, int error);
-/* After members left or timed out. */
-void group_after_removal(struct group *group);
-
-struct group_offset *group_find_offset(const struct group *group, struct bytes topic,
-                                       int32_t partition);
-/* Stores (value not NULL) or removes an offset, as the log says. */
-void group_apply_offset(struct group *group, struct bytes topic, int32_t partition,
-                        const struct offset_commit_value *value);
-/* What the log says of a generation. */
-void group_apply(struct group *group, const struct group_metadata_value *value);
+/* Sets an owned field. */
+void group_set_bytes(struct bytes *field, struct bytes value);
+must_use int group_heartbeat(struct group *group, const struct heartbeat_request *in);
+/* One member leaves: 0, ERROR_UNKNOWN_MEMBER_ID or ERROR_FENCED_INSTANCE_ID. An empty id of a
+ * static member stands for whatever id it has (an admin removes it). */
+must_use int group_leave(struct group *group, struct bytes id, struct bytes instance_id);
+/* Whether this commit is allowed now; a member's session starts anew. */
+must_use int group_validate_commit(struct group *group, const struct offset_commit_request *in);
+/* Whether a member of type "consumer" reads the topic; true when that cannot be known. */
+bool group_is_subscribed(const struct group *group, struct bytes topic);
+void group_describe(const struct group *group, struct arena *arena,
+                    struct describe_groups_response_group *out);
+void group_print(const struct group *group, struct buffer *out);
 void group_check(const struct group *group);

@@ -1,198 +1,211 @@
-/* The second half of a rebalance, and what members do between two: sync, heartbeat, leave; see
- * group.h. */
+/* Assignments: from the leader to the log, from the log to the members; see group.h. */
 #include "log/base/error.h"
-#include "log/coordinator/coordinator_state.h"
+#include "log/base/memory.h"
+#include "log/coordinator/group.h"
 
-static void group_fill_sync(const struct group_member *member, int error,
-                            struct sync_group_response *response)
+#include <stdlib.h>
+
+/* The leader's assignment on its way to the log. */
+struct group_assignment {
+    struct group_write write;
+    int32_t generation;
+};
+
+void group_sync_refuse(struct group_host *host, struct coordinator_sync *sync, int error)
 {
-    *response = (struct sync_group_response){.error_code = error_code(error),
-                                             .protocol_type = member->group->protocol_type,
-                                             .protocol_name = member->group->protocol,
-                                             .assignment = member->assignment};
-    if (error != 0) {
-        response->assignment = BYTES_LITERAL("");
+    sync->out = (struct sync_group_response){
+        .error_code = error_code(error),
+        .assignment = BYTES_LITERAL(""),
+    };
+    host->answer(host, &sync->request);
+}
+
+static struct bytes group_or_empty(struct bytes bytes)
+{
+    return bytes_is_null(bytes) ? BYTES_LITERAL("") : bytes;
+}
+
+static void group_fill_member_value(const struct group *group, const struct group_member *member,
+                                    struct group_metadata_value_member *out)
+{
+    const struct group_protocol *protocol =
+        bytes_is_null(group->protocol) ? NULL : group_member_protocol(member, group->protocol);
+    *out = (struct group_metadata_value_member){
+        .member_id = member->id,
+        .group_instance_id = member->instance_id,
+        .client_id = group_or_empty(member->client_id),
+        .client_host = group_or_empty(member->client_host),
+        .rebalance_timeout_ms = member->rebalance_timeout_ms,
+        .session_timeout_ms = member->session_timeout_ms,
+        .subscription = protocol == NULL ? BYTES_LITERAL("") : group_or_empty(protocol->metadata),
+        .assignment = group_or_empty(member->assignment),
+    };
+}
+
+void group_write_metadata(struct group *group, struct group_write *write)
+{
+    struct arena arena;
+    struct batch_builder builder;
+    arena_init(&arena, 0);
+    batch_builder_init(&builder, COMPRESS_NONE);
+    struct group_metadata_value value = {
+        .protocol_type = group->protocol_type,
+        .generation = group->generation,
+        .protocol = group->protocol,
+        .leader = group->leader,
+        .current_state_timestamp_ms = group->state_timestamp_ms,
+    };
+    value.members.items =
+        arena_array(&arena, struct group_metadata_value_member, group->members.size + 1);
+    for (map_each (&group->members, entry)) {
+        group_fill_member_value(group, (const struct group_member *)entry->value,
+                                &value.members.items[value.members.count++]);
+    }
+    group_log_write_group(&builder, io_wall_clock(group->host->io), group->id, &value);
+    group->host->write(group->host, group->id, &builder, write);
+    batch_builder_fini(&builder);
+    arena_fini(&arena);
+}
+
+static struct group_member *group_restore_member(struct group *group, struct bytes protocol,
+                                                 const struct group_metadata_value_member *value)
+{
+    struct join_group_request_protocol only = {.name = protocol, .metadata = value->subscription};
+    struct join_group_request in = {
+        .session_timeout_ms = value->session_timeout_ms,
+        .rebalance_timeout_ms = value->rebalance_timeout_ms,
+        .group_instance_id = value->group_instance_id,
+        .protocol_type = group->protocol_type,
+        .protocols = {.items = &only, .count = 1},
+    };
+    struct coordinator_join join = {
+        .in = &in, .client_id = value->client_id, .client_host = value->client_host};
+    struct group_member *member = group_member_add(group, value->member_id, &join);
+    group_set_bytes(&member->assignment, value->assignment);
+    member->is_new = false;
+    return member;
+}
+
+void group_restore(struct group *group, const struct group_metadata_value *value)
+{
+    group->generation = value->generation;
+    group_set_bytes(&group->protocol_type, value->protocol_type);
+    for (int32_t i = 0; i < value->members.count; i++) {
+        const struct group_metadata_value_member *member = &value->members.items[i];
+        bool is_known = group_member_find(group, member->member_id) != NULL ||
+                        (!bytes_is_null(member->group_instance_id) &&
+                         map_find(&group->instances, member->group_instance_id) != NULL);
+        if (!is_known && !bytes_is_null(value->protocol)) {
+            group_restore_member(group, value->protocol, member);
+        }
+    }
+    if (group->members.size > 0) {
+        group_set_bytes(&group->protocol, value->protocol);
+        if (!bytes_is_null(value->leader) && group_member_find(group, value->leader) != NULL) {
+            group_set_bytes(&group->leader, value->leader);
+        }
+        group_move(group, GROUP_STABLE);
+    }
+    group->state_timestamp_ms = value->current_state_timestamp_ms;
+    for (map_each (&group->members, entry)) {
+        group_member_touch((struct group_member *)entry->value);
     }
 }
 
-void group_answer_sync(struct group_member *member, int error)
+/* The assignment is committed: everybody who asked gets its share. */
+static void group_on_assigned(struct group_host *host, struct group_write *write, int error)
 {
-    coordinator_sync_done *done = member->sync_done;
-    struct sync_group_response response;
-    if (done == NULL) {
-        return;
-    }
-    member->sync_done = NULL;
-    group_touch(member);
-    group_fill_sync(member, error, &response);
-    done(member->sync_owner, &response);
-}
-
-static void group_fail_sync(coordinator_sync_done *done, void *owner, int error)
-{
-    struct sync_group_response response = {.error_code = error_code(error),
-                                           .assignment = BYTES_LITERAL("")};
-    done(owner, &response);
-}
-
-static void group_on_assigned(struct group_log *log, int error)
-{
-    struct group *group = log->group;
-    int32_t generation = (int32_t)(intptr_t)log->operation;
-    if (group->state != GROUP_COMPLETING || group->generation != generation ||
-        !group->is_assigning) {
-        return; /* another rebalance began meanwhile */
-    }
-    group->is_assigning = false;
-    if (error != 0) {
-        group_prepare(group);
-        group_try_complete(group);
-        return;
-    }
-    group_move(group, GROUP_STABLE);
-    for (list_each (&group->members, link)) {
-        group_answer_sync(list_member(link, struct group_member, link), 0);
-    }
-}
-
-static void group_assign(struct group *group, const struct sync_group_request *request)
-{
-    for (list_each (&group->members, link)) {
-        struct group_member *member = list_member(link, struct group_member, link);
-        group_set(&member->assignment, BYTES_LITERAL(""));
-        for (int32_t i = 0; i < request->assignments.count; i++) {
-            const struct sync_group_request_assignment *row = &request->assignments.items[i];
-            if (bytes_equal(row->member_id, member->id) && !bytes_is_null(row->assignment)) {
-                group_set(&member->assignment, row->assignment);
+    struct group_assignment *assignment = (struct group_assignment *)(void *)write;
+    struct group *group = host->find(host, write->group_id);
+    if (group != NULL && group->state == GROUP_COMPLETING &&
+        group->generation == assignment->generation && group->is_assigning) {
+        group->is_assigning = false;
+        if (error != 0) {
+            for (map_each (&group->members, entry)) {
+                group_member_answer_sync((struct group_member *)entry->value, error);
+            }
+            group_rebalance(group);
+        } else {
+            group_move(group, GROUP_STABLE);
+            for (map_each (&group->members, entry)) {
+                struct group_member *member = (struct group_member *)entry->value;
+                if (member->sync != NULL) {
+                    group_member_answer_sync(member, 0);
+                    group_member_touch(member);
+                }
             }
         }
     }
-    struct group_log *log = group_log_new(group, group_on_assigned, NULL);
-    log->operation = (void *)(intptr_t)group->generation;
-    group->is_assigning = true;
-    group_log_add_group(log);
-    group_log_send(log);
+    bytes_free(write->group_id);
+    free(assignment);
 }
 
-static int group_validate_sync(const struct group *group, const struct sync_group_request *request,
-                               struct group_member **member)
+static struct bytes group_find_assignment(const struct sync_group_request *in, struct bytes id)
 {
-    int error = group_get(group, request->member_id, request->group_instance_id, member);
+    for (int32_t i = 0; i < in->assignments.count; i++) {
+        if (bytes_equal(in->assignments.items[i].member_id, id)) {
+            return in->assignments.items[i].assignment;
+        }
+    }
+    return BYTES_LITERAL("");
+}
+
+static void group_assign(struct group *group, const struct sync_group_request *in)
+{
+    for (map_each (&group->members, entry)) {
+        struct group_member *member = (struct group_member *)entry->value;
+        group_set_bytes(&member->assignment, group_find_assignment(in, member->id));
+    }
+    struct group_assignment *assignment = memory_new(struct group_assignment);
+    assignment->write.done = group_on_assigned;
+    assignment->write.group_id = bytes_copy(group->id);
+    assignment->generation = group->generation;
+    group->is_assigning = true;
+    group_write_metadata(group, &assignment->write);
+}
+
+static int group_validate_sync(const struct group *group, const struct sync_group_request *in)
+{
+    if (group->state == GROUP_DEAD) {
+        return ERROR_COORDINATOR_NOT_AVAILABLE;
+    }
+    int error = group_member_validate(group, in->member_id, in->group_instance_id);
     if (error != 0) {
         return error;
     }
-    if (request->generation_id != group->generation) {
+    if (in->generation_id != group->generation) {
         return ERROR_ILLEGAL_GENERATION;
     }
-    if ((!bytes_is_null(request->protocol_type) &&
-         !bytes_equal(request->protocol_type, group->protocol_type)) ||
-        (!bytes_is_null(request->protocol_name) &&
-         !bytes_equal(request->protocol_name, group->protocol))) {
+    if ((!bytes_is_null(in->protocol_type) &&
+         !bytes_equal(in->protocol_type, group->protocol_type)) ||
+        (!bytes_is_null(in->protocol_name) && !bytes_equal(in->protocol_name, group->protocol))) {
         return ERROR_INCONSISTENT_GROUP_PROTOCOL;
     }
-    return 0;
-}
-
-void coordinator_sync(struct coordinator *coordinator, const struct sync_group_request *request,
-                      coordinator_sync_done *done, void *owner)
-{
-    struct group *group = NULL;
-    struct group_member *member = NULL;
-    struct sync_group_response response;
-    int error = coordinator_find(coordinator, request->group_id, &group);
-    if (error == 0) {
-        error =
-            group == NULL ? ERROR_UNKNOWN_MEMBER_ID : group_validate_sync(group, request, &member);
-    }
-    if (error != 0) {
-        group_fail_sync(done, owner, error);
-        return;
-    }
-    switch (group->state) {
-    case GROUP_EMPTY:
-        group_fail_sync(done, owner, ERROR_UNKNOWN_MEMBER_ID);
-        break;
-    case GROUP_PREPARING:
-        group_fail_sync(done, owner, ERROR_REBALANCE_IN_PROGRESS);
-        break;
-    case GROUP_COMPLETING:
-        group_answer_sync(member, ERROR_REBALANCE_IN_PROGRESS);
-        member->sync_done = done;
-        member->sync_owner = owner;
-        group_touch(member);
-        if (bytes_equal(member->id, group->leader_id) && !group->is_assigning) {
-            group_assign(group, request);
-        }
-        break;
-    case GROUP_STABLE:
-        group_touch(member);
-        group_fill_sync(member, 0, &response);
-        done(owner, &response);
-        break;
-    }
-}
-
-int coordinator_heartbeat(struct coordinator *coordinator, const struct heartbeat_request *request)
-{
-    struct group *group = NULL;
-    struct group_member *member = NULL;
-    int error = coordinator_find(coordinator, request->group_id, &group);
-    if (error == 0) {
-        error = group == NULL
-                    ? ERROR_UNKNOWN_MEMBER_ID
-                    : group_get(group, request->member_id, request->group_instance_id, &member);
-    }
-    if (error != 0) {
-        return error;
-    }
-    if (request->generation_id != group->generation) {
-        return ERROR_ILLEGAL_GENERATION;
-    }
-    group_touch(member);
     return group->state == GROUP_PREPARING ? ERROR_REBALANCE_IN_PROGRESS : 0;
 }
 
-/* One who leaves by its instance id alone is a static member that an admin removes. */
-static int group_leave(struct group *group, const struct leave_group_request_member *leaving)
+void group_sync(struct group *group, struct coordinator_sync *sync)
 {
-    struct group_member *member = NULL;
-    struct group_pending *pending = map_find(&group->pending, leaving->member_id);
-    if (pending != NULL) {
-        io_timer_stop(group->coordinator->io, &pending->timer);
-        map_remove(&group->pending, pending->id);
-        pending->timer.fired(&pending->timer);
-        return 0;
-    }
-    if (!bytes_is_null(leaving->group_instance_id) && leaving->member_id.size == 0) {
-        member = group_find_instance(group, leaving->group_instance_id);
-        if (member == NULL) {
-            return ERROR_UNKNOWN_MEMBER_ID;
-        }
-    } else {
-        int error = group_get(group, leaving->member_id, leaving->group_instance_id, &member);
-        if (error != 0) {
-            return error;
-        }
-    }
-    group_remove(member);
-    return 0;
-}
-
-int coordinator_leave(struct coordinator *coordinator, struct bytes id,
-                      const struct leave_group_request_member *members, int32_t count, int *errors)
-{
-    struct group *group = NULL;
-    bool has_left = false;
-    int error = coordinator_find(coordinator, id, &group);
+    const struct sync_group_request *in = sync->in;
+    int error = group_validate_sync(group, in);
     if (error != 0) {
-        return error;
+        group_sync_refuse(group->host, sync, error);
+        return;
     }
-    for (int32_t i = 0; i < count; i++) {
-        errors[i] = group == NULL ? ERROR_UNKNOWN_MEMBER_ID : group_leave(group, &members[i]);
-        has_left = has_left || errors[i] == 0;
+    struct group_member *member = group_member_find(group, in->member_id);
+    map_remove(&group->unsynced, member->id);
+    if (group->unsynced.size == 0) {
+        io_timer_stop(group->host->io, &group->sync_timer);
     }
-    if (has_left) {
-        group_after_removal(group);
+    group_member_answer_sync(member, ERROR_REBALANCE_IN_PROGRESS); /* an older one of its own */
+    member->sync = sync;
+    if (group->state == GROUP_STABLE) {
+        group_member_answer_sync(member, 0);
+        group_member_touch(member);
+        return;
     }
-    return 0;
+    group_member_touch(member);
+    if (bytes_equal(member->id, group->leader) && !group->is_assigning) {
+        group_assign(group, in);
+    }
 }

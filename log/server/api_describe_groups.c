@@ -10,8 +10,9 @@ void api_describe_groups(struct request *request)
     response.groups.items =
         arena_array(&request->arena, struct describe_groups_response_group, asked->groups.count);
     for (int32_t i = 0; i < asked->groups.count; i++) {
-        coordinator_describe(request->server->parts.coordinator, asked->groups.items[i],
-                             request->version, &request->arena, &response.groups.items[i]);
+        coordinator_describe_group(request->server->parts.coordinator, request->version,
+                                   asked->groups.items[i], &request->arena,
+                                   &response.groups.items[i]);
     }
     request_answer(request, &response);
 }

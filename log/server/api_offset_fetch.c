@@ -2,122 +2,92 @@
  * all.
  *
  * Both shapes are served from the newer one; the older answer is made from the same rows. */
-#include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/server_state.h"
 
-struct offset_fetch_rows {
-    struct coordinator_offset *items;
-    size_t count;
-};
-
-static int offset_fetch_read(struct request *request,
-                             const struct offset_fetch_request_group *asked,
-                             struct offset_fetch_rows *rows)
+/* The only group of an old request, in the shape of a new one. */
+static void offset_fetch_read_old(struct request *request, struct offset_fetch_request_group *group)
 {
-    struct coordinator *coordinator = request->server->parts.coordinator;
-    if (asked->topics.count < 0) {
-        return coordinator_fetch_all(coordinator, asked->group_id, &request->arena, &rows->items,
-                                     &rows->count);
+    const struct offset_fetch_request *asked = request_message(request, offset_fetch_request);
+    int32_t count = asked->topics.count;
+    *group = (struct offset_fetch_request_group){.group_id = asked->group_id,
+                                                 .topics = {.count = count}};
+    if (count > 0) {
+        group->topics.items =
+            arena_array(&request->arena, struct offset_fetch_request_group_topic, count);
     }
-    size_t count = 0;
-    for (int32_t i = 0; i < asked->topics.count; i++) {
-        count += (size_t)asked->topics.items[i].partition_indexes.count;
+    for (int32_t i = 0; i < count; i++) {
+        const struct offset_fetch_request_topic *from = &asked->topics.items[i];
+        struct offset_fetch_request_group_topic *to = &group->topics.items[i];
+        to->name = from->name;
+        to->partition_indexes.items = from->partition_indexes.items;
+        to->partition_indexes.count = from->partition_indexes.count;
     }
-    rows->items = arena_array(&request->arena, struct coordinator_offset, count);
-    for (int32_t i = 0; i < asked->topics.count; i++) {
-        const struct offset_fetch_request_group_topic *topic = &asked->topics.items[i];
-        for (int32_t j = 0; j < topic->partition_indexes.count; j++) {
-            rows->items[rows->count++] = (struct coordinator_offset){
-                .topic = topic->name, .partition = topic->partition_indexes.items[j]};
-        }
-    }
-    return coordinator_fetch(coordinator, asked->group_id, rows->items, rows->count);
 }
 
-static struct offset_fetch_response_group_topic *
-offset_fetch_topic(struct arena *arena, struct offset_fetch_response_group *answer,
-                   struct bytes name, size_t row_count)
+static void offset_fetch_write_old(struct arena *arena,
+                                   const struct offset_fetch_response_group_topic *from,
+                                   struct offset_fetch_response_topic *to)
 {
-    for (int32_t i = 0; i < answer->topics.count; i++) {
-        if (bytes_equal(answer->topics.items[i].name, name)) {
-            return &answer->topics.items[i];
-        }
+    int32_t count = from->partitions.count;
+    to->name = from->name;
+    to->partitions.count = count;
+    to->partitions.items = arena_array(arena, struct offset_fetch_response_partition, count);
+    for (int32_t i = 0; i < count; i++) {
+        const struct offset_fetch_response_group_partition *row = &from->partitions.items[i];
+        to->partitions.items[i] = (struct offset_fetch_response_partition){
+            .index = row->index,
+            .committed_offset = row->committed_offset,
+            .committed_leader_epoch = row->committed_leader_epoch,
+            .metadata = row->metadata,
+            .error_code = row->error_code};
     }
-    struct offset_fetch_response_group_topic *topic = &answer->topics.items[answer->topics.count++];
-    topic->name = name;
-    topic->partitions.items =
-        arena_array(arena, struct offset_fetch_response_group_partition, row_count);
-    return topic;
 }
 
-/* Rows of one topic stand together in the answer, in the order of the rows. */
-static void offset_fetch_serve(struct request *request,
-                               const struct offset_fetch_request_group *asked,
-                               struct offset_fetch_response_group *answer)
+/* Version 1 has no error of its own: each partition that was asked for says it. */
+static void offset_fetch_spread_error(struct arena *arena,
+                                      const struct offset_fetch_request_group *asked,
+                                      struct offset_fetch_response_group *answer)
 {
-    struct offset_fetch_rows rows = {0};
-    int error = offset_fetch_read(request, asked, &rows);
-    answer->group_id = asked->group_id;
-    answer->error_code = error_code(error);
-    if (error != 0) {
-        return;
-    }
+    int32_t topic_count = asked->topics.count < 0 ? 0 : asked->topics.count;
+    answer->topics.count = topic_count;
     answer->topics.items =
-        arena_array(&request->arena, struct offset_fetch_response_group_topic, rows.count);
-    for (size_t i = 0; i < rows.count; i++) {
-        const struct coordinator_offset *row = &rows.items[i];
-        struct offset_fetch_response_group_topic *topic =
-            offset_fetch_topic(&request->arena, answer, row->topic, rows.count);
-        topic->partitions.items[topic->partitions.count++] =
-            (struct offset_fetch_response_group_partition){.index = row->partition,
-                                                           .committed_offset = row->offset,
-                                                           .committed_leader_epoch =
-                                                               row->leader_epoch,
-                                                           .metadata = row->metadata,
-                                                           .error_code = error_code(row->error)};
+        arena_array(arena, struct offset_fetch_response_group_topic, topic_count);
+    for (int32_t i = 0; i < topic_count; i++) {
+        struct offset_fetch_response_group_topic *topic = &answer->topics.items[i];
+        int32_t count = asked->topics.items[i].partition_indexes.count;
+        topic->name = asked->topics.items[i].name;
+        topic->partitions.count = count;
+        topic->partitions.items =
+            arena_array(arena, struct offset_fetch_response_group_partition, count);
+        for (int32_t j = 0; j < count; j++) {
+            topic->partitions.items[j] = (struct offset_fetch_response_group_partition){
+                .index = asked->topics.items[i].partition_indexes.items[j],
+                .committed_offset = -1,
+                .committed_leader_epoch = -1,
+                .metadata = BYTES_LITERAL(""),
+                .error_code = answer->error_code};
+        }
     }
 }
 
 static void offset_fetch_answer_old(struct request *request)
 {
-    const struct offset_fetch_request *asked = request_message(request, offset_fetch_request);
-    struct offset_fetch_request_group group = {.group_id = asked->group_id,
-                                               .topics = {.count = asked->topics.count}};
-    struct offset_fetch_response_group rows = {0};
+    struct arena *arena = &request->arena;
+    struct offset_fetch_request_group group;
+    struct offset_fetch_response_group rows;
     struct offset_fetch_response response = {0};
-    if (asked->topics.count > 0) {
-        group.topics.items = arena_array(&request->arena, struct offset_fetch_request_group_topic,
-                                         asked->topics.count);
+    offset_fetch_read_old(request, &group);
+    coordinator_fetch_offsets(request->server->parts.coordinator, &group, arena, &rows);
+    if (rows.error_code != 0) {
+        offset_fetch_spread_error(arena, &group, &rows);
     }
-    for (int32_t i = 0; i < asked->topics.count; i++) {
-        group.topics.items[i].name = asked->topics.items[i].name;
-        group.topics.items[i].partition_indexes.items =
-            asked->topics.items[i].partition_indexes.items;
-        group.topics.items[i].partition_indexes.count =
-            asked->topics.items[i].partition_indexes.count;
-    }
-    offset_fetch_serve(request, &group, &rows);
     response.error_code = rows.error_code;
     response.topics.count = rows.topics.count;
     response.topics.items =
-        arena_array(&request->arena, struct offset_fetch_response_topic, rows.topics.count);
+        arena_array(arena, struct offset_fetch_response_topic, rows.topics.count);
     for (int32_t i = 0; i < rows.topics.count; i++) {
-        const struct offset_fetch_response_group_topic *from = &rows.topics.items[i];
-        struct offset_fetch_response_topic *to = &response.topics.items[i];
-        to->name = from->name;
-        to->partitions.count = from->partitions.count;
-        to->partitions.items = arena_array(&request->arena, struct offset_fetch_response_partition,
-                                           from->partitions.count);
-        for (int32_t j = 0; j < from->partitions.count; j++) {
-            const struct offset_fetch_response_group_partition *row = &from->partitions.items[j];
-            to->partitions.items[j] = (struct offset_fetch_response_partition){
-                .index = row->index,
-                .committed_offset = row->committed_offset,
-                .committed_leader_epoch = row->committed_leader_epoch,
-                .metadata = row->metadata,
-                .error_code = row->error_code};
-        }
+        offset_fetch_write_old(arena, &rows.topics.items[i], &response.topics.items[i]);
     }
     request_answer(request, &response);
 }
@@ -134,7 +104,8 @@ void api_offset_fetch(struct request *request)
     response.groups.items =
         arena_array(&request->arena, struct offset_fetch_response_group, asked->groups.count);
     for (int32_t i = 0; i < asked->groups.count; i++) {
-        offset_fetch_serve(request, &asked->groups.items[i], &response.groups.items[i]);
+        coordinator_fetch_offsets(request->server->parts.coordinator, &asked->groups.items[i],
+                                  &request->arena, &response.groups.items[i]);
     }
     request_answer(request, &response);
 }

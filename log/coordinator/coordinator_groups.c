@@ -1,0 +1,298 @@
+/* Requests about groups and their members, on their way to the group; see coordinator.h. */
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/coordinator/coordinator_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Strings that go to the log are as long as the log allows. */
+static bool coordinator_fits_log(struct bytes text)
+{
+    return text.size <= INT16_MAX;
+}
+
+static int coordinator_validate_join(const struct coordinator *coordinator,
+                                     const struct coordinator_join *join)
+{
+    const struct join_group_request *in = join->in;
+    if (in->group_id.size == 0) {
+        return ERROR_INVALID_GROUP_ID;
+    }
+    if (in->session_timeout_ms < coordinator->host.options.session_timeout_min_ms ||
+        in->session_timeout_ms > coordinator->host.options.session_timeout_max_ms) {
+        return ERROR_INVALID_SESSION_TIMEOUT;
+    }
+    bool fits =
+        coordinator_fits_log(in->member_id) && coordinator_fits_log(in->group_instance_id) &&
+        coordinator_fits_log(in->protocol_type) && coordinator_fits_log(join->client_id) &&
+        join->client_id.size + 64 <= INT16_MAX && in->group_instance_id.size + 64 <= INT16_MAX;
+    for (int32_t i = 0; i < in->protocols.count; i++) {
+        fits = fits && coordinator_fits_log(in->protocols.items[i].name);
+    }
+    return fits ? 0 : ERROR_INVALID_REQUEST;
+}
+
+void coordinator_join_group(struct coordinator *coordinator, struct coordinator_join *join)
+{
+    int error = 0;
+    struct coordinator_partition *partition =
+        coordinator_find_partition(coordinator, join->in->group_id, &error);
+    join->out = (struct join_group_response){.generation_id = -1};
+    if (error == 0) {
+        error = coordinator_validate_join(coordinator, join);
+    }
+    if (error != 0) {
+        group_join_refuse(&coordinator->host, join, error);
+        return;
+    }
+    struct group *group = (struct group *)map_find(&partition->groups, join->in->group_id);
+    if (group == NULL && join->in->member_id.size > 0) {
+        group_join_refuse(&coordinator->host, join, ERROR_UNKNOWN_MEMBER_ID);
+        return;
+    }
+    group = coordinator_make_group(coordinator, partition, join->in->group_id);
+    group_join(group, join);
+    coordinator_release_group(partition, group);
+}
+
+/* The group of a request that needs one; UNKNOWN_MEMBER_ID when there is none. */
+static struct group *coordinator_find_group(struct coordinator *coordinator, struct bytes group_id,
+                                            int *error)
+{
+    struct coordinator_partition *partition =
+        coordinator_find_partition(coordinator, group_id, error);
+    struct group *group =
+        partition == NULL ? NULL : (struct group *)map_find(&partition->groups, group_id);
+    if (partition != NULL && group == NULL) {
+        *error = ERROR_UNKNOWN_MEMBER_ID;
+    }
+    return group;
+}
+
+void coordinator_sync_group(struct coordinator *coordinator, struct coordinator_sync *sync)
+{
+    int error = 0;
+    struct group *group = coordinator_find_group(coordinator, sync->in->group_id, &error);
+    if (group == NULL) {
+        group_sync_refuse(&coordinator->host, sync, error);
+    } else {
+        group_sync(group, sync);
+    }
+}
+
+int coordinator_heartbeat(struct coordinator *coordinator, const struct heartbeat_request *in)
+{
+    int error = 0;
+    struct group *group = coordinator_find_group(coordinator, in->group_id, &error);
+    return group == NULL ? error : group_heartbeat(group, in);
+}
+
+/* Errors that say something about the whole request, not about a member. */
+static bool coordinator_is_general(int error)
+{
+    return error != 0 && error != ERROR_UNKNOWN_MEMBER_ID && error != ERROR_FENCED_INSTANCE_ID;
+}
+
+static int coordinator_leave_one(struct group *group, int error, struct bytes id,
+                                 struct bytes instance_id)
+{
+    return group == NULL ? error : group_leave(group, id, instance_id);
+}
+
+void coordinator_leave_group(struct coordinator *coordinator, int16_t version,
+                             const struct leave_group_request *in, struct arena *arena,
+                             struct leave_group_response *out)
+{
+    enum { LIST_VERSION = 3 };
+    int error = 0;
+    struct group *group = coordinator_find_group(coordinator, in->group_id, &error);
+    *out = (struct leave_group_response){0};
+    if (version < LIST_VERSION) {
+        error = coordinator_leave_one(group, error, in->member_id, (struct bytes){0});
+        out->error_code = error_code(error);
+        return;
+    }
+    if (coordinator_is_general(error)) {
+        out->error_code = error_code(error);
+        return;
+    }
+    out->members.items = arena_array(arena, struct leave_group_response_member, in->members.count);
+    for (int32_t i = 0; i < in->members.count; i++) {
+        const struct leave_group_request_member *member = &in->members.items[i];
+        int result =
+            coordinator_leave_one(group, error, member->member_id, member->group_instance_id);
+        if (coordinator_is_general(result)) {
+            *out = (struct leave_group_response){.error_code = error_code(result)};
+            return;
+        }
+        out->members.items[out->members.count++] = (struct leave_group_response_member){
+            .member_id = member->member_id,
+            .group_instance_id = member->group_instance_id,
+            .error_code = error_code(result),
+        };
+    }
+}
+
+static bool coordinator_has_name(const struct bytes *names, int32_t count, const char *name)
+{
+    for (int32_t i = 0; i < count; i++) {
+        if (names[i].size == strlen(name) &&
+            strncasecmp((const char *)names[i].data, name, names[i].size) == 0) {
+            return true;
+        }
+    }
+    return count <= 0;
+}
+
+void coordinator_list_groups(struct coordinator *coordinator, const struct list_groups_request *in,
+                             struct arena *arena, struct list_groups_response *out)
+{
+    size_t count = 0;
+    *out = (struct list_groups_response){0};
+    for (int32_t i = 0; i < coordinator->partition_count; i++) {
+        count += coordinator->partitions[i].groups.size;
+    }
+    out->groups.items = arena_array(arena, struct list_groups_response_group, count + 1);
+    if (!coordinator_has_name(in->types_filter.items, in->types_filter.count, "classic")) {
+        return;
+    }
+    for (int32_t i = 0; i < coordinator->partition_count; i++) {
+        const struct coordinator_partition *partition = &coordinator->partitions[i];
+        if (partition->status == COORDINATOR_LOADING) {
+            out->error_code = error_code(ERROR_COORDINATOR_LOAD_IN_PROGRESS);
+            continue;
+        }
+        for (map_each (&partition->groups, entry)) {
+            const struct group *group = (const struct group *)entry->value;
+            const char *state = group_state_name(group->state);
+            if (coordinator_has_name(in->states_filter.items, in->states_filter.count, state)) {
+                out->groups.items[out->groups.count++] = (struct list_groups_response_group){
+                    .group_id = arena_copy(arena, group->id),
+                    .protocol_type = arena_copy(arena, group->protocol_type),
+                    .group_state = bytes_from_string(state),
+                    .group_type = BYTES_LITERAL("classic"),
+                };
+            }
+        }
+    }
+}
+
+void coordinator_describe_group(struct coordinator *coordinator, int16_t version, struct bytes id,
+                                struct arena *arena, struct describe_groups_response_group *out)
+{
+    enum { NOT_FOUND_VERSION = 6 };
+    int error = 0;
+    struct coordinator_partition *partition = coordinator_find_partition(coordinator, id, &error);
+    *out = (struct describe_groups_response_group){
+        .error_code = error_code(error),
+        .group_id = id,
+        .group_state = bytes_from_string(error == 0 ? group_state_name(GROUP_DEAD) : ""),
+        .protocol_type = BYTES_LITERAL(""),
+        .protocol_data = BYTES_LITERAL(""),
+        .authorized_operations = INT32_MIN,
+    };
+    struct group *group =
+        partition == NULL ? NULL : (struct group *)map_find(&partition->groups, id);
+    if (group != NULL) {
+        group_describe(group, arena, out);
+    } else if (error == 0 && version >= NOT_FOUND_VERSION) {
+        out->error_code = error_code(ERROR_GROUP_ID_NOT_FOUND);
+        out->error_message =
+            bytes_from_string(arena_printf(arena, "Group %.*s not found.", BYTES_FORMAT(id)));
+    }
+}
+
+/* Deletion ----------------------------------------------------------------------------------- */
+
+struct coordinator_deletion {
+    struct group_write write;
+    struct coordinator_delete_groups *request;
+    int32_t index; /* of the result */
+};
+
+static bool coordinator_is_any(void *owner, const struct offset_table_entry *entry)
+{
+    (void)owner;
+    (void)entry;
+    return true;
+}
+
+static void coordinator_finish_deletion(struct group_host *host,
+                                        struct coordinator_delete_groups *request)
+{
+    if (--request->underway == 0) {
+        host->answer(host, &request->request);
+    }
+}
+
+static void coordinator_on_deleted(struct group_host *host, struct group_write *write, int error)
+{
+    struct coordinator_deletion *deletion = (struct coordinator_deletion *)(void *)write;
+    int find_error = 0;
+    struct coordinator_partition *partition =
+        coordinator_find_partition(coordinator_of(host), write->group_id, &find_error);
+    struct group *group = host->find(host, write->group_id);
+    if (group != NULL && error == 0) {
+        coordinator_release_group(partition, group);
+    } else if (group != NULL) {
+        group_move(group, GROUP_EMPTY);
+        for (map_each (&group->offsets.entries, entry)) {
+            ((struct offset_table_entry *)entry->value)->is_doomed = false;
+        }
+    }
+    deletion->request->out.results.items[deletion->index].error_code = error_code(error);
+    coordinator_finish_deletion(host, deletion->request);
+    bytes_free(write->group_id);
+    free(deletion);
+}
+
+/* Starts the deletion of a group; an error, or 0 when it is done or under way. */
+static int coordinator_begin_deletion(struct coordinator *coordinator,
+                                      struct coordinator_delete_groups *request, int32_t index)
+{
+    struct bytes id = request->in->group_names.items[index];
+    int error = 0;
+    struct coordinator_partition *partition = coordinator_find_partition(coordinator, id, &error);
+    if (partition == NULL) {
+        return error;
+    }
+    struct group *group = (struct group *)map_find(&partition->groups, id);
+    if (group == NULL || group->state == GROUP_DEAD) {
+        return ERROR_GROUP_ID_NOT_FOUND;
+    }
+    if (group->state != GROUP_EMPTY) {
+        return ERROR_NON_EMPTY_GROUP;
+    }
+    struct coordinator_deletion *deletion = memory_new(struct coordinator_deletion);
+    deletion->write.done = coordinator_on_deleted;
+    deletion->write.group_id = bytes_copy(id);
+    deletion->request = request;
+    deletion->index = index;
+    request->underway++;
+    group_move(group, GROUP_DEAD);
+    for (map_each (&group->promises, entry)) {
+        group_promise_remove(group, ((struct group_promise *)entry->value)->id);
+    }
+    check(coordinator_write_tombstones(coordinator, group, coordinator_is_any, NULL, true,
+                                       &deletion->write));
+    return 0;
+}
+
+void coordinator_delete_groups(struct coordinator *coordinator,
+                               struct coordinator_delete_groups *request)
+{
+    int32_t count = request->in->group_names.count;
+    request->out = (struct delete_groups_response){0};
+    request->out.results.items =
+        arena_array(request->request.arena, struct delete_groups_response_result, count + 1);
+    request->out.results.count = count;
+    request->underway = 1; /* this call */
+    for (int32_t i = 0; i < count; i++) {
+        struct delete_groups_response_result *result = &request->out.results.items[i];
+        result->group_id = request->in->group_names.items[i];
+        result->error_code = error_code(coordinator_begin_deletion(coordinator, request, i));
+    }
+    coordinator_finish_deletion(&coordinator->host, request);
+}

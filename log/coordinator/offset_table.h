@@ -1,0 +1,52 @@
+/* The committed offsets of one group. Inside log/coordinator.
+ *
+ * An entry exists as long as it has a value or a record for it is on its way to the log, so that a
+ * deletion can also cover what was appended and not yet applied.
+ *
+ * Owns:   its entries.
+ * Keeps:  (1) an entry has a value or pending_count > 0; (2) only offset_table_apply changes
+ * values. Thread: the broker shard. */
+#pragma once
+
+#include "log/base/map.h"
+#include "log/wire/messages.h"
+
+struct offset_table_entry {
+    struct bytes topic; /* owned */
+    int32_t partition;
+    bool has_value;
+    bool is_doomed; /* its topic was deleted: hidden, a tombstone is on the way */
+    int32_t pending_count;
+    int64_t offset;
+    int32_t leader_epoch;
+    struct bytes metadata; /* owned */
+    int64_t commit_timestamp_ms;
+    int64_t expire_timestamp_ms; /* -1: by the group's retention */
+};
+
+struct offset_table {
+    struct map entries; /* topic, NUL, partition to struct offset_table_entry * */
+};
+
+void offset_table_init(struct offset_table *offsets);
+void offset_table_fini(struct offset_table *offsets);
+/* NULL when nothing is there. */
+struct offset_table_entry *offset_table_find(const struct offset_table *offsets, struct bytes topic,
+                                             int32_t partition);
+/* The value a reader may see; NULL when there is none. */
+const struct offset_table_entry *offset_table_find_value(const struct offset_table *offsets,
+                                                         struct bytes topic, int32_t partition);
+/* A record for this entry was appended. */
+void offset_table_expect(struct offset_table *offsets, struct bytes topic, int32_t partition);
+/* That record was committed (and applied), or was lost. */
+void offset_table_settle(struct offset_table *offsets, struct bytes topic, int32_t partition);
+/* A committed record; `value` NULL removes. */
+void offset_table_apply(struct offset_table *offsets, struct bytes topic, int32_t partition,
+                        const struct offset_commit_value *value);
+/* When the entry is forgotten, in milliseconds since the epoch; `base_ms` is what its retention is
+ * counted from, or -1 for its commit. */
+int64_t offset_table_expiry_ms(const struct offset_table_entry *entry, int64_t base_ms,
+                               int64_t retention_ms);
+/* Appends the values as text, by topic and partition. */
+void offset_table_print(const struct offset_table *offsets, struct buffer *out);
+void offset_table_check(const struct offset_table *offsets);
