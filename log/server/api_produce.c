@@ -130,6 +130,9 @@ static void produce_serve(struct produce_part *part, struct bytes topic,
         return;
     }
     int error = server_topic_rules(server, topic, part->produce->acks, &rules);
+    if (error == 0 && meta_is_internal_name(topic)) {
+        error = ERROR_INVALID_TOPIC; /* the coordinator's log holds what it wrote itself */
+    }
     if (error != 0) {
         produce_fail(part, error, NULL);
         return;
