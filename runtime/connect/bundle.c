@@ -47,6 +47,7 @@ struct bundle *bundle_new(const struct tidemill_record *records, size_t count, c
         bundle_copy_record(&bundle->arena, &records[i], &bundle->records[i]);
     }
     bundle->reason = bundle_copy_text(&bundle->arena, reason);
+    bundle->size = bundle->arena.used_size;
     return bundle;
 }
 
@@ -54,11 +55,6 @@ void bundle_free(struct bundle *bundle)
 {
     arena_fini(&bundle->arena);
     free(bundle);
-}
-
-size_t bundle_size(const struct bundle *bundle)
-{
-    return bundle->arena.used_size;
 }
 
 size_t bundle_group_end(const struct bundle *bundle, size_t first)

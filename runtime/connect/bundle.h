@@ -15,14 +15,13 @@ struct bundle {
     struct arena arena;
     struct tidemill_record *records;
     size_t count;
-    size_t next;        /* the shard's: records handed to the producer so far */
+    size_t size; /* bytes held when it was made; what is added to the arena later is not counted */
+    size_t next; /* the shard's: records handed to the producer so far */
     const char *reason; /* not NULL: the one record is rejected with this sentence */
 };
 
 struct bundle *bundle_new(const struct tidemill_record *records, size_t count, const char *reason);
 void bundle_free(struct bundle *bundle);
-/* Bytes held. */
-size_t bundle_size(const struct bundle *bundle);
 /* One past the last record of the group that begins at `first`: the records whose progress is
  * stored as one, up to and with the first that names its source offset. */
 size_t bundle_group_end(const struct bundle *bundle, size_t first);

@@ -156,7 +156,7 @@ static enum tidemill_status source_thread_post(struct source_task *task,
         return TIDEMILL_AGAIN;
     }
     struct bundle *bundle = bundle_new(records, count, reason);
-    task->thread.pending_size += bundle_size(bundle);
+    task->thread.pending_size += bundle->size;
     bundle->post = (struct io_request){.done = source_task_on_bundle, .owner = task};
     io_post(task->io, &bundle->post);
     return TIDEMILL_OK;
@@ -257,7 +257,7 @@ static void source_task_fail(struct source_task *task, const char *reason)
 static void source_task_release(struct source_task *task, struct bundle *bundle)
 {
     if (!task->is_thread_ended) {
-        source_task_tell(task, SOURCE_MESSAGE_RELEASED, NULL, NULL, bundle_size(bundle));
+        source_task_tell(task, SOURCE_MESSAGE_RELEASED, NULL, NULL, bundle->size);
     }
     bundle_free(bundle);
 }
