@@ -18,7 +18,8 @@ struct kv_iterator;
 
 /* True with *value borrowed until the next write to this store. */
 bool kv_get(struct kv *kv, struct bytes key, struct bytes *value);
-/* A null value removes the key. ERROR_TOO_LARGE for a key over KV_KEY_SIZE_MAX. */
+/* A null value removes the key. ERROR_TOO_LARGE for a key over KV_KEY_SIZE_MAX; ERROR_INVALID for
+ * an empty key in a persistent store. */
 must_use int kv_put(struct kv *kv, struct bytes key, struct bytes value);
 /* Begins a savepoint; the one before it is forgotten (its writes stay staged). */
 void kv_savepoint(struct kv *kv);

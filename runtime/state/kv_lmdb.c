@@ -14,12 +14,16 @@ struct kv_lmdb {
     struct kv kv;
     MDB_env *environment;
     MDB_dbi database;
-    MDB_txn *reader; /* reset between reads */
+    MDB_txn
+        *reader; /* live from the first read of the base to the next write: views last so long */
+    bool is_reading;
     struct kv *active;
-    struct kv *frozen; /* NULL when nothing is */
-    size_t active_size;
-    struct buffer put_value;  /* scratch */
-    struct buffer read_value; /* what the last get from the base gave */
+    struct kv *frozen;       /* NULL when nothing is */
+    size_t active_size;      /* bytes of keys and values */
+    size_t saved_size;       /* active_size at the savepoint */
+    size_t frozen_size;      /* of what a checkpoint is writing */
+    size_t left_size;        /* of what a failed checkpoint left in frozen */
+    struct buffer put_value; /* scratch */
 };
 
 static struct kv_lmdb *kv_lmdb_of(struct kv *kv)
@@ -32,19 +36,27 @@ static MDB_val kv_lmdb_value(struct bytes bytes)
     return (MDB_val){.mv_size = bytes.size, .mv_data = (void *)(uintptr_t)bytes.data};
 }
 
+static void kv_lmdb_end_reading(struct kv_lmdb *store)
+{
+    if (store->is_reading) {
+        mdb_txn_reset(store->reader);
+        store->is_reading = false;
+    }
+}
+
 static bool kv_lmdb_get_base(struct kv_lmdb *store, struct bytes key, struct bytes *value)
 {
     MDB_val name = kv_lmdb_value(key);
     MDB_val found;
-    check(mdb_txn_renew(store->reader) == 0);
+    if (!store->is_reading) {
+        check(mdb_txn_renew(store->reader) == 0);
+        store->is_reading = true;
+    }
     int result = mdb_get(store->reader, store->database, &name, &found);
     check(result == 0 || result == MDB_NOTFOUND);
     if (result == 0) {
-        buffer_clear(&store->read_value);
-        buffer_add(&store->read_value, found.mv_data, found.mv_size);
-        *value = buffer_bytes(&store->read_value);
+        *value = bytes_make(found.mv_data, found.mv_size);
     }
-    mdb_txn_reset(store->reader);
     return result == 0;
 }
 
@@ -68,24 +80,37 @@ static bool kv_lmdb_get(struct kv *kv, struct bytes key, struct bytes *value)
 static int kv_lmdb_put(struct kv *kv, struct bytes key, struct bytes value)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
+    struct bytes wrapped;
     if (key.size == 0) {
         return ERROR_INVALID; /* LMDB has no empty keys */
     }
     buffer_clear(&store->put_value);
     buffer_add_byte(&store->put_value, bytes_is_null(value) ? KV_LMDB_REMOVED : KV_LMDB_PRESENT);
     buffer_add_bytes(&store->put_value, value);
-    store->active_size += key.size + value.size;
-    return kv_put(store->active, key, buffer_bytes(&store->put_value));
+    store->active_size += value.size;
+    if (kv_get(store->active, key, &wrapped)) {
+        store->active_size -= wrapped.size - 1;
+    } else {
+        store->active_size += key.size;
+    }
+    int error = kv_put(store->active, key, buffer_bytes(&store->put_value));
+    kv_lmdb_end_reading(store); /* not before: key or value may be views */
+    return error;
 }
 
 static void kv_lmdb_savepoint(struct kv *kv)
 {
-    kv_savepoint(kv_lmdb_of(kv)->active);
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    store->saved_size = store->active_size;
+    kv_savepoint(store->active);
 }
 
 static void kv_lmdb_rollback(struct kv *kv)
 {
-    kv_rollback(kv_lmdb_of(kv)->active);
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    store->active_size = store->saved_size;
+    kv_rollback(store->active);
+    kv_lmdb_end_reading(store);
 }
 
 /* --- Iteration: the three layers merged, the upper one winning --- */
@@ -249,12 +274,9 @@ struct kv_lmdb_each {
 static void kv_lmdb_each_one(void *owner, struct bytes key, struct bytes wrapped)
 {
     struct kv_lmdb_each *each = owner;
-    struct bytes value = {NULL, 0};
-    /* A key whose first write was undone is told as absent. */
-    if (bytes_is_null(wrapped) || !kv_lmdb_unwrap(wrapped, &value)) {
-        value = (struct bytes){NULL, 0};
-    }
-    each->each(each->owner, key, value);
+    struct bytes value;
+    bool is_present = kv_lmdb_unwrap(wrapped, &value);
+    each->each(each->owner, key, is_present ? value : (struct bytes){NULL, 0});
 }
 
 static void kv_lmdb_each_dirty(struct kv *kv,
@@ -267,13 +289,17 @@ static void kv_lmdb_each_dirty(struct kv *kv,
 
 static void kv_lmdb_mark_committed(struct kv *kv)
 {
-    kv_mark_committed(kv_lmdb_of(kv)->active);
+    struct kv_lmdb *store = kv_lmdb_of(kv);
+    store->saved_size = store->active_size;
+    kv_mark_committed(store->active);
+    kv_lmdb_end_reading(store);
 }
 
 static void kv_lmdb_check(const struct kv *kv)
 {
     const struct kv_lmdb *store = (const struct kv_lmdb *)(const void *)kv;
     kv_check(store->active);
+    check(store->frozen != NULL || store->left_size + store->frozen_size == 0);
     if (store->frozen != NULL) {
         kv_check(store->frozen);
     }
@@ -288,7 +314,6 @@ static void kv_lmdb_free(struct kv *kv)
     }
     mdb_txn_abort(store->reader);
     buffer_fini(&store->put_value);
-    buffer_fini(&store->read_value);
     kv_fini(kv);
     free(store);
 }
@@ -335,7 +360,8 @@ void kv_lmdb_freeze(struct kv *kv)
     struct kv *older = store->frozen;
     store->frozen = store->active;
     store->active = kv_new_memory(kv->name);
-    store->active_size = 0;
+    store->frozen_size = store->active_size + store->left_size;
+    store->active_size = store->saved_size = store->left_size = 0;
     if (older != NULL) {
         /* The checkpoint before this one failed: what it held is still to be written. */
         kv_lmdb_add_older(store->frozen, older);
@@ -369,13 +395,18 @@ void kv_lmdb_thaw(struct kv *kv, bool is_written)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
     check(store->frozen != NULL);
+    kv_lmdb_end_reading(store);
     if (is_written) {
         kv_free(store->frozen);
         store->frozen = NULL;
+    } else {
+        store->left_size = store->frozen_size;
     }
+    store->frozen_size = 0;
 }
 
 size_t kv_lmdb_active_size(const struct kv *kv)
 {
-    return ((const struct kv_lmdb *)(const void *)kv)->active_size;
+    const struct kv_lmdb *store = (const struct kv_lmdb *)(const void *)kv;
+    return store->active_size + store->left_size;
 }

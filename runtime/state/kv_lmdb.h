@@ -22,5 +22,6 @@ int kv_lmdb_write_frozen(struct kv *kv, MDB_txn *transaction);
 /* After a successful write the frozen entries are dropped; after a failed one they stay where they
  * are. */
 void kv_lmdb_thaw(struct kv *kv, bool is_written);
-/* Bytes of active keys and values. */
+/* Bytes of keys and values that the next checkpoint would write: the active ones, and what a failed
+ * checkpoint left. */
 size_t kv_lmdb_active_size(const struct kv *kv);

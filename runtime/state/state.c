@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { STATE_STORE_MAX = 64, STATE_READER_MAX = 126 };
 
@@ -59,6 +61,50 @@ static int state_make_directories(struct io *io, const char *path)
     return error;
 }
 
+/* What the file must have for every page that LMDB may read: it maps the file, and a page beyond
+ * its end would kill the process. */
+static int state_measure(struct state *state, int *file, off_t *needed_size, off_t *size)
+{
+    MDB_envinfo info;
+    MDB_stat pages;
+    struct stat found;
+    int result = mdb_env_get_fd(state->environment, file);
+    if (result == 0) {
+        result = mdb_env_info(state->environment, &info);
+    }
+    if (result == 0) {
+        result = mdb_env_stat(state->environment, &pages);
+    }
+    if (result != 0 || fstat(*file, &found) != 0) {
+        return result != 0 ? result : ERROR_IO;
+    }
+    *needed_size = (off_t)(info.me_last_pgno + 1) * (off_t)pages.ms_psize;
+    *size = found.st_size;
+    return 0;
+}
+
+static int state_judge_size(struct state *state)
+{
+    int file;
+    off_t needed_size;
+    off_t size;
+    int result = state_measure(state, &file, &needed_size, &size);
+    return result == 0 && size < needed_size ? ERROR_CORRUPT : result;
+}
+
+/* The last pages of a commit may be free and were then never written: the file is made as long as
+ * its head says, so that a shorter one is known to be cut. The commit stands if that fails. */
+static void state_pad(struct state *state)
+{
+    int file;
+    off_t needed_size;
+    off_t size;
+    int result = state_measure(state, &file, &needed_size, &size);
+    if (result != 0 || (size < needed_size && ftruncate(file, needed_size) != 0)) {
+        trace(TRACE_WARN, "state.file_not_padded", TRACE_STRING("directory", state->directory));
+    }
+}
+
 static int state_open_environment(struct state *state)
 {
     int result = mdb_env_create(&state->environment);
@@ -74,6 +120,9 @@ static int state_open_environment(struct state *state)
     if (result == 0) {
         result = mdb_env_open(state->environment, state->directory,
                               MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0644);
+    }
+    if (result == 0) {
+        result = state_judge_size(state);
     }
     if (result != 0 && state->environment != NULL) {
         mdb_env_close(state->environment);
@@ -102,7 +151,11 @@ static int state_open_databases(struct state *state, const struct state_store_op
         mdb_txn_abort(transaction);
         return result;
     }
-    return mdb_txn_commit(transaction);
+    result = mdb_txn_commit(transaction);
+    if (result == 0) {
+        state_pad(state);
+    }
+    return result;
 }
 
 /* A missing position is commit 0; one that cannot be read is an error. */
@@ -124,6 +177,12 @@ static int state_read_position(struct state *state)
     }
     mdb_txn_abort(transaction);
     return result;
+}
+
+static const char *state_reason(int result)
+{
+    return result == ERROR_CORRUPT || result == ERROR_IO ? error_text(result)
+                                                         : mdb_strerror(result);
 }
 
 static void state_remove_file(struct state *state, const char *name)
@@ -160,16 +219,14 @@ static int state_open_or_rebuild(struct state *state, const struct state_store_o
     if (result == MDB_INVALID || result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND ||
         result == MDB_VERSION_MISMATCH || result == ERROR_CORRUPT) {
         trace(TRACE_ERROR, "state.rebuilt", TRACE_STRING("directory", state->directory),
-              TRACE_STRING("reason", result < MDB_LAST_ERRCODE || result > 0
-                                         ? error_text(result)
-                                         : mdb_strerror(result)));
+              TRACE_STRING("reason", state_reason(result)));
         state_remove_file(state, "data.mdb");
         state_remove_file(state, "lock.mdb");
         result = state_open_persistent(state, stores, databases);
     }
     if (result != 0) {
         return report_add(report, state->directory, "the state directory %s cannot be opened: %s",
-                          state->directory, mdb_strerror(result));
+                          state->directory, state_reason(result));
     }
     return 0;
 }
@@ -299,6 +356,9 @@ static void state_run_checkpoint(void *owner)
     }
     if (result == 0) {
         result = mdb_txn_commit(transaction);
+        if (result == 0) {
+            state_pad(state);
+        }
     } else if (transaction != NULL) {
         mdb_txn_abort(transaction);
     }
