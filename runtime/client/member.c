@@ -104,7 +104,10 @@ struct member {
     const struct assignor *assignor;
     struct client_refresh refresh;
     bool is_refreshing;
-    struct map seen;       /* topic to partition count + 1, as dealt */
+    struct map seen;               /* topic to partition count + 1, as dealt */
+    struct client_refresh lookout; /* for topics that were not there */
+    struct arena lookout_arena;
+    bool is_looking_out;
     struct io_timer timer; /* the next step */
     struct io_timer heartbeat_timer;
     struct backoff backoff;
@@ -785,6 +788,36 @@ static bool member_has_metadata_changed(struct member *member)
     return false;
 }
 
+static void member_on_looked_out(struct client_refresh *refresh, int error)
+{
+    (void)error; /* the next heartbeat tries again */
+    ((struct member *)refresh->owner)->is_looking_out = false;
+}
+
+/* Topics that were not there when the leader dealt may come any time, and their members wait for
+ * them: it asks with each heartbeat, not only when metadata grows old. */
+static void member_look_out(struct member *member)
+{
+    if (member->is_looking_out) {
+        return;
+    }
+    arena_clear(&member->lookout_arena);
+    const char **names = arena_array(&member->lookout_arena, const char *, member->seen.size);
+    size_t count = 0;
+    for (map_each (&member->seen, entry)) {
+        if (entry->value == member_count_mark(0)) {
+            names[count++] = arena_string(&member->lookout_arena, entry->key);
+        }
+    }
+    if (count == 0) {
+        return;
+    }
+    member->lookout = (struct client_refresh){
+        .topics = names, .topic_count = count, .done = member_on_looked_out, .owner = member};
+    member->is_looking_out = true;
+    client_refresh_metadata(member->client, &member->lookout);
+}
+
 static void member_on_heartbeat_timer(struct io_timer *timer)
 {
     struct member *member = timer->owner;
@@ -806,6 +839,8 @@ static void member_on_heartbeat_timer(struct io_timer *timer)
     if (member->state == MEMBER_STABLE && member_has_metadata_changed(member)) {
         trace(TRACE_INFO, "member.metadata_changed", TRACE_STRING("group", member->options.group));
         member_rejoin(member);
+    } else if (member->state == MEMBER_STABLE) {
+        member_look_out(member);
     }
 }
 
@@ -880,6 +915,7 @@ struct member *member_new(struct client *client, const struct member_options *op
     holding_init(&member->revoking);
     map_init(&member->seen);
     arena_init(&member->arena, 0);
+    arena_init(&member->lookout_arena, 0);
     locator_init(&member->locator, client, CLIENT_LANE_COMMON, member_group(member));
     committer_init(&member->committer, client, &member->locator);
     member->committer.identify = member_identify;
@@ -905,6 +941,7 @@ static void member_end(struct member *member)
     holding_fini(&member->revoking);
     map_fini(&member->seen, NULL);
     arena_fini(&member->arena);
+    arena_fini(&member->lookout_arena);
     for (size_t i = 0; i < member->options.topic_count; i++) {
         bytes_free(member->topics[i]);
     }
@@ -954,6 +991,10 @@ void member_close(struct member *member, void (*closed)(void *owner), void *owne
     if (member->is_beating) {
         client_cancel(member->client, &member->heartbeat_call);
         member->is_beating = false;
+    }
+    if (member->is_looking_out) {
+        client_refresh_cancel(&member->lookout);
+        member->is_looking_out = false;
     }
     member_move(member, MEMBER_CLOSING);
     io_timer_stop(member->io, &member->heartbeat_timer);

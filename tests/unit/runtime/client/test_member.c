@@ -486,6 +486,27 @@ static void new_partitions_are_dealt_out(void **state)
     world_free(world);
 }
 
+static bool is_stable(void *owner)
+{
+    struct actor *actor = owner;
+    return member_generation(actor->member) >= 0;
+}
+
+/* Sooner than metadata grows old (5 s). */
+static void a_topic_that_comes_later_is_dealt_out_soon(void **state)
+{
+    (void)state;
+    struct world *world = world_new(10, 2);
+    fake_topic_free(map_remove(&world->cluster->topics, BYTES_LITERAL("t")));
+    struct actor *actor = join_as(world, 0, NULL);
+    assert_true(sim_run_until(world->sim, is_stable, actor, 5 * SECOND));
+    run_for(world, SECOND);
+    assert_false(is_balanced(world));
+    fake_cluster_add_topic(world->cluster, "t", 2);
+    assert_true(sim_run_until(world->sim, is_balanced, world, 2 * SECOND));
+    world_free(world);
+}
+
 static void a_static_member_comes_back_to_its_share(void **state)
 {
     (void)state;
@@ -569,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_member_cut_off_for_a_session_loses_before_it_returns),
         cmocka_unit_test(a_moved_coordinator_is_found_again),
         cmocka_unit_test(new_partitions_are_dealt_out),
+        cmocka_unit_test(a_topic_that_comes_later_is_dealt_out_soon),
         cmocka_unit_test(a_static_member_comes_back_to_its_share),
         cmocka_unit_test(a_second_member_of_the_same_instance_fences_the_first),
         cmocka_unit_test(chaos_never_gives_a_partition_twice),
