@@ -6,6 +6,7 @@
 #include "log/base/trace.h"
 #include "runtime/connect/sink_task.h"
 #include "runtime/connect/source_task.h"
+#include "runtime/connect/task_context.h"
 #include "runtime/plugin/plugin.h"
 
 #include <ctype.h>
@@ -114,6 +115,26 @@ static int connector_take_setting(struct connector *connector, const struct plug
     return 0;
 }
 
+/* What only the plugin can judge: options that do not fit together. */
+static int connector_validate(struct connector *connector, struct report *report)
+{
+    struct tidemill_host host = {0};
+    struct task_context context = {.io = connector->io};
+    task_context_fill_host(&host);
+    context.context =
+        (struct tidemill_context){.size = sizeof(struct tidemill_context),
+                                  .task_count = 1,
+                                  .connector = connector->name,
+                                  .host = &host,
+                                  .kind = connector->kind,
+                                  .values = plugin_options_values(connector->options)};
+    if (connector->kind->validate == NULL ||
+        connector->kind->validate(&context.context) == TIDEMILL_OK) {
+        return 0;
+    }
+    return report_add(report, connector->name, "%s: %s", connector->name, context.failure);
+}
+
 static int connector_parse(struct connector *connector,
                            const struct connector_definition *definition, struct report *report)
 {
@@ -131,6 +152,9 @@ static int connector_parse(struct connector *connector,
             plugin_options_parse(connector->kind, rest, rest_count, &connector->options, report);
     }
     free(rest);
+    if (result == 0) {
+        result = connector_validate(connector, report);
+    }
     if (result == 0 && connector->topic_count == 0) {
         result = report_add(report, connector->name, "the connector %s names no %s",
                             connector->name, connector->is_source ? "topic" : "topics");

@@ -14,6 +14,7 @@ enum {
     SINK_FLUSH_COUNT = 5000, /* records that call for a flush */
     SINK_RETRY_WAIT_MS = 1000,
     SINK_IDLE_WAIT_MS = 3600 * 1000,
+    SINK_QUIET_FLUSH_MS = 1000,
     SINK_INFLATED_MAX = 256 * 1024 * 1024,
 };
 
@@ -292,6 +293,7 @@ static void sink_thread_assign(struct sink_thread *thread, struct sink_command *
         sink_command_free(command);
         return;
     }
+    thread->is_assigned = true;
     sink_thread_post(thread, command);
 }
 
@@ -325,6 +327,15 @@ static void sink_thread_serve(struct sink_thread *thread, struct sink_command *c
     }
 }
 
+/* Nothing was put for a while: sinks that complete files by the clock have their chance. */
+static void sink_thread_flush_quietly(struct sink_thread *thread)
+{
+    enum tidemill_status status = sink_thread_sink(thread)->flush(&thread->context->context);
+    if (status != TIDEMILL_OK && status != TIDEMILL_RETRY) {
+        sink_thread_fail(thread, "the plugin could not flush");
+    }
+}
+
 static struct sink_command *sink_thread_next(struct sink_thread *thread)
 {
     struct list_link *link = list_take(&thread->deferred);
@@ -337,7 +348,14 @@ static struct sink_command *sink_thread_next(struct sink_thread *thread)
     if (command == NULL && thread->next_offsets.size > 0) {
         sink_thread_flush(thread, NULL);
     }
-    return command != NULL ? command : sink_thread_take(thread, SINK_IDLE_WAIT_MS);
+    if (command != NULL) {
+        return command;
+    }
+    command = sink_thread_take(thread, SINK_QUIET_FLUSH_MS);
+    if (command == NULL && !thread->is_failed && thread->is_assigned) {
+        sink_thread_flush_quietly(thread);
+    }
+    return command;
 }
 
 /* Commands nobody will serve: batches go back to be released. */

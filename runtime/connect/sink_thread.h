@@ -24,6 +24,7 @@ struct sink_thread {
     struct arena arena;
     int64_t put_count;   /* since the last flush */
     size_t letter_count; /* posted and not answered */
+    bool is_assigned;    /* the plugin knows its partitions */
     bool is_stopping;
     bool is_failed;
 };
