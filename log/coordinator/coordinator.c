@@ -177,9 +177,26 @@ static void coordinator_apply_record(struct coordinator *coordinator,
     }
 }
 
-static int coordinator_apply_batch(struct coordinator *coordinator,
-                                   struct coordinator_partition *partition,
-                                   const struct batch *batch)
+/* A record that was not committed: its tombstone hides nothing any more. */
+static void coordinator_lose_record(struct coordinator *coordinator,
+                                    struct coordinator_partition *partition,
+                                    const struct group_log_record *record, struct bytes value)
+{
+    (void)coordinator;
+    (void)value;
+    struct group *group = (struct group *)map_find(&partition->groups, record->group);
+    if (group != NULL && record->kind == GROUP_LOG_OFFSET && record->is_tombstone) {
+        offset_table_spare(&group->offsets, record->topic, record->partition);
+    }
+}
+
+typedef void coordinator_use_record(struct coordinator *coordinator,
+                                    struct coordinator_partition *partition,
+                                    const struct group_log_record *record, struct bytes value);
+
+static int coordinator_use_batch(struct coordinator *coordinator,
+                                 struct coordinator_partition *partition, const struct batch *batch,
+                                 coordinator_use_record *use)
 {
     struct batch_iterator iterator;
     struct batch_record record;
@@ -197,7 +214,7 @@ static int coordinator_apply_batch(struct coordinator *coordinator,
         struct group_log_record parsed;
         error = group_log_read(record.key, record.value, &arena, &parsed);
         if (error == 0) {
-            coordinator_apply_record(coordinator, partition, &parsed, record.value);
+            use(coordinator, partition, &parsed, record.value);
         }
         arena_clear(&arena);
     }
@@ -206,14 +223,15 @@ static int coordinator_apply_batch(struct coordinator *coordinator,
     return error != 0 ? error : state;
 }
 
-static int coordinator_apply_bytes(struct coordinator *coordinator,
-                                   struct coordinator_partition *partition, struct bytes bytes)
+static int coordinator_use_bytes(struct coordinator *coordinator,
+                                 struct coordinator_partition *partition, struct bytes bytes,
+                                 coordinator_use_record *use)
 {
     while (bytes.size > 0) {
         struct batch batch;
         int error = batch_read_header(bytes, &batch, NULL);
         if (error == 0) {
-            error = coordinator_apply_batch(coordinator, partition, &batch);
+            error = coordinator_use_batch(coordinator, partition, &batch, use);
         }
         if (error != 0) {
             return error == ERROR_TRUNCATED ? ERROR_CORRUPT : error;
@@ -254,10 +272,10 @@ static void coordinator_write_free(struct coordinator_write *write)
 static void coordinator_settle(struct coordinator *coordinator, struct coordinator_write *write)
 {
     struct coordinator_partition *partition = write->partition;
-    if (write->error == 0) {
-        int error = coordinator_apply_bytes(coordinator, partition, buffer_bytes(&write->batch));
-        check(error == 0); /* we wrote it */
-    }
+    int error = coordinator_use_bytes(coordinator, partition, buffer_bytes(&write->batch),
+                                      write->error == 0 ? coordinator_apply_record
+                                                        : coordinator_lose_record);
+    check(error == 0); /* we wrote it */
     struct group *group = (struct group *)map_find(&partition->groups, write->group_id);
     if (group != NULL) {
         group->underway_count--;
@@ -353,7 +371,7 @@ bool coordinator_write_tombstones(struct coordinator *coordinator, struct group 
         if (builder.record_count == COORDINATOR_TOMBSTONE_COUNT) {
             coordinator->host.write(&coordinator->host, group->id, &builder, NULL);
         }
-        entry->is_doomed = true;
+        offset_table_doom(entry);
         group_log_write_offset(&builder, now_ms, group->id, entry->topic, entry->partition, NULL);
     }
     if (has_group) {
@@ -420,7 +438,7 @@ int coordinator_load_batch(struct coordinator *coordinator, int32_t index, struc
 {
     struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
     check(partition->status == COORDINATOR_LOADING);
-    return coordinator_apply_bytes(coordinator, partition, batches);
+    return coordinator_use_bytes(coordinator, partition, batches, coordinator_apply_record);
 }
 
 static void coordinator_restore_group(struct group *group)

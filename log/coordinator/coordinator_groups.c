@@ -238,9 +238,6 @@ static void coordinator_on_deleted(struct group_host *host, struct group_write *
         coordinator_release_group(partition, group);
     } else if (group != NULL) {
         group_move(group, GROUP_EMPTY);
-        for (map_each (&group->offsets.entries, entry)) {
-            ((struct offset_table_entry *)entry->value)->is_doomed = false;
-        }
     }
     deletion->request->out.results.items[deletion->index].error_code = error_code(error);
     coordinator_finish_deletion(host, deletion->request);

@@ -437,8 +437,8 @@ static bool coordinator_is_expired(void *owner, const struct offset_table_entry 
         expiry->count++;
         return false;
     }
-    expiry->coordinator->expired_offset_count += !entry->is_doomed;
-    return !entry->is_doomed;
+    expiry->coordinator->expired_offset_count += entry->doomed_count == 0;
+    return entry->doomed_count == 0;
 }
 
 static void coordinator_on_group_expired(struct group_host *host, struct group_write *write,

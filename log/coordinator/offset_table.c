@@ -48,7 +48,7 @@ const struct offset_table_entry *offset_table_find_value(const struct offset_tab
                                                          struct bytes topic, int32_t partition)
 {
     const struct offset_table_entry *entry = offset_table_find(offsets, topic, partition);
-    return entry != NULL && entry->has_value && !entry->is_doomed ? entry : NULL;
+    return entry != NULL && entry->has_value && entry->doomed_count == 0 ? entry : NULL;
 }
 
 static struct offset_table_entry *offset_table_make(struct offset_table *offsets,
@@ -71,7 +71,7 @@ static struct offset_table_entry *offset_table_make(struct offset_table *offsets
 static void offset_table_release(struct offset_table *offsets, struct offset_table_entry *entry)
 {
     struct buffer key;
-    if (entry->has_value || entry->pending_count > 0) {
+    if (entry->has_value || entry->pending_count > 0 || entry->doomed_count > 0) {
         return;
     }
     check(map_remove(&offsets->entries, offset_table_key(&key, entry->topic, entry->partition)) ==
@@ -93,6 +93,19 @@ void offset_table_settle(struct offset_table *offsets, struct bytes topic, int32
     offset_table_release(offsets, entry);
 }
 
+void offset_table_doom(struct offset_table_entry *entry)
+{
+    entry->doomed_count++;
+}
+
+void offset_table_spare(struct offset_table *offsets, struct bytes topic, int32_t partition)
+{
+    struct offset_table_entry *entry = offset_table_find(offsets, topic, partition);
+    check(entry != NULL && entry->doomed_count > 0);
+    entry->doomed_count--;
+    offset_table_release(offsets, entry);
+}
+
 void offset_table_apply(struct offset_table *offsets, struct bytes topic, int32_t partition,
                         const struct offset_commit_value *value)
 {
@@ -101,7 +114,7 @@ void offset_table_apply(struct offset_table *offsets, struct bytes topic, int32_
     entry->metadata = (struct bytes){0};
     entry->has_value = value != NULL;
     if (value == NULL) {
-        entry->is_doomed = false;
+        entry->doomed_count -= entry->doomed_count > 0; /* when loading it is nobody's */
         offset_table_release(offsets, entry);
         return;
     }
@@ -162,7 +175,8 @@ void offset_table_check(const struct offset_table *offsets)
     for (map_each (&offsets->entries, place)) {
         const struct offset_table_entry *entry = (const struct offset_table_entry *)place->value;
         check(entry->pending_count >= 0);
-        check(entry->has_value || entry->pending_count > 0); /* (1) */
+        check(entry->doomed_count >= 0);
+        check(entry->has_value || entry->pending_count > 0 || entry->doomed_count > 0); /* (1) */
         check(offset_table_find(offsets, entry->topic, entry->partition) == entry);
     }
 }

@@ -4,8 +4,8 @@
  * deletion can also cover what was appended and not yet applied.
  *
  * Owns:   its entries.
- * Keeps:  (1) an entry has a value or pending_count > 0; (2) only offset_table_apply changes
- * values. Thread: the broker shard. */
+ * Keeps:  (1) an entry has a value or something for it is on its way; (2) only offset_table_apply
+ * changes values. Thread: the broker shard. */
 #pragma once
 
 #include "log/base/map.h"
@@ -15,7 +15,7 @@ struct offset_table_entry {
     struct bytes topic; /* owned */
     int32_t partition;
     bool has_value;
-    bool is_doomed; /* its topic was deleted: hidden, a tombstone is on the way */
+    int32_t doomed_count; /* tombstones on their way: hidden */
     int32_t pending_count;
     int64_t offset;
     int32_t leader_epoch;
@@ -40,6 +40,10 @@ const struct offset_table_entry *offset_table_find_value(const struct offset_tab
 void offset_table_expect(struct offset_table *offsets, struct bytes topic, int32_t partition);
 /* That record was committed (and applied), or was lost. */
 void offset_table_settle(struct offset_table *offsets, struct bytes topic, int32_t partition);
+/* A tombstone for this entry was appended. */
+void offset_table_doom(struct offset_table_entry *entry);
+/* That tombstone was lost: what it hid is seen again. */
+void offset_table_spare(struct offset_table *offsets, struct bytes topic, int32_t partition);
 /* A committed record; `value` NULL removes. */
 void offset_table_apply(struct offset_table *offsets, struct bytes topic, int32_t partition,
                         const struct offset_commit_value *value);
