@@ -23,6 +23,8 @@ struct connection {
     size_t in_flight_count;
     size_t output_size;
     uint64_t active_ns;
+    uint64_t
+        written_ns; /* when the first waiting answer was handed over, or the last one was taken */
     bool is_paused; /* the stream */
     bool is_held;   /* connection_pause */
     bool is_draining;
@@ -70,6 +72,7 @@ static void connection_on_written(struct io_request *request, int64_t result)
     struct connection_slot *slot = request->owner;
     struct connection *connection = slot->connection;
     connection->output_size -= slot->answer.size;
+    connection->written_ns = io_now(connection->io);
     connection_finish_slot(slot);
     if (result < 0) {
         connection_close(connection);
@@ -95,6 +98,9 @@ static void connection_send_ready(struct connection *connection)
         if (connection->is_closing || slot->answer.size == 0) {
             connection_finish_slot(slot);
             continue;
+        }
+        if (list_is_empty(&connection->writing)) {
+            connection->written_ns = io_now(connection->io);
         }
         list_add(&connection->writing, &slot->link);
         connection->output_size += slot->answer.size;
@@ -242,6 +248,11 @@ const char *connection_peer_address(const struct connection *connection)
 uint64_t connection_active_ns(const struct connection *connection)
 {
     return connection->active_ns;
+}
+
+uint64_t connection_stalled_ns(const struct connection *connection)
+{
+    return list_is_empty(&connection->writing) ? 0 : connection->written_ns;
 }
 
 size_t connection_held_size(const struct connection *connection)

@@ -64,6 +64,9 @@ const char *connection_local_address(const struct connection *connection);
 const char *connection_peer_address(const struct connection *connection);
 /* Nanoseconds of io_now when the last byte came. */
 uint64_t connection_active_ns(const struct connection *connection);
+/* Nanoseconds of io_now since which the client has taken nothing of a waiting answer; 0 when none
+ * waits. */
+uint64_t connection_stalled_ns(const struct connection *connection);
 /* Bytes held for this connection: a partial frame and waiting answers. */
 size_t connection_held_size(const struct connection *connection);
 void connection_check(const struct connection *connection);

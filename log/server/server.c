@@ -20,6 +20,10 @@ enum {
     SERVER_OUTPUT_SIZE_MAX =
         1024 * 1024, /* answers of one connection before it is not read any more */
     SERVER_IDLE_CHECK_MS = 10000,
+    /* A client that takes nothing of its answers for so long, and a millisecond more per so many
+     * bytes of them, is let go. */
+    SERVER_STALL_MAX_MS = 30000,
+    SERVER_STALL_BYTES_PER_MS = 64,
     SERVER_ARENA_SIZE_MIN = 64 * 1024,
     SERVER_ARENA_FACTOR = 64, /* how much larger than its frame a decoded message may be */
 };
@@ -227,6 +231,15 @@ void server_update_pause(struct server *server)
     }
 }
 
+/* Somebody who reads slowly, but reads, is not let go. */
+static bool server_is_stalled(const struct connection *connection, uint64_t now_ns)
+{
+    uint64_t since_ns = connection_stalled_ns(connection);
+    uint64_t allowed_ms =
+        SERVER_STALL_MAX_MS + connection_held_size(connection) / SERVER_STALL_BYTES_PER_MS;
+    return since_ns != 0 && now_ns - since_ns > allowed_ms * 1000000;
+}
+
 static void server_on_idle_check(struct io_timer *timer)
 {
     struct server *server = timer->owner;
@@ -234,8 +247,15 @@ static void server_on_idle_check(struct io_timer *timer)
     uint64_t limit_ns = (uint64_t)server->options.connection_idle_ms * 1000000;
     for (map_each (&server->clients, entry)) {
         struct connection *connection = ((struct server_client *)entry->value)->connection;
-        if (now_ns - connection_active_ns(connection) > limit_ns &&
-            connection_is_idle(connection)) {
+        bool is_stalled = server_is_stalled(connection, now_ns);
+        bool is_idle =
+            now_ns - connection_active_ns(connection) > limit_ns && connection_is_idle(connection);
+        if (is_stalled) {
+            trace(TRACE_WARN, "server.reader_stalled",
+                  TRACE_STRING("peer", connection_peer_address(connection)),
+                  TRACE_INT("bytes", (int64_t)connection_held_size(connection)));
+        }
+        if (is_stalled || is_idle) {
             connection_close(connection);
         }
     }
