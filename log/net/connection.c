@@ -1,8 +1,10 @@
 /* Splits what arrives into frames and sends answers in order; see connection.h.
  *
  * The slots of a connection form a queue in request order. An answer that is ready waits until all
- * before it have been handed to the stream. When the stream ends, slots whose requests are still
- * being served lose their connection and are given back when they are answered. */
+ * before it have been handed to the stream. One piece of data may hold many frames: those beyond
+ * the limits are kept, and handed over on a later turn when there is room. When the stream ends,
+ * slots whose requests are still being served lose their connection and are given back when they
+ * are answered. */
 #include "log/net/connection.h"
 
 #include "log/base/error.h"
@@ -10,6 +12,11 @@
 #include "log/net/framer.h"
 
 #include <stdlib.h>
+
+struct connection_frame {
+    struct list_link link;
+    struct buffer content;
+};
 
 struct connection {
     struct io *io;
@@ -20,8 +27,11 @@ struct connection {
     void *owner;
     struct list slots;   /* waiting for their turn, in request order */
     struct list writing; /* handed to the stream, in order */
+    struct list frames;  /* of struct connection_frame: arrived beyond the limits, in order */
+    size_t frames_size;
+    struct io_timer resume_timer; /* hands them over */
     size_t in_flight_count;
-    size_t output_size;
+    size_t output_size; /* of answers that are ready */
     uint64_t active_ns;
     uint64_t
         written_ns; /* when the first waiting answer was handed over, or the last one was taken */
@@ -40,22 +50,44 @@ static struct connection_slot *connection_slot_of(struct list_link *link)
     return list_member(link, struct connection_slot, link);
 }
 
+static bool connection_is_full(const struct connection *connection)
+{
+    return connection->is_held || connection->in_flight_count >= connection->limits.in_flight_max ||
+           connection->output_size >= connection->limits.output_size_max;
+}
+
 static void connection_update_pause(struct connection *connection)
 {
-    bool is_paused = connection->is_draining || connection->is_held ||
-                     connection->in_flight_count >= connection->limits.in_flight_max ||
-                     connection->output_size >= connection->limits.output_size_max;
+    bool is_full = connection_is_full(connection);
+    bool is_paused = connection->is_draining || is_full || !list_is_empty(&connection->frames);
     if (is_paused != connection->is_paused && connection->stream != NULL) {
         connection->is_paused = is_paused;
         io_stream_pause(connection->io, connection->stream, is_paused);
+    }
+    if (!is_full && !connection->is_closing && !list_is_empty(&connection->frames) &&
+        connection->resume_timer.private_state == NULL) {
+        io_timer_start(connection->io, &connection->resume_timer, 0);
     }
 }
 
 static void connection_finish_slot(struct connection_slot *slot)
 {
+    slot->connection->output_size -= slot->answer.size;
     slot->connection = NULL;
     list_remove(&slot->link);
     slot->done(slot);
+}
+
+static void connection_forget_frames(struct connection *connection)
+{
+    struct list_link *link;
+    while ((link = list_take(&connection->frames)) != NULL) {
+        struct connection_frame *frame = list_member(link, struct connection_frame, link);
+        buffer_fini(&frame->content);
+        free(frame);
+    }
+    connection->frames_size = 0;
+    io_timer_stop(connection->io, &connection->resume_timer);
 }
 
 static void connection_free_if_ended(struct connection *connection)
@@ -63,6 +95,7 @@ static void connection_free_if_ended(struct connection *connection)
     if (!connection->is_ended || connection->is_feeding || !list_is_empty(&connection->writing)) {
         return;
     }
+    connection_forget_frames(connection);
     framer_fini(&connection->framer);
     free(connection);
 }
@@ -71,7 +104,6 @@ static void connection_on_written(struct io_request *request, int64_t result)
 {
     struct connection_slot *slot = request->owner;
     struct connection *connection = slot->connection;
-    connection->output_size -= slot->answer.size;
     connection->written_ns = io_now(connection->io);
     connection_finish_slot(slot);
     if (result < 0) {
@@ -103,7 +135,6 @@ static void connection_send_ready(struct connection *connection)
             connection->written_ns = io_now(connection->io);
         }
         list_add(&connection->writing, &slot->link);
-        connection->output_size += slot->answer.size;
         slot->write = (struct io_request){.done = connection_on_written, .owner = slot};
         struct bytes part = buffer_bytes(&slot->answer);
         io_stream_write(connection->io, &slot->write, connection->stream, &part, 1);
@@ -115,18 +146,48 @@ static void connection_send_ready(struct connection *connection)
     }
 }
 
-static int connection_take_frame(void *owner, struct bytes frame)
+static int connection_hand_over(struct connection *connection, struct buffer *frame)
+{
+    int error = connection->events->request(connection->owner, connection, frame);
+    buffer_fini(frame);
+    return error;
+}
+
+static int connection_take_frame(void *owner, struct bytes bytes)
 {
     struct connection *connection = owner;
     if (connection->is_closing || connection->is_draining) {
         return 0;
     }
-    struct buffer kept;
-    buffer_init(&kept);
-    framer_keep(&connection->framer, frame, &kept);
-    int error = connection->events->request(connection->owner, connection, &kept);
-    buffer_fini(&kept);
-    return error;
+    struct buffer content;
+    buffer_init(&content);
+    framer_keep(&connection->framer, bytes, &content);
+    if (!connection_is_full(connection) && list_is_empty(&connection->frames)) {
+        return connection_hand_over(connection, &content);
+    }
+    struct connection_frame *frame = memory_new(struct connection_frame);
+    frame->content = content;
+    connection->frames_size += content.size;
+    list_add(&connection->frames, &frame->link);
+    return 0;
+}
+
+static void connection_on_resume(struct io_timer *timer)
+{
+    struct connection *connection = timer->owner;
+    int error = 0;
+    while (error == 0 && !connection_is_full(connection) && !connection->is_closing &&
+           !connection->is_draining && !list_is_empty(&connection->frames)) {
+        struct list_link *link = list_take(&connection->frames);
+        struct connection_frame *frame = list_member(link, struct connection_frame, link);
+        connection->frames_size -= frame->content.size;
+        error = connection_hand_over(connection, &frame->content);
+        free(frame);
+    }
+    if (error != 0) {
+        connection_close(connection);
+    }
+    connection_update_pause(connection);
 }
 
 static void connection_on_data(void *owner, const uint8_t *data, size_t size)
@@ -152,6 +213,7 @@ static void connection_on_closed(void *owner, int reason)
     connection->stream = NULL;
     connection->is_closing = true;
     connection->is_ended = true;
+    connection_forget_frames(connection);
     /* Those still being served are given back when they are answered. */
     for (list_each (&connection->slots, link)) {
         struct connection_slot *slot = connection_slot_of(link);
@@ -181,6 +243,9 @@ struct connection *connection_new(struct io *io, struct io_stream *stream,
     connection->active_ns = io_now(io);
     list_init(&connection->slots);
     list_init(&connection->writing);
+    list_init(&connection->frames);
+    connection->resume_timer =
+        (struct io_timer){.fired = connection_on_resume, .owner = connection};
     framer_init(&connection->framer, limits->frame_size_max);
     io_stream_addresses(io, stream, connection->local_address, connection->peer_address);
     io_stream_watch(io, stream, &stream_events, connection);
@@ -203,6 +268,7 @@ void connection_answer(struct connection_slot *slot)
         slot->done(slot);
         return;
     }
+    slot->connection->output_size += slot->answer.size;
     connection_send_ready(slot->connection);
 }
 
@@ -218,6 +284,7 @@ void connection_close(struct connection *connection)
 void connection_drain(struct connection *connection)
 {
     connection->is_draining = true;
+    connection_forget_frames(connection);
     connection_update_pause(connection);
     if (connection->in_flight_count == 0 && list_is_empty(&connection->writing)) {
         connection_close(connection);
@@ -232,7 +299,8 @@ void connection_pause(struct connection *connection, bool is_paused)
 
 bool connection_is_idle(const struct connection *connection)
 {
-    return connection->in_flight_count == 0 && list_is_empty(&connection->writing);
+    return connection->in_flight_count == 0 && list_is_empty(&connection->writing) &&
+           list_is_empty(&connection->frames);
 }
 
 const char *connection_local_address(const struct connection *connection)
@@ -257,7 +325,8 @@ uint64_t connection_stalled_ns(const struct connection *connection)
 
 size_t connection_held_size(const struct connection *connection)
 {
-    return framer_held_size(&connection->framer) + connection->output_size;
+    return framer_held_size(&connection->framer) + connection->frames_size +
+           connection->output_size;
 }
 
 void connection_check(const struct connection *connection)
@@ -268,6 +337,8 @@ void connection_check(const struct connection *connection)
         in_flight_count++;
     }
     check(in_flight_count == connection->in_flight_count);
+    check(in_flight_count <= connection->limits.in_flight_max);
+    check(list_is_empty(&connection->frames) || connection->is_paused);
     check(connection->is_ended == (connection->stream == NULL));
     framer_check(&connection->framer);
 }

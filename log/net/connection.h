@@ -57,7 +57,7 @@ void connection_close(struct connection *connection);
 void connection_drain(struct connection *connection);
 /* Stops or goes on reading, beside the connection's own limits. */
 void connection_pause(struct connection *connection, bool is_paused);
-/* Nothing is being served and no frame is half here. */
+/* Nothing is being served or sent; half a frame may be here. */
 bool connection_is_idle(const struct connection *connection);
 /* "HOST:PORT" of both ends. */
 const char *connection_local_address(const struct connection *connection);
@@ -67,6 +67,6 @@ uint64_t connection_active_ns(const struct connection *connection);
 /* Nanoseconds of io_now since which the client has taken nothing of a waiting answer; 0 when none
  * waits. */
 uint64_t connection_stalled_ns(const struct connection *connection);
-/* Bytes held for this connection: a partial frame and waiting answers. */
+/* Bytes held for this connection: frames not handed over, a partial one, waiting answers. */
 size_t connection_held_size(const struct connection *connection);
 void connection_check(const struct connection *connection);
