@@ -1,4 +1,4 @@
-"""A `tidemill serve` of our own: started on free ports, known by its ready line, stopped by us."""
+"""A tidemill process of our own: started on free ports, known by its ready line, stopped by us."""
 
 import os
 import re
@@ -12,20 +12,26 @@ START_SECONDS = 60  # sanitizers on a busy machine
 STOP_SECONDS = 60
 
 
-class Server:
-    def __init__(self, program, data, *options):
-        self.data = data
-        self.command = [program, "serve", "--data", data, "--listen", "127.0.0.1:0",
-                        "--http", "127.0.0.1:0", *options]
+class Process:
+    """`tidemill ARGUMENTS` on free ports, in a folder of its own."""
+
+    def __init__(self, program, folder, *arguments):
+        self.folder = folder
+        self.command = [os.path.abspath(program), *arguments, "--listen", "127.0.0.1:0",
+                        "--http", "127.0.0.1:0"]
         self.process = None
-        self.stderr_path = data + ".stderr"
+        self.stderr_path = os.path.join(folder, "stderr")
+
+    def launch(self):
+        """Does not wait until it is ready."""
+        os.makedirs(self.folder, exist_ok=True)
+        with open(self.stderr_path, "ab") as stderr:
+            self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=stderr,
+                                            stdin=subprocess.DEVNULL, cwd=self.folder)
 
     def start(self):
         """Waits for the ready line on stdout; answers the address in it."""
-        os.makedirs(self.data, exist_ok=True)
-        with open(self.stderr_path, "ab") as stderr:
-            self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=stderr,
-                                            stdin=subprocess.DEVNULL)
+        self.launch()
         output = b""
         deadline = time.monotonic() + START_SECONDS
         descriptor = self.process.stdout.fileno()
@@ -53,6 +59,10 @@ class Server:
     def kill(self):
         self.process.kill()
         self.process.wait()
+        self.process.stdout.close()
+
+    def is_alive(self):
+        return self.process.poll() is None
 
     def last_words(self):
         with open(self.stderr_path, "rb") as stderr:
