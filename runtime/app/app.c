@@ -574,9 +574,9 @@ static void app_start_connectors(struct app *app)
     for (size_t i = 0; i < count; i++) {
         if (app_start_connector(app, &connectors[i], &report) != 0) {
             char reason[1500];
-            snprintf(reason, sizeof reason, "%s: %s",
-                     connectors[i].place == NULL ? connectors[i].name : connectors[i].place,
-                     report.text);
+            snprintf(reason, sizeof reason, "%s: connector %s: %s %s",
+                     connectors[i].place == NULL ? "?" : connectors[i].place, connectors[i].name,
+                     report.place, report.text);
             app_fail(app, reason, true);
             return;
         }
