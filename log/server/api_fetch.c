@@ -42,6 +42,7 @@ struct fetch {
     size_t size_max;
     bool is_read_committed;
     bool is_waiting;
+    bool has_moved; /* a partition has, while another was being read */
     bool has_error;
     bool is_stopped; /* answer with what is there */
     struct io_timer timer;
@@ -112,6 +113,7 @@ static void fetch_on_moved(struct replica_watch *watch, int error)
     } else {
         replica_watch_add(part->replica, watch);
     }
+    fetch->has_moved = !fetch->is_waiting;
     if (fetch->is_waiting) {
         fetch_stop_waiting(fetch);
         fetch_read_next(fetch);
@@ -151,6 +153,11 @@ static void fetch_finish_round(struct fetch *fetch)
     if (is_enough || fetch_time_left(fetch) == 0 || fetch->request->server->is_stopping ||
         fetch->request->slot.connection == NULL) {
         fetch_answer(fetch);
+        return;
+    }
+    if (fetch->has_moved) {
+        fetch->has_moved = false;
+        fetch_read_next(fetch);
         return;
     }
     fetch_wait(fetch);
