@@ -200,13 +200,18 @@ void replica_set_leader_epoch(struct replica *replica, int32_t leader_epoch)
 int replica_append(struct replica *replica, uint8_t *data, size_t size, enum log_origin origin,
                    struct log_append *out)
 {
-    return log_append(replica->log, data, size, replica->leader_epoch, origin, out);
+    int error = log_append(replica->log, data, size, replica->leader_epoch, origin, out);
+    if (error == 0 && !list_is_empty(&replica->watches)) {
+        log_ask_flush(replica->log);
+    }
+    return error;
 }
 
 void replica_watch_add(struct replica *replica, struct replica_watch *watch)
 {
     check(!list_has(&watch->link));
     list_add(&replica->watches, &watch->link);
+    log_ask_flush(replica->log);
 }
 
 void replica_watch_remove(struct replica_watch *watch)

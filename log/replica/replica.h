@@ -53,6 +53,8 @@ void replica_set_leader_epoch(struct replica *replica, int32_t leader_epoch);
 /* As log_append with this replica's epoch. */
 must_use int replica_append(struct replica *replica, uint8_t *data, size_t size,
                             enum log_origin origin, struct log_append *out);
+/* Who watches wants to see new records at once: while there is a watch, what is appended is flushed
+ * with the next turn. */
 void replica_watch_add(struct replica *replica, struct replica_watch *watch);
 /* A watch that was not added may be removed. */
 void replica_watch_remove(struct replica_watch *watch);

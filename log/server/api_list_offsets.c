@@ -3,7 +3,10 @@
  * -1 latest (the last stable offset for read_committed), -2 earliest, -3 the record with the
  * largest timestamp (KIP-734), -4 earliest local (KIP-405: everything here is local), -5 latest
  * tiered and -6 earliest pending upload: there are none. A time past the end is offset -1 without
- * an error. */
+ * an error.
+ *
+ * What was appended before the question is part of the answer, also where its producer did not wait
+ * for the disk: the answer waits for the flushes that make it visible. */
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/server_state.h"
@@ -69,16 +72,20 @@ static void list_offsets_serve(struct request *request, struct bytes topic,
                                                        .leader_epoch = position.leader_epoch};
 }
 
-void api_list_offsets(struct request *request)
+struct list_offsets {
+    struct request *request;
+    struct list_offsets_response response;
+    struct log_flush_wait *waits; /* one per partition that is behind */
+    size_t waiting_count;
+};
+
+static void list_offsets_answer(struct list_offsets *list)
 {
+    struct request *request = list->request;
     const struct list_offsets_request *message = request_message(request, list_offsets_request);
-    struct list_offsets_response response = {0};
-    response.topics.count = message->topics.count;
-    response.topics.items =
-        arena_array(&request->arena, struct list_offsets_response_topic, message->topics.count);
     for (int32_t i = 0; i < message->topics.count; i++) {
         const struct list_offsets_request_topic *asked = &message->topics.items[i];
-        struct list_offsets_response_topic *answer = &response.topics.items[i];
+        struct list_offsets_response_topic *answer = &list->response.topics.items[i];
         answer->name = asked->name;
         answer->partitions.count = asked->partitions.count;
         answer->partitions.items = arena_array(
@@ -88,5 +95,55 @@ void api_list_offsets(struct request *request)
                                &answer->partitions.items[j]);
         }
     }
-    request_answer(request, &response);
+    request_answer(request, &list->response);
+}
+
+/* A flush that failed, or a topic that went away, is told by what is found afterwards. */
+static void list_offsets_on_flushed(struct log_flush_wait *wait, int error)
+{
+    (void)error;
+    struct list_offsets *list = wait->owner;
+    if (--list->waiting_count == 0) {
+        list_offsets_answer(list);
+    }
+}
+
+static void list_offsets_await(struct list_offsets *list, struct bytes topic,
+                               const struct list_offsets_request_partition *asked)
+{
+    struct replica *replica =
+        replica_set_find(list->request->server->parts.replicas, topic, asked->index);
+    if (replica == NULL || log_status(replica_log(replica)) != 0 ||
+        log_flushed_offset(replica_log(replica)) == log_end_offset(replica_log(replica))) {
+        return;
+    }
+    struct log *log = replica_log(replica);
+    struct log_flush_wait *wait = &list->waits[list->waiting_count++];
+    *wait = (struct log_flush_wait){
+        .done = list_offsets_on_flushed, .owner = list, .offset = log_end_offset(log)};
+    log_wait_flushed(log, wait);
+}
+
+void api_list_offsets(struct request *request)
+{
+    const struct list_offsets_request *message = request_message(request, list_offsets_request);
+    struct list_offsets *list = arena_new(&request->arena, struct list_offsets);
+    size_t part_count = 0;
+    for (int32_t i = 0; i < message->topics.count; i++) {
+        part_count += (size_t)message->topics.items[i].partitions.count;
+    }
+    list->request = request;
+    list->waits = arena_array(&request->arena, struct log_flush_wait, part_count);
+    list->response.topics.count = message->topics.count;
+    list->response.topics.items =
+        arena_array(&request->arena, struct list_offsets_response_topic, message->topics.count);
+    for (int32_t i = 0; i < message->topics.count; i++) {
+        const struct list_offsets_request_topic *asked = &message->topics.items[i];
+        for (int32_t j = 0; j < asked->partitions.count; j++) {
+            list_offsets_await(list, asked->name, &asked->partitions.items[j]);
+        }
+    }
+    if (list->waiting_count == 0) {
+        list_offsets_answer(list);
+    }
 }

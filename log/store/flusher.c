@@ -140,6 +140,7 @@ static void flusher_start(struct flusher *flusher)
 {
     check(!flusher->is_running);
     flusher->is_asked = false;
+    io_timer_stop(flusher->store->io, &flusher->timer);
     if (flusher->store->is_fenced) {
         return;
     }
@@ -156,11 +157,17 @@ static void flusher_start(struct flusher *flusher)
     }
 }
 
+static void flusher_on_delay(struct io_timer *timer)
+{
+    flusher_ask(timer->owner);
+}
+
 void flusher_init(struct flusher *flusher, struct store *store)
 {
     *flusher = (struct flusher){
         .store = store,
         .request = {.done = flusher_on_turn, .owner = flusher},
+        .timer = {.fired = flusher_on_delay, .owner = flusher},
     };
     list_init(&flusher->dirty);
     list_init(&flusher->flushing);
@@ -169,6 +176,7 @@ void flusher_init(struct flusher *flusher, struct store *store)
 
 void flusher_fini(struct flusher *flusher)
 {
+    io_timer_stop(flusher->store->io, &flusher->timer);
     for (list_each (&flusher->syncs, link)) {
         flusher_free_sync(list_member(link, struct flusher_sync, link));
     }
@@ -199,6 +207,14 @@ void flusher_ask(struct flusher *flusher)
     }
 }
 
+void flusher_ask_later(struct flusher *flusher)
+{
+    bool is_started = flusher->timer.private_state != NULL;
+    if (!flusher->is_asked && !is_started) {
+        io_timer_start(flusher->store->io, &flusher->timer, FLUSHER_DELAY_MS * UINT64_C(1000000));
+    }
+}
+
 void flusher_remove(struct flusher *flusher, struct log *log)
 {
     (void)flusher;
@@ -214,4 +230,9 @@ void flusher_check(const struct flusher *flusher)
 {
     check(flusher->is_running || flusher->pending_count == 0);
     check(flusher->is_running || list_is_empty(&flusher->flushing));
+    const struct store *store = flusher->store;
+    if (store_is_writable(store) && store->options.durability == STORE_DURABILITY_FSYNC &&
+        !list_is_empty(&flusher->dirty)) {
+        check(flusher->is_running || flusher->is_asked || flusher->timer.private_state != NULL);
+    }
 }

@@ -337,7 +337,7 @@ static void log_on_appended(struct log *log)
     struct store *store = log->store;
     flusher_add(&store->flusher, log);
     if (store->options.durability == STORE_DURABILITY_FSYNC) {
-        flusher_ask(&store->flusher);
+        flusher_ask_later(&store->flusher);
         return;
     }
     log->flushed_offset = log->end_offset;
@@ -481,6 +481,15 @@ void log_wait_flushed(struct log *log, struct log_flush_wait *wait)
         place = place->previous;
     }
     list_insert_before(place, link);
+    log_ask_flush(log);
+}
+
+void log_ask_flush(struct log *log)
+{
+    bool is_awaited = log->store->options.durability == STORE_DURABILITY_FSYNC;
+    if (is_awaited && log->flushed_offset < log->end_offset) {
+        flusher_ask(&log->store->flusher);
+    }
 }
 
 void log_wait_cancel(struct log *log, struct log_flush_wait *wait)

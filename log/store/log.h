@@ -74,6 +74,9 @@ struct log_flush_wait {
 };
 /* `done` never runs inside the call. With durability = os it is called at once (next turn). */
 void log_wait_flushed(struct log *log, struct log_flush_wait *wait);
+/* Somebody would like to see what was appended: it is flushed with the next turn and not only a
+ * little later. Nothing to do when nothing is behind, or when durability is not fsync. */
+void log_ask_flush(struct log *log);
 /* After it `done` is not called. */
 void log_wait_cancel(struct log *log, struct log_flush_wait *wait);
 

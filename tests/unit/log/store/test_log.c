@@ -1,5 +1,6 @@
 /* Shows that appended batches come back as they went in, are durable when the log says so, and
  * that only whole batches are read. */
+#include "log/store/flusher.h"
 #include "tests/unit/log/store/fixture.h"
 
 struct waiter {
@@ -66,6 +67,42 @@ static void appends_of_one_turn_share_a_flush(void **state)
     store_read_stats(fixture->store, &stats);
     assert_int_equal(stats.flush_count, 1);
     assert_int_equal(log_flushed_offset(fixture->log), 10);
+}
+
+static uint64_t settle_until_flushed(struct fixture *fixture, int64_t offset)
+{
+    uint64_t start_ns = sim_now(fixture->sim);
+    while (log_flushed_offset(fixture->log) < offset) {
+        assert_true(sim_step(fixture->sim));
+        store_check(fixture->store);
+    }
+    return sim_now(fixture->sim) - start_ns;
+}
+
+static void bytes_nobody_waits_for_share_a_flush_a_little_later(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t delay_ns = FLUSHER_DELAY_MS * FIXTURE_SECOND / 1000;
+    for (int i = 0; i < 10; i++) {
+        fixture_append(fixture, 1);
+        sim_run(fixture->sim, sim_now(fixture->sim) + delay_ns / 20);
+    }
+    assert_int_equal(log_flushed_offset(fixture->log), 0);
+    settle_until_flushed(fixture, 10);
+    struct store_stats stats;
+    store_read_stats(fixture->store, &stats);
+    assert_int_equal(stats.flush_count, 1);
+}
+
+static void who_asks_for_a_flush_need_not_wait_for_the_others_delay(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t delay_ns = FLUSHER_DELAY_MS * FIXTURE_SECOND / 1000;
+    fixture_append(fixture, 1);
+    log_ask_flush(fixture->log);
+    assert_true(settle_until_flushed(fixture, 1) < delay_ns / 2);
+    fixture_append(fixture, 1);
+    assert_true(settle_until_flushed(fixture, 2) >= delay_ns);
 }
 
 static void a_wait_for_flushed_bytes_is_called_in_a_later_turn(void **state)
@@ -304,6 +341,8 @@ int main(void)
         CASE(a_batch_is_read_as_it_was_appended),
         CASE(a_waiter_is_called_only_when_its_bytes_survive_a_power_loss),
         CASE(appends_of_one_turn_share_a_flush),
+        CASE(bytes_nobody_waits_for_share_a_flush_a_little_later),
+        CASE(who_asks_for_a_flush_need_not_wait_for_the_others_delay),
         CASE(a_wait_for_flushed_bytes_is_called_in_a_later_turn),
         CASE(a_cancelled_wait_is_never_called),
         CASE(a_closed_store_opens_without_looking_at_its_logs),
