@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/store/log_read.h"
 
 #include <stdlib.h>
 

@@ -1,10 +1,11 @@
 /* Splits what arrives into frames and sends answers in order; see connection.h.
  *
  * The slots of a connection form a queue in request order. An answer that is ready waits until all
- * before it have been handed to the stream. One piece of data may hold many frames: those beyond
- * the limits are kept, and handed over on a later turn when there is room. When the stream ends,
- * slots whose requests are still being served lose their connection and are given back when they
- * are answered. */
+ * before it have been handed to the stream; one that comes in pieces holds up those behind it until
+ * its last piece has been handed over. One piece of data may hold many frames: those beyond the
+ * limits are kept, and handed over on a later turn when there is room. When the stream ends, slots
+ * whose requests are still being served lose their connection and are given back when they are
+ * answered. */
 #include "log/net/connection.h"
 
 #include "log/base/error.h"
@@ -25,9 +26,10 @@ struct connection {
     struct connection_limits limits;
     const struct connection_events *events;
     void *owner;
-    struct list slots;   /* waiting for their turn, in request order */
-    struct list writing; /* handed to the stream, in order */
-    struct list frames;  /* of struct connection_frame: arrived beyond the limits, in order */
+    struct list slots;                 /* waiting for their turn, in request order */
+    struct list writing;               /* handed to the stream, in order */
+    struct connection_slot *streaming; /* the last of them, if it comes in pieces */
+    struct list frames; /* of struct connection_frame: arrived beyond the limits, in order */
     size_t frames_size;
     struct io_timer resume_timer; /* hands them over */
     size_t in_flight_count;
@@ -100,34 +102,57 @@ static void connection_free_if_ended(struct connection *connection)
     free(connection);
 }
 
-static void connection_on_written(struct io_request *request, int64_t result)
+static void connection_close_if_drained(struct connection *connection)
 {
-    struct connection_slot *slot = request->owner;
-    struct connection *connection = slot->connection;
-    connection->written_ns = io_now(connection->io);
-    connection_finish_slot(slot);
-    if (result < 0) {
-        connection_close(connection);
-    }
-    connection_update_pause(connection);
     if (connection->is_draining && connection->in_flight_count == 0 &&
         list_is_empty(&connection->writing)) {
         connection_close(connection);
     }
-    connection_free_if_ended(connection);
+}
+
+static void connection_on_written(struct io_request *request, int64_t result);
+
+static void connection_write(struct connection_slot *slot, struct bytes part)
+{
+    struct connection *connection = slot->connection;
+    slot->write = (struct io_request){.done = connection_on_written, .owner = slot};
+    io_stream_write(connection->io, &slot->write, connection->stream, &part, 1);
+}
+
+/* Sends the next piece. False when there is none any more, or the connection ends: the slot was
+ * given back. */
+static bool connection_send_piece(struct connection_slot *slot)
+{
+    struct connection *connection = slot->connection;
+    struct bytes piece = {NULL, 0};
+    int error = connection->is_closing ? ERROR_CANCELLED : 0;
+    if (error == 0 && !slot->next(slot, &piece, &error)) {
+        slot->is_awaited = true;
+        return true;
+    }
+    if (error == 0 && piece.size > 0) {
+        connection_write(slot, piece);
+        return true;
+    }
+    connection->streaming = NULL;
+    connection_finish_slot(slot);
+    if (error != 0) {
+        connection_close(connection);
+    }
+    return false;
 }
 
 /* Hands every answer whose turn has come to the stream. */
 static void connection_send_ready(struct connection *connection)
 {
-    while (!list_is_empty(&connection->slots)) {
+    while (connection->streaming == NULL && !list_is_empty(&connection->slots)) {
         struct connection_slot *slot = connection_slot_of(connection->slots.head.next);
         if (!slot->is_ready) {
             break;
         }
         list_remove(&slot->link);
         connection->in_flight_count--;
-        if (connection->is_closing || slot->answer.size == 0) {
+        if (connection->is_closing || (slot->answer.size == 0 && slot->next == NULL)) {
             connection_finish_slot(slot);
             continue;
         }
@@ -135,14 +160,37 @@ static void connection_send_ready(struct connection *connection)
             connection->written_ns = io_now(connection->io);
         }
         list_add(&connection->writing, &slot->link);
-        slot->write = (struct io_request){.done = connection_on_written, .owner = slot};
-        struct bytes part = buffer_bytes(&slot->answer);
-        io_stream_write(connection->io, &slot->write, connection->stream, &part, 1);
+        if (slot->next == NULL) {
+            connection_write(slot, buffer_bytes(&slot->answer));
+        } else {
+            connection->streaming = slot;
+            connection_send_piece(slot);
+        }
     }
     connection_update_pause(connection);
-    if (connection->is_draining && connection->in_flight_count == 0 &&
-        list_is_empty(&connection->writing)) {
+    connection_close_if_drained(connection);
+}
+
+/* An answer has left; perhaps others waited for that. */
+static void connection_on_left(struct connection *connection)
+{
+    connection_send_ready(connection);
+    connection_free_if_ended(connection);
+}
+
+static void connection_on_written(struct io_request *request, int64_t result)
+{
+    struct connection_slot *slot = request->owner;
+    struct connection *connection = slot->connection;
+    connection->written_ns = io_now(connection->io);
+    if (result < 0) {
         connection_close(connection);
+    }
+    if (connection->streaming != slot) {
+        connection_finish_slot(slot);
+        connection_on_left(connection);
+    } else if (!connection_send_piece(slot)) {
+        connection_on_left(connection);
     }
 }
 
@@ -256,6 +304,7 @@ void connection_begin(struct connection *connection, struct connection_slot *slo
 {
     slot->connection = connection;
     slot->is_ready = false;
+    slot->is_awaited = false;
     list_add(&connection->slots, &slot->link);
     connection->in_flight_count++;
 }
@@ -272,6 +321,16 @@ void connection_answer(struct connection_slot *slot)
     connection_send_ready(slot->connection);
 }
 
+void connection_continue(struct connection_slot *slot)
+{
+    struct connection *connection = slot->connection;
+    check(slot->is_awaited);
+    slot->is_awaited = false;
+    if (!connection_send_piece(slot)) {
+        connection_on_left(connection);
+    }
+}
+
 void connection_close(struct connection *connection)
 {
     if (connection->is_closing) {
@@ -286,9 +345,7 @@ void connection_drain(struct connection *connection)
     connection->is_draining = true;
     connection_forget_frames(connection);
     connection_update_pause(connection);
-    if (connection->in_flight_count == 0 && list_is_empty(&connection->writing)) {
-        connection_close(connection);
-    }
+    connection_close_if_drained(connection);
 }
 
 void connection_pause(struct connection *connection, bool is_paused)
@@ -340,5 +397,7 @@ void connection_check(const struct connection *connection)
     check(in_flight_count <= connection->limits.in_flight_max);
     check(list_is_empty(&connection->frames) || connection->is_paused);
     check(connection->is_ended == (connection->stream == NULL));
+    check(connection->streaming == NULL ||
+          connection->writing.head.previous == &connection->streaming->link);
     framer_check(&connection->framer);
 }

@@ -29,11 +29,17 @@ struct connection_slot {
     /* The answer was taken by the system, or the connection is gone: the slot's memory may be
      * freed. */
     void (*done)(struct connection_slot *slot);
+    /* NULL, or: the answer is not in `answer` but comes piece by piece, when its turn has come and
+     * each time the piece before was taken. True with the next piece, borrowed until the next call
+     * or `done` (an empty one is the end), or with an error, which closes the connection; false
+     * when connection_continue will be called. */
+    bool (*next)(struct connection_slot *slot, struct bytes *piece, int *error);
     /* the connection's */
     struct connection *connection; /* NULL once the connection is gone */
     struct list_link link;
     struct io_request write;
     bool is_ready;
+    bool is_awaited; /* `next` returned false */
 };
 
 struct connection_events {
@@ -52,6 +58,8 @@ struct connection *connection_new(struct io *io, struct io_stream *stream,
 void connection_begin(struct connection *connection, struct connection_slot *slot);
 /* The answer is in slot->answer; an empty one sends nothing. Later than or inside `request`. */
 void connection_answer(struct connection_slot *slot);
+/* The next piece may be asked for: after `next` returned false, never inside it. */
+void connection_continue(struct connection_slot *slot);
 void connection_close(struct connection *connection);
 /* No more reading; closes when the last answer has left. */
 void connection_drain(struct connection *connection);

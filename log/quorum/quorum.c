@@ -14,6 +14,7 @@
 #include "log/base/list.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "log/store/log_read.h"
 
 #include <stdlib.h>
 

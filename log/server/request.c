@@ -31,15 +31,28 @@ void request_release_frame(struct request *request)
     request->message = NULL;
 }
 
+/* The answer is encoded: it is what the request holds from now on. */
+static void request_hand_over(struct request *request)
+{
+    request_release_frame(request);
+    request_hold(request, request->slot.answer.capacity);
+    connection_answer(&request->slot);
+}
+
 void request_answer(struct request *request, const void *response)
 {
     struct buffer *answer = &request->slot.answer;
     buffer_reserve(answer, wire_size(request->api->response, request->version, response) + 16);
     frame_write_response(answer, request->api, request->version, request->header.correlation_id,
                          response);
-    request_release_frame(request);
-    request_hold(request, answer->capacity);
-    connection_answer(&request->slot);
+    request_hand_over(request);
+}
+
+void request_answer_around(struct request *request, const void *response, struct wire_holes *holes)
+{
+    frame_write_response_around(&request->slot.answer, request->api, request->version,
+                                request->header.correlation_id, response, holes);
+    request_hand_over(request);
 }
 
 void request_answer_nothing(struct request *request)

@@ -23,12 +23,18 @@ struct request {
     struct buffer frame; /* the message borrows from it */
     size_t held_size;    /* bytes counted in the server for this request */
     struct connection_slot slot;
+    /* NULL, or called when the answer has left or never will, before the request is freed. */
+    void (*sent)(struct request *request);
+    void *sent_owner;
     struct list_link link; /* the server's list of requests */
 };
 
 /* Encodes the generated response struct; the request may be gone when this returns. */
 void request_answer(struct request *request, const void *response);
-/* Counts more memory for this request: records that were read for its answer. */
+/* As request_answer, without the records; request->slot.next brings them and all else. `holes`: see
+ * wire_write_around. */
+void request_answer_around(struct request *request, const void *response, struct wire_holes *holes);
+/* Counts more memory for this request: what its answer holds while it leaves. */
 void request_grow(struct request *request, size_t size);
 /* Frees the frame early: nothing of the message that points into it is used any more. */
 void request_release_frame(struct request *request);

@@ -69,6 +69,9 @@ static void server_on_sent(struct connection_slot *slot)
 {
     struct request *request = list_member(slot, struct request, slot);
     struct server *server = request->server;
+    if (request->sent != NULL) {
+        request->sent(request);
+    }
     server->held_size -= request->held_size;
     list_remove(&request->link);
     buffer_fini(&slot->answer);
@@ -368,6 +371,9 @@ void server_free(struct server *server)
     io_timer_stop(server->parts.io, &server->idle_timer);
     io_timer_stop(server->parts.io, &server->stop_timer);
     map_fini(&server->clients, NULL);
+    while (server->piece_count > 0) {
+        free(server->pieces[--server->piece_count]);
+    }
     free(server->api_requests);
     free((void *)(uintptr_t)server->options.advertised);
     free(server);

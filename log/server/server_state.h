@@ -6,7 +6,7 @@
 #include "log/server/request.h"
 #include "log/server/server.h"
 
-enum { SERVER_LISTENER_MAX = 8 };
+enum { SERVER_LISTENER_MAX = 8, SERVER_PIECE_MAX = 16 };
 
 struct server_api {
     const char *name;
@@ -30,6 +30,8 @@ struct server {
     struct list fetches;  /* waiting for data */
     struct list parked;   /* fetches waiting for memory */
     size_t held_size;     /* bytes of all requests and their answers */
+    uint8_t *pieces[SERVER_PIECE_MAX]; /* spare ones; see fetch_answer.h */
+    size_t piece_count;
     bool is_paused;
     bool is_stopping;
     void (*stopped)(void *owner);

@@ -80,30 +80,6 @@ void log_ask_flush(struct log *log);
 /* After it `done` is not called. */
 void log_wait_cancel(struct log *log, struct log_flush_wait *wait);
 
-/* Whole batches from the one that contains `offset` on, as bytes in the log; at least one batch
- * whatever the limits are, none at or beyond `limit_offset`. Asks for a read: */
-struct log_read {
-    /* in */
-    int64_t offset;
-    int64_t limit_offset; /* exclusive: high watermark or last stable offset */
-    size_t size_max;      /* bytes */
-    bool is_first_whole;  /* return the first batch even when it is larger than size_max (KIP-74) */
-    bool may_wait;        /* wait for the disk inside the call and return true: start-up, tools */
-    void (*done)(struct log_read *read, int error);
-    void *owner;
-    /* out */
-    /* Owned by the caller, who calls buffer_init and buffer_fini; empty at the end of the log. */
-    struct buffer bytes;
-    /* the log's */
-    struct io_request request;
-    void *private_state[6];
-};
-/* Returns true when the answer is there already (the bytes were cached; `done` is not called and
- * *error is set), false when `done` will be called. A log may be closed or deleted meanwhile:
- * `done` then gets ERROR_NOT_FOUND. Errors: ERROR_OFFSET_OUT_OF_RANGE below start or above end,
- * ERROR_CORRUPT. */
-must_use bool log_read(struct log *log, struct log_read *read, int *error);
-
 int64_t log_start_offset(const struct log *log);
 /* The offset that the next record will get. */
 int64_t log_end_offset(const struct log *log);

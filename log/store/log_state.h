@@ -66,8 +66,8 @@ must_use int log_write_snapshot(struct log *log);
 void log_on_synced(struct log *log, struct log_mark mark);
 /* Ends one of the things that keep a deleted log's memory. */
 void log_release(struct log *log);
-/* Lets go of a read that will never be called back. */
-void log_read_forget(struct list_link *link);
+/* Lets go of a slice that nobody will close any more. */
+void log_slice_forget(struct list_link *link);
 /* 0, or why nothing can be written. */
 must_use int log_writable(const struct log *log);
 /* Translates a failed write: no space is the caller's news, everything else fences the store. */

@@ -412,6 +412,22 @@ int segment_find_position(struct segment *segment, int64_t offset, int64_t *posi
     return 0;
 }
 
+int segment_find_place(struct segment *segment, int64_t offset, int64_t position, int64_t *out)
+{
+    int error = segment_load(segment);
+    if (error != 0) {
+        return error;
+    }
+    check(offset >= segment->base_offset);
+    int64_t relative_offset = offset - segment->base_offset;
+    int32_t by_offset = sparse_index_find(
+        segment->index, relative_offset > INT32_MAX ? INT32_MAX : (int32_t)relative_offset);
+    int32_t by_position = sparse_index_find_place(
+        segment->index, position > INT32_MAX ? INT32_MAX : (int32_t)position);
+    *out = by_offset < by_position ? by_offset : by_position;
+    return 0;
+}
+
 int segment_find_time(struct segment *segment, int64_t timestamp_ms, int64_t *position)
 {
     int error = segment_load(segment);

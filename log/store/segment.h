@@ -92,7 +92,11 @@ must_use int segment_trim(struct segment *segment);
 must_use int segment_truncate(struct segment *segment, int64_t position, int64_t next_offset);
 /* A position at or before the batch that holds the offset; the index is loaded if need be. */
 must_use int segment_find_position(struct segment *segment, int64_t offset, int64_t *position);
-/* As above for the first record with a timestamp >= timestamp_ms. */
+/* A position of a batch such that all batches before it lie below the offset and end at or below
+ * `position`; 0 when the index knows none. */
+must_use int segment_find_place(struct segment *segment, int64_t offset, int64_t position,
+                                int64_t *out);
+/* As segment_find_position for the first record with a timestamp >= timestamp_ms. */
 must_use int segment_find_time(struct segment *segment, int64_t timestamp_ms, int64_t *position);
 /* Fills first_append_ms and last_append_ms of a file from an earlier process: as near as its oldest
  * timestamp and the time of its last change tell. */

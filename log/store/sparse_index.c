@@ -78,6 +78,21 @@ int32_t sparse_index_find(const struct sparse_index *index, int32_t relative_off
     return low == 0 ? 0 : index->entries[low - 1].position;
 }
 
+int32_t sparse_index_find_place(const struct sparse_index *index, int32_t position)
+{
+    int32_t low = 0;
+    int32_t high = index->entry_count;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (index->entries[middle].position <= position) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? 0 : index->entries[low - 1].position;
+}
+
 int32_t sparse_index_find_time(const struct sparse_index *index, int64_t timestamp_ms)
 {
     int32_t low = 0;

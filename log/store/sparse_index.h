@@ -45,6 +45,8 @@ void sparse_index_add_time(struct sparse_index *index, int64_t timestamp_ms,
                            int32_t relative_offset);
 /* A position at or before the batch that holds the offset. */
 int32_t sparse_index_find(const struct sparse_index *index, int32_t relative_offset);
+/* The last position at or before `position`; 0 when there is none. */
+int32_t sparse_index_find_place(const struct sparse_index *index, int32_t position);
 /* A relative offset such that every record before it is older than timestamp_ms. */
 int32_t sparse_index_find_time(const struct sparse_index *index, int64_t timestamp_ms);
 /* Drops what speaks of offsets at or above relative_offset. */

@@ -273,7 +273,7 @@ static void store_free(struct store *store)
     io_timer_stop(store->io, &store->retention_timer);
     io_timer_stop(store->io, &store->flush_timer);
     for (list_each (&store->reads, read)) {
-        log_read_forget(read);
+        log_slice_forget(read);
     }
     flusher_fini(&store->flusher);
     for (list_each (&store->log_list, link)) {

@@ -14,6 +14,7 @@ void walker_open(struct walker *walker, struct segment *segment, int64_t positio
         .next_offset = next_offset,
         .limit = limit,
         .is_whole = is_whole,
+        .mode = IO_READ_WAIT,
         .buffer_position = position,
     };
     buffer_init(&walker->buffer);
@@ -50,9 +51,12 @@ static int walker_fill(struct walker *walker, size_t needed)
     walker->buffer_position = walker->position;
     uint8_t *place = buffer_reserve(&walker->buffer, size);
     int64_t count = io_file_read(walker->segment->home->io, file, place, size,
-                                 (uint64_t)walker->position, IO_READ_WAIT);
+                                 (uint64_t)walker->position, walker->mode);
     if (count < 0) {
         return (int)count;
+    }
+    if (walker->mode == IO_READ_CACHED && (size_t)count < size) {
+        return ERROR_AGAIN;
     }
     walker->buffer.size = (size_t)count;
     return 0;

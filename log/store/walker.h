@@ -3,7 +3,8 @@
  * Owns:   a buffer with the part of the file around its place.
  * Keeps:  every batch it hands out begins where the one before it ends, has a sane header and a
  *         base offset not below the end of the one before it. The CRC is the caller's to check.
- * Thread: the shard's; waits for the disk. */
+ * Thread: the shard's; waits for the disk, unless `mode` is set otherwise after walker_open: then a
+ * step may be ERROR_AGAIN, with `position` the place to be read first. */
 #pragma once
 
 #include "log/store/segment.h"
@@ -14,6 +15,7 @@ struct walker {
     int64_t next_offset; /* the lowest base offset it may have */
     int64_t limit;       /* the walk ends here */
     bool is_whole;       /* batches come with all their bytes, not only the header */
+    enum io_read_mode mode;
     struct buffer buffer;
     int64_t buffer_position; /* of the buffer's first byte in the file */
 };

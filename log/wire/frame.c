@@ -96,9 +96,9 @@ static size_t frame_begin(struct buffer *out)
     return out->size;
 }
 
-static void frame_end(struct buffer *out, size_t start)
+static void frame_end(struct buffer *out, size_t start, size_t left_out_size)
 {
-    size_t size = out->size - start;
+    size_t size = out->size - start + left_out_size;
     check(size <= INT32_MAX);
     endian_write_i32(out->data + start - FRAME_SIZE_SIZE, (int32_t)size);
 }
@@ -119,19 +119,35 @@ void frame_write_request(struct buffer *out, const struct frame_api *api,
         buffer_add_byte(out, 0);
     }
     wire_write(out, api->request, header->api_version, message);
-    frame_end(out, start);
+    frame_end(out, start, 0);
 }
 
-void frame_write_response(struct buffer *out, const struct frame_api *api, int16_t version,
-                          int32_t correlation_id, const void *message)
+static size_t frame_begin_response(struct buffer *out, const struct frame_api *api, int16_t version,
+                                   int32_t correlation_id)
 {
     size_t start = frame_begin(out);
     frame_add_i32(out, correlation_id);
     if (frame_response_has_tags(api, version)) {
         buffer_add_byte(out, 0);
     }
+    return start;
+}
+
+void frame_write_response(struct buffer *out, const struct frame_api *api, int16_t version,
+                          int32_t correlation_id, const void *message)
+{
+    size_t start = frame_begin_response(out, api, version, correlation_id);
     wire_write(out, api->response, version, message);
-    frame_end(out, start);
+    frame_end(out, start, 0);
+}
+
+void frame_write_response_around(struct buffer *out, const struct frame_api *api, int16_t version,
+                                 int32_t correlation_id, const void *message,
+                                 struct wire_holes *holes)
+{
+    size_t start = frame_begin_response(out, api, version, correlation_id);
+    wire_write_around(out, api->response, version, message, holes);
+    frame_end(out, start, holes->size);
 }
 
 int frame_read_response_header(struct wire_reader *reader, const struct frame_api *api,

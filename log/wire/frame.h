@@ -35,5 +35,10 @@ void frame_write_request(struct buffer *out, const struct frame_api *api,
                          const struct frame_request_header *header, const void *message);
 void frame_write_response(struct buffer *out, const struct frame_api *api, int16_t version,
                           int32_t correlation_id, const void *message);
+/* As frame_write_response, with records left out as wire_write_around leaves them; the frame's size
+ * counts them. */
+void frame_write_response_around(struct buffer *out, const struct frame_api *api, int16_t version,
+                                 int32_t correlation_id, const void *message,
+                                 struct wire_holes *holes);
 must_use int frame_read_response_header(struct wire_reader *reader, const struct frame_api *api,
                                         int16_t version, int32_t *correlation_id);

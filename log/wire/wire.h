@@ -82,6 +82,22 @@ must_use int wire_read(struct wire_reader *reader, const struct wire_schema *sch
  * is cut at 32767 bytes, the longest that readers accept. */
 void wire_write(struct buffer *out, const struct wire_schema *schema, int16_t version,
                 const void *message);
+/* Where records belong that were left out of a written message. */
+struct wire_hole {
+    size_t place; /* in the buffer, where the bytes would begin */
+    size_t size;  /* never 0 */
+};
+
+struct wire_holes {
+    struct wire_hole *items; /* the caller's, with room for every records field of the message */
+    size_t count;
+    size_t size; /* of all of them */
+};
+
+/* As wire_write, without the bytes of records: of these fields only the size is looked at, and
+ * `holes` tells, in order, where who sends the message must put them in. */
+void wire_write_around(struct buffer *out, const struct wire_schema *schema, int16_t version,
+                       const void *message, struct wire_holes *holes);
 /* The size wire_write would append. */
 size_t wire_size(const struct wire_schema *schema, int16_t version, const void *message);
 /* Sets every field to the value it has when no version carries it. */

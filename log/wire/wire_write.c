@@ -13,6 +13,7 @@
 struct wire_format {
     int16_t version;
     bool is_flexible;
+    struct wire_holes *holes; /* NULL: records are written as well */
 };
 
 static size_t wire_size_length(struct wire_format format, bool is_short, int64_t length)
@@ -92,7 +93,9 @@ static size_t wire_size_value(struct wire_format format, const struct wire_field
         struct bytes view = wire_field_view(field, format.version, slot);
         check(view.size < INT32_MAX);
         int64_t length = view.data == NULL ? -1 : (int64_t)view.size;
-        return wire_size_length(format, field->kind == WIRE_STRING, length) + view.size;
+        bool is_hole = field->kind == WIRE_RECORDS && format.holes != NULL;
+        return wire_size_length(format, field->kind == WIRE_STRING, length) +
+               (is_hole ? 0 : view.size);
     }
     case WIRE_ARRAY:
         return wire_size_array(format, field, slot);
@@ -154,15 +157,27 @@ static uint8_t *wire_write_length(uint8_t *at, struct wire_format format, bool i
     return at + 4;
 }
 
+/* The place is an address until the message is complete. */
+static void wire_leave_hole(struct wire_holes *holes, const uint8_t *at, size_t size)
+{
+    holes->items[holes->count++] = (struct wire_hole){(size_t)(uintptr_t)at, size};
+    holes->size += size;
+}
+
 static uint8_t *wire_write_view(uint8_t *at, struct wire_format format,
                                 const struct wire_field *field, const void *slot)
 {
     struct bytes view = wire_field_view(field, format.version, slot);
     int32_t length = view.data == NULL ? -1 : (int32_t)view.size;
     at = wire_write_length(at, format, field->kind == WIRE_STRING, length);
-    if (view.size > 0) {
-        memcpy(at, view.data, view.size);
+    if (view.size == 0) {
+        return at;
     }
+    if (field->kind == WIRE_RECORDS && format.holes != NULL) {
+        wire_leave_hole(format.holes, at, view.size);
+        return at;
+    }
+    memcpy(at, view.data, view.size);
     return at + view.size;
 }
 
@@ -254,18 +269,36 @@ static struct wire_format wire_format_of(const struct wire_schema *schema, int16
 {
     check(version >= schema->lowest);
     check(version <= schema->highest);
-    return (struct wire_format){version, version >= schema->flexible};
+    return (struct wire_format){version, version >= schema->flexible, NULL};
 }
 
-void wire_write(struct buffer *out, const struct wire_schema *schema, int16_t version,
-                const void *message)
+static void wire_append(struct buffer *out, struct wire_format format,
+                        const struct wire_schema *schema, const void *message)
 {
-    struct wire_format format = wire_format_of(schema, version);
     size_t size = wire_size_fields(format, schema->fields, message);
     uint8_t *at = buffer_reserve(out, size);
     const uint8_t *end = wire_write_fields(at, format, schema->fields, message);
     check(end == at + size);
     out->size += size;
+}
+
+void wire_write(struct buffer *out, const struct wire_schema *schema, int16_t version,
+                const void *message)
+{
+    wire_append(out, wire_format_of(schema, version), schema, message);
+}
+
+void wire_write_around(struct buffer *out, const struct wire_schema *schema, int16_t version,
+                       const void *message, struct wire_holes *holes)
+{
+    struct wire_format format = wire_format_of(schema, version);
+    format.holes = holes;
+    holes->count = 0;
+    holes->size = 0;
+    wire_append(out, format, schema, message);
+    for (size_t i = 0; i < holes->count; i++) {
+        holes->items[i].place -= (size_t)(uintptr_t)out->data;
+    }
 }
 
 size_t wire_size(const struct wire_schema *schema, int16_t version, const void *message)

@@ -12,6 +12,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "log/store/log_read.h"
 #include "log/store/store.h"
 #include "tests/sim/sim.h"
 #include "tests/world/store_liar.h"

@@ -25,6 +25,9 @@ struct request {
     struct world *world;
     uint32_t number;
     bool is_out;
+    struct buffer content; /* of an answer in pieces */
+    size_t sent_size;
+    uint32_t asked_count; /* of `next` */
 };
 
 struct world {
@@ -42,6 +45,8 @@ struct world {
     int closed_count;
     int refusal;           /* what `request` returns */
     size_t answer_padding; /* bytes */
+    uint32_t late_in;      /* one piece in so many comes later; 0: none */
+    int piece_error;       /* what the third piece is */
     bool is_answering;     /* inside `request` */
 
     struct io_stream *stream; /* the client's */
@@ -64,9 +69,56 @@ static void answer(struct world *world, uint32_t index)
     connection_answer(&request->slot);
 }
 
+/* Random pieces, some of them later. */
+static bool give_piece(struct connection_slot *slot, struct bytes *piece, int *error)
+{
+    struct request *request = list_member(slot, struct request, slot);
+    struct world *world = request->world;
+    assert_true(request->is_out);
+    assert_false(slot->is_awaited);
+    request->asked_count++;
+    if (request->asked_count == 3 && world->piece_error != 0) {
+        *error = world->piece_error;
+        return true;
+    }
+    if (world->late_in > 0 && sim_random(world->sim, world->late_in) == 0) {
+        return false;
+    }
+    size_t left = request->content.size - request->sent_size;
+    size_t size = left == 0 ? 0 : 1 + sim_random(world->sim, left);
+    *piece = bytes_make(request->content.data + request->sent_size, size);
+    request->sent_size += size;
+    return true;
+}
+
+static void answer_in_pieces(struct world *world, uint32_t index)
+{
+    struct request *request = &world->requests[index];
+    uint8_t head[8];
+    endian_write_i32(head, (int32_t)(4 + world->answer_padding));
+    endian_write_i32(head + 4, (int32_t)request->number);
+    buffer_add(&request->content, head, sizeof head);
+    memset(buffer_reserve(&request->content, world->answer_padding), 0, world->answer_padding);
+    request->content.size += world->answer_padding;
+    request->slot.next = give_piece;
+    world->served_count--;
+    connection_answer(&request->slot);
+}
+
+static void continue_awaited(struct world *world)
+{
+    for (uint32_t i = 0; i < world->request_count; i++) {
+        if (world->requests[i].is_out && world->requests[i].slot.is_awaited) {
+            connection_continue(&world->requests[i].slot);
+            return; /* one at a time: it is the only one */
+        }
+    }
+}
+
 static void on_slot_done(struct connection_slot *slot)
 {
     struct request *request = list_member(slot, struct request, slot);
+    buffer_fini(&request->content);
     assert_true(request->is_out);
     request->is_out = false;
     request->world->out_count--;
@@ -286,6 +338,69 @@ static void random_order_of_answers_is_put_right(void **state)
     }
 }
 
+static void answers_in_pieces_are_whole_and_keep_the_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct world *world = world_new(seed);
+        uint32_t sent = 0;
+        world->late_in = 3;
+        world->answer_padding = 500;
+        while (world->answer_count < REQUESTS_MAX / 4 || world->out_count > 0) {
+            if (sent < REQUESTS_MAX / 4) {
+                send_requests(world, sent, sent + 1);
+                sent++;
+            }
+            run(world);
+            for (uint32_t i = 0; i < world->request_count; i++) {
+                struct request *request = &world->requests[i];
+                if (request->is_out && !request->slot.is_ready && sim_random(world->sim, 2) == 0) {
+                    (sim_random(world->sim, 2) == 0 ? answer : answer_in_pieces)(world, i);
+                }
+            }
+            continue_awaited(world);
+        }
+        world_free(world);
+    }
+}
+
+static void a_piece_in_error_ends_the_connection(void **state)
+{
+    (void)state;
+    struct world *world = world_new(3);
+    world->piece_error = ERROR_IO;
+    world->answer_padding = 60000;
+    send_requests(world, 0, 3);
+    run(world);
+    answer(world, 1);
+    answer_in_pieces(world, 0);
+    run(world);
+    assert_int_equal(world->closed_count, 1);
+    assert_int_equal(world->answer_count, 0);
+    answer(world, 2); /* too late, and given back */
+    run(world);
+    assert_int_equal(world->out_count, 0);
+    world_free(world);
+}
+
+static void a_slot_whose_piece_is_awaited_outlives_its_connection(void **state)
+{
+    (void)state;
+    struct world *world = world_new(5);
+    world->late_in = 1;
+    send_requests(world, 0, 1);
+    run(world);
+    answer_in_pieces(world, 0);
+    assert_true(world->requests[0].slot.is_awaited);
+    io_stream_close(world->client_io, world->stream);
+    run(world);
+    assert_int_equal(world->closed_count, 1);
+    assert_int_equal(world->out_count, 1);
+    connection_continue(&world->requests[0].slot);
+    assert_int_equal(world->requests[0].asked_count, 1);
+    world_free(world);
+}
+
 static void many_requests_in_one_piece_keep_to_the_limit(void **state)
 {
     (void)state;
@@ -452,6 +567,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_leave_in_request_order),
         cmocka_unit_test(random_order_of_answers_is_put_right),
+        cmocka_unit_test(answers_in_pieces_are_whole_and_keep_the_order),
+        cmocka_unit_test(a_piece_in_error_ends_the_connection),
+        cmocka_unit_test(a_slot_whose_piece_is_awaited_outlives_its_connection),
         cmocka_unit_test(many_requests_in_one_piece_keep_to_the_limit),
         cmocka_unit_test(answers_inside_the_request_are_sent),
         cmocka_unit_test(an_empty_answer_sends_nothing_and_keeps_the_order),

@@ -23,6 +23,11 @@ static void a_lookup_never_goes_past_what_is_wanted(void **state)
     assert_int_equal(sparse_index_find(&index, 18), 0);
     assert_int_equal(sparse_index_find(&index, 19), 1000);
     assert_int_equal(sparse_index_find(&index, 5000), 20000);
+    assert_int_equal(sparse_index_find_place(&index, 0), 0);
+    assert_int_equal(sparse_index_find_place(&index, 999), 0);
+    assert_int_equal(sparse_index_find_place(&index, 1000), 1000);
+    assert_int_equal(sparse_index_find_place(&index, 19999), 19000);
+    assert_int_equal(sparse_index_find_place(&index, INT32_MAX), 20000);
     assert_int_equal(sparse_index_find_time(&index, 100), 0);
     assert_int_equal(sparse_index_find_time(&index, 101), 19);
     assert_int_equal(sparse_index_find_time(&index, 99999), 209);

@@ -1,0 +1,312 @@
+/* Finds where batches begin and end, and reads them piece by piece; see log_slice.h. */
+#include "log/store/log_slice.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/store/store_state.h"
+#include "log/store/walker.h"
+
+#include <stdlib.h>
+
+enum {
+    SLICE_WINDOW_SIZE = 8 << 10, /* what is brought into the page cache around a header */
+    SLICE_WAIT_MAX = 2,          /* for the first and for the last header; then wait inside */
+};
+
+/* The place behind some batches. */
+struct slice_end {
+    int64_t position;
+    int64_t next_offset;
+};
+
+static void slice_hold(struct log_slice *slice)
+{
+    segment_pin(slice->segment);
+    slice->log->pending_count++;
+    list_add(&slice->log->store->reads, &slice->link);
+}
+
+static void slice_let_go(struct log_slice *slice)
+{
+    struct log *log = slice->log;
+    list_remove(&slice->link);
+    segment_unpin(slice->segment);
+    slice->segment = NULL;
+    slice->log = NULL;
+    store_on_quiet(log->store);
+    log_release(log);
+}
+
+void log_slice_forget(struct list_link *link)
+{
+    struct log_slice *slice = list_member(link, struct log_slice, link);
+    free(slice->window);
+    slice->window = NULL;
+    slice->size = 0;
+    list_remove(link);
+    segment_unpin(slice->segment);
+    log_release(slice->log);
+}
+
+static enum io_read_mode slice_mode(const struct log_slice *slice)
+{
+    return slice->may_wait || slice->wait_count >= SLICE_WAIT_MAX ? IO_READ_WAIT : IO_READ_CACHED;
+}
+
+static void slice_walk_from(struct log_slice *slice, struct walker *walker, int64_t position)
+{
+    struct segment *segment = slice->segment;
+    walker_open(walker, segment, position, segment->base_offset, segment->size, false);
+    walker->mode = slice_mode(slice);
+}
+
+/* Ends a walk. ERROR_AGAIN: slice->position is what the disk must be asked for. */
+static int slice_walk_end(struct log_slice *slice, struct walker *walker, int result)
+{
+    if (result == ERROR_AGAIN) {
+        slice->position = walker->position;
+    }
+    walker_close(walker);
+    return result == ERROR_TRUNCATED ? ERROR_CORRUPT : result < 0 ? result : 0;
+}
+
+/* Where the first wanted batch begins; the end of the segment when it holds none. */
+static int slice_find_start(struct log_slice *slice, int64_t *start)
+{
+    const struct log *log = slice->log;
+    const struct segment *segment = slice->segment;
+    if (log->hint.offset == slice->offset && log->hint.segment_offset == segment->base_offset) {
+        *start = log->hint.position;
+        return 0;
+    }
+    if (slice->offset <= segment->base_offset) {
+        *start = 0;
+        return 0;
+    }
+    int64_t near = 0;
+    int error = segment_find_position(slice->segment, slice->offset, &near);
+    if (error != 0) {
+        return error;
+    }
+    struct walker walker;
+    struct batch batch;
+    int64_t position = 0;
+    int result = 0;
+    *start = segment->size;
+    slice_walk_from(slice, &walker, near);
+    while ((result = walker_next(&walker, &batch, &position)) > 0) {
+        if (batch_last_offset(&batch) >= slice->offset) {
+            *start = position;
+            break;
+        }
+    }
+    return slice_walk_end(slice, &walker, result);
+}
+
+/* The end of all that may be seen, where it is known without looking at the file. */
+static bool slice_know_end(const struct log_slice *slice, struct slice_end *end)
+{
+    const struct segment *segment = slice->segment;
+    const struct log_mark *synced = &slice->log->synced;
+    if (slice->limit_offset >= segment->next_offset) {
+        *end = (struct slice_end){segment->size, segment->next_offset};
+        return true;
+    }
+    if (slice->limit_offset == synced->offset && synced->segment_offset == segment->base_offset) {
+        *end = (struct slice_end){synced->position, synced->offset};
+        return true;
+    }
+    return false;
+}
+
+/* Whether one more batch that ends at `position` may be taken. */
+static bool slice_takes(const struct log_slice *slice, const struct batch *batch, int64_t start,
+                        int64_t begin, int64_t position)
+{
+    bool is_first = begin == start && slice->is_first_whole;
+    return batch_last_offset(batch) < slice->limit_offset &&
+           (is_first || position - start <= (int64_t)slice->size_max);
+}
+
+/* Where the last batch that fits ends. */
+static int slice_find_end(struct log_slice *slice, int64_t start, struct slice_end *end)
+{
+    if (slice_know_end(slice, end) && end->position - start <= (int64_t)slice->size_max) {
+        return 0;
+    }
+    int64_t near = 0;
+    int error = segment_find_place(slice->segment, slice->limit_offset,
+                                   start + (int64_t)slice->size_max, &near);
+    if (error != 0) {
+        return error;
+    }
+    struct walker walker;
+    struct batch batch;
+    int64_t position = 0;
+    int result = 0;
+    *end = (struct slice_end){near > start ? near : start, -1};
+    slice_walk_from(slice, &walker, end->position);
+    while ((result = walker_next(&walker, &batch, &position)) > 0) {
+        if (!slice_takes(slice, &batch, start, position, walker.position)) {
+            end->next_offset = batch.base_offset;
+            break;
+        }
+        *end = (struct slice_end){walker.position, batch_next_offset(&batch)};
+    }
+    return slice_walk_end(slice, &walker, result);
+}
+
+/* Finds both ends, or says what is in the way. */
+static int slice_find(struct log_slice *slice)
+{
+    struct log *log = slice->log;
+    int64_t start = 0;
+    struct slice_end end;
+    int32_t index = log_find_segment(log, slice->offset);
+    int error = 0;
+    do { /* the last offsets of a segment may have been compacted away */
+        slice->segment = log->segments[index];
+        error = slice_find_start(slice, &start);
+    } while (error == 0 && start == slice->segment->size && ++index < log->segment_count);
+    if (error != 0 || start == slice->segment->size) {
+        return error;
+    }
+    error = slice_find_end(slice, start, &end);
+    if (error != 0) {
+        return error;
+    }
+    slice->position = start;
+    slice->size = (size_t)(end.position - start);
+    if (slice->size > 0) {
+        log->hint = (struct log_mark){end.next_offset, slice->segment->base_offset, end.position};
+    }
+    return 0;
+}
+
+static void slice_on_window(struct io_request *request, int64_t result);
+
+/* Brings the neighbourhood of slice->position into the page cache, off the loop. */
+static int slice_ask_window(struct log_slice *slice)
+{
+    struct io_file *file = NULL;
+    int error = segment_open_file(slice->segment, &file);
+    if (error != 0) {
+        return error;
+    }
+    slice_hold(slice);
+    slice->wait_count++;
+    slice->was_on_disk = true;
+    slice->window = memory_alloc(SLICE_WINDOW_SIZE);
+    slice->request = (struct io_request){.done = slice_on_window, .owner = slice};
+    io_file_read_async(slice->log->home.io, &slice->request, file, slice->window, SLICE_WINDOW_SIZE,
+                       (uint64_t)slice->position);
+    return 0;
+}
+
+/* True when there is an answer, false when the disk is asked. */
+static bool slice_go(struct log_slice *slice, int *error)
+{
+    struct io_file *file = NULL;
+    *error = slice_find(slice);
+    if (*error == ERROR_AGAIN) {
+        *error = slice_ask_window(slice);
+        return *error != 0;
+    }
+    if (*error == 0 && slice->size > 0) {
+        *error = segment_open_file(slice->segment, &file);
+        if (*error == 0) {
+            slice_hold(slice);
+        }
+    }
+    if (*error != 0) {
+        slice->size = 0;
+    }
+    return true;
+}
+
+/* What can be said without looking at any file. True: that is the answer. */
+static bool slice_judge(const struct log *log, const struct log_slice *slice, int *error)
+{
+    *error = log->status;
+    if (*error == 0 && (slice->offset < log->start_offset || slice->offset > log->end_offset)) {
+        *error = ERROR_OFFSET_OUT_OF_RANGE;
+    }
+    return *error != 0 || slice->offset >= log->end_offset || slice->offset >= slice->limit_offset;
+}
+
+static void slice_on_window(struct io_request *request, int64_t result)
+{
+    struct log_slice *slice = request->owner;
+    struct log *log = slice->log;
+    int error = result < 0 ? (int)result : 0;
+    free(slice->window);
+    slice->window = NULL;
+    if (log->is_deleted || log->store->phase != STORE_OPEN) {
+        error = ERROR_NOT_FOUND;
+    }
+    log->pending_count++; /* it must not go between letting go and looking again */
+    slice_let_go(slice);
+    slice->log = log;
+    slice->cut_count = log->cut_count;
+    bool is_answered = error != 0 || slice_judge(log, slice, &error) || slice_go(slice, &error);
+    log_release(log);
+    if (is_answered) {
+        slice->done(slice, error);
+    }
+}
+
+bool log_slice_open(struct log *log, struct log_slice *slice, int *error)
+{
+    slice->size = 0;
+    slice->was_on_disk = false;
+    slice->log = log;
+    slice->segment = NULL;
+    slice->window = NULL;
+    slice->cut_count = log->cut_count;
+    slice->wait_count = 0;
+    slice->link = (struct list_link){0};
+    return slice_judge(log, slice, error) || slice_go(slice, error);
+}
+
+static void slice_on_read(struct io_request *request, int64_t result)
+{
+    struct log_slice *slice = request->owner;
+    int error = result < 0 ? (int)result : 0;
+    if (slice->cut_count != slice->log->cut_count) {
+        error = ERROR_CANCELLED;
+    } else if (error == 0 && (size_t)result < slice->asked_size) {
+        error = ERROR_CORRUPT; /* the file is shorter than its segment */
+    }
+    slice->done(slice, error);
+}
+
+bool log_slice_read(struct log_slice *slice, size_t at, void *out, size_t size, int *error)
+{
+    check(at <= slice->size && size <= slice->size - at);
+    struct io *io = slice->log->home.io;
+    struct io_file *file = slice->segment->file.file; /* pinned: it is open */
+    uint64_t position = (uint64_t)slice->position + at;
+    if (slice->cut_count != slice->log->cut_count) {
+        *error = ERROR_CANCELLED;
+        return true;
+    }
+    int64_t count = io_file_read(io, file, out, size, position,
+                                 slice->may_wait ? IO_READ_WAIT : IO_READ_CACHED);
+    if (count == ERROR_AGAIN || (count >= 0 && (size_t)count < size && !slice->may_wait)) {
+        slice->was_on_disk = true;
+        slice->asked_size = size;
+        slice->request = (struct io_request){.done = slice_on_read, .owner = slice};
+        io_file_read_async(io, &slice->request, file, out, size, position);
+        return false;
+    }
+    *error = count < 0 ? (int)count : (size_t)count < size ? ERROR_CORRUPT : 0;
+    return true;
+}
+
+void log_slice_close(struct log_slice *slice)
+{
+    if (slice->size > 0) {
+        slice->size = 0;
+        slice_let_go(slice);
+    }
+}

@@ -1,0 +1,58 @@
+/* Whole batches of a log as a place in one of its files: found by their headers, read when they are
+ * wanted.
+ *
+ * Owns:   a pin on the segment, so that its bytes stay readable whatever retention or a deletion do
+ *         to the log meanwhile.
+ * Keeps:  (1) a slice begins with the batch that contains the offset asked for, or the next one if
+ *             there is none, and ends at a batch's end; it lies in one segment; (2) it holds
+ * nothing at or beyond limit_offset; (3) it holds at most size_max bytes, or one batch if
+ *             is_first_whole; (4) one operation at a time: between a call that returned false and
+ *             `done` the slice belongs to the log.
+ * Thread: the store's shard.
+ *
+ * Opening looks at no more than two places of the file: where the first batch is (the sparse index
+ * leads near it, and a reader that goes on where the last one stopped is there already) and where
+ * the last one ends. What is not in the page cache is brought there off the loop.
+ * Bytes are handed on as they are; who reads them checks CRCs, as Kafka's consumers do. */
+#pragma once
+
+#include "log/base/list.h"
+#include "log/store/log.h"
+
+struct segment;
+
+/* Embedded by the caller. */
+struct log_slice {
+    /* in */
+    int64_t offset;
+    int64_t limit_offset; /* exclusive: high watermark or last stable offset */
+    size_t size_max;      /* bytes */
+    bool is_first_whole;  /* the first batch even when it is larger than size_max (KIP-74) */
+    bool may_wait;        /* wait for the disk inside the calls: start-up, tools */
+    void (*done)(struct log_slice *slice, int error);
+    void *owner;
+    /* out */
+    size_t size;      /* bytes; 0: nothing is there, and there is nothing to close */
+    bool was_on_disk; /* some of it was not in the page cache */
+    /* the log's */
+    struct log *log;
+    struct segment *segment; /* pinned while size > 0 or the disk is asked */
+    int64_t position;        /* of the first byte in the file */
+    int32_t cut_count;
+    int32_t wait_count; /* how often opening asked the disk */
+    struct io_request request;
+    struct list_link link; /* in the store while pinned */
+    uint8_t *window;       /* while opening asks the disk */
+    size_t asked_size;     /* while reading asks the disk */
+};
+
+/* True when the answer is there (`done` is not called and *error is set), false when `done` will be
+ * called. Errors: ERROR_OFFSET_OUT_OF_RANGE below start or above end, ERROR_CORRUPT,
+ * ERROR_NOT_FOUND when the log went away while the disk was asked. */
+must_use bool log_slice_open(struct log *log, struct log_slice *slice, int *error);
+/* Reads `size` bytes from `at` on, both inside the slice; as above. ERROR_CANCELLED: they were cut
+ * off by log_truncate. `out` must stay until `done`. */
+must_use bool log_slice_read(struct log_slice *slice, size_t at, void *out, size_t size,
+                             int *error);
+/* Lets go of the file. A slice of size 0, and one that was closed, may be closed again. */
+void log_slice_close(struct log_slice *slice);
