@@ -24,6 +24,7 @@ app:errors { policy = "dlq", topic = "dpkg.dead" }
 app:source("dpkg-log", { type = "file", path = "/var/log/dpkg.log", topic = "dpkg.lines" })
 
 -- install, upgrade, configure, trigproc, disappear, remove, purge: PACKAGE:ARCH FROM TO
+-- A package that dpkg does not know yet, or knows without one, has no ":ARCH".
 local CHANGES = {
   install = true, upgrade = true, configure = true, trigproc = true, disappear = true,
   remove = true, purge = true,
@@ -33,16 +34,20 @@ local function version(text)
   return text ~= "<none>" and text or nil
 end
 
+local function architecture(text)
+  return text ~= "" and text or nil
+end
+
 -- The parts of a line after its time, or nil. The log is described in dpkg(1), --log.
 local function parse(action, rest)
-  local package, arch, from, to = rest:match "^([%w.+-]+):([%w-]+) (%S+) (%S+)$"
+  local package, arch, from, to = rest:match "^([%w.+-]+):?([%w-]*) (%S+) (%S+)$"
   if CHANGES[action] and package then
-    return { package = package, arch = arch, from = version(from), to = version(to) }
+    return { package = package, arch = architecture(arch), from = version(from), to = version(to) }
   end
   local state
-  state, package, arch, to = rest:match "^([%a-]+) ([%w.+-]+):([%w-]+) (%S+)$"
+  state, package, arch, to = rest:match "^([%a-]+) ([%w.+-]+):?([%w-]*) (%S+)$"
   if action == "status" and package then
-    return { package = package, arch = arch, state = state, to = version(to) }
+    return { package = package, arch = architecture(arch), state = state, to = version(to) }
   end
   local kind, command = rest:match "^(%a+) ([%a-]+)$"
   if action == "startup" and kind then
