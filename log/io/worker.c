@@ -16,6 +16,9 @@ struct worker {
     pthread_cond_t changed;
     struct list messages;
     bool is_woken;
+    bool is_interrupted; /* before it was allowed */
+    void (*interrupt)(void *owner);
+    void *interrupt_owner;
     void (*run)(struct worker *worker, void *owner);
     void *owner;
 };
@@ -78,6 +81,34 @@ void worker_wake(struct worker *worker)
     pthread_mutex_lock(&worker->lock);
     worker->is_woken = true;
     pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_allow_interrupt(struct worker *worker, void (*interrupt)(void *owner), void *owner)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->interrupt = interrupt;
+    worker->interrupt_owner = owner;
+    if (worker->is_interrupted) {
+        interrupt(owner);
+    }
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_forbid_interrupt(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->interrupt = NULL;
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_interrupt(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->is_interrupted = true;
+    if (worker->interrupt != NULL) {
+        worker->interrupt(worker->interrupt_owner);
+    }
     pthread_mutex_unlock(&worker->lock);
 }
 

@@ -5,7 +5,9 @@
  *
  * Owns:   the thread and the mailbox; messages belong to whoever puts them, until they are taken.
  * Keeps:  (1) messages are taken in the order they were put;
- *         (2) what the putter wrote before worker_put is seen by the taker.
+ *         (2) what the putter wrote before worker_put is seen by the taker;
+ *         (3) an interrupt runs only between worker_allow_interrupt and worker_forbid_interrupt,
+ *             never at the same time as either; one that came too early is made up for.
  * Thread: worker_put any; worker_take the worker's own; the rest the shard that started it. */
 #pragma once
 
@@ -30,3 +32,11 @@ void worker_put(struct worker *worker, struct worker_message *message);
 struct worker_message *worker_take(struct worker *worker, int64_t timeout_ms);
 /* Makes a waiting worker_take return NULL now, or the next one not wait. Thread: any. */
 void worker_wake(struct worker *worker);
+/* From now on foreign code that blocks can be told to return: `interrupt(owner)` is called, on the
+ * thread of whoever wants it. It must be short and call nothing of the worker. Thread: the worker's
+ * own, as is worker_forbid_interrupt, after which nobody is inside. */
+void worker_allow_interrupt(struct worker *worker, void (*interrupt)(void *owner), void *owner);
+void worker_forbid_interrupt(struct worker *worker);
+/* Calls the interrupt now, or as soon as it is allowed; once it was forbidden nothing happens.
+ * Thread: any. */
+void worker_interrupt(struct worker *worker);

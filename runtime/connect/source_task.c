@@ -208,6 +208,15 @@ static bool source_thread_poll(struct source_task *task)
 
 static void source_task_on_ended(struct io_request *request, int64_t result);
 
+static void source_thread_interrupt(void *owner)
+{
+    struct source_task *task = owner;
+    const struct tidemill_source *source = task->context.context.kind->source;
+    if (source->interrupt != NULL) {
+        source->interrupt(&task->context.context);
+    }
+}
+
 static void source_thread_run(struct worker *worker, void *owner)
 {
     struct source_task *task = owner;
@@ -220,7 +229,9 @@ static void source_thread_run(struct worker *worker, void *owner)
         source_thread_take(task, SOURCE_RETRY_WAIT_MS);
     }
     if (status == TIDEMILL_OK) {
+        worker_allow_interrupt(worker, source_thread_interrupt, task);
         while (!task->thread.is_stopping && source_thread_poll(task)) {}
+        worker_forbid_interrupt(worker);
         if (source->close != NULL) {
             source->close(context);
         }
@@ -617,11 +628,8 @@ void source_task_close(struct source_task *task, void (*closed)(void *owner), vo
     task->closed = closed;
     task->closed_owner = owner;
     if (!task->is_thread_ended) {
-        const struct tidemill_source *source = task->context.context.kind->source;
         source_task_tell(task, SOURCE_MESSAGE_STOP, NULL, NULL, 0);
-        if (source->interrupt != NULL) {
-            source->interrupt(&task->context.context);
-        }
+        worker_interrupt(task->worker);
     }
     source_task_close_step(task);
 }
