@@ -21,9 +21,10 @@ PARTITIONS_MANY = 10000
 class Bench:
     """What all measures share: programs, a scratch folder, the table and, perhaps, a peer."""
 
-    def __init__(self, tidemill, load, scratch, table, has_peer):
+    def __init__(self, tidemill, load, limit, scratch, table, has_peer):
         self.tidemill = tidemill
         self.load_program = load
+        self.limit_program = limit
         self.scratch = scratch
         self.table = table
         self.has_peer = has_peer
@@ -51,6 +52,11 @@ class Bench:
 
     def load(self, *words):
         return [float(word) for word in self.command(self.load_program, *words).split()]
+
+    def kernel_cost(self, way):
+        """CPU seconds per GB that the kernel alone takes to send or to receive and write."""
+        path = os.path.join(self.scratch, self.name("limit"))
+        return median([float(self.command(self.limit_program, way, path)) for _ in range(RUNS)])
 
     def create(self, broker, topic, partitions, *settings):
         words = [word for setting in settings for word in ("-c", setting)]
@@ -83,10 +89,12 @@ def measure_throughput(bench):
                         rates[what].setdefault(broker.name, []).append(count / seconds)
                         costs[what].setdefault(broker.name, []).append(cpu / (count * size / 1e9))
                 bench.command(bench.tidemill, "topic", "rm", "-b", broker.address, topic)
-        for what in ("produce", "fetch"):
+        for what, way in (("produce", "receive"), ("fetch", "send")):
             bench.table.row(f"{what}, {label}, records", "/s", *pair(rates[what]))
             bench.table.row(f"{what}, {label}, broker CPU s per GB", "", *pair(costs[what]),
                             target="<= 1/4", ratio_most=0.25)
+            bench.table.row("  beside the kernel's part alone", "", median(costs[what]["tidemill"]),
+                            bench.kernel_cost(way), "kernel")
     for broker in brokers:
         broker.discard()
 
