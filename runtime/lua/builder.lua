@@ -204,6 +204,10 @@ function Stream:branch(arms)
     fail "branch needs an arm"
   end
   for i, arm in ipairs(list) do
+    if arm.condition == nil then
+      fail("the arm '%s' needs a condition: { \"%s\", \"$.a > 1\" }, or true for everything else",
+        arm.name, arm.name)
+    end
     fields.arms[i] = arm.condition == true and { is_always = true }
       or condition(("the condition of '%s'"):format(arm.name), arm.condition)
   end

@@ -23,6 +23,7 @@ struct run_values {
     struct flag_list plugins;
     int64_t memory_size;
     int64_t callback_ms;
+    int64_t emit_count;
     int64_t commit_interval_ms;
 };
 
@@ -101,6 +102,7 @@ static int run_start_host(struct run *run)
     run->options.commit_interval_ms = run->values->commit_interval_ms;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
+    run->options.limits.emit_count = (size_t)run->values->emit_count;
     if (host_start(run->world->io, &run->options, &events, run, &run->host, &report) != 0) {
         return command_fail(run->world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
                             report.text);
@@ -194,6 +196,8 @@ static const struct flag run_flags[] = {
          "the most one script may hold (default: 64m)"),
     FLAG(0, "time-limit", DURATION, struct run_values, callback_ms, "TIME",
          "the longest a function of a script may run (default: 1s)"),
+    FLAG(0, "emit-limit", SIZE, struct run_values, emit_count, "COUNT",
+         "the most records one call may write (default: 100000)"),
     FLAG(0, "commit-interval", DURATION, struct run_values, commit_interval_ms, "TIME",
          "how often positions and stores are committed (default: 100ms)"),
     SERVICE_FLAGS(struct run_values),

@@ -2,8 +2,8 @@
  *
  *     limit send FILE      CPU seconds per GB of sending a cached file to a client on this machine,
  *                          by sendfile, which copies nothing
- *     limit receive FILE   CPU seconds per GB of receiving from a client on this machine and writing
- *                          to the end of a file, in pieces of 16 KiB, nothing synced
+ *     limit receive FILE   CPU seconds per GB of receiving from a client on this machine and
+ * writing to the end of a file, in pieces of 16 KiB, nothing synced
  *
  * The other end is a process of its own and is not counted. FILE is made and removed. */
 #include <arpa/inet.h>
@@ -37,8 +37,7 @@ static double cpu_seconds(void)
 /* A connected pair over loopback: the other end runs `other` in a child, ours is returned. */
 static int connect_to(void (*other)(int stream))
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 ||
