@@ -16,6 +16,8 @@
 /* The places of a waiting request's private_state. */
 enum { WAITING_NEXT, WAITING_RESULT, WAITING_PENDING };
 
+enum { DEFERRED_MAX = 64 }; /* called back between two looks at the sockets */
+
 struct signal_watch {
     struct list_link link;
     uv_signal_t handle;
@@ -70,15 +72,27 @@ void io_uv_defer(struct io_uv *uv, struct io_request *request, int64_t result, s
         (*pending)++;
     }
     waiting_add(&uv->deferred_last, request);
+    uv->deferred_count++;
 }
 
-void io_uv_run_deferred(struct io_uv *uv)
+static struct io_request *deferred_take(struct io_uv *uv)
 {
     struct io_request *request = uv->deferred_first;
-    uv->deferred_first = NULL;
-    uv->deferred_last = &uv->deferred_first;
-    while (request != NULL) {
-        struct io_request *next = request->private_state[WAITING_NEXT];
+    uv->deferred_first = request->private_state[WAITING_NEXT];
+    if (uv->deferred_first == NULL) {
+        uv->deferred_last = &uv->deferred_first;
+    }
+    uv->deferred_count--;
+    return request;
+}
+
+/* No more than were there, as each may defer another, and no more than DEFERRED_MAX: whoever has
+ * sent something meanwhile is not to wait for a thousand others' answers. */
+void io_uv_run_deferred(struct io_uv *uv)
+{
+    size_t left = uv->deferred_count < DEFERRED_MAX ? uv->deferred_count : DEFERRED_MAX;
+    for (; left > 0 && uv->deferred_first != NULL; left--) {
+        struct io_request *request = deferred_take(uv);
         size_t *pending = request->private_state[WAITING_PENDING];
         if (pending != NULL) {
             (*pending)--;
@@ -86,7 +100,6 @@ void io_uv_run_deferred(struct io_uv *uv)
         if (!uv->is_freeing) {
             request->done(request, (intptr_t)request->private_state[WAITING_RESULT]);
         }
-        request = next;
     }
 }
 

@@ -33,6 +33,7 @@ struct io_uv {
     bool is_freeing; /* nobody is called back any more */
     struct io_request *deferred_first;
     struct io_request **deferred_last;
+    size_t deferred_count;
     pthread_mutex_t posted_lock;
     struct io_request *posted_first; /* under posted_lock, as the next two */
     struct io_request **posted_last;

@@ -505,6 +505,48 @@ static void nobody_listening_and_bad_addresses_are_refused(void **state)
                      ERROR_INVALID);
 }
 
+enum { CROWD_COUNT = 2000 };
+
+struct crowd {
+    struct world *world;
+    struct io_request requests[CROWD_COUNT];
+    struct io_stream *streams[CROWD_COUNT];
+    struct io_request post;
+    int count;        /* of requests called back */
+    int count_before; /* the post */
+};
+
+static void count_request(struct io_request *request, int64_t result)
+{
+    struct crowd *crowd = request->owner;
+    assert_true(result < 0);
+    if (++crowd->count == CROWD_COUNT) {
+        io_uv_stop(crowd->world->io);
+    }
+}
+
+static void note_count(struct io_request *request, int64_t result)
+{
+    struct crowd *crowd = request->owner;
+    (void)result;
+    crowd->count_before = crowd->count;
+}
+
+static void many_answers_at_once_do_not_hold_up_what_comes_in(void **state)
+{
+    struct crowd *crowd = test_calloc(1, sizeof *crowd);
+    crowd->world = *state;
+    for (int i = 0; i < CROWD_COUNT; i++) {
+        crowd->requests[i] = (struct io_request){.done = count_request, .owner = crowd};
+        io_connect(crowd->world->io, &crowd->requests[i], "no port", &crowd->streams[i]);
+    }
+    crowd->post = (struct io_request){.done = note_count, .owner = crowd};
+    io_post(crowd->world->io, &crowd->post);
+    io_uv_run(crowd->world->io);
+    assert_true(crowd->count_before < CROWD_COUNT / 10);
+    test_free(crowd);
+}
+
 static void a_port_has_one_listener(void **state)
 {
     struct world *world = *state;
@@ -565,6 +607,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(closing_cancels_the_writes_a_paused_reader_holds_up, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(nobody_listening_and_bad_addresses_are_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(many_answers_at_once_do_not_hold_up_what_comes_in, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_port_has_one_listener, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_descriptors_connections_wait_and_the_loop_sleeps,
