@@ -1,0 +1,102 @@
+"""What a scenario talks to: one broker, with a note of every answer under a label.
+
+Answers are normalised: what differs from run to run or machine to machine is replaced by a word.
+"""
+
+import re
+import time
+
+from wire import Closed, Connection, Silent
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ID_TEXT = re.compile(r"\b[A-Za-z0-9_-]{22}\b")
+PATIENCE_SECONDS = 30
+
+
+def normalise(value, name=""):
+    if isinstance(value, dict):
+        return {key: normalise(inner, key) for key, inner in value.items()
+                if key != "throttle_time_ms"}
+    if isinstance(value, list):
+        return [normalise(inner, name) for inner in value]
+    if name in ("topic_id",) and isinstance(value, bytes):
+        return "id" if any(value) else "no id"
+    if name == "cluster_id":
+        return "cluster"
+    if name in ("port",) and value > 0:
+        return "port"
+    if name == "producer_id" and value >= 0:
+        return "producer id"
+    if isinstance(value, str):
+        return ID_TEXT.sub("ID", UUID.sub("UUID", value))
+    return value
+
+
+class World:
+    def __init__(self, address, apis, run):
+        self.address = address
+        self.apis = apis
+        self.run = run  # the same for both brokers, another in every run
+        self.connection = Connection(address, apis)
+        self.notes = {}
+        self.versions = {}
+
+    def name(self, text):
+        """A name that no earlier run used."""
+        return f"{text}.{self.run}"
+
+    def note(self, label, answer):
+        if label in self.notes:
+            raise KeyError(f"two notes {label}")
+        self.notes[label] = normalise(answer)
+
+    def ask(self, label, api, version, **values):
+        """Asks, notes and answers; None when there was no answer."""
+        answer = self.quiet(api, version, **values)
+        self.note(f"{label} v{version}", "no answer" if answer is None else answer)
+        return answer
+
+    def quiet(self, api, version, **values):
+        """None when the connection was closed instead, or nothing came."""
+        try:
+            return self.connection.ask(api, version, **values)
+        except (Closed, Silent):
+            return None
+
+    def another(self):
+        return Connection(self.address, self.apis)
+
+    def span(self, api):
+        """The versions of an API that both brokers and the schema have."""
+        low, high = self.versions[self.apis[api]["key"]]
+        return range(max(low, self.apis[api]["lowest"]), high + 1)
+
+    def until(self, what, api, version, is_good, **values):
+        """Asks until the answer is good: Kafka makes topics and coordinators in steps."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = self.quiet(api, version, **values)
+            if answer is not None and is_good(answer):
+                return answer
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: {answer}")
+            time.sleep(0.02)
+
+    def make_topic(self, name, partitions=1, **configs):
+        """A topic whose partitions can be written and read."""
+        pairs = [{"name": key.replace("_", "."), "value": value} for key, value in configs.items()]
+        self.quiet("CreateTopics", 5, timeout_ms=10000, topics=[
+            {"name": name, "partition_count": partitions, "replication_factor": 1,
+             "configs": pairs}])
+        for index in range(partitions):
+            self.until(f"topic {name}", "ListOffsets", 1,
+                       lambda answer: answer["topics"][0]["partitions"][0]["error_code"] == 0,
+                       replica_id=-1, topics=[{"name": name, "partitions": [
+                           {"index": index, "timestamp_ms": -1}]}])
+        return name
+
+    def find_coordinator(self, group):
+        self.until("coordinator", "FindCoordinator", 0, lambda answer: answer["error_code"] == 0,
+                   key=group)
+        self.until("group", "OffsetFetch", 2, lambda answer: answer["error_code"] == 0,
+                   group_id=group, topics=None)
