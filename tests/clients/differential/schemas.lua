@@ -6,7 +6,10 @@
 local null = {}
 
 local function quote(text)
-  return '"' .. text:gsub('[%c"\\]', function(c) return string.format("\\u%04x", c:byte()) end) .. '"'
+  local function escape(character)
+    return string.format("\\u%04x", character:byte())
+  end
+  return '"' .. text:gsub('[%c"\\]', escape) .. '"'
 end
 
 local function versions(text, last)
