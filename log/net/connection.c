@@ -262,14 +262,18 @@ static void connection_on_closed(void *owner, int reason)
     connection->is_closing = true;
     connection->is_ended = true;
     connection_forget_frames(connection);
-    /* Those still being served are given back when they are answered. */
-    for (list_each (&connection->slots, link)) {
-        struct connection_slot *slot = connection_slot_of(link);
+    /* Those still being served are given back when they are answered, which may be now; others may
+     * be answered because of them. */
+    while (!list_is_empty(&connection->slots)) {
+        struct connection_slot *slot = connection_slot_of(connection->slots.head.next);
         if (slot->is_ready) {
             connection_finish_slot(slot);
-        } else {
-            slot->connection = NULL;
-            list_remove(&slot->link);
+            continue;
+        }
+        slot->connection = NULL;
+        list_remove(&slot->link);
+        if (slot->lost != NULL) {
+            slot->lost(slot);
         }
     }
     connection->events->closed(connection->owner, connection, reason);

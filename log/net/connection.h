@@ -34,6 +34,9 @@ struct connection_slot {
      * or `done` (an empty one is the end), or with an error, which closes the connection; false
      * when connection_continue will be called. */
     bool (*next)(struct connection_slot *slot, struct bytes *piece, int *error);
+    /* The connection went away while the request was being served: what waits for its sake may stop
+     * waiting. May be NULL. The slot is still to be answered, inside the call or later. */
+    void (*lost)(struct connection_slot *slot);
     /* the connection's */
     struct connection *connection; /* NULL once the connection is gone */
     struct list_link link;

@@ -1,7 +1,7 @@
 /* Shows that answers leave in the order of their requests whatever the order they are ready in,
  * that no more requests are out than allowed even when many arrive in one piece, that a client who
- * takes no answers is not read from, and that every slot is given back once however the connection
- * ends. */
+ * takes no answers is not read from, and that every slot is given back once, and told what
+ * happened, however the connection ends. */
 #include "log/base/endian.h"
 #include "log/base/error.h"
 #include "log/base/memory.h"
@@ -42,6 +42,8 @@ struct world {
     uint32_t served_count; /* requests not answered yet */
     uint32_t served_max;
     uint32_t done_count;
+    uint32_t lost_count;
+    bool is_answering_lost; /* inside `lost`, one that waits and is not it */
     int closed_count;
     int refusal;           /* what `request` returns */
     size_t answer_padding; /* bytes */
@@ -126,6 +128,21 @@ static void on_slot_done(struct connection_slot *slot)
     buffer_fini(&slot->answer);
 }
 
+static void on_slot_lost(struct connection_slot *slot)
+{
+    struct request *request = list_member(slot, struct request, slot);
+    struct world *world = request->world;
+    assert_null(slot->connection);
+    world->lost_count++;
+    if (world->is_answering_lost && !slot->is_ready) {
+        answer(world, request->number);
+    }
+    uint32_t last = world->request_count - 1;
+    if (world->is_answering_lost && !world->requests[last].slot.is_ready) {
+        answer(world, last);
+    }
+}
+
 static int on_request(void *owner, struct connection *connection, struct buffer *frame)
 {
     struct world *world = owner;
@@ -139,6 +156,7 @@ static int on_request(void *owner, struct connection *connection, struct buffer 
     request->number = (uint32_t)endian_read_i32(frame->data);
     request->is_out = true;
     request->slot.done = on_slot_done;
+    request->slot.lost = on_slot_lost;
     assert_int_equal(request->number, index); /* in the order they were sent */
     connection_begin(connection, &request->slot);
     world->out_count++;
@@ -562,6 +580,30 @@ static void a_refused_or_oversized_frame_ends_the_connection(void **state)
     world_free(world);
 }
 
+/* What waits is told once, may answer itself and others inside the call, or later. */
+static void what_waits_is_told_that_its_connection_is_gone(void **state)
+{
+    (void)state;
+    for (int is_answering_lost = 0; is_answering_lost <= 1; is_answering_lost++) {
+        struct world *world = world_new(1);
+        send_requests(world, 0, 4);
+        run(world);
+        answer(world, 1); /* ready, behind one that waits */
+        world->is_answering_lost = is_answering_lost;
+        io_stream_close(world->client_io, world->stream);
+        run(world);
+        assert_int_equal(world->closed_count, 1);
+        assert_int_equal(world->lost_count, is_answering_lost ? 2 : 3);
+        assert_int_equal(world->out_count, is_answering_lost ? 0 : 3);
+        for (uint32_t i = 0; i < 4; i++) {
+            if (!world->requests[i].slot.is_ready) {
+                answer(world, i);
+            }
+        }
+        world_free(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -579,6 +621,7 @@ int main(void)
         cmocka_unit_test(draining_an_idle_connection_closes_it),
         cmocka_unit_test(a_held_connection_waits),
         cmocka_unit_test(a_refused_or_oversized_frame_ends_the_connection),
+        cmocka_unit_test(what_waits_is_told_that_its_connection_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
