@@ -27,6 +27,9 @@ struct request {
     void (*sent)(struct request *request);
     void *sent_owner;
     struct list_link link; /* the server's list of requests */
+    /* For a handler that waits: the client is gone, its answer has no reader. It still answers. */
+    void (*lost)(void *waiter);
+    void *waiter;
 };
 
 /* Encodes the generated response struct; the request may be gone when this returns. */

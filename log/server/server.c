@@ -83,6 +83,14 @@ static void server_on_sent(struct connection_slot *slot)
     server_stop_if_done(server);
 }
 
+static void server_on_lost(struct connection_slot *slot)
+{
+    struct request *request = list_member(slot, struct request, slot);
+    if (request->lost != NULL) {
+        request->lost(request->waiter);
+    }
+}
+
 static struct request *server_begin(struct server *server, struct connection *connection,
                                     struct buffer *frame)
 {
@@ -97,6 +105,7 @@ static struct request *server_begin(struct server *server, struct connection *co
     arena_init(&request->arena,
                limit_size < SERVER_ARENA_SIZE_MIN ? SERVER_ARENA_SIZE_MIN : limit_size);
     request->slot.done = server_on_sent;
+    request->slot.lost = server_on_lost;
     buffer_init(&request->slot.answer);
     list_add(&server->requests, &request->link);
     connection_begin(connection, &request->slot);
@@ -221,6 +230,7 @@ int server_topic_rules(const struct server *server, struct bytes topic, int16_t 
 void server_update_pause(struct server *server)
 {
     size_t ceiling = server->options.memory_size_max;
+    metric_set(server->held_gauge, (double)server->held_size);
     bool is_paused =
         server->is_paused ? server->held_size > ceiling / 4 * 3 : server->held_size > ceiling;
     if (is_paused == server->is_paused) {
@@ -279,6 +289,8 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     map_init(&server->clients);
     server->connection_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_connections",
                                           NULL, "Client connections now open.");
+    server->held_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_request_bytes", NULL,
+                                    "Bytes held for requests and their answers.");
     server->produced_size =
         metric_get(parts->metrics, METRIC_COUNTER, "tidemill_produced_bytes_total", NULL,
                    "Bytes of record batches appended for clients.");

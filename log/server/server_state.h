@@ -39,6 +39,7 @@ struct server {
     struct io_timer idle_timer;
     struct io_timer stop_timer;
     struct metric *connection_gauge;
+    struct metric *held_gauge;
     struct metric *produced_size;
     struct metric *produced_count;
     struct metric *fetched_size;
