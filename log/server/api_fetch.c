@@ -4,8 +4,8 @@
  * what its isolation level may see, until the request's byte limit is reached; the first batch is
  * taken whatever its size (KIP-74). When that gives fewer than min_bytes, it lets go of what it
  * found, watches all its partitions, and looks again when one of them moves or time is up. It is
- * answered when it has enough, when time is up, when a partition is in error, or when the server
- * stops; the records are read while the answer leaves (fetch_answer.h).
+ * answered when it has enough, when time is up, when a partition is in error, when its client is
+ * gone, or when the server stops; the records are read while the answer leaves (fetch_answer.h).
  *
  * Keeps:  (1) a fetch is looking (one slice at a time), waiting (watches and timer set), parked
  * (for memory), or answered; (2) no byte at or above the partition's limit is returned; (3) a fetch
@@ -131,6 +131,16 @@ static void fetch_on_timer(struct io_timer *timer)
     fetch->is_stopped = true;
     fetch_stop_waiting(fetch);
     fetch_look(fetch);
+}
+
+/* One that is looking finds out by itself when that is over. */
+static void fetch_on_lost(void *waiter)
+{
+    struct fetch *fetch = waiter;
+    if (list_has(&fetch->link)) {
+        fetch_stop_waiting(fetch);
+        fetch_send(fetch);
+    }
 }
 
 static uint64_t fetch_time_left(const struct fetch *fetch)
@@ -340,6 +350,8 @@ void api_fetch(struct request *request)
         part_count += (size_t)asked->topics.items[i].partitions.count;
     }
     fetch->request = request;
+    request->lost = fetch_on_lost;
+    request->waiter = fetch;
     fetch->parts = arena_array(&request->arena, struct fetch_part, part_count);
     fetch->is_read_committed = asked->isolation_level == 1;
     fetch->size_min = asked->min_bytes < 0 ? 0 : (size_t)asked->min_bytes;
