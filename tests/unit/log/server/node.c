@@ -3,13 +3,16 @@
 
 #include <stdio.h>
 
-enum { NODE_BROKER = 0, NODE_CLIENT = 1, NODE_FRAME_SIZE_MAX = 64 << 20 };
+enum { NODE_BROKER = 0, NODE_CLIENT = 1, NODE_FRAME_SIZE_MAX = 64 << 20, NODE_CHECK_INTERVAL = 7 };
 
 static const char NODE_ADDRESS[] = "node0:9092";
 
 static void node_check(void *owner)
 {
-    broker_check(((struct node *)owner)->broker);
+    struct node *node = owner;
+    if (node->event_count++ % NODE_CHECK_INTERVAL == 0) {
+        broker_check(node->broker);
+    }
 }
 
 static void node_on_ready(void *owner)
@@ -34,6 +37,7 @@ struct node *node_new(void)
     if (getenv("TRACE") == NULL) {
         trace_set_stream(NULL);
     }
+    trace_reset();
     node->sim = sim_new(1, 2);
     node->io = sim_io(node->sim, NODE_BROKER);
     node->client_io = sim_io(node->sim, NODE_CLIENT);
@@ -72,12 +76,19 @@ static bool node_has_stopped(void *owner)
     return ((struct node *)owner)->is_stopped;
 }
 
-void node_free(struct node *node)
+void node_stop(struct node *node)
 {
     sim_on_event(node->sim, NULL, NULL); /* its parts go one after the other */
     broker_stop(node->broker, node_on_stopped, node);
     assert_true(sim_run_until(node->sim, node_has_stopped, node, 60 * UINT64_C(1000000000)));
     node_run_ms(node, 1000); /* peers see the end */
+}
+
+void node_free(struct node *node)
+{
+    if (!node->is_stopped) {
+        node_stop(node);
+    }
     sim_free(node->sim);
     map_fini(&node->file, free);
     arena_fini(&node->arena);

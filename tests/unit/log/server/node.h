@@ -31,6 +31,7 @@ struct node {
     int64_t memory_size_max;
     struct peer *peer; /* the usual client */
     struct arena arena;
+    uint64_t event_count;
     bool is_ready;
     bool is_stopped;
 };
@@ -50,6 +51,8 @@ struct node *node_new(void);
 void node_set(struct node *node, const char *name, const char *value);
 /* Runs until it listens, and connects a client. */
 void node_start(struct node *node);
+void node_stop(struct node *node);
+/* Stops it first if need be. */
 void node_free(struct node *node);
 /* For cmocka: a started node, its end. */
 int node_set_up(void **state);
@@ -85,3 +88,5 @@ struct produce_response_partition node_produce(struct node *node, const char *to
 void node_find_coordinator(struct node *node);
 
 #define node_text(text) bytes_from_string(text)
+/* A row of a test group: a started node around the test. */
+#define NODE_TEST(test) cmocka_unit_test_setup_teardown(test, node_set_up, node_tear_down)

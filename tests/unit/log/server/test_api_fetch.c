@@ -65,8 +65,7 @@ static void a_waiting_fetch_ends_with_its_connection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_waiting_fetch_ends_with_its_connection, node_set_up,
-                                        node_tear_down),
+        NODE_TEST(a_waiting_fetch_ends_with_its_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
