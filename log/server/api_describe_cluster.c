@@ -1,9 +1,10 @@
 /* DescribeCluster (key 60, KIP-700). */
 #include "log/base/error.h"
 #include "log/server/api.h"
+#include "log/server/operations.h"
 #include "log/server/server_state.h"
 
-enum { DESCRIBE_CLUSTER_BROKERS = 1 };
+enum { DESCRIBE_CLUSTER_BROKERS = 1, DESCRIBE_CLUSTER_CONTROLLERS = 2 };
 
 void api_describe_cluster(struct request *request)
 {
@@ -16,11 +17,15 @@ void api_describe_cluster(struct request *request)
         .cluster_id = bytes_from_string(meta_cluster_id(server->parts.meta)),
         .controller_id = server->parts.node_id,
         .brokers = {.items = &broker, .count = 1},
-        .cluster_authorized_operations = INT32_MIN};
+        .cluster_authorized_operations =
+            operations_told(asked->include_cluster_authorized_operations, OPERATIONS_OF_CLUSTER)};
     request_advertised_address(request, &broker.host, &broker.port);
     if (request->version >= 1 && asked->endpoint_type != DESCRIBE_CLUSTER_BROKERS) {
-        response.error_code = error_code(ERROR_MISMATCHED_ENDPOINT_TYPE);
+        bool is_known = asked->endpoint_type == DESCRIBE_CLUSTER_CONTROLLERS;
+        response.error_code =
+            error_code(is_known ? ERROR_MISMATCHED_ENDPOINT_TYPE : ERROR_UNSUPPORTED_ENDPOINT_TYPE);
         response.error_message = BYTES_LITERAL("this listener serves brokers, not controllers");
+        response.controller_id = -1;
         response.brokers.count = 0;
     }
     request_answer(request, &response);

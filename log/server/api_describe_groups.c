@@ -1,5 +1,6 @@
 /* DescribeGroups (key 15). */
 #include "log/server/api.h"
+#include "log/server/operations.h"
 #include "log/server/server_state.h"
 
 void api_describe_groups(struct request *request)
@@ -13,6 +14,10 @@ void api_describe_groups(struct request *request)
         coordinator_describe_group(request->server->parts.coordinator, request->version,
                                    asked->groups.items[i], &request->arena,
                                    &response.groups.items[i]);
+        if (response.groups.items[i].error_code == 0) {
+            response.groups.items[i].authorized_operations =
+                operations_told(asked->include_authorized_operations, OPERATIONS_OF_GROUP);
+        }
     }
     request_answer(request, &response);
 }

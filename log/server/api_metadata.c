@@ -5,22 +5,22 @@
  * creation. */
 #include "log/base/error.h"
 #include "log/server/api.h"
+#include "log/server/operations.h"
 #include "log/server/server_state.h"
 
-#include <string.h>
-
-enum { METADATA_NO_OPERATIONS = INT32_MIN };
+enum { METADATA_ID_VERSION = 12 }; /* topics may be asked for by id */
 
 struct metadata {
     struct request *request;
+    const struct metadata_request_topic **asked; /* each once; unused when all are wanted */
+    size_t asked_count;
     struct controller_create_topics creation;
     struct controller_new_topic *missing;
 };
 
-static void metadata_fill_partition(struct request *request, const struct meta_partition *from,
+static void metadata_fill_partition(const struct meta_partition *from,
                                     struct metadata_response_partition *to)
 {
-    (void)request;
     *to = (struct metadata_response_partition){
         .error_code = from->leader < 0 ? error_code(ERROR_LEADER_NOT_AVAILABLE) : 0,
         .index = from->index,
@@ -33,37 +33,60 @@ static void metadata_fill_partition(struct request *request, const struct meta_p
 static void metadata_fill_topic(struct request *request, const struct meta_topic *from,
                                 struct metadata_response_topic *to)
 {
-    *to = (struct metadata_response_topic){.name = bytes_from_string(from->name),
-                                           .topic_id = from->id,
-                                           .is_internal = from->is_internal,
-                                           .authorized_operations = METADATA_NO_OPERATIONS};
+    const struct metadata_request *asked = request_message(request, metadata_request);
+    *to = (struct metadata_response_topic){
+        .name = bytes_from_string(from->name),
+        .topic_id = from->id,
+        .is_internal = from->is_internal,
+        .authorized_operations =
+            operations_told(asked->include_topic_authorized_operations, OPERATIONS_OF_TOPIC)};
     to->partitions.count = from->partition_count;
     to->partitions.items =
         arena_array(&request->arena, struct metadata_response_partition, from->partition_count);
     for (int32_t i = 0; i < from->partition_count; i++) {
-        metadata_fill_partition(request, &from->partitions[i], &to->partitions.items[i]);
+        metadata_fill_partition(&from->partitions[i], &to->partitions.items[i]);
     }
+}
+
+static bool metadata_has_id(const struct metadata_request_topic *asked)
+{
+    return !meta_uuid_equal(asked->topic_id, (struct wire_uuid){{0}});
+}
+
+/* The id counts when both are given; see KIP-516. */
+static int metadata_find_asked(struct request *request, const struct metadata_request_topic *asked,
+                               const struct meta_topic **out)
+{
+    struct meta *meta = request->server->parts.meta;
+    bool is_by_id = bytes_is_null(asked->name) || metadata_has_id(asked);
+    if (is_by_id && request->version < METADATA_ID_VERSION) {
+        return ERROR_INVALID_REQUEST;
+    }
+    *out =
+        is_by_id ? meta_find_topic_id(meta, asked->topic_id) : meta_find_topic(meta, asked->name);
+    if (*out != NULL) {
+        return 0;
+    }
+    if (!is_by_id && meta_refuse_topic_name(asked->name)[0] != 0) {
+        return ERROR_INVALID_TOPIC;
+    }
+    return is_by_id ? ERROR_UNKNOWN_TOPIC_ID : ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 static void metadata_fill_asked(struct request *request, const struct metadata_request_topic *asked,
                                 struct metadata_response_topic *answer)
 {
-    struct meta *meta = request->server->parts.meta;
-    bool is_by_id = bytes_is_null(asked->name);
-    const struct meta_topic *topic =
-        is_by_id ? meta_find_topic_id(meta, asked->topic_id) : meta_find_topic(meta, asked->name);
-    if (topic != NULL) {
+    const struct meta_topic *topic = NULL;
+    int error = metadata_find_asked(request, asked, &topic);
+    if (error == 0) {
         metadata_fill_topic(request, topic, answer);
         return;
     }
-    int error = is_by_id ? ERROR_UNKNOWN_TOPIC_ID : ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-    if (!is_by_id && meta_refuse_topic_name(asked->name)[0] != 0) {
-        error = ERROR_INVALID_TOPIC;
-    }
-    *answer = (struct metadata_response_topic){.error_code = error_code(error),
-                                               .name = asked->name,
-                                               .topic_id = asked->topic_id,
-                                               .authorized_operations = METADATA_NO_OPERATIONS};
+    *answer = (struct metadata_response_topic){
+        .error_code = error_code(error),
+        .name = error == ERROR_UNKNOWN_TOPIC_ID ? (struct bytes){0} : asked->name,
+        .topic_id = asked->topic_id,
+        .authorized_operations = OPERATIONS_NOT_ASKED};
 }
 
 static bool metadata_wants_all(const struct request *request)
@@ -72,60 +95,82 @@ static bool metadata_wants_all(const struct request *request)
     return asked->topics.count < 0 || (request->version == 0 && asked->topics.count == 0);
 }
 
-static void metadata_fill_topics(struct request *request, struct metadata_response *response)
+/* A topic that is asked for twice is answered once. */
+static void metadata_gather_asked(struct request *request, struct metadata *metadata)
 {
     const struct metadata_request *asked = request_message(request, metadata_request);
+    struct map seen;
+    map_init(&seen);
+    metadata->asked = arena_array(&request->arena, const struct metadata_request_topic *,
+                                  asked->topics.count < 0 ? 0 : asked->topics.count);
+    for (int32_t i = 0; i < asked->topics.count; i++) {
+        struct metadata_request_topic *topic = &asked->topics.items[i];
+        bool is_by_id = bytes_is_null(topic->name) || metadata_has_id(topic);
+        struct bytes key =
+            is_by_id ? bytes_make(&topic->topic_id, sizeof topic->topic_id) : topic->name;
+        if (map_put(&seen, key, topic) == NULL) {
+            metadata->asked[metadata->asked_count++] = topic;
+        }
+    }
+    map_fini(&seen, NULL);
+}
+
+static void metadata_fill_topics(const struct metadata *metadata,
+                                 struct metadata_response *response)
+{
+    struct request *request = metadata->request;
     struct meta *meta = request->server->parts.meta;
     bool is_all = metadata_wants_all(request);
-    size_t count = is_all ? meta_topic_count(meta) : (size_t)asked->topics.count;
+    size_t count = is_all ? meta_topic_count(meta) : metadata->asked_count;
     response->topics.count = (int32_t)count;
     response->topics.items = arena_array(&request->arena, struct metadata_response_topic, count);
     for (size_t i = 0; i < count; i++) {
         if (is_all) {
             metadata_fill_topic(request, meta_topic_at(meta, i), &response->topics.items[i]);
         } else {
-            metadata_fill_asked(request, &asked->topics.items[i], &response->topics.items[i]);
+            metadata_fill_asked(request, metadata->asked[i], &response->topics.items[i]);
         }
     }
 }
 
-static void metadata_answer(struct request *request)
+static void metadata_answer(const struct metadata *metadata)
 {
+    struct request *request = metadata->request;
+    const struct metadata_request *asked = request_message(request, metadata_request);
     struct server *server = request->server;
     struct metadata_response_broker broker = {.node_id = server->parts.node_id};
     request_advertised_address(request, &broker.host, &broker.port);
-    struct metadata_response response = {.brokers = {.items = &broker, .count = 1},
-                                         .cluster_id =
-                                             bytes_from_string(meta_cluster_id(server->parts.meta)),
-                                         .controller_id = server->parts.node_id,
-                                         .cluster_authorized_operations = METADATA_NO_OPERATIONS};
-    metadata_fill_topics(request, &response);
+    struct metadata_response response = {
+        .brokers = {.items = &broker, .count = 1},
+        .cluster_id = bytes_from_string(meta_cluster_id(server->parts.meta)),
+        .controller_id = server->parts.node_id,
+        .cluster_authorized_operations =
+            operations_told(asked->include_cluster_authorized_operations, OPERATIONS_OF_CLUSTER)};
+    metadata_fill_topics(metadata, &response);
     request_answer(request, &response);
 }
 
 static void metadata_on_created(struct controller_operation *operation)
 {
-    struct metadata *metadata = operation->owner;
-    metadata_answer(metadata->request);
+    metadata_answer(operation->owner);
 }
 
 static size_t metadata_gather_missing(struct request *request, struct metadata *metadata)
 {
     const struct metadata_request *asked = request_message(request, metadata_request);
-    struct meta *meta = request->server->parts.meta;
     size_t count = 0;
     if (metadata_wants_all(request) || !asked->allow_auto_topic_creation ||
-        !meta_broker_options(meta)->auto_create_topics_enable) {
+        !meta_broker_options(request->server->parts.meta)->auto_create_topics_enable) {
         return 0;
     }
     metadata->missing =
-        arena_array(&request->arena, struct controller_new_topic, asked->topics.count);
-    for (int32_t i = 0; i < asked->topics.count; i++) {
-        struct bytes name = asked->topics.items[i].name;
-        if (!bytes_is_null(name) && meta_find_topic(meta, name) == NULL &&
-            meta_refuse_topic_name(name)[0] == 0) {
+        arena_array(&request->arena, struct controller_new_topic, metadata->asked_count);
+    for (size_t i = 0; i < metadata->asked_count; i++) {
+        const struct meta_topic *topic = NULL;
+        int error = metadata_find_asked(request, metadata->asked[i], &topic);
+        if (error == ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
             metadata->missing[count++] = (struct controller_new_topic){
-                .name = name, .partition_count = -1, .replication_factor = -1};
+                .name = metadata->asked[i]->name, .partition_count = -1, .replication_factor = -1};
         }
     }
     return count;
@@ -135,9 +180,10 @@ void api_metadata(struct request *request)
 {
     struct metadata *metadata = arena_new(&request->arena, struct metadata);
     metadata->request = request;
+    metadata_gather_asked(request, metadata);
     size_t count = metadata_gather_missing(request, metadata);
     if (count == 0) {
-        metadata_answer(request);
+        metadata_answer(metadata);
         return;
     }
     metadata->creation = (struct controller_create_topics){

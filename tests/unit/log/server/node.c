@@ -1,9 +1,15 @@
 /* Starts a broker in the simulated world and talks to it; see node.h. */
 #include "tests/unit/log/server/node.h"
 
-#include <stdio.h>
+#include "log/base/endian.h"
 
-enum { NODE_BROKER = 0, NODE_CLIENT = 1, NODE_FRAME_SIZE_MAX = 64 << 20, NODE_CHECK_INTERVAL = 7 };
+enum {
+    NODE_BROKER = 0,
+    NODE_CLIENT = 1,
+    NODE_FRAME_SIZE_MAX = 64 << 20,
+    NODE_CHECK_INTERVAL = 7,
+    NODE_VERSION_POSITION = 6
+};
 
 static const char NODE_ADDRESS[] = "node0:9092";
 
@@ -149,8 +155,8 @@ static bool node_is_silent(const struct node_call *call, const void *request)
     return call->api->key == API_PRODUCE && ((const struct produce_request *)request)->acks == 0;
 }
 
-struct node_call *node_send(struct node *node, struct peer *peer, int16_t key, int16_t version,
-                            const void *request)
+struct node_call *node_send_as(struct node *node, struct peer *peer, int16_t key, int16_t version,
+                               int16_t said, const void *request)
 {
     struct node_call *call = arena_new(&node->arena, struct node_call);
     struct frame_request_header header = {
@@ -159,10 +165,17 @@ struct node_call *node_send(struct node *node, struct peer *peer, int16_t key, i
     buffer_init(&frame);
     *call = (struct node_call){.node = node, .api = frame_api_find(key), .version = version};
     frame_write_request(&frame, call->api, &header, request);
+    endian_write_i16(frame.data + NODE_VERSION_POSITION, said);
     peer_send(peer == NULL ? node->peer : peer, &frame,
               node_is_silent(call, request) ? PEER_UNANSWERED : PEER_ANSWERED, NODE_TIMEOUT_MS,
               node_on_answer, call);
     return call;
+}
+
+struct node_call *node_send(struct node *node, struct peer *peer, int16_t key, int16_t version,
+                            const void *request)
+{
+    return node_send_as(node, peer, key, version, version, request);
 }
 
 static bool node_is_answered(void *owner)

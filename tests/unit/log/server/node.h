@@ -62,6 +62,9 @@ struct peer *node_connect(struct node *node);
 /* Sends; the call lives as long as the node. `peer` NULL: the usual one. */
 struct node_call *node_send(struct node *node, struct peer *peer, int16_t key, int16_t version,
                             const void *request);
+/* Says it is of version `said`, which may be one that nobody knows. */
+struct node_call *node_send_as(struct node *node, struct peer *peer, int16_t key, int16_t version,
+                               int16_t said, const void *request);
 /* Runs until the call is answered; what it was answered, or NULL when the connection ended. */
 const void *node_wait(struct node_call *call);
 /* Both. */
