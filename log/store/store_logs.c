@@ -73,6 +73,12 @@ static int store_unmake_log(struct store *store, struct log *log)
     return 0;
 }
 
+/* The longest name of a topic (249) and five digits just fit. */
+static bool store_fits_directory(const char *topic, int32_t last_partition)
+{
+    return snprintf(NULL, 0, "%s-%" PRId32, topic, last_partition) <= NAME_MAX;
+}
+
 static int store_can_create(struct store *store, const char *topic, int32_t first_partition,
                             int32_t count)
 {
@@ -82,7 +88,8 @@ static int store_can_create(struct store *store, const char *topic, int32_t firs
                                              : ERROR_SHUTDOWN;
     }
     if (count < 1 || first_partition < 0 || topic[0] == '\0' || strchr(topic, '/') != NULL ||
-        strlen(topic) + 16 > NAME_MAX) {
+        first_partition > INT32_MAX - count ||
+        !store_fits_directory(topic, first_partition + count - 1)) {
         return ERROR_INVALID;
     }
     for (int32_t i = 0; i < count; i++) {
