@@ -204,21 +204,28 @@ static void alteration_apply(struct alteration *alteration, const struct control
                       change->kind, name);
 }
 
+/* Whether a name stands more than once among the changes. */
+static bool alteration_has_repetition(const struct controller_resource *resource)
+{
+    struct map seen;
+    bool is_repeated = false;
+    map_init(&seen);
+    for (int32_t i = 0; i < resource->change_count && !is_repeated; i++) {
+        is_repeated =
+            map_put(&seen, resource->changes[i].name, (void *)(uintptr_t)resource) != NULL;
+    }
+    map_fini(&seen, NULL);
+    return is_repeated;
+}
+
 static void alteration_apply_all(struct alteration *alteration)
 {
     const struct controller_resource *resource = alteration->resource;
-    for (int32_t i = 0; i < resource->change_count; i++) {
-        for (int32_t j = 0; j < i; j++) {
-            if (bytes_equal(resource->changes[i].name, resource->changes[j].name)) {
-                ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
-                                  "Error due to duplicate config keys");
-                return;
-            }
-        }
+    if (alteration_has_repetition(resource)) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST, "Error due to duplicate config keys");
+    }
+    for (int32_t i = 0; i < resource->change_count && alteration->result->error == 0; i++) {
         alteration_apply(alteration, &resource->changes[i]);
-        if (alteration->result->error != 0) {
-            return;
-        }
     }
 }
 
@@ -362,15 +369,29 @@ static void alteration_decide_resource(struct alteration *alteration, bool is_va
 }
 
 /* Two entries for one resource would each be judged against the same past. */
-static bool alteration_is_repeated(const struct controller_alter_configs *operation, size_t index)
+static void alteration_refuse_repeated(struct decision *decision,
+                                       struct controller_alter_configs *operation)
 {
+    struct map first;
+    struct buffer key;
+    map_init(&first);
+    buffer_init(&key);
     for (size_t i = 0; i < operation->count; i++) {
-        if (i != index && operation->resources[i].kind == operation->resources[index].kind &&
-            bytes_equal(operation->resources[i].name, operation->resources[index].name)) {
-            return true;
+        struct controller_resource_result *result = &operation->results[i];
+        buffer_clear(&key);
+        buffer_add_byte(&key, (uint8_t)operation->resources[i].kind);
+        buffer_add_bytes(&key, operation->resources[i].name);
+        struct controller_resource_result *other = map_find(&first, buffer_bytes(&key));
+        if (other == NULL) {
+            map_put(&first, buffer_bytes(&key), result);
+            continue;
         }
+        decision_refuse(decision, &result->error, &result->message, ERROR_INVALID_REQUEST,
+                        "Each resource must appear at most once.");
+        *other = *result;
     }
-    return false;
+    buffer_fini(&key);
+    map_fini(&first, NULL);
 }
 
 static int alteration_decide(struct decision *decision, struct controller_operation *head)
@@ -378,6 +399,7 @@ static int alteration_decide(struct decision *decision, struct controller_operat
     struct controller_alter_configs *operation = (struct controller_alter_configs *)head;
     operation->results =
         arena_array(decision->arena, struct controller_resource_result, operation->count);
+    alteration_refuse_repeated(decision, operation);
     for (size_t i = 0; i < operation->count; i++) {
         struct alteration alteration = {
             .decision = decision,
@@ -385,14 +407,11 @@ static int alteration_decide(struct decision *decision, struct controller_operat
             .result = &operation->results[i],
             .is_incremental = operation->is_incremental,
         };
-        if (alteration_is_repeated(operation, i)) {
-            ALTERATION_REFUSE(&alteration, ERROR_INVALID_REQUEST,
-                              "Each resource must appear at most once.");
-            continue;
+        if (alteration.result->error == 0) {
+            map_init(&alteration.after);
+            alteration_decide_resource(&alteration, operation->is_validate_only);
+            map_fini(&alteration.after, free);
         }
-        map_init(&alteration.after);
-        alteration_decide_resource(&alteration, operation->is_validate_only);
-        map_fini(&alteration.after, free);
     }
     return 0;
 }

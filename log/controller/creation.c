@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CREATION_PARTITION_COUNT_MAX = 10000 }; /* of one request */
 
@@ -24,16 +25,38 @@ struct creation {
                     &(creation)->result->message, code, __VA_ARGS__)
 
 /* Metric names have no points, so Kafka takes "a.b" and "a_b" for the same. */
-static bool creation_is_collision(struct bytes name, const char *other)
+static char *creation_metric_name(struct decision *decision, struct bytes name)
 {
-    for (size_t i = 0; i < name.size; i++) {
-        char left = name.data[i] == '.' ? '_' : (char)name.data[i];
-        char right = other[i] == '.' ? '_' : other[i];
-        if (left != right) {
-            return false;
+    char *metric_name = decision_string(decision, name);
+    for (char *at = metric_name; *at != 0; at++) {
+        *at = *at == '.' ? '_' : *at;
+    }
+    return metric_name;
+}
+
+static bool creation_is_collision(const char *metric_name, const char *other)
+{
+    while (*metric_name != 0 && *metric_name == (*other == '.' ? '_' : *other)) {
+        metric_name++;
+        other++;
+    }
+    return *metric_name == *other;
+}
+
+/* The name of a topic that there is already, or NULL. */
+static const char *creation_find_collision(struct creation *creation)
+{
+    const struct meta *meta = creation->decision->meta;
+    const char *metric_name = creation_metric_name(creation->decision, creation->topic->name);
+    if (strchr(metric_name, '_') == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < meta_topic_count(meta); i++) {
+        if (creation_is_collision(metric_name, meta_topic_at(meta, i)->name)) {
+            return meta_topic_at(meta, i)->name;
         }
     }
-    return other[name.size] == 0;
+    return NULL;
 }
 
 static void creation_validate_name(struct creation *creation)
@@ -47,7 +70,7 @@ static void creation_validate_name(struct creation *creation)
         return;
     }
     if (bytes_equal_string(name, "__cluster_metadata")) {
-        CREATION_REFUSE(creation, ERROR_INVALID_TOPIC,
+        CREATION_REFUSE(creation, ERROR_INVALID_REQUEST,
                         "Creation of internal topic __cluster_metadata is prohibited.");
         return;
     }
@@ -56,13 +79,11 @@ static void creation_validate_name(struct creation *creation)
                         BYTES_FORMAT(name));
         return;
     }
-    for (size_t i = 0; i < meta_topic_count(meta); i++) {
-        if (creation_is_collision(name, meta_topic_at(meta, i)->name)) {
-            CREATION_REFUSE(creation, ERROR_INVALID_TOPIC,
-                            "Topic '%.*s' collides with existing topic: %s", BYTES_FORMAT(name),
-                            meta_topic_at(meta, i)->name);
-            return;
-        }
+    const char *collision = creation_find_collision(creation);
+    if (collision != NULL) {
+        CREATION_REFUSE(creation, ERROR_INVALID_TOPIC,
+                        "Topic '%.*s' collides with existing topic: %s", BYTES_FORMAT(name),
+                        collision);
     }
 }
 
@@ -262,62 +283,71 @@ static void creation_decide_topic(struct creation *creation, bool is_validate_on
     }
 }
 
-/* Also among the names of the request itself "a.b" collides with "a_b". */
-static bool creation_find_rival(const struct controller_create_topics *operation, size_t index,
-                                const char **message, struct decision *decision, int *error)
+/* Also among the names of the request itself "a.b" collides with "a_b": the first one counts. */
+static void creation_refuse_rivals(struct decision *decision,
+                                   struct controller_create_topics *operation)
 {
-    struct bytes name = operation->topics[index].name;
+    struct map first;
+    map_init(&first);
     for (size_t i = 0; i < operation->count; i++) {
-        struct bytes other = operation->topics[i].name;
-        if (i != index && bytes_equal(name, other)) {
-            operation->results[index].is_repeated = i < index;
-            decision_refuse(decision, error, message, ERROR_INVALID_REQUEST,
-                            "Duplicate topic name.");
-            return true;
-        }
-        if (i < index && operation->results[i].error == 0 &&
-            creation_is_collision(name, decision_string(decision, other))) {
-            decision_refuse(decision, error, message, ERROR_INVALID_TOPIC,
+        struct controller_topic_result *result = &operation->results[i];
+        struct bytes key = bytes_from_string(creation_metric_name(decision, result->name));
+        struct controller_topic_result *other = map_find(&first, key);
+        if (result->error == 0 && other == NULL) {
+            map_put(&first, key, result);
+        } else if (result->error == 0) {
+            decision_refuse(decision, &result->error, &result->message, ERROR_INVALID_TOPIC,
                             "Topic '%.*s' collides with topic %.*s of the same request.",
-                            BYTES_FORMAT(name), BYTES_FORMAT(other));
-            return true;
+                            BYTES_FORMAT(result->name), BYTES_FORMAT(other->name));
         }
     }
-    return false;
+    map_fini(&first, NULL);
 }
 
+/* Every topic counts for one partition at least, so that the limit bounds the topics too. */
 static bool creation_is_excessive(const struct controller_create_topics *operation)
 {
     int64_t total = 0;
     for (size_t i = 0; i < operation->count; i++) {
         int32_t count = operation->topics[i].partition_count;
-        total += operation->topics[i].assignment_count + (count > 0 ? count : 0);
+        int32_t assigned = operation->topics[i].assignment_count;
+        total += assigned > 0 ? assigned : count > 0 ? count : 1;
     }
     return total > CREATION_PARTITION_COUNT_MAX;
+}
+
+static void creation_refuse_all(struct decision *decision,
+                                struct controller_create_topics *operation)
+{
+    for (size_t i = 0; i < operation->count; i++) {
+        decision_refuse(decision, &operation->results[i].error, &operation->results[i].message,
+                        ERROR_POLICY_VIOLATION,
+                        "Excessively large number of partitions per request.");
+    }
 }
 
 static int creation_decide(struct decision *decision, struct controller_operation *head)
 {
     struct controller_create_topics *operation = (struct controller_create_topics *)head;
-    bool is_excessive = creation_is_excessive(operation);
     operation->results =
         arena_array(decision->arena, struct controller_topic_result, operation->count);
     for (size_t i = 0; i < operation->count; i++) {
-        struct controller_topic_result *result = &operation->results[i];
+        operation->results[i].name = operation->topics[i].name;
+    }
+    if (creation_is_excessive(operation)) {
+        creation_refuse_all(decision, operation);
+        return 0;
+    }
+    decision_refuse_repeated(decision, operation->results, operation->count);
+    creation_refuse_rivals(decision, operation);
+    for (size_t i = 0; i < operation->count; i++) {
         struct creation creation = {
-            .decision = decision, .topic = &operation->topics[i], .result = result};
-        result->name = operation->topics[i].name;
-        if (is_excessive) {
-            CREATION_REFUSE(&creation, ERROR_POLICY_VIOLATION,
-                            "Excessively large number of partitions per request.");
-            continue;
+            .decision = decision, .topic = &operation->topics[i], .result = &operation->results[i]};
+        if (creation.result->error == 0) {
+            map_init(&creation.configs);
+            creation_decide_topic(&creation, operation->is_validate_only);
+            map_fini(&creation.configs, free);
         }
-        if (creation_find_rival(operation, i, &result->message, decision, &result->error)) {
-            continue;
-        }
-        map_init(&creation.configs);
-        creation_decide_topic(&creation, operation->is_validate_only);
-        map_fini(&creation.configs, free);
     }
     return 0;
 }

@@ -180,6 +180,30 @@ int decision_assign(struct decision *decision, int32_t first_index, int32_t coun
     return 0;
 }
 
+void decision_refuse_repeated(struct decision *decision, struct controller_topic_result *results,
+                              size_t count)
+{
+    struct map first;
+    map_init(&first);
+    for (size_t i = 0; i < count; i++) {
+        struct controller_topic_result *result = &results[i];
+        if (bytes_is_null(result->name)) {
+            continue;
+        }
+        struct controller_topic_result *other = map_find(&first, result->name);
+        if (other == NULL) {
+            map_put(&first, result->name, result);
+            continue;
+        }
+        result->is_repeated = true;
+        decision_refuse(decision, &result->error, &result->message, ERROR_INVALID_REQUEST,
+                        "Duplicate topic name.");
+        other->error = result->error;
+        other->message = result->message;
+    }
+    map_fini(&first, NULL);
+}
+
 void decision_settle_topics(struct controller_topic_result *results, size_t count, int error)
 {
     for (size_t i = 0; error != 0 && results != NULL && i < count; i++) {

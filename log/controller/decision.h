@@ -44,5 +44,9 @@ must_use int decision_assign(struct decision *decision, int32_t first_index, int
                              int32_t replication_factor,
                              const struct controller_assignment *assignments,
                              Meta__Partition ***out, const char **message);
+/* Refuses every result whose name stands more than once, and marks those after the first as
+ * repeated. Null names are left alone. */
+void decision_refuse_repeated(struct decision *decision, struct controller_topic_result *results,
+                              size_t count);
 /* Turns results that were good into `error`, when it is one. */
 void decision_settle_topics(struct controller_topic_result *results, size_t count, int error);

@@ -3,17 +3,10 @@
 
 #include "log/base/error.h"
 
-enum { GROWTH_PARTITION_COUNT_MAX = 10000 }; /* added to one topic by one request */
-
-static bool growth_is_repeated(const struct controller_create_partitions *operation, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (bytes_equal(operation->topics[i].name, operation->topics[index].name)) {
-            return true;
-        }
-    }
-    return false;
-}
+enum {
+    GROWTH_PARTITION_COUNT_MAX = 10000, /* added to one topic by one request */
+    GROWTH_TOTAL_MAX = 100000,          /* a directory's name has room for five digits */
+};
 
 /* Whether the new total makes sense; sets the result otherwise. */
 static bool growth_accepts_count(struct decision *decision, const struct meta_topic *topic,
@@ -27,7 +20,7 @@ static bool growth_accepts_count(struct decision *decision, const struct meta_to
         decision_refuse(decision, &result->error, &result->message, ERROR_INVALID_PARTITIONS,
                         "The topic %s currently has %d partition(s); %d would not be an increase.",
                         topic->name, count, wanted);
-    } else if (wanted - count > GROWTH_PARTITION_COUNT_MAX) {
+    } else if (wanted - count > GROWTH_PARTITION_COUNT_MAX || wanted > GROWTH_TOTAL_MAX) {
         decision_refuse(decision, &result->error, &result->message, ERROR_POLICY_VIOLATION,
                         "Excessively large number of partitions per request.");
     }
@@ -106,15 +99,14 @@ static int growth_decide(struct decision *decision, struct controller_operation 
     operation->results =
         arena_array(decision->arena, struct controller_topic_result, operation->count);
     for (size_t i = 0; i < operation->count; i++) {
-        struct controller_topic_result *result = &operation->results[i];
-        result->name = operation->topics[i].name;
-        if (growth_is_repeated(operation, i)) {
-            result->is_repeated = true;
-            decision_refuse(decision, &result->error, &result->message, ERROR_INVALID_REQUEST,
-                            "Duplicate topic in request.");
-            continue;
+        operation->results[i].name = operation->topics[i].name;
+    }
+    decision_refuse_repeated(decision, operation->results, operation->count);
+    for (size_t i = 0; i < operation->count; i++) {
+        if (operation->results[i].error == 0) {
+            growth_decide_topic(decision, &operation->topics[i], &operation->results[i],
+                                operation->is_validate_only);
         }
-        growth_decide_topic(decision, &operation->topics[i], result, operation->is_validate_only);
     }
     return 0;
 }

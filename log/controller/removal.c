@@ -15,25 +15,11 @@ static bool removal_has_id(const struct controller_old_topic *old)
     return !meta_uuid_equal(old->id, (struct wire_uuid){{0}});
 }
 
-static bool removal_is_repeated(const struct controller_delete_topics *operation, size_t index,
-                                const struct wire_uuid *id)
+/* Sets the result of what cannot be deleted; else the id of what can. */
+static void removal_judge(struct decision *decision, const struct controller_old_topic *old,
+                          struct controller_topic_result *result)
 {
-    for (size_t i = 0; i < index; i++) {
-        if (operation->results[i].error == 0 && meta_uuid_equal(operation->results[i].id, *id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void removal_decide_topic(struct decision *decision,
-                                 struct controller_delete_topics *operation, size_t index)
-{
-    const struct controller_old_topic *old = &operation->topics[index];
-    struct controller_topic_result *result = &operation->results[index];
     bool has_name = !bytes_is_null(old->name);
-    result->name = old->name;
-    result->id = old->id;
     if (!meta_broker_options(decision->meta)->delete_topic_enable) {
         decision_refuse(decision, &result->error, &result->message, ERROR_TOPIC_DELETION_DISABLED,
                         "Topics cannot be deleted: delete.topic.enable is false.");
@@ -41,7 +27,8 @@ static void removal_decide_topic(struct decision *decision,
     }
     if (has_name == removal_has_id(old)) {
         decision_refuse(decision, &result->error, &result->message, ERROR_INVALID_REQUEST,
-                        "Give either the name or the id of a topic.");
+                        has_name ? "You may not specify both topic name and topic id."
+                                 : "Neither topic name nor id were specified.");
         return;
     }
     const struct meta_topic *topic = removal_find(decision, old);
@@ -51,16 +38,44 @@ static void removal_decide_topic(struct decision *decision,
                         "This server does not host this topic%s.", has_name ? "-partition" : " ID");
         return;
     }
-    if (removal_is_repeated(operation, index, &topic->id)) {
-        result->is_repeated = has_name;
-        decision_refuse(decision, &result->error, &result->message, ERROR_INVALID_REQUEST,
-                        "Duplicate topic name.");
-        return;
-    }
     result->id = topic->id;
+}
+
+/* A topic may be meant twice by its id, or by name and id. */
+static void removal_refuse_same(struct decision *decision,
+                                struct controller_delete_topics *operation)
+{
+    struct map first;
+    map_init(&first);
+    for (size_t i = 0; i < operation->count; i++) {
+        struct controller_topic_result *result = &operation->results[i];
+        if (result->error != 0) {
+            continue;
+        }
+        struct bytes key = bytes_make(&result->id, sizeof result->id);
+        struct controller_topic_result *other = map_find(&first, key);
+        if (other == NULL) {
+            map_put(&first, key, result);
+            continue;
+        }
+        bool is_by_id = bytes_is_null(result->name) && bytes_is_null(other->name);
+        result->is_repeated = true;
+        decision_refuse(decision, &result->error, &result->message, ERROR_INVALID_REQUEST,
+                        is_by_id ? "Duplicate topic id."
+                                 : "The provided topic name maps to an ID that was already "
+                                   "supplied.");
+        other->error = result->error;
+        other->message = result->message;
+    }
+    map_fini(&first, NULL);
+}
+
+static void removal_add_command(struct decision *decision, struct controller_topic_result *result)
+{
+    const struct meta_topic *topic = meta_find_topic_id(decision->meta, result->id);
     result->name = bytes_from_string(decision_string(decision, bytes_from_string(topic->name)));
     Meta__TopicDeleted deleted = META__TOPIC_DELETED__INIT;
-    deleted.id = decision_id(&topic->id);
+    deleted.id = decision_id(&result->id);
     Meta__Command command = META__COMMAND__INIT;
     command.kind_case = META__COMMAND__KIND_TOPIC_DELETED;
     command.topic_deleted = &deleted;
@@ -70,10 +85,24 @@ static void removal_decide_topic(struct decision *decision,
 static int removal_decide(struct decision *decision, struct controller_operation *head)
 {
     struct controller_delete_topics *operation = (struct controller_delete_topics *)head;
-    operation->results =
+    struct controller_topic_result *results =
         arena_array(decision->arena, struct controller_topic_result, operation->count);
+    operation->results = results;
     for (size_t i = 0; i < operation->count; i++) {
-        removal_decide_topic(decision, operation, i);
+        results[i].name = operation->topics[i].name;
+        results[i].id = operation->topics[i].id;
+    }
+    decision_refuse_repeated(decision, results, operation->count);
+    for (size_t i = 0; i < operation->count; i++) {
+        if (results[i].error == 0) {
+            removal_judge(decision, &operation->topics[i], &results[i]);
+        }
+    }
+    removal_refuse_same(decision, operation);
+    for (size_t i = 0; i < operation->count; i++) {
+        if (results[i].error == 0) {
+            removal_add_command(decision, &results[i]);
+        }
     }
     return 0;
 }

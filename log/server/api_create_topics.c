@@ -79,8 +79,7 @@ static void create_topics_on_done(struct controller_operation *operation)
         *answer = (struct create_topics_response_topic){.name = creation->operation.topics[i].name,
                                                         .error_code = error_code(error),
                                                         .partition_count = -1,
-                                                        .replication_factor = -1,
-                                                        .configs = {.count = -1}};
+                                                        .replication_factor = -1};
         if (operation->error == 0) {
             answer->error_message = bytes_from_string(result->message);
         }

@@ -19,6 +19,9 @@ static void delete_topics_on_done(struct controller_operation *operation)
     for (size_t i = 0; i < count; i++) {
         const struct controller_topic_result *result = &deletion->operation.results[i];
         const struct controller_old_topic *asked = &deletion->operation.topics[i];
+        if (operation->error == 0 && result->is_repeated) {
+            continue;
+        }
         struct delete_topics_response_topic *answer =
             &response.topics.items[response.topics.count++];
         *answer = (struct delete_topics_response_topic){
