@@ -11,6 +11,7 @@ enum {
     BATCH_MAGIC_START = 16,
     BATCH_ATTRIBUTES_START = 21,
     BATCH_MAX_TIMESTAMP_START = 35,
+    BATCH_OLD_SIZE_MIN = 14, /* crc, magic, attributes, sizes of key and value */
 };
 
 static struct batch batch_decode(const uint8_t *at, size_t size)
@@ -58,6 +59,12 @@ int batch_read_header(struct bytes bytes, struct batch *out, size_t *needed_size
     }
     *out = batch;
     return 0;
+}
+
+bool batch_has_old_format(struct bytes bytes)
+{
+    return bytes.size > BATCH_MAGIC_START && bytes.data[BATCH_MAGIC_START] < BATCH_MAGIC &&
+           endian_read_i32(bytes.data + BATCH_SIZE_START) >= BATCH_OLD_SIZE_MIN;
 }
 
 bool batch_crc_matches(const struct batch *batch)

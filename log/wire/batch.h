@@ -60,6 +60,8 @@ struct batch {
  * (then *needed_size, if not NULL, is the whole batch's size, or the header's), ERROR_CORRUPT for
  * an impossible size, magic or range of offsets. Does not look at the CRC. */
 must_use int batch_read_header(struct bytes bytes, struct batch *out, size_t *needed_size);
+/* Whether what batch_read_header refused begins like a message set of format 0 or 1. */
+bool batch_has_old_format(struct bytes bytes);
 /* Judges a batch from a producer: CRC, codec, at least one record, as many as its offsets say, and
  * a sequence if there is a producer id. ERROR_CORRUPT_MESSAGE, ERROR_INVALID_RECORD or
  * ERROR_UNSUPPORTED_COMPRESSION_TYPE. A compacted batch has fewer records than offsets; to copy one
