@@ -106,7 +106,8 @@ static int produce_append(struct produce_part *part, struct replica *replica, st
         return error;
     }
     part->answer->base_offset = result.base_offset;
-    part->answer->log_append_time_ms = rules->is_append_time ? result.timestamp_ms : -1;
+    part->answer->log_append_time_ms =
+        rules->is_append_time || result.is_duplicate ? result.timestamp_ms : -1;
     part->answer->log_start_offset = log_start_offset(replica_log(replica));
     if (part->produce->acks == -1) {
         part->log = replica_log(replica);

@@ -16,14 +16,26 @@ static size_t produce_rules_inflated_max(const struct produce_rules *rules)
     return rules->batch_size_max * PRODUCE_INFLATED_FACTOR + PRODUCE_INFLATED_SIZE_MIN;
 }
 
-static int produce_rules_judge_form(const struct produce_rules *rules, const struct batch *batch,
-                                    size_t records_size, int16_t version,
-                                    struct produce_rules_verdict *verdict)
+/* Exactly one batch: anything else is an invalid record, which nobody sends again, unlike a corrupt
+ * message. */
+static int produce_rules_read(struct bytes records, struct batch *out,
+                              struct produce_rules_verdict *verdict)
 {
-    if (batch->bytes.size != records_size) {
+    int error = batch_read_header(records, out, NULL);
+    if (error == ERROR_TRUNCATED || (error == 0 && out->bytes.size != records.size)) {
         verdict->message = "a produce request holds exactly one batch per partition";
         return ERROR_INVALID_RECORD;
     }
+    if (error != 0 && batch_has_old_format(records)) {
+        verdict->message = "message formats 0 and 1 are not taken";
+        return ERROR_INVALID_RECORD;
+    }
+    return error == 0 ? 0 : ERROR_CORRUPT_MESSAGE;
+}
+
+static int produce_rules_judge_form(const struct produce_rules *rules, const struct batch *batch,
+                                    int16_t version, struct produce_rules_verdict *verdict)
+{
     if (batch_codec(batch) == COMPRESS_ZSTD && version < 7) {
         verdict->message = "zstd needs Produce version 7 or later";
         return ERROR_UNSUPPORTED_COMPRESSION_TYPE;
@@ -31,6 +43,10 @@ static int produce_rules_judge_form(const struct produce_rules *rules, const str
     int error = batch_validate(batch);
     if (error != 0) {
         return error;
+    }
+    if (batch->base_offset != 0) {
+        verdict->message = "the offsets of a produced batch start at 0";
+        return ERROR_INVALID_RECORD;
     }
     if (batch_is_control(batch)) {
         verdict->message = "a client may not write control records";
@@ -125,11 +141,10 @@ int produce_rules_judge(const struct produce_rules *rules, struct bytes records,
                         struct buffer *changed, struct produce_rules_verdict *verdict)
 {
     *verdict = (struct produce_rules_verdict){0};
-    int error = batch_read_header(records, out, NULL);
-    if (error != 0) {
-        return ERROR_CORRUPT_MESSAGE;
+    int error = produce_rules_read(records, out, verdict);
+    if (error == 0) {
+        error = produce_rules_judge_form(rules, out, version, verdict);
     }
-    error = produce_rules_judge_form(rules, out, records.size, version, verdict);
     if (error != 0) {
         return error;
     }
