@@ -34,6 +34,7 @@ static void describe_producers_serve(struct request *request, struct bytes topic
     *answer = (struct describe_producers_response_partition){.index = index};
     if (replica == NULL) {
         answer->error_code = error_code(ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+        answer->error_message = bytes_from_string(error_text(ERROR_UNKNOWN_TOPIC_OR_PARTITION));
         return;
     }
     log_each_producer(replica_log(replica), describe_producers_count, &producers);

@@ -28,6 +28,11 @@ void api_init_producer_id(struct request *request)
 {
     const struct init_producer_id_request *asked =
         request_message(request, init_producer_id_request);
+    /* A producer may come with the identity that it has; half of one is none. */
+    if ((asked->producer_id == -1) != (asked->producer_epoch == -1)) {
+        init_producer_id_answer(request, ERROR_INVALID_REQUEST, -1);
+        return;
+    }
     if (!bytes_is_null(asked->transactional_id)) {
         /* There is no transaction coordinator; the client is told so for good. */
         init_producer_id_answer(request,

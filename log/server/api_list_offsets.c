@@ -2,8 +2,8 @@
  *
  * -1 latest (the last stable offset for read_committed), -2 earliest, -3 the record with the
  * largest timestamp (KIP-734), -4 earliest local (KIP-405: everything here is local), -5 latest
- * tiered and -6 earliest pending upload: there are none. A time past the end is offset -1 without
- * an error.
+ * tiered and -6 earliest pending upload: there are none. A version is not asked for a time that is
+ * younger than it. A time past the end is offset -1 without an error.
  *
  * What was appended before the question is part of the answer, also where its producer did not wait
  * for the disk: the answer waits for the flushes that make it visible. */
@@ -20,11 +20,29 @@ enum {
     LIST_OFFSETS_EARLIEST_PENDING = -6,
 };
 
+/* The first version that knows a special time; a real time is known to all. */
+static int16_t list_offsets_since(int64_t time_ms)
+{
+    switch (time_ms) {
+    case LIST_OFFSETS_MAX_TIME:
+        return 7;
+    case LIST_OFFSETS_EARLIEST_LOCAL:
+        return 8;
+    case LIST_OFFSETS_LATEST_TIERED:
+        return 9;
+    case LIST_OFFSETS_EARLIEST_PENDING:
+        return 11;
+    default:
+        return time_ms >= LIST_OFFSETS_EARLIEST ? 0 : INT16_MAX;
+    }
+}
+
 static int list_offsets_find(struct replica *replica, int64_t time_ms, bool is_read_committed,
                              struct log_position *out)
 {
     struct log *log = replica_log(replica);
     int64_t limit_offset = replica_limit(replica, is_read_committed);
+    check(time_ms >= LIST_OFFSETS_EARLIEST_PENDING);
     *out = (struct log_position){
         .offset = -1, .timestamp_ms = -1, .leader_epoch = replica_leader_epoch(replica)};
     switch (time_ms) {
@@ -42,7 +60,7 @@ static int list_offsets_find(struct replica *replica, int64_t time_ms, bool is_r
     case LIST_OFFSETS_MAX_TIME:
         return log_find_max_time(log, limit_offset, out);
     default:
-        return time_ms < 0 ? ERROR_UNSUPPORTED : log_find_time(log, time_ms, limit_offset, out);
+        return log_find_time(log, time_ms, limit_offset, out);
     }
 }
 
@@ -54,8 +72,11 @@ static void list_offsets_serve(struct request *request, struct bytes topic,
     struct log_position position = {.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
     struct replica *replica =
         replica_set_find(request->server->parts.replicas, topic, asked->index);
-    int error = ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-    if (replica != NULL) {
+    int error = replica == NULL ? ERROR_UNKNOWN_TOPIC_OR_PARTITION : 0;
+    if (error == 0 && request->version < list_offsets_since(asked->timestamp_ms)) {
+        error = ERROR_UNSUPPORTED_VERSION;
+    }
+    if (error == 0) {
         error = replica_check_epoch(replica, asked->current_leader_epoch);
     }
     if (error == 0) {

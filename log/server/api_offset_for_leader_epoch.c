@@ -1,5 +1,5 @@
 /* OffsetForLeaderEpoch (key 23): where an epoch ended, so that a consumer finds out whether the log
- * it read from was cut (KIP-101, KIP-320). */
+ * it read from was cut (KIP-101, KIP-320). An epoch that is not known here ends nowhere. */
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/server_state.h"
@@ -14,7 +14,7 @@ offset_for_leader_epoch_serve(struct request *request, struct bytes topic,
         replica_set_find(request->server->parts.replicas, topic, asked->index);
     int error = replica == NULL ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
                                 : replica_check_epoch(replica, asked->current_leader_epoch);
-    if (error == 0) {
+    if (error == 0 && asked->leader_epoch <= replica_leader_epoch(replica)) {
         log_find_epoch(replica_log(replica), asked->leader_epoch, &position);
     }
     *answer =

@@ -90,6 +90,13 @@ void node_stop(struct node *node)
     node_run_ms(node, 1000); /* peers see the end */
 }
 
+void node_restart(struct node *node)
+{
+    node_stop(node);
+    node->is_ready = node->is_stopped = false;
+    node_start(node);
+}
+
 void node_free(struct node *node)
 {
     if (!node->is_stopped) {

@@ -52,6 +52,8 @@ void node_set(struct node *node, const char *name, const char *value);
 /* Runs until it listens, and connects a client. */
 void node_start(struct node *node);
 void node_stop(struct node *node);
+/* Stops it and starts it again on the same disk; the usual client is a new one. */
+void node_restart(struct node *node);
 /* Stops it first if need be. */
 void node_free(struct node *node);
 /* For cmocka: a started node, its end. */
