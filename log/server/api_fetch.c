@@ -16,6 +16,7 @@
 #include "log/server/fetch_answer.h"
 #include "log/server/server_state.h"
 
+enum { FETCH_SESSION_NEW = 0, FETCH_SESSION_NONE = -1 }; /* epochs */
 enum { FETCH_SIZE_MAX = 1 << 30 };
 
 struct fetch_part {
@@ -341,9 +342,22 @@ static void fetch_open_topic(struct fetch *fetch, const struct fetch_request_top
     }
 }
 
+/* There are no sessions (KIP-227): whoever goes on in one would take silence about a partition for
+ * "nothing new". */
+static bool fetch_is_in_session(const struct fetch_request *asked)
+{
+    return asked->session_epoch != FETCH_SESSION_NEW && asked->session_epoch != FETCH_SESSION_NONE;
+}
+
 void api_fetch(struct request *request)
 {
     const struct fetch_request *asked = request_message(request, fetch_request);
+    if (fetch_is_in_session(asked)) {
+        struct fetch_response refusal = {.error_code =
+                                             error_code(ERROR_FETCH_SESSION_ID_NOT_FOUND)};
+        request_answer(request, &refusal);
+        return;
+    }
     struct fetch *fetch = arena_new(&request->arena, struct fetch);
     size_t part_count = 0;
     for (int32_t i = 0; i < asked->topics.count; i++) {

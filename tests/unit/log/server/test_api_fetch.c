@@ -62,10 +62,275 @@ static void a_waiting_fetch_ends_with_its_connection(void **state)
     assert_true(held_size(node) == before);
 }
 
+static const struct fetch_response *ask(struct node *node, struct ask ask)
+{
+    const struct fetch_response *response = node_wait(send_fetch(node, NULL, ask));
+    assert_non_null(response);
+    return response;
+}
+
+static const struct fetch_response_partition *ask_one(struct node *node, struct ask asked)
+{
+    const struct fetch_response *response = ask(node, asked);
+    assert_int_equal(response->topics.count, 1);
+    return &response->topics.items[0].partitions.items[0];
+}
+
+/* The offset of the first batch and the number of batches; they are whole and lie end to end. */
+static int count_batches(struct bytes records, int64_t *first_offset)
+{
+    int count = 0;
+    while (records.size > 0) {
+        struct batch batch;
+        assert_int_equal(batch_read_header(records, &batch, NULL), 0);
+        if (count++ == 0) {
+            *first_offset = batch.base_offset;
+        }
+        records = bytes_make(records.data + batch.bytes.size, records.size - batch.bytes.size);
+    }
+    return count;
+}
+
+/* Five batches of two records in every partition; the size of one. */
+static size_t fill(struct node *node, int32_t partition_count)
+{
+    size_t size = 0;
+    node_make_topic(node, "t", partition_count, NULL);
+    for (int32_t i = 0; i < partition_count * 5; i++) {
+        struct bytes batch = node_batch(node, 2, "value", 5);
+        size = batch.size;
+        assert_int_equal(node_produce(node, "t", i / 5, batch).error_code, 0);
+    }
+    return size;
+}
+
+static void whole_batches_come_from_the_one_that_holds_the_offset(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    for (int64_t offset = 0; offset <= 10; offset++) {
+        struct ask asked = everything;
+        int64_t first_offset = -1;
+        asked.offset = offset;
+        const struct fetch_response_partition *answer = ask_one(node, asked);
+        assert_int_equal(answer->error_code, 0);
+        assert_int_equal(answer->high_watermark, 10);
+        assert_int_equal(answer->last_stable_offset, 10);
+        assert_int_equal(answer->log_start_offset, 0);
+        assert_int_equal(count_batches(answer->records, &first_offset), 5 - offset / 2);
+        assert_true(offset == 10 || first_offset == offset / 2 * 2);
+    }
+}
+
+static void limits_cut_between_batches(void **state)
+{
+    struct node *node = *state;
+    size_t size = fill(node, 1);
+    int64_t first_offset = -1;
+    for (int32_t fitting = 0; fitting <= 5; fitting++) {
+        struct ask asked = everything;
+        asked.size_max = (int32_t)size * fitting + 1;
+        int expected = fitting == 0 ? 1 : fitting; /* the first comes whatever its size */
+        assert_int_equal(count_batches(ask_one(node, asked)->records, &first_offset), expected);
+        asked = everything;
+        asked.total_max = (int32_t)size * fitting + 1;
+        assert_int_equal(count_batches(ask_one(node, asked)->records, &first_offset), expected);
+    }
+}
+
+/* The second partition's first batch has to fit, unlike that of the first. */
+static void only_the_first_batch_of_all_may_be_too_large(void **state)
+{
+    struct node *node = *state;
+    size_t size = fill(node, 2);
+    struct fetch_request_partition parts[] = {
+        {.index = 0, .current_leader_epoch = -1, .partition_max_bytes = 1},
+        {.index = 1, .current_leader_epoch = -1, .partition_max_bytes = ROOM}};
+    struct fetch_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                        .partitions = {.items = parts, .count = 2}};
+    struct fetch_request request = {.replica_id = -1,
+                                    .max_bytes = (int32_t)size * 2,
+                                    .session_epoch = -1,
+                                    .topics = {.items = &topic, .count = 1}};
+    int64_t first_offset = -1;
+    const struct fetch_response *response = node_ask(node, API_FETCH, 11, &request);
+    const struct fetch_response_partition *answers = response->topics.items[0].partitions.items;
+    assert_int_equal(count_batches(answers[0].records, &first_offset), 1);
+    assert_int_equal(count_batches(answers[1].records, &first_offset), 1);
+    request.max_bytes = (int32_t)size + 1;
+    response = node_ask(node, API_FETCH, 11, &request);
+    answers = response->topics.items[0].partitions.items;
+    assert_int_equal(count_batches(answers[0].records, &first_offset), 1);
+    assert_int_equal(answers[1].records.size, 0);
+}
+
+static void a_poll_waits_for_bytes_and_for_its_time(void **state)
+{
+    struct node *node = *state;
+    size_t size = fill(node, 1);
+    struct ask asked = everything;
+    asked.offset = 10;
+    asked.wait_ms = 5000;
+    uint64_t started_ms = node_now_ms(node);
+    assert_int_equal(ask_one(node, asked)->records.size, 0);
+    assert_in_range(node_now_ms(node) - started_ms, 5000, 5100);
+    asked.size_min = (int32_t)size + 1; /* two batches */
+    struct peer *other = node_connect(node);
+    started_ms = node_now_ms(node);
+    struct node_call *call = send_fetch(node, other, asked);
+    node_run_ms(node, 1000);
+    node_produce(node, "t", 0, node_batch(node, 2, "value", 5));
+    node_run_ms(node, 1000);
+    assert_false(call->is_answered);
+    node_produce(node, "t", 0, node_batch(node, 2, "value", 5));
+    const struct fetch_response *response = node_wait(call);
+    assert_true(node_now_ms(node) - started_ms < 3000);
+    int64_t first_offset = -1;
+    struct bytes records = response->topics.items[0].partitions.items[0].records;
+    assert_int_equal(count_batches(records, &first_offset), 2);
+    assert_int_equal(first_offset, 10);
+}
+
+/* min_bytes above what the limits allow must not wait for ever. */
+static void a_poll_does_not_wait_for_more_than_it_may_have(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    struct ask asked = everything;
+    asked.total_max = 10;
+    asked.size_min = ROOM;
+    asked.wait_ms = 600000;
+    uint64_t started_ms = node_now_ms(node);
+    assert_true(ask_one(node, asked)->records.size > 0);
+    assert_true(node_now_ms(node) - started_ms < 1000);
+}
+
+static void what_is_not_flushed_is_not_seen(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    sim_plan(node->sim, 0)->sync =
+        (struct sim_range){2000 * (uint64_t)NODE_MS, 2000 * (uint64_t)NODE_MS};
+    struct produce_request_partition part = {.records = node_batch(node, 2, "value", 5)};
+    struct produce_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                          .partitions = {.items = &part, .count = 1}};
+    struct produce_request request = {
+        .acks = 1, .timeout_ms = 1000, .topics = {.items = &topic, .count = 1}};
+    assert_non_null(node_ask(node, API_PRODUCE, 9, &request));
+    struct ask asked = everything;
+    asked.offset = 10;
+    const struct fetch_response_partition *answer = ask_one(node, asked);
+    assert_int_equal(answer->error_code, 0);
+    assert_int_equal(answer->records.size, 0);
+    assert_int_equal(answer->high_watermark, 10);
+    node_run_ms(node, 5000);
+    assert_true(ask_one(node, asked)->records.size > 0);
+}
+
+static void offsets_outside_the_log_are_errors(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    struct ask asked = everything;
+    asked.offset = 11;
+    asked.wait_ms = 600000; /* an error does not wait */
+    assert_int_equal(ask_one(node, asked)->error_code, 1);
+    asked.offset = -1;
+    assert_int_equal(ask_one(node, asked)->error_code, 1);
+}
+
+static void what_is_not_there_or_of_another_epoch_is_an_error(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    struct ask asked = everything;
+    asked.wait_ms = 600000;
+    asked.topic = "unknown";
+    assert_int_equal(ask_one(node, asked)->error_code, 3);
+    asked.topic = "t";
+    asked.partition = 9;
+    assert_int_equal(ask_one(node, asked)->error_code, 3);
+    asked.partition = 0;
+    asked.epoch = 0;
+    assert_int_equal(ask_one(node, asked)->error_code, 0);
+    asked.epoch = 1;
+    assert_int_equal(ask_one(node, asked)->error_code, 75);
+}
+
+static void both_isolation_levels_see_what_is_committed(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    struct ask asked = everything;
+    assert_int_equal(ask_one(node, asked)->aborted_transactions.count, -1);
+    asked.isolation = 1;
+    int64_t first_offset = -1;
+    const struct fetch_response_partition *answer = ask_one(node, asked);
+    assert_int_equal(answer->aborted_transactions.count, 0);
+    assert_int_equal(count_batches(answer->records, &first_offset), 5);
+}
+
+static void a_topic_that_goes_away_ends_the_poll(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    struct ask asked = everything;
+    asked.offset = 10;
+    asked.wait_ms = 600000;
+    struct peer *other = node_connect(node);
+    struct node_call *call = send_fetch(node, other, asked);
+    node_run_ms(node, 100);
+    struct bytes name = BYTES_LITERAL("t");
+    struct delete_topics_request deletion = {.topic_names = {.items = &name, .count = 1},
+                                             .timeout_ms = 1000};
+    assert_non_null(node_ask(node, API_DELETE_TOPICS, 5, &deletion));
+    const struct fetch_response *response = node_wait(call);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 3);
+}
+
+/* We have no sessions: a new one is not made, and one that somebody else made is not known. Its
+ * client must not take silence about a partition for "nothing new". */
+static void sessions_are_not_known(void **state)
+{
+    static const struct {
+        int32_t id;
+        int32_t epoch;
+        int16_t error;
+    } sessions[] = {{0, -1, 0}, {0, 0, 0}, {77, -1, 0}, {77, 0, 0}, {77, 1, 70}, {0, 3, 70}};
+    struct node *node = *state;
+    fill(node, 1);
+    for (size_t i = 0; i < sizeof sessions / sizeof *sessions; i++) {
+        struct fetch_request_partition part = {.current_leader_epoch = -1,
+                                               .partition_max_bytes = ROOM};
+        struct fetch_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                            .partitions = {.items = &part, .count = 1}};
+        struct fetch_request request = {.replica_id = -1,
+                                        .max_bytes = ROOM,
+                                        .session_id = sessions[i].id,
+                                        .session_epoch = sessions[i].epoch,
+                                        .topics = {.items = &topic, .count = 1}};
+        const struct fetch_response *response = node_ask(node, API_FETCH, 11, &request);
+        assert_int_equal(response->error_code, sessions[i].error);
+        assert_int_equal(response->session_id, 0);
+        assert_int_equal(response->topics.count, sessions[i].error == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         NODE_TEST(a_waiting_fetch_ends_with_its_connection),
+        NODE_TEST(whole_batches_come_from_the_one_that_holds_the_offset),
+        NODE_TEST(limits_cut_between_batches),
+        NODE_TEST(only_the_first_batch_of_all_may_be_too_large),
+        NODE_TEST(a_poll_waits_for_bytes_and_for_its_time),
+        NODE_TEST(a_poll_does_not_wait_for_more_than_it_may_have),
+        NODE_TEST(what_is_not_flushed_is_not_seen),
+        NODE_TEST(offsets_outside_the_log_are_errors),
+        NODE_TEST(what_is_not_there_or_of_another_epoch_is_an_error),
+        NODE_TEST(both_isolation_levels_see_what_is_committed),
+        NODE_TEST(a_topic_that_goes_away_ends_the_poll),
+        NODE_TEST(sessions_are_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
