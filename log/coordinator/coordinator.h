@@ -119,6 +119,7 @@ struct coordinator_sync {
 
 struct coordinator_commit {
     struct coordinator_request request;
+    int16_t version;
     const struct offset_commit_request *in; /* topics by name; ids are resolved by the caller */
     struct offset_commit_response out;      /* topic ids are copied from the request */
     int32_t underway;                       /* the coordinator's */
@@ -148,7 +149,7 @@ void coordinator_leave_group(struct coordinator *coordinator, int16_t version,
                              struct leave_group_response *out);
 void coordinator_commit_offsets(struct coordinator *coordinator, struct coordinator_commit *commit);
 /* One group of the request; older versions are brought into this shape by the caller (topics.count
- * -1 for all). Topic ids are copied. */
+ * -1 for all). Topic ids are copied; metadata is borrowed until the coordinator is called again. */
 void coordinator_fetch_offsets(struct coordinator *coordinator,
                                const struct offset_fetch_request_group *in, struct arena *arena,
                                struct offset_fetch_response_group *out);

@@ -7,6 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+enum {
+    COORDINATOR_PROTOCOL_MAX = 1000
+}; /* of a member; each is compared with all of the others' */
+
 /* Strings that go to the log are as long as the log allows. */
 static bool coordinator_fits_log(struct bytes text)
 {
@@ -19,6 +23,9 @@ static int coordinator_validate_join(const struct coordinator *coordinator,
     const struct join_group_request *in = join->in;
     if (in->group_id.size == 0) {
         return ERROR_INVALID_GROUP_ID;
+    }
+    if (in->protocols.count > COORDINATOR_PROTOCOL_MAX) {
+        return ERROR_INCONSISTENT_GROUP_PROTOCOL;
     }
     if (in->session_timeout_ms < coordinator->host.options.session_timeout_min_ms ||
         in->session_timeout_ms > coordinator->host.options.session_timeout_max_ms) {
@@ -57,7 +64,7 @@ void coordinator_join_group(struct coordinator *coordinator, struct coordinator_
     coordinator_release_group(partition, group);
 }
 
-/* The group of a request that needs one; UNKNOWN_MEMBER_ID when there is none. */
+/* The group of a member's request; UNKNOWN_MEMBER_ID when there is none. */
 static struct group *coordinator_find_group(struct coordinator *coordinator, struct bytes group_id,
                                             int *error)
 {
@@ -65,6 +72,10 @@ static struct group *coordinator_find_group(struct coordinator *coordinator, str
         coordinator_find_partition(coordinator, group_id, error);
     struct group *group =
         partition == NULL ? NULL : (struct group *)map_find(&partition->groups, group_id);
+    if (group_id.size == 0) {
+        *error = ERROR_INVALID_GROUP_ID; /* offsets may be kept under it, but nobody is a member */
+        return NULL;
+    }
     if (partition != NULL && group == NULL) {
         *error = ERROR_UNKNOWN_MEMBER_ID;
     }
@@ -247,9 +258,9 @@ static void coordinator_on_deleted(struct group_host *host, struct group_write *
 
 /* Starts the deletion of a group; an error, or 0 when it is done or under way. */
 static int coordinator_begin_deletion(struct coordinator *coordinator,
-                                      struct coordinator_delete_groups *request, int32_t index)
+                                      struct coordinator_delete_groups *request, struct bytes id,
+                                      int32_t index)
 {
-    struct bytes id = request->in->group_names.items[index];
     int error = 0;
     struct coordinator_partition *partition = coordinator_find_partition(coordinator, id, &error);
     if (partition == NULL) {
@@ -281,15 +292,23 @@ void coordinator_delete_groups(struct coordinator *coordinator,
                                struct coordinator_delete_groups *request)
 {
     int32_t count = request->in->group_names.count;
+    struct map seen; /* a group is deleted, and answered, once */
+    map_init(&seen);
     request->out = (struct delete_groups_response){0};
     request->out.results.items =
         arena_array(request->request.arena, struct delete_groups_response_result, count + 1);
-    request->out.results.count = count;
     request->underway = 1; /* this call */
     for (int32_t i = 0; i < count; i++) {
-        struct delete_groups_response_result *result = &request->out.results.items[i];
-        result->group_id = request->in->group_names.items[i];
-        result->error_code = error_code(coordinator_begin_deletion(coordinator, request, i));
+        struct bytes id = request->in->group_names.items[i];
+        if (map_put(&seen, id, request) != NULL) {
+            continue;
+        }
+        int32_t index = request->out.results.count++;
+        struct delete_groups_response_result *result = &request->out.results.items[index];
+        result->group_id = id;
+        result->error_code =
+            error_code(coordinator_begin_deletion(coordinator, request, id, index));
     }
+    map_fini(&seen, NULL);
     coordinator_finish_deletion(&coordinator->host, request);
 }

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { COORDINATOR_NOT_FOUND_VERSION = 9 }; /* of OffsetCommit */
+
 /* A commit on its way to the log. */
 struct coordinator_commitment {
     struct group_write write;
@@ -136,9 +138,10 @@ static void coordinator_on_committed(struct group_host *host, struct group_write
 
 /* The group of a commit: an unknown one comes into being when no generation is claimed. */
 static struct group *coordinator_find_commit_group(struct coordinator *coordinator,
-                                                   const struct offset_commit_request *in,
+                                                   const struct coordinator_commit *commit,
                                                    int *error)
 {
+    const struct offset_commit_request *in = commit->in;
     struct coordinator_partition *partition =
         coordinator_find_partition(coordinator, in->group_id, error);
     if (partition == NULL) {
@@ -146,7 +149,8 @@ static struct group *coordinator_find_commit_group(struct coordinator *coordinat
     }
     struct group *group = (struct group *)map_find(&partition->groups, in->group_id);
     if (group == NULL && in->generation_id_or_member_epoch >= 0) {
-        *error = ERROR_ILLEGAL_GENERATION;
+        *error = commit->version >= COORDINATOR_NOT_FOUND_VERSION ? ERROR_GROUP_ID_NOT_FOUND
+                                                                  : ERROR_ILLEGAL_GENERATION;
         return NULL;
     }
     if (group == NULL) {
@@ -184,7 +188,7 @@ static void coordinator_write_commit(struct coordinator *coordinator, struct gro
 void coordinator_commit_offsets(struct coordinator *coordinator, struct coordinator_commit *commit)
 {
     int error = 0;
-    struct group *group = coordinator_find_commit_group(coordinator, commit->in, &error);
+    struct group *group = coordinator_find_commit_group(coordinator, commit, &error);
     coordinator_shape_commit(commit, error);
     if (error != 0) {
         coordinator->host.answer(&coordinator->host, &commit->request);
@@ -195,7 +199,6 @@ void coordinator_commit_offsets(struct coordinator *coordinator, struct coordina
 }
 
 static void coordinator_fill_offset(const struct group *group, struct bytes topic, int32_t index,
-                                    struct arena *arena,
                                     struct offset_fetch_response_group_partition *out)
 {
     const struct offset_table_entry *entry =
@@ -204,7 +207,7 @@ static void coordinator_fill_offset(const struct group *group, struct bytes topi
         .index = index,
         .committed_offset = entry == NULL ? -1 : entry->offset,
         .committed_leader_epoch = entry == NULL ? -1 : entry->leader_epoch,
-        .metadata = entry == NULL ? BYTES_LITERAL("") : arena_copy(arena, entry->metadata),
+        .metadata = entry == NULL ? BYTES_LITERAL("") : entry->metadata,
     };
 }
 
@@ -225,7 +228,7 @@ static void coordinator_fetch_some(const struct group *group,
             arena_array(arena, struct offset_fetch_response_group_partition, count + 1);
         topic->partitions.count = count;
         for (int32_t j = 0; j < count; j++) {
-            coordinator_fill_offset(group, asked->name, asked->partition_indexes.items[j], arena,
+            coordinator_fill_offset(group, asked->name, asked->partition_indexes.items[j],
                                     &topic->partitions.items[j]);
         }
     }
@@ -273,7 +276,7 @@ static void coordinator_fetch_all(const struct group *group, struct arena *arena
         }
         struct offset_fetch_response_group_topic *topic = coordinator_answer_topic(
             out, &known, entry->topic, *(size_t *)map_find(&counts, entry->topic), arena);
-        coordinator_fill_offset(group, entry->topic, entry->partition, arena,
+        coordinator_fill_offset(group, entry->topic, entry->partition,
                                 &topic->partitions.items[topic->partitions.count++]);
     }
     map_fini(&known, NULL);
@@ -366,21 +369,25 @@ static void coordinator_shape_offset_deletion(const struct coordinator *coordina
     }
 }
 
-/* Whether the request names this entry and may delete it. */
-static bool coordinator_is_named(void *owner, const struct offset_table_entry *entry)
+/* The entries that the request names and may delete, by their address. */
+static void coordinator_gather_named(const struct coordinator_delete_offsets *request,
+                                     const struct group *group, struct map *out)
 {
-    const struct coordinator_delete_offsets *request =
-        (const struct coordinator_delete_offsets *)owner;
     for (int32_t i = 0; i < request->out.topics.count; i++) {
         const struct offset_delete_response_topic *topic = &request->out.topics.items[i];
-        for (int32_t j = 0; bytes_equal(topic->name, entry->topic) && j < topic->partitions.count;
-             j++) {
-            if (topic->partitions.items[j].index == entry->partition) {
-                return topic->partitions.items[j].error_code == 0;
+        for (int32_t j = 0; j < topic->partitions.count; j++) {
+            struct offset_table_entry *entry =
+                offset_table_find(&group->offsets, topic->name, topic->partitions.items[j].index);
+            if (entry != NULL && topic->partitions.items[j].error_code == 0) {
+                map_put(out, bytes_make(&entry, sizeof entry), entry);
             }
         }
     }
-    return false;
+}
+
+static bool coordinator_is_named(void *owner, const struct offset_table_entry *entry)
+{
+    return map_find((const struct map *)owner, bytes_make(&entry, sizeof entry)) != NULL;
 }
 
 void coordinator_delete_offsets(struct coordinator *coordinator,
@@ -394,7 +401,8 @@ void coordinator_delete_offsets(struct coordinator *coordinator,
         partition == NULL ? NULL : (struct group *)map_find(&partition->groups, group_id);
     request->out = (struct offset_delete_response){0};
     if (error == 0) {
-        error = coordinator_validate_offset_deletion(group);
+        error = group_id.size == 0 ? ERROR_INVALID_GROUP_ID
+                                   : coordinator_validate_offset_deletion(group);
     }
     if (error != 0) {
         request->out.error_code = error_code(error);
@@ -406,10 +414,14 @@ void coordinator_delete_offsets(struct coordinator *coordinator,
     deletion->write.done = coordinator_on_offsets_deleted;
     deletion->write.group_id = bytes_copy(group_id);
     deletion->request = request;
-    if (!coordinator_write_tombstones(coordinator, group, coordinator_is_named, request, false,
+    struct map named;
+    map_init(&named);
+    coordinator_gather_named(request, group, &named);
+    if (!coordinator_write_tombstones(coordinator, group, coordinator_is_named, &named, false,
                                       &deletion->write)) {
         coordinator_on_offsets_deleted(&coordinator->host, &deletion->write, 0);
     }
+    map_fini(&named, NULL);
 }
 
 /* Expiry ------------------------------------------------------------------------------------- */

@@ -209,9 +209,9 @@ static void group_describe_member(const struct group *group, const struct group_
         .client_host = arena_copy(arena, member->client_host),
         .member_metadata =
             protocol == NULL ? BYTES_LITERAL("") : arena_copy(arena, protocol->metadata),
-        .member_assignment = group->state == GROUP_STABLE && !bytes_is_null(member->assignment)
-                                 ? arena_copy(arena, member->assignment)
-                                 : BYTES_LITERAL(""),
+        .member_assignment = bytes_is_null(member->assignment)
+                                 ? BYTES_LITERAL("")
+                                 : arena_copy(arena, member->assignment),
     };
     if (!bytes_is_null(member->instance_id)) {
         out->group_instance_id = arena_copy(arena, member->instance_id);

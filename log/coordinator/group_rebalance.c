@@ -8,8 +8,11 @@
  *  4. The generation goes up, a protocol is voted for, all are answered; the group is COMPLETING.
  *  5. Who does not ask for its assignment within the rebalance timeout is gone. */
 #include "log/base/error.h"
+#include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/coordinator/group.h"
+
+#include <stdlib.h>
 
 static void group_rebalance_start_timer(struct group *group, struct io_timer *timer,
                                         void (*fired)(struct io_timer *timer), int64_t timeout_ms)
@@ -71,34 +74,69 @@ bool group_supports(const struct group *group, const struct join_group_request *
     return false;
 }
 
-/* The first protocol of the member that all know: its vote. */
-static struct bytes group_member_vote(const struct group *group, const struct group_member *member)
+/* A protocol that all members know. */
+struct group_candidate {
+    struct bytes name; /* the first member's */
+    size_t vote_count;
+};
+
+/* Owned by the caller, who frees them. */
+static struct group_candidate *group_find_candidates(const struct group *group, int32_t *count)
 {
+    const struct map_entry *first = map_next(&group->members, NULL);
+    *count = 0;
+    if (first == NULL) {
+        return NULL;
+    }
+    const struct group_member *member = (const struct group_member *)first->value;
+    struct group_candidate *candidates =
+        (struct group_candidate *)memory_zero((size_t)member->protocol_count, sizeof *candidates);
     for (int32_t i = 0; i < member->protocol_count; i++) {
         if (group_knows_protocol(group, member->protocols[i].name)) {
-            return member->protocols[i].name;
+            candidates[(*count)++].name = member->protocols[i].name;
         }
     }
-    return (struct bytes){0};
+    return candidates;
+}
+
+/* The candidate that the member likes best; there is one. */
+static struct group_candidate *group_member_vote(const struct group_member *member,
+                                                 struct group_candidate *candidates, int32_t count)
+{
+    for (int32_t i = 0; i < member->protocol_count; i++) {
+        for (int32_t j = 0; j < count; j++) {
+            if (bytes_equal(member->protocols[i].name, candidates[j].name)) {
+                return &candidates[j];
+            }
+        }
+    }
+    check(count == 0);
+    return NULL;
 }
 
 struct bytes group_select_protocol(const struct group *group)
 {
+    int32_t count = 0;
+    struct group_candidate *candidates = group_find_candidates(group, &count);
     struct bytes winner = {0};
-    int winner_count = 0;
+    size_t winner_count = 0;
     for (map_each (&group->members, entry)) {
-        struct bytes vote = group_member_vote(group, (const struct group_member *)entry->value);
-        int count = 0;
-        for (map_each (&group->members, other)) {
-            struct bytes another =
-                group_member_vote(group, (const struct group_member *)other->value);
-            count += bytes_equal(vote, another);
-        }
-        if (count > winner_count) {
-            winner = vote;
-            winner_count = count;
+        const struct group_member *member = (const struct group_member *)entry->value;
+        struct group_candidate *choice = group_member_vote(member, candidates, count);
+        if (choice != NULL) {
+            choice->vote_count++;
         }
     }
+    /* Of equals the one that an earlier member likes best. */
+    for (map_each (&group->members, entry)) {
+        const struct group_member *member = (const struct group_member *)entry->value;
+        const struct group_candidate *choice = group_member_vote(member, candidates, count);
+        if (choice != NULL && choice->vote_count > winner_count) {
+            winner = choice->name;
+            winner_count = choice->vote_count;
+        }
+    }
+    free(candidates);
     return winner;
 }
 
