@@ -1,23 +1,30 @@
 /* DescribeGroups (key 15). */
 #include "log/server/api.h"
 #include "log/server/operations.h"
+#include "log/server/repetition.h"
 #include "log/server/server_state.h"
 
 void api_describe_groups(struct request *request)
 {
     const struct describe_groups_request *asked = request_message(request, describe_groups_request);
     struct describe_groups_response response = {0};
-    response.groups.count = asked->groups.count;
+    struct repetition repetition;
+    repetition_init(&repetition);
     response.groups.items =
         arena_array(&request->arena, struct describe_groups_response_group, asked->groups.count);
     for (int32_t i = 0; i < asked->groups.count; i++) {
+        if (!repetition_is_first(&repetition, asked->groups.items[i])) {
+            continue;
+        }
+        struct describe_groups_response_group *answer =
+            &response.groups.items[response.groups.count++];
         coordinator_describe_group(request->server->parts.coordinator, request->version,
-                                   asked->groups.items[i], &request->arena,
-                                   &response.groups.items[i]);
-        if (response.groups.items[i].error_code == 0) {
-            response.groups.items[i].authorized_operations =
+                                   asked->groups.items[i], &request->arena, answer);
+        if (answer->error_code == 0) {
+            answer->authorized_operations =
                 operations_told(asked->include_authorized_operations, OPERATIONS_OF_GROUP);
         }
     }
+    repetition_fini(&repetition);
     request_answer(request, &response);
 }

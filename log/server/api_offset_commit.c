@@ -13,6 +13,7 @@ void api_offset_commit(struct request *request)
     struct coordinator_commit *commit = arena_new(&request->arena, struct coordinator_commit);
     *commit = (struct coordinator_commit){
         .request = {.done = offset_commit_on_done, .owner = request, .arena = &request->arena},
+        .version = request->version,
         .in = request_message(request, offset_commit_request)};
     coordinator_commit_offsets(request->server->parts.coordinator, commit);
 }

@@ -3,6 +3,7 @@
  *
  * Both shapes are served from the newer one; the older answer is made from the same rows. */
 #include "log/server/api.h"
+#include "log/server/repetition.h"
 #include "log/server/server_state.h"
 
 /* The only group of an old request, in the shape of a new one. */
@@ -100,12 +101,17 @@ void api_offset_fetch(struct request *request)
         return;
     }
     struct offset_fetch_response response = {0};
-    response.groups.count = asked->groups.count;
+    struct repetition repetition;
+    repetition_init(&repetition);
     response.groups.items =
         arena_array(&request->arena, struct offset_fetch_response_group, asked->groups.count);
     for (int32_t i = 0; i < asked->groups.count; i++) {
-        coordinator_fetch_offsets(request->server->parts.coordinator, &asked->groups.items[i],
-                                  &request->arena, &response.groups.items[i]);
+        if (repetition_is_first(&repetition, asked->groups.items[i].group_id)) {
+            coordinator_fetch_offsets(request->server->parts.coordinator, &asked->groups.items[i],
+                                      &request->arena,
+                                      &response.groups.items[response.groups.count++]);
+        }
     }
+    repetition_fini(&repetition);
     request_answer(request, &response);
 }
