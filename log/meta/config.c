@@ -140,18 +140,23 @@ void config_read_broker(const struct config_layers *layers, struct broker_option
     }
 }
 
-static struct config_synonym *config_copy_synonyms(const struct config_values *values,
-                                                   bool is_sensitive, struct arena *arena)
+/* A default that is no value is left out. */
+static void config_copy_synonyms(const struct config_values *values, bool is_sensitive,
+                                 struct arena *arena, struct config_entry *entry)
 {
     struct config_synonym *copies = arena_array(arena, struct config_synonym, values->count);
     for (size_t i = 0; i < values->count; i++) {
-        copies[i] = values->items[i];
-        copies[i].value = is_sensitive || copies[i].value == NULL
-                              ? NULL
-                              : arena_string(arena, bytes_from_string(copies[i].value));
-        copies[i].name = arena_string(arena, bytes_from_string(copies[i].name));
+        const struct config_synonym *from = &values->items[i];
+        if (from->value == NULL) {
+            continue;
+        }
+        copies[entry->synonym_count++] = (struct config_synonym){
+            .name = arena_string(arena, bytes_from_string(from->name)),
+            .value = is_sensitive ? NULL : arena_string(arena, bytes_from_string(from->value)),
+            .source = from->source,
+        };
     }
-    return copies;
+    entry->synonyms = copies;
 }
 
 /* `options` holds the value that is in force. */
@@ -167,9 +172,8 @@ static struct config_entry config_describe_option(const struct config_values *va
         .is_sensitive = is_sensitive,
         .type = option_kafka_type(row),
         .doc = row->doc,
-        .synonyms = config_copy_synonyms(values, is_sensitive, arena),
-        .synonym_count = values->count,
     };
+    config_copy_synonyms(values, is_sensitive, arena, &entry);
     if (!is_sensitive && values->items[0].value != NULL) {
         struct buffer text;
         buffer_init(&text);
