@@ -2,6 +2,7 @@
 #include "log/base/error.h"
 #include "log/base/text.h"
 #include "log/server/api.h"
+#include "log/server/repetition.h"
 #include "log/server/server_state.h"
 
 #include <string.h>
@@ -85,6 +86,19 @@ static void describe_configs_topic(struct request *request,
     describe_configs_fill(request, asked, entries, count, answer);
 }
 
+/* Moves what comes from the dynamic values of all brokers to the front; how many there are. */
+static size_t describe_configs_keep_common(struct config_entry *entries, size_t count)
+{
+    size_t kept_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].source == CONFIG_SOURCE_ALL_BROKERS) {
+            entries[kept_count++] = entries[i];
+        }
+    }
+    return kept_count;
+}
+
+/* This broker, or with an empty name what was set for all of them. */
 static void describe_configs_broker(struct request *request,
                                     const struct describe_configs_request_resource *asked,
                                     struct describe_configs_response_result *answer)
@@ -102,8 +116,43 @@ static void describe_configs_broker(struct request *request,
     }
     struct config_layers layers = meta_config_layers(server->parts.meta, NULL);
     struct config_entry *entries = NULL;
+    if (name[0] == 0) {
+        layers.broker = NULL;
+    }
     size_t count = config_describe_broker(&layers, &request->arena, &entries);
+    if (name[0] == 0) {
+        count = describe_configs_keep_common(entries, count);
+    }
     describe_configs_fill(request, asked, entries, count, answer);
+}
+
+static void describe_configs_serve(struct request *request,
+                                   const struct describe_configs_request_resource *asked,
+                                   struct describe_configs_response_result *answer)
+{
+    answer->resource_type = asked->resource_type;
+    answer->resource_name = asked->resource_name;
+    if (asked->resource_type == CONTROLLER_RESOURCE_TOPIC) {
+        describe_configs_topic(request, asked, answer);
+    } else if (asked->resource_type == CONTROLLER_RESOURCE_BROKER) {
+        describe_configs_broker(request, asked, answer);
+    } else {
+        answer->error_code = error_code(ERROR_INVALID_REQUEST);
+        answer->error_message =
+            BYTES_LITERAL("only topics (2) and brokers (4) have configurations here");
+    }
+}
+
+static bool describe_configs_is_first(struct repetition *repetition,
+                                      const struct describe_configs_request_resource *asked)
+{
+    struct buffer key;
+    buffer_init(&key);
+    buffer_add_byte(&key, (uint8_t)asked->resource_type);
+    buffer_add_bytes(&key, asked->resource_name);
+    bool is_first = repetition_is_first(repetition, buffer_bytes(&key));
+    buffer_fini(&key);
+    return is_first;
 }
 
 void api_describe_configs(struct request *request)
@@ -112,23 +161,17 @@ void api_describe_configs(struct request *request)
         request_message(request, describe_configs_request);
     struct describe_configs_response response = {0};
     int32_t count = message->resources.count;
-    response.results.count = count;
+    struct repetition repetition;
+    repetition_init(&repetition);
     response.results.items =
         arena_array(&request->arena, struct describe_configs_response_result, count);
     for (int32_t i = 0; i < count; i++) {
         const struct describe_configs_request_resource *asked = &message->resources.items[i];
-        struct describe_configs_response_result *answer = &response.results.items[i];
-        answer->resource_type = asked->resource_type;
-        answer->resource_name = asked->resource_name;
-        if (asked->resource_type == CONTROLLER_RESOURCE_TOPIC) {
-            describe_configs_topic(request, asked, answer);
-        } else if (asked->resource_type == CONTROLLER_RESOURCE_BROKER) {
-            describe_configs_broker(request, asked, answer);
-        } else {
-            answer->error_code = error_code(ERROR_INVALID_REQUEST);
-            answer->error_message =
-                BYTES_LITERAL("only topics (2) and brokers (4) have configurations here");
+        if (describe_configs_is_first(&repetition, asked)) {
+            describe_configs_serve(request, asked,
+                                   &response.results.items[response.results.count++]);
         }
     }
+    repetition_fini(&repetition);
     request_answer(request, &response);
 }

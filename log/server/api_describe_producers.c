@@ -1,6 +1,7 @@
 /* DescribeProducers (key 61, KIP-664): what partitions remember of idempotent producers. */
 #include "log/base/error.h"
 #include "log/server/api.h"
+#include "log/server/repetition.h"
 #include "log/server/server_state.h"
 
 struct describe_producers {
@@ -46,6 +47,27 @@ static void describe_producers_serve(struct request *request, struct bytes topic
     answer->active_producers.count = producers.count;
 }
 
+/* A partition that is named twice is described once: it may remember many producers. */
+static void describe_producers_serve_topic(struct request *request,
+                                           const struct describe_producers_request_topic *asked,
+                                           struct describe_producers_response_topic *answer)
+{
+    struct repetition repetition;
+    repetition_init(&repetition);
+    answer->name = asked->name;
+    answer->partitions.items =
+        arena_array(&request->arena, struct describe_producers_response_partition,
+                    asked->partition_indexes.count);
+    for (int32_t i = 0; i < asked->partition_indexes.count; i++) {
+        int32_t index = asked->partition_indexes.items[i];
+        if (repetition_is_first(&repetition, bytes_make(&index, sizeof index))) {
+            describe_producers_serve(request, asked->name, index,
+                                     &answer->partitions.items[answer->partitions.count++]);
+        }
+    }
+    repetition_fini(&repetition);
+}
+
 void api_describe_producers(struct request *request)
 {
     const struct describe_producers_request *message =
@@ -55,17 +77,8 @@ void api_describe_producers(struct request *request)
     response.topics.items = arena_array(&request->arena, struct describe_producers_response_topic,
                                         message->topics.count);
     for (int32_t i = 0; i < message->topics.count; i++) {
-        const struct describe_producers_request_topic *asked = &message->topics.items[i];
-        struct describe_producers_response_topic *answer = &response.topics.items[i];
-        int32_t count = asked->partition_indexes.count;
-        answer->name = asked->name;
-        answer->partitions.count = count;
-        answer->partitions.items =
-            arena_array(&request->arena, struct describe_producers_response_partition, count);
-        for (int32_t j = 0; j < count; j++) {
-            describe_producers_serve(request, asked->name, asked->partition_indexes.items[j],
-                                     &answer->partitions.items[j]);
-        }
+        describe_producers_serve_topic(request, &message->topics.items[i],
+                                       &response.topics.items[i]);
     }
     request_answer(request, &response);
 }

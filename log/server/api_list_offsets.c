@@ -86,11 +86,37 @@ static void list_offsets_serve(struct request *request, struct bytes topic,
         error = list_offsets_find(replica, asked->timestamp_ms, message->isolation_level == 1,
                                   &position);
     }
-    *answer = (struct list_offsets_response_partition){.index = asked->index,
-                                                       .error_code = error_code(error),
-                                                       .timestamp_ms = position.timestamp_ms,
-                                                       .offset = position.offset,
-                                                       .leader_epoch = position.leader_epoch};
+    answer->error_code = error_code(error);
+    answer->timestamp_ms = position.timestamp_ms;
+    answer->offset = position.offset;
+    answer->leader_epoch = position.leader_epoch;
+}
+
+/* One that is named twice has one answer, an error: whose time would it be? */
+static void list_offsets_serve_topic(struct request *request,
+                                     const struct list_offsets_request_topic *asked,
+                                     struct list_offsets_response_topic *answer)
+{
+    struct map named; /* index of a partition to its answer */
+    map_init(&named);
+    answer->name = asked->name;
+    answer->partitions.items = arena_array(&request->arena, struct list_offsets_response_partition,
+                                           asked->partitions.count);
+    for (int32_t i = 0; i < asked->partitions.count; i++) {
+        const struct list_offsets_request_partition *partition = &asked->partitions.items[i];
+        struct bytes key = bytes_make(&partition->index, sizeof partition->index);
+        struct list_offsets_response_partition *row = map_find(&named, key);
+        if (row != NULL) {
+            row->error_code = error_code(ERROR_INVALID_REQUEST);
+            row->timestamp_ms = row->offset = row->leader_epoch = -1;
+            continue;
+        }
+        row = &answer->partitions.items[answer->partitions.count++];
+        row->index = partition->index;
+        map_put(&named, key, row);
+        list_offsets_serve(request, asked->name, partition, row);
+    }
+    map_fini(&named, NULL);
 }
 
 struct list_offsets {
@@ -105,16 +131,8 @@ static void list_offsets_answer(struct list_offsets *list)
     struct request *request = list->request;
     const struct list_offsets_request *message = request_message(request, list_offsets_request);
     for (int32_t i = 0; i < message->topics.count; i++) {
-        const struct list_offsets_request_topic *asked = &message->topics.items[i];
-        struct list_offsets_response_topic *answer = &list->response.topics.items[i];
-        answer->name = asked->name;
-        answer->partitions.count = asked->partitions.count;
-        answer->partitions.items = arena_array(
-            &request->arena, struct list_offsets_response_partition, asked->partitions.count);
-        for (int32_t j = 0; j < asked->partitions.count; j++) {
-            list_offsets_serve(request, asked->name, &asked->partitions.items[j],
-                               &answer->partitions.items[j]);
-        }
+        list_offsets_serve_topic(request, &message->topics.items[i],
+                                 &list->response.topics.items[i]);
     }
     request_answer(request, &list->response);
 }

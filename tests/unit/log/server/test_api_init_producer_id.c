@@ -59,9 +59,9 @@ static void there_are_no_transactions(void **state)
 static void what_a_partition_remembers_is_described(void **state)
 {
     struct node *node = *state;
-    int32_t indexes[] = {0, 9};
+    int32_t indexes[] = {0, 9, 0};
     struct describe_producers_request_topic topics[] = {
-        {.name = BYTES_LITERAL("t"), .partition_indexes = {indexes, 2}}};
+        {.name = BYTES_LITERAL("t"), .partition_indexes = {indexes, 3}}};
     struct describe_producers_request request = {.topics = {.items = topics, .count = 1}};
     node_make_topic(node, "t", 1, NULL);
     node_produce(node, "t", 0, node_batch_of(node, 3, 7, 2, 0));
@@ -70,6 +70,7 @@ static void what_a_partition_remembers_is_described(void **state)
         node_ask(node, API_DESCRIBE_PRODUCERS, 0, &request);
     const struct describe_producers_response_partition *parts =
         response->topics.items[0].partitions.items;
+    assert_int_equal(response->topics.items[0].partitions.count, 2);
     assert_int_equal(parts[0].error_code, 0);
     assert_int_equal(parts[0].active_producers.count, 2);
     for (int32_t i = 0; i < 2; i++) {

@@ -107,6 +107,25 @@ static void what_is_not_there_or_of_another_epoch_is_an_error(void **state)
     assert_int_equal(ask_at(node, 9, LATEST, 0, 1)->error_code, 75);
 }
 
+static void a_partition_named_twice_has_one_answer(void **state)
+{
+    struct node *node = *state;
+    struct list_offsets_request_partition parts[] = {
+        {.index = 0, .current_leader_epoch = -1, .timestamp_ms = LATEST},
+        {.index = 1, .current_leader_epoch = -1, .timestamp_ms = LATEST},
+        {.index = 0, .current_leader_epoch = -1, .timestamp_ms = EARLIEST}};
+    struct list_offsets_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                               .partitions = {.items = parts, .count = 3}};
+    struct list_offsets_request request = {.replica_id = -1,
+                                           .topics = {.items = &topic, .count = 1}};
+    fill(node);
+    const struct list_offsets_response *response = node_ask(node, API_LIST_OFFSETS, 5, &request);
+    assert_int_equal(response->topics.items[0].partitions.count, 2);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 42);
+    assert_int_equal(response->topics.items[0].partitions.items[0].offset, -1);
+    assert_int_equal(response->topics.items[0].partitions.items[1].error_code, 0);
+}
+
 static void the_start_moves_with_deleted_records(void **state)
 {
     struct node *node = *state;
@@ -141,6 +160,7 @@ int main(void)
         NODE_TEST(a_time_leads_to_the_first_record_not_before_it),
         NODE_TEST(an_empty_partition_has_ends_and_no_times),
         NODE_TEST(what_is_not_there_or_of_another_epoch_is_an_error),
+        NODE_TEST(a_partition_named_twice_has_one_answer),
         NODE_TEST(the_start_moves_with_deleted_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
