@@ -143,18 +143,6 @@ static void describe_configs_serve(struct request *request,
     }
 }
 
-static bool describe_configs_is_first(struct repetition *repetition,
-                                      const struct describe_configs_request_resource *asked)
-{
-    struct buffer key;
-    buffer_init(&key);
-    buffer_add_byte(&key, (uint8_t)asked->resource_type);
-    buffer_add_bytes(&key, asked->resource_name);
-    bool is_first = repetition_is_first(repetition, buffer_bytes(&key));
-    buffer_fini(&key);
-    return is_first;
-}
-
 void api_describe_configs(struct request *request)
 {
     const struct describe_configs_request *message =
@@ -162,16 +150,20 @@ void api_describe_configs(struct request *request)
     struct describe_configs_response response = {0};
     int32_t count = message->resources.count;
     struct repetition repetition;
+    struct buffer key;
     repetition_init(&repetition);
+    buffer_init(&key);
     response.results.items =
         arena_array(&request->arena, struct describe_configs_response_result, count);
     for (int32_t i = 0; i < count; i++) {
         const struct describe_configs_request_resource *asked = &message->resources.items[i];
-        if (describe_configs_is_first(&repetition, asked)) {
+        if (repetition_is_first(&repetition,
+                                repetition_key(&key, asked->resource_name, asked->resource_type))) {
             describe_configs_serve(request, asked,
                                    &response.results.items[response.results.count++]);
         }
     }
+    buffer_fini(&key);
     repetition_fini(&repetition);
     request_answer(request, &response);
 }

@@ -48,24 +48,24 @@ static void describe_producers_serve(struct request *request, struct bytes topic
 }
 
 /* A partition that is named twice is described once: it may remember many producers. */
-static void describe_producers_serve_topic(struct request *request,
+static void describe_producers_serve_topic(struct request *request, struct repetition *repetition,
                                            const struct describe_producers_request_topic *asked,
                                            struct describe_producers_response_topic *answer)
 {
-    struct repetition repetition;
-    repetition_init(&repetition);
+    struct buffer key;
+    buffer_init(&key);
     answer->name = asked->name;
     answer->partitions.items =
         arena_array(&request->arena, struct describe_producers_response_partition,
                     asked->partition_indexes.count);
     for (int32_t i = 0; i < asked->partition_indexes.count; i++) {
         int32_t index = asked->partition_indexes.items[i];
-        if (repetition_is_first(&repetition, bytes_make(&index, sizeof index))) {
+        if (repetition_is_first(repetition, repetition_key(&key, asked->name, index))) {
             describe_producers_serve(request, asked->name, index,
                                      &answer->partitions.items[answer->partitions.count++]);
         }
     }
-    repetition_fini(&repetition);
+    buffer_fini(&key);
 }
 
 void api_describe_producers(struct request *request)
@@ -73,12 +73,15 @@ void api_describe_producers(struct request *request)
     const struct describe_producers_request *message =
         request_message(request, describe_producers_request);
     struct describe_producers_response response = {0};
+    struct repetition repetition;
+    repetition_init(&repetition);
     response.topics.count = message->topics.count;
     response.topics.items = arena_array(&request->arena, struct describe_producers_response_topic,
                                         message->topics.count);
     for (int32_t i = 0; i < message->topics.count; i++) {
-        describe_producers_serve_topic(request, &message->topics.items[i],
+        describe_producers_serve_topic(request, &repetition, &message->topics.items[i],
                                        &response.topics.items[i]);
     }
+    repetition_fini(&repetition);
     request_answer(request, &response);
 }

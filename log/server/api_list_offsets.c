@@ -9,6 +9,7 @@
  * for the disk: the answer waits for the flushes that make it visible. */
 #include "log/base/error.h"
 #include "log/server/api.h"
+#include "log/server/repetition.h"
 #include "log/server/server_state.h"
 
 enum {
@@ -93,19 +94,19 @@ static void list_offsets_serve(struct request *request, struct bytes topic,
 }
 
 /* One that is named twice has one answer, an error: whose time would it be? */
-static void list_offsets_serve_topic(struct request *request,
+static void list_offsets_serve_topic(struct request *request, struct map *named,
                                      const struct list_offsets_request_topic *asked,
                                      struct list_offsets_response_topic *answer)
 {
-    struct map named; /* index of a partition to its answer */
-    map_init(&named);
+    struct buffer key;
+    buffer_init(&key);
     answer->name = asked->name;
     answer->partitions.items = arena_array(&request->arena, struct list_offsets_response_partition,
                                            asked->partitions.count);
     for (int32_t i = 0; i < asked->partitions.count; i++) {
         const struct list_offsets_request_partition *partition = &asked->partitions.items[i];
-        struct bytes key = bytes_make(&partition->index, sizeof partition->index);
-        struct list_offsets_response_partition *row = map_find(&named, key);
+        struct bytes name = repetition_key(&key, asked->name, partition->index);
+        struct list_offsets_response_partition *row = map_find(named, name);
         if (row != NULL) {
             row->error_code = error_code(ERROR_INVALID_REQUEST);
             row->timestamp_ms = row->offset = row->leader_epoch = -1;
@@ -113,10 +114,10 @@ static void list_offsets_serve_topic(struct request *request,
         }
         row = &answer->partitions.items[answer->partitions.count++];
         row->index = partition->index;
-        map_put(&named, key, row);
+        map_put(named, name, row);
         list_offsets_serve(request, asked->name, partition, row);
     }
-    map_fini(&named, NULL);
+    buffer_fini(&key);
 }
 
 struct list_offsets {
@@ -130,10 +131,13 @@ static void list_offsets_answer(struct list_offsets *list)
 {
     struct request *request = list->request;
     const struct list_offsets_request *message = request_message(request, list_offsets_request);
+    struct map named; /* partitions to their answers */
+    map_init(&named);
     for (int32_t i = 0; i < message->topics.count; i++) {
-        list_offsets_serve_topic(request, &message->topics.items[i],
+        list_offsets_serve_topic(request, &named, &message->topics.items[i],
                                  &list->response.topics.items[i]);
     }
+    map_fini(&named, NULL);
     request_answer(request, &list->response);
 }
 

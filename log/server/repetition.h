@@ -21,6 +21,15 @@ static inline void repetition_fini(struct repetition *repetition)
     map_fini(&repetition->seen, NULL);
 }
 
+/* What names one of several things of the same name, built in `key`. */
+static inline struct bytes repetition_key(struct buffer *key, struct bytes name, int32_t index)
+{
+    buffer_clear(key);
+    buffer_add(key, &index, sizeof index);
+    buffer_add_bytes(key, name);
+    return buffer_bytes(key);
+}
+
 /* Once true for each name. */
 static inline bool repetition_is_first(struct repetition *repetition, struct bytes name)
 {

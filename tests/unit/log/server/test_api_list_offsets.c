@@ -114,16 +114,18 @@ static void a_partition_named_twice_has_one_answer(void **state)
         {.index = 0, .current_leader_epoch = -1, .timestamp_ms = LATEST},
         {.index = 1, .current_leader_epoch = -1, .timestamp_ms = LATEST},
         {.index = 0, .current_leader_epoch = -1, .timestamp_ms = EARLIEST}};
-    struct list_offsets_request_topic topic = {.name = BYTES_LITERAL("t"),
-                                               .partitions = {.items = parts, .count = 3}};
+    struct list_offsets_request_topic topics[] = {
+        {.name = BYTES_LITERAL("t"), .partitions = {.items = parts, .count = 2}},
+        {.name = BYTES_LITERAL("t"), .partitions = {.items = parts + 2, .count = 1}}};
     struct list_offsets_request request = {.replica_id = -1,
-                                           .topics = {.items = &topic, .count = 1}};
+                                           .topics = {.items = topics, .count = 2}};
     fill(node);
     const struct list_offsets_response *response = node_ask(node, API_LIST_OFFSETS, 5, &request);
     assert_int_equal(response->topics.items[0].partitions.count, 2);
     assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 42);
     assert_int_equal(response->topics.items[0].partitions.items[0].offset, -1);
     assert_int_equal(response->topics.items[0].partitions.items[1].error_code, 0);
+    assert_int_equal(response->topics.items[1].partitions.count, 0);
 }
 
 static void the_start_moves_with_deleted_records(void **state)
