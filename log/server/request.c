@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { REQUEST_ANSWER_SIZE_MAX = 1 << 30 }; /* bytes */
+
 /* What the server counts for a request is its frame until that is released, then its answer. */
 static void request_hold(struct request *request, size_t size)
 {
@@ -42,7 +44,12 @@ static void request_hand_over(struct request *request)
 void request_answer(struct request *request, const void *response)
 {
     struct buffer *answer = &request->slot.answer;
-    buffer_reserve(answer, wire_size(request->api->response, request->version, response) + 16);
+    size_t size = wire_size(request->api->response, request->version, response);
+    if (size > REQUEST_ANSWER_SIZE_MAX) {
+        request_refuse(request, "its answer would be larger than a frame may be");
+        return;
+    }
+    buffer_reserve(answer, size + 16);
     frame_write_response(answer, request->api, request->version, request->header.correlation_id,
                          response);
     request_hand_over(request);

@@ -32,7 +32,8 @@ struct request {
     void *waiter;
 };
 
-/* Encodes the generated response struct; the request may be gone when this returns. */
+/* Encodes the generated response struct; the request may be gone when this returns. An answer of
+ * more than a gigabyte is refused. */
 void request_answer(struct request *request, const void *response);
 /* As request_answer, without the records; request->slot.next brings them and all else. `holes`: see
  * wire_write_around. */

@@ -178,6 +178,28 @@ static void a_group_asked_twice_is_answered_once(void **state)
     assert_int_equal(response->groups.items[1].topics.count, 0);
 }
 
+/* A small question with an answer of more than a gigabyte ends its connection and harms nobody. */
+static void an_answer_beyond_measure_is_not_given(void **state)
+{
+    enum { COUNT = 300000 };
+    struct node *node = *state;
+    char text[4097];
+    memset(text, 'x', sizeof text - 1);
+    text[4096] = 0;
+    make_things(node);
+    assert_int_equal(commit(node, 5, 0, 1, text), 0);
+    struct offset_fetch_request_topic topic = {
+        .name = BYTES_LITERAL("t"),
+        .partition_indexes = {arena_array(&node->arena, int32_t, COUNT), COUNT}};
+    struct offset_fetch_request request = {.group_id = BYTES_LITERAL("g"),
+                                           .topics = {.items = &topic, .count = 1}};
+    struct peer *peer = node_connect(node);
+    assert_null(node_wait(node_send(node, peer, API_OFFSET_FETCH, 5, &request)));
+    assert_int_equal(trace_count("server.connection_closed"), 1); /* by us */
+    struct bytes metadata;
+    assert_int_equal(fetch(node, 5, false, &metadata), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +209,7 @@ int main(void)
         NODE_TEST(a_generation_needs_its_group),
         NODE_TEST(single_offsets_are_deleted),
         NODE_TEST(a_group_asked_twice_is_answered_once),
+        NODE_TEST(an_answer_beyond_measure_is_not_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
