@@ -1,7 +1,5 @@
 """Scenarios: classic groups and their offsets."""
 
-import time
-
 RANGE = b"\0\0\0\0\0\1\0\1t\0\0\0\0"
 
 
@@ -348,7 +346,9 @@ def rebalancing(world):
     world.ask("commit while joining", "OffsetCommit", 7, group_id=group, topics=[],
               member_id=first["member_id"],
               generation_id_or_member_epoch=first["generation_id"])
-    world.ask("describe while joining", "DescribeGroups", 4, groups=[group])
+    described = world.quiet("DescribeGroups", 4, groups=[group])
+    described["groups"][0]["members"].sort(key=lambda row: row["member_assignment"])
+    world.note("describe while joining", described)
     world.ask("delete while joining", "DeleteGroups", 1, group_names=[group])
     second = world.connection.ask("JoinGroup", 5, **join_request(
         group, first["member_id"], rebalance_timeout_ms=10000))
@@ -372,7 +372,6 @@ def rebalancing(world):
                 group_id=group, generation_id=second["generation_id"],
                 member_id=first["member_id"])
     other.close()
-    time.sleep(0)
 
 
 SCENARIOS = [coordinators, joining, syncing, beating, leaving, static_members, committing,

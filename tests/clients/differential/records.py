@@ -16,6 +16,7 @@ def produce(world):
                               message_timestamp_after_max_ms=str(HOUR))
     stamped = world.make_topic(world.name("produce-stamped"),
                                message_timestamp_type="LogAppendTime")
+    world.find_coordinator(world.name("anybody"))
     good = batch([(b"k", b"v")], NOW)
 
     def ask(label, version, topic, records, index=0, acks=-1, note=world.note, **more):
