@@ -4,6 +4,7 @@ from topics import CONFIG_ERRORS
 
 TOPIC, BROKER, LOGGER = 2, 4, 8
 SET, DELETE, APPEND, SUBTRACT = range(4)
+SETTLED_COUNT = 10  # readings
 
 
 def by_name(answer):
@@ -48,7 +49,14 @@ def describe_configs(world):
 
 
 def value_of(world, topic, key):
-    answer = world.quiet("DescribeConfigs", 4, resources=[
+    """As it is for a while: Kafka's brokers learn of a change after its answer."""
+    seen = []
+
+    def is_settled(answer):
+        seen.append(answer["results"][0]["configs"][0]["value"])
+        return len(seen) >= SETTLED_COUNT and len(set(seen[-SETTLED_COUNT:])) == 1
+
+    answer = world.until("a value that stays", "DescribeConfigs", 4, is_settled, resources=[
         {"resource_type": TOPIC, "resource_name": topic, "configuration_keys": [key]}])
     row = answer["results"][0]["configs"][0]
     return {"value": row["value"], "source": row["config_source"]}
