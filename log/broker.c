@@ -341,7 +341,6 @@ static void broker_make_server(struct broker *broker)
                                  .metrics = broker->metrics,
                                  .node_id = meta_node_id(broker->meta)};
     struct server_options server_options = {
-        .connection_max = (size_t)options->max_connections,
         .frame_size_max = (size_t)options->socket_request_max_bytes,
         .memory_size_max = (size_t)broker->settings.memory_size_max,
         .connection_idle_ms = options->connections_max_idle_ms,

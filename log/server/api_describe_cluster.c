@@ -11,7 +11,9 @@ void api_describe_cluster(struct request *request)
     const struct describe_cluster_request *asked =
         request_message(request, describe_cluster_request);
     struct server *server = request->server;
-    struct describe_cluster_response_broker broker = {.broker_id = server->parts.node_id};
+    struct describe_cluster_response_broker broker = {
+        .broker_id = server->parts.node_id,
+        .rack = bytes_from_string(meta_broker_options(server->parts.meta)->broker_rack)};
     struct describe_cluster_response response = {
         .endpoint_type = DESCRIBE_CLUSTER_BROKERS,
         .cluster_id = bytes_from_string(meta_cluster_id(server->parts.meta)),

@@ -17,7 +17,6 @@
 #include "log/server/server_state.h"
 
 enum { FETCH_SESSION_NEW = 0, FETCH_SESSION_NONE = -1 }; /* epochs */
-enum { FETCH_SIZE_MAX = 1 << 30 };
 
 struct fetch_part {
     struct fetch *fetch;
@@ -342,6 +341,13 @@ static void fetch_open_topic(struct fetch *fetch, const struct fetch_request_top
     }
 }
 
+static size_t fetch_choose_size_max(const struct server *server, int32_t asked_size)
+{
+    size_t broker_max = (size_t)meta_broker_options(server->parts.meta)->fetch_max_bytes;
+    size_t size_max = asked_size < 0 ? 0 : (size_t)asked_size;
+    return size_max < broker_max ? size_max : broker_max;
+}
+
 /* There are no sessions (KIP-227): whoever goes on in one would take silence about a partition for
  * "nothing new". */
 static bool fetch_is_in_session(const struct fetch_request *asked)
@@ -369,10 +375,7 @@ void api_fetch(struct request *request)
     fetch->parts = arena_array(&request->arena, struct fetch_part, part_count);
     fetch->is_read_committed = asked->isolation_level == 1;
     fetch->size_min = asked->min_bytes < 0 ? 0 : (size_t)asked->min_bytes;
-    fetch->size_max = asked->max_bytes < 0 ? 0 : (size_t)asked->max_bytes;
-    if (fetch->size_max > FETCH_SIZE_MAX) {
-        fetch->size_max = FETCH_SIZE_MAX;
-    }
+    fetch->size_max = fetch_choose_size_max(request->server, asked->max_bytes);
     fetch->response.topics.count = asked->topics.count;
     fetch->response.topics.items =
         arena_array(&request->arena, struct fetch_response_topic, asked->topics.count);

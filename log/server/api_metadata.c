@@ -138,7 +138,9 @@ static void metadata_answer(const struct metadata *metadata)
     struct request *request = metadata->request;
     const struct metadata_request *asked = request_message(request, metadata_request);
     struct server *server = request->server;
-    struct metadata_response_broker broker = {.node_id = server->parts.node_id};
+    struct metadata_response_broker broker = {
+        .node_id = server->parts.node_id,
+        .rack = bytes_from_string(meta_broker_options(server->parts.meta)->broker_rack)};
     request_advertised_address(request, &broker.host, &broker.port);
     struct metadata_response response = {
         .brokers = {.items = &broker, .count = 1},

@@ -177,6 +177,35 @@ static void server_on_closed(void *owner, struct connection *connection, int rea
     server_stop_if_done(server);
 }
 
+/* "HOST:PORT" without the port. */
+static struct bytes server_host(const struct connection *connection)
+{
+    const char *address = connection_peer_address(connection);
+    const char *colon = strrchr(address, ':');
+    return bytes_make(address, colon == NULL ? strlen(address) : (size_t)(colon - address));
+}
+
+static size_t server_count_of_host(const struct server *server, struct bytes host)
+{
+    size_t count = 0;
+    for (map_each (&server->clients, entry)) {
+        count += bytes_equal(server_host(((struct server_client *)entry->value)->connection), host);
+    }
+    return count;
+}
+
+/* This process' own shards are not counted by their address. */
+static bool server_is_crowded(const struct server *server, const struct connection *connection)
+{
+    const struct broker_options *options = meta_broker_options(server->parts.meta);
+    struct bytes host = server_host(connection);
+    if (server->clients.size > (size_t)options->max_connections) {
+        return true;
+    }
+    return options->max_connections_per_ip != INT32_MAX && !bytes_equal_string(host, "loopback") &&
+           server_count_of_host(server, host) > (size_t)options->max_connections_per_ip;
+}
+
 static void server_on_accepted(void *owner, struct io_stream *stream)
 {
     static const struct connection_events events = {.request = server_on_request,
@@ -191,12 +220,32 @@ static void server_on_accepted(void *owner, struct io_stream *stream)
     client->connection = connection;
     map_put(&server->clients, bytes_make(&connection, sizeof connection), client);
     metric_set(server->connection_gauge, (double)server->clients.size);
-    if (server->is_stopping || server->clients.size > server->options.connection_max) {
+    if (server->is_stopping || server_is_crowded(server, connection)) {
         trace(TRACE_WARN, "server.connection_refused",
               TRACE_STRING("peer", connection_peer_address(connection)),
               TRACE_INT("connections", (int64_t)server->clients.size));
         connection_close(connection);
     }
+}
+
+/* The effort of the codec that the topic asks for. lz4's 9 is its fast way, as in Kafka. */
+static int server_topic_level(const struct topic_options *options, enum compress_codec codec)
+{
+    enum { LZ4_FAST = 9 };
+    switch (codec) {
+    case COMPRESS_GZIP:
+        return options->compression_gzip_level;
+    case COMPRESS_LZ4:
+        return options->compression_lz4_level == LZ4_FAST ? COMPRESS_LEVEL_DEFAULT
+                                                          : options->compression_lz4_level;
+    case COMPRESS_ZSTD:
+        return options->compression_zstd_level;
+    case COMPRESS_NONE:
+    case COMPRESS_SNAPPY:
+    case COMPRESS_CODEC_COUNT:
+        break;
+    }
+    return COMPRESS_LEVEL_DEFAULT;
 }
 
 int server_topic_rules(const struct server *server, struct bytes topic, int16_t acks,
@@ -221,6 +270,7 @@ int server_topic_rules(const struct server *server, struct bytes topic, int16_t 
                                   .level = COMPRESS_LEVEL_DEFAULT};
     if (is_recompressed) {
         out->codec = (enum compress_codec)(options->compression_type - 1);
+        out->level = server_topic_level(options, out->codec);
     }
     return 0;
 }

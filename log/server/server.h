@@ -29,7 +29,6 @@ struct server_parts {
 };
 
 struct server_options {
-    size_t connection_max;      /* connections at once */
     size_t frame_size_max;      /* bytes; socket.request.max.bytes */
     size_t memory_size_max;     /* bytes of all requests and answers */
     int64_t connection_idle_ms; /* connections.max.idle.ms */

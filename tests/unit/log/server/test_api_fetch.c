@@ -138,6 +138,53 @@ static void limits_cut_between_batches(void **state)
     }
 }
 
+static void the_broker_has_a_limit_too(void **state)
+{
+    (void)state;
+    struct node *node = node_new();
+    node_set(node, "fetch.max.bytes", "1024");
+    node_start(node);
+    int64_t first_offset = -1;
+    node_make_topic(node, "t", 1, NULL);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(node_produce(node, "t", 0, node_batch(node, 30, "value", 5)).error_code,
+                         0);
+    }
+    struct bytes records = ask_one(node, everything)->records;
+    assert_in_range(records.size, 400, 1024);
+    assert_in_range(count_batches(records, &first_offset), 1, 4);
+    node_free(node);
+}
+
+/* The codec of a topic comes with its effort. */
+static void batches_are_stored_with_the_topics_effort(void **state)
+{
+    static const char *const efforts[][2] = {{"compression.gzip.level", "1"},
+                                             {"compression.gzip.level", "9"},
+                                             {"compression.zstd.level", "-100"},
+                                             {"compression.zstd.level", "19"}};
+    struct node *node = *state;
+    size_t sizes[4];
+    char *value = memory_zero(1, 20001);
+    for (int i = 0; i < 20000; i++) {
+        value[i] = (char)('a' + (i * i / 7 + i % 13) % 26);
+    }
+    for (int i = 0; i < 4; i++) {
+        const char *configs[] = {"compression.type", i < 2 ? "gzip" : "zstd", efforts[i][0],
+                                 efforts[i][1], NULL};
+        char name[] = {'e', (char)('0' + i), 0};
+        struct ask asked = everything;
+        node_make_topic(node, name, 1, configs);
+        assert_int_equal(node_produce(node, name, 0, node_batch(node, 1, value, 5)).error_code, 0);
+        asked.topic = name;
+        sizes[i] = ask_one(node, asked)->records.size;
+        assert_true(sizes[i] > 0);
+    }
+    assert_true(sizes[1] < sizes[0]);
+    assert_true(sizes[3] < sizes[2]);
+    free(value);
+}
+
 /* The second partition's first batch has to fit, unlike that of the first. */
 static void only_the_first_batch_of_all_may_be_too_large(void **state)
 {
@@ -322,6 +369,8 @@ int main(void)
         NODE_TEST(a_waiting_fetch_ends_with_its_connection),
         NODE_TEST(whole_batches_come_from_the_one_that_holds_the_offset),
         NODE_TEST(limits_cut_between_batches),
+        cmocka_unit_test(the_broker_has_a_limit_too),
+        NODE_TEST(batches_are_stored_with_the_topics_effort),
         NODE_TEST(only_the_first_batch_of_all_may_be_too_large),
         NODE_TEST(a_poll_waits_for_bytes_and_for_its_time),
         NODE_TEST(a_poll_does_not_wait_for_more_than_it_may_have),

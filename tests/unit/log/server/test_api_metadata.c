@@ -135,6 +135,20 @@ static void operations_are_told_when_they_are_asked_for(void **state)
     assert_int_equal(response->topics.items[0].authorized_operations, 3576);
 }
 
+static void the_rack_is_told(void **state)
+{
+    (void)state;
+    struct node *node = node_new();
+    node_set(node, "broker.rack", "r1");
+    node_start(node);
+    struct describe_cluster_request request = {.endpoint_type = 1};
+    const struct describe_cluster_response *cluster =
+        node_ask(node, API_DESCRIBE_CLUSTER, 1, &request);
+    assert_true(bytes_equal_string(ask(node, 5, NULL, 0, false)->brokers.items[0].rack, "r1"));
+    assert_true(bytes_equal_string(cluster->brokers.items[0].rack, "r1"));
+    node_free(node);
+}
+
 static void the_offsets_topic_is_internal(void **state)
 {
     struct node *node = *state;
@@ -155,6 +169,7 @@ int main(void)
         NODE_TEST(a_topic_asked_twice_is_answered_once),
         NODE_TEST(ids_name_topics_from_version_12_on),
         NODE_TEST(operations_are_told_when_they_are_asked_for),
+        cmocka_unit_test(the_rack_is_told),
         NODE_TEST(the_offsets_topic_is_internal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

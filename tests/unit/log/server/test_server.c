@@ -277,6 +277,45 @@ static void one_connection_too_many_is_refused(void **state)
     node_free(node);
 }
 
+static void one_address_has_its_share_of_connections(void **state)
+{
+    (void)state;
+    struct node *node = node_new();
+    node_set(node, "max.connections.per.ip", "2");
+    node_start(node); /* with one */
+    struct raw raws[2];
+    for (int i = 0; i < 2; i++) {
+        raw_open(&raws[i], node);
+        node_run_ms(node, 100);
+        assert_int_equal(raws[i].is_closed, i == 1);
+    }
+    raw_close(&raws[0]);
+    raw_close(&raws[1]);
+    check_is_usable(node);
+    node_free(node);
+}
+
+static void the_number_of_connections_can_be_changed(void **state)
+{
+    struct node *node = *state;
+    struct incremental_alter_configs_request_config config = {
+        .name = BYTES_LITERAL("max.connections"), .value = BYTES_LITERAL("1")};
+    struct incremental_alter_configs_request_resource resource = {
+        .resource_type = 4,
+        .resource_name = BYTES_LITERAL("1"),
+        .configs = {.items = &config, .count = 1}};
+    struct incremental_alter_configs_request request = {
+        .resources = {.items = &resource, .count = 1}};
+    const struct incremental_alter_configs_response *response =
+        node_ask(node, API_INCREMENTAL_ALTER_CONFIGS, 1, &request);
+    assert_int_equal(response->resources.items[0].error_code, 0);
+    struct raw raw;
+    raw_open(&raw, node);
+    node_run_ms(node, 100);
+    assert_true(raw.is_closed);
+    raw_close(&raw);
+}
+
 static const void *fetch_of(struct node *node, int32_t size_max)
 {
     struct fetch_request_partition *part = arena_new(&node->arena, struct fetch_request_partition);
@@ -408,6 +447,8 @@ int main(void)
         cmocka_unit_test(a_frame_above_the_limit_ends_the_connection),
         cmocka_unit_test(a_silent_connection_is_closed_after_its_time),
         cmocka_unit_test(one_connection_too_many_is_refused),
+        cmocka_unit_test(one_address_has_its_share_of_connections),
+        NODE_TEST(the_number_of_connections_can_be_changed),
         NODE_TEST(a_client_that_takes_nothing_is_let_go),
         cmocka_unit_test(above_the_memory_ceiling_fetches_wait),
         NODE_TEST(answers_come_in_the_order_of_the_requests),
