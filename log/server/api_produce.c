@@ -130,7 +130,9 @@ static void produce_serve(struct produce_part *part, struct bytes topic,
         produce_fail(part, ERROR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
         return;
     }
-    int error = server_topic_rules(server, topic, part->produce->acks, &rules);
+    const struct meta_topic *found = meta_find_topic(server->parts.meta, topic);
+    int error = found == NULL ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
+                              : produce_rules_of_topic(found, part->produce->acks, &rules);
     if (error == 0 && meta_is_internal_name(topic)) {
         error = ERROR_INVALID_TOPIC; /* the coordinator's log holds what it wrote itself */
     }

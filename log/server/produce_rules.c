@@ -11,6 +11,48 @@ enum {
         100, /* how much larger than the topic's limit records may inflate to */
 };
 
+/* The effort of the codec that the topic asks for. lz4's 9 is its fast way, as in Kafka. */
+static int produce_rules_level(const struct topic_options *options, enum compress_codec codec)
+{
+    enum { LZ4_FAST = 9 };
+    switch (codec) {
+    case COMPRESS_GZIP:
+        return options->compression_gzip_level;
+    case COMPRESS_LZ4:
+        return options->compression_lz4_level == LZ4_FAST ? COMPRESS_LEVEL_DEFAULT
+                                                          : options->compression_lz4_level;
+    case COMPRESS_ZSTD:
+        return options->compression_zstd_level;
+    case COMPRESS_NONE:
+    case COMPRESS_SNAPPY:
+    case COMPRESS_CODEC_COUNT:
+        break;
+    }
+    return COMPRESS_LEVEL_DEFAULT;
+}
+
+int produce_rules_of_topic(const struct meta_topic *topic, int16_t acks, struct produce_rules *out)
+{
+    const struct topic_options *options = &topic->options;
+    if (acks == -1 && options->min_insync_replicas > topic->partitions[0].isr_count) {
+        return ERROR_NOT_ENOUGH_REPLICAS;
+    }
+    bool is_recompressed = options->compression_type != TOPIC_OPTIONS_COMPRESSION_PRODUCER;
+    *out = (struct produce_rules){.batch_size_max = (size_t)options->max_message_bytes,
+                                  .must_have_keys = topic_options_is_compacted(options),
+                                  .is_append_time =
+                                      options->timestamp_type == TOPIC_OPTIONS_LOG_APPEND_TIME,
+                                  .before_max_ms = options->timestamp_before_max_ms,
+                                  .after_max_ms = options->timestamp_after_max_ms,
+                                  .is_recompressed = is_recompressed,
+                                  .level = COMPRESS_LEVEL_DEFAULT};
+    if (is_recompressed) {
+        out->codec = (enum compress_codec)(options->compression_type - 1);
+        out->level = produce_rules_level(options, out->codec);
+    }
+    return 0;
+}
+
 static size_t produce_rules_inflated_max(const struct produce_rules *rules)
 {
     return rules->batch_size_max * PRODUCE_INFLATED_FACTOR + PRODUCE_INFLATED_SIZE_MIN;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "log/base/arena.h"
+#include "log/meta/meta.h"
 #include "log/wire/batch.h"
 
 struct produce_rules {
@@ -25,6 +26,9 @@ struct produce_rules_verdict {
     int32_t wrong_record_count;
 };
 
+/* What a topic demands. ERROR_NOT_ENOUGH_REPLICAS when acks = all cannot be kept. */
+must_use int produce_rules_of_topic(const struct meta_topic *topic, int16_t acks,
+                                    struct produce_rules *out);
 /* `records` is what the request holds for one partition. On success *out is its one batch, with the
  * time set and the codec changed if the rules say so; `changed` then holds the new bytes
  * (batch->bytes lies in it), else the batch lies in `records`. `version`: of the Produce request.

@@ -228,53 +228,6 @@ static void server_on_accepted(void *owner, struct io_stream *stream)
     }
 }
 
-/* The effort of the codec that the topic asks for. lz4's 9 is its fast way, as in Kafka. */
-static int server_topic_level(const struct topic_options *options, enum compress_codec codec)
-{
-    enum { LZ4_FAST = 9 };
-    switch (codec) {
-    case COMPRESS_GZIP:
-        return options->compression_gzip_level;
-    case COMPRESS_LZ4:
-        return options->compression_lz4_level == LZ4_FAST ? COMPRESS_LEVEL_DEFAULT
-                                                          : options->compression_lz4_level;
-    case COMPRESS_ZSTD:
-        return options->compression_zstd_level;
-    case COMPRESS_NONE:
-    case COMPRESS_SNAPPY:
-    case COMPRESS_CODEC_COUNT:
-        break;
-    }
-    return COMPRESS_LEVEL_DEFAULT;
-}
-
-int server_topic_rules(const struct server *server, struct bytes topic, int16_t acks,
-                       struct produce_rules *out)
-{
-    const struct meta_topic *found = meta_find_topic(server->parts.meta, topic);
-    if (found == NULL) {
-        return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-    }
-    const struct topic_options *options = &found->options;
-    if (acks == -1 && options->min_insync_replicas > found->partitions[0].isr_count) {
-        return ERROR_NOT_ENOUGH_REPLICAS;
-    }
-    bool is_recompressed = options->compression_type != TOPIC_OPTIONS_COMPRESSION_PRODUCER;
-    *out = (struct produce_rules){.batch_size_max = (size_t)options->max_message_bytes,
-                                  .must_have_keys = topic_options_is_compacted(options),
-                                  .is_append_time =
-                                      options->timestamp_type == TOPIC_OPTIONS_LOG_APPEND_TIME,
-                                  .before_max_ms = options->timestamp_before_max_ms,
-                                  .after_max_ms = options->timestamp_after_max_ms,
-                                  .is_recompressed = is_recompressed,
-                                  .level = COMPRESS_LEVEL_DEFAULT};
-    if (is_recompressed) {
-        out->codec = (enum compress_codec)(options->compression_type - 1);
-        out->level = server_topic_level(options, out->codec);
-    }
-    return 0;
-}
-
 /* The pause is global and simple: above the ceiling nobody is read from, below three quarters of it
  * everybody is again. */
 void server_update_pause(struct server *server)

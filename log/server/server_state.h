@@ -2,7 +2,6 @@
  * Thread: the server's shard. */
 #pragma once
 
-#include "log/server/produce_rules.h"
 #include "log/server/request.h"
 #include "log/server/server.h"
 
@@ -48,9 +47,5 @@ struct server {
 
 /* The row after `api`, the first for NULL, NULL at the end. */
 const struct server_api *server_api_next(const struct server_api *api);
-/* What the topic demands of produced batches; ERROR_NOT_ENOUGH_REPLICAS when acks = all cannot be
- * kept. */
-must_use int server_topic_rules(const struct server *server, struct bytes topic, int16_t acks,
-                                struct produce_rules *out);
 void server_update_pause(struct server *server);
 void server_stop_if_done(struct server *server);
