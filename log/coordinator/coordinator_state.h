@@ -45,10 +45,26 @@ static inline struct coordinator *coordinator_of(struct group_host *host)
  * COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE or INVALID_GROUP_ID. */
 struct coordinator_partition *coordinator_find_partition(struct coordinator *coordinator,
                                                          struct bytes group_id, int *error);
+struct coordinator_partition *coordinator_get_partition(struct coordinator *coordinator,
+                                                        int32_t index);
 struct group *coordinator_make_group(struct coordinator *coordinator,
                                      struct coordinator_partition *partition, struct bytes id);
 /* Forgets a group that is bare. */
 void coordinator_release_group(struct coordinator_partition *partition, struct group *group);
+
+/* coordinator_log.c */
+/* What was committed becomes state. ERROR_CORRUPT or ERROR_INVALID_RECORD. */
+must_use int coordinator_apply_batches(struct coordinator *coordinator,
+                                       struct coordinator_partition *partition,
+                                       struct bytes batches);
+/* The host's `write`. */
+void coordinator_write_batch(struct group_host *host, struct bytes group_id,
+                             struct batch_builder *builder, struct group_write *group_write);
+/* Writes under way come back some day and find nobody; who made them is told now. */
+void coordinator_forsake_writes(struct coordinator *coordinator,
+                                struct coordinator_partition *partition, int error);
+/* Asserts (2) of what is under way. */
+void coordinator_check_writes(const struct coordinator_partition *partition);
 /* Writes tombstones for the entries that `is_chosen` chooses, and for the group itself if wanted.
  * Chosen entries are doomed. `write` comes with the last batch; without any record it is settled on
  * no account: false is returned. */
@@ -56,4 +72,6 @@ bool coordinator_write_tombstones(struct coordinator *coordinator, struct group 
                                   bool (*is_chosen)(void *owner,
                                                     const struct offset_table_entry *entry),
                                   void *owner, bool has_group, struct group_write *write);
+
+/* coordinator_offsets.c */
 void coordinator_start_expiry(struct coordinator *coordinator);
