@@ -73,5 +73,5 @@ bool coordinator_write_tombstones(struct coordinator *coordinator, struct group 
                                                     const struct offset_table_entry *entry),
                                   void *owner, bool has_group, struct group_write *write);
 
-/* coordinator_offsets.c */
+/* coordinator_expiry.c */
 void coordinator_start_expiry(struct coordinator *coordinator);
