@@ -13,10 +13,7 @@
 enum { REPLICA_KEY_SIZE = 256 + 5 };
 
 struct replica {
-    struct replica_set *set;
     struct log *log;
-    char *topic;
-    int32_t partition;
     int32_t leader_epoch;
     int64_t high_watermark; /* as last told to watchers */
     struct list watches;    /* of struct replica_watch */
@@ -81,12 +78,6 @@ struct replica_set *replica_set_new(struct store *store)
     return set;
 }
 
-static void replica_free(struct replica *replica)
-{
-    free(replica->topic);
-    free(replica);
-}
-
 void replica_set_free(struct replica_set *set)
 {
     store_on_flushed(set->store, NULL, NULL);
@@ -94,7 +85,7 @@ void replica_set_free(struct replica_set *set)
         replica_tell(entry->value, ERROR_SHUTDOWN);
     }
     for (map_each (&set->replicas, entry)) {
-        replica_free(entry->value);
+        free(entry->value);
     }
     map_fini(&set->replicas, NULL);
     map_fini(&set->by_log, NULL);
@@ -118,12 +109,8 @@ int replica_set_add(struct replica_set *set, const char *topic, int32_t partitio
         log_set_settings(log, settings);
     }
     struct replica *replica = memory_new(struct replica);
-    *replica = (struct replica){.set = set,
-                                .log = log,
-                                .topic = memory_string(topic),
-                                .partition = partition,
-                                .leader_epoch = leader_epoch,
-                                .high_watermark = log_flushed_offset(log)};
+    *replica = (struct replica){
+        .log = log, .leader_epoch = leader_epoch, .high_watermark = log_flushed_offset(log)};
     list_init(&replica->watches);
     map_put(&set->replicas, name, replica);
     map_put(&set->by_log, replica_log_key(&replica->log), replica);
@@ -141,7 +128,7 @@ int replica_set_remove(struct replica_set *set, const char *topic, int32_t parti
     map_remove(&set->by_log, replica_log_key(&replica->log));
     replica_tell(replica, ERROR_UNKNOWN_TOPIC_OR_PARTITION);
     int error = store_delete_log(set->store, replica->log);
-    replica_free(replica);
+    free(replica);
     return error;
 }
 
