@@ -140,22 +140,24 @@ static void group_on_assigned(struct group_host *host, struct group_write *write
     free(assignment);
 }
 
-static struct bytes group_find_assignment(const struct sync_group_request *in, struct bytes id)
+/* What the leader says; a member that it forgot has nothing. */
+static void group_share_out(struct group *group, const struct sync_group_request *in)
 {
+    for (map_each (&group->members, entry)) {
+        struct group_member *member = (struct group_member *)entry->value;
+        group_set_bytes(&member->assignment, BYTES_LITERAL(""));
+    }
     for (int32_t i = 0; i < in->assignments.count; i++) {
-        if (bytes_equal(in->assignments.items[i].member_id, id)) {
-            return in->assignments.items[i].assignment;
+        struct group_member *member = group_member_find(group, in->assignments.items[i].member_id);
+        if (member != NULL) {
+            group_set_bytes(&member->assignment, in->assignments.items[i].assignment);
         }
     }
-    return BYTES_LITERAL("");
 }
 
 static void group_assign(struct group *group, const struct sync_group_request *in)
 {
-    for (map_each (&group->members, entry)) {
-        struct group_member *member = (struct group_member *)entry->value;
-        group_set_bytes(&member->assignment, group_find_assignment(in, member->id));
-    }
+    group_share_out(group, in);
     struct group_assignment *assignment = memory_new(struct group_assignment);
     assignment->write.done = group_on_assigned;
     assignment->write.group_id = bytes_copy(group->id);

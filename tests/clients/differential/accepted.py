@@ -4,6 +4,8 @@ import re
 
 # (pattern, reason); searched in "scenario: label path".
 ROWS = [
+    (r"^frames: versions 99", "a version of the future is answered even without a whole header"),
+    (r"^frames: (negative array|tag twice)", "a size below -1, a tag given twice: malformed"),
     (r"^api_versions: (no|odd|dash)", "a client may call itself what it likes"),
     (r"^metadata: neither", "Kafka fails on its own null"),
     (r"^metadata: (id too early|name and id) .*\.(brokers|controller_id)",
