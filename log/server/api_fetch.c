@@ -17,6 +17,7 @@
 #include "log/server/server_state.h"
 
 enum { FETCH_SESSION_NEW = 0, FETCH_SESSION_NONE = -1 }; /* epochs */
+enum { FETCH_SIZE_MAX = 512 << 20 };                     /* well below what a frame can hold */
 
 struct fetch_part {
     struct fetch *fetch;
@@ -344,6 +345,7 @@ static void fetch_open_topic(struct fetch *fetch, const struct fetch_request_top
 static size_t fetch_choose_size_max(const struct server *server, int32_t asked_size)
 {
     size_t broker_max = (size_t)meta_broker_options(server->parts.meta)->fetch_max_bytes;
+    broker_max = broker_max < FETCH_SIZE_MAX ? broker_max : FETCH_SIZE_MAX;
     size_t size_max = asked_size < 0 ? 0 : (size_t)asked_size;
     return size_max < broker_max ? size_max : broker_max;
 }

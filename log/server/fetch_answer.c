@@ -30,7 +30,7 @@ static void fetch_answer_give_piece(struct fetch_answer *answer)
 static void fetch_answer_on_sent(struct request *request)
 {
     struct fetch_answer *answer = request->sent_owner;
-    for (size_t i = answer->hole_index; i < answer->holes.count; i++) {
+    for (size_t i = answer->hole_index; i < answer->slice_count; i++) {
         log_slice_close(answer->slices[i]);
     }
     fetch_answer_give_piece(answer);
@@ -125,6 +125,7 @@ void fetch_answer_send(struct fetch_answer *answer, struct request *request,
     *answer = (struct fetch_answer){
         .request = request,
         .slices = slices,
+        .slice_count = slice_count,
         .holes.items = arena_array(&request->arena, struct wire_hole, slice_count),
     };
     for (size_t i = 0; i < slice_count; i++) {

@@ -20,12 +20,13 @@ struct fetch_answer {
     struct request *request;
     struct wire_holes holes;
     struct log_slice **slices; /* one per hole */
-    size_t hole_index;         /* of the first one that is not filled yet */
-    size_t head_size;          /* bytes taken from the encoded message */
-    size_t slice_size;         /* bytes taken from the slice of hole_index */
-    uint8_t *piece;            /* NULL before the answer's turn */
-    size_t piece_size;         /* bytes in it */
-    size_t asked_size;         /* bytes behind them the disk is asked for */
+    size_t slice_count;
+    size_t hole_index; /* of the first one that is not filled yet */
+    size_t head_size;  /* bytes taken from the encoded message */
+    size_t slice_size; /* bytes taken from the slice of hole_index */
+    uint8_t *piece;    /* NULL before the answer's turn */
+    size_t piece_size; /* bytes in it */
+    size_t asked_size; /* bytes behind them the disk is asked for */
     int error;
 };
 

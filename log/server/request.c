@@ -41,12 +41,22 @@ static void request_hand_over(struct request *request)
     connection_answer(&request->slot);
 }
 
+/* False, and the connection is closed, when no frame can hold the answer. */
+static bool request_check_size(struct request *request, const void *response, size_t *size)
+{
+    *size = wire_size(request->api->response, request->version, response);
+    if (*size > REQUEST_ANSWER_SIZE_MAX) {
+        request_refuse(request, "its answer would be larger than a frame may be");
+        return false;
+    }
+    return true;
+}
+
 void request_answer(struct request *request, const void *response)
 {
     struct buffer *answer = &request->slot.answer;
-    size_t size = wire_size(request->api->response, request->version, response);
-    if (size > REQUEST_ANSWER_SIZE_MAX) {
-        request_refuse(request, "its answer would be larger than a frame may be");
+    size_t size = 0;
+    if (!request_check_size(request, response, &size)) {
         return;
     }
     buffer_reserve(answer, size + 16);
@@ -57,6 +67,10 @@ void request_answer(struct request *request, const void *response)
 
 void request_answer_around(struct request *request, const void *response, struct wire_holes *holes)
 {
+    size_t size = 0;
+    if (!request_check_size(request, response, &size)) {
+        return;
+    }
     frame_write_response_around(&request->slot.answer, request->api, request->version,
                                 request->header.correlation_id, response, holes);
     request_hand_over(request);

@@ -337,6 +337,107 @@ static void a_topic_that_goes_away_ends_the_poll(void **state)
 
 /* We have no sessions: a new one is not made, and one that somebody else made is not known. Its
  * client must not take silence about a partition for "nothing new". */
+enum { MANY = 12, LARGE = 30000 };
+
+/* A large batch and a small one in each of many partitions, and one fetch of all. */
+static struct node_call *send_fetch_of_many(struct node *node, struct bytes written[MANY])
+{
+    static struct fetch_request_partition parts[MANY];
+    char *value = test_calloc(1, LARGE + 1);
+    node_make_topic(node, "many", MANY, NULL);
+    for (int i = 0; i < MANY; i++) {
+        struct buffer both;
+        buffer_init(&both);
+        memset(value, 'a' + i, LARGE);
+        for (int j = 0; j < 2; j++) {
+            struct bytes batch = node_batch(node, 1, j == 0 ? value : "small", 5);
+            assert_int_equal(node_produce(node, "many", i, batch).error_code, 0);
+            size_t at = both.size;
+            buffer_add_bytes(&both, batch);
+            batch_set_base_offset(both.data + at, j);
+            batch_set_leader_epoch(both.data + at, 0);
+        }
+        written[i] = arena_copy(&node->arena, buffer_bytes(&both));
+        buffer_fini(&both);
+        parts[i] = (struct fetch_request_partition){
+            .index = i, .current_leader_epoch = -1, .partition_max_bytes = ROOM};
+    }
+    test_free(value);
+    struct fetch_request_topic topic = {.name = BYTES_LITERAL("many"),
+                                        .partitions = {.items = parts, .count = MANY}};
+    struct fetch_request request = {.replica_id = -1,
+                                    .max_bytes = ROOM,
+                                    .session_epoch = -1,
+                                    .topics = {.items = &topic, .count = 1}};
+    return node_send(node, NULL, API_FETCH, 12, &request);
+}
+
+static void an_answer_of_many_pieces_is_whole(void **state)
+{
+    struct node *node = *state;
+    for (uint32_t again = 0; again <= 1000000; again += 500000) { /* cached, partly, not at all */
+        struct bytes written[MANY];
+        sim_plan(node->sim, 0)->read_again = again;
+        const struct fetch_response *response = node_wait(send_fetch_of_many(node, written));
+        assert_non_null(response);
+        assert_int_equal(response->topics.items[0].partitions.count, MANY);
+        for (int i = 0; i < MANY; i++) {
+            assert_true(
+                bytes_equal(response->topics.items[0].partitions.items[i].records, written[i]));
+        }
+        struct delete_topics_request_topic gone = {.name = BYTES_LITERAL("many")};
+        struct delete_topics_request request = {.topics = {.items = &gone, .count = 1},
+                                                .timeout_ms = 1000};
+        assert_non_null(node_ask(node, API_DELETE_TOPICS, 6, &request));
+    }
+}
+
+static void a_client_that_takes_nothing_holds_one_piece(void **state)
+{
+    struct node *node = *state;
+    struct bytes written[MANY];
+    sim_plan(node->sim, 0)->stream_window = 1000;
+    double before = held_size(node);
+    struct node_call *call = send_fetch_of_many(node, written);
+    while (held_size(node) < before + 65536) { /* its turn has come */
+        assert_false(call->is_answered);
+        assert_true(sim_step(node->sim));
+    }
+    sim_cut(node->sim, 0, 1);
+    node_run_ms(node, 5000);
+    assert_false(call->is_answered);
+    assert_true(held_size(node) < before + 3 * 65536); /* of 360 KB */
+    sim_mend(node->sim, 0, 1);
+    assert_non_null(node_wait(call));
+    node_run_ms(node, 1000);
+    assert_true(held_size(node) == before);
+}
+
+static enum sim_verdict fail_large_reads(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    return call->operation == SIM_FILE_READ && call->size > LARGE / 2 ? SIM_FAIL : SIM_GO_ON;
+}
+
+static void a_disk_that_cannot_be_read_ends_the_connection_alone(void **state)
+{
+    struct node *node = *state;
+    struct bytes written[MANY];
+    struct peer *other = node_connect(node);
+    double before = held_size(node);
+    sim_on_operation(node->sim, fail_large_reads, NULL);
+    assert_null(node_wait(send_fetch_of_many(node, written)));
+    node_run_ms(node, 1000);
+    assert_true(held_size(node) == before);
+    sim_on_operation(node->sim, NULL, NULL);
+    struct ask asked = everything;
+    asked.topic = "many";
+    const struct fetch_response *response = node_wait(send_fetch(node, other, asked));
+    assert_non_null(response);
+    assert_true(bytes_equal(response->topics.items[0].partitions.items[0].records, written[0]));
+    peer_close(other);
+}
+
 static void sessions_are_not_known(void **state)
 {
     static const struct {
@@ -379,6 +480,9 @@ int main(void)
         NODE_TEST(what_is_not_there_or_of_another_epoch_is_an_error),
         NODE_TEST(both_isolation_levels_see_what_is_committed),
         NODE_TEST(a_topic_that_goes_away_ends_the_poll),
+        NODE_TEST(an_answer_of_many_pieces_is_whole),
+        NODE_TEST(a_client_that_takes_nothing_holds_one_piece),
+        NODE_TEST(a_disk_that_cannot_be_read_ends_the_connection_alone),
         NODE_TEST(sessions_are_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

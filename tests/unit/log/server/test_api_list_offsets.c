@@ -154,6 +154,22 @@ static void the_start_moves_with_deleted_records(void **state)
     assert_int_equal(ask(node, EARLIEST, NULL), 6);
 }
 
+/* Its producer was answered before the disk was: others see it, now, if they ask. */
+static void the_latest_offset_counts_what_no_producer_waited_for(void **state)
+{
+    struct node *node = *state;
+    fill(node);
+    for (int64_t expected = 8; expected <= 20; expected += 2) {
+        struct produce_request_partition part = {.records = node_batch(node, 2, "v", 4000)};
+        struct produce_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                              .partitions = {.items = &part, .count = 1}};
+        struct produce_request request = {
+            .acks = 1, .timeout_ms = 1000, .topics = {.items = &topic, .count = 1}};
+        assert_non_null(node_ask(node, API_PRODUCE, 9, &request));
+        assert_int_equal(ask(node, LATEST, NULL), expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +180,7 @@ int main(void)
         NODE_TEST(what_is_not_there_or_of_another_epoch_is_an_error),
         NODE_TEST(a_partition_named_twice_has_one_answer),
         NODE_TEST(the_start_moves_with_deleted_records),
+        NODE_TEST(the_latest_offset_counts_what_no_producer_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
