@@ -1,0 +1,89 @@
+/* The inside of a task, shared by the files of this folder only; see task.h.
+ *
+ *     task.c           records: which is next, and the life of the task
+ *     task_call.c      what one call of the nodes causes
+ *     task_timer.c     timers
+ *     task_restore.c   the start
+ *     task_commit.c    the commit
+ *
+ * Thread: the task's shard. */
+#pragma once
+
+#include "runtime/state/changelog.h"
+#include "runtime/state/state.h"
+#include "runtime/task/task.h"
+#include "runtime/task/task_input.h"
+
+struct task_emit {
+    const char *topic;
+    struct record record;
+};
+
+struct task_timer {
+    const struct topology_instance_timer *timer;
+    int64_t due_ms; /* -1: not begun */
+};
+
+enum task_state { TASK_NEW, TASK_RESTORING, TASK_RUNNING, TASK_FAILED };
+
+struct task {
+    struct task_options options;
+    struct io *io;
+    const struct task_events *events;
+    void *owner;
+    enum task_state state;
+    struct topology_instance *instance;
+    struct task_input *inputs;
+    int64_t *committed_offsets;
+    size_t input_count;
+
+    struct node_context context;
+    struct arena arena;
+    struct task_emit *emits; /* of the record being processed */
+    size_t emit_count;
+    size_t emit_capacity;
+    size_t emit_next;                 /* how many of them were sent */
+    struct task_input *blocked_input; /* whose head caused the emits that wait */
+    bool is_blocked;
+
+    struct task_timer *timers;
+    size_t timer_count;
+
+    struct state *stores;
+    struct changelog **changelogs; /* per store; NULL without */
+    char **changelog_topics;
+    size_t restoring_count;
+    struct state_position position; /* of the commit being made, and of the last one made */
+    int64_t commit_number;
+    bool is_dirty;
+    size_t sending_count; /* changelog markers not yet acknowledged */
+    int sending_error;
+    void (*sent)(void *owner, int error);
+    void *sent_owner;
+    uint64_t checkpoint_ns;
+
+    struct task_counts counts;
+    bool is_closing;
+    bool is_freed_later;
+    struct io_timer close_timer;
+    void (*closed)(void *owner);
+    void *closed_owner;
+};
+
+/* The task stops and says why, once. */
+void task_state_fail(struct task *task, const char *reason, bool is_final);
+/* Frees a closing task on a later turn when nothing of it is under way any more. */
+void task_state_close_step(struct task *task);
+
+void task_call_init(struct task *task);
+/* Begins a call with nothing staged; `source` is NULL in a timer. */
+void task_call_begin(struct task *task, const struct record *source);
+/* True when all emits of the current call are with the producer. */
+bool task_call_send(struct task *task);
+/* The call failed: as if it had never been, but for its dead letter. */
+void task_call_reject(struct task *task, int error);
+
+void task_timer_open(struct task *task);
+/* Calls the timers of a clock that are due. Missed ticks coalesce into one, at the newest time that
+ * was due. */
+void task_timer_call_due(struct task *task, enum topology_clock clock, int64_t now_ms);

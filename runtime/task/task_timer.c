@@ -1,0 +1,64 @@
+/* Timers of the nodes, by the wall clock and by stream time. */
+#include "log/base/memory.h"
+#include "runtime/task/task_state.h"
+
+void task_timer_open(struct task *task)
+{
+    const struct topology_instance_timer *timers =
+        topology_instance_timers(task->instance, &task->timer_count);
+    task->timers = memory_zero(task->timer_count, sizeof *task->timers);
+    for (size_t i = 0; i < task->timer_count; i++) {
+        task->timers[i] = (struct task_timer){.timer = &timers[i], .due_ms = -1};
+    }
+}
+
+static void task_call_timer(struct task *task, const struct topology_instance_timer *timer,
+                            int64_t scheduled_ms)
+{
+    task_call_begin(task, NULL);
+    int error = timer->node->ops->tick(timer->node, &task->context, timer->timer, scheduled_ms);
+    if (error != 0) {
+        task_call_reject(task, error);
+    }
+    if (task->state == TASK_RUNNING && !task_call_send(task)) {
+        task->is_blocked = task->state == TASK_RUNNING;
+    }
+}
+
+void task_timer_call_due(struct task *task, enum topology_clock clock, int64_t now_ms)
+{
+    for (size_t i = 0; i < task->timer_count; i++) {
+        struct task_timer *row = &task->timers[i];
+        int64_t interval_ms = row->timer->interval_ms;
+        if (row->timer->clock != clock || task->is_blocked || task->state != TASK_RUNNING) {
+            continue;
+        }
+        if (row->due_ms < 0) {
+            row->due_ms = now_ms - now_ms % interval_ms + interval_ms;
+        }
+        if (now_ms >= row->due_ms) {
+            int64_t scheduled_ms = now_ms - (now_ms - row->due_ms) % interval_ms;
+            row->due_ms = scheduled_ms + interval_ms;
+            task_call_timer(task, row->timer, scheduled_ms);
+        }
+    }
+}
+
+uint64_t task_tick(struct task *task)
+{
+    uint64_t next_ns = UINT64_MAX;
+    int64_t now_ms = io_wall_clock(task->io);
+    if (task->state != TASK_RUNNING) {
+        return next_ns;
+    }
+    task_timer_call_due(task, TOPOLOGY_WALL_CLOCK, now_ms);
+    for (size_t i = 0; i < task->timer_count; i++) {
+        const struct task_timer *row = &task->timers[i];
+        if (row->timer->clock == TOPOLOGY_WALL_CLOCK && row->due_ms >= 0) {
+            int64_t left_ms = row->due_ms > now_ms ? row->due_ms - now_ms : 1;
+            uint64_t left_ns = (uint64_t)left_ms * 1000000;
+            next_ns = left_ns < next_ns ? left_ns : next_ns;
+        }
+    }
+    return next_ns;
+}
