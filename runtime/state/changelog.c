@@ -1,78 +1,43 @@
-/* Restores a store from its changelog and appends commits to it; see changelog.h. */
+/* Reads a changelog and appends to it; see changelog.h. */
 #include "runtime/state/changelog.h"
 
 #include "log/base/error.h"
-#include "log/base/map.h"
 #include "log/base/memory.h"
+#include "log/base/trace.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CHANGELOG_INFLATED_MAX = 256 * 1024 * 1024 };
 
-static const char CHANGELOG_MARKER[] = "\0tidemill.commit";
-
-struct changelog_change {
-    struct bytes key;   /* owned */
-    struct bytes value; /* owned; null: removed */
-};
-
-struct changelog_group {
-    struct changelog_change *changes;
-    size_t count;
-    size_t capacity;
-};
-
 struct changelog {
     struct client *client;
-    struct kv *kv;
     char *topic;
     int32_t partition;
-    struct fetcher *fetcher;
-    struct changelog_group open; /* since the last marker */
-    struct changelog_group held; /* the last whole group */
-    bool has_held;
-    struct state_position last;
-    int64_t end_offset;
-    int64_t restored_count;
+    struct replay *replay;
+    struct state_position opened;
+    bool is_kept;            /* the store's contents, as `opened` says */
+    struct fetcher *fetcher; /* NULL while nothing is restored */
+    struct client_refresh refresh;
+    const char *refresh_topic;
+    bool is_refreshing;
+    bool is_reading_on; /* from local contents, and nothing came yet */
+    bool is_ending;
     int error;
     void (*done)(void *owner, int error);
     void *owner;
 };
-
-static struct bytes changelog_marker(void)
-{
-    return bytes_make(CHANGELOG_MARKER, sizeof CHANGELOG_MARKER - 1);
-}
-
-static void changelog_group_clear(struct changelog_group *group)
-{
-    for (size_t i = 0; i < group->count; i++) {
-        bytes_free(group->changes[i].key);
-        bytes_free(group->changes[i].value);
-    }
-    group->count = 0;
-}
-
-static void changelog_group_add(struct changelog_group *group, struct bytes key, struct bytes value)
-{
-    if (group->count == group->capacity) {
-        group->capacity = group->capacity == 0 ? 64 : group->capacity * 2;
-        group->changes = memory_resize(group->changes, group->capacity * sizeof *group->changes);
-    }
-    group->changes[group->count++] = (struct changelog_change){
-        .key = bytes_copy(key),
-        .value = bytes_is_null(value) ? (struct bytes){NULL, 0} : bytes_copy(value)};
-}
 
 struct changelog *changelog_new(struct client *client, struct kv *kv, const char *topic,
                                 int32_t partition)
 {
     struct changelog *changelog = memory_new(struct changelog);
     changelog->client = client;
-    changelog->kv = kv;
+    changelog->replay = replay_new(kv);
     changelog->topic = memory_string(topic);
     changelog->partition = partition;
-    state_position_init(&changelog->last);
+    state_position_init(&changelog->opened);
     return changelog;
 }
 
@@ -82,68 +47,10 @@ void changelog_free(struct changelog *changelog)
         return;
     }
     check(changelog->fetcher == NULL);
-    changelog_group_clear(&changelog->open);
-    changelog_group_clear(&changelog->held);
-    free(changelog->open.changes);
-    free(changelog->held.changes);
-    state_position_fini(&changelog->last);
+    replay_free(changelog->replay);
+    state_position_fini(&changelog->opened);
     free(changelog->topic);
     free(changelog);
-}
-
-static int changelog_apply_held(struct changelog *changelog)
-{
-    int error = 0;
-    for (size_t i = 0; i < changelog->held.count && error == 0; i++) {
-        const struct changelog_change *change = &changelog->held.changes[i];
-        error = kv_put(changelog->kv, change->key, change->value);
-        changelog->restored_count++;
-    }
-    changelog_group_clear(&changelog->held);
-    changelog->has_held = false;
-    /* What comes from the changelog needs not go there again. */
-    kv_mark_committed(changelog->kv);
-    return error;
-}
-
-static int changelog_end_group(struct changelog *changelog, struct bytes position)
-{
-    int error = changelog_apply_held(changelog);
-    if (error == 0) {
-        error = state_position_parse(&changelog->last, position);
-    }
-    struct changelog_group empty = changelog->held;
-    changelog->held = changelog->open;
-    changelog->open = empty;
-    changelog->has_held = true;
-    return error;
-}
-
-static int changelog_read_batch(struct changelog *changelog, const struct fetcher_batch *fetched)
-{
-    struct batch_iterator iterator;
-    struct batch_record record;
-    int error = batch_iterator_open(&iterator, &fetched->batch, CHANGELOG_INFLATED_MAX);
-    if (error != 0) {
-        return error;
-    }
-    while ((error = batch_iterator_next(&iterator, &record)) == 1) {
-        if (record.offset < fetched->position) {
-            continue;
-        }
-        error = 0;
-        if (bytes_equal(record.key, changelog_marker())) {
-            error = changelog_end_group(changelog, record.value);
-        } else if (!bytes_is_null(record.key)) {
-            changelog_group_add(&changelog->open, record.key, record.value);
-        }
-        changelog->end_offset = record.offset + 1;
-        if (error != 0) {
-            break;
-        }
-    }
-    batch_iterator_close(&iterator);
-    return error;
 }
 
 static void changelog_on_closed(void *owner)
@@ -155,9 +62,53 @@ static void changelog_on_closed(void *owner)
 
 static void changelog_end(struct changelog *changelog, int error)
 {
+    if (changelog->is_ending) {
+        return;
+    }
+    changelog->is_ending = true;
     changelog->error = error;
+    if (changelog->is_refreshing) {
+        client_refresh_cancel(&changelog->refresh);
+        changelog->is_refreshing = false;
+    }
     fetcher_on_ready(changelog->fetcher, NULL, NULL);
     fetcher_close(changelog->fetcher, changelog_on_closed, changelog);
+}
+
+static int changelog_read_batch(struct changelog *changelog, const struct fetcher_batch *fetched)
+{
+    struct batch_iterator iterator;
+    struct batch_record record;
+    int error = batch_iterator_open(&iterator, &fetched->batch, CHANGELOG_INFLATED_MAX);
+    if (error != 0) {
+        return error;
+    }
+    while ((error = batch_iterator_next(&iterator, &record)) == 1) {
+        error = record.offset < fetched->position
+                    ? 0
+                    : replay_read(changelog->replay, record.offset, record.key, record.value);
+        if (error != 0) {
+            trace(TRACE_ERROR, "changelog.record_refused", TRACE_STRING("topic", changelog->topic),
+                  TRACE_INT("partition", changelog->partition), TRACE_INT("offset", record.offset),
+                  TRACE_STRING("error", error_name(error)));
+            break;
+        }
+    }
+    batch_iterator_close(&iterator);
+    return error;
+}
+
+/* The topic does not reach to where the local contents end. */
+static int changelog_rebuild(struct changelog *changelog)
+{
+    trace(TRACE_ERROR, "changelog.store_rebuilt", TRACE_STRING("topic", changelog->topic),
+          TRACE_INT("partition", changelog->partition),
+          TRACE_STRING("reason", "the topic does not reach to the local contents"));
+    changelog->is_reading_on = false;
+    int error = replay_rebuild(changelog->replay);
+    fetcher_seek(changelog->fetcher, changelog->topic, changelog->partition,
+                 FETCHER_OFFSET_EARLIEST);
+    return error;
 }
 
 static void changelog_on_ready(void *owner)
@@ -168,80 +119,105 @@ static void changelog_on_ready(void *owner)
     while ((result = fetcher_take(changelog->fetcher, NULL, 0, &fetched)) == 1) {
         int error = changelog_read_batch(changelog, &fetched);
         fetcher_release(changelog->fetcher, &fetched);
+        changelog->is_reading_on = false;
         if (error != 0) {
             changelog_end(changelog, error);
             return;
         }
     }
+    if (result == ERROR_OFFSET_OUT_OF_RANGE && changelog->is_reading_on) {
+        result = changelog_rebuild(changelog);
+    }
     if (result < 0) {
         changelog_end(changelog, result);
     } else if (fetcher_is_at_end(changelog->fetcher, changelog->topic, changelog->partition)) {
-        int64_t end = fetcher_position(changelog->fetcher, changelog->topic, changelog->partition);
-        changelog->end_offset = end > changelog->end_offset ? end : changelog->end_offset;
         changelog_end(changelog, 0);
     }
 }
 
-void changelog_restore(struct changelog *changelog, int64_t offset,
+static void changelog_print_id(const struct client_topic *topic, char out[STATE_POSITION_ID_SIZE])
+{
+    static const struct wire_uuid none;
+    out[0] = 0;
+    if (topic == NULL || memcmp(&topic->id, &none, sizeof none) == 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof topic->id.octets; i++) {
+        snprintf(out + 2 * i, 3, "%02x", topic->id.octets[i]);
+    }
+}
+
+static void changelog_on_refreshed(struct client_refresh *refresh, int error)
+{
+    struct changelog *changelog = refresh->owner;
+    const struct state_position *opened = changelog->is_kept ? &changelog->opened : NULL;
+    char topic_id[STATE_POSITION_ID_SIZE];
+    int64_t offset = -1;
+    changelog->is_refreshing = false;
+    if (error == 0) {
+        changelog_print_id(client_find_topic(changelog->client, changelog->topic), topic_id);
+        error = replay_open(changelog->replay, opened, topic_id, &offset);
+    }
+    if (error != 0) {
+        changelog_end(changelog, error);
+        return;
+    }
+    changelog->is_reading_on = offset >= 0;
+    fetcher_add(changelog->fetcher, changelog->topic, changelog->partition,
+                offset >= 0 ? offset : FETCHER_OFFSET_EARLIEST);
+}
+
+void changelog_restore(struct changelog *changelog, const struct state_position *opened,
                        void (*done)(void *owner, int error), void *owner)
 {
     struct fetcher_options options = fetcher_options_default();
+    check(changelog->fetcher == NULL);
     options.wait_max_ms = 100;
-    options.reset = FETCHER_RESET_EARLIEST;
+    options.reset = FETCHER_RESET_ERROR;
+    changelog->is_kept = opened != NULL;
+    if (opened != NULL) {
+        state_position_copy(&changelog->opened, opened);
+    }
     changelog->done = done;
     changelog->owner = owner;
     changelog->fetcher = fetcher_new(changelog->client, &options);
     fetcher_on_ready(changelog->fetcher, changelog_on_ready, changelog);
-    fetcher_add(changelog->fetcher, changelog->topic, changelog->partition,
-                offset <= 0 ? FETCHER_OFFSET_EARLIEST : offset);
+    changelog->refresh_topic = changelog->topic;
+    changelog->is_refreshing = true;
+    changelog->refresh = (struct client_refresh){.topics = &changelog->refresh_topic,
+                                                 .topic_count = 1,
+                                                 .done = changelog_on_refreshed,
+                                                 .owner = changelog};
+    client_refresh_metadata(changelog->client, &changelog->refresh);
 }
 
-const struct state_position *changelog_last_position(const struct changelog *changelog)
+void changelog_cancel(struct changelog *changelog)
 {
-    return &changelog->last;
-}
-
-static int changelog_touch(struct changelog *changelog, struct bytes key)
-{
-    struct bytes value;
-    if (!kv_get(changelog->kv, key, &value)) {
-        return kv_put(changelog->kv, key, (struct bytes){NULL, 0});
+    if (changelog->fetcher != NULL) {
+        changelog_end(changelog, ERROR_CANCELLED);
     }
-    struct bytes copy = bytes_copy(value);
-    int error = kv_put(changelog->kv, key, copy);
-    bytes_free(copy);
-    return error;
 }
 
-static int changelog_undo_group(struct changelog *changelog, struct changelog_group *group)
+const char *changelog_topic(const struct changelog *changelog)
 {
-    int error = 0;
-    for (size_t i = 0; i < group->count && error == 0; i++) {
-        error = changelog_touch(changelog, group->changes[i].key);
-    }
-    changelog_group_clear(group);
-    return error;
+    return changelog->topic;
 }
 
-int changelog_decide(struct changelog *changelog, int64_t commit)
+const struct replay *changelog_replay(const struct changelog *changelog)
 {
-    int error = 0;
-    if (changelog->has_held && changelog->last.commit <= commit) {
-        error = changelog_apply_held(changelog);
-    } else {
-        error = changelog_undo_group(changelog, &changelog->held);
-    }
-    return error != 0 ? error : changelog_undo_group(changelog, &changelog->open);
+    return changelog->replay;
 }
 
-int64_t changelog_end_offset(const struct changelog *changelog)
+int changelog_decide(struct changelog *changelog, const struct state_position *decided)
 {
-    return changelog->end_offset;
+    check(changelog->fetcher == NULL);
+    return replay_decide(changelog->replay, decided);
 }
 
-int64_t changelog_restored_count(const struct changelog *changelog)
+void changelog_check(const struct changelog *changelog)
 {
-    return changelog->restored_count;
+    check(changelog->fetcher != NULL || !changelog->is_refreshing);
+    replay_check(changelog->replay);
 }
 
 struct changelog_sending {
@@ -284,7 +260,7 @@ int changelog_send(struct producer *producer, struct kv *kv, const char *topic, 
         kv_each_dirty(kv, changelog_send_change, &sending);
         sending.record.done = done;
         sending.record.owner = owner;
-        changelog_send_change(&sending, changelog_marker(), buffer_bytes(&text));
+        changelog_send_change(&sending, replay_marker_key(position->commit), buffer_bytes(&text));
     }
     buffer_fini(&text);
     return sending.error;

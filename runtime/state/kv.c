@@ -32,6 +32,25 @@ int kv_put(struct kv *kv, struct bytes key, struct bytes value)
     return kv->ops->put(kv, key, value);
 }
 
+int kv_touch(struct kv *kv, struct bytes key)
+{
+    check(!bytes_is_null(key));
+    return key.size > KV_KEY_SIZE_MAX ? ERROR_TOO_LARGE : kv->ops->touch(kv, key);
+}
+
+int kv_clear(struct kv *kv)
+{
+    struct kv_iterator *iterator = kv_iterate(kv, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes value;
+    int error = 0;
+    while (error == 0 && kv_iterator_next(iterator, &key, &value)) {
+        error = kv_put(kv, key, (struct bytes){0});
+    }
+    kv_iterator_free(iterator);
+    return error;
+}
+
 void kv_savepoint(struct kv *kv)
 {
     kv->ops->savepoint(kv);

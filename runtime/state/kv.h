@@ -5,9 +5,9 @@
  *
  * Owns:   copies of keys and values.
  * Keeps:  (1) after kv_rollback the contents are those at kv_savepoint;
- *         (2) kv_each_dirty tells each key changed since the last kv_mark_committed once, with its
- * newest value, in the order of first change; (3) iteration is in key order and sees a snapshot:
- * writes during it are allowed and not seen. Thread: the task's shard. */
+ *         (2) kv_each_dirty tells each key changed or touched since the last kv_mark_committed
+ * once, with its newest value, in the order of first change; (3) iteration is in key order and sees
+ * a snapshot: writes during it are allowed and not seen. Thread: the task's shard. */
 #pragma once
 
 #include "log/base/bytes.h"
@@ -21,6 +21,10 @@ bool kv_get(struct kv *kv, struct bytes key, struct bytes *value);
 /* A null value removes the key. ERROR_TOO_LARGE for a key over KV_KEY_SIZE_MAX; ERROR_INVALID for
  * an empty key in a persistent store. */
 must_use int kv_put(struct kv *kv, struct bytes key, struct bytes value);
+/* The key is told by kv_each_dirty as if it had changed, also when it is not there. */
+must_use int kv_touch(struct kv *kv, struct bytes key);
+/* Removes every key. */
+must_use int kv_clear(struct kv *kv);
 /* Begins a savepoint; the one before it is forgotten (its writes stay staged). */
 void kv_savepoint(struct kv *kv);
 void kv_rollback(struct kv *kv);

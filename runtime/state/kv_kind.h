@@ -9,6 +9,7 @@
 struct kv_ops {
     bool (*get)(struct kv *kv, struct bytes key, struct bytes *value);
     int (*put)(struct kv *kv, struct bytes key, struct bytes value); /* the key's size is judged */
+    int (*touch)(struct kv *kv, struct bytes key);
     void (*savepoint)(struct kv *kv);
     void (*rollback)(struct kv *kv);
     int64_t (*count)(struct kv *kv);

@@ -98,6 +98,12 @@ static int kv_lmdb_put(struct kv *kv, struct bytes key, struct bytes value)
     return error;
 }
 
+static int kv_lmdb_touch(struct kv *kv, struct bytes key)
+{
+    struct bytes value = {0};
+    return kv_lmdb_put(kv, key, kv_lmdb_get(kv, key, &value) ? value : (struct bytes){0});
+}
+
 static void kv_lmdb_savepoint(struct kv *kv)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
@@ -322,6 +328,7 @@ struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
 {
     static const struct kv_ops ops = {.get = kv_lmdb_get,
                                       .put = kv_lmdb_put,
+                                      .touch = kv_lmdb_touch,
                                       .savepoint = kv_lmdb_savepoint,
                                       .rollback = kv_lmdb_rollback,
                                       .count = kv_lmdb_count,

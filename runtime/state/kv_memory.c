@@ -159,19 +159,9 @@ static void add_dirty(struct kv_memory *memory, struct kv_entry *entry)
     entry->is_dirty = true;
 }
 
-static int memory_put(struct kv *kv, struct bytes key, struct bytes value)
+/* Null for a removed key, whose entry then stands for the removal. */
+static void set_value(struct kv_memory *memory, struct kv_entry *entry, struct bytes value)
 {
-    struct kv_memory *memory = memory_of(kv);
-    struct kv_entry *entry = map_find(&memory->entries, key);
-    if (entry == NULL) {
-        if (bytes_is_null(value)) {
-            return 0;
-        }
-        entry = add_entry(memory, key);
-    }
-    if (bytes_is_null(entry->value) && bytes_is_null(value)) {
-        return 0;
-    }
     struct bytes copy = bytes_copy(value);
     memory->live_count += !bytes_is_null(copy) - !bytes_is_null(entry->value);
     if (entry->saved_at != memory->savepoint) {
@@ -183,6 +173,28 @@ static int memory_put(struct kv *kv, struct bytes key, struct bytes value)
     if (!entry->is_dirty) {
         add_dirty(memory, entry);
     }
+}
+
+static int memory_put(struct kv *kv, struct bytes key, struct bytes value)
+{
+    struct kv_memory *memory = memory_of(kv);
+    struct kv_entry *entry = map_find(&memory->entries, key);
+    bool is_there = entry != NULL && !bytes_is_null(entry->value);
+    if (bytes_is_null(value) && !is_there) {
+        return 0;
+    }
+    set_value(memory, entry != NULL ? entry : add_entry(memory, key), value);
+    return 0;
+}
+
+static int memory_touch(struct kv *kv, struct bytes key)
+{
+    struct kv_memory *memory = memory_of(kv);
+    struct kv_entry *entry = map_find(&memory->entries, key);
+    if (entry == NULL) {
+        entry = add_entry(memory, key);
+    }
+    set_value(memory, entry, entry->value);
     return 0;
 }
 
@@ -358,6 +370,7 @@ static void memory_free(struct kv *kv)
 static const struct kv_ops memory_ops = {
     .get = memory_get,
     .put = memory_put,
+    .touch = memory_touch,
     .savepoint = memory_savepoint,
     .rollback = memory_rollback,
     .count = memory_count,

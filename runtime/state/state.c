@@ -1,8 +1,13 @@
 /* One LMDB environment per task; see state.h.
  *
  * The environment has one database per persistent store, named after it, and one named "position"
- * with the single key "position", whose value is the text of state_position. A checkpoint writes
- * both in one transaction. */
+ * with the keys
+ *
+ *     "position"          the text of state_position
+ *     "kept.<store>"      the commit whose contents the store's database has
+ *
+ * A checkpoint writes all in one transaction. The contents of a store that was not among those of
+ * the last checkpoint stay behind with an older commit, and are not taken for the position's. */
 #include "runtime/state/state.h"
 
 #include "log/base/error.h"
@@ -29,11 +34,13 @@ struct state {
     struct state_position position; /* as opened */
     struct kv *stores[STATE_STORE_MAX];
     bool is_persistent[STATE_STORE_MAX];
+    bool is_kept[STATE_STORE_MAX];
     size_t store_count;
 
     struct io_request request; /* the checkpoint's */
     bool is_checkpointing;
     struct buffer checkpoint_text;
+    int64_t checkpoint_commit;
     int checkpoint_error;
     void (*done)(void *owner, int error);
     void *owner;
@@ -158,12 +165,40 @@ static int state_open_databases(struct state *state, const struct state_store_op
     return result;
 }
 
+static MDB_val state_value(struct bytes bytes)
+{
+    return (MDB_val){.mv_size = bytes.size, .mv_data = (void *)(uintptr_t)bytes.data};
+}
+
+struct state_kept_key {
+    char text[300];
+};
+
+static struct bytes state_kept_key(struct state_kept_key *key, const char *store)
+{
+    snprintf(key->text, sizeof key->text, "kept.%s", store);
+    return bytes_from_string(key->text);
+}
+
+static bool state_read_kept(struct state *state, MDB_txn *transaction, const char *store)
+{
+    struct state_kept_key text;
+    MDB_val key = state_value(state_kept_key(&text, store));
+    MDB_val value;
+    int64_t commit;
+    if (mdb_get(transaction, state->position_database, &key, &value) != 0 ||
+        value.mv_size != sizeof commit) {
+        return false;
+    }
+    memcpy(&commit, value.mv_data, sizeof commit);
+    return commit == state->position.commit;
+}
+
 /* A missing position is commit 0; one that cannot be read is an error. */
-static int state_read_position(struct state *state)
+static int state_read_position(struct state *state, const struct state_store_options *stores)
 {
     MDB_txn *transaction;
-    MDB_val key = {.mv_size = strlen(STATE_POSITION_NAME),
-                   .mv_data = (void *)(uintptr_t)STATE_POSITION_NAME};
+    MDB_val key = state_value(bytes_from_string(STATE_POSITION_NAME));
     MDB_val value;
     int result = mdb_txn_begin(state->environment, NULL, MDB_RDONLY, &transaction);
     if (result != 0) {
@@ -174,6 +209,10 @@ static int state_read_position(struct state *state)
         result = state_position_parse(&state->position, bytes_make(value.mv_data, value.mv_size));
     } else if (result == MDB_NOTFOUND) {
         result = 0;
+    }
+    for (size_t i = 0; i < state->store_count && result == 0; i++) {
+        state->is_kept[i] =
+            !stores[i].is_in_memory && state_read_kept(state, transaction, stores[i].name);
     }
     mdb_txn_abort(transaction);
     return result;
@@ -201,7 +240,7 @@ static int state_open_persistent(struct state *state, const struct state_store_o
         result = state_open_databases(state, stores, databases);
     }
     if (result == 0) {
-        result = state_read_position(state);
+        result = state_read_position(state, stores);
     }
     if (result != 0 && state->environment != NULL) {
         mdb_env_close(state->environment);
@@ -317,6 +356,12 @@ bool state_is_persistent(const struct state *state, size_t index)
     return state->is_persistent[index];
 }
 
+bool state_is_kept(const struct state *state, size_t index)
+{
+    check(index < state->store_count);
+    return state->is_kept[index];
+}
+
 void state_savepoint(struct state *state)
 {
     for (size_t i = 0; i < state->store_count; i++) {
@@ -333,11 +378,18 @@ void state_rollback(struct state *state)
 
 static int state_write_position(struct state *state, MDB_txn *transaction)
 {
-    MDB_val key = {.mv_size = strlen(STATE_POSITION_NAME),
-                   .mv_data = (void *)(uintptr_t)STATE_POSITION_NAME};
-    MDB_val value = {.mv_size = state->checkpoint_text.size,
-                     .mv_data = state->checkpoint_text.data};
-    return mdb_put(transaction, state->position_database, &key, &value, 0);
+    MDB_val key = state_value(bytes_from_string(STATE_POSITION_NAME));
+    MDB_val value = state_value(buffer_bytes(&state->checkpoint_text));
+    int result = mdb_put(transaction, state->position_database, &key, &value, 0);
+    for (size_t i = 0; i < state->store_count && result == 0; i++) {
+        struct state_kept_key text;
+        if (state->is_persistent[i]) {
+            key = state_value(state_kept_key(&text, kv_name(state->stores[i])));
+            value = state_value(bytes_make(&state->checkpoint_commit, sizeof(int64_t)));
+            result = mdb_put(transaction, state->position_database, &key, &value, 0);
+        }
+    }
+    return result;
 }
 
 /* On a thread of io_work: touches the frozen entries, the text and the environment only. */
@@ -391,6 +443,7 @@ void state_checkpoint(struct state *state, const struct state_position *position
     state->is_checkpointing = true;
     state->done = done;
     state->owner = owner;
+    state->checkpoint_commit = position->commit;
     buffer_clear(&state->checkpoint_text);
     state_position_print(position, &state->checkpoint_text);
     for (size_t i = 0; i < state->store_count; i++) {
@@ -427,6 +480,7 @@ void state_check(const struct state *state)
 {
     check(state->environment != NULL || !state->is_checkpointing);
     for (size_t i = 0; i < state->store_count; i++) {
+        check(state->is_persistent[i] || !state->is_kept[i]);
         kv_check(state->stores[i]);
     }
 }

@@ -38,6 +38,9 @@ struct kv *state_store_at(struct state *state, size_t index);
 /* Whether this store's contents are in the environment, and whether there is one at all. */
 bool state_is_persistent(const struct state *state, size_t index);
 bool state_has_directory(const struct state *state);
+/* Whether the store was opened with the contents of state_position. Not in memory; not when it was
+ * first declared, or declared again, after that checkpoint. */
+bool state_is_kept(const struct state *state, size_t index);
 /* What the persistent contents were opened with; commit 0 when there was nothing. In-memory stores
  * are always empty at the start. */
 const struct state_position *state_position(const struct state *state);

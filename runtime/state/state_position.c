@@ -6,6 +6,7 @@
 #include "log/base/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,9 @@ static struct state_position_row *state_position_find(struct state_position_row 
     return NULL;
 }
 
-static void state_position_set(struct state_position_row **rows, size_t *count, const char *name,
-                               int32_t partition, int64_t offset)
+static struct state_position_row *state_position_set(struct state_position_row **rows,
+                                                     size_t *count, const char *name,
+                                                     int32_t partition, int64_t offset)
 {
     struct state_position_row *row = state_position_find(*rows, *count, name, partition);
     if (row == NULL) {
@@ -50,17 +52,20 @@ static void state_position_set(struct state_position_row **rows, size_t *count, 
         *row = (struct state_position_row){.name = memory_string(name), .partition = partition};
     }
     row->offset = offset;
+    return row;
 }
 
 void state_position_copy(struct state_position *to, const struct state_position *from)
 {
-    struct state_position copy = {.commit = from->commit, .stream_time_ms = from->stream_time_ms};
+    struct state_position copy = {
+        .commit = from->commit, .follows = from->follows, .stream_time_ms = from->stream_time_ms};
     for (size_t i = 0; i < from->input_count; i++) {
         const struct state_position_row *row = &from->inputs[i];
         state_position_set_input(&copy, row->name, row->partition, row->offset);
     }
     for (size_t i = 0; i < from->changelog_count; i++) {
-        state_position_set_changelog(&copy, from->changelogs[i].name, from->changelogs[i].offset);
+        const struct state_position_row *row = &from->changelogs[i];
+        state_position_set_changelog(&copy, row->name, row->topic_id, row->offset);
     }
     state_position_fini(to);
     *to = copy;
@@ -80,23 +85,33 @@ void state_position_set_input(struct state_position *position, const char *topic
     state_position_set(&position->inputs, &position->input_count, topic, partition, offset);
 }
 
-int64_t state_position_changelog(const struct state_position *position, const char *store)
+const struct state_position_row *state_position_changelog(const struct state_position *position,
+                                                          const char *store)
 {
-    const struct state_position_row *row =
-        state_position_find(position->changelogs, position->changelog_count, store, 0);
-    return row == NULL ? -1 : row->offset;
+    return state_position_find(position->changelogs, position->changelog_count, store, 0);
 }
 
 void state_position_set_changelog(struct state_position *position, const char *store,
-                                  int64_t offset)
+                                  const char *topic_id, int64_t offset)
 {
-    state_position_set(&position->changelogs, &position->changelog_count, store, 0, offset);
+    struct state_position_row *row =
+        state_position_set(&position->changelogs, &position->changelog_count, store, 0, offset);
+    if (topic_id != NULL) {
+        snprintf(row->topic_id, sizeof row->topic_id, "%s", topic_id);
+    }
+}
+
+void state_position_clear_changelogs(struct state_position *position)
+{
+    state_position_free_rows(position->changelogs, position->changelog_count);
+    position->changelogs = NULL;
+    position->changelog_count = 0;
 }
 
 void state_position_print(const struct state_position *position, struct buffer *out)
 {
-    buffer_printf(out, "commit %" PRId64 "\nstream_time %" PRId64 "\n", position->commit,
-                  position->stream_time_ms);
+    buffer_printf(out, "commit %" PRId64 "\nfollows %" PRId64 "\nstream_time %" PRId64 "\n",
+                  position->commit, position->follows, position->stream_time_ms);
     for (size_t i = 0; i < position->input_count; i++) {
         const struct state_position_row *row = &position->inputs[i];
         buffer_printf(out, "input %s %" PRId32 " %" PRId64 "\n", row->name, row->partition,
@@ -104,7 +119,8 @@ void state_position_print(const struct state_position *position, struct buffer *
     }
     for (size_t i = 0; i < position->changelog_count; i++) {
         const struct state_position_row *row = &position->changelogs[i];
-        buffer_printf(out, "changelog %s %" PRId64 "\n", row->name, row->offset);
+        buffer_printf(out, "changelog %s %" PRId64 " %s\n", row->name, row->offset,
+                      row->topic_id[0] == 0 ? "-" : row->topic_id);
     }
 }
 
@@ -121,28 +137,64 @@ static size_t state_position_split(char *line, char *words[STATE_POSITION_WORD_M
     return count;
 }
 
-static int state_position_parse_line(struct state_position *position, char *line)
+enum { STATE_POSITION_COMMIT = 1, STATE_POSITION_FOLLOWS = 2, STATE_POSITION_TIME = 4 };
+
+static int state_position_parse_number(struct state_position *position, const char *word,
+                                       int64_t number, int *seen)
 {
-    char *words[STATE_POSITION_WORD_MAX];
-    size_t count = state_position_split(line, words);
-    int64_t number = 0;
-    int64_t partition = 0;
-    if (count < 2 || text_parse_int64(words[count - 1], &number) != 0) {
-        return ERROR_CORRUPT;
-    }
-    if (strcmp(words[0], "commit") == 0 && count == 2) {
+    if (strcmp(word, "commit") == 0) {
         position->commit = number;
-    } else if (strcmp(words[0], "stream_time") == 0 && count == 2) {
+        *seen |= STATE_POSITION_COMMIT;
+    } else if (strcmp(word, "follows") == 0) {
+        position->follows = number;
+        *seen |= STATE_POSITION_FOLLOWS;
+    } else if (strcmp(word, "stream_time") == 0) {
         position->stream_time_ms = number;
-    } else if (strcmp(words[0], "changelog") == 0 && count == 3) {
-        state_position_set_changelog(position, words[1], number);
-    } else if (strcmp(words[0], "input") == 0 && count == 4 &&
-               text_parse_int64(words[2], &partition) == 0) {
-        state_position_set_input(position, words[1], (int32_t)partition, number);
+        *seen |= STATE_POSITION_TIME;
     } else {
         return ERROR_CORRUPT;
     }
     return 0;
+}
+
+static int state_position_parse_changelog(struct state_position *position, char *const words[])
+{
+    const char *id = strcmp(words[3], "-") == 0 ? "" : words[3];
+    int64_t offset = 0;
+    if (text_parse_int64(words[2], &offset) != 0 || strlen(id) >= STATE_POSITION_ID_SIZE) {
+        return ERROR_CORRUPT;
+    }
+    state_position_set_changelog(position, words[1], id, offset);
+    return 0;
+}
+
+static int state_position_parse_input(struct state_position *position, char *const words[])
+{
+    int64_t partition = 0;
+    int64_t offset = 0;
+    if (text_parse_int64(words[2], &partition) != 0 || partition < 0 || partition > INT32_MAX ||
+        text_parse_int64(words[3], &offset) != 0) {
+        return ERROR_CORRUPT;
+    }
+    state_position_set_input(position, words[1], (int32_t)partition, offset);
+    return 0;
+}
+
+static int state_position_parse_line(struct state_position *position, char *line, int *seen)
+{
+    char *words[STATE_POSITION_WORD_MAX];
+    size_t count = state_position_split(line, words);
+    int64_t number = 0;
+    if (count == 2 && text_parse_int64(words[1], &number) == 0) {
+        return state_position_parse_number(position, words[0], number, seen);
+    }
+    if (count == 4 && strcmp(words[0], "changelog") == 0) {
+        return state_position_parse_changelog(position, words);
+    }
+    if (count == 4 && strcmp(words[0], "input") == 0) {
+        return state_position_parse_input(position, words);
+    }
+    return ERROR_CORRUPT;
 }
 
 int state_position_parse(struct state_position *position, struct bytes text)
@@ -150,12 +202,16 @@ int state_position_parse(struct state_position *position, struct bytes text)
     struct state_position parsed = {0};
     char *copy = bytes_to_string(text);
     char *rest = NULL;
+    int seen = 0;
     int error = copy == NULL ? ERROR_CORRUPT : 0;
     for (char *line = error == 0 ? strtok_r(copy, "\n", &rest) : NULL; line != NULL && error == 0;
          line = strtok_r(NULL, "\n", &rest)) {
-        error = state_position_parse_line(&parsed, line);
+        error = state_position_parse_line(&parsed, line, &seen);
     }
     free(copy);
+    if (seen != (STATE_POSITION_COMMIT | STATE_POSITION_FOLLOWS | STATE_POSITION_TIME)) {
+        error = ERROR_CORRUPT;
+    }
     if (error != 0) {
         state_position_fini(&parsed);
         return error;

@@ -148,11 +148,10 @@ static void task_free(struct task *task)
     }
     size_t store_count = task->stores == NULL ? 0 : state_store_count(task->stores);
     for (size_t i = 0; i < store_count; i++) {
-        changelog_free(task->changelogs[i]);
-        free(task->changelog_topics[i]);
+        changelog_free(task->changelogs[i].changelog);
+        free(task->changelogs[i].topic);
     }
     free(task->changelogs);
-    free(task->changelog_topics);
     state_close(task->stores);
     topology_instance_free(task->instance);
     state_position_fini(&task->position);
@@ -192,6 +191,9 @@ void task_close(struct task *task, void (*closed)(void *owner), void *owner)
     task->is_closing = true;
     task->closed = closed;
     task->closed_owner = owner;
+    if (task->restoring_count > 0) {
+        task_restore_cancel(task);
+    }
     task_state_close_step(task);
 }
 

@@ -1,8 +1,5 @@
 /* Sends the changelogs of a commit and begins checkpoints; the order of a commit is in app.h. */
-#include "log/base/memory.h"
 #include "runtime/task/task_state.h"
-
-#include <stdlib.h>
 
 enum {
     TASK_CHECKPOINT_SIZE = 4 * 1024 * 1024, /* dirty bytes that call for a checkpoint */
@@ -16,7 +13,10 @@ bool task_is_dirty(const struct task *task)
 
 static void task_set_position(struct task *task)
 {
-    task->position.commit = ++task->commit_number;
+    task->newest_commit =
+        accord_next(task->newest_commit, task->decided_commit, io_wall_clock(task->io));
+    task->position.commit = task->newest_commit;
+    task->position.follows = task->decided_commit;
     task->position.stream_time_ms = task->context.stream_time_ms;
     for (size_t i = 0; i < task->input_count; i++) {
         const struct task_input *input = &task->inputs[i];
@@ -27,11 +27,6 @@ static void task_set_position(struct task *task)
     }
 }
 
-struct task_sending {
-    struct task *task;
-    size_t index;
-};
-
 static void task_end_sending(struct task *task, int error)
 {
     if (error != 0 && task->sending_error == 0) {
@@ -39,20 +34,18 @@ static void task_end_sending(struct task *task, int error)
     }
     if (--task->sending_count == 0) {
         task->sent(task->sent_owner, task->sending_error);
+        task_state_close_step(task);
     }
 }
 
 static void task_on_sent(void *owner, int error, int32_t partition, int64_t offset)
 {
     (void)partition;
-    struct task_sending *sending = owner;
-    struct task *task = sending->task;
+    struct task_changelog *row = owner;
     if (error == 0) {
-        state_position_set_changelog(
-            &task->position, kv_name(state_store_at(task->stores, sending->index)), offset + 1);
+        state_position_set_changelog(&row->task->position, kv_name(row->kv), NULL, offset + 1);
     }
-    free(sending);
-    task_end_sending(task, error);
+    task_end_sending(row->task, error);
 }
 
 static void task_on_nothing_sent(struct io_timer *timer)
@@ -70,19 +63,13 @@ int task_send_changelogs(struct task *task, void (*done)(void *owner, int error)
     int error = 0;
     size_t store_count = task->stores == NULL ? 0 : state_store_count(task->stores);
     for (size_t i = 0; i < store_count && error == 0; i++) {
-        if (task->changelog_topics[i] == NULL) {
+        struct task_changelog *row = &task->changelogs[i];
+        if (row->topic == NULL) {
             continue;
         }
-        struct task_sending *sending = memory_new(struct task_sending);
-        *sending = (struct task_sending){.task = task, .index = i};
-        error = changelog_send(task->options.producer, state_store_at(task->stores, i),
-                               task->changelog_topics[i], task->options.partition, &task->position,
-                               task_on_sent, sending);
-        if (error != 0) {
-            free(sending);
-        } else {
-            task->sending_count++;
-        }
+        error = changelog_send(task->options.producer, row->kv, row->topic, task->options.partition,
+                               &task->position, task_on_sent, row);
+        task->sending_count += error == 0;
     }
     if (error != 0 && task->sending_count > 0) {
         /* Some groups are on their way and will be told; this commit then fails. */
@@ -113,6 +100,7 @@ static void task_on_checkpointed(void *owner, int error)
 void task_end_commit(struct task *task)
 {
     task->is_dirty = false;
+    task->decided_commit = task->position.commit;
     if (task->stores == NULL) {
         return;
     }

@@ -1,6 +1,6 @@
 /* Starts a task: opens its state; restores every store from its changelog, from the offset the
- * state holds; decides which commit all changelogs agree on; begins the inputs at that commit's
- * positions, or at the group's offsets when there is no state. */
+ * state holds; goes on from the commit that runtime/state/accord.h gives; begins the inputs at
+ * that commit's positions, or at the group's offsets when it has none. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
@@ -29,6 +29,7 @@ static void task_restore_run(struct task *task)
     task_timer_open(task);
     task->state = TASK_RUNNING;
     task->context.stream_time_ms = task->position.stream_time_ms;
+    bool is_repairing = task->is_dirty;
     task_call_begin(task, NULL);
     int error = topology_instance_start(task->instance, &task->context);
     if (error != 0) {
@@ -39,51 +40,92 @@ static void task_restore_run(struct task *task)
         return;
     }
     task->is_blocked = !task_call_send(task);
-    task->is_dirty = task->emit_count > 0;
+    task->is_dirty = is_repairing || task->emit_count > 0;
     task->checkpoint_ns = io_now(task->io);
     task_start_inputs(task);
     task->events->started(task->owner, task);
 }
 
-/* The newest commit that every changelog has; a task without changelogs keeps what its state says.
- */
-static const struct state_position *task_decided_position(struct task *task)
+static void task_fail_restore(struct task *task, const struct task_changelog *row, int error)
 {
-    const struct state_position *decided = NULL;
-    for (size_t i = 0; i < state_store_count(task->stores); i++) {
-        if (task->changelogs[i] == NULL) {
-            continue;
-        }
-        const struct state_position *last = changelog_last_position(task->changelogs[i]);
-        const struct state_position *opened = state_position(task->stores);
-        if (last->commit < opened->commit) {
-            last = opened; /* nothing new since the checkpoint */
-        }
-        if (decided == NULL || last->commit < decided->commit) {
-            decided = last;
-        }
-    }
-    return decided == NULL ? state_position(task->stores) : decided;
+    char reason[400];
+    snprintf(reason, sizeof reason, "store %s cannot be restored from %s-%d: %s", kv_name(row->kv),
+             row->topic, (int)task->options.partition, error_text(error));
+    task_state_fail(task, reason, false);
 }
 
+/* The logs of the stores that have a changelog. */
+static size_t task_gather_logs(const struct task *task, const struct accord_log **logs)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < state_store_count(task->stores); i++) {
+        if (task->changelogs[i].changelog != NULL) {
+            logs[count++] = replay_log(changelog_replay(task->changelogs[i].changelog));
+        }
+    }
+    return count;
+}
+
+static void task_tell_lost(struct task *task, const struct accord_log *const *logs, size_t count)
+{
+    struct buffer text;
+    buffer_init(&text);
+    buffer_add_string(&text,
+                      "records of a changelog were lost, its stores have no commit in common:");
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(&text, "%s %s is at %lld or %lld", i == 0 ? "" : ",", logs[i]->store,
+                      (long long)logs[i]->base.commit, (long long)logs[i]->newest);
+    }
+    buffer_printf(&text, "; to begin without state, delete the topics %s-*-changelog",
+                  topology_name(task->options.topology));
+    if (task->options.state_directory != NULL) {
+        buffer_printf(&text, " and %s", task->options.state_directory);
+    }
+    task_state_fail(task, buffer_string(&text), true);
+    buffer_fini(&text);
+}
+
+static int task_decide_store(struct task *task, struct task_changelog *row,
+                             const struct state_position *decided)
+{
+    const struct replay *replay = changelog_replay(row->changelog);
+    const struct accord_log *log = replay_log(replay);
+    if (accord_log_fate(log, decided) == ACCORD_EMPTY) {
+        trace(TRACE_WARN, "task.store_begins_empty", TRACE_STRING("store", log->store),
+              TRACE_STRING("topic", row->topic), TRACE_INT("commit", decided->commit));
+    }
+    int error = changelog_decide(row->changelog, decided);
+    task->counts.restored_count += replay_count(replay);
+    task->is_dirty = task->is_dirty || replay_is_repairing(replay);
+    task->newest_commit = log->newest > task->newest_commit ? log->newest : task->newest_commit;
+    state_position_set_changelog(&task->position, log->store, log->topic_id,
+                                 replay_end_offset(replay));
+    return error;
+}
+
+/* 0, or an error that was told. */
 static int task_decide(struct task *task)
 {
-    int64_t newest = 0;
-    int error = 0;
-    state_position_copy(&task->position, task_decided_position(task));
-    for (size_t i = 0; i < state_store_count(task->stores) && error == 0; i++) {
-        struct changelog *changelog = task->changelogs[i];
-        if (changelog == NULL) {
-            continue;
-        }
-        int64_t commit = changelog_last_position(changelog)->commit;
-        newest = commit > newest ? commit : newest;
-        error = changelog_decide(changelog, task->position.commit);
-        task->counts.restored_count += changelog_restored_count(changelog);
-        state_position_set_changelog(&task->position, kv_name(state_store_at(task->stores, i)),
-                                     changelog_end_offset(changelog));
+    size_t store_count = state_store_count(task->stores);
+    const struct accord_log **logs = memory_zero(store_count, sizeof(struct accord_log *));
+    size_t count = task_gather_logs(task, logs);
+    const struct state_position *decided = accord_choose(logs, count, state_position(task->stores));
+    int error = decided == NULL ? ERROR_CORRUPT : 0;
+    if (error != 0) {
+        task_tell_lost(task, logs, count);
+    } else {
+        state_position_copy(&task->position, decided);
+        state_position_clear_changelogs(&task->position);
+        task->decided_commit = task->newest_commit = decided->commit;
     }
-    task->commit_number = task->position.commit > newest ? task->position.commit : newest;
+    for (size_t i = 0; i < store_count && error == 0; i++) {
+        struct task_changelog *row = &task->changelogs[i];
+        error = row->changelog == NULL ? 0 : task_decide_store(task, row, decided);
+        if (error != 0) {
+            task_fail_restore(task, row, error);
+        }
+    }
+    free(logs);
     return error;
 }
 
@@ -91,11 +133,10 @@ static void task_end_restore(struct task *task)
 {
     int error = task_decide(task);
     for (size_t i = 0; i < state_store_count(task->stores); i++) {
-        changelog_free(task->changelogs[i]);
-        task->changelogs[i] = NULL;
+        changelog_free(task->changelogs[i].changelog);
+        task->changelogs[i].changelog = NULL;
     }
     if (error != 0) {
-        task_state_fail(task, "a store cannot be restored from its changelog", false);
         return;
     }
     trace(TRACE_INFO, "task.restored", TRACE_STRING("part", task->options.part->name),
@@ -107,12 +148,11 @@ static void task_end_restore(struct task *task)
 
 static void task_on_restored(void *owner, int error)
 {
-    struct task *task = owner;
+    struct task_changelog *row = owner;
+    struct task *task = row->task;
     task->restoring_count--;
     if (error != 0) {
-        char reason[200];
-        snprintf(reason, sizeof reason, "a changelog cannot be read: %s", error_text(error));
-        task_state_fail(task, reason, false);
+        task_fail_restore(task, row, error);
     }
     if (task->is_closing) {
         task_state_close_step(task);
@@ -138,32 +178,27 @@ static int task_open_state(struct task *task, struct report *report)
 
 static void task_restore_store(struct task *task, size_t index)
 {
-    const struct topology_part *part = task->options.part;
-    struct kv *kv = state_store_at(task->stores, index);
-    if (!part->stores[index]->has_changelog) {
-        return;
-    }
+    struct task_changelog *row = &task->changelogs[index];
     struct buffer name;
     buffer_init(&name);
-    topology_changelog_name(task->options.topology, kv_name(kv), &name);
-    task->changelog_topics[index] = memory_string(buffer_string(&name));
+    topology_changelog_name(task->options.topology, kv_name(row->kv), &name);
+    row->topic = memory_string(buffer_string(&name));
     buffer_fini(&name);
-    int64_t offset = state_is_persistent(task->stores, index)
-                         ? state_position_changelog(state_position(task->stores), kv_name(kv))
-                         : 0;
-    task->changelogs[index] = changelog_new(task->options.fetch_client, kv,
-                                            task->changelog_topics[index], task->options.partition);
+    row->changelog =
+        changelog_new(task->options.fetch_client, row->kv, row->topic, task->options.partition);
     task->restoring_count++;
-    changelog_restore(task->changelogs[index], offset, task_on_restored, task);
+    changelog_restore(row->changelog,
+                      state_is_kept(task->stores, index) ? state_position(task->stores) : NULL,
+                      task_on_restored, row);
 }
 
 void task_start(struct task *task)
 {
     check(task->state == TASK_NEW);
-    size_t store_count = task->options.part->store_count;
+    const struct topology_part *part = task->options.part;
     struct report report = {0};
     task->state = TASK_RESTORING;
-    if (store_count == 0) {
+    if (part->store_count == 0) {
         task_restore_run(task);
         return;
     }
@@ -171,12 +206,24 @@ void task_start(struct task *task)
         task_state_fail(task, report.text, false);
         return;
     }
-    task->changelogs = memory_zero(store_count, sizeof(struct changelog *));
-    task->changelog_topics = memory_zero(store_count, sizeof(char *));
-    for (size_t i = 0; i < store_count; i++) {
-        task_restore_store(task, i);
+    task->changelogs = memory_zero(part->store_count, sizeof *task->changelogs);
+    for (size_t i = 0; i < part->store_count; i++) {
+        task->changelogs[i] =
+            (struct task_changelog){.task = task, .kv = state_store_at(task->stores, i)};
+        if (part->stores[i]->has_changelog) {
+            task_restore_store(task, i);
+        }
     }
     if (task->restoring_count == 0) {
         task_end_restore(task);
+    }
+}
+
+void task_restore_cancel(struct task *task)
+{
+    for (size_t i = 0; i < state_store_count(task->stores); i++) {
+        if (task->changelogs[i].changelog != NULL) {
+            changelog_cancel(task->changelogs[i].changelog);
+        }
     }
 }

@@ -24,6 +24,14 @@ struct task_timer {
     int64_t due_ms; /* -1: not begun */
 };
 
+/* Of one store. */
+struct task_changelog {
+    struct task *task;
+    struct kv *kv;
+    char *topic;                 /* NULL: the store has none */
+    struct changelog *changelog; /* while it restores */
+};
+
 enum task_state { TASK_NEW, TASK_RESTORING, TASK_RUNNING, TASK_FAILED };
 
 struct task {
@@ -50,11 +58,11 @@ struct task {
     size_t timer_count;
 
     struct state *stores;
-    struct changelog **changelogs; /* per store; NULL without */
-    char **changelog_topics;
+    struct task_changelog *changelogs; /* as many as there are stores */
     size_t restoring_count;
     struct state_position position; /* of the commit being made, and of the last one made */
-    int64_t commit_number;
+    int64_t decided_commit;         /* the last one that was decided: the next one follows it */
+    int64_t newest_commit;          /* the largest number ever used */
     bool is_dirty;
     size_t sending_count; /* changelog markers not yet acknowledged */
     int sending_error;
@@ -87,3 +95,6 @@ void task_timer_open(struct task *task);
 /* Calls the timers of a clock that are due. Missed ticks coalesce into one, at the newest time that
  * was due. */
 void task_timer_call_due(struct task *task, enum topology_clock clock, int64_t now_ms);
+
+/* Gives up what is being restored. */
+void task_restore_cancel(struct task *task);

@@ -23,6 +23,8 @@ struct bench {
     int committed[KEYS];
     int written[KEYS]; /* what the base holds */
     int freezing[KEYS];
+    bool touched[KEYS];
+    bool saved_touched[KEYS];
     bool is_frozen;
 };
 
@@ -160,8 +162,15 @@ static void expect_dirty(struct bench *bench)
             assert_int_equal(dirty.values[i], bench->model[i]);
         } else {
             assert_int_equal(bench->model[i], bench->committed[i]);
+            assert_false(bench->touched[i]);
         }
     }
+}
+
+static void forget_touched(struct bench *bench)
+{
+    memset(bench->touched, 0, sizeof bench->touched);
+    memset(bench->saved_touched, 0, sizeof bench->saved_touched);
 }
 
 static void commit(struct bench *bench)
@@ -170,6 +179,7 @@ static void commit(struct bench *bench)
     kv_mark_committed(bench->kv);
     memcpy(bench->committed, bench->model, sizeof bench->model);
     memcpy(bench->saved, bench->model, sizeof bench->model);
+    forget_touched(bench);
 }
 
 static void freeze(struct bench *bench)
@@ -205,22 +215,29 @@ static void reopen(struct bench *bench)
     memcpy(bench->saved, bench->written, sizeof bench->model);
     memcpy(bench->committed, bench->written, sizeof bench->model);
     bench->is_frozen = false;
+    forget_touched(bench);
 }
 
 static void step(struct bench *bench, int number)
 {
     int index = (int)(next_random(&bench->seed) % KEYS);
     uint32_t choice = next_random(&bench->seed) % 100;
-    if (choice < 50) {
+    if (choice < 45) {
         put(bench, index, number);
+    } else if (choice < 50) {
+        char text[8];
+        bench->touched[index] = true;
+        assert_int_equal(kv_touch(bench->kv, key_of(index, text)), 0);
     } else if (choice < 70) {
         put(bench, index, 0);
     } else if (choice < 78) {
         kv_savepoint(bench->kv);
         memcpy(bench->saved, bench->model, sizeof bench->model);
+        memcpy(bench->saved_touched, bench->touched, sizeof bench->touched);
     } else if (choice < 86) {
         kv_rollback(bench->kv);
         memcpy(bench->model, bench->saved, sizeof bench->model);
+        memcpy(bench->touched, bench->saved_touched, sizeof bench->touched);
     } else if (choice < 90) {
         commit(bench);
     } else if (choice == 99) {

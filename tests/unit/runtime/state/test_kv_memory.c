@@ -67,7 +67,7 @@ static void on_dirty(void *owner, struct bytes key, struct bytes value)
     dirty->last_told = index;
 }
 
-static void expect_dirty(struct kv *kv, const int *model, const int *committed)
+static void expect_dirty(struct kv *kv, const int *model, const int *committed, const bool *touched)
 {
     struct dirty dirty;
     for (int i = 0; i < KEYS; i++) {
@@ -79,6 +79,7 @@ static void expect_dirty(struct kv *kv, const int *model, const int *committed)
             assert_int_equal(dirty.values[i], model[i]);
         } else {
             assert_int_equal(model[i], committed[i]);
+            assert_false(touched[i]);
         }
     }
 }
@@ -91,12 +92,14 @@ static void random_use_agrees_with_a_model(void **state)
         int model[KEYS] = {0};
         int saved[KEYS] = {0};
         int committed[KEYS] = {0};
+        bool touched[KEYS] = {false};
+        bool saved_touched[KEYS] = {false};
         char text[8];
         struct kv *kv = kv_new_memory("counts");
         kv_savepoint(kv);
         for (int step = 1; step <= 1500; step++) {
             int index = (int)(next_random(&seed) % KEYS);
-            uint32_t choice = next_random(&seed) % 20;
+            uint32_t choice = next_random(&seed) % 22;
             if (choice < 10) {
                 model[index] = step;
                 assert_int_equal(kv_put(kv, key_of(index, text), bytes_make(&step, sizeof step)),
@@ -107,11 +110,18 @@ static void random_use_agrees_with_a_model(void **state)
             } else if (choice < 17) {
                 kv_savepoint(kv);
                 memcpy(saved, model, sizeof saved);
+                memcpy(saved_touched, touched, sizeof saved_touched);
             } else if (choice < 19) {
                 kv_rollback(kv);
                 memcpy(model, saved, sizeof model);
+                memcpy(touched, saved_touched, sizeof touched);
+            } else if (choice < 21) {
+                touched[index] = true;
+                assert_int_equal(kv_touch(kv, key_of(index, text)), 0);
             } else {
-                expect_dirty(kv, model, committed);
+                expect_dirty(kv, model, committed, touched);
+                memset(touched, 0, sizeof touched);
+                memset(saved_touched, 0, sizeof saved_touched);
                 kv_mark_committed(kv);
                 memcpy(committed, model, sizeof committed);
                 memcpy(saved, model, sizeof saved);
@@ -119,7 +129,7 @@ static void random_use_agrees_with_a_model(void **state)
             kv_check(kv);
             if (step % 50 == 0) {
                 expect_model(kv, model);
-                expect_dirty(kv, model, committed);
+                expect_dirty(kv, model, committed, touched);
             }
         }
         kv_free(kv);
@@ -175,12 +185,36 @@ static void a_key_over_the_limit_is_refused(void **state)
     kv_free(kv);
 }
 
+static void a_cleared_store_is_empty_and_tells_so(void **state)
+{
+    (void)state;
+    struct kv *kv = kv_new_memory("s");
+    char text[8];
+    int one = 1;
+    for (int i = 5; i <= 9; i++) {
+        assert_int_equal(kv_put(kv, key_of(i, text), bytes_make(&one, sizeof one)), 0);
+    }
+    kv_mark_committed(kv);
+    assert_int_equal(kv_clear(kv), 0);
+    assert_int_equal(kv_count(kv), 0);
+    struct dirty dirty;
+    memset(dirty.values, 0xff, sizeof dirty.values);
+    kv_each_dirty(kv, on_dirty, &dirty);
+    for (int i = 0; i < KEYS; i++) {
+        assert_int_equal(dirty.values[i], i >= 5 && i <= 9 ? 0 : -1);
+    }
+    kv_rollback(kv);
+    assert_int_equal(kv_count(kv), 5);
+    kv_free(kv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_use_agrees_with_a_model),
         cmocka_unit_test(iteration_sees_a_snapshot),
         cmocka_unit_test(dirty_keys_are_told_in_the_order_of_their_first_change),
+        cmocka_unit_test(a_cleared_store_is_empty_and_tells_so),
         cmocka_unit_test(a_key_over_the_limit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

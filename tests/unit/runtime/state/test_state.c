@@ -26,11 +26,16 @@ struct bench {
     int checkpoint_error;
 };
 
-static void bench_open(struct bench *bench)
+static void bench_open_with(struct bench *bench, const struct state_store_options *stores)
 {
     struct report report = {0};
-    assert_int_equal(state_open(bench->io, bench->directory, STORES, 3, &bench->state, &report), 0);
+    assert_int_equal(state_open(bench->io, bench->directory, stores, 3, &bench->state, &report), 0);
     state_check(bench->state);
+}
+
+static void bench_open(struct bench *bench)
+{
+    bench_open_with(bench, STORES);
 }
 
 static struct bench *bench_new(void)
@@ -100,7 +105,7 @@ static void begin_checkpoint(struct bench *bench, int64_t commit)
     position.commit = commit;
     position.stream_time_ms = commit * 1000;
     state_position_set_input(&position, "events", 0, commit * 10);
-    state_position_set_changelog(&position, "counts", commit * 2);
+    state_position_set_changelog(&position, "counts", NULL, commit * 2);
     for (size_t i = 0; i < state_store_count(bench->state); i++) {
         kv_mark_committed(state_store_at(bench->state, i));
     }
@@ -146,7 +151,7 @@ static void contents_and_position_come_back_together(void **unused)
     assert_int_equal(position->commit, 7);
     assert_int_equal(position->stream_time_ms, 7000);
     assert_int_equal(state_position_input(position, "events", 0), 70);
-    assert_int_equal(state_position_changelog(position, "counts"), 14);
+    assert_int_equal(state_position_changelog(position, "counts")->offset, 14);
     expect(bench, "counts", "a", "1");
     expect(bench, "counts", "b", "1");
     expect(bench, "position", "position", "a store may have any name");
@@ -190,6 +195,36 @@ static void removed_keys_stay_removed(void **unused)
     expect(bench, "counts", "a", NULL);
     assert_int_equal(kv_count(state_store(bench->state, "counts")), 0);
     assert_int_equal(state_position(bench->state)->commit, 2);
+    bench_free(bench);
+}
+
+/* A store that was in memory, or elsewhere, when the last checkpoint was made has what an older one
+ * left, if anything: the position says nothing about it. */
+static void contents_are_kept_that_the_last_checkpoint_wrote(void **unused)
+{
+    (void)unused;
+    static const struct state_store_options other[] = {
+        {.name = "counts", .is_in_memory = true}, {.name = "cache"}, {.name = "position"}};
+    struct bench *bench = bench_new();
+    assert_false(state_is_kept(bench->state, 0));
+    put(bench, "counts", "a", "1");
+    checkpoint(bench, 1);
+    reopen(bench);
+    assert_true(state_is_kept(bench->state, 0));
+    assert_false(state_is_kept(bench->state, 1)); /* in memory */
+    assert_true(state_is_kept(bench->state, 2));
+    state_close(bench->state);
+    bench_open_with(bench, other);
+    assert_false(state_is_kept(bench->state, 0));
+    assert_false(state_is_kept(bench->state, 1)); /* new here */
+    assert_true(state_is_kept(bench->state, 2));
+    checkpoint(bench, 2);
+    reopen(bench);
+    assert_false(state_is_kept(bench->state, 0)); /* of commit 1 */
+    assert_true(state_is_kept(bench->state, 2));
+    checkpoint(bench, 3);
+    reopen(bench);
+    assert_true(state_is_kept(bench->state, 0));
     bench_free(bench);
 }
 
@@ -322,6 +357,7 @@ int main(void)
         cmocka_unit_test(contents_and_position_come_back_together),
         cmocka_unit_test(writes_during_a_checkpoint_belong_to_the_next),
         cmocka_unit_test(removed_keys_stay_removed),
+        cmocka_unit_test(contents_are_kept_that_the_last_checkpoint_wrote),
         cmocka_unit_test(a_damaged_head_is_made_anew),
         cmocka_unit_test(a_file_that_was_cut_is_made_anew),
         cmocka_unit_test(a_damaged_position_is_made_anew),
