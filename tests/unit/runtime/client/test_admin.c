@@ -4,7 +4,7 @@
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "runtime/client/admin.h"
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>

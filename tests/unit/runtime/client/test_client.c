@@ -5,7 +5,7 @@
 #include "log/base/trace.h"
 #include "runtime/client/catalog.h"
 #include "runtime/client/client.h"
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * topic is kept, by the name of the topic. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 
 #include <stdlib.h>
 #include <string.h>

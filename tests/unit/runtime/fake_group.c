@@ -4,7 +4,7 @@
 #include "log/base/list.h"
 #include "log/base/memory.h"
 #include "log/wire/frame.h"
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Brokers for tests; see fake_cluster.h. */
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 
 #include "log/base/error.h"
 #include "log/base/list.h"
