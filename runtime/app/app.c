@@ -253,14 +253,9 @@ static void app_on_flushed(struct producer_flush *flush, int error)
     app->waiting_count = 1; /* this call */
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
-        if (!row->is_committing) {
-            continue;
-        }
-        int sent = task_send_changelogs(row->task, app_on_changelogs_sent, app);
-        if (sent == 0) {
+        if (row->is_committing) {
             app->waiting_count++;
-        } else {
-            app->commit_error = sent;
+            task_send_changelogs(row->task, app_on_changelogs_sent, app);
         }
     }
     app_on_changelogs_sent(app, 0);

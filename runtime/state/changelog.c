@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANGELOG_INFLATED_MAX = 256 * 1024 * 1024 };
+enum {
+    CHANGELOG_INFLATED_MAX = 256 * 1024 * 1024,
+    CHANGELOG_RECORD_OVERHEAD = 32,
+    CHANGELOG_RESERVE_MAX = 128 * 1024, /* bytes; less than a batch of the producer */
+};
 
 struct changelog {
     struct client *client;
@@ -220,48 +224,68 @@ void changelog_check(const struct changelog *changelog)
     replay_check(changelog->replay);
 }
 
-struct changelog_sending {
-    struct producer *producer;
+/* --- Appending --- */
+
+struct changelog_step {
+    struct changelog_append *append;
     struct producer_record record;
+    size_t index; /* of the change told next */
     size_t size;
     int error;
 };
 
 static void changelog_measure(void *owner, struct bytes key, struct bytes value)
 {
-    struct changelog_sending *sending = owner;
-    sending->size += key.size + value.size + 32;
+    struct changelog_step *step = owner;
+    step->size += key.size + value.size + CHANGELOG_RECORD_OVERHEAD;
+}
+
+static void changelog_send(struct changelog_step *step, struct bytes key, struct bytes value)
+{
+    step->record.key = key;
+    step->record.value = value;
+    step->error = producer_send(step->append->producer, &step->record);
 }
 
 static void changelog_send_change(void *owner, struct bytes key, struct bytes value)
 {
-    struct changelog_sending *sending = owner;
-    if (sending->error == 0) {
-        sending->record.key = key;
-        sending->record.value = value;
-        sending->error = producer_send(sending->producer, &sending->record);
+    struct changelog_step *step = owner;
+    bool is_next = step->index++ == step->append->sent_count;
+    if (step->error == 0 && is_next) {
+        changelog_send(step, key, value);
+        step->append->sent_count += step->error == 0;
     }
 }
 
-int changelog_send(struct producer *producer, struct kv *kv, const char *topic, int32_t partition,
-                   const struct state_position *position,
-                   void (*done)(void *owner, int error, int32_t partition, int64_t offset),
-                   void *owner)
+/* A group in one batch is whole or not there. */
+static int changelog_reserve(struct changelog_step *step, size_t marker_size)
 {
-    struct changelog_sending sending = {
-        .producer = producer,
-        .record = {.topic = topic, .partition = partition, .timestamp_ms = -1}};
+    struct changelog_append *append = step->append;
+    kv_each_dirty(append->kv, changelog_measure, step);
+    size_t size = step->size + marker_size + 2 * CHANGELOG_RECORD_OVERHEAD;
+    if (append->sent_count > 0 || size > CHANGELOG_RESERVE_MAX) {
+        return 0;
+    }
+    return producer_reserve(append->producer, append->topic, append->partition, size);
+}
+
+int changelog_append_step(struct changelog_append *append)
+{
+    struct changelog_step step = {
+        .append = append,
+        .record = {.topic = append->topic, .partition = append->partition, .timestamp_ms = -1}};
     struct buffer text;
     buffer_init(&text);
-    state_position_print(position, &text);
-    kv_each_dirty(kv, changelog_measure, &sending);
-    sending.error = producer_reserve(producer, topic, partition, sending.size + text.size + 64);
-    if (sending.error == 0) {
-        kv_each_dirty(kv, changelog_send_change, &sending);
-        sending.record.done = done;
-        sending.record.owner = owner;
-        changelog_send_change(&sending, replay_marker_key(position->commit), buffer_bytes(&text));
+    state_position_print(append->position, &text);
+    step.error = changelog_reserve(&step, text.size);
+    if (step.error == 0) {
+        kv_each_dirty(append->kv, changelog_send_change, &step);
+    }
+    if (step.error == 0) {
+        step.record.done = append->done;
+        step.record.owner = append->owner;
+        changelog_send(&step, replay_marker_key(append->position->commit), buffer_bytes(&text));
     }
     buffer_fini(&text);
-    return sending.error;
+    return step.error;
 }

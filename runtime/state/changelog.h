@@ -34,10 +34,21 @@ must_use int changelog_decide(struct changelog *changelog, const struct state_po
 void changelog_free(struct changelog *changelog);
 void changelog_check(const struct changelog *changelog);
 
-/* Sends one commit's group: what kv_each_dirty tells, then the marker. `done` is called when the
- * marker was acknowledged, with its offset. ERROR_AGAIN when the producer is full: try again later;
- * what was sent of it is a group cut short. */
-must_use int changelog_send(struct producer *producer, struct kv *kv, const char *topic,
-                            int32_t partition, const struct state_position *position,
-                            void (*done)(void *owner, int error, int32_t partition, int64_t offset),
-                            void *owner);
+/* One commit's group on its way: what kv_each_dirty tells, then the marker. Embedded by the caller,
+ * who writes nothing to the store and keeps the position until the marker is with the producer. */
+struct changelog_append {
+    struct producer *producer;
+    struct kv *kv;
+    const char *topic;
+    int32_t partition;
+    const struct state_position *position;
+    /* The marker's fate, and its offset. */
+    void (*done)(void *owner, int error, int32_t partition, int64_t offset);
+    void *owner;
+    size_t sent_count; /* changes that are with the producer; 0 at first */
+};
+
+/* Hands over what there is room for: 0 when all of it is with the producer and `done` will be
+ * called; ERROR_AGAIN when it is full, to be called again; or an error after which the group stays
+ * cut short and nothing is called. A group that fits a batch is never cut. */
+must_use int changelog_append_step(struct changelog_append *append);

@@ -64,9 +64,8 @@ bool task_is_blocked(const struct task *task);
 /* Whether anything was done since the last commit. */
 bool task_is_dirty(const struct task *task);
 /* Sends the groups of all changelogs; `done` comes when they are durable, on a later turn. Nothing
- * may be processed until task_end_commit. ERROR_AGAIN: no room; try again. */
-must_use int task_send_changelogs(struct task *task, void (*done)(void *owner, int error),
-                                  void *owner);
+ * may be processed until task_end_commit. A producer that is full is waited for. */
+void task_send_changelogs(struct task *task, void (*done)(void *owner, int error), void *owner);
 /* The positions that the changelogs carry: the next offset of every input. */
 const struct state_position *task_commit_position(const struct task *task);
 /* The commit is decided; may begin a checkpoint of the stores. */

@@ -1,9 +1,11 @@
 /* Sends the changelogs of a commit and begins checkpoints; the order of a commit is in app.h. */
+#include "log/base/error.h"
 #include "runtime/task/task_state.h"
 
 enum {
     TASK_CHECKPOINT_SIZE = 4 * 1024 * 1024, /* dirty bytes that call for a checkpoint */
     TASK_CHECKPOINT_NS = 1000000000,        /* or this long after the last */
+    TASK_ROOM_NS = 1000000,                 /* until a full producer is asked again */
 };
 
 bool task_is_dirty(const struct task *task)
@@ -42,46 +44,66 @@ static void task_on_sent(void *owner, int error, int32_t partition, int64_t offs
 {
     (void)partition;
     struct task_changelog *row = owner;
-    if (error == 0) {
-        state_position_set_changelog(&row->task->position, kv_name(row->kv), NULL, offset + 1);
-    }
+    row->next_offset = offset + 1;
     task_end_sending(row->task, error);
 }
 
-static void task_on_nothing_sent(struct io_timer *timer)
+/* True when nothing is left to be handed over. */
+static bool task_append_groups(struct task *task)
 {
-    task_end_sending(timer->owner, 0);
+    bool is_over = true;
+    size_t store_count = task->stores == NULL ? 0 : state_store_count(task->stores);
+    for (size_t i = 0; i < store_count; i++) {
+        struct task_changelog *row = &task->changelogs[i];
+        if (!row->is_appending) {
+            continue;
+        }
+        int error = task->is_closing ? ERROR_CANCELLED : changelog_append_step(&row->append);
+        row->is_appending = error == ERROR_AGAIN;
+        is_over = is_over && !row->is_appending;
+        if (error != 0 && error != ERROR_AGAIN) {
+            task_end_sending(task, error);
+        }
+    }
+    return is_over;
 }
 
-int task_send_changelogs(struct task *task, void (*done)(void *owner, int error), void *owner)
+static void task_on_send_turn(struct io_timer *timer)
+{
+    struct task *task = timer->owner;
+    if (task_append_groups(task)) {
+        task_end_sending(task, 0);
+    } else {
+        io_timer_start(task->io, timer, TASK_ROOM_NS);
+    }
+}
+
+void task_send_changelogs(struct task *task, void (*done)(void *owner, int error), void *owner)
 {
     check(task->sending_count == 0);
     task_set_position(task);
     task->sent = done;
     task->sent_owner = owner;
     task->sending_error = 0;
-    int error = 0;
+    task->sending_count = 1;
     size_t store_count = task->stores == NULL ? 0 : state_store_count(task->stores);
-    for (size_t i = 0; i < store_count && error == 0; i++) {
+    for (size_t i = 0; i < store_count; i++) {
         struct task_changelog *row = &task->changelogs[i];
         if (row->topic == NULL) {
             continue;
         }
-        error = changelog_send(task->options.producer, row->kv, row->topic, task->options.partition,
-                               &task->position, task_on_sent, row);
-        task->sending_count += error == 0;
+        row->append = (struct changelog_append){.producer = task->options.producer,
+                                                .kv = row->kv,
+                                                .topic = row->topic,
+                                                .partition = task->options.partition,
+                                                .position = &task->position,
+                                                .done = task_on_sent,
+                                                .owner = row};
+        row->is_appending = true;
+        task->sending_count++;
     }
-    if (error != 0 && task->sending_count > 0) {
-        /* Some groups are on their way and will be told; this commit then fails. */
-        task->sending_error = error;
-        return 0;
-    }
-    if (error == 0 && task->sending_count == 0) {
-        task->sending_count = 1;
-        task->close_timer = (struct io_timer){.fired = task_on_nothing_sent, .owner = task};
-        io_timer_start(task->io, &task->close_timer, 0);
-    }
-    return error;
+    task->send_timer = (struct io_timer){.fired = task_on_send_turn, .owner = task};
+    io_timer_start(task->io, &task->send_timer, 0);
 }
 
 const struct state_position *task_commit_position(const struct task *task)
@@ -105,7 +127,11 @@ void task_end_commit(struct task *task)
         return;
     }
     for (size_t i = 0; i < state_store_count(task->stores); i++) {
-        kv_mark_committed(state_store_at(task->stores, i));
+        const struct task_changelog *row = &task->changelogs[i];
+        kv_mark_committed(row->kv);
+        if (row->topic != NULL) {
+            state_position_set_changelog(&task->position, kv_name(row->kv), NULL, row->next_offset);
+        }
     }
     bool is_time = io_now(task->io) - task->checkpoint_ns >= TASK_CHECKPOINT_NS ||
                    state_dirty_size(task->stores) >= TASK_CHECKPOINT_SIZE;

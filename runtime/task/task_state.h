@@ -30,6 +30,9 @@ struct task_changelog {
     struct kv *kv;
     char *topic;                 /* NULL: the store has none */
     struct changelog *changelog; /* while it restores */
+    struct changelog_append append;
+    bool is_appending;   /* not all of the group is with the producer */
+    int64_t next_offset; /* behind the marker of the commit being made */
 };
 
 enum task_state { TASK_NEW, TASK_RESTORING, TASK_RUNNING, TASK_FAILED };
@@ -64,8 +67,9 @@ struct task {
     int64_t decided_commit;         /* the last one that was decided: the next one follows it */
     int64_t newest_commit;          /* the largest number ever used */
     bool is_dirty;
-    size_t sending_count; /* changelog markers not yet acknowledged */
+    size_t sending_count; /* changelog markers not yet acknowledged, and the handing over */
     int sending_error;
+    struct io_timer send_timer;
     void (*sent)(void *owner, int error);
     void *sent_owner;
     uint64_t checkpoint_ns;
