@@ -10,8 +10,8 @@
 static void check_all(void *owner)
 {
     struct client_bench *bench = owner;
-    if (bench->open_count > 0) {
-        return; /* some are gone */
+    if (!bench->is_open) {
+        return;
     }
     client_check(bench->client);
     client_check(bench->fetch_client);
@@ -37,26 +37,28 @@ static void open_clients(struct client_bench *bench, size_t buffer_size)
     bench->fetch_client = client_new(sim_io(bench->sim, 0), &options);
     bench->producer = producer_new(bench->client, &producer_options);
     bench->fetcher = fetcher_new(bench->fetch_client, &fetcher_options);
+    bench->is_open = true;
 }
 
 static void on_closed(void *owner)
 {
-    ((struct client_bench *)owner)->open_count--;
+    ((struct client_bench *)owner)->closing_count--;
 }
 
 static bool are_parts_closed(void *owner)
 {
-    return ((struct client_bench *)owner)->open_count == 2;
+    return ((struct client_bench *)owner)->closing_count == 2;
 }
 
 static bool is_closed(void *owner)
 {
-    return ((struct client_bench *)owner)->open_count == 0;
+    return ((struct client_bench *)owner)->closing_count == 0;
 }
 
 static void close_clients(struct client_bench *bench)
 {
-    bench->open_count = 4;
+    bench->is_open = false;
+    bench->closing_count = 4;
     producer_close(bench->producer, on_closed, bench);
     fetcher_close(bench->fetcher, on_closed, bench);
     client_bench_run_until(bench, are_parts_closed, bench);

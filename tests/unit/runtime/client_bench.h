@@ -16,7 +16,8 @@ struct client_bench {
     struct client *fetch_client;
     struct producer *producer;
     struct fetcher *fetcher;
-    int open_count;             /* of the four, while they close */
+    bool is_open;
+    int closing_count;          /* of the four, while they close */
     void (*judge)(void *owner); /* after every event, or NULL; `check` is a macro */
     void *owner;
     struct buffer text;
