@@ -359,15 +359,23 @@ static void accumulator_park(struct accumulator *accumulator, struct accumulator
     accumulator_add_parked(accumulator, topic, parked);
 }
 
+int accumulator_validate(const struct accumulator *accumulator,
+                         const struct producer_record *record)
+{
+    if (accumulator_size_max(record) + BATCH_HEADER_SIZE > accumulator->record_size_max) {
+        return ERROR_MESSAGE_TOO_LARGE;
+    }
+    bool is_possible = record->partition >= PRODUCER_PARTITION_BY_KEY &&
+                       record->partition < ACCUMULATOR_PARTITION_MAX;
+    return is_possible ? 0 : ERROR_INVALID;
+}
+
 int accumulator_add(struct accumulator *accumulator, const struct producer_record *record)
 {
     size_t size_max = accumulator_size_max(record);
-    if (size_max + BATCH_HEADER_SIZE > accumulator->record_size_max) {
-        return ERROR_MESSAGE_TOO_LARGE;
-    }
-    if (record->partition < PRODUCER_PARTITION_BY_KEY ||
-        record->partition >= ACCUMULATOR_PARTITION_MAX) {
-        return ERROR_INVALID;
+    int error = accumulator_validate(accumulator, record);
+    if (error != 0) {
+        return error;
     }
     if (accumulator->pending_size + size_max > accumulator->limit_size) {
         return ERROR_AGAIN;

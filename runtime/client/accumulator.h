@@ -73,6 +73,9 @@ void accumulator_init(struct accumulator *accumulator, struct io *io,
                       const struct producer_options *options);
 /* Everything was finished before. */
 void accumulator_fini(struct accumulator *accumulator);
+/* As producer_validate. */
+must_use int accumulator_validate(const struct accumulator *accumulator,
+                                  const struct producer_record *record);
 /* ERROR_AGAIN, ERROR_MESSAGE_TOO_LARGE or ERROR_INVALID for an impossible partition. */
 must_use int accumulator_add(struct accumulator *accumulator, const struct producer_record *record);
 /* As producer_reserve. */

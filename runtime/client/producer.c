@@ -180,6 +180,11 @@ int producer_send(struct producer *producer, const struct producer_record *recor
     return error;
 }
 
+int producer_validate(const struct producer *producer, const struct producer_record *record)
+{
+    return accumulator_validate(&producer->accumulator, record);
+}
+
 int producer_reserve(struct producer *producer, const char *topic, int32_t partition, size_t size)
 {
     check(!producer->is_closing);

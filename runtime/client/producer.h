@@ -51,6 +51,10 @@ struct producer_record {
  * ERROR_MESSAGE_TOO_LARGE for a record that fits no batch. The topic's metadata is asked for if
  * unknown; an unknown topic is made if the cluster allows it. */
 must_use int producer_send(struct producer *producer, const struct producer_record *record);
+/* What producer_send would say when it has room: 0, ERROR_MESSAGE_TOO_LARGE, or ERROR_INVALID for
+ * an impossible partition. */
+must_use int producer_validate(const struct producer *producer,
+                               const struct producer_record *record);
 /* Makes sure that the next records for this partition, up to `size` bytes by
  * batch_builder_size_with, end up in one batch: closes the open batch if they do not fit into it.
  * ERROR_AGAIN when the buffer has no room for them; nothing is promised for more than batch_size
