@@ -326,6 +326,7 @@ static void app_add_counts(struct task_counts *sum, const struct task_counts *co
 {
     sum->in_count += counts->in_count;
     sum->out_count += counts->out_count;
+    sum->filtered_count += counts->filtered_count;
     sum->dead_letter_count += counts->dead_letter_count;
     sum->skipped_count += counts->skipped_count;
     sum->restored_count += counts->restored_count;

@@ -224,6 +224,8 @@ static void host_shard_measure(struct host_app *row)
                       "Records an application finished.", counts.in_count);
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_out_total", text,
                       "Records an application emitted.", counts.out_count);
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_filtered_total", text,
+                      "Records that succeeded and emitted nothing.", counts.filtered_count);
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_dead_letters_total", text,
                       "Records that failed and were sent to the dead letters.",
                       counts.dead_letter_count);

@@ -34,18 +34,12 @@ static void task_process_head(struct task *task, struct task_input *input)
 {
     task_call_begin(task, &input->head);
     int error = node_process(input->source, &task->context, &input->head);
-    if (error != 0) {
-        task_call_reject(task, error);
-    }
-    if (task->state != TASK_RUNNING) {
-        return;
-    }
-    if (!task_call_send(task)) {
-        task->is_blocked = task->state == TASK_RUNNING;
+    if (task_call_end(task, error)) {
+        task_finish_record(task, input);
+    } else if (task->state == TASK_RUNNING) {
+        task->is_blocked = true;
         task->blocked_input = input;
-        return;
     }
-    task_finish_record(task, input);
 }
 
 static bool task_is_before(const struct task_input *left, const struct task_input *right)

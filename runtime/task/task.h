@@ -20,7 +20,8 @@ struct task;
 
 struct task_counts {
     int64_t in_count;          /* records finished */
-    int64_t out_count;         /* records emitted */
+    int64_t out_count;         /* records emitted, without dead letters */
+    int64_t filtered_count;    /* records that succeeded and emitted nothing */
     int64_t dead_letter_count; /* records that failed and were sent to the dead letters */
     int64_t skipped_count;     /* records that failed and were left out, by policy */
     int64_t restored_count;    /* changes read from changelogs at the start */

@@ -35,31 +35,29 @@ void task_call_init(struct task *task)
                                           .owner = task};
 }
 
+static struct producer_record task_call_record(const struct task_emit *emit)
+{
+    const struct record *record = &emit->record;
+    return (struct producer_record){.topic = emit->topic,
+                                    .partition = record->partition < 0 ? PRODUCER_PARTITION_BY_KEY
+                                                                       : record->partition,
+                                    .timestamp_ms = record->timestamp_ms,
+                                    .key = record->key,
+                                    .value = record->value,
+                                    .headers_encoded = record->headers_encoded,
+                                    .header_count = record->header_count};
+}
+
 bool task_call_send(struct task *task)
 {
     while (task->emit_next < task->emit_count) {
-        const struct task_emit *emit = &task->emits[task->emit_next];
-        struct producer_record record = {.topic = emit->topic,
-                                         .partition = emit->record.partition < 0
-                                                          ? PRODUCER_PARTITION_BY_KEY
-                                                          : emit->record.partition,
-                                         .timestamp_ms = emit->record.timestamp_ms,
-                                         .key = emit->record.key,
-                                         .value = emit->record.value,
-                                         .headers_encoded = emit->record.headers_encoded,
-                                         .header_count = emit->record.header_count};
+        struct producer_record record = task_call_record(&task->emits[task->emit_next]);
         int error = producer_send(task->options.producer, &record);
         if (error == ERROR_AGAIN) {
             return false;
         }
-        if (error != 0) {
-            char reason[300];
-            snprintf(reason, sizeof reason, "a record for topic %s cannot be sent: %s", emit->topic,
-                     error_text(error));
-            task_state_fail(task, reason, false);
-            return false;
-        }
-        task->counts.out_count++;
+        check(error == 0); /* all were judged before */
+        task->counts.out_count += !task->is_rejected;
         task->emit_next++;
     }
     return true;
@@ -70,6 +68,7 @@ void task_call_begin(struct task *task, const struct record *source)
     arena_clear(&task->arena);
     task->emit_count = 0;
     task->emit_next = 0;
+    task->is_rejected = false;
     task->context.source = source;
     task->context.error_text[0] = 0;
     task->context.error_place[0] = 0;
@@ -85,13 +84,45 @@ void task_call_begin(struct task *task, const struct record *source)
     task->is_dirty = true;
 }
 
-void task_call_reject(struct task *task, int error)
+int task_call_judge(struct task *task)
 {
-    const struct topology_errors *errors = topology_errors(task->options.topology);
+    for (size_t i = 0; i < task->emit_count; i++) {
+        struct producer_record record = task_call_record(&task->emits[i]);
+        int error = producer_validate(task->options.producer, &record);
+        if (error != 0) {
+            snprintf(task->context.error_text, sizeof task->context.error_text,
+                     "a record for topic %s with a value of %zu bytes cannot be sent: %s",
+                     record.topic, record.value.size, error_text(error));
+            task->context.error_kind = "produce";
+            return error;
+        }
+    }
+    return 0;
+}
+
+static void task_call_add_letter(struct task *task)
+{
+    const char *application = topology_name(task->options.topology);
+    const char *topic = topology_errors(task->options.topology)->topic;
+    struct record letter;
+    task_letter_make(&task->context, application, true, &letter);
+    struct producer_record record =
+        task_call_record(&(struct task_emit){.topic = topic, .record = letter});
+    if (producer_validate(task->options.producer, &record) != 0) {
+        task_letter_make(&task->context, application, false, &letter);
+    }
+    check(task_on_emit(&task->context, topic, &letter) == 0);
+    task->counts.dead_letter_count++;
+}
+
+/* As if the call had never been, but for its dead letter. */
+static void task_call_reject(struct task *task, int error)
+{
     if (task->stores != NULL) {
         state_rollback(task->stores);
     }
     task->emit_count = 0;
+    task->is_rejected = true;
     if (task->context.error_text[0] == 0) {
         snprintf(task->context.error_text, sizeof task->context.error_text, "%s",
                  error_text(error));
@@ -100,23 +131,34 @@ void task_call_reject(struct task *task, int error)
           TRACE_STRING("app", topology_name(task->options.topology)),
           TRACE_STRING("place", task->context.error_place),
           TRACE_STRING("reason", task->context.error_text));
-    switch (errors->policy) {
-    case TOPOLOGY_DEAD_LETTER: {
-        struct record letter;
-        task_letter_make(&task->context, topology_name(task->options.topology), &letter);
-        check(task_on_emit(&task->context, errors->topic, &letter) == 0);
-        task->counts.dead_letter_count++;
+    switch (topology_errors(task->options.topology)->policy) {
+    case TOPOLOGY_DEAD_LETTER:
+        task_call_add_letter(task);
         break;
-    }
     case TOPOLOGY_SKIP:
         task->counts.skipped_count++;
         break;
-    case TOPOLOGY_STOP: {
-        char reason[700];
-        snprintf(reason, sizeof reason, "%s: %s", task->context.error_place,
-                 task->context.error_text);
-        task_state_fail(task, reason, true);
+    case TOPOLOGY_STOP:
+        task_call_fail(task);
         break;
     }
+}
+
+bool task_call_end(struct task *task, int error)
+{
+    error = error == 0 ? task_call_judge(task) : error;
+    if (error != 0) {
+        task_call_reject(task, error);
+    } else if (task->context.source != NULL && task->emit_count == 0) {
+        task->counts.filtered_count++;
     }
+    return task->state == TASK_RUNNING && task_call_send(task);
+}
+
+void task_call_fail(struct task *task)
+{
+    char reason[700];
+    snprintf(reason, sizeof reason, "%s%s%s", task->context.error_place,
+             task->context.error_place[0] == 0 ? "" : ": ", task->context.error_text);
+    task_state_fail(task, reason, true);
 }

@@ -46,22 +46,41 @@ static void task_letter_add_error(struct task_letter *letter, const struct node_
     task_letter_add_place(letter, context->error_place);
 }
 
-void task_letter_make(struct node_context *context, const char *application, struct record *out)
+static void task_letter_add_source(struct task_letter *letter, const struct record *source)
+{
+    task_letter_add(letter, "__streams.errors.topic", source->topic);
+    task_letter_add(letter, "__streams.errors.partition",
+                    arena_printf(letter->arena, "%" PRId32, source->partition));
+    task_letter_add(letter, "__streams.errors.offset",
+                    arena_printf(letter->arena, "%" PRId64, source->offset));
+}
+
+static void task_letter_add_omitted(struct task_letter *letter, const struct record *source)
+{
+    task_letter_add(letter, "tidemill.errors.omitted",
+                    arena_printf(letter->arena,
+                                 "a key of %zu bytes, a value of %zu bytes, %" PRId32 " headers",
+                                 source->key.size, source->value.size, source->header_count));
+}
+
+void task_letter_make(struct node_context *context, const char *application, bool is_whole,
+                      struct record *out)
 {
     const struct record *source = context->source;
     struct task_letter letter = {.arena = context->arena};
     buffer_init(&letter.headers);
     *out = (struct record){.partition = -1, .offset = -1, .timestamp_ms = context->wall_clock_ms};
     if (source != NULL) {
-        *out = *source;
-        out->partition = -1;
-        letter.count = source->header_count;
-        buffer_add_bytes(&letter.headers, source->headers_encoded);
-        task_letter_add(&letter, "__streams.errors.topic", source->topic);
-        task_letter_add(&letter, "__streams.errors.partition",
-                        arena_printf(context->arena, "%" PRId32, source->partition));
-        task_letter_add(&letter, "__streams.errors.offset",
-                        arena_printf(context->arena, "%" PRId64, source->offset));
+        out->timestamp_ms = source->timestamp_ms;
+        if (is_whole) {
+            out->key = source->key;
+            out->value = source->value;
+            letter.count = source->header_count;
+            buffer_add_bytes(&letter.headers, source->headers_encoded);
+        } else {
+            task_letter_add_omitted(&letter, source);
+        }
+        task_letter_add_source(&letter, source);
     }
     task_letter_add_error(&letter, context, application);
     out->headers_encoded = arena_copy(context->arena, buffer_bytes(&letter.headers));

@@ -32,11 +32,9 @@ static void task_restore_run(struct task *task)
     bool is_repairing = task->is_dirty;
     task_call_begin(task, NULL);
     int error = topology_instance_start(task->instance, &task->context);
+    error = error == 0 ? task_call_judge(task) : error;
     if (error != 0) {
-        char reason[700];
-        snprintf(reason, sizeof reason, "%s: %s", task->context.error_place,
-                 task->context.error_text);
-        task_state_fail(task, reason, true);
+        task_call_fail(task);
         return;
     }
     task->is_blocked = !task_call_send(task);

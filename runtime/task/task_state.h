@@ -56,6 +56,7 @@ struct task {
     size_t emit_next;                 /* how many of them were sent */
     struct task_input *blocked_input; /* whose head caused the emits that wait */
     bool is_blocked;
+    bool is_rejected; /* the emits are a dead letter */
 
     struct task_timer *timers;
     size_t timer_count;
@@ -90,10 +91,15 @@ void task_state_close_step(struct task *task);
 void task_call_init(struct task *task);
 /* Begins a call with nothing staged; `source` is NULL in a timer. */
 void task_call_begin(struct task *task, const struct record *source);
+/* Whether everything that was emitted can be sent; else an error, with the context filled. */
+must_use int task_call_judge(struct task *task);
+/* The nodes returned: sends what they emitted, or undoes it all and does what the policy says.
+ * False when something waits for room (task_call_send goes on), or the task failed. */
+bool task_call_end(struct task *task, int error);
 /* True when all emits of the current call are with the producer. */
 bool task_call_send(struct task *task);
-/* The call failed: as if it had never been, but for its dead letter. */
-void task_call_reject(struct task *task, int error);
+/* The task fails with what the context tells. */
+void task_call_fail(struct task *task);
 
 void task_timer_open(struct task *task);
 /* Calls the timers of a clock that are due. Missed ticks coalesce into one, at the newest time that

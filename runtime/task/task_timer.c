@@ -17,12 +17,7 @@ static void task_call_timer(struct task *task, const struct topology_instance_ti
 {
     task_call_begin(task, NULL);
     int error = timer->node->ops->tick(timer->node, &task->context, timer->timer, scheduled_ms);
-    if (error != 0) {
-        task_call_reject(task, error);
-    }
-    if (task->state == TASK_RUNNING && !task_call_send(task)) {
-        task->is_blocked = task->state == TASK_RUNNING;
-    }
+    task->is_blocked = !task_call_end(task, error) && task->state == TASK_RUNNING;
 }
 
 void task_timer_call_due(struct task *task, enum topology_clock clock, int64_t now_ms)
