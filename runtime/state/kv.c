@@ -26,10 +26,8 @@ bool kv_get(struct kv *kv, struct bytes key, struct bytes *value)
 int kv_put(struct kv *kv, struct bytes key, struct bytes value)
 {
     check(!bytes_is_null(key));
-    if (key.size > KV_KEY_SIZE_MAX) {
-        return ERROR_TOO_LARGE;
-    }
-    return kv->ops->put(kv, key, value);
+    bool is_too_large = key.size > KV_KEY_SIZE_MAX || value.size > KV_VALUE_SIZE_MAX;
+    return is_too_large ? ERROR_TOO_LARGE : kv->ops->put(kv, key, value);
 }
 
 int kv_touch(struct kv *kv, struct bytes key)

@@ -18,8 +18,8 @@ struct kv_iterator;
 
 /* True with *value borrowed until the next write to this store. */
 bool kv_get(struct kv *kv, struct bytes key, struct bytes *value);
-/* A null value removes the key. ERROR_TOO_LARGE for a key over KV_KEY_SIZE_MAX; ERROR_INVALID for
- * an empty key in a persistent store. */
+/* A null value removes the key. ERROR_TOO_LARGE for a key over KV_KEY_SIZE_MAX or a value over
+ * KV_VALUE_SIZE_MAX; ERROR_INVALID for an empty key in a persistent store. */
 must_use int kv_put(struct kv *kv, struct bytes key, struct bytes value);
 /* The key is told by kv_each_dirty as if it had changed, also when it is not there. */
 must_use int kv_touch(struct kv *kv, struct bytes key);
@@ -31,7 +31,8 @@ void kv_rollback(struct kv *kv);
 /* Live keys. */
 int64_t kv_count(struct kv *kv);
 
-enum { KV_KEY_SIZE_MAX = 500 };
+/* A change is one record of the changelog, of at most a megabyte. */
+enum { KV_KEY_SIZE_MAX = 500, KV_VALUE_SIZE_MAX = 1000 * 1000 };
 
 /* Keys from <= key < to; null bounds are open. */
 struct kv_iterator *kv_iterate(struct kv *kv, struct bytes from, struct bytes to);

@@ -377,6 +377,25 @@ static void a_group_that_fits_a_batch_is_in_one(void **state)
     bench_free(bench);
 }
 
+static void the_largest_change_a_store_takes_fits_a_record(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(10, 0);
+    char *key = memory_zero(1, KV_KEY_SIZE_MAX + 1);
+    char *value = memory_zero(1, KV_VALUE_SIZE_MAX + 1);
+    memset(key, 'k', KV_KEY_SIZE_MAX);
+    memset(value, 'v', KV_VALUE_SIZE_MAX);
+    put(bench, key, value);
+    commit(bench);
+    struct kv *kv = kv_new_memory("counts");
+    assert_int_equal(restore(bench, kv, NULL), 0);
+    assert_int_equal(kv_count(kv), 1);
+    kv_free(kv);
+    free(key);
+    free(value);
+    bench_free(bench);
+}
+
 static void a_group_larger_than_the_producers_room_goes_out_in_turns(void **state)
 {
     (void)state;
@@ -421,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_marker_that_is_none_ends_the_restore),
         cmocka_unit_test(a_restore_may_be_given_up_while_nobody_answers),
         cmocka_unit_test(a_group_that_fits_a_batch_is_in_one),
+        cmocka_unit_test(the_largest_change_a_store_takes_fits_a_record),
         cmocka_unit_test(a_group_larger_than_the_producers_room_goes_out_in_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { KEYS = 40 };
@@ -175,13 +176,19 @@ static void dirty_keys_are_told_in_the_order_of_their_first_change(void **state)
     kv_free(kv);
 }
 
-static void a_key_over_the_limit_is_refused(void **state)
+static void a_key_or_value_over_the_limit_is_refused(void **state)
 {
     (void)state;
     struct kv *kv = kv_new_memory("s");
     char key[KV_KEY_SIZE_MAX + 1] = {0};
+    uint8_t *value = calloc(1, KV_VALUE_SIZE_MAX + 1);
     assert_int_equal(kv_put(kv, bytes_make(key, sizeof key), BYTES_LITERAL("1")), ERROR_TOO_LARGE);
-    assert_int_equal(kv_put(kv, bytes_make(key, sizeof key - 1), BYTES_LITERAL("1")), 0);
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("k"), bytes_make(value, KV_VALUE_SIZE_MAX + 1)),
+                     ERROR_TOO_LARGE);
+    assert_int_equal(kv_count(kv), 0);
+    assert_int_equal(
+        kv_put(kv, bytes_make(key, sizeof key - 1), bytes_make(value, KV_VALUE_SIZE_MAX)), 0);
+    free(value);
     kv_free(kv);
 }
 
@@ -215,7 +222,7 @@ int main(void)
         cmocka_unit_test(iteration_sees_a_snapshot),
         cmocka_unit_test(dirty_keys_are_told_in_the_order_of_their_first_change),
         cmocka_unit_test(a_cleared_store_is_empty_and_tells_so),
-        cmocka_unit_test(a_key_over_the_limit_is_refused),
+        cmocka_unit_test(a_key_or_value_over_the_limit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
