@@ -10,6 +10,13 @@
 
 enum { KV_LMDB_REMOVED = 0, KV_LMDB_PRESENT = 1 };
 
+/* The base as it was when the first of its iterators was opened. */
+struct kv_lmdb_snapshot {
+    struct kv_lmdb *store; /* NULL after a checkpoint: later iterators see another base */
+    MDB_txn *transaction;
+    size_t user_count;
+};
+
 struct kv_lmdb {
     struct kv kv;
     MDB_env *environment;
@@ -17,6 +24,9 @@ struct kv_lmdb {
     MDB_txn
         *reader; /* live from the first read of the base to the next write: views last so long */
     bool is_reading;
+    struct kv_lmdb_snapshot *snapshot; /* for the next iterator; or NULL */
+    size_t iterator_count;             /* open */
+    int error;                         /* the first of the base */
     struct kv *active;
     struct kv *frozen;       /* NULL when nothing is */
     size_t active_size;      /* bytes of keys and values */
@@ -44,20 +54,33 @@ static void kv_lmdb_end_reading(struct kv_lmdb *store)
     }
 }
 
+/* True for success; what is not there is none, and no failure. A reader goes bad only by damage. */
+static bool kv_lmdb_judge(struct kv_lmdb *store, int result)
+{
+    if (result != 0 && result != MDB_NOTFOUND && store->error == 0) {
+        store->error = result == MDB_BAD_TXN ? MDB_CORRUPTED : result;
+    }
+    return result == 0;
+}
+
+static bool kv_lmdb_begin_reading(struct kv_lmdb *store)
+{
+    if (!store->is_reading && store->reader != NULL) {
+        store->is_reading = kv_lmdb_judge(store, mdb_txn_renew(store->reader));
+    }
+    return store->is_reading;
+}
+
 static bool kv_lmdb_get_base(struct kv_lmdb *store, struct bytes key, struct bytes *value)
 {
     MDB_val name = kv_lmdb_value(key);
     MDB_val found;
-    if (!store->is_reading) {
-        check(mdb_txn_renew(store->reader) == 0);
-        store->is_reading = true;
+    if (!kv_lmdb_begin_reading(store) ||
+        !kv_lmdb_judge(store, mdb_get(store->reader, store->database, &name, &found))) {
+        return false;
     }
-    int result = mdb_get(store->reader, store->database, &name, &found);
-    check(result == 0 || result == MDB_NOTFOUND);
-    if (result == 0) {
-        *value = bytes_make(found.mv_data, found.mv_size);
-    }
-    return result == 0;
+    *value = bytes_make(found.mv_data, found.mv_size);
+    return true;
 }
 
 static bool kv_lmdb_unwrap(struct bytes wrapped, struct bytes *value)
@@ -131,8 +154,9 @@ struct kv_lmdb_layer {
 
 struct kv_lmdb_iterator {
     struct kv_iterator iterator;
-    MDB_txn *transaction;
-    struct kv_lmdb_layer layers[3]; /* active, frozen, base */
+    struct kv_lmdb *store;
+    struct kv_lmdb_snapshot *snapshot; /* NULL when the base cannot be read */
+    struct kv_lmdb_layer layers[3];    /* active, frozen, base */
     size_t layer_count;
     struct buffer to; /* exclusive end */
     bool has_to;
@@ -140,21 +164,29 @@ struct kv_lmdb_iterator {
     struct buffer value;
 };
 
-static void kv_lmdb_layer_next(struct kv_lmdb_iterator *iterator, struct kv_lmdb_layer *layer)
+/* What the cursor found. */
+static void kv_lmdb_layer_set(struct kv_lmdb_iterator *iterator, struct kv_lmdb_layer *layer,
+                              int result, MDB_val key, MDB_val value)
 {
-    if (layer->overlay != NULL) {
-        layer->is_at_end = !kv_iterator_next(layer->overlay, &layer->key, &layer->value);
-        return;
-    }
-    MDB_val key;
-    MDB_val value;
-    layer->is_at_end = mdb_cursor_get(layer->cursor, &key, &value, MDB_NEXT) != 0;
+    layer->is_at_end = !kv_lmdb_judge(iterator->store, result);
     if (!layer->is_at_end) {
         layer->key = bytes_make(key.mv_data, key.mv_size);
         layer->value = bytes_make(value.mv_data, value.mv_size);
         layer->is_at_end =
             iterator->has_to && bytes_compare(layer->key, buffer_bytes(&iterator->to)) >= 0;
     }
+}
+
+static void kv_lmdb_layer_next(struct kv_lmdb_iterator *iterator, struct kv_lmdb_layer *layer)
+{
+    if (layer->overlay != NULL) {
+        layer->is_at_end = !kv_iterator_next(layer->overlay, &layer->key, &layer->value);
+        return;
+    }
+    MDB_val key = {0};
+    MDB_val value = {0};
+    kv_lmdb_layer_set(iterator, layer, mdb_cursor_get(layer->cursor, &key, &value, MDB_NEXT), key,
+                      value);
 }
 
 static struct kv_lmdb_layer *kv_lmdb_smallest(struct kv_lmdb_iterator *iterator)
@@ -203,6 +235,34 @@ static bool kv_lmdb_iterator_next(struct kv_iterator *base, struct bytes *key, s
     return false;
 }
 
+/* Iterators share one, so a callback that opens many takes one reader of the environment. */
+static struct kv_lmdb_snapshot *kv_lmdb_take_snapshot(struct kv_lmdb *store)
+{
+    if (store->snapshot == NULL) {
+        MDB_txn *transaction;
+        int result = mdb_txn_begin(store->environment, NULL, MDB_RDONLY, &transaction);
+        if (!kv_lmdb_judge(store, result)) {
+            return NULL;
+        }
+        store->snapshot = memory_new(struct kv_lmdb_snapshot);
+        *store->snapshot = (struct kv_lmdb_snapshot){.store = store, .transaction = transaction};
+    }
+    store->snapshot->user_count++;
+    return store->snapshot;
+}
+
+static void kv_lmdb_put_snapshot(struct kv_lmdb_snapshot *snapshot)
+{
+    if (snapshot == NULL || --snapshot->user_count > 0) {
+        return;
+    }
+    if (snapshot->store != NULL) {
+        snapshot->store->snapshot = NULL;
+    }
+    mdb_txn_abort(snapshot->transaction);
+    free(snapshot);
+}
+
 static void kv_lmdb_iterator_free(struct kv_iterator *base)
 {
     struct kv_lmdb_iterator *iterator = (struct kv_lmdb_iterator *)(void *)base;
@@ -213,7 +273,8 @@ static void kv_lmdb_iterator_free(struct kv_iterator *base)
             mdb_cursor_close(iterator->layers[i].cursor);
         }
     }
-    mdb_txn_abort(iterator->transaction);
+    kv_lmdb_put_snapshot(iterator->snapshot);
+    iterator->store->iterator_count--;
     buffer_fini(&iterator->to);
     buffer_fini(&iterator->key);
     buffer_fini(&iterator->value);
@@ -223,20 +284,19 @@ static void kv_lmdb_iterator_free(struct kv_iterator *base)
 static void kv_lmdb_open_base(struct kv_lmdb *store, struct kv_lmdb_iterator *iterator,
                               struct bytes from)
 {
-    struct kv_lmdb_layer *layer = &iterator->layers[iterator->layer_count++];
-    check(mdb_txn_begin(store->environment, NULL, MDB_RDONLY, &iterator->transaction) == 0);
-    check(mdb_cursor_open(iterator->transaction, store->database, &layer->cursor) == 0);
+    struct kv_lmdb_layer *layer = &iterator->layers[iterator->layer_count];
     MDB_val key = kv_lmdb_value(from);
-    MDB_val value;
+    MDB_val value = {0};
+    iterator->snapshot = kv_lmdb_take_snapshot(store);
+    if (iterator->snapshot == NULL ||
+        !kv_lmdb_judge(store, mdb_cursor_open(iterator->snapshot->transaction, store->database,
+                                              &layer->cursor))) {
+        return;
+    }
+    iterator->layer_count++;
     int result =
         mdb_cursor_get(layer->cursor, &key, &value, from.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
-    layer->is_at_end = result != 0;
-    if (result == 0) {
-        layer->key = bytes_make(key.mv_data, key.mv_size);
-        layer->value = bytes_make(value.mv_data, value.mv_size);
-        layer->is_at_end =
-            iterator->has_to && bytes_compare(layer->key, buffer_bytes(&iterator->to)) >= 0;
-    }
+    kv_lmdb_layer_set(iterator, layer, result, key, value);
 }
 
 static struct kv_iterator *kv_lmdb_iterate(struct kv *kv, struct bytes from, struct bytes to)
@@ -246,6 +306,8 @@ static struct kv_iterator *kv_lmdb_iterate(struct kv *kv, struct bytes from, str
     struct kv *overlays[] = {store->active, store->frozen};
     iterator->iterator.next = kv_lmdb_iterator_next;
     iterator->iterator.free = kv_lmdb_iterator_free;
+    iterator->store = store;
+    store->iterator_count++;
     iterator->has_to = !bytes_is_null(to);
     buffer_add_bytes(&iterator->to, to);
     for (size_t i = 0; i < 2; i++) {
@@ -318,7 +380,9 @@ static void kv_lmdb_free(struct kv *kv)
     if (store->frozen != NULL) {
         kv_free(store->frozen);
     }
-    mdb_txn_abort(store->reader);
+    if (store->reader != NULL) {
+        mdb_txn_abort(store->reader);
+    }
     buffer_fini(&store->put_value);
     kv_fini(kv);
     free(store);
@@ -342,8 +406,9 @@ struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
     store->environment = environment;
     store->database = database;
     store->active = kv_new_memory(name);
-    check(mdb_txn_begin(environment, NULL, MDB_RDONLY, &store->reader) == 0);
-    mdb_txn_reset(store->reader);
+    if (kv_lmdb_judge(store, mdb_txn_begin(environment, NULL, MDB_RDONLY, &store->reader))) {
+        mdb_txn_reset(store->reader);
+    }
     return &store->kv;
 }
 
@@ -403,6 +468,10 @@ void kv_lmdb_thaw(struct kv *kv, bool is_written)
     struct kv_lmdb *store = kv_lmdb_of(kv);
     check(store->frozen != NULL);
     kv_lmdb_end_reading(store);
+    if (store->snapshot != NULL) {
+        store->snapshot->store = NULL;
+        store->snapshot = NULL;
+    }
     if (is_written) {
         kv_free(store->frozen);
         store->frozen = NULL;
@@ -416,4 +485,14 @@ size_t kv_lmdb_active_size(const struct kv *kv)
 {
     const struct kv_lmdb *store = (const struct kv_lmdb *)(const void *)kv;
     return store->active_size + store->left_size;
+}
+
+int kv_lmdb_error(const struct kv *kv)
+{
+    return ((const struct kv_lmdb *)(const void *)kv)->error;
+}
+
+bool kv_lmdb_is_iterated(const struct kv *kv)
+{
+    return ((const struct kv_lmdb *)(const void *)kv)->iterator_count > 0;
 }

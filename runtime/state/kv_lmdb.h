@@ -5,7 +5,8 @@
  *     base     everything else                             (LMDB)
  *
  * Overlay values begin with one byte: 1 for a value, 0 for a removed key that the base may still
- * have. Keeps:  (1) a read sees active before frozen before base; (2) frozen holds committed
+ * have.
+ * Keeps:  (1) a read sees active before frozen before base; (2) frozen holds committed
  * contents only. Thread: the task's shard, except kv_lmdb_write_frozen. */
 #pragma once
 
@@ -25,3 +26,7 @@ void kv_lmdb_thaw(struct kv *kv, bool is_written);
 /* Bytes of keys and values that the next checkpoint would write: the active ones, and what a failed
  * checkpoint left. */
 size_t kv_lmdb_active_size(const struct kv *kv);
+/* 0, or the first LMDB error that reading the base met: what was read since may be wrong. */
+int kv_lmdb_error(const struct kv *kv);
+/* Whether iterators hold on to the environment's map. */
+bool kv_lmdb_is_iterated(const struct kv *kv);

@@ -23,7 +23,8 @@
 
 enum { STATE_STORE_MAX = 64, STATE_READER_MAX = 126 };
 
-static const size_t STATE_MAP_SIZE = (size_t)64 << 30; /* address space, not disk */
+/* Address space, not disk; doubled when it is used up. A process may have thousands of tasks. */
+static const size_t STATE_MAP_SIZE = (size_t)1 << 30;
 static const char STATE_POSITION_NAME[] = "position";
 
 struct state {
@@ -36,6 +37,9 @@ struct state {
     bool is_persistent[STATE_STORE_MAX];
     bool is_kept[STATE_STORE_MAX];
     size_t store_count;
+
+    bool may_rebuild; /* the changelogs have everything */
+    int error;        /* the environment cannot be used any more */
 
     struct io_request request; /* the checkpoint's */
     bool is_checkpointing;
@@ -100,7 +104,9 @@ static int state_judge_size(struct state *state)
 }
 
 /* The last pages of a commit may be free and were then never written: the file is made as long as
- * its head says, so that a shorter one is known to be cut. The commit stands if that fails. */
+ * its head says, so that a shorter one is known to be cut. (That takes a page that is used and
+ * freed within one commit; a checkpoint writes each key once, and was never seen to do it.) The
+ * commit stands if that fails. */
 static void state_pad(struct state *state)
 {
     int file;
@@ -110,6 +116,34 @@ static void state_pad(struct state *state)
     if (result != 0 || (size < needed_size && ftruncate(file, needed_size) != 0)) {
         trace(TRACE_WARN, "state.file_not_padded", TRACE_STRING("directory", state->directory));
     }
+}
+
+/* Nobody may look into it. */
+static int state_grow_map(struct state *state)
+{
+    MDB_envinfo info;
+    int result = mdb_env_info(state->environment, &info);
+    if (result == 0) {
+        result = mdb_env_set_mapsize(state->environment, 2 * info.me_mapsize);
+        trace(TRACE_INFO, "state.map_grown", TRACE_STRING("directory", state->directory),
+              TRACE_INT("size", (int64_t)(2 * info.me_mapsize)));
+    }
+    return result;
+}
+
+/* LMDB makes the map of a large file just as large as the file. */
+static int state_judge_map(struct state *state)
+{
+    int file;
+    off_t needed_size;
+    off_t size;
+    MDB_envinfo info;
+    int result = state_measure(state, &file, &needed_size, &size);
+    if (result == 0) {
+        result = mdb_env_info(state->environment, &info);
+    }
+    bool is_small = result == 0 && info.me_mapsize / 2 < (size_t)needed_size;
+    return is_small ? state_grow_map(state) : result;
 }
 
 static int state_open_environment(struct state *state)
@@ -130,6 +164,9 @@ static int state_open_environment(struct state *state)
     }
     if (result == 0) {
         result = state_judge_size(state);
+    }
+    if (result == 0) {
+        result = state_judge_map(state);
     }
     if (result != 0 && state->environment != NULL) {
         mdb_env_close(state->environment);
@@ -249,18 +286,51 @@ static int state_open_persistent(struct state *state, const struct state_store_o
     return result;
 }
 
-/* Whatever is wrong with the local files, the changelog has everything: they are made anew, once.
+static bool state_is_damage(int result)
+{
+    return result == MDB_INVALID || result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND ||
+           result == MDB_VERSION_MISMATCH || result == ERROR_CORRUPT;
+}
+
+static void state_throw_away(struct state *state, int result)
+{
+    trace(TRACE_ERROR, "state.rebuilt", TRACE_STRING("directory", state->directory),
+          TRACE_STRING("reason", state_reason(result)));
+    state_remove_file(state, "data.mdb");
+    state_remove_file(state, "lock.mdb");
+}
+
+static void state_judge_stores(struct state *state, const struct state_store_options *stores)
+{
+    state->may_rebuild = true;
+    for (size_t i = 0; i < state->store_count; i++) {
+        state->may_rebuild =
+            state->may_rebuild && (stores[i].is_in_memory || stores[i].has_changelog);
+    }
+}
+
+static int state_tell_damage(const struct state *state, int result, struct report *report)
+{
+    return report_add(
+        report, state->directory,
+        "the state file %s/data.mdb is damaged (%s), and not all stores in it have a "
+        "changelog to be read from again; put a copy back, or remove the directory to "
+        "begin without what was in it",
+        state->directory, state_reason(result));
+}
+
+/* Whatever is wrong with the local files, the changelogs have everything: they are made anew, once.
  */
 static int state_open_or_rebuild(struct state *state, const struct state_store_options *stores,
                                  MDB_dbi databases[STATE_STORE_MAX], struct report *report)
 {
+    state_judge_stores(state, stores);
     int result = state_open_persistent(state, stores, databases);
-    if (result == MDB_INVALID || result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND ||
-        result == MDB_VERSION_MISMATCH || result == ERROR_CORRUPT) {
-        trace(TRACE_ERROR, "state.rebuilt", TRACE_STRING("directory", state->directory),
-              TRACE_STRING("reason", state_reason(result)));
-        state_remove_file(state, "data.mdb");
-        state_remove_file(state, "lock.mdb");
+    if (state_is_damage(result) && !state->may_rebuild) {
+        return state_tell_damage(state, result, report);
+    }
+    if (state_is_damage(result)) {
+        state_throw_away(state, result);
         result = state_open_persistent(state, stores, databases);
     }
     if (result != 0) {
@@ -306,17 +376,53 @@ int state_open(struct io *io, const char *directory, const struct state_store_op
     return 0;
 }
 
+static int state_find_error(const struct state *state)
+{
+    int error = state->error;
+    for (size_t i = 0; i < state->store_count && error == 0; i++) {
+        error = state->is_persistent[i] ? kv_lmdb_error(state->stores[i]) : 0;
+    }
+    return error;
+}
+
+bool state_has_failed(const struct state *state, struct report *report)
+{
+    int error = state_find_error(state);
+    if (error == 0) {
+        return false;
+    }
+    if (state_is_damage(error) && !state->may_rebuild) {
+        check(state_tell_damage(state, error, report) != 0);
+    } else if (state_is_damage(error)) {
+        report_add(report, state->directory,
+                   "the state file %s/data.mdb is damaged (%s); the next start reads it from the "
+                   "changelogs again",
+                   state->directory, state_reason(error));
+    } else {
+        report_add(
+            report, state->directory,
+            "the state file %s/data.mdb cannot be used any more (%s); look at its disk, then "
+            "start again",
+            state->directory, state_reason(error));
+    }
+    return true;
+}
+
 void state_close(struct state *state)
 {
     if (state == NULL) {
         return;
     }
     check(!state->is_checkpointing);
+    state->error = state_find_error(state);
     for (size_t i = 0; i < state->store_count; i++) {
         kv_free(state->stores[i]);
     }
     if (state->environment != NULL) {
         mdb_env_close(state->environment);
+    }
+    if (state_is_damage(state->error) && state->may_rebuild) {
+        state_throw_away(state, state->error);
     }
     state_position_fini(&state->position);
     buffer_fini(&state->checkpoint_text);
@@ -417,6 +523,24 @@ static void state_run_checkpoint(void *owner)
     state->checkpoint_error = result;
 }
 
+/* What failed checkpoints mean: more room is found, or the environment is lost. */
+static void state_judge_checkpoint(struct state *state)
+{
+    int result = state->checkpoint_error;
+    if (state_is_damage(result) || result == MDB_PANIC) {
+        state->error = result;
+    }
+    if (result != MDB_MAP_FULL) {
+        return;
+    }
+    for (size_t i = 0; i < state->store_count; i++) {
+        if (state->is_persistent[i] && kv_lmdb_is_iterated(state->stores[i])) {
+            return; /* not now: what they see would go away */
+        }
+    }
+    state->error = state_grow_map(state);
+}
+
 static void state_on_checkpointed(struct io_request *request, int64_t result)
 {
     (void)result;
@@ -428,6 +552,7 @@ static void state_on_checkpointed(struct io_request *request, int64_t result)
             kv_lmdb_thaw(state->stores[i], is_written);
         }
     }
+    state_judge_checkpoint(state);
     if (!is_written) {
         trace(TRACE_WARN, "state.checkpoint_failed", TRACE_STRING("directory", state->directory),
               TRACE_STRING("reason", mdb_strerror(state->checkpoint_error)));

@@ -7,9 +7,11 @@
  *
  * Owns:   the directory, the environment, the stores.
  * Keeps:  (1) the environment holds exactly the contents of one commit, and that commit's position,
- * atomically; (2) it never claims an offset that it does not hold; (3) what is being checkpointed
- * is not changed meanwhile. Thread: the task's shard; a checkpoint writes on a thread of io_work.
- */
+ *             atomically;
+ *         (2) it never claims an offset that it does not hold;
+ *         (3) what is being checkpointed is not changed meanwhile.
+ * Thread: the task's shard; a checkpoint writes on a thread of io_work.
+ * A checkpoint that fails is made again with the next, also when the disk was full. */
 #pragma once
 
 #include "log/base/report.h"
@@ -22,10 +24,12 @@ struct state;
 struct state_store_options {
     const char *name;
     bool is_in_memory;
+    bool has_changelog;
 };
 
 /* Opens `directory` (made when missing; NULL when no store is persistent). Contents that cannot be
- * read are thrown away, loudly: the changelog has everything. */
+ * read are thrown away, loudly, if the changelogs have everything; if they do not, that is an
+ * error, and the files stay. Sound ones are never thrown away. */
 must_use int state_open(struct io *io, const char *directory,
                         const struct state_store_options *stores, size_t store_count,
                         struct state **out, struct report *report);
@@ -51,6 +55,9 @@ void state_rollback(struct state *state);
  * One at a time. */
 void state_checkpoint(struct state *state, const struct state_position *position,
                       void (*done)(void *owner, int error), void *owner);
+/* True when the environment cannot be used any more; the report says why and what to do. What was
+ * read since may be wrong. */
+bool state_has_failed(const struct state *state, struct report *report);
 bool state_is_checkpointing(const struct state *state);
 /* Bytes that the next checkpoint would write; the owner decides when it is worth it. */
 size_t state_dirty_size(const struct state *state);

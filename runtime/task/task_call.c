@@ -144,8 +144,24 @@ static void task_call_reject(struct task *task, int error)
     }
 }
 
+/* What the nodes read may be wrong then; nothing of it leaves. */
+static bool task_call_lost_stores(struct task *task)
+{
+    struct report report = {0};
+    if (task->stores == NULL || !state_has_failed(task->stores, &report)) {
+        return false;
+    }
+    state_rollback(task->stores);
+    task->emit_count = 0;
+    task_state_fail(task, report.text, false);
+    return true;
+}
+
 bool task_call_end(struct task *task, int error)
 {
+    if (task_call_lost_stores(task)) {
+        return false;
+    }
     error = error == 0 ? task_call_judge(task) : error;
     if (error != 0) {
         task_call_reject(task, error);

@@ -113,9 +113,13 @@ const struct state_position *task_commit_position(const struct task *task)
 
 static void task_on_checkpointed(void *owner, int error)
 {
-    (void)error;
     struct task *task = owner;
+    struct report report = {0};
     task->checkpoint_ns = io_now(task->io);
+    task->has_checkpoint_failed = error != 0;
+    if (state_has_failed(task->stores, &report)) {
+        task_state_fail(task, report.text, false);
+    }
     task_state_close_step(task);
 }
 
@@ -133,8 +137,9 @@ void task_end_commit(struct task *task)
             state_position_set_changelog(&task->position, kv_name(row->kv), NULL, row->next_offset);
         }
     }
+    bool is_large = state_dirty_size(task->stores) >= TASK_CHECKPOINT_SIZE;
     bool is_time = io_now(task->io) - task->checkpoint_ns >= TASK_CHECKPOINT_NS ||
-                   state_dirty_size(task->stores) >= TASK_CHECKPOINT_SIZE;
+                   (is_large && !task->has_checkpoint_failed);
     if (is_time && state_has_directory(task->stores) && !state_is_checkpointing(task->stores)) {
         state_checkpoint(task->stores, &task->position, task_on_checkpointed, task);
     }

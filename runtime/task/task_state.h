@@ -73,7 +73,8 @@ struct task {
     struct io_timer send_timer;
     void (*sent)(void *owner, int error);
     void *sent_owner;
-    uint64_t checkpoint_ns;
+    uint64_t checkpoint_ns; /* when the last one ended */
+    bool has_checkpoint_failed;
 
     struct task_counts counts;
     bool is_closing;

@@ -368,11 +368,39 @@ static void the_size_counts_each_key_once_and_nothing_undone(void **state)
     bench_free(bench);
 }
 
+/* A script may open more than the environment has readers (126). */
+static void a_thousand_iterators_take_one_reader(void **state)
+{
+    (void)state;
+    enum { ITERATORS = 1000 };
+    struct bench *bench = bench_new(1);
+    struct kv_iterator *iterators[ITERATORS];
+    struct bytes key;
+    struct bytes value;
+    put(bench, 1, 10);
+    freeze(bench);
+    thaw(bench, true);
+    assert_false(kv_lmdb_is_iterated(bench->kv));
+    for (int i = 0; i < ITERATORS; i++) {
+        iterators[i] = kv_iterate(bench->kv, (struct bytes){0}, (struct bytes){0});
+    }
+    assert_true(kv_lmdb_is_iterated(bench->kv));
+    for (int i = 0; i < ITERATORS; i++) {
+        assert_true(kv_iterator_next(iterators[i], &key, &value));
+        assert_false(kv_iterator_next(iterators[i], &key, &value));
+        kv_iterator_free(iterators[i]);
+    }
+    assert_int_equal(kv_lmdb_error(bench->kv), 0);
+    assert_false(kv_lmdb_is_iterated(bench->kv));
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_use_agrees_with_a_model),
         cmocka_unit_test(an_iterator_sees_a_snapshot_across_a_checkpoint),
+        cmocka_unit_test(a_thousand_iterators_take_one_reader),
         cmocka_unit_test(an_empty_value_is_a_value_in_every_layer),
         cmocka_unit_test(keys_of_the_largest_size_reach_the_base),
         cmocka_unit_test(the_size_counts_each_key_once_and_nothing_undone),

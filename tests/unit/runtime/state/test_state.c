@@ -1,21 +1,68 @@
 /* Shows that the state of a task comes back as it was at its last checkpoint, contents and position
- * together, and that files that cannot be read are made anew. LMDB goes past the seam, so these
- * tests have a real directory and the real loop. */
+ * together; that files that cannot be read are made anew if the changelogs have everything, and
+ * sound ones never; and what a full or failing disk does. LMDB goes past the seam, so these tests
+ * have a real directory and the real loop, and stand between LMDB and the calls that write. */
 #include "log/base/error.h"
 #include "log/base/trace.h"
 #include "log/io/io_uv.h"
 #include "runtime/state/state.h"
 #include "tests/unit/unit.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-static const struct state_store_options STORES[] = {
-    {.name = "counts"}, {.name = "cache", .is_in_memory = true}, {.name = "position"}};
+static const struct state_store_options STORES[] = {{.name = "counts", .has_changelog = true},
+                                                    {.name = "cache", .is_in_memory = true},
+                                                    {.name = "position", .has_changelog = true}};
+
+/* --- The disk, as LMDB sees it --- */
+
+enum { HEAD_SIZE_MAX = 200, PAGE_SIZE = 4096 };
+
+static struct disk {
+    bool is_full;
+    bool has_broken_heads; /* the small writes of LMDB's heads fail */
+    size_t map_divisor;
+} disk = {.map_divisor = 1};
+
+ssize_t pwrite(int file, const void *data, size_t size, off_t position)
+{
+    ssize_t (*real)(int, const void *, size_t, off_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "pwrite");
+    if (disk.is_full || (disk.has_broken_heads && size < HEAD_SIZE_MAX)) {
+        errno = disk.is_full ? ENOSPC : EIO;
+        return -1;
+    }
+    return real(file, data, size, position);
+}
+
+ssize_t writev(int file, const struct iovec *parts, int count)
+{
+    ssize_t (*real)(int, const struct iovec *, int);
+    *(void **)&real = dlsym(RTLD_NEXT, "writev");
+    if (disk.is_full) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return real(file, parts, count);
+}
+
+int mdb_env_set_mapsize(MDB_env *environment, size_t size)
+{
+    int (*real)(MDB_env *, size_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "mdb_env_set_mapsize");
+    size_t divisor = disk.map_divisor;
+    disk.map_divisor = 1; /* only of the first */
+    return real(environment, size / divisor);
+}
 
 struct bench {
     char root[64];
@@ -113,7 +160,7 @@ static void begin_checkpoint(struct bench *bench, int64_t commit)
     state_position_fini(&position);
 }
 
-static void checkpoint(struct bench *bench, int64_t commit)
+static int try_checkpoint(struct bench *bench, int64_t commit)
 {
     int count = bench->checkpoint_count;
     begin_checkpoint(bench, commit);
@@ -121,9 +168,14 @@ static void checkpoint(struct bench *bench, int64_t commit)
     assert_int_equal(bench->checkpoint_count, count); /* never inside the call */
     io_uv_run(bench->io);
     assert_int_equal(bench->checkpoint_count, count + 1);
-    assert_int_equal(bench->checkpoint_error, 0);
     assert_false(state_is_checkpointing(bench->state));
     state_check(bench->state);
+    return bench->checkpoint_error;
+}
+
+static void checkpoint(struct bench *bench, int64_t commit)
+{
+    assert_int_equal(try_checkpoint(bench, commit), 0);
 }
 
 static void reopen(struct bench *bench)
@@ -203,8 +255,9 @@ static void removed_keys_stay_removed(void **unused)
 static void contents_are_kept_that_the_last_checkpoint_wrote(void **unused)
 {
     (void)unused;
-    static const struct state_store_options other[] = {
-        {.name = "counts", .is_in_memory = true}, {.name = "cache"}, {.name = "position"}};
+    static const struct state_store_options other[] = {{.name = "counts", .is_in_memory = true},
+                                                       {.name = "cache", .has_changelog = true},
+                                                       {.name = "position", .has_changelog = true}};
     struct bench *bench = bench_new();
     assert_false(state_is_kept(bench->state, 0));
     put(bench, "counts", "a", "1");
@@ -319,6 +372,153 @@ static void a_damaged_position_is_made_anew(void **unused)
     bench_free(bench);
 }
 
+/* Only its changelog can bring back what a store held: without one the file is left to people. */
+static void damage_is_told_and_left_when_a_store_has_no_changelog(void **unused)
+{
+    (void)unused;
+    static const struct state_store_options lonely[] = {
+        {.name = "counts"}, {.name = "cache", .is_in_memory = true}, {.name = "position"}};
+    struct bench *bench = bench_new();
+    struct report report = {0};
+    struct stat info;
+    char path[200];
+    int file;
+    uint8_t noise[2 * 4096];
+    memset(noise, 0xa5, sizeof noise);
+    fill(bench);
+    close_and_open_file(bench, &file);
+    assert_int_equal(pwrite(file, noise, sizeof noise, 0), sizeof noise);
+    close(file);
+    assert_int_equal(state_open(bench->io, bench->directory, lonely, 3, &bench->state, &report),
+                     ERROR_INVALID);
+    assert_null(bench->state);
+    assert_non_null(strstr(report.text, bench->directory));
+    assert_non_null(strstr(report.text, "data.mdb is damaged"));
+    assert_non_null(strstr(report.text, "remove the directory"));
+    bench_path(bench, "data.mdb", path);
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(info.st_size > 100000);
+    bench_open(bench); /* with changelogs it is made anew */
+    assert_int_equal(state_position(bench->state)->commit, 0);
+    bench_free(bench);
+}
+
+static void damage_that_is_met_later_is_told_and_then_made_anew(void **unused)
+{
+    (void)unused;
+    struct bench *bench = bench_new();
+    struct report report = {0};
+    struct stat info;
+    char path[200];
+    struct bytes value;
+    fill(bench);
+    reopen(bench);
+    assert_false(state_has_failed(bench->state, &report));
+    bench_path(bench, "data.mdb", path);
+    int file = open(path, O_RDWR);
+    assert_int_equal(fstat(file, &info), 0);
+    uint8_t *noise = calloc(1, (size_t)info.st_size);
+    assert_true(pwrite(file, noise, (size_t)info.st_size - 2 * PAGE_SIZE, 2 * PAGE_SIZE) > 0);
+    free(noise);
+    close(file);
+    assert_false(kv_get(state_store(bench->state, "counts"), BYTES_LITERAL("key-00001"), &value));
+    assert_int_equal(kv_count(state_store(bench->state, "counts")), 0);
+    assert_true(state_has_failed(bench->state, &report));
+    assert_non_null(strstr(report.text, path));
+    assert_non_null(strstr(report.text, "damaged"));
+    assert_non_null(strstr(report.text, "changelogs"));
+    state_close(bench->state);
+    expect_rebuilt(bench);
+    bench_free(bench);
+}
+
+static void a_full_disk_costs_a_checkpoint_and_nothing_else(void **unused)
+{
+    (void)unused;
+    struct bench *bench = bench_new();
+    struct report report = {0};
+    fill(bench);
+    put(bench, "counts", "a", "1");
+    disk.is_full = true;
+    assert_int_equal(try_checkpoint(bench, 4), ERROR_IO);
+    put(bench, "counts", "b", "1");
+    assert_int_equal(try_checkpoint(bench, 5), ERROR_IO);
+    assert_false(state_has_failed(bench->state, &report));
+    expect(bench, "counts", "a", "1");
+    assert_int_equal(kv_count(state_store(bench->state, "counts")), FILL_KEYS + 2);
+    disk.is_full = false;
+    reopen(bench);
+    assert_int_equal(state_position(bench->state)->commit, 3);
+    assert_int_equal(kv_count(state_store(bench->state, "counts")), FILL_KEYS);
+    put(bench, "counts", "a", "1");
+    disk.is_full = true;
+    assert_int_equal(try_checkpoint(bench, 4), ERROR_IO);
+    disk.is_full = false;
+    put(bench, "counts", "b", "1");
+    checkpoint(bench, 5);
+    reopen(bench);
+    assert_int_equal(state_position(bench->state)->commit, 5);
+    expect(bench, "counts", "a", "1");
+    expect(bench, "counts", "b", "1");
+    bench_free(bench);
+}
+
+/* LMDB gives an environment up whose head it could not write; the one before is sound. */
+static void a_head_that_cannot_be_written_ends_the_state_not_the_process(void **unused)
+{
+    (void)unused;
+    struct bench *bench = bench_new();
+    struct report report = {0};
+    struct bytes value;
+    fill(bench);
+    put(bench, "counts", "a", "1");
+    disk.has_broken_heads = true;
+    assert_int_equal(try_checkpoint(bench, 4), ERROR_IO);
+    disk.has_broken_heads = false;
+    assert_int_equal(try_checkpoint(bench, 5), ERROR_IO);
+    assert_false(kv_get(state_store(bench->state, "counts"), BYTES_LITERAL("key-00001"), &value));
+    assert_int_equal(kv_count(state_store(bench->state, "counts")), 1);
+    assert_true(state_has_failed(bench->state, &report));
+    assert_non_null(strstr(report.text, bench->directory));
+    assert_non_null(strstr(report.text, "look at its disk"));
+    reopen(bench);
+    assert_false(state_has_failed(bench->state, &report));
+    assert_int_equal(state_position(bench->state)->commit, 3);
+    assert_int_equal(kv_count(state_store(bench->state, "counts")), FILL_KEYS);
+    bench_free(bench);
+}
+
+static void a_map_that_is_used_up_grows(void **unused)
+{
+    (void)unused;
+    struct bench *bench = bench_new();
+    char *value = calloc(1, 10001);
+    int failed_count = 0;
+    memset(value, 'v', 10000);
+    state_close(bench->state);
+    disk.map_divisor = 1024; /* a megabyte at first */
+    bench_open(bench);
+    for (int i = 0; i < 500; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%03d", i);
+        put(bench, "counts", key, value);
+    }
+    while (try_checkpoint(bench, 1) != 0) {
+        failed_count++;
+        assert_true(failed_count < 10);
+        assert_int_equal(kv_count(state_store(bench->state, "counts")), 500);
+    }
+    assert_true(failed_count > 1);
+    disk.map_divisor = 1024;
+    reopen(bench);
+    assert_int_equal(state_position(bench->state)->commit, 1);
+    assert_int_equal(kv_count(state_store(bench->state, "counts")), 500);
+    put(bench, "counts", "k000", NULL);
+    checkpoint(bench, 2);
+    free(value);
+    bench_free(bench);
+}
+
 static void a_directory_that_cannot_be_made_is_told(void **unused)
 {
     (void)unused;
@@ -361,6 +561,11 @@ int main(void)
         cmocka_unit_test(a_damaged_head_is_made_anew),
         cmocka_unit_test(a_file_that_was_cut_is_made_anew),
         cmocka_unit_test(a_damaged_position_is_made_anew),
+        cmocka_unit_test(damage_is_told_and_left_when_a_store_has_no_changelog),
+        cmocka_unit_test(damage_that_is_met_later_is_told_and_then_made_anew),
+        cmocka_unit_test(a_full_disk_costs_a_checkpoint_and_nothing_else),
+        cmocka_unit_test(a_head_that_cannot_be_written_ends_the_state_not_the_process),
+        cmocka_unit_test(a_map_that_is_used_up_grows),
         cmocka_unit_test(a_directory_that_cannot_be_made_is_told),
         cmocka_unit_test(stores_in_memory_need_no_directory),
     };

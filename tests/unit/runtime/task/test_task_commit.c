@@ -198,6 +198,54 @@ static void a_checkpoint_spares_reading_what_it_has(void **state)
     task_bench_free(bench);
 }
 
+static void zero_pages(const char *path)
+{
+    static const uint8_t zeros[4096];
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    long size = ftell(file);
+    assert_int_equal(fseek(file, 2 * (long)sizeof zeros, SEEK_SET), 0); /* behind the heads */
+    for (long i = 2 * (long)sizeof zeros; i < size; i += (long)sizeof zeros) {
+        assert_int_equal(fwrite(zeros, sizeof zeros, 1, file), 1);
+    }
+    fclose(file);
+}
+
+/* What was read from it may be wrong, so nothing of it leaves; the changelog brings it back. */
+static void a_damaged_state_file_ends_the_task_and_is_read_anew(void **state)
+{
+    (void)state;
+    struct task_bench *bench =
+        task_bench_new(&(struct task_bench_options){.store_count = 2, .is_persistent = true});
+    char path[100];
+    snprintf(path, sizeof path, "%s/data.mdb", bench->directory);
+    task_bench_append(bench, "left", 1, "add k");
+    task_bench_start(bench);
+    task_bench_run(bench);
+    client_bench_run(bench->clients, 2ull * CLIENT_BENCH_SECOND);
+    task_bench_commit(bench);
+    client_bench_run(bench->clients, CLIENT_BENCH_SECOND);
+    zero_pages(path);
+    task_bench_append(bench, "left", 2, "add k;emit a 1");
+    task_bench_run(bench);
+    assert_int_equal(bench->failed_count, 1);
+    assert_false(bench->is_final);
+    assert_non_null(strstr(bench->reason, path));
+    assert_non_null(strstr(bench->reason, "damaged"));
+    task_bench_expect_topic(bench, "out", "");
+    task_bench_expect_topic(bench, "app-dlq", "");
+    task_bench_stop(bench);
+    assert_int_equal(remove(path), 0); /* the simulated io does not reach the real file */
+    bench->reason[0] = 0;
+    task_bench_start(bench);
+    task_bench_expect_store(bench, "counts", "k", "1");
+    task_bench_run(bench);
+    task_bench_expect_store(bench, "counts", "k", "2");
+    task_bench_expect_topic(bench, "out", "a=1");
+    task_bench_free(bench);
+}
+
 /* --- Random crashes --- */
 
 enum { RECORDS = 120, KEYS = 5 };
@@ -309,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_changelog_that_lost_records_is_told_with_what_to_do),
         cmocka_unit_test(a_changelog_topic_made_anew_empties_its_store_alone),
         cmocka_unit_test(a_checkpoint_spares_reading_what_it_has),
+        cmocka_unit_test(a_damaged_state_file_ends_the_task_and_is_read_anew),
         cmocka_unit_test(every_record_is_counted_once_over_random_crashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
