@@ -38,7 +38,7 @@ local ALLOWED = {
   { "log/base/trace.c", "clock_gettime", "pthread_mutex_.+" },
   { "log/base/crc32c.c", "pthread_once" },
   { "runtime/plugin/plugin.c", "open" }, -- reads a library as the dynamic loader will
-  { "runtime/state/state.c", "ftruncate" }, -- of the file that LMDB holds open
+  { "runtime/state/state_file.c", "ftruncate" }, -- of the file that LMDB holds open
   { "runtime/lua/watchdog", "timer_create", "sigaction", "pthread_.+" },
 }
 

@@ -14,17 +14,14 @@
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "runtime/state/kv_lmdb.h"
+#include "runtime/state/state_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { STATE_STORE_MAX = 64, STATE_READER_MAX = 126 };
+enum { STATE_STORE_MAX = STATE_FILE_STORE_MAX };
 
-/* Address space, not disk; doubled when it is used up. A process may have thousands of tasks. */
-static const size_t STATE_MAP_SIZE = (size_t)1 << 30;
 static const char STATE_POSITION_NAME[] = "position";
 
 struct state {
@@ -50,131 +47,6 @@ struct state {
     void *owner;
 };
 
-static int state_make_directories(struct io *io, const char *path)
-{
-    char *copy = memory_string(path);
-    int error = 0;
-    for (char *slash = copy + 1; error == 0; slash++) {
-        slash = strchr(slash, '/');
-        if (slash != NULL) {
-            *slash = 0;
-        }
-        error = io_dir_make(io, copy);
-        if (error == ERROR_EXISTS) {
-            error = 0;
-        }
-        if (slash == NULL) {
-            break;
-        }
-        *slash = '/';
-    }
-    free(copy);
-    return error;
-}
-
-/* What the file must have for every page that LMDB may read: it maps the file, and a page beyond
- * its end would kill the process. */
-static int state_measure(struct state *state, int *file, off_t *needed_size, off_t *size)
-{
-    MDB_envinfo info;
-    MDB_stat pages;
-    struct stat found;
-    int result = mdb_env_get_fd(state->environment, file);
-    if (result == 0) {
-        result = mdb_env_info(state->environment, &info);
-    }
-    if (result == 0) {
-        result = mdb_env_stat(state->environment, &pages);
-    }
-    if (result != 0 || fstat(*file, &found) != 0) {
-        return result != 0 ? result : ERROR_IO;
-    }
-    *needed_size = (off_t)(info.me_last_pgno + 1) * (off_t)pages.ms_psize;
-    *size = found.st_size;
-    return 0;
-}
-
-static int state_judge_size(struct state *state)
-{
-    int file;
-    off_t needed_size;
-    off_t size;
-    int result = state_measure(state, &file, &needed_size, &size);
-    return result == 0 && size < needed_size ? ERROR_CORRUPT : result;
-}
-
-/* The last pages of a commit may be free and were then never written: the file is made as long as
- * its head says, so that a shorter one is known to be cut. (That takes a page that is used and
- * freed within one commit; a checkpoint writes each key once, and was never seen to do it.) The
- * commit stands if that fails. */
-static void state_pad(struct state *state)
-{
-    int file;
-    off_t needed_size;
-    off_t size;
-    int result = state_measure(state, &file, &needed_size, &size);
-    if (result != 0 || (size < needed_size && ftruncate(file, needed_size) != 0)) {
-        trace(TRACE_WARN, "state.file_not_padded", TRACE_STRING("directory", state->directory));
-    }
-}
-
-/* Nobody may look into it. */
-static int state_grow_map(struct state *state)
-{
-    MDB_envinfo info;
-    int result = mdb_env_info(state->environment, &info);
-    if (result == 0) {
-        result = mdb_env_set_mapsize(state->environment, 2 * info.me_mapsize);
-        trace(TRACE_INFO, "state.map_grown", TRACE_STRING("directory", state->directory),
-              TRACE_INT("size", (int64_t)(2 * info.me_mapsize)));
-    }
-    return result;
-}
-
-/* LMDB makes the map of a large file just as large as the file. */
-static int state_judge_map(struct state *state)
-{
-    int file;
-    off_t needed_size;
-    off_t size;
-    MDB_envinfo info;
-    int result = state_measure(state, &file, &needed_size, &size);
-    if (result == 0) {
-        result = mdb_env_info(state->environment, &info);
-    }
-    bool is_small = result == 0 && info.me_mapsize / 2 < (size_t)needed_size;
-    return is_small ? state_grow_map(state) : result;
-}
-
-static int state_open_environment(struct state *state)
-{
-    int result = mdb_env_create(&state->environment);
-    if (result == 0) {
-        result = mdb_env_set_maxdbs(state->environment, STATE_STORE_MAX + 1);
-    }
-    if (result == 0) {
-        result = mdb_env_set_maxreaders(state->environment, STATE_READER_MAX);
-    }
-    if (result == 0) {
-        result = mdb_env_set_mapsize(state->environment, STATE_MAP_SIZE);
-    }
-    if (result == 0) {
-        result = mdb_env_open(state->environment, state->directory,
-                              MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0644);
-    }
-    if (result == 0) {
-        result = state_judge_size(state);
-    }
-    if (result == 0) {
-        result = state_judge_map(state);
-    }
-    if (result != 0 && state->environment != NULL) {
-        mdb_env_close(state->environment);
-        state->environment = NULL;
-    }
-    return result;
-}
-
 static int state_open_databases(struct state *state, const struct state_store_options *stores,
                                 MDB_dbi databases[STATE_STORE_MAX])
 {
@@ -197,7 +69,7 @@ static int state_open_databases(struct state *state, const struct state_store_op
     }
     result = mdb_txn_commit(transaction);
     if (result == 0) {
-        state_pad(state);
+        state_file_pad(state->environment);
     }
     return result;
 }
@@ -255,24 +127,10 @@ static int state_read_position(struct state *state, const struct state_store_opt
     return result;
 }
 
-static const char *state_reason(int result)
-{
-    return result == ERROR_CORRUPT || result == ERROR_IO ? error_text(result)
-                                                         : mdb_strerror(result);
-}
-
-static void state_remove_file(struct state *state, const char *name)
-{
-    char path[4200];
-    snprintf(path, sizeof path, "%s/%s", state->directory, name);
-    int error = io_path_remove(state->io, path);
-    check(error == 0 || error == ERROR_NOT_FOUND || error == ERROR_DENIED || error == ERROR_IO);
-}
-
 static int state_open_persistent(struct state *state, const struct state_store_options *stores,
                                  MDB_dbi databases[STATE_STORE_MAX])
 {
-    int result = state_open_environment(state);
+    int result = state_file_open(state->directory, &state->environment);
     if (result == 0) {
         result = state_open_databases(state, stores, databases);
     }
@@ -284,20 +142,6 @@ static int state_open_persistent(struct state *state, const struct state_store_o
         state->environment = NULL;
     }
     return result;
-}
-
-static bool state_is_damage(int result)
-{
-    return result == MDB_INVALID || result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND ||
-           result == MDB_VERSION_MISMATCH || result == ERROR_CORRUPT;
-}
-
-static void state_throw_away(struct state *state, int result)
-{
-    trace(TRACE_ERROR, "state.rebuilt", TRACE_STRING("directory", state->directory),
-          TRACE_STRING("reason", state_reason(result)));
-    state_remove_file(state, "data.mdb");
-    state_remove_file(state, "lock.mdb");
 }
 
 static void state_judge_stores(struct state *state, const struct state_store_options *stores)
@@ -316,7 +160,7 @@ static int state_tell_damage(const struct state *state, int result, struct repor
         "the state file %s/data.mdb is damaged (%s), and not all stores in it have a "
         "changelog to be read from again; put a copy back, or remove the directory to "
         "begin without what was in it",
-        state->directory, state_reason(result));
+        state->directory, state_file_reason(result));
 }
 
 /* Whatever is wrong with the local files, the changelogs have everything: they are made anew, once.
@@ -326,16 +170,16 @@ static int state_open_or_rebuild(struct state *state, const struct state_store_o
 {
     state_judge_stores(state, stores);
     int result = state_open_persistent(state, stores, databases);
-    if (state_is_damage(result) && !state->may_rebuild) {
+    if (state_file_is_damage(result) && !state->may_rebuild) {
         return state_tell_damage(state, result, report);
     }
-    if (state_is_damage(result)) {
-        state_throw_away(state, result);
+    if (state_file_is_damage(result)) {
+        state_file_throw_away(state->io, state->directory, result);
         result = state_open_persistent(state, stores, databases);
     }
     if (result != 0) {
         return report_add(report, state->directory, "the state directory %s cannot be opened: %s",
-                          state->directory, state_reason(result));
+                          state->directory, state_file_reason(result));
     }
     return 0;
 }
@@ -353,7 +197,7 @@ int state_open(struct io *io, const char *directory, const struct state_store_op
     state->store_count = store_count;
     state_position_init(&state->position);
     if (directory != NULL) {
-        int error = state_make_directories(io, directory);
+        int error = state_file_make_directory(io, directory);
         if (error == 0) {
             error = state_open_or_rebuild(state, stores, databases, report);
         } else {
@@ -391,19 +235,19 @@ bool state_has_failed(const struct state *state, struct report *report)
     if (error == 0) {
         return false;
     }
-    if (state_is_damage(error) && !state->may_rebuild) {
+    if (state_file_is_damage(error) && !state->may_rebuild) {
         check(state_tell_damage(state, error, report) != 0);
-    } else if (state_is_damage(error)) {
+    } else if (state_file_is_damage(error)) {
         report_add(report, state->directory,
                    "the state file %s/data.mdb is damaged (%s); the next start reads it from the "
                    "changelogs again",
-                   state->directory, state_reason(error));
+                   state->directory, state_file_reason(error));
     } else {
         report_add(
             report, state->directory,
             "the state file %s/data.mdb cannot be used any more (%s); look at its disk, then "
             "start again",
-            state->directory, state_reason(error));
+            state->directory, state_file_reason(error));
     }
     return true;
 }
@@ -421,8 +265,8 @@ void state_close(struct state *state)
     if (state->environment != NULL) {
         mdb_env_close(state->environment);
     }
-    if (state_is_damage(state->error) && state->may_rebuild) {
-        state_throw_away(state, state->error);
+    if (state_file_is_damage(state->error) && state->may_rebuild) {
+        state_file_throw_away(state->io, state->directory, state->error);
     }
     state_position_fini(&state->position);
     buffer_fini(&state->checkpoint_text);
@@ -515,7 +359,7 @@ static void state_run_checkpoint(void *owner)
     if (result == 0) {
         result = mdb_txn_commit(transaction);
         if (result == 0) {
-            state_pad(state);
+            state_file_pad(state->environment);
         }
     } else if (transaction != NULL) {
         mdb_txn_abort(transaction);
@@ -527,7 +371,7 @@ static void state_run_checkpoint(void *owner)
 static void state_judge_checkpoint(struct state *state)
 {
     int result = state->checkpoint_error;
-    if (state_is_damage(result) || result == MDB_PANIC) {
+    if (state_file_is_damage(result) || result == MDB_PANIC) {
         state->error = result;
     }
     if (result != MDB_MAP_FULL) {
@@ -538,7 +382,7 @@ static void state_judge_checkpoint(struct state *state)
             return; /* not now: what they see would go away */
         }
     }
-    state->error = state_grow_map(state);
+    state->error = state_file_grow_map(state->environment);
 }
 
 static void state_on_checkpointed(struct io_request *request, int64_t result)
@@ -555,7 +399,7 @@ static void state_on_checkpointed(struct io_request *request, int64_t result)
     state_judge_checkpoint(state);
     if (!is_written) {
         trace(TRACE_WARN, "state.checkpoint_failed", TRACE_STRING("directory", state->directory),
-              TRACE_STRING("reason", mdb_strerror(state->checkpoint_error)));
+              TRACE_STRING("reason", state_file_reason(state->checkpoint_error)));
     }
     state->done(state->owner, is_written ? 0 : ERROR_IO);
 }
