@@ -97,8 +97,8 @@ static bool task_unblock(struct task *task)
 size_t task_process(struct task *task, size_t count_max)
 {
     size_t count = 0;
-    while (task->state == TASK_RUNNING && count < count_max && task_unblock(task)) {
-        struct task_input *input = task_choose(task);
+    while (task->state == TASK_RUNNING && task_unblock(task) && count < count_max) {
+        struct task_input *input = task->is_stopped ? NULL : task_choose(task);
         if (input == NULL) {
             break;
         }
@@ -133,6 +133,31 @@ void task_add_input(struct task *task, const char *topic, int64_t committed_offs
     task_input_init(&task->inputs[count - 1], task->options.fetcher, topic,
                     task->options.partition);
     task->committed_offsets[count - 1] = committed_offset;
+}
+
+static void task_count_change(void *owner, struct bytes key, struct bytes value)
+{
+    (void)key;
+    (void)value;
+    ++*(size_t *)owner;
+}
+
+bool task_stop(struct task *task)
+{
+    if (task->state != TASK_RUNNING || task->is_stopped || task->is_blocked) {
+        return false;
+    }
+    bool was_dirty = task->is_dirty;
+    size_t change_count = 0;
+    task->is_stopped = true;
+    task_call_begin(task, NULL);
+    int error = topology_instance_stop(task->instance, &task->context);
+    task->is_blocked = !task_call_end(task, error) && task->state == TASK_RUNNING;
+    for (size_t i = 0; task->stores != NULL && i < state_store_count(task->stores); i++) {
+        kv_each_dirty(state_store_at(task->stores, i), task_count_change, &change_count);
+    }
+    task->is_dirty = was_dirty || task->emit_count > 0 || change_count > 0;
+    return task->is_dirty;
 }
 
 static void task_free(struct task *task)

@@ -53,11 +53,16 @@ struct task *task_new(const struct task_options *options, const struct task_even
 /* `committed_offset`: of the group, or -1. */
 void task_add_input(struct task *task, const char *topic, int64_t committed_offset);
 void task_start(struct task *task);
-/* Processes records that are there, up to `count_max`; returns how many. Stops early when the
- * producer is full. */
+/* Sends what waits for room, then processes records that are there, up to `count_max`; returns how
+ * many. Stops early when the producer is full. */
 size_t task_process(struct task *task, size_t count_max);
 /* Wall-clock timers that are due; nanoseconds until the next, UINT64_MAX without one. */
 uint64_t task_tick(struct task *task);
+/* The nodes end, with their stores at hand: what they emit and write belongs to the commit that
+ * follows, before task_close. Nothing is processed any more. True when there is something to
+ * commit.
+ */
+bool task_stop(struct task *task);
 bool task_is_running(const struct task *task);
 /* Emits of the current record wait for room in the producer. */
 bool task_is_blocked(const struct task *task);

@@ -163,15 +163,16 @@ static int task_open_state(struct task *task, struct report *report)
 {
     const struct topology_part *part = task->options.part;
     struct state_store_options *stores = memory_zero(part->store_count, sizeof *stores);
+    const char *directory = NULL; /* for persistent stores only */
     for (size_t i = 0; i < part->store_count; i++) {
         const struct topology_store *store = part->stores[i];
         stores[i] =
             (struct state_store_options){.name = store->name,
                                          .is_in_memory = store->kind == TOPOLOGY_STORE_MEMORY,
                                          .has_changelog = store->has_changelog};
+        directory = stores[i].is_in_memory ? directory : task->options.state_directory;
     }
-    int error = state_open(task->io, task->options.state_directory, stores, part->store_count,
-                           &task->stores, report);
+    int error = state_open(task->io, directory, stores, part->store_count, &task->stores, report);
     free(stores);
     return error;
 }

@@ -77,6 +77,7 @@ struct task {
     bool has_checkpoint_failed;
 
     struct task_counts counts;
+    bool is_stopped; /* its nodes ended */
     bool is_closing;
     bool is_freed_later;
     struct io_timer close_timer;

@@ -43,7 +43,7 @@ uint64_t task_tick(struct task *task)
 {
     uint64_t next_ns = UINT64_MAX;
     int64_t now_ms = io_wall_clock(task->io);
-    if (task->state != TASK_RUNNING) {
+    if (task->state != TASK_RUNNING || task->is_stopped) {
         return next_ns;
     }
     task_timer_call_due(task, TOPOLOGY_WALL_CLOCK, now_ms);

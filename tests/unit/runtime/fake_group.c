@@ -18,7 +18,6 @@ enum {
     KEY_HEARTBEAT = 12,
     KEY_LEAVE = 13,
     KEY_SYNC = 14,
-    FAKE_REBALANCE_TIMEOUT_MS = 10000, /* of every member */
 };
 
 struct fake_member {
@@ -38,6 +37,7 @@ struct fake_member {
 enum fake_group_state { GROUP_EMPTY, GROUP_JOINING, GROUP_SYNCING, GROUP_STABLE };
 
 struct fake_group {
+    int64_t rebalance_timeout_ms; /* of every member */
     struct fake_cluster *cluster;
     enum fake_group_state state;
     int32_t generation;
@@ -226,13 +226,14 @@ static void finish_join(struct fake_group *group)
     }
 }
 
-static void start_join(struct fake_group *group, int64_t rebalance_timeout_ms)
+static void start_join(struct fake_group *group)
 {
     if (group->state == GROUP_JOINING) {
         return;
     }
     group->state = GROUP_JOINING;
-    group->join_end = sim_now(group->cluster->sim) + (uint64_t)rebalance_timeout_ms * 1000000u;
+    group->join_end =
+        sim_now(group->cluster->sim) + (uint64_t)group->rebalance_timeout_ms * 1000000u;
     for (list_each (&group->members, link)) {
         struct fake_member *member = list_member(link, struct fake_member, link);
         if (member->sync != NULL) {
@@ -256,7 +257,7 @@ static void expire_members(struct fake_group *group)
         }
     }
     if (has_lost && group->state != GROUP_EMPTY) {
-        start_join(group, FAKE_REBALANCE_TIMEOUT_MS);
+        start_join(group);
     }
     finish_join(group);
 }
@@ -357,8 +358,8 @@ static void handle_join(struct fake_group *group, struct fake_request *request)
         answer_join_error(old, ERROR_UNKNOWN_MEMBER_ID, "");
     }
     member->join = request;
-    check(in->rebalance_timeout_ms == FAKE_REBALANCE_TIMEOUT_MS);
-    start_join(group, FAKE_REBALANCE_TIMEOUT_MS);
+    group->rebalance_timeout_ms = in->rebalance_timeout_ms;
+    start_join(group);
     request->owner = group;
     request->timer = (struct io_timer){.fired = on_join_timer, .owner = request};
     uint64_t now = sim_now(group->cluster->sim);
@@ -462,7 +463,7 @@ static void handle_leave(struct fake_group *group, struct fake_request *request)
         if (list_is_empty(&group->members)) {
             group->state = GROUP_EMPTY;
         } else {
-            start_join(group, FAKE_REBALANCE_TIMEOUT_MS);
+            start_join(group);
             finish_join(group);
         }
     }

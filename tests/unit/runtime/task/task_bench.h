@@ -32,7 +32,8 @@ struct task_bench_options {
     const struct topology_timer *timers;
     size_t timer_count;
     const char *start_text; /* what the node does when it starts */
-    size_t buffer_size;     /* of the producer; 0: its default */
+    const char *stop_text;
+    size_t buffer_size; /* of the producer; 0: its default */
     uint64_t seed;
 };
 
@@ -179,6 +180,12 @@ static inline int task_bench_start_node(struct node *node, struct node_context *
     return text == NULL ? 0 : task_bench_do(node, context, text);
 }
 
+static inline int task_bench_stop_node(struct node *node, struct node_context *context)
+{
+    const char *text = task_bench_of(node)->options.stop_text;
+    return text == NULL ? 0 : task_bench_do(node, context, text);
+}
+
 static inline void task_bench_free_node(struct node *node)
 {
     node_fini(node);
@@ -190,7 +197,8 @@ static inline struct node *task_bench_make(void *owner, const char *name)
     static const struct node_ops ops = {.process = task_bench_process,
                                         .tick = task_bench_tick,
                                         .free = task_bench_free_node,
-                                        .start = task_bench_start_node};
+                                        .start = task_bench_start_node,
+                                        .stop = task_bench_stop_node};
     struct task_bench_node *made = memory_new(struct task_bench_node);
     node_init(&made->node, &ops, name);
     made->bench = owner;

@@ -44,6 +44,41 @@ static void a_task_goes_on_from_its_last_commit(void **state)
     task_bench_free(bench);
 }
 
+/* What they do then belongs to the last commit. */
+static void nodes_end_before_the_last_commit(void **state)
+{
+    (void)state;
+    struct task_bench *bench = task_bench_new(
+        &(struct task_bench_options){.store_count = 1, .stop_text = "emit end 1;put end 1"});
+    task_bench_append(bench, "left", 1, "put a 1");
+    task_bench_start(bench);
+    task_bench_run(bench);
+    task_bench_commit(bench);
+    assert_true(task_stop(bench->task));
+    assert_false(task_stop(bench->task)); /* once */
+    assert_true(task_is_dirty(bench->task));
+    task_bench_append(bench, "left", 2, "put b 1");
+    buffer_clear(&bench->notes);
+    task_bench_run(bench);
+    task_bench_expect(bench, ""); /* nothing is processed any more */
+    assert_int_equal(task_tick(bench->task), UINT64_MAX);
+    task_bench_commit(bench);
+    task_bench_restart(bench);
+    task_bench_expect_store(bench, "counts", "end", "1");
+    task_bench_expect_topic(bench, "out", "end=1");
+    task_bench_free(bench);
+}
+
+static void nodes_that_do_nothing_at_their_end_need_no_commit(void **state)
+{
+    (void)state;
+    struct task_bench *bench = task_bench_new(&(struct task_bench_options){.store_count = 1});
+    task_bench_start(bench);
+    assert_false(task_stop(bench->task));
+    assert_false(task_is_dirty(bench->task));
+    task_bench_free(bench);
+}
+
 static void stream_time_comes_back(void **state)
 {
     (void)state;
@@ -351,6 +386,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_goes_on_from_its_last_commit),
+        cmocka_unit_test(nodes_end_before_the_last_commit),
+        cmocka_unit_test(nodes_that_do_nothing_at_their_end_need_no_commit),
         cmocka_unit_test(stream_time_comes_back),
         cmocka_unit_test(commits_that_were_not_decided_are_not_gone_on_from),
         cmocka_unit_test(a_store_that_is_added_begins_empty_and_reads_nothing_again),
