@@ -33,9 +33,10 @@
  * away, and the position they were stored with counts only for the changelogs that it fits.
  *
  * Two things it cannot see. Between a group that was not decided and the next that is, compaction
- * may take the older value of a key: min.compaction.lag.ms must be longer than a task is down. And
- * nobody keeps a process that lost its partition from appending: what it appends follows an older
- * commit and is forgotten, unless it comes before the first commit of its heir.
+ * may take the older value of a key, if the group lies across the end of a segment; in topics where
+ * that matters min.compaction.lag.ms is longer than a task is down. And nobody keeps a process that
+ * lost its partition from appending: what it appends follows an older commit and is forgotten,
+ * unless it comes before the first commit of its heir.
  *
  * Owns:   copies of the positions. Thread: the owner's. */
 #pragma once

@@ -12,7 +12,8 @@
 enum {
     CHANGELOG_INFLATED_MAX = 256 * 1024 * 1024,
     CHANGELOG_RECORD_OVERHEAD = 32,
-    CHANGELOG_RESERVE_MAX = 128 * 1024, /* bytes; less than a batch of the producer */
+    CHANGELOG_RESERVE_MAX = 128 * 1024,         /* bytes; less than a batch of the producer */
+    CHANGELOG_AGE_MS_MAX = 12 * 60 * 60 * 1000, /* half the default of delete.retention.ms */
 };
 
 struct changelog {
@@ -102,17 +103,22 @@ static int changelog_read_batch(struct changelog *changelog, const struct fetche
     return error;
 }
 
-/* The topic does not reach to where the local contents end. */
-static int changelog_rebuild(struct changelog *changelog)
+static int changelog_rebuild(struct changelog *changelog, const char *reason)
 {
     trace(TRACE_ERROR, "changelog.store_rebuilt", TRACE_STRING("topic", changelog->topic),
-          TRACE_INT("partition", changelog->partition),
-          TRACE_STRING("reason", "the topic does not reach to the local contents"));
+          TRACE_INT("partition", changelog->partition), TRACE_STRING("reason", reason));
     changelog->is_reading_on = false;
     int error = replay_rebuild(changelog->replay);
     fetcher_seek(changelog->fetcher, changelog->topic, changelog->partition,
                  FETCHER_OFFSET_EARLIEST);
     return error;
+}
+
+/* Numbers of commits are times. */
+static bool changelog_is_old(const struct changelog *changelog)
+{
+    int64_t now_ms = io_wall_clock(client_io(changelog->client));
+    return now_ms - changelog->opened.commit > CHANGELOG_AGE_MS_MAX;
 }
 
 static void changelog_on_ready(void *owner)
@@ -121,7 +127,9 @@ static void changelog_on_ready(void *owner)
     struct fetcher_batch fetched;
     int result;
     while ((result = fetcher_take(changelog->fetcher, NULL, 0, &fetched)) == 1) {
-        int error = changelog_read_batch(changelog, &fetched);
+        bool is_outdated = changelog->is_reading_on && changelog_is_old(changelog);
+        int error = is_outdated ? changelog_rebuild(changelog, "the local contents are too old")
+                                : changelog_read_batch(changelog, &fetched);
         fetcher_release(changelog->fetcher, &fetched);
         changelog->is_reading_on = false;
         if (error != 0) {
@@ -130,7 +138,7 @@ static void changelog_on_ready(void *owner)
         }
     }
     if (result == ERROR_OFFSET_OUT_OF_RANGE && changelog->is_reading_on) {
-        result = changelog_rebuild(changelog);
+        result = changelog_rebuild(changelog, "the topic does not reach to the local contents");
     }
     if (result < 0) {
         changelog_end(changelog, result);

@@ -20,6 +20,8 @@ struct bench {
     struct kv *kv;
     struct changelog *changelog;
     struct state_position position; /* of the last commit appended, or as restored */
+    int64_t decided_commit;
+    int64_t start_ms; /* the number before that of the first commit */
     int done_count;
     int error;
     int64_t offset;
@@ -40,6 +42,7 @@ static struct bench *bench_new(uint64_t seed, size_t buffer_size)
     bench->clients->judge = check_changelog;
     bench->clients->owner = bench;
     bench->kv = kv_new_memory("counts");
+    bench->position.commit = bench->start_ms = io_wall_clock(client_io(bench->clients->client));
     fake_cluster_add_topic(bench->clients->cluster, TOPIC, 1);
     return bench;
 }
@@ -85,7 +88,9 @@ static struct changelog_append append_of(struct bench *bench)
 
 static void next_commit(struct bench *bench)
 {
-    bench->position.follows = bench->position.commit++;
+    bool is_first = bench->position.commit == bench->start_ms;
+    bench->position.follows = is_first ? 0 : bench->position.commit;
+    bench->position.commit++;
     if (state_position_changelog(&bench->position, "counts") == NULL) {
         state_position_set_changelog(&bench->position, "counts", NULL, 0);
     }
@@ -133,7 +138,10 @@ static int restore(struct bench *bench, struct kv *kv, const struct state_positi
         const struct state_position *decided = accord_choose(&log, 1, NULL);
         assert_non_null(decided);
         assert_int_equal(changelog_decide(bench->changelog, decided), 0);
-        state_position_copy(&bench->position, decided);
+        bench->decided_commit = decided->commit;
+        if (decided->commit > 0) {
+            state_position_copy(&bench->position, decided);
+        }
     }
     return bench->error;
 }
@@ -165,7 +173,7 @@ static void what_was_appended_comes_back(void **state)
     struct bench *bench = bench_new(1, 0);
     struct kv *kv = kv_new_memory("counts");
     assert_int_equal(restore(bench, kv, NULL), 0); /* of an empty topic */
-    assert_int_equal(bench->position.commit, 0);
+    assert_int_equal(bench->decided_commit, 0);
     put(bench, "a", "1");
     put(bench, "b", "1");
     commit(bench);
@@ -176,7 +184,7 @@ static void what_was_appended_comes_back(void **state)
     assert_string_equal(client_bench_text(bench->clients, TOPIC, 0), "a=1 b=1 a=2 b=- c=2");
     assert_int_equal(restore(bench, kv, NULL), 0);
     expect(kv, "a=2 c=2");
-    assert_int_equal(bench->position.commit, 2);
+    assert_int_equal(bench->position.commit, bench->start_ms + 2);
     assert_int_equal(read_count(bench), 5);
     assert_int_equal(replay_end_offset(changelog_replay(bench->changelog)), 7);
     assert_int_equal(strlen(replay_log(changelog_replay(bench->changelog))->topic_id), 32);
@@ -191,7 +199,7 @@ static void a_commit_without_changes_has_its_marker(void **state)
     struct kv *kv = kv_new_memory("counts");
     commit(bench);
     assert_int_equal(restore(bench, kv, NULL), 0);
-    assert_int_equal(bench->position.commit, 1);
+    assert_int_equal(bench->position.commit, bench->start_ms + 1);
     kv_free(kv);
     bench_free(bench);
 }
@@ -219,16 +227,42 @@ static void local_contents_are_gone_on_from(void **state)
     assert_int_equal(restore(bench, kv, &opened), 0); /* nothing is new */
     expect(kv, "a=1 b=1");
     assert_int_equal(read_count(bench), 0);
-    assert_int_equal(bench->position.commit, 1);
+    assert_int_equal(bench->position.commit, bench->start_ms + 1);
     put(bench, "a", "2");
     commit(bench);
     assert_int_equal(restore(bench, kv, &opened), 0);
     expect(kv, "a=2 b=1");
     assert_int_equal(read_count(bench), 1);
-    assert_int_equal(bench->position.commit, 2);
+    assert_int_equal(bench->position.commit, bench->start_ms + 2);
     state_position_fini(&opened);
     kv_free(kv);
     bench_free(bench);
+}
+
+/* What removed "gone" is not in the topic any more, after compaction and delete.retention.ms. */
+static void local_contents_that_are_too_old_are_read_anew(void **state)
+{
+    (void)state;
+    for (int hours = 11; hours <= 13; hours += 2) {
+        struct bench *bench = bench_new(11, 0);
+        struct kv *kv = kv_new_memory("counts");
+        struct state_position opened = {0};
+        put(bench, "a", "1");
+        commit(bench);
+        take_local(bench, kv, &opened);
+        assert_int_equal(kv_put(kv, BYTES_LITERAL("gone"), BYTES_LITERAL("1")), 0);
+        kv_mark_committed(kv);
+        client_bench_run(bench->clients, (uint64_t)hours * 3600 * CLIENT_BENCH_SECOND);
+        assert_int_equal(restore(bench, kv, &opened), 0); /* the topic did not go on */
+        expect(kv, "a=1 gone=1");
+        put(bench, "b", "1");
+        commit(bench);
+        assert_int_equal(restore(bench, kv, &opened), 0);
+        expect(kv, hours < 12 ? "a=1 b=1 gone=1" : "a=1 b=1");
+        state_position_fini(&opened);
+        kv_free(kv);
+        bench_free(bench);
+    }
 }
 
 /* More records than before: the old offset is inside the new topic. */
@@ -298,7 +332,7 @@ static void errors_of_the_cluster_are_lived_through(void **state)
         }
         assert_int_equal(restore(bench, kv, NULL), 0);
         expect(kv, "a=9");
-        assert_int_equal(bench->position.commit, 10);
+        assert_int_equal(bench->position.commit, bench->start_ms + 10);
         kv_free(kv);
         bench_free(bench);
     }
@@ -434,6 +468,7 @@ int main(void)
         cmocka_unit_test(what_was_appended_comes_back),
         cmocka_unit_test(a_commit_without_changes_has_its_marker),
         cmocka_unit_test(local_contents_are_gone_on_from),
+        cmocka_unit_test(local_contents_that_are_too_old_are_read_anew),
         cmocka_unit_test(a_topic_made_anew_is_never_mixed_with_local_contents),
         cmocka_unit_test(a_topic_that_does_not_reach_to_local_contents_is_read_anew),
         cmocka_unit_test(errors_of_the_cluster_are_lived_through),
