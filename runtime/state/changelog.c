@@ -12,7 +12,9 @@
 enum {
     CHANGELOG_INFLATED_MAX = 256 * 1024 * 1024,
     CHANGELOG_RECORD_OVERHEAD = 32,
-    CHANGELOG_RESERVE_MAX = 128 * 1024,         /* bytes; less than a batch of the producer */
+    CHANGELOG_RESERVE_MAX = 128 * 1024, /* bytes; less than a batch of the producer */
+    CHANGELOG_REFRESH_COUNT_MAX = 20,
+    CHANGELOG_REFRESH_NS = 250000000, /* a new topic is not known to all brokers at once */
     CHANGELOG_AGE_MS_MAX = 12 * 60 * 60 * 1000, /* half the default of delete.retention.ms */
 };
 
@@ -27,6 +29,8 @@ struct changelog {
     struct client_refresh refresh;
     const char *refresh_topic;
     bool is_refreshing;
+    int refresh_count;
+    struct io_timer refresh_timer;
     bool is_reading_on; /* from local contents, and nothing came yet */
     bool is_ending;
     int error;
@@ -76,6 +80,7 @@ static void changelog_end(struct changelog *changelog, int error)
         client_refresh_cancel(&changelog->refresh);
         changelog->is_refreshing = false;
     }
+    io_timer_stop(client_io(changelog->client), &changelog->refresh_timer);
     fetcher_on_ready(changelog->fetcher, NULL, NULL);
     fetcher_close(changelog->fetcher, changelog_on_closed, changelog);
 }
@@ -151,7 +156,7 @@ static void changelog_print_id(const struct client_topic *topic, char out[STATE_
 {
     static const struct wire_uuid none;
     out[0] = 0;
-    if (topic == NULL || memcmp(&topic->id, &none, sizeof none) == 0) {
+    if (memcmp(&topic->id, &none, sizeof none) == 0) {
         return;
     }
     for (size_t i = 0; i < sizeof topic->id.octets; i++) {
@@ -159,17 +164,14 @@ static void changelog_print_id(const struct client_topic *topic, char out[STATE_
     }
 }
 
-static void changelog_on_refreshed(struct client_refresh *refresh, int error)
+/* The topic is known: begins to read it. */
+static void changelog_begin(struct changelog *changelog, const struct client_topic *topic)
 {
-    struct changelog *changelog = refresh->owner;
-    const struct state_position *opened = changelog->is_kept ? &changelog->opened : NULL;
     char topic_id[STATE_POSITION_ID_SIZE];
     int64_t offset = -1;
-    changelog->is_refreshing = false;
-    if (error == 0) {
-        changelog_print_id(client_find_topic(changelog->client, changelog->topic), topic_id);
-        error = replay_open(changelog->replay, opened, topic_id, &offset);
-    }
+    changelog_print_id(topic, topic_id);
+    int error = replay_open(changelog->replay, changelog->is_kept ? &changelog->opened : NULL,
+                            topic_id, &offset);
     if (error != 0) {
         changelog_end(changelog, error);
         return;
@@ -177,6 +179,34 @@ static void changelog_on_refreshed(struct client_refresh *refresh, int error)
     changelog->is_reading_on = offset >= 0;
     fetcher_add(changelog->fetcher, changelog->topic, changelog->partition,
                 offset >= 0 ? offset : FETCHER_OFFSET_EARLIEST);
+}
+
+static void changelog_on_refreshed(struct client_refresh *refresh, int error)
+{
+    struct changelog *changelog = refresh->owner;
+    const struct client_topic *topic = client_find_topic(changelog->client, changelog->topic);
+    changelog->is_refreshing = false;
+    if (error == 0 && topic != NULL && topic->error == 0) {
+        changelog_begin(changelog, topic);
+    } else if (error == 0 && ++changelog->refresh_count < CHANGELOG_REFRESH_COUNT_MAX) {
+        io_timer_start(client_io(changelog->client), &changelog->refresh_timer,
+                       CHANGELOG_REFRESH_NS);
+    } else {
+        int topic_error = topic == NULL ? ERROR_UNKNOWN_TOPIC_OR_PARTITION : topic->error;
+        changelog_end(changelog, error != 0 ? error : topic_error);
+    }
+}
+
+static void changelog_refresh(struct io_timer *timer)
+{
+    struct changelog *changelog = timer->owner;
+    changelog->is_refreshing = true;
+    changelog->refresh_topic = changelog->topic;
+    changelog->refresh = (struct client_refresh){.topics = &changelog->refresh_topic,
+                                                 .topic_count = 1,
+                                                 .done = changelog_on_refreshed,
+                                                 .owner = changelog};
+    client_refresh_metadata(changelog->client, &changelog->refresh);
 }
 
 void changelog_restore(struct changelog *changelog, const struct state_position *opened,
@@ -194,13 +224,8 @@ void changelog_restore(struct changelog *changelog, const struct state_position 
     changelog->owner = owner;
     changelog->fetcher = fetcher_new(changelog->client, &options);
     fetcher_on_ready(changelog->fetcher, changelog_on_ready, changelog);
-    changelog->refresh_topic = changelog->topic;
-    changelog->is_refreshing = true;
-    changelog->refresh = (struct client_refresh){.topics = &changelog->refresh_topic,
-                                                 .topic_count = 1,
-                                                 .done = changelog_on_refreshed,
-                                                 .owner = changelog};
-    client_refresh_metadata(changelog->client, &changelog->refresh);
+    changelog->refresh_timer = (struct io_timer){.fired = changelog_refresh, .owner = changelog};
+    changelog_refresh(&changelog->refresh_timer);
 }
 
 void changelog_cancel(struct changelog *changelog)

@@ -338,6 +338,32 @@ static void errors_of_the_cluster_are_lived_through(void **state)
     }
 }
 
+/* Brokers learn of a new topic one after the other. */
+static void a_topic_that_is_not_known_yet_is_waited_for(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(12, 0);
+    struct fake_topic *topic =
+        map_remove(&bench->clients->cluster->topics, bytes_from_string(TOPIC));
+    struct kv *kv = kv_new_memory("counts");
+    begin_restore(bench, kv, NULL);
+    client_bench_run(bench->clients, 2ull * CLIENT_BENCH_SECOND);
+    assert_int_equal(bench->done_count, 0);
+    map_put(&bench->clients->cluster->topics, bytes_from_string(TOPIC), topic);
+    client_bench_run_until(bench->clients, is_done, bench);
+    assert_int_equal(bench->error, 0);
+    map_remove(&bench->clients->cluster->topics, bytes_from_string(TOPIC));
+    assert_int_equal(restore(bench, kv, NULL), ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+    begin_restore(bench, kv, NULL);
+    client_bench_run(bench->clients, CLIENT_BENCH_SECOND);
+    changelog_cancel(bench->changelog);
+    client_bench_run_until(bench->clients, is_done, bench);
+    assert_int_equal(bench->error, ERROR_CANCELLED);
+    fake_topic_free(topic);
+    kv_free(kv);
+    bench_free(bench);
+}
+
 static void a_marker_that_is_none_ends_the_restore(void **state)
 {
     (void)state;
@@ -472,6 +498,7 @@ int main(void)
         cmocka_unit_test(a_topic_made_anew_is_never_mixed_with_local_contents),
         cmocka_unit_test(a_topic_that_does_not_reach_to_local_contents_is_read_anew),
         cmocka_unit_test(errors_of_the_cluster_are_lived_through),
+        cmocka_unit_test(a_topic_that_is_not_known_yet_is_waited_for),
         cmocka_unit_test(a_marker_that_is_none_ends_the_restore),
         cmocka_unit_test(a_restore_may_be_given_up_while_nobody_answers),
         cmocka_unit_test(a_group_that_fits_a_batch_is_in_one),
