@@ -1,0 +1,59 @@
+/* The connectors of an application: from the script's definitions to running ones. */
+#include "log/base/memory.h"
+#include "runtime/app/app_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int app_start_connector(struct app *app, const struct script_connector *from,
+                               struct report *report)
+{
+    struct plugin_setting *settings = memory_zero(from->option_count + 1, sizeof *settings);
+    struct buffer topics;
+    size_t count = 0;
+    buffer_init(&topics);
+    for (size_t i = 0; i < from->topic_count; i++) {
+        buffer_printf(&topics, "%s%s", i == 0 ? "" : ",", from->topics[i]);
+    }
+    if (from->topic_count > 0) {
+        settings[count++] = (struct plugin_setting){.name = from->is_sink ? "topics" : "topic",
+                                                    .value = buffer_string(&topics)};
+    }
+    for (size_t i = 0; i < from->option_count; i++) {
+        settings[count++] =
+            (struct plugin_setting){.name = from->options[i].name, .value = from->options[i].value};
+    }
+    struct connector_definition definition = {.name = from->name,
+                                              .type = from->type,
+                                              .is_source = !from->is_sink,
+                                              .settings = settings,
+                                              .setting_count = count,
+                                              .instance_id = app->options.instance_id};
+    int error = connector_new(app->io, &app->options.client, app->options.plugin_directories,
+                              app->options.plugin_directory_count, &definition,
+                              &app->connectors[app->connector_count], report);
+    if (error == 0) {
+        app->connector_count++;
+    }
+    buffer_fini(&topics);
+    free(settings);
+    return error;
+}
+
+void app_connectors_start(struct app *app)
+{
+    size_t count = 0;
+    const struct script_connector *connectors = script_connectors(app->script, &count);
+    struct report report = {0};
+    app->connectors = memory_zero(count, sizeof(struct connector *));
+    for (size_t i = 0; i < count; i++) {
+        if (app_start_connector(app, &connectors[i], &report) != 0) {
+            char reason[1500];
+            snprintf(reason, sizeof reason, "%s: connector %s: %s %s",
+                     connectors[i].place == NULL ? "?" : connectors[i].place, connectors[i].name,
+                     report.place, report.text);
+            app_fail(app, reason, true);
+            return;
+        }
+    }
+}
