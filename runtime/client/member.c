@@ -17,6 +17,7 @@
 #include "log/base/fsm.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "runtime/client/assignor_unit.h"
 #include "runtime/client/committer.h"
 #include "runtime/client/holding.h"
 #include "runtime/client/subscription.h"
@@ -68,6 +69,7 @@ struct member {
     struct io *io;
     struct member_options options; /* with copied strings */
     struct bytes *topics;          /* the options' */
+    int *units;                    /* the options' */
     struct member_events events;
     void *owner;
     enum member_state state;
@@ -472,6 +474,16 @@ static int32_t member_partition_count(struct member *member, const char *topic)
     return known == NULL ? 0 : known->partition_count;
 }
 
+static int member_unit(const struct member *member, struct bytes topic)
+{
+    for (size_t i = 0; i < member->options.topic_count; i++) {
+        if (bytes_equal(member->topics[i], topic)) {
+            return member->units[i];
+        }
+    }
+    return ASSIGNOR_UNIT_NONE; /* another member's, of another version of the application */
+}
+
 static void member_on_refreshed(struct client_refresh *refresh, int error)
 {
     struct member *member = refresh->owner;
@@ -483,15 +495,16 @@ static void member_on_refreshed(struct client_refresh *refresh, int error)
     map_fini(&member->seen, NULL);
     struct assignor_topic *topics =
         arena_array(&member->arena, struct assignor_topic, refresh->topic_count);
+    int *units = arena_array(&member->arena, int, refresh->topic_count);
     for (size_t i = 0; i < refresh->topic_count; i++) {
         int32_t count = member_partition_count(member, refresh->topics[i]);
         topics[i] = (struct assignor_topic){.name = bytes_from_string(refresh->topics[i]),
                                             .partition_count = count};
+        units[i] = member_unit(member, topics[i].name);
         map_put(&member->seen, topics[i].name, member_count_mark(count));
     }
-    member->assignor->deal(&member->arena, member->dealt, member->dealt_count, topics,
-                           refresh->topic_count);
-    assignor_withhold(member->dealt, member->dealt_count);
+    assignor_unit_deal(member->assignor, &member->arena, member->dealt, member->dealt_count, topics,
+                       units, refresh->topic_count);
     member_sync(member);
 }
 
@@ -895,9 +908,12 @@ struct member *member_new(struct client *client, const struct member_options *op
     member->options.instance_id = memory_string(options->instance_id);
     member->options.user_data = bytes_copy(options->user_data);
     member->options.topics = NULL;
+    member->options.units = NULL;
     member->topics = memory_zero(options->topic_count, sizeof *member->topics);
+    member->units = memory_zero(options->topic_count, sizeof *member->units);
     for (size_t i = 0; i < options->topic_count; i++) {
         member->topics[i] = bytes_copy(bytes_from_string(options->topics[i]));
+        member->units[i] = options->units == NULL ? ASSIGNOR_UNIT_NONE : options->units[i];
     }
     member->events = *events;
     member->owner = owner;
@@ -946,6 +962,7 @@ static void member_end(struct member *member)
         bytes_free(member->topics[i]);
     }
     free(member->topics);
+    free(member->units);
     free(member->id);
     free(member->protocol);
     free((void *)(uintptr_t)member->options.group);

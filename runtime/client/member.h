@@ -39,6 +39,8 @@ struct member_options {
     const char *instance_id; /* NULL: dynamic */
     const char *const *topics;
     size_t topic_count;
+    const int *units; /* of each topic: those of one unit are dealt out together
+                       * (assignor_unit.h); NULL: each topic by itself */
     struct bytes user_data;
     int64_t session_timeout_ms;    /* default 45000 */
     int64_t heartbeat_interval_ms; /* default 3000 */
