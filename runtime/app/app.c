@@ -99,6 +99,8 @@ static void app_free(struct app *app)
     io_timer_stop(app->io, &app->commit_timer);
     script_close(app->script);
     free(app->connectors);
+    free(app->topic_names);
+    free(app->topic_units);
     free(app);
 }
 
@@ -118,16 +120,6 @@ static void app_close_connectors(struct app *app)
     }
     app->connector_count = 0;
     app_on_part_closed(app);
-}
-
-static void app_close_tasks(struct app *app)
-{
-    for (list_each (&app->tasks, link)) {
-        app_tasks_close(list_member(link, struct app_task, link));
-    }
-    if (list_is_empty(&app->tasks)) {
-        app_close_next(app);
-    }
 }
 
 static void app_close_clients(struct app *app)
@@ -160,7 +152,7 @@ void app_close_next(struct app *app)
         return;
     case APP_CLOSE_COMMIT:
         app->close_stage = APP_CLOSE_TASKS;
-        app_close_tasks(app);
+        app_tasks_close(app);
         return;
     case APP_CLOSE_TASKS:
         app->close_stage = APP_CLOSE_MEMBER;
@@ -214,13 +206,7 @@ const char *app_name(const struct app *app)
 void app_read_counts(const struct app *app, struct task_counts *out)
 {
     *out = app->earlier;
-    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
-         link = link->next) {
-        const struct app_task *row = list_member(link, const struct app_task, link);
-        if (!row->is_closing) {
-            app_tasks_add_counts(out, task_counts(row->task));
-        }
-    }
+    app_tasks_read_counts(app, out);
 }
 
 void app_each_connector(struct app *app,
@@ -233,12 +219,8 @@ void app_each_connector(struct app *app,
 
 size_t app_task_count(const struct app *app)
 {
-    size_t count = 0;
-    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
-         link = link->next) {
-        count++;
-    }
-    return count;
+    struct task_counts ignored = {0};
+    return app_tasks_read_counts(app, &ignored);
 }
 
 int64_t app_commit_count(const struct app *app)
@@ -248,8 +230,5 @@ int64_t app_commit_count(const struct app *app)
 
 void app_check(const struct app *app)
 {
-    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
-         link = link->next) {
-        task_check(list_member(link, const struct app_task, link)->task);
-    }
+    app_tasks_check(app);
 }

@@ -11,7 +11,10 @@
  * Keeps:  (1) a partition is processed only while it is assigned to this member;
  *         (2) partitions that are revoked were committed before; those that are lost are not;
  *         (3) after a failure that retrying does not heal everything is closed and told to the
- * owner. Thread: its io's shard. */
+ *             owner;
+ *         (4) whatever way the group deals, a task with stores runs in one place; a task whose
+ *             partitions change is committed, closed and begun anew with those it has then.
+ * Thread: its io's shard. */
 #pragma once
 
 #include "runtime/client/client.h"
@@ -24,7 +27,8 @@ struct app;
 struct app_options {
     const char *path;             /* of the script */
     struct client_options client; /* where the log is */
-    const char *state_directory;  /* below it: <app>/<part>-<partition>/ */
+    const char *state_directory; /* below it: <app>/<part>-<partition>/; NULL: stores live in memory
+                                  * and in their changelogs */
     const char *const *plugin_directories;
     size_t plugin_directory_count;
     const char *instance_id;    /* of group members (static membership); NULL: dynamic */

@@ -33,9 +33,8 @@ static void app_commit_finish(struct app *app, int error)
 {
     app_commit_end(app, error);
     app->is_commit_wanted = false;
-    if (app->is_revoking) {
-        app_tasks_close_leaving(app);
-    }
+    app_tasks_close_leaving(app);
+    app_group_step(app);
     if (app->close_stage == APP_CLOSE_COMMIT) {
         app_close_next(app);
         return;
@@ -60,8 +59,9 @@ static size_t app_gather_places(struct app *app)
     size_t count = 0;
     for (list_each (&app->tasks, link)) {
         const struct app_task *row = list_member(link, struct app_task, link);
-        const struct state_position *position = task_commit_position(row->task);
-        for (size_t i = 0; row->is_committing && i < position->input_count; i++) {
+        const struct state_position *position =
+            row->is_committing ? task_commit_position(row->task) : NULL;
+        for (size_t i = 0; position != NULL && i < position->input_count; i++) {
             app->commit_places =
                 memory_resize(app->commit_places, (count + 1) * sizeof *app->commit_places);
             app->commit_places[count++] =
@@ -125,7 +125,7 @@ void app_commit_begin(struct app *app)
     }
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
-        row->is_committing = !row->is_closing && task_is_dirty(row->task);
+        row->is_committing = row->task != NULL && !row->is_closing && task_is_dirty(row->task);
         is_any = is_any || row->is_committing;
     }
     app->is_committing = true;
@@ -137,14 +137,17 @@ void app_commit_begin(struct app *app)
     producer_flush(app->producer, &app->flush);
 }
 
+void app_commit_want(struct app *app)
+{
+    app->is_commit_wanted = true;
+    app_commit_begin(app);
+}
+
 void app_commit_on_time(struct io_timer *timer)
 {
     struct app *app = timer->owner;
-    bool is_dirty = app->is_commit_wanted;
-    for (list_each (&app->tasks, link)) {
-        is_dirty = is_dirty || task_is_dirty(list_member(link, struct app_task, link)->task);
-    }
-    if (is_dirty && app->state == APP_RUNNING) {
+    bool is_wanted = app->is_commit_wanted || app_tasks_is_dirty(app);
+    if (is_wanted && app->state == APP_RUNNING) {
         app_commit_begin(app);
     }
     io_timer_start(app->io, timer, (uint64_t)app->options.commit_interval_ms * 1000000);

@@ -7,75 +7,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool app_part_reads(const struct topology_part *part, const char *topic)
-{
-    for (size_t i = 0; i < part->topic_count; i++) {
-        if (strcmp(part->topics[i], topic) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Tasks of one part and partition get all their inputs before they start. */
 static void app_on_assigned(void *owner, const struct member_partition *partitions, size_t count)
 {
     struct app *app = owner;
-    struct app_task **made = memory_zero(count, sizeof(struct app_task *));
-    size_t made_count = 0;
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < topology_part_count(app->topology); j++) {
-            const struct topology_part *part = topology_part_at(app->topology, j);
-            if (!app_part_reads(part, partitions[i].topic)) {
-                continue;
-            }
-            struct app_task *row = app_tasks_find(app, part, partitions[i].partition);
-            if (row == NULL) {
-                row = app_tasks_make(app, part, partitions[i].partition);
-                made[made_count++] = row;
-            }
-            task_add_input(row->task, partitions[i].topic, partitions[i].offset);
-        }
+        app_tasks_add_input(app, &partitions[i]);
     }
-    for (size_t i = 0; i < made_count; i++) {
-        task_start(made[i]->task);
+    app_tasks_settle(app);
+    if (app_tasks_is_leaving(app)) {
+        app_commit_want(app);
     }
-    free(made);
 }
 
-static void app_mark_leaving(struct app *app, const struct member_partition *partitions,
-                             size_t count)
+void app_group_step(struct app *app)
 {
-    for (size_t i = 0; i < count; i++) {
-        for (list_each (&app->tasks, link)) {
-            struct app_task *row = list_member(link, struct app_task, link);
-            if (task_partition(row->task) == partitions[i].partition &&
-                app_part_reads(task_part(row->task), partitions[i].topic)) {
-                row->is_leaving = true;
-            }
-        }
+    if (app->is_revoking && !app_tasks_is_leaving(app)) {
+        app->is_revoking = false;
+        member_revoked(app->member);
     }
 }
 
 static void app_on_revoked(void *owner, const struct member_partition *partitions, size_t count)
 {
     struct app *app = owner;
-    app_mark_leaving(app, partitions, count);
+    for (size_t i = 0; i < count; i++) {
+        app_tasks_remove_input(app, &partitions[i]);
+    }
     app->is_revoking = true;
-    app->is_commit_wanted = true;
-    app_commit_begin(app);
+    app_commit_want(app);
 }
 
 static void app_on_lost(void *owner, const struct member_partition *partitions, size_t count)
 {
     struct app *app = owner;
-    app_mark_leaving(app, partitions, count);
-    for (list_each (&app->tasks, link)) {
-        struct app_task *row = list_member(link, struct app_task, link);
-        if (row->is_leaving && !row->is_committing) {
-            app_tasks_close(row);
-        }
+    for (size_t i = 0; i < count; i++) {
+        app_tasks_remove_input(app, &partitions[i]);
     }
+    app->is_revoking = false; /* whoever waited for us does not any more */
+    app_tasks_close_leaving(app);
+    app_tasks_settle(app);
 }
 
 static void app_on_member_failed(void *owner, int error)
@@ -85,15 +55,31 @@ static void app_on_member_failed(void *owner, int error)
     app_fail(owner, reason, false);
 }
 
-static void app_gather_topic(struct app *app, const char *name)
+static size_t app_add_topic(struct app *app, const char *name)
 {
     for (size_t i = 0; i < app->topic_count; i++) {
         if (strcmp(app->topic_names[i], name) == 0) {
-            return;
+            return i;
         }
     }
-    if (app->topic_count < APP_TOPIC_MAX) {
-        app->topic_names[app->topic_count++] = name;
+    size_t index = app->topic_count++;
+    app->topic_names = memory_resize(app->topic_names, app->topic_count * sizeof *app->topic_names);
+    app->topic_units = memory_resize(app->topic_units, app->topic_count * sizeof *app->topic_units);
+    app->topic_names[index] = name;
+    app->topic_units[index] = -1;
+    return index;
+}
+
+/* The topics of a part are a unit; parts that read the same topic share one. */
+static void app_add_part(struct app *app, const struct topology_part *part, int unit)
+{
+    for (size_t i = 0; i < part->topic_count; i++) {
+        size_t index = app_add_topic(app, part->topics[i]);
+        int other = app->topic_units[index];
+        for (size_t j = 0; other >= 0 && j < app->topic_count; j++) {
+            app->topic_units[j] = app->topic_units[j] == other ? unit : app->topic_units[j];
+        }
+        app->topic_units[index] = unit;
     }
 }
 
@@ -104,10 +90,7 @@ void app_group_join(struct app *app)
                                                 .lost = app_on_lost,
                                                 .failed = app_on_member_failed};
     for (size_t i = 0; i < topology_part_count(app->topology); i++) {
-        const struct topology_part *part = topology_part_at(app->topology, i);
-        for (size_t j = 0; j < part->topic_count; j++) {
-            app_gather_topic(app, part->topics[j]);
-        }
+        app_add_part(app, topology_part_at(app->topology, i), (int)i);
     }
     if (app->topic_count == 0) {
         return; /* connectors alone */
@@ -116,5 +99,6 @@ void app_group_join(struct app *app)
     options.instance_id = app->options.instance_id;
     options.topics = app->topic_names;
     options.topic_count = app->topic_count;
+    options.units = app->topic_units;
     app->member = member_new(app->group_client, &options, &events, app);
 }

@@ -14,17 +14,25 @@
 #include "runtime/app/app_topics.h"
 #include "runtime/client/member.h"
 
-enum { APP_TOPIC_MAX = 256 };
-
 enum app_state { APP_PREPARING, APP_RUNNING, APP_FAILED };
 
-/* One task that runs here. */
+/* One partition of one of the part's topics. */
+struct app_input {
+    bool is_ours;
+    int64_t offset; /* where the group has it committed, or -1 */
+};
+
+/* One part and partition of which the group gave us at least one input. The task's own inputs are
+ * those of its start: when they change it commits, closes, and another begins. */
 struct app_task {
     struct list_link link;
     struct app *app;
-    struct task *task;
-    bool is_committing; /* part of the commit being made */
-    bool is_leaving;    /* its partition was revoked or lost */
+    const struct topology_part *part;
+    int32_t partition;
+    struct app_input *inputs; /* one per topic of the part */
+    struct task *task;        /* NULL: closed, or it waits for the rest of its inputs */
+    bool is_committing;       /* part of the commit being made */
+    bool is_leaving;          /* its inputs changed: it does nothing more, and closes */
     bool is_closing;
 };
 
@@ -42,7 +50,8 @@ struct app {
     struct fetcher *fetcher;
     struct member *member;
     struct app_topics *topics;
-    const char *topic_names[APP_TOPIC_MAX];
+    const char **topic_names; /* that the group reads */
+    int *topic_units;         /* of each: topics that meet in a task have the same */
     size_t topic_count;
     struct list tasks; /* of struct app_task */
     struct connector **connectors;
@@ -59,7 +68,7 @@ struct app {
     int commit_error;
     bool is_committing;
     bool is_revoking;
-    bool is_commit_wanted;
+    bool is_commit_wanted; /* though nothing may be dirty */
     int64_t commit_count;
     struct task_counts earlier; /* of tasks that are gone */
 
@@ -91,18 +100,28 @@ void app_tasks_on_wake(void *owner);
 void app_tasks_on_tick(struct io_timer *timer);
 void app_tasks_on_process(struct io_timer *timer);
 bool app_tasks_is_blocked(const struct app *app);
-struct app_task *app_tasks_find(struct app *app, const struct topology_part *part,
-                                int32_t partition);
-struct app_task *app_tasks_make(struct app *app, const struct topology_part *part,
-                                int32_t partition);
-void app_tasks_add_counts(struct task_counts *sum, const struct task_counts *counts);
-void app_tasks_close(struct app_task *row);
-/* After the commit: tasks of revoked partitions close, then the group may go on. */
+bool app_tasks_is_dirty(const struct app *app);
+/* An input is ours from now on, or no longer. A task that runs without knowing is leaving. */
+void app_tasks_add_input(struct app *app, const struct member_partition *partition);
+void app_tasks_remove_input(struct app *app, const struct member_partition *partition);
+/* Opens the tasks that can run and forgets those without inputs. */
+void app_tasks_settle(struct app *app);
+/* Closes what is leaving, but for what is being committed. */
 void app_tasks_close_leaving(struct app *app);
+bool app_tasks_is_leaving(const struct app *app);
+/* Closes all; the last one calls app_close_next. */
+void app_tasks_close(struct app *app);
+/* Adds up over the tasks of now; how many they are. */
+size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum);
+void app_tasks_check(const struct app *app);
 
 void app_group_join(struct app *app);
+/* Lets the group go on when nothing that it asked for is left. */
+void app_group_step(struct app *app);
 
 void app_commit_begin(struct app *app);
+/* A commit as soon as there can be one, also when nothing is dirty. */
+void app_commit_want(struct app *app);
 void app_commit_on_time(struct io_timer *timer);
 
 void app_connectors_start(struct app *app);

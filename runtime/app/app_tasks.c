@@ -1,7 +1,12 @@
-/* The tasks that run here: made, given their turns, closed.
+/* The tasks that run here: opened, given their turns, closed.
  *
+ * Keeps:  (1) a task with stores runs only while every partition it reads is ours, so that no two
+ *             members write the same stores, whatever way the group dealt;
+ *         (2) a task whose inputs changed is committed, closed and opened anew with those it has
+ *             then, from where the old one stopped.
  * Processing stops while a commit is made, so that what it covers stays what it is. */
 #include "log/base/memory.h"
+#include "log/base/trace.h"
 #include "runtime/app/app_state.h"
 
 #include <stdlib.h>
@@ -15,6 +20,11 @@ bool app_tasks_may_process(const struct app *app)
            app->close_stage <= APP_CLOSE_SOURCES;
 }
 
+static bool app_task_is_active(const struct app_task *row)
+{
+    return row->task != NULL && !row->is_leaving && !row->is_closing;
+}
+
 void app_tasks_process(struct app *app)
 {
     bool has_more = false;
@@ -23,7 +33,7 @@ void app_tasks_process(struct app *app)
     }
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
-        if (!row->is_leaving && !row->is_closing) {
+        if (app_task_is_active(row)) {
             size_t count = task_process(row->task, APP_PROCESS_COUNT);
             has_more = has_more || count == APP_PROCESS_COUNT;
         }
@@ -38,7 +48,6 @@ void app_tasks_on_process(struct io_timer *timer)
     app_tasks_process(timer->owner);
 }
 
-/* Called by the fetcher when there are records, by the producer when there is room. */
 void app_tasks_on_wake(void *owner)
 {
     app_tasks_process(owner);
@@ -51,7 +60,7 @@ void app_tasks_on_tick(struct io_timer *timer)
     if (app_tasks_may_process(app)) {
         for (list_each (&app->tasks, link)) {
             struct app_task *row = list_member(link, struct app_task, link);
-            uint64_t task_ns = row->is_leaving ? UINT64_MAX : task_tick(row->task);
+            uint64_t task_ns = app_task_is_active(row) ? task_tick(row->task) : UINT64_MAX;
             next_ns = task_ns < next_ns ? task_ns : next_ns;
         }
     } else {
@@ -60,16 +69,30 @@ void app_tasks_on_tick(struct io_timer *timer)
     io_timer_start(app->io, timer, next_ns);
 }
 
-bool app_tasks_is_blocked(const struct app *app)
+/* Whether any open task is so. */
+static bool app_tasks_any(const struct app *app, bool (*is_so)(const struct task *task))
 {
     for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
          link = link->next) {
-        if (task_is_blocked(list_member(link, const struct app_task, link)->task)) {
+        const struct app_task *row = list_member(link, const struct app_task, link);
+        if (row->task != NULL && !row->is_closing && is_so(row->task)) {
             return true;
         }
     }
     return false;
 }
+
+bool app_tasks_is_blocked(const struct app *app)
+{
+    return app_tasks_any(app, task_is_blocked);
+}
+
+bool app_tasks_is_dirty(const struct app *app)
+{
+    return app_tasks_any(app, task_is_dirty);
+}
+
+/* --- Opening --- */
 
 static void app_on_task_started(void *owner, struct task *task)
 {
@@ -86,7 +109,136 @@ static void app_on_task_failed(void *owner, struct task *task, const char *reaso
     app_fail(row->app, reason, is_final);
 }
 
-void app_tasks_add_counts(struct task_counts *sum, const struct task_counts *counts)
+static bool app_task_has_input(const struct app_task *row)
+{
+    for (size_t i = 0; i < row->part->topic_count; i++) {
+        if (row->inputs[i].is_ours) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Without stores each input can go its own way. */
+static bool app_task_may_run(const struct app_task *row)
+{
+    for (size_t i = 0; row->part->store_count > 0 && i < row->part->topic_count; i++) {
+        const struct client_topic *topic =
+            client_find_topic(row->app->client, row->part->topics[i]);
+        if (!row->inputs[i].is_ours && topic != NULL && row->partition < topic->partition_count) {
+            trace(TRACE_WARN, "app.task_waits", TRACE_STRING("app", app_name(row->app)),
+                  TRACE_STRING("part", row->part->name), TRACE_INT("partition", row->partition),
+                  TRACE_STRING("for", row->part->topics[i]));
+            return false;
+        }
+    }
+    return app_task_has_input(row);
+}
+
+static void app_task_open(struct app_task *row)
+{
+    static const struct task_events events = {.started = app_on_task_started,
+                                              .failed = app_on_task_failed};
+    struct app *app = row->app;
+    struct buffer directory;
+    buffer_init(&directory);
+    buffer_printf(&directory, "%s/%s/%08x-%d", app->options.state_directory, app_name(app),
+                  row->part->id, (int)row->partition);
+    struct task_options options = {
+        .topology = app->topology,
+        .part = row->part,
+        .partition = row->partition,
+        .state_directory = app->options.state_directory == NULL ? NULL : buffer_string(&directory),
+        .client = app->client,
+        .fetch_client = app->fetch_client,
+        .producer = app->producer,
+        .fetcher = app->fetcher};
+    row->task = task_new(&options, &events, row);
+    buffer_fini(&directory);
+    for (size_t i = 0; i < row->part->topic_count; i++) {
+        if (row->inputs[i].is_ours) {
+            task_add_input(row->task, row->part->topics[i], row->inputs[i].offset);
+        }
+    }
+    task_start(row->task);
+}
+
+static void app_task_free(struct app_task *row)
+{
+    list_remove(&row->link);
+    free(row->inputs);
+    free(row);
+}
+
+void app_tasks_settle(struct app *app)
+{
+    bool may_open = app->state == APP_RUNNING && !app->is_closing;
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        if (row->task != NULL) {
+            continue;
+        }
+        if (!app_task_has_input(row)) {
+            app_task_free(row);
+        } else if (may_open && app_task_may_run(row)) {
+            app_task_open(row);
+        }
+    }
+}
+
+/* --- Inputs --- */
+
+static struct app_task *app_tasks_get(struct app *app, const struct topology_part *part,
+                                      int32_t partition)
+{
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        if (row->part == part && row->partition == partition) {
+            return row;
+        }
+    }
+    struct app_task *row = memory_new(struct app_task);
+    row->app = app;
+    row->part = part;
+    row->partition = partition;
+    row->inputs = memory_zero(part->topic_count, sizeof *row->inputs);
+    list_add(&app->tasks, &row->link);
+    return row;
+}
+
+static void app_task_set_input(struct app_task *row, size_t index, bool is_ours, int64_t offset)
+{
+    row->inputs[index] = (struct app_input){.is_ours = is_ours, .offset = offset};
+    row->is_leaving = row->task != NULL;
+}
+
+static void app_tasks_set_input(struct app *app, const struct member_partition *partition,
+                                bool is_ours)
+{
+    for (size_t i = 0; i < topology_part_count(app->topology); i++) {
+        const struct topology_part *part = topology_part_at(app->topology, i);
+        for (size_t j = 0; j < part->topic_count; j++) {
+            if (strcmp(part->topics[j], partition->topic) == 0) {
+                struct app_task *row = app_tasks_get(app, part, partition->partition);
+                app_task_set_input(row, j, is_ours, is_ours ? partition->offset : -1);
+            }
+        }
+    }
+}
+
+void app_tasks_add_input(struct app *app, const struct member_partition *partition)
+{
+    app_tasks_set_input(app, partition, true);
+}
+
+void app_tasks_remove_input(struct app *app, const struct member_partition *partition)
+{
+    app_tasks_set_input(app, partition, false);
+}
+
+/* --- Closing --- */
+
+static void app_add_counts(struct task_counts *sum, const struct task_counts *counts)
 {
     sum->in_count += counts->in_count;
     sum->out_count += counts->out_count;
@@ -96,80 +248,108 @@ void app_tasks_add_counts(struct task_counts *sum, const struct task_counts *cou
     sum->restored_count += counts->restored_count;
 }
 
+size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum)
+{
+    size_t count = 0;
+    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
+         link = link->next) {
+        const struct app_task *row = list_member(link, const struct app_task, link);
+        if (row->task != NULL && !row->is_closing) {
+            app_add_counts(sum, task_counts(row->task));
+            count++;
+        }
+    }
+    return count;
+}
+
 static void app_on_task_closed(void *owner)
 {
     struct app_task *row = owner;
     struct app *app = row->app;
-    list_remove(&row->link);
-    free(row);
-    if (app->is_revoking) {
-        app_tasks_close_leaving(app);
+    row->task = NULL;
+    row->is_leaving = false;
+    row->is_closing = false;
+    if (app->close_stage == APP_CLOSE_TASKS) {
+        app_task_free(row);
+        if (list_is_empty(&app->tasks)) {
+            app_close_next(app);
+        }
+        return;
     }
-    if (app->close_stage == APP_CLOSE_TASKS && list_is_empty(&app->tasks)) {
-        app_close_next(app);
+    app_tasks_settle(app);
+    app_group_step(app);
+}
+
+/* The next task goes on where this one committed; the group's offset may be older. */
+static void app_task_keep_offsets(struct app_task *row)
+{
+    const struct state_position *position = task_commit_position(row->task);
+    for (size_t i = 0; i < row->part->topic_count; i++) {
+        int64_t offset = state_position_input(position, row->part->topics[i], row->partition);
+        if (row->inputs[i].is_ours && offset > row->inputs[i].offset) {
+            row->inputs[i].offset = offset;
+        }
     }
 }
 
-void app_tasks_close(struct app_task *row)
+static void app_task_close(struct app_task *row)
 {
     if (row->is_closing) {
         return;
     }
     row->is_closing = true;
-    app_tasks_add_counts(&row->app->earlier, task_counts(row->task));
+    app_add_counts(&row->app->earlier, task_counts(row->task));
+    app_task_keep_offsets(row);
     task_close(row->task, app_on_task_closed, row);
 }
 
-struct app_task *app_tasks_find(struct app *app, const struct topology_part *part,
-                                int32_t partition)
-{
-    for (list_each (&app->tasks, link)) {
-        struct app_task *row = list_member(link, struct app_task, link);
-        if (task_part(row->task) == part && task_partition(row->task) == partition) {
-            return row;
-        }
-    }
-    return NULL;
-}
-
-struct app_task *app_tasks_make(struct app *app, const struct topology_part *part,
-                                int32_t partition)
-{
-    static const struct task_events events = {.started = app_on_task_started,
-                                              .failed = app_on_task_failed};
-    struct buffer directory;
-    struct app_task *row = memory_new(struct app_task);
-    buffer_init(&directory);
-    buffer_printf(&directory, "%s/%s/%08x-%d", app->options.state_directory, app_name(app),
-                  part->id, (int)partition);
-    struct task_options options = {.topology = app->topology,
-                                   .part = part,
-                                   .partition = partition,
-                                   .state_directory = buffer_string(&directory),
-                                   .client = app->client,
-                                   .fetch_client = app->fetch_client,
-                                   .producer = app->producer,
-                                   .fetcher = app->fetcher};
-    row->app = app;
-    row->task = task_new(&options, &events, row);
-    list_add(&app->tasks, &row->link);
-    buffer_fini(&directory);
-    return row;
-}
-
-/* After the commit: tasks of revoked partitions close, then the group may go on. */
 void app_tasks_close_leaving(struct app *app)
 {
-    bool is_any = false;
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
-        if (row->is_leaving) {
-            is_any = true;
-            app_tasks_close(row);
+        if (row->is_leaving && !row->is_committing) {
+            app_task_close(row);
         }
     }
-    if (!is_any && app->is_revoking) {
-        app->is_revoking = false;
-        member_revoked(app->member);
+}
+
+bool app_tasks_is_leaving(const struct app *app)
+{
+    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
+         link = link->next) {
+        if (list_member(link, const struct app_task, link)->is_leaving) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void app_tasks_close(struct app *app)
+{
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        if (row->task == NULL) {
+            app_task_free(row);
+        } else {
+            app_task_close(row);
+        }
+    }
+    if (list_is_empty(&app->tasks)) {
+        app_close_next(app);
+    }
+}
+
+void app_tasks_check(const struct app *app)
+{
+    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
+         link = link->next) {
+        const struct app_task *row = list_member(link, const struct app_task, link);
+        if (row->task != NULL) {
+            task_check(row->task);
+            continue;
+        }
+        check(!row->is_committing);
+        check(!row->is_leaving);
+        check(!row->is_closing);
     }
 }
