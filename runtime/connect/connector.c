@@ -1,25 +1,19 @@
-/* Validates a connector's definition and keeps its task alive; see connector.h. */
-#include "runtime/connect/connector.h"
-
+/* Keeps a connector's task alive; see connector.h. What it is stands in its configuration. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "runtime/connect/connector_config.h"
 #include "runtime/connect/sink_task.h"
 #include "runtime/connect/source_task.h"
-#include "runtime/connect/task_context.h"
-#include "runtime/plugin/plugin.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     CONNECTOR_PAUSE_MIN_MS = 1000,
     CONNECTOR_PAUSE_MAX_MS = 300000,
     CONNECTOR_GOOD_MS = 60000,
     CONNECTOR_CHECKPOINT_MS = 5000,
-    CONNECTOR_TOPIC_MAX = 256,
 };
 
 struct connector {
@@ -27,16 +21,7 @@ struct connector {
     struct client *client;
     struct client *fetch_client; /* its answers may wait behind long polls */
     struct producer *producer;
-    char *name;
-    bool is_source;
-    const char *instance_id;
-    struct plugin *plugin;
-    const struct tidemill_kind *kind;
-    struct plugin_options *options;
-    char *topics[CONNECTOR_TOPIC_MAX];
-    size_t topic_count;
-    char *dead_letter_topic;
-    bool is_from_latest;
+    struct connector_config config;
 
     struct source_task *source;
     struct sink_task *sink;
@@ -52,179 +37,9 @@ struct connector {
     void *closed_owner;
 };
 
-static int connector_validate_name(const struct connector_definition *definition,
-                                   struct report *report)
-{
-    const char *name = definition->name;
-    size_t size = strlen(name);
-    for (size_t i = 0; i < size; i++) {
-        if (!isalnum((unsigned char)name[i]) && strchr("._-", name[i]) == NULL) {
-            return report_add(report, name,
-                              "the connector name \"%s\" has a character other than "
-                              "letters, digits, '.', '_' and '-'",
-                              name);
-        }
-    }
-    if (size == 0 || size > 200) {
-        return report_add(report, name, "a connector name has 1 to 200 characters");
-    }
-    return 0;
-}
-
-static int connector_add_topics(struct connector *connector, const char *value,
-                                struct report *report)
-{
-    while (value != NULL && *value != 0) {
-        size_t size = strcspn(value, ", ");
-        if (size > 0) {
-            if (connector->topic_count == CONNECTOR_TOPIC_MAX) {
-                return report_add(report, connector->name, "%s names more than %d topics",
-                                  connector->name, CONNECTOR_TOPIC_MAX);
-            }
-            connector->topics[connector->topic_count++] = bytes_to_string(bytes_make(value, size));
-        }
-        value += size + (value[size] != 0);
-    }
-    return 0;
-}
-
-/* Takes the framework's own settings; 1 when the setting is one of them. */
-static int connector_take_setting(struct connector *connector, const struct plugin_setting *setting,
-                                  struct report *report)
-{
-    if (strcmp(setting->name, connector->is_source ? "topic" : "topics") == 0 ||
-        (!connector->is_source && strcmp(setting->name, "topic") == 0)) {
-        int error = connector_add_topics(connector, setting->value, report);
-        return error != 0 ? error : 1;
-    }
-    if (strcmp(setting->name, "errors.deadletterqueue.topic.name") == 0 ||
-        strcmp(setting->name, "dead_letter_topic") == 0) {
-        free(connector->dead_letter_topic);
-        connector->dead_letter_topic = memory_string(setting->value);
-        return 1;
-    }
-    if (!connector->is_source && strcmp(setting->name, "from") == 0) {
-        bool is_latest = setting->value != NULL && strcmp(setting->value, "latest") == 0;
-        if (!is_latest && (setting->value == NULL || strcmp(setting->value, "earliest") != 0)) {
-            return report_add(report, connector->name, "%s: from is earliest or latest, not \"%s\"",
-                              connector->name, setting->value == NULL ? "" : setting->value);
-        }
-        connector->is_from_latest = is_latest;
-        return 1;
-    }
-    return 0;
-}
-
-/* What only the plugin can judge: options that do not fit together. */
-static int connector_validate(struct connector *connector, struct report *report)
-{
-    struct tidemill_host host = {0};
-    struct task_context context = {.io = connector->io};
-    task_context_fill_host(&host);
-    context.context =
-        (struct tidemill_context){.size = sizeof(struct tidemill_context),
-                                  .task_count = 1,
-                                  .connector = connector->name,
-                                  .host = &host,
-                                  .kind = connector->kind,
-                                  .values = plugin_options_values(connector->options)};
-    if (connector->kind->validate == NULL ||
-        connector->kind->validate(&context.context) == TIDEMILL_OK) {
-        return 0;
-    }
-    return report_add(report, connector->name, "%s: %s", connector->name, context.failure);
-}
-
-static int connector_parse(struct connector *connector,
-                           const struct connector_definition *definition, struct report *report)
-{
-    struct plugin_setting *rest = memory_zero(definition->setting_count, sizeof *rest);
-    size_t rest_count = 0;
-    int result = 0;
-    for (size_t i = 0; i < definition->setting_count && result >= 0; i++) {
-        result = connector_take_setting(connector, &definition->settings[i], report);
-        if (result == 0) {
-            rest[rest_count++] = definition->settings[i];
-        }
-    }
-    if (result >= 0) {
-        result =
-            plugin_options_parse(connector->kind, rest, rest_count, &connector->options, report);
-    }
-    free(rest);
-    if (result == 0) {
-        result = connector_validate(connector, report);
-    }
-    if (result == 0 && connector->topic_count == 0) {
-        result = report_add(report, connector->name, "the connector %s names no %s",
-                            connector->name, connector->is_source ? "topic" : "topics");
-    }
-    if (result == 0 && connector->is_source && connector->topic_count > 1) {
-        result = report_add(report, connector->name, "the source %s writes to one topic, not %zu",
-                            connector->name, connector->topic_count);
-    }
-    return result;
-}
-
-/* The library that has the kind: NAME.so holds kind NAME, a Connect class is looked for in all. */
-struct connector_search {
-    const char *type;
-    enum tidemill_kind_type kind_type;
-    const char *const *directories;
-    size_t directory_count;
-    struct plugin *found;
-};
-
-static void connector_search_library(void *data, const char *name, const char *path)
-{
-    (void)path;
-    struct connector_search *search = data;
-    struct plugin *plugin = NULL;
-    struct report ignored = {0};
-    if (search->found != NULL ||
-        plugin_open(name, search->directories, search->directory_count, &plugin, &ignored) != 0) {
-        return;
-    }
-    if (plugin_find_kind(plugin, search->kind_type, search->type) != NULL) {
-        search->found = plugin;
-    } else {
-        plugin_close(plugin);
-    }
-}
-
-static int connector_find_plugin(struct connector *connector, const char *type,
-                                 const char *const *directories, size_t directory_count,
-                                 struct report *report)
-{
-    enum tidemill_kind_type kind_type = connector->is_source ? TIDEMILL_SOURCE : TIDEMILL_SINK;
-    struct connector_search search = {.type = type,
-                                      .kind_type = kind_type,
-                                      .directories = directories,
-                                      .directory_count = directory_count};
-    plugin_list(directories, directory_count, connector_search_library, &search);
-    connector->plugin = search.found;
-    if (search.found != NULL) {
-        connector->kind = plugin_find_kind(search.found, kind_type, type);
-        return 0;
-    }
-    /* Opening it by its name says what is wrong with it. */
-    int error = plugin_open(type, directories, directory_count, &connector->plugin, report);
-    if (error == 0) {
-        error = report_add(report, connector->name, "the plugin %s has no %s", type,
-                           connector->is_source ? "source" : "sink");
-    }
-    return error;
-}
-
 static void connector_free(struct connector *connector)
 {
-    for (size_t i = 0; i < connector->topic_count; i++) {
-        free(connector->topics[i]);
-    }
-    plugin_options_free(connector->options);
-    plugin_close(connector->plugin);
-    free(connector->dead_letter_topic);
-    free(connector->name);
+    connector_config_fini(&connector->config);
     free(connector);
 }
 
@@ -330,26 +145,27 @@ static void connector_start_task(struct connector *connector)
     static const struct sink_task_events sink_events = {.failed = connector_on_failed};
     connector->state = CONNECTOR_RUNNING;
     connector->started_ns = io_now(connector->io);
-    if (connector->is_source) {
-        struct source_task_options options = {.connector = connector->name,
-                                              .kind = connector->kind,
-                                              .values = plugin_options_values(connector->options),
-                                              .topic = connector->topics[0],
-                                              .dead_letter_topic = connector->dead_letter_topic,
-                                              .checkpoint_interval_ms = CONNECTOR_CHECKPOINT_MS};
+    if (connector->config.is_source) {
+        struct source_task_options options = {
+            .connector = connector->config.name,
+            .kind = connector->config.kind,
+            .values = plugin_options_values(connector->config.options),
+            .topic = connector->config.topics[0],
+            .dead_letter_topic = connector->config.dead_letter_topic,
+            .checkpoint_interval_ms = CONNECTOR_CHECKPOINT_MS};
         connector->source =
             source_task_new(connector->client, connector->fetch_client, connector->producer,
                             &options, &source_events, connector);
         return;
     }
-    struct sink_task_options options = {.connector = connector->name,
-                                        .kind = connector->kind,
-                                        .values = plugin_options_values(connector->options),
-                                        .topics = (const char *const *)connector->topics,
-                                        .topic_count = connector->topic_count,
-                                        .dead_letter_topic = connector->dead_letter_topic,
-                                        .instance_id = connector->instance_id,
-                                        .is_from_latest = connector->is_from_latest};
+    struct sink_task_options options = {.connector = connector->config.name,
+                                        .kind = connector->config.kind,
+                                        .values = plugin_options_values(connector->config.options),
+                                        .topics = (const char *const *)connector->config.topics,
+                                        .topic_count = connector->config.topic_count,
+                                        .dead_letter_topic = connector->config.dead_letter_topic,
+                                        .instance_id = connector->config.instance_id,
+                                        .is_from_latest = connector->config.is_from_latest};
     connector->sink = sink_task_new(connector->client, connector->fetch_client, connector->producer,
                                     &options, &sink_events, connector);
 }
@@ -359,7 +175,7 @@ static void connector_connect(struct connector *connector,
 {
     struct producer_options options = producer_options_default();
     struct client_options own = *client_options;
-    own.client_id = connector->name;
+    own.client_id = connector->config.name;
     connector->client = client_new(connector->io, &own);
     connector->fetch_client = client_new(connector->io, &own);
     connector->producer = producer_new(connector->client, &options);
@@ -372,19 +188,10 @@ int connector_new(struct io *io, const struct client_options *client_options,
 {
     struct connector *connector = memory_new(struct connector);
     connector->io = io;
-    connector->name = memory_string(definition->name);
-    connector->is_source = definition->is_source;
-    connector->instance_id = definition->instance_id;
-    int error = connector_validate_name(definition, report);
-    if (error == 0) {
-        error = connector_find_plugin(connector, definition->type, plugin_directories,
-                                      directory_count, report);
-    }
-    if (error == 0) {
-        error = connector_parse(connector, definition, report);
-    }
+    int error = connector_config_read(&connector->config, io, plugin_directories, directory_count,
+                                      definition, report);
     if (error != 0) {
-        connector_free(connector);
+        free(connector);
         return error;
     }
     connector_connect(connector, client_options);
@@ -411,12 +218,12 @@ void connector_close(struct connector *connector, void (*closed)(void *owner), v
 
 const char *connector_name(const struct connector *connector)
 {
-    return connector->name;
+    return connector->config.name;
 }
 
 bool connector_is_source(const struct connector *connector)
 {
-    return connector->is_source;
+    return connector->config.is_source;
 }
 
 enum connector_state connector_state(const struct connector *connector)
