@@ -17,6 +17,7 @@ struct producer {
     uint64_t timer_deadline;
     bool is_draining;
     struct list flushes; /* in the order of their numbers */
+    int flush_error;     /* the first since the newest flush; for the next */
     void (*room)(void *owner);
     void *room_owner;
     bool is_room_wanted; /* a send was refused */
@@ -124,11 +125,16 @@ static void producer_on_changed(void *owner)
 static void producer_on_finished(void *owner, uint64_t flush_number, int error)
 {
     struct producer *producer = owner;
+    bool is_told = error == 0;
     for (list_each (&producer->flushes, link)) {
         struct producer_flush *flush = list_member(link, struct producer_flush, link);
-        if (error != 0 && flush->error == 0 && flush_number <= flush->number) {
-            flush->error = error;
+        if (error != 0 && flush_number <= flush->number) {
+            flush->error = flush->error == 0 ? error : flush->error;
+            is_told = true;
         }
+    }
+    if (!is_told && producer->flush_error == 0) {
+        producer->flush_error = error;
     }
 }
 
@@ -207,7 +213,8 @@ void producer_flush(struct producer *producer, struct producer_flush *flush)
     check(!producer->is_closing);
     accumulator_close_open(&producer->accumulator);
     flush->number = producer->accumulator.flush_number++;
-    flush->error = 0;
+    flush->error = producer->flush_error;
+    producer->flush_error = 0;
     list_add(&producer->flushes, &flush->link);
     producer_wake_at(producer, 0);
 }

@@ -67,7 +67,8 @@ must_use int producer_reserve(struct producer *producer, const char *topic, int3
 void producer_on_room(struct producer *producer, void (*room)(void *owner), void *owner);
 
 struct producer_flush {
-    /* 0 when every record sent before the flush was acknowledged, or the first error among them. */
+    /* 0 when every record sent since the flush before was acknowledged, or the first error among
+     * them, also of those that had failed already. */
     void (*done)(struct producer_flush *flush, int error);
     void *owner;
     /* the producer's */

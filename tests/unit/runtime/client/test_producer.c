@@ -201,6 +201,21 @@ static void a_record_arrives_and_its_offset_is_told(void **state)
     world_free(world);
 }
 
+static void a_flush_tells_of_what_failed_before_it(void **state)
+{
+    (void)state;
+    struct producer_options options = producer_options_default();
+    struct world *world = world_new(1, &options);
+    fake_cluster_add_topic(world->cluster, "t", 1);
+    fake_cluster_fail(world->cluster, 0, ERROR_TOPIC_AUTHORIZATION_FAILED, 1, false);
+    assert_int_equal(send_number(world, "t", 0, 0, NULL), 0);
+    run_for(world, SECOND);
+    assert_int_equal(producer_pending_size(world->producer), 0);
+    assert_int_equal(flush(world, 5ull * SECOND), ERROR_TOPIC_AUTHORIZATION_FAILED);
+    assert_int_equal(flush(world, 5ull * SECOND), 0); /* told once */
+    world_free(world);
+}
+
 static void records_of_a_turn_share_a_batch(void **state)
 {
     (void)state;
@@ -846,6 +861,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_arrives_and_its_offset_is_told),
+        cmocka_unit_test(a_flush_tells_of_what_failed_before_it),
         cmocka_unit_test(records_of_a_turn_share_a_batch),
         cmocka_unit_test(a_flush_from_within_a_flush_waits_too),
         cmocka_unit_test(a_stubborn_caller_does_not_stop_the_turn),
