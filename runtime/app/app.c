@@ -66,6 +66,32 @@ static void app_init_timers(struct app *app)
                    (uint64_t)app->options.commit_interval_ms * 1000000);
 }
 
+static void app_free(struct app *app)
+{
+    io_timer_stop(app->io, &app->process_timer);
+    io_timer_stop(app->io, &app->tick_timer);
+    io_timer_stop(app->io, &app->commit_timer);
+    script_close(app->script);
+    free(app->connectors);
+    free(app->topic_names);
+    free(app->topic_units);
+    free(app);
+}
+
+static void app_on_nothing_closed(void *owner)
+{
+    (void)owner;
+}
+
+/* Nothing ran: nothing has to be waited for. */
+static void app_drop(struct app *app)
+{
+    for (size_t i = 0; i < app->connector_count; i++) {
+        connector_close(app->connectors[i], app_on_nothing_closed, NULL);
+    }
+    app_free(app);
+}
+
 int app_new(struct io *io, const struct app_options *options, const struct app_events *events,
             void *owner, struct app **out, struct report *report)
 {
@@ -85,23 +111,23 @@ int app_new(struct io *io, const struct app_options *options, const struct app_e
     }
     app->topology = script_topology(app->script);
     app->options.client.client_id = topology_name(app->topology);
-    app_connect(app);
-    app_init_timers(app);
-    app->topics = app_topics_start(app->client, app->script, app_on_topics, app);
+    error = app_connectors_open(app, report);
+    if (error != 0) {
+        app_drop(app);
+        return error;
+    }
     *out = app;
     return 0;
 }
 
-static void app_free(struct app *app)
+void app_start(struct app *app, const char *state_directory)
 {
-    io_timer_stop(app->io, &app->process_timer);
-    io_timer_stop(app->io, &app->tick_timer);
-    io_timer_stop(app->io, &app->commit_timer);
-    script_close(app->script);
-    free(app->connectors);
-    free(app->topic_names);
-    free(app->topic_units);
-    free(app);
+    check(app->state == APP_NEW);
+    app->state = APP_PREPARING;
+    app->state_directory = state_directory;
+    app_connect(app);
+    app_init_timers(app);
+    app->topics = app_topics_start(app->client, app->script, app_on_topics, app);
 }
 
 static void app_on_part_closed(void *owner)
@@ -190,6 +216,11 @@ void app_close_next(struct app *app)
 void app_close(struct app *app, void (*closed)(void *owner), void *owner)
 {
     check(!app->is_closing);
+    if (app->state == APP_NEW) {
+        app_drop(app);
+        closed(owner);
+        return;
+    }
     app->is_closing = true;
     app->closed = closed;
     app->closed_owner = owner;

@@ -42,13 +42,16 @@ struct app_events {
     void (*failed)(void *owner, const char *reason, bool is_final);
 };
 
-/* Reads and judges the script, then begins to run it. ERROR_INVALID with the report filled when the
- * script is wrong. */
+/* Reads and judges the script with its connectors; nothing runs yet. ERROR_INVALID with the report
+ * filled when something is wrong. */
 must_use int app_new(struct io *io, const struct app_options *options,
                      const struct app_events *events, void *owner, struct app **out,
                      struct report *report);
+/* Once. `state_directory`: below it are the stores, in <app>/<part>-<partition>/; NULL: they live
+ * in memory and in their changelogs. Borrowed. */
+void app_start(struct app *app, const char *state_directory);
 /* Finishes what is being processed, commits, leaves the group, closes connectors; frees the app
- * before `closed`. */
+ * before `closed`, which comes inside when the app never started. */
 void app_close(struct app *app, void (*closed)(void *owner), void *owner);
 const char *app_name(const struct app *app);
 /* Sums over the tasks of now and before. */

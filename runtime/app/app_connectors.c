@@ -2,11 +2,10 @@
 #include "log/base/memory.h"
 #include "runtime/app/app_state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-static int app_start_connector(struct app *app, const struct script_connector *from,
-                               struct report *report)
+static int app_open_connector(struct app *app, const struct script_connector *from,
+                              struct report *report)
 {
     struct plugin_setting *settings = memory_zero(from->option_count + 1, sizeof *settings);
     struct buffer topics;
@@ -29,9 +28,9 @@ static int app_start_connector(struct app *app, const struct script_connector *f
                                               .settings = settings,
                                               .setting_count = count,
                                               .instance_id = app->options.instance_id};
-    int error = connector_new(app->io, &app->options.client, app->options.plugin_directories,
-                              app->options.plugin_directory_count, &definition,
-                              &app->connectors[app->connector_count], report);
+    int error =
+        connector_new(app->io, app->options.plugin_directories, app->options.plugin_directory_count,
+                      &definition, &app->connectors[app->connector_count], report);
     if (error == 0) {
         app->connector_count++;
     }
@@ -40,20 +39,25 @@ static int app_start_connector(struct app *app, const struct script_connector *f
     return error;
 }
 
-void app_connectors_start(struct app *app)
+int app_connectors_open(struct app *app, struct report *report)
 {
     size_t count = 0;
     const struct script_connector *connectors = script_connectors(app->script, &count);
-    struct report report = {0};
+    int error = 0;
     app->connectors = memory_zero(count, sizeof(struct connector *));
-    for (size_t i = 0; i < count; i++) {
-        if (app_start_connector(app, &connectors[i], &report) != 0) {
-            char reason[1500];
-            snprintf(reason, sizeof reason, "%s: connector %s: %s %s",
-                     connectors[i].place == NULL ? "?" : connectors[i].place, connectors[i].name,
-                     report.place, report.text);
-            app_fail(app, reason, true);
-            return;
+    for (size_t i = 0; i < count && error == 0; i++) {
+        struct report inner = {0};
+        error = app_open_connector(app, &connectors[i], &inner);
+        if (error != 0) {
+            report_add(report, connectors[i].place, "%s", inner.text);
         }
+    }
+    return error;
+}
+
+void app_connectors_start(struct app *app)
+{
+    for (size_t i = 0; i < app->connector_count; i++) {
+        connector_start(app->connectors[i], &app->options.client);
     }
 }

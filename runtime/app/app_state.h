@@ -14,7 +14,7 @@
 #include "runtime/app/app_topics.h"
 #include "runtime/client/member.h"
 
-enum app_state { APP_PREPARING, APP_RUNNING, APP_FAILED };
+enum app_state { APP_NEW, APP_PREPARING, APP_RUNNING, APP_FAILED };
 
 /* One partition of one of the part's topics. */
 struct app_input {
@@ -39,6 +39,7 @@ struct app_task {
 struct app {
     struct io *io;
     struct app_options options;
+    const char *state_directory;
     const struct app_events *events;
     void *owner;
     struct script *script;
@@ -124,4 +125,7 @@ void app_commit_begin(struct app *app);
 void app_commit_want(struct app *app);
 void app_commit_on_time(struct io_timer *timer);
 
+/* Judges all of them; ERROR_INVALID with the report filled. Those that are open are to be closed.
+ */
+must_use int app_connectors_open(struct app *app, struct report *report);
 void app_connectors_start(struct app *app);

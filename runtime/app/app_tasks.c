@@ -142,13 +142,13 @@ static void app_task_open(struct app_task *row)
     struct app *app = row->app;
     struct buffer directory;
     buffer_init(&directory);
-    buffer_printf(&directory, "%s/%s/%08x-%d", app->options.state_directory, app_name(app),
-                  row->part->id, (int)row->partition);
+    buffer_printf(&directory, "%s/%s/%08x-%d", app->state_directory, app_name(app), row->part->id,
+                  (int)row->partition);
     struct task_options options = {
         .topology = app->topology,
         .part = row->part,
         .partition = row->partition,
-        .state_directory = app->options.state_directory == NULL ? NULL : buffer_string(&directory),
+        .state_directory = app->state_directory == NULL ? NULL : buffer_string(&directory),
         .client = app->client,
         .fetch_client = app->fetch_client,
         .producer = app->producer,

@@ -181,8 +181,7 @@ static void connector_connect(struct connector *connector,
     connector->producer = producer_new(connector->client, &options);
 }
 
-int connector_new(struct io *io, const struct client_options *client_options,
-                  const char *const *plugin_directories, size_t directory_count,
+int connector_new(struct io *io, const char *const *plugin_directories, size_t directory_count,
                   const struct connector_definition *definition, struct connector **out,
                   struct report *report)
 {
@@ -194,14 +193,24 @@ int connector_new(struct io *io, const struct client_options *client_options,
         free(connector);
         return error;
     }
-    connector_connect(connector, client_options);
-    connector_start_task(connector);
     *out = connector;
     return 0;
 }
 
+void connector_start(struct connector *connector, const struct client_options *client_options)
+{
+    check(connector->state == CONNECTOR_NEW);
+    connector_connect(connector, client_options);
+    connector_start_task(connector);
+}
+
 void connector_close(struct connector *connector, void (*closed)(void *owner), void *owner)
 {
+    if (connector->state == CONNECTOR_NEW) {
+        connector_free(connector);
+        closed(owner);
+        return;
+    }
     connector->closed = closed;
     connector->closed_owner = owner;
     connector->state = CONNECTOR_CLOSING;

@@ -25,13 +25,16 @@ struct connector_definition {
     const char *instance_id; /* of a sink's group member; NULL: dynamic; outlives the connector */
 };
 
-enum connector_state { CONNECTOR_RUNNING, CONNECTOR_WAITING, CONNECTOR_CLOSING };
+enum connector_state { CONNECTOR_NEW, CONNECTOR_RUNNING, CONNECTOR_WAITING, CONNECTOR_CLOSING };
 
-/* Judges the definition and starts it. The report names the connector and the option. */
-must_use int connector_new(struct io *io, const struct client_options *client_options,
-                           const char *const *plugin_directories, size_t directory_count,
-                           const struct connector_definition *definition, struct connector **out,
-                           struct report *report);
+/* Judges the definition; nothing runs yet. The report's sentence names the connector and the
+ * option. */
+must_use int connector_new(struct io *io, const char *const *plugin_directories,
+                           size_t directory_count, const struct connector_definition *definition,
+                           struct connector **out, struct report *report);
+/* Once. */
+void connector_start(struct connector *connector, const struct client_options *client_options);
+/* Also of one that never started. `closed` may then come inside. */
 void connector_close(struct connector *connector, void (*closed)(void *owner), void *owner);
 const char *connector_name(const struct connector *connector);
 bool connector_is_source(const struct connector *connector);

@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/base/text.h"
 #include "runtime/connect/task_context.h"
 
 #include <ctype.h>
@@ -16,14 +17,13 @@ static int connector_config_validate_name(const struct connector_definition *def
     size_t size = strlen(name);
     for (size_t i = 0; i < size; i++) {
         if (!isalnum((unsigned char)name[i]) && strchr("._-", name[i]) == NULL) {
-            return report_add(report, name,
-                              "the connector name \"%s\" has a character other than "
-                              "letters, digits, '.', '_' and '-'",
-                              name);
+            return report_add(report, NULL,
+                              "the name has a character other than letters, digits, '.', '_' "
+                              "and '-'");
         }
     }
     if (size == 0 || size > 200) {
-        return report_add(report, name, "a connector name has 1 to 200 characters");
+        return report_add(report, NULL, "a connector's name has 1 to 200 characters");
     }
     return 0;
 }
@@ -35,8 +35,8 @@ static int connector_config_add_topics(struct connector_config *config, const ch
         size_t size = strcspn(value, ", ");
         if (size > 0) {
             if (config->topic_count == CONNECTOR_CONFIG_TOPIC_MAX) {
-                return report_add(report, config->name, "%s names more than %d topics",
-                                  config->name, CONNECTOR_CONFIG_TOPIC_MAX);
+                return report_add(report, NULL, "names more than %d topics",
+                                  CONNECTOR_CONFIG_TOPIC_MAX);
             }
             config->topics[config->topic_count++] = bytes_to_string(bytes_make(value, size));
         }
@@ -64,8 +64,8 @@ static int connector_config_take_setting(struct connector_config *config,
     if (!config->is_source && strcmp(setting->name, "from") == 0) {
         bool is_latest = setting->value != NULL && strcmp(setting->value, "latest") == 0;
         if (!is_latest && (setting->value == NULL || strcmp(setting->value, "earliest") != 0)) {
-            return report_add(report, config->name, "%s: from is earliest or latest, not \"%s\"",
-                              config->name, setting->value == NULL ? "" : setting->value);
+            return report_add(report, NULL, "option 'from' is earliest or latest, not \"%s\"",
+                              setting->value == NULL ? "" : setting->value);
         }
         config->is_from_latest = is_latest;
         return 1;
@@ -88,7 +88,47 @@ static int connector_config_validate(struct connector_config *config, struct rep
     if (config->kind->validate == NULL || config->kind->validate(&context.context) == TIDEMILL_OK) {
         return 0;
     }
-    return report_add(report, config->name, "%s: %s", config->name, context.failure);
+    return report_add(report, NULL, "%s", context.failure);
+}
+
+/* The framework's options first, so that a slip in their names is found, too. */
+static int connector_config_report_unknown(const struct connector_config *config, const char *name,
+                                           struct report *report)
+{
+    static const char *const common[] = {"topic", "topics", "errors.deadletterqueue.topic.name",
+                                         "dead_letter_topic", "from"};
+    size_t common_count = sizeof common / sizeof common[0];
+    size_t count = 0;
+    const char **names =
+        memory_zero(common_count + config->kind->option_count, sizeof(const char *));
+    for (; count < common_count; count++) {
+        names[count] = common[count];
+    }
+    for (size_t i = 0; i < config->kind->option_count; i++) {
+        names[count++] = config->kind->options[i].name;
+    }
+    const char *nearest = text_nearest(name, names, count);
+    free(names);
+    return report_add(report, NULL, "option '%s' is unknown to the %s %s%s%s%s", name,
+                      config->is_source ? "source" : "sink", config->kind->name,
+                      nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                      nearest == NULL ? "" : "'?");
+}
+
+static int connector_config_parse_options(struct connector_config *config,
+                                          const struct plugin_setting *settings, size_t count,
+                                          struct report *report)
+{
+    struct report inner = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (plugin_options_find(config->kind, settings[i].name) == NULL) {
+            return connector_config_report_unknown(config, settings[i].name, report);
+        }
+    }
+    if (plugin_options_parse(config->kind, settings, count, &config->options, &inner) != 0) {
+        return report_add(report, NULL, "option '%s' %s", inner.place, inner.text);
+    }
+    return connector_config_validate(config, report);
 }
 
 static int connector_config_parse(struct connector_config *config,
@@ -105,19 +145,17 @@ static int connector_config_parse(struct connector_config *config,
         }
     }
     if (result >= 0) {
-        result = plugin_options_parse(config->kind, rest, rest_count, &config->options, report);
+        result = connector_config_parse_options(config, rest, rest_count, report);
     }
     free(rest);
-    if (result == 0) {
-        result = connector_config_validate(config, report);
-    }
     if (result == 0 && config->topic_count == 0) {
-        result = report_add(report, config->name, "the connector %s names no %s", config->name,
-                            config->is_source ? "topic" : "topics");
+        result = report_add(report, NULL, "option '%s' must be given: where its records %s",
+                            config->is_source ? "topic" : "topics",
+                            config->is_source ? "go" : "come from");
     }
     if (result == 0 && config->is_source && config->topic_count > 1) {
-        result = report_add(report, config->name, "the source %s writes to one topic, not %zu",
-                            config->name, config->topic_count);
+        result =
+            report_add(report, NULL, "a source writes to one topic, not %zu", config->topic_count);
     }
     return result;
 }
@@ -129,6 +167,8 @@ struct connector_config_search {
     const char *const *directories;
     size_t directory_count;
     struct plugin *found;
+    char **names; /* of the libraries that are there */
+    size_t name_count;
 };
 
 static void connector_config_search_library(void *data, const char *name, const char *path)
@@ -137,6 +177,8 @@ static void connector_config_search_library(void *data, const char *name, const 
     struct connector_config_search *search = data;
     struct plugin *plugin = NULL;
     struct report ignored = {0};
+    search->names = memory_resize(search->names, (search->name_count + 1) * sizeof *search->names);
+    search->names[search->name_count++] = memory_string(name);
     if (search->found != NULL ||
         plugin_open(name, search->directories, search->directory_count, &plugin, &ignored) != 0) {
         return;
@@ -148,27 +190,53 @@ static void connector_config_search_library(void *data, const char *name, const 
     }
 }
 
+/* No library has the kind: opening the one of its name says what is wrong with it. */
+static int connector_config_report_missing(const struct connector_config *config,
+                                           const struct connector_config_search *search,
+                                           struct report *report)
+{
+    const char *role = config->is_source ? "source" : "sink";
+    struct plugin *plugin = NULL;
+    struct report inner = {0};
+    int error =
+        plugin_open(search->type, search->directories, search->directory_count, &plugin, &inner);
+    plugin_close(plugin);
+    if (error == 0) {
+        return report_add(report, NULL, "the plugin '%s' has no %s", search->type, role);
+    }
+    if (error != ERROR_NOT_FOUND) {
+        return report_add(report, NULL, "%s%s%s", inner.place, inner.place[0] == 0 ? "" : " ",
+                          inner.text);
+    }
+    const char *nearest =
+        text_nearest(search->type, (const char *const *)search->names, search->name_count);
+    return report_add(report, NULL,
+                      "type '%s' is no known %s%s%s%s; %s (--plugins DIR adds a place)",
+                      search->type, role, nearest == NULL ? "" : ", did you mean '",
+                      nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?", inner.text);
+}
+
 static int connector_config_find_plugin(struct connector_config *config, const char *type,
                                         const char *const *directories, size_t directory_count,
                                         struct report *report)
 {
-    enum tidemill_kind_type kind_type = config->is_source ? TIDEMILL_SOURCE : TIDEMILL_SINK;
     struct connector_config_search search = {.type = type,
-                                             .kind_type = kind_type,
+                                             .kind_type = config->is_source ? TIDEMILL_SOURCE
+                                                                            : TIDEMILL_SINK,
                                              .directories = directories,
                                              .directory_count = directory_count};
+    int error = 0;
     plugin_list(directories, directory_count, connector_config_search_library, &search);
     config->plugin = search.found;
     if (search.found != NULL) {
-        config->kind = plugin_find_kind(search.found, kind_type, type);
-        return 0;
+        config->kind = plugin_find_kind(search.found, search.kind_type, type);
+    } else {
+        error = connector_config_report_missing(config, &search, report);
     }
-    /* Opening it by its name says what is wrong with it. */
-    int error = plugin_open(type, directories, directory_count, &config->plugin, report);
-    if (error == 0) {
-        error = report_add(report, config->name, "the plugin %s has no %s", type,
-                           config->is_source ? "source" : "sink");
+    for (size_t i = 0; i < search.name_count; i++) {
+        free(search.names[i]);
     }
+    free(search.names);
     return error;
 }
 
@@ -191,15 +259,17 @@ int connector_config_read(struct connector_config *config, struct io *io,
                                         .name = memory_string(definition->name),
                                         .is_source = definition->is_source,
                                         .instance_id = definition->instance_id};
-    int error = connector_config_validate_name(definition, report);
+    struct report inner = {0};
+    int error = connector_config_validate_name(definition, &inner);
     if (error == 0) {
         error = connector_config_find_plugin(config, definition->type, directories, directory_count,
-                                             report);
+                                             &inner);
     }
     if (error == 0) {
-        error = connector_config_parse(config, definition, report);
+        error = connector_config_parse(config, definition, &inner);
     }
     if (error != 0) {
+        report_add(report, NULL, "connector %s: %s", definition->name, inner.text);
         connector_config_fini(config);
     }
     return error;

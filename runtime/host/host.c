@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOST_METRICS_MS = 1000, HOST_PAUSE_MS = 1000, HOST_REASON_SIZE = 1024 };
+enum {
+    HOST_METRICS_MS = 1000,
+    HOST_PAUSE_MIN_MS = 1000,
+    HOST_PAUSE_MAX_MS = 60000,
+    HOST_GOOD_MS = 60000, /* after so long a pause begins small again */
+    HOST_REASON_SIZE = 1600,
+};
 
 struct host;
 
@@ -24,6 +30,8 @@ struct host_app {
     struct io_timer timer;
     bool is_closing;
     bool is_over;
+    uint64_t started_ns;
+    int64_t pause_ms; /* before the next start */
     int64_t restart_count;
     char reason[HOST_REASON_SIZE];
 };
@@ -34,6 +42,7 @@ struct host_news {
     struct host *host;
     char *application; /* of a failure; NULL: new metrics */
     char *reason;
+    bool is_final;
     struct buffer metrics;
 };
 
@@ -46,8 +55,11 @@ struct host {
     struct buffer metrics; /* the newest text */
     void (*stopped)(void *owner);
     void *stopped_owner;
-    struct io_request stop_request; /* to the shard */
-    struct io_request end_request;  /* back */
+    size_t over_count; /* applications that are over, as far as told */
+    const char *state_directory;
+    struct io_request start_request; /* to the shard */
+    struct io_request stop_request;  /* to the shard */
+    struct io_request end_request;   /* back */
 
     /* the shard's */
     struct io *shard_io;
@@ -56,6 +68,7 @@ struct host {
     struct report report; /* of the start; read by the owner after shard_start */
     int error;
     bool is_stopping;
+    bool is_ended;
     struct metric_registry *registry;
     struct io_timer metrics_timer;
 };
@@ -71,7 +84,8 @@ static void host_on_news(struct io_request *request, int64_t result)
         buffer_fini(&host->metrics);
         host->metrics = news->metrics;
     } else {
-        host->events->failed(host->owner, news->application, news->reason);
+        host->over_count += news->is_final;
+        host->events->failed(host->owner, news->application, news->reason, news->is_final);
         free(news->application);
         free(news->reason);
     }
@@ -80,14 +94,16 @@ static void host_on_news(struct io_request *request, int64_t result)
 
 /* --- The applications' shard --- */
 
-static void host_shard_start_app(struct host_app *row);
+static void host_shard_restart_app(struct host_app *row);
 
-static void host_shard_tell(struct host *host, const char *application, const char *reason)
+static void host_shard_tell(struct host_app *row, const char *reason)
 {
+    struct host *host = row->host;
     struct host_news *news = memory_new(struct host_news);
     news->host = host;
-    news->application = memory_string(application);
+    news->application = memory_string(row->script);
     news->reason = memory_string(reason);
+    news->is_final = row->is_over;
     news->post = (struct io_request){.done = host_on_news, .owner = news};
     io_post(host->io, &news->post);
 }
@@ -104,8 +120,11 @@ static void host_shard_end_if_closed(struct host *host)
         if (host->apps[i].app != NULL) {
             return;
         }
-        io_timer_stop(host->shard_io, &host->apps[i].timer);
     }
+    if (host->is_ended) {
+        return;
+    }
+    host->is_ended = true;
     io_timer_stop(host->shard_io, &host->metrics_timer);
     host->end_request = (struct io_request){.done = host_on_shard_ended, .owner = host};
     io_post(host->io, &host->end_request);
@@ -115,7 +134,7 @@ static void host_shard_on_pause_end(struct io_timer *timer)
 {
     struct host_app *row = timer->owner;
     row->restart_count++;
-    host_shard_start_app(row);
+    host_shard_restart_app(row);
 }
 
 static void host_shard_on_closed(void *owner)
@@ -129,7 +148,7 @@ static void host_shard_on_closed(void *owner)
     }
     if (!row->is_over) {
         row->timer = (struct io_timer){.fired = host_shard_on_pause_end, .owner = row};
-        io_timer_start(row->host->shard_io, &row->timer, (uint64_t)HOST_PAUSE_MS * 1000000);
+        io_timer_start(row->host->shard_io, &row->timer, (uint64_t)row->pause_ms * 1000000);
     }
 }
 
@@ -146,6 +165,16 @@ static void host_shard_on_failure_turn(struct io_timer *timer)
     host_shard_close(timer->owner);
 }
 
+static void host_shard_choose_pause(struct host_app *row)
+{
+    uint64_t ran_ns = io_now(row->host->shard_io) - row->started_ns;
+    int64_t doubled = row->pause_ms * 2;
+    bool was_good = row->pause_ms == 0 || ran_ns > (uint64_t)HOST_GOOD_MS * 1000000;
+    row->pause_ms = was_good                      ? HOST_PAUSE_MIN_MS
+                    : doubled > HOST_PAUSE_MAX_MS ? HOST_PAUSE_MAX_MS
+                                                  : doubled;
+}
+
 /* Closed on a turn of its own: the application is on the stack. */
 static void host_shard_on_failed(void *owner, const char *reason, bool is_final)
 {
@@ -155,7 +184,8 @@ static void host_shard_on_failed(void *owner, const char *reason, bool is_final)
     }
     snprintf(row->reason, sizeof row->reason, "%s", reason);
     row->is_over = is_final;
-    host_shard_tell(row->host, row->script, row->reason);
+    host_shard_choose_pause(row);
+    host_shard_tell(row, row->reason);
     row->timer = (struct io_timer){.fired = host_shard_on_failure_turn, .owner = row};
     io_timer_start(row->host->shard_io, &row->timer, 0);
 }
@@ -167,7 +197,6 @@ static int host_shard_open_app(struct host_app *row, struct report *report)
     struct app_options app_options = {.path = row->script,
                                       .client = client_options_default(),
                                       .instance_id = options->instance_id,
-                                      .state_directory = options->state_directory,
                                       .plugin_directories = options->plugin_directories,
                                       .plugin_directory_count = options->plugin_directory_count,
                                       .commit_interval_ms = options->commit_interval_ms,
@@ -178,13 +207,21 @@ static int host_shard_open_app(struct host_app *row, struct report *report)
 
 static void host_shard_start_app(struct host_app *row)
 {
+    row->started_ns = io_now(row->host->shard_io);
+    app_start(row->app, row->host->state_directory);
+}
+
+static void host_shard_restart_app(struct host_app *row)
+{
     struct report report = {0};
     if (host_shard_open_app(row, &report) != 0) {
-        char reason[REPORT_TEXT_SIZE + REPORT_PLACE_SIZE + 3];
-        snprintf(reason, sizeof reason, "%s: %s", report.place, report.text);
+        snprintf(row->reason, sizeof row->reason, "%s%s%s", report.place,
+                 report.place[0] == 0 ? "" : ": ", report.text);
         row->is_over = true;
-        host_shard_tell(row->host, row->script, reason);
+        host_shard_tell(row, row->reason);
+        return;
     }
+    host_shard_start_app(row);
 }
 
 static void host_shard_metric(struct host *host, enum metric_kind kind, const char *name,
@@ -255,7 +292,7 @@ static void host_shard_on_metrics_time(struct io_timer *timer)
     io_timer_start(host->shard_io, timer, (uint64_t)HOST_METRICS_MS * 1000000);
 }
 
-static void host_shard_on_start(void *owner, struct io *io)
+static void host_shard_on_open(void *owner, struct io *io)
 {
     struct host *host = owner;
     host->shard_io = io;
@@ -265,14 +302,29 @@ static void host_shard_on_start(void *owner, struct io *io)
         *row = (struct host_app){.host = host, .script = host->options->scripts[i]};
         host->error = host_shard_open_app(row, &host->report);
     }
+}
+
+static void host_shard_on_start_request(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct host *host = request->owner;
+    for (size_t i = 0; i < host->app_count; i++) {
+        host_shard_start_app(&host->apps[i]);
+    }
     host->metrics_timer = (struct io_timer){.fired = host_shard_on_metrics_time, .owner = host};
-    io_timer_start(io, &host->metrics_timer, (uint64_t)HOST_METRICS_MS * 1000000);
+    io_timer_start(host->shard_io, &host->metrics_timer, (uint64_t)HOST_METRICS_MS * 1000000);
 }
 
 static void host_shard_on_stop(void *owner, struct io *io)
 {
     (void)io;
     struct host *host = owner;
+    for (size_t i = 0; i < host->app_count; i++) {
+        if (host->apps[i].app != NULL) { /* judged, never started */
+            host->apps[i].is_over = true;
+            app_close(host->apps[i].app, host_shard_on_closed, &host->apps[i]);
+        }
+    }
     metric_registry_free(host->registry);
 }
 
@@ -282,6 +334,7 @@ static void host_shard_on_stop_request(struct io_request *request, int64_t resul
     struct host *host = request->owner;
     host->is_stopping = true;
     for (size_t i = 0; i < host->app_count; i++) {
+        io_timer_stop(host->shard_io, &host->apps[i].timer);
         host_shard_close(&host->apps[i]);
     }
     host_shard_end_if_closed(host);
@@ -289,28 +342,28 @@ static void host_shard_on_stop_request(struct io_request *request, int64_t resul
 
 /* --- The owner's shard again --- */
 
+static void host_free(struct host *host)
+{
+    shard_stop(host->shard);
+    shard_join(host->shard);
+    buffer_fini(&host->metrics);
+    free(host);
+}
+
 static void host_on_shard_ended(struct io_request *request, int64_t result)
 {
     (void)result;
     struct host *host = request->owner;
     void (*stopped)(void *owner) = host->stopped;
     void *owner = host->stopped_owner;
-    shard_stop(host->shard);
-    shard_join(host->shard);
-    buffer_fini(&host->metrics);
-    free(host);
+    host_free(host);
     stopped(owner);
 }
 
-static void host_on_nothing(void *owner)
+int host_new(struct io *io, const struct host_options *options, const struct host_events *events,
+             void *owner, struct host **out, struct report *report)
 {
-    (void)owner;
-}
-
-int host_start(struct io *io, const struct host_options *options, const struct host_events *events,
-               void *owner, struct host **out, struct report *report)
-{
-    static const struct shard_events shard_events = {.start = host_shard_on_start,
+    static const struct shard_events shard_events = {.start = host_shard_on_open,
                                                      .stop = host_shard_on_stop};
     struct host *host = memory_new(struct host);
     host->io = io;
@@ -321,11 +374,23 @@ int host_start(struct io *io, const struct host_options *options, const struct h
     int error = host->error;
     if (error != 0) {
         *report = host->report;
-        host_stop(host, host_on_nothing, NULL);
+        host_free(host);
         return error;
     }
     *out = host;
     return 0;
+}
+
+void host_start(struct host *host, const char *state_directory)
+{
+    host->state_directory = state_directory;
+    host->start_request = (struct io_request){.done = host_shard_on_start_request, .owner = host};
+    io_post(shard_io(host->shard), &host->start_request);
+}
+
+bool host_is_over(const struct host *host)
+{
+    return host->over_count == host->options->script_count;
 }
 
 void host_stop(struct host *host, void (*stopped)(void *owner), void *owner)

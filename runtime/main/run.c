@@ -1,6 +1,7 @@
-/* See run.h. The embedded broker and the applications meet over "loopback:broker"; other clients
- * see the same topics on the broker's port. Ends with 0 after SIGTERM or SIGINT: applications
- * first, then the log. */
+/* See run.h. Scripts and connectors are judged before anything starts: what is wrong ends the
+ * command with 1 and leaves no trace. The embedded broker and the applications meet over
+ * "loopback:broker"; other clients see the same topics on the broker's port. Ends with 0 after
+ * SIGTERM or SIGINT: applications first, then the log; with 1 when no application runs any more. */
 #include "runtime/main/run.h"
 
 #include "log/base/memory.h"
@@ -40,10 +41,15 @@ struct run {
     bool is_host_stopped;
 };
 
-static void run_on_failed(void *owner, const char *application, const char *reason)
+static void run_on_failed(void *owner, const char *application, const char *reason, bool is_final)
 {
     struct run *run = owner;
-    fprintf(run->world->errors, "tidemill: %s: %s\n", application, reason);
+    fprintf(run->world->errors, "tidemill: %s: %s; it %s\n", application, reason,
+            is_final ? "has stopped" : "starts anew");
+    if (run->host != NULL && host_is_over(run->host)) {
+        run->service.is_over = true;
+        run->world->stop(run->world->owner);
+    }
 }
 
 static void run_on_host_stopped(void *owner)
@@ -88,22 +94,20 @@ static void run_choose_state(struct run *run)
         snprintf(run->state_directory, sizeof run->state_directory, "%s/state",
                  values->service.data == NULL ? "./tidemill-data" : values->service.data);
     }
-    run->options.state_directory = run->state_directory;
 }
 
-static int run_start_host(struct run *run)
+static int run_judge(struct run *run)
 {
     static const struct host_events events = {.failed = run_on_failed};
     struct report report = {0};
     run_find_plugins(run);
-    run_choose_state(run);
     run->options.bootstrap = run->values->bootstrap == NULL ? RUN_LOOPBACK : run->values->bootstrap;
     run->options.instance_id = run->values->bootstrap == NULL ? "embedded" : NULL;
     run->options.commit_interval_ms = run->values->commit_interval_ms;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
     run->options.limits.emit_count = (size_t)run->values->emit_count;
-    if (host_start(run->world->io, &run->options, &events, run, &run->host, &report) != 0) {
+    if (host_new(run->world->io, &run->options, &events, run, &run->host, &report) != 0) {
         return command_fail(run->world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
                             report.text);
     }
@@ -131,6 +135,12 @@ static void run_stop_host(struct run *run)
     }
 }
 
+static void run_start_host(struct run *run)
+{
+    run_choose_state(run);
+    host_start(run->host, run->state_directory);
+}
+
 /* With a log of our own. */
 static int run_embedded(struct run *run)
 {
@@ -141,11 +151,9 @@ static int run_embedded(struct run *run)
     if (code != COMMAND_OK) {
         return code;
     }
-    code = run_start_host(run);
-    if (code == COMMAND_OK) {
-        service_print_ready(&run->service);
-        code = service_wait(&run->service);
-    }
+    run_start_host(run);
+    service_print_ready(&run->service);
+    code = service_wait(&run->service);
     run_stop_host(run);
     service_stop(&run->service);
     return code;
@@ -157,17 +165,13 @@ static int run_attached(struct run *run)
     if (run->values->service.is_verbose) {
         trace_set_level(TRACE_INFO);
     }
-    int code = run_start_host(run);
-    if (code != COMMAND_OK) {
-        return code;
-    }
+    run_start_host(run);
     fprintf(run->world->out, "tidemill %s ready: applications on %s, state %s\n",
             run->world->version, run->values->bootstrap, run->state_directory);
     fflush(run->world->out);
-    while (!run->world->is_interrupted) {
+    while (!run->world->is_interrupted && !run->service.is_over) {
         run->world->run(run->world->owner);
     }
-    run_stop_host(run);
     return COMMAND_OK;
 }
 
@@ -181,7 +185,15 @@ static int run_scripts(struct command_world *world, const void *given,
     for (size_t i = 0; i < arguments->count; i++) {
         run.options.scripts[run.options.script_count++] = arguments->items[i];
     }
-    int code = run.values->bootstrap == NULL ? run_embedded(&run) : run_attached(&run);
+    int code = run_judge(&run);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    code = run.values->bootstrap == NULL ? run_embedded(&run) : run_attached(&run);
+    run_stop_host(&run);
+    if (code == COMMAND_OK && run.service.is_over) {
+        code = COMMAND_FAILED; /* each said why */
+    }
     world->is_interrupted = false; /* it was obeyed */
     return code;
 }

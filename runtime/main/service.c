@@ -264,7 +264,7 @@ void service_print_ready(struct service *service)
 int service_wait(struct service *service)
 {
     struct command_world *world = service->world;
-    while (!world->is_interrupted && !service->has_failed) {
+    while (!world->is_interrupted && !service->has_failed && !service->is_over) {
         world->run(world->owner);
     }
     return service->has_failed ? complain(service) : COMMAND_OK;

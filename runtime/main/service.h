@@ -51,6 +51,7 @@ struct service {
     struct report report; /* why it failed */
     bool is_ready;
     bool has_failed;
+    bool is_over;       /* whoever is served has ended: service_wait returns */
     int stopping_count; /* parts that are not stopped yet */
     /* More of /metrics; NULL: none. */
     void (*write_more_metrics)(void *owner, struct buffer *out);
@@ -66,7 +67,7 @@ void service_add_route(struct service *service, const struct http_route *route);
 void service_init(struct service *service);
 /* "tidemill 0.1.0 ready: kafka …" on standard output. */
 void service_print_ready(struct service *service);
-/* Turns the loop until a signal asks to end (0) or the broker fails (COMMAND_FAILED, after a
- * complaint). */
+/* Turns the loop until a signal asks to end or it is over (0), or the broker fails (COMMAND_FAILED,
+ * after a complaint). */
 must_use int service_wait(struct service *service);
 void service_stop(struct service *service);

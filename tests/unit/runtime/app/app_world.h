@@ -85,8 +85,12 @@ static void app_world_on_failed(void *owner, const char *reason, bool is_final)
 static inline int app_world_open(struct app_world *world, int number, struct report *report)
 {
     static const struct app_events events = {.failed = app_world_on_failed};
+    static const char *const folders[] = {CONNECTORS_FOLDER};
     struct app_seat *seat = &world->seats[number];
-    struct app_options options = {.path = "app.lua", .client = client_options_default()};
+    struct app_options options = {.path = "app.lua",
+                                  .client = client_options_default(),
+                                  .plugin_directories = folders,
+                                  .plugin_directory_count = 1};
     options.client.bootstrap = "node1:9092,node2:9092";
     options.client.request_timeout_ms = 3000;
     options.client.metadata_max_age_ms = 5000;
@@ -102,6 +106,7 @@ static inline struct app_seat *app_world_start(struct app_world *world, int numb
     if (app_world_open(world, number, &report) != 0) {
         fail_msg("%s: %s", report.place, report.text);
     }
+    app_start(world->seats[number].app, NULL);
     return &world->seats[number];
 }
 

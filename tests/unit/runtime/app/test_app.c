@@ -1,0 +1,343 @@
+/* Shows what an application promises: what is wrong is refused before anything runs, a commit goes
+ * in its order, failures are told, and it can be closed at any moment without losing a count. */
+#include "log/base/error.h"
+#include "tests/unit/runtime/app/app_world.h"
+
+static const char COUNTER[] = "local S = require 'tidemill'\n"
+                              "local app = S.app 'counter'\n"
+                              "app:topic('counts', { partitions = 1 })\n"
+                              "app:stream('in', { value = 'text' })\n"
+                              "  :group_by_key()\n"
+                              "  :count { name = 'seen' }\n"
+                              "  :to 'counts'\n"
+                              "return app\n";
+
+static struct app_world *counter_new(uint64_t seed)
+{
+    struct app_world *world = app_world_new(seed, COUNTER);
+    fake_cluster_add_topic(world->cluster, "in", 1);
+    return world;
+}
+
+/* --- What is wrong --- */
+
+static void expect_refusal(const char *script, const char *place, const char *sentence)
+{
+    struct app_world *world = app_world_new(1, script);
+    struct report report = {0};
+    assert_int_not_equal(app_world_open(world, 0, &report), 0);
+    assert_string_equal(report.place, place);
+    if (strstr(report.text, sentence) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", report.text, sentence);
+    }
+    app_world_run(world, 10 * APP_WORLD_SECOND_MS);
+    for (int i = 0; i < FAKE_API_COUNT; i++) {
+        assert_int_equal(world->cluster->request_count[i], 0);
+    }
+    app_world_free(world);
+}
+
+static void expect_connector_refusal(const char *definition, const char *sentence)
+{
+    char script[1000];
+    snprintf(script, sizeof script,
+             "local S = require 'tidemill'\nlocal app = S.app 'a'\n%s\n"
+             "app:stream('in'):to 'out'\nreturn app\n",
+             definition);
+    expect_refusal(script, "app.lua:3", sentence);
+}
+
+static void a_wrong_connector_is_refused_before_anything_runs(void **state)
+{
+    (void)state;
+    expect_connector_refusal("app:source('notes', { type = 'fiel', path = 'x', topic = 'in' })",
+                             "connector notes: type 'fiel' is no known source, did you mean "
+                             "'file'?");
+    expect_connector_refusal("app:source('notes', { type = 'file', topic = 'in' })",
+                             "connector notes: option 'path' must be given");
+    expect_connector_refusal("app:source('notes', { type = 'file', path = 'x' })",
+                             "connector notes: option 'topic' must be given");
+    expect_connector_refusal("app:source('notes', { type = 'file', paht = 'x', topic = 'in' })",
+                             "option 'paht' is unknown to the source file; did you mean 'path'?");
+    expect_connector_refusal("app:sink('db', { type = 'sqlite', path = 'x', topcs = 'out', "
+                             "topics = 'out', })",
+                             "option 'topcs' is unknown to the sink sqlite; did you mean "
+                             "'topics'?");
+    expect_connector_refusal("app:source('notes', { type = 'sqlite', path = 'x', topic = 'in' })",
+                             "the plugin 'sqlite' has no source");
+    expect_connector_refusal("app:sink('db', { type = 'sqlite', path = 'x', topics = 'out', "
+                             "from = 'now' })",
+                             "option 'from' is earliest or latest, not \"now\"");
+}
+
+static void a_script_that_is_not_there_is_named(void **state)
+{
+    (void)state;
+    struct app_world *world = counter_new(1);
+    struct report report = {0};
+    assert_int_equal(io_path_remove(world->seats[0].io, "app.lua"), 0);
+    assert_int_not_equal(app_world_open(world, 0, &report), 0);
+    assert_non_null(strstr(report.text, "app.lua"));
+    app_world_free(world);
+}
+
+/* --- Commits --- */
+
+static const struct batch_header *find_header(const struct batch_record *record, const char *name,
+                                              struct batch_header *out)
+{
+    const uint8_t *at = record->headers_encoded.data;
+    const uint8_t *end = at + record->headers_encoded.size;
+    while (batch_header_next(&at, end, out) == 1) {
+        if (bytes_equal_string(out->key, name)) {
+            return out;
+        }
+    }
+    return NULL;
+}
+
+static int64_t committed(struct app_world *world)
+{
+    return fake_group_committed(world->cluster, "counter", "in", 0);
+}
+
+/* Positions go to the group after the changelog has them, and that after the outputs. */
+static void check_order(void *owner)
+{
+    struct app_world *world = owner;
+    int64_t out_count = app_world_count(world, "counts");
+    int64_t log_count = app_world_count(world, "counter-seen-changelog");
+    app_world_check(world);
+    assert_true(committed(world) <= out_count);
+    assert_true(committed(world) <= 0 || log_count > 0);
+}
+
+static void positions_are_committed_after_outputs_and_changelogs(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct app_world *world = counter_new(seed);
+        world->cluster->produce_delay_ns = 40000000;
+        sim_on_event(world->sim, check_order, world);
+        app_world_start(world, 0);
+        for (int i = 0; i < 20; i++) {
+            app_world_put(world, "in", 0, "k", "v");
+            app_world_run(world, (int64_t)sim_random(world->sim, 300));
+        }
+        app_world_await(world, "counts", 20);
+        app_world_run(world, 2 * APP_WORLD_SECOND_MS);
+        assert_int_equal(committed(world), 20);
+        assert_true(app_commit_count(world->seats[0].app) > 0);
+        app_world_free(world);
+    }
+}
+
+static void an_idle_application_commits_nothing(void **state)
+{
+    (void)state;
+    struct app_world *world = counter_new(1);
+    app_world_start(world, 0);
+    app_world_put(world, "in", 0, "k", "v");
+    app_world_await(world, "counts", 1);
+    app_world_run(world, 2 * APP_WORLD_SECOND_MS);
+    int64_t count = app_commit_count(world->seats[0].app);
+    int64_t produced = world->cluster->request_count[0];
+    app_world_run(world, 60 * APP_WORLD_SECOND_MS);
+    assert_int_equal(app_commit_count(world->seats[0].app), count);
+    assert_int_equal(world->cluster->request_count[0], produced);
+    app_world_free(world);
+}
+
+/* --- Failures --- */
+
+static bool has_failed(void *owner)
+{
+    return ((struct app_seat *)owner)->failure_count > 0;
+}
+
+static void a_commit_that_fails_is_told_and_a_new_start_counts_on(void **state)
+{
+    (void)state;
+    enum { PRODUCE = 0 };
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct app_world *world = counter_new(seed);
+        struct buffer text = {0};
+        struct app_seat *seat = app_world_start(world, 0);
+        app_world_put(world, "in", 0, "k", "v");
+        app_world_await(world, "counts", 1);
+        app_world_run(world, APP_WORLD_SECOND_MS); /* committed */
+        if (seed % 2 == 0) {                       /* the changelog fails, not the output */
+            app_world_put(world, "in", 0, "k", "v");
+            app_world_await(world, "counts", 2);
+        }
+        fake_cluster_fail(world->cluster, PRODUCE, ERROR_TOPIC_AUTHORIZATION_FAILED, 1, false);
+        if (seed % 2 == 1) {
+            app_world_put(world, "in", 0, "k", "v");
+        }
+        assert_true(sim_run_until(world->sim, has_failed, seat, 30 * APP_WORLD_SECOND));
+        assert_int_equal(seat->failure_count, 1);
+        assert_false(seat->is_final);
+        app_world_stop(seat);
+        app_world_start(world, 0);
+        app_world_put(world, "in", 0, "k", "v");
+        app_world_await(world, "counts", 3);
+        app_world_run(world, 5 * APP_WORLD_SECOND_MS);
+        const char *counts = app_world_read(world, "counts", 0, &text);
+        assert_non_null(strstr(counts, "k=3"));
+        assert_null(strstr(counts, "k=4"));
+        buffer_fini(&text);
+        app_world_free(world);
+    }
+}
+
+static const char STRICT[] = "local S = require 'tidemill'\n"
+                             "local app = S.app 'strict'\n"
+                             "app:errors { policy = '%s' }\n"
+                             "app:topic('strict-dlq', { partitions = 1 })\n"
+                             "app:topic('out', { partitions = 1 })\n"
+                             "app:stream('in', { value = 'text' }):map_values(function(r)\n"
+                             "  if r.value == 'bad' then error 'no' end\n"
+                             "  return r.value\n"
+                             "end):to 'out'\n"
+                             "return app\n";
+
+static struct app_world *strict_new(const char *policy)
+{
+    char script[1000];
+    snprintf(script, sizeof script, STRICT, policy);
+    struct app_world *world = app_world_new(7, script);
+    fake_cluster_add_topic(world->cluster, "in", 1);
+    app_world_start(world, 0);
+    app_world_put(world, "in", 0, "k", "good");
+    app_world_put(world, "in", 0, "k", "bad");
+    app_world_put(world, "in", 0, "k", "better");
+    return world;
+}
+
+static void the_policy_stop_is_final_and_names_the_line(void **state)
+{
+    (void)state;
+    struct app_world *world = strict_new("stop");
+    struct app_seat *seat = &world->seats[0];
+    assert_true(sim_run_until(world->sim, has_failed, seat, 30 * APP_WORLD_SECOND));
+    assert_true(seat->is_final);
+    assert_non_null(strstr(seat->reason, "app.lua:7"));
+    app_world_stop(seat);
+    assert_int_equal(app_world_count(world, "strict-dlq"), 0);
+    app_world_free(world);
+}
+
+static void a_failing_record_goes_to_the_dead_letters_with_its_place(void **state)
+{
+    (void)state;
+    struct app_world *world = strict_new("dlq");
+    struct buffer text = {0};
+    app_world_await(world, "out", 2);
+    app_world_await(world, "strict-dlq", 1);
+    assert_string_equal(app_world_read(world, "out", 0, &text), "k=good k=better");
+    assert_string_equal(app_world_read(world, "strict-dlq", 0, &text), "k=bad");
+    struct task_counts counts;
+    app_read_counts(world->seats[0].app, &counts);
+    assert_int_equal(counts.in_count, 3);
+    assert_int_equal(counts.dead_letter_count, 1);
+    const struct fake_batch *stored = fake_cluster_get(world->cluster, "strict-dlq", 0)->batches;
+    struct batch batch;
+    struct batch_iterator iterator;
+    struct batch_record record;
+    struct batch_header header;
+    assert_int_equal(batch_read_header(buffer_bytes(&stored->data), &batch, NULL), 0);
+    assert_int_equal(batch_iterator_open(&iterator, &batch, 1 << 20), 0);
+    assert_int_equal(batch_iterator_next(&iterator, &record), 1);
+    assert_non_null(find_header(&record, "__streams.errors.topic", &header));
+    assert_true(bytes_equal_string(header.value, "in"));
+    batch_iterator_close(&iterator);
+    buffer_fini(&text);
+    app_world_free(world);
+}
+
+static void skipped_records_are_counted_and_passed_over(void **state)
+{
+    (void)state;
+    struct app_world *world = strict_new("skip");
+    struct buffer text = {0};
+    app_world_await(world, "out", 2);
+    assert_string_equal(app_world_read(world, "out", 0, &text), "k=good k=better");
+    struct task_counts counts;
+    app_read_counts(world->seats[0].app, &counts);
+    assert_int_equal(counts.skipped_count, 1);
+    buffer_fini(&text);
+    app_world_free(world);
+}
+
+/* --- The end --- */
+
+static void it_can_be_closed_at_any_event_and_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    for (int event_count = 0; event_count < 1200; event_count += 7) {
+        struct app_world *world = counter_new((uint64_t)event_count + 1);
+        struct buffer text = {0};
+        app_world_put(world, "in", 0, "k", "v");
+        app_world_put(world, "in", 0, "k", "v");
+        struct app_seat *seat = app_world_start(world, 0);
+        for (int i = 0; i < event_count; i++) {
+            sim_step(world->sim);
+        }
+        app_world_stop(seat);
+        app_world_start(world, 0);
+        app_world_put(world, "in", 0, "k", "v");
+        app_world_await(world, "counts", 3);
+        app_world_run(world, 2 * APP_WORLD_SECOND_MS);
+        /* A clean end repeats nothing. */
+        assert_string_equal(app_world_read(world, "counts", 0, &text), "k=1 k=2 k=3");
+        buffer_fini(&text);
+        app_world_free(world);
+    }
+}
+
+static void one_that_never_started_closes_at_once(void **state)
+{
+    (void)state;
+    struct app_world *world = counter_new(1);
+    struct report report = {0};
+    assert_int_equal(app_world_open(world, 0, &report), 0);
+    app_world_begin_stop(&world->seats[0]);
+    assert_true(world->seats[0].is_closed);
+    app_world_free(world);
+}
+
+static void it_closes_while_no_broker_answers(void **state)
+{
+    (void)state;
+    struct app_world *world = counter_new(1);
+    for (int i = 1; i <= APP_WORLD_BROKERS; i++) {
+        sim_cut(world->sim, 0, i);
+    }
+    struct app_seat *seat = app_world_start(world, 0);
+    app_world_run(world, 5 * APP_WORLD_SECOND_MS);
+    app_world_begin_stop(seat);
+    bool is_closed = sim_run_until(world->sim, app_world_is_closed, seat, 120 * APP_WORLD_SECOND);
+    for (int i = 1; i <= APP_WORLD_BROKERS; i++) {
+        sim_mend(world->sim, 0, i);
+    }
+    assert_true(is_closed);
+    app_world_free(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wrong_connector_is_refused_before_anything_runs),
+        cmocka_unit_test(a_script_that_is_not_there_is_named),
+        cmocka_unit_test(positions_are_committed_after_outputs_and_changelogs),
+        cmocka_unit_test(an_idle_application_commits_nothing),
+        cmocka_unit_test(a_commit_that_fails_is_told_and_a_new_start_counts_on),
+        cmocka_unit_test(the_policy_stop_is_final_and_names_the_line),
+        cmocka_unit_test(a_failing_record_goes_to_the_dead_letters_with_its_place),
+        cmocka_unit_test(skipped_records_are_counted_and_passed_over),
+        cmocka_unit_test(it_can_be_closed_at_any_event_and_goes_on_where_it_was),
+        cmocka_unit_test(one_that_never_started_closes_at_once),
+        cmocka_unit_test(it_closes_while_no_broker_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
