@@ -180,27 +180,3 @@ const char *text_nearest(const char *name, const char *const *names, size_t coun
     }
     return nearest;
 }
-
-bool text_matches(const char *pattern, const char *text)
-{
-    const char *star = NULL; /* the last star, and the text it stands before */
-    const char *resume = NULL;
-    while (*text != 0) {
-        if (*pattern == '*') {
-            star = pattern++;
-            resume = text;
-        } else if (*pattern == '?' || *pattern == *text) {
-            pattern++;
-            text++;
-        } else if (star != NULL) {
-            pattern = star + 1;
-            text = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*') {
-        pattern++;
-    }
-    return *pattern == 0;
-}

@@ -16,5 +16,3 @@ must_use int text_parse_duration_ms(const char *text, int64_t *out);
 must_use int text_parse_bool(const char *text, bool *out);
 /* The name nearest to `name` by edit distance, if it is near enough to be a slip; else NULL. */
 const char *text_nearest(const char *name, const char *const *names, size_t count);
-/* Glob with * and ?; no classes. */
-bool text_matches(const char *pattern, const char *text);

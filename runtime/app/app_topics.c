@@ -187,11 +187,6 @@ static bool app_topics_is_declared_internal(const struct app_topics *topics, con
     return false;
 }
 
-static bool app_topics_is_pattern(const char *name)
-{
-    return strpbrk(name, "*?") != NULL;
-}
-
 static int32_t app_topics_partition_count(struct app_topics *topics, const char *name)
 {
     const struct client_topic *topic = client_find_topic(topics->client, name);
@@ -275,9 +270,7 @@ static void app_topics_name_written(struct app_topics *topics)
     }
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < connectors[i].topic_count; j++) {
-            if (!app_topics_is_pattern(connectors[i].topics[j])) {
-                app_topics_name(topics, connectors[i].topics[j]);
-            }
+            app_topics_name(topics, connectors[i].topics[j]);
         }
     }
 }
@@ -287,8 +280,7 @@ static void app_topics_step_sources(struct app_topics *topics)
     for (size_t i = 0; i < topology_part_count(topics->topology); i++) {
         const struct topology_part *part = topology_part_at(topics->topology, i);
         for (size_t j = 0; j < part->topic_count; j++) {
-            if (!app_topics_is_pattern(part->topics[j]) &&
-                !app_topics_is_internal(part, part->topics[j])) {
+            if (!app_topics_is_internal(part, part->topics[j])) {
                 app_topics_name(topics, part->topics[j]);
             }
         }

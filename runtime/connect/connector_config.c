@@ -38,6 +38,11 @@ static int connector_config_add_topics(struct connector_config *config, const ch
                 return report_add(report, NULL, "names more than %d topics",
                                   CONNECTOR_CONFIG_TOPIC_MAX);
             }
+            if (memchr(value, '*', size) != NULL || memchr(value, '?', size) != NULL) {
+                return report_add(report, NULL,
+                                  "'%.*s' is a pattern; topics are read by their names: list them",
+                                  (int)size, value);
+            }
             config->topics[config->topic_count++] = bytes_to_string(bytes_make(value, size));
         }
         value += size + (value[size] != 0);

@@ -97,7 +97,7 @@ static const struct topology_plan_node *find_node(const struct topology *topolog
 }
 
 /* Kafka's rule for topic names; stores become part of one. */
-static int validate_name(const char *what, const char *name, bool may_be_pattern, const char *place,
+static int validate_name(const char *what, const char *name, const char *place,
                          struct report *report)
 {
     if (*name == 0 || strlen(name) > TOPOLOGY_NAME_SIZE_MAX || strcmp(name, ".") == 0 ||
@@ -105,8 +105,7 @@ static int validate_name(const char *what, const char *name, bool may_be_pattern
         return report_add(report, place, "'%s' cannot be the name of a %s", name, what);
     }
     for (const char *at = name; *at != 0; at++) {
-        bool is_plain = isalnum((unsigned char)*at) || strchr("._-", *at) != NULL;
-        if (!is_plain && !(may_be_pattern && (*at == '*' || *at == '?'))) {
+        if (!isalnum((unsigned char)*at) && strchr("._-", *at) == NULL) {
             return report_add(report, place,
                               "the name of the %s '%s' may have letters, digits, '.', '_' and "
                               "'-', not '%c'",
@@ -161,7 +160,7 @@ static int validate_node(const struct topology *topology, const struct topology_
         }
     }
     if (node->sink_topic != NULL) {
-        return validate_name("topic", node->sink_topic, false, node->place, report);
+        return validate_name("topic", node->sink_topic, node->place, report);
     }
     return 0;
 }
@@ -233,7 +232,12 @@ static int validate_source(const struct topology *topology, const struct topolog
     }
     int error = 0;
     for (size_t i = 0; error == 0 && i < source->topic_count; i++) {
-        error = validate_name("topic", source->topics[i], true, source->place, report);
+        if (strpbrk(source->topics[i], "*?") != NULL) {
+            return report_add(report, source->place,
+                              "'%s' is a pattern; a stream reads topics by their names: list them",
+                              source->topics[i]);
+        }
+        error = validate_name("topic", source->topics[i], source->place, report);
         for (size_t j = 0; error == 0 && j < topology->node_count; j++) {
             const struct topology_source *other = topology->nodes[j].source;
             for (size_t k = 0; other != NULL && k < other->topic_count; k++) {
@@ -298,7 +302,7 @@ int topology_add_store(struct topology *topology, const struct topology_store *s
                        struct report *report)
 {
     check(!topology->is_finished);
-    int error = validate_name("store", store->name, false, store->place, report);
+    int error = validate_name("store", store->name, store->place, report);
     if (error != 0) {
         return error;
     }
@@ -324,7 +328,7 @@ int topology_add_topic(struct topology *topology, const struct topology_topic *t
                        struct report *report)
 {
     check(!topology->is_finished);
-    int error = validate_name("topic", topic->name, false, topic->place, report);
+    int error = validate_name("topic", topic->name, topic->place, report);
     if (error != 0) {
         return error;
     }
@@ -347,7 +351,7 @@ int topology_add_topic(struct topology *topology, const struct topology_topic *t
 int topology_add_repartition(struct topology *topology, int parent, const char *name,
                              int32_t partitions, const char *place, struct report *report)
 {
-    int error = validate_name("repartition", name, false, place, report);
+    int error = validate_name("repartition", name, place, report);
     if (error != 0) {
         return error;
     }

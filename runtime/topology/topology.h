@@ -41,7 +41,7 @@ struct topology_timer {
 struct topology_source {
     const char *name; /* NULL: the first topic's */
     const char *place;
-    const char *const *topics; /* a pattern has * or ? in it (text_matches) */
+    const char *const *topics;
     size_t topic_count;
     enum value_format value_format;
     const char *time_path; /* "$.ts": milliseconds in the value are the record's time; or NULL */
@@ -85,7 +85,7 @@ struct topology_errors {
 struct topology_part {
     const char *name;          /* of its first source by name */
     uint32_t id;               /* a hash of the name: the same whatever else the application has */
-    const char *const *topics; /* names and patterns, sorted */
+    const char *const *topics; /* sorted */
     size_t topic_count;
     const char *const *internal_topics; /* those of `topics` that are repartition topics */
     size_t internal_topic_count;

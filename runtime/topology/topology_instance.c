@@ -2,7 +2,6 @@
 #include "runtime/topology/topology_instance.h"
 
 #include "log/base/memory.h"
-#include "log/base/text.h"
 #include "runtime/topology/topology_plan.h"
 
 #include <stdlib.h>
@@ -74,10 +73,8 @@ void topology_instance_free(struct topology_instance *instance)
     free(instance);
 }
 
-/* A topic by its name goes before patterns; of these the first in the plan. */
 struct node *topology_instance_source(const struct topology_instance *instance, const char *topic)
 {
-    struct node *matching = NULL;
     for (size_t i = 0; i < instance->part->node_count; i++) {
         int id = instance->part->nodes[i];
         const struct topology_source *source = instance->topology->nodes[id].source;
@@ -85,12 +82,9 @@ struct node *topology_instance_source(const struct topology_instance *instance, 
             if (strcmp(source->topics[j], topic) == 0) {
                 return instance->nodes[i];
             }
-            if (matching == NULL && text_matches(source->topics[j], topic)) {
-                matching = instance->nodes[i];
-            }
         }
     }
-    return matching;
+    return NULL;
 }
 
 const struct topology_instance_timer *

@@ -132,23 +132,6 @@ static void names_past_the_limit_are_never_near(void **state)
     assert_string_equal(text_nearest(long_name, names, 1), long_name);
 }
 
-static void stars_and_question_marks_match(void **state)
-{
-    (void)state;
-    assert_true(text_matches("*", ""));
-    assert_true(text_matches("*", "anything"));
-    assert_true(text_matches("logs.*", "logs."));
-    assert_true(text_matches("*.log", "a.log.log"));
-    assert_true(text_matches("a*b*c", "axxbxxbxc"));
-    assert_true(text_matches("a?c", "abc"));
-    assert_true(text_matches("", ""));
-    assert_false(text_matches("", "a"));
-    assert_false(text_matches("a?c", "ac"));
-    assert_false(text_matches("logs.*", "log"));
-    assert_false(text_matches("a*b*c", "axxbxx"));
-    assert_false(text_matches("[a]", "a"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,7 +142,6 @@ int main(void)
         cmocka_unit_test(only_true_and_false_are_booleans),
         cmocka_unit_test(a_slip_finds_the_name_that_was_meant),
         cmocka_unit_test(names_past_the_limit_are_never_near),
-        cmocka_unit_test(stars_and_question_marks_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

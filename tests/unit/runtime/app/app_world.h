@@ -33,6 +33,7 @@ struct app_world {
     struct sim *sim;
     struct fake_cluster *cluster;
     struct app_seat seats[APP_WORLD_SEATS];
+    const char *connectors; /* a folder of real plugins, or NULL */
 };
 
 static void app_world_check(void *owner)
@@ -85,12 +86,11 @@ static void app_world_on_failed(void *owner, const char *reason, bool is_final)
 static inline int app_world_open(struct app_world *world, int number, struct report *report)
 {
     static const struct app_events events = {.failed = app_world_on_failed};
-    static const char *const folders[] = {CONNECTORS_FOLDER};
     struct app_seat *seat = &world->seats[number];
     struct app_options options = {.path = "app.lua",
                                   .client = client_options_default(),
-                                  .plugin_directories = folders,
-                                  .plugin_directory_count = 1};
+                                  .plugin_directories = &world->connectors,
+                                  .plugin_directory_count = world->connectors != NULL};
     options.client.bootstrap = "node1:9092,node2:9092";
     options.client.request_timeout_ms = 3000;
     options.client.metadata_max_age_ms = 5000;

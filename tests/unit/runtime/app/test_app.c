@@ -25,6 +25,7 @@ static void expect_refusal(const char *script, const char *place, const char *se
 {
     struct app_world *world = app_world_new(1, script);
     struct report report = {0};
+    world->connectors = CONNECTORS_FOLDER;
     assert_int_not_equal(app_world_open(world, 0, &report), 0);
     assert_string_equal(report.place, place);
     if (strstr(report.text, sentence) == NULL) {
@@ -68,6 +69,16 @@ static void a_wrong_connector_is_refused_before_anything_runs(void **state)
     expect_connector_refusal("app:sink('db', { type = 'sqlite', path = 'x', topics = 'out', "
                              "from = 'now' })",
                              "option 'from' is earliest or latest, not \"now\"");
+}
+
+static void patterns_of_topics_are_refused(void **state)
+{
+    (void)state;
+    expect_refusal("local S = require 'tidemill'\nlocal app = S.app 'a'\n"
+                   "app:stream('logs.*'):to 'out'\nreturn app\n",
+                   "app.lua:3", "'logs.*' is a pattern");
+    expect_connector_refusal("app:sink('db', { type = 'sqlite', path = 'x', topics = 'logs.*' })",
+                             "connector db: 'logs.*' is a pattern");
 }
 
 static void a_script_that_is_not_there_is_named(void **state)
@@ -328,6 +339,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wrong_connector_is_refused_before_anything_runs),
+        cmocka_unit_test(patterns_of_topics_are_refused),
         cmocka_unit_test(a_script_that_is_not_there_is_named),
         cmocka_unit_test(positions_are_committed_after_outputs_and_changelogs),
         cmocka_unit_test(an_idle_application_commits_nothing),

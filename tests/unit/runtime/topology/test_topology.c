@@ -264,17 +264,28 @@ static void an_owner_is_freed_once_also_when_its_node_is_refused(void **state)
     assert_true(topology_add_node(bench->topology, &node, &bench->report) >= 0);
 }
 
-static void names_go_before_patterns_when_a_record_enters(void **state)
+static void a_pattern_of_topics_is_refused(void **state)
+{
+    struct bench *bench = *state;
+    static const char *const topics[] = {"logs.app", "logs.*"};
+    struct topology_source source = {
+        .topics = topics, .topic_count = 2, .place = "app.lua:3", .value_format = VALUE_TEXT};
+    expect_refused(bench, topology_add_source(bench->topology, &source, &bench->report),
+                   "'logs.*' is a pattern");
+    assert_string_equal(bench->report.place, "app.lua:3");
+}
+
+static void a_record_enters_at_the_source_of_its_topic(void **state)
 {
     struct bench *bench = *state;
     add_store(bench, "s");
-    add_node(bench, add_source(bench, "logs.*"), "one", "s");
+    add_node(bench, add_source(bench, "logs.db"), "one", "s");
     add_node(bench, add_source(bench, "logs.app"), "two", "s");
     finish(bench);
     struct topology_instance *instance =
         topology_instance_new(bench->topology, topology_part_at(bench->topology, 0));
     assert_string_equal(topology_instance_source(instance, "logs.app")->name, "logs.app");
-    assert_string_equal(topology_instance_source(instance, "logs.db")->name, "logs.*");
+    assert_string_equal(topology_instance_source(instance, "logs.db")->name, "logs.db");
     assert_null(topology_instance_source(instance, "other"));
     topology_instance_free(instance);
 }
@@ -292,7 +303,8 @@ int main(void)
         TEST(wrong_plans_are_refused_with_a_sentence),
         TEST(different_fixed_counts_that_meet_are_refused),
         TEST(an_owner_is_freed_once_also_when_its_node_is_refused),
-        TEST(names_go_before_patterns_when_a_record_enters),
+        TEST(a_pattern_of_topics_is_refused),
+        TEST(a_record_enters_at_the_source_of_its_topic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
