@@ -22,7 +22,8 @@ static int app_open_connector(struct app *app, const struct script_connector *fr
         settings[count++] =
             (struct plugin_setting){.name = from->options[i].name, .value = from->options[i].value};
     }
-    struct connector_definition definition = {.name = from->name,
+    struct connector_definition definition = {.application = app_name(app),
+                                              .name = from->name,
                                               .type = from->type,
                                               .is_source = !from->is_sink,
                                               .settings = settings,

@@ -147,7 +147,7 @@ static void connector_start_task(struct connector *connector)
     connector->started_ns = io_now(connector->io);
     if (connector->config.is_source) {
         struct source_task_options options = {
-            .connector = connector->config.name,
+            .connector = connector->config.id,
             .kind = connector->config.kind,
             .values = plugin_options_values(connector->config.options),
             .topic = connector->config.topics[0],
@@ -158,7 +158,7 @@ static void connector_start_task(struct connector *connector)
                             &options, &source_events, connector);
         return;
     }
-    struct sink_task_options options = {.connector = connector->config.name,
+    struct sink_task_options options = {.connector = connector->config.id,
                                         .kind = connector->config.kind,
                                         .values = plugin_options_values(connector->config.options),
                                         .topics = (const char *const *)connector->config.topics,
@@ -175,7 +175,7 @@ static void connector_connect(struct connector *connector,
 {
     struct producer_options options = producer_options_default();
     struct client_options own = *client_options;
-    own.client_id = connector->config.name;
+    own.client_id = connector->config.id;
     connector->client = client_new(connector->io, &own);
     connector->fetch_client = client_new(connector->io, &own);
     connector->producer = producer_new(connector->client, &options);

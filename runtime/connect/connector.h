@@ -13,12 +13,15 @@
 
 struct connector;
 
-/* What a person wrote; borrowed during connector_new. Framework options beside the plugin's own:
- *   source: topic, errors.deadletterqueue.topic.name
- *   sink:   topics, errors.deadletterqueue.topic.name, from (earliest | latest) */
+/* What a person wrote; borrowed during connector_new. A name is unique in its application: what a
+ * connector leaves in the cluster (source offsets, marks, the sink's group "connect-ID", a sink's
+ * own offsets) bears its id, APPLICATION:NAME, so that two applications never share a position.
+ * Framework options beside the plugin's own: source: topic, errors.deadletterqueue.topic.name sink:
+ * topics, errors.deadletterqueue.topic.name, from (earliest | latest) */
 struct connector_definition {
-    const char *name; /* letters, digits, '.', '_' and '-' */
-    const char *type; /* the kind's name, or its Kafka Connect class */
+    const char *application; /* NULL: the id is the name, as in Kafka Connect */
+    const char *name;        /* letters, digits, '.', '_' and '-' */
+    const char *type;        /* the kind's name, or its Kafka Connect class */
     bool is_source;
     const struct plugin_setting *settings;
     size_t setting_count;

@@ -86,7 +86,7 @@ static int connector_config_validate(struct connector_config *config, struct rep
     task_context_fill_host(&host);
     context.context = (struct tidemill_context){.size = sizeof(struct tidemill_context),
                                                 .task_count = 1,
-                                                .connector = config->name,
+                                                .connector = config->id,
                                                 .host = &host,
                                                 .kind = config->kind,
                                                 .values = plugin_options_values(config->options)};
@@ -254,6 +254,20 @@ void connector_config_fini(struct connector_config *config)
     plugin_close(config->plugin);
     free(config->dead_letter_topic);
     free(config->name);
+    free(config->id);
+}
+
+static char *connector_config_make_id(const struct connector_definition *definition)
+{
+    struct buffer id;
+    buffer_init(&id);
+    if (definition->application != NULL) {
+        buffer_printf(&id, "%s:", definition->application);
+    }
+    buffer_add_string(&id, definition->name);
+    char *text = memory_string(buffer_string(&id));
+    buffer_fini(&id);
+    return text;
 }
 
 int connector_config_read(struct connector_config *config, struct io *io,
@@ -262,6 +276,7 @@ int connector_config_read(struct connector_config *config, struct io *io,
 {
     *config = (struct connector_config){.io = io,
                                         .name = memory_string(definition->name),
+                                        .id = connector_config_make_id(definition),
                                         .is_source = definition->is_source,
                                         .instance_id = definition->instance_id};
     struct report inner = {0};

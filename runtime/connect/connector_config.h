@@ -12,6 +12,7 @@ enum { CONNECTOR_CONFIG_TOPIC_MAX = 256 };
 struct connector_config {
     struct io *io;
     char *name;
+    char *id; /* APPLICATION:NAME; neither may have a colon */
     bool is_source;
     const char *instance_id; /* borrowed */
     struct plugin *plugin;

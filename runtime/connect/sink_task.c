@@ -423,13 +423,15 @@ static void sink_task_join(struct sink_task *task, const struct sink_task_option
                                                 .revoked = sink_task_on_revoked,
                                                 .lost = sink_task_on_lost,
                                                 .failed = sink_task_on_member_failed};
-    char group[300];
-    snprintf(group, sizeof group, "connect-%s", options->connector);
-    struct member_options member_options = member_options_default(group);
+    struct buffer group;
+    buffer_init(&group);
+    buffer_printf(&group, "connect-%s", options->connector);
+    struct member_options member_options = member_options_default(buffer_string(&group));
     member_options.instance_id = options->instance_id;
     member_options.topics = options->topics;
     member_options.topic_count = options->topic_count;
     task->member = member_new(task->client, &member_options, &events, task);
+    buffer_fini(&group);
 }
 
 static void sink_task_fill_context(struct sink_task *task, const struct sink_task_options *options)

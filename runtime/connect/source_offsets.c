@@ -21,6 +21,7 @@ struct source_offsets {
     struct client *client;
     struct client *fetch_client;
     struct producer *producer;
+    struct buffer key_head; /* ["connector", */
     char *connector;
     char *topic;
     char *offsets_topic;
@@ -50,6 +51,7 @@ struct source_offsets *source_offsets_new(struct client *client, struct client *
     offsets->fetch_client = fetch_client;
     offsets->producer = producer;
     offsets->connector = memory_string(options->connector);
+    buffer_printf(&offsets->key_head, "[\"%s\",", options->connector);
     offsets->topic = memory_string(options->topic);
     offsets->offsets_topic = memory_string(options->offsets_topic);
     offsets->has_marks = options->has_marks;
@@ -72,6 +74,7 @@ void source_offsets_free(struct source_offsets *offsets)
         return;
     }
     check(offsets->fetcher == NULL);
+    buffer_fini(&offsets->key_head);
     map_fini(&offsets->offsets, source_offsets_free_entry);
     free(offsets->connector);
     free(offsets->topic);
@@ -96,9 +99,7 @@ static void source_offsets_set(struct source_offsets *offsets, struct bytes part
 /* ["connector",X]: X, or null for another connector's key. */
 static struct bytes source_offsets_parse_key(const struct source_offsets *offsets, struct bytes key)
 {
-    char prefix[300];
-    int size = snprintf(prefix, sizeof prefix, "[\"%s\",", offsets->connector);
-    struct bytes head = bytes_make(prefix, (size_t)size);
+    struct bytes head = buffer_bytes(&offsets->key_head);
     if (bytes_is_null(key) || !bytes_has_prefix(key, head) || key.data[key.size - 1] != ']') {
         return (struct bytes){NULL, 0};
     }
@@ -280,7 +281,7 @@ static int source_offsets_send(struct source_offsets *offsets, const char *parti
 {
     struct buffer key;
     buffer_init(&key);
-    buffer_printf(&key, "[\"%s\",%s]", offsets->connector, partition);
+    buffer_printf(&key, "%s%s]", buffer_string(&offsets->key_head), partition);
     struct producer_record record = {.topic = offsets->offsets_topic,
                                      .partition = 0,
                                      .timestamp_ms = -1,

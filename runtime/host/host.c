@@ -232,9 +232,11 @@ static void host_shard_metric(struct host *host, enum metric_kind kind, const ch
 
 static void host_shard_measure_connector(void *owner, const struct connector *connector)
 {
-    struct host *host = owner;
+    struct host_app *row = owner;
+    struct host *host = row->host;
     struct buffer labels;
     buffer_init(&labels);
+    metric_label(&labels, "app", bytes_from_string(app_name(row->app)));
     metric_label(&labels, "connector", bytes_from_string(connector_name(connector)));
     host_shard_metric(host, METRIC_COUNTER, "tidemill_connector_records_total",
                       buffer_string(&labels), "Records a connector delivered.",
@@ -273,7 +275,7 @@ static void host_shard_measure(struct host_app *row)
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_commits_total", text,
                       "Commits of an application.", app_commit_count(row->app));
     buffer_fini(&labels);
-    app_each_connector(row->app, host_shard_measure_connector, host);
+    app_each_connector(row->app, host_shard_measure_connector, row);
 }
 
 static void host_shard_on_metrics_time(struct io_timer *timer)
