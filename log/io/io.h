@@ -21,6 +21,9 @@ struct io;
 struct io_file;
 struct io_stream;
 struct io_listener;
+struct shard;
+struct shard_events;
+struct worker;
 
 /* Embedded by the caller. `result` is the number of bytes or 0, or a negative error. */
 struct io_request {
@@ -113,6 +116,11 @@ struct io_ops {
 
     void (*work)(struct io *io, struct io_request *request, void (*run)(void *owner));
     void (*post)(struct io *to, struct io_request *request);
+    /* log/io/worker.h and log/io/shard.h */
+    struct worker *(*worker_start)(struct io *io, const char *name,
+                                   void (*run)(struct worker *worker, void *owner), void *owner);
+    struct shard *(*shard_start)(struct io *io, const char *name, const struct shard_events *events,
+                                 void *owner);
 };
 
 struct io {

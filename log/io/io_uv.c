@@ -5,6 +5,8 @@
 #include "log/base/memory.h"
 #include "log/io/io_uv_loop.h"
 #include "log/io/loopback.h"
+#include "log/io/shard.h"
+#include "log/io/worker.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -342,6 +344,8 @@ static const struct io_ops loop_ops = {
     .stream_addresses = uv_stream_addresses,
     .work = uv_work,
     .post = uv_post,
+    .worker_start = worker_thread_start,
+    .shard_start = shard_thread_start,
 };
 
 struct io *io_uv_new(void)

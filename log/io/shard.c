@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct shard {
+struct shard_thread {
+    struct shard shard; /* first */
     pthread_t thread;
     struct io *io;
     const struct shard_events *events;
@@ -19,9 +20,14 @@ struct shard {
     char name[SHARD_NAME_SIZE];
 };
 
-static void *shard_run(void *argument)
+static struct shard_thread *shard_thread_of(struct shard *shard)
 {
-    struct shard *shard = argument;
+    return (struct shard_thread *)(void *)shard;
+}
+
+static void *shard_thread_run(void *argument)
+{
+    struct shard_thread *shard = argument;
     pthread_setname_np(pthread_self(), shard->name);
     shard->io = io_uv_new();
     shard->events->start(shard->owner, shard->io);
@@ -35,42 +41,48 @@ static void *shard_run(void *argument)
 }
 
 /* Signals are the main thread's; a shard never sees one. */
-static void thread_start(struct shard *shard)
+static void shard_thread_create(struct shard_thread *shard)
 {
     sigset_t all, before;
     sigfillset(&all);
     check(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    check(pthread_create(&shard->thread, NULL, shard_run, shard) == 0);
+    check(pthread_create(&shard->thread, NULL, shard_thread_run, shard) == 0);
     check(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
-struct shard *shard_start(const char *name, const struct shard_events *events, void *owner)
+static struct io *shard_thread_io(struct shard *shard)
 {
-    struct shard *shard = memory_new(struct shard);
+    return shard_thread_of(shard)->io;
+}
+
+static void shard_thread_stop(struct shard *shard)
+{
+    io_uv_stop(shard_thread_of(shard)->io);
+}
+
+static void shard_thread_join(struct shard *base)
+{
+    struct shard_thread *shard = shard_thread_of(base);
+    check(pthread_join(shard->thread, NULL) == 0);
+    sem_destroy(&shard->is_started);
+    free(shard);
+}
+
+struct shard *shard_thread_start(struct io *io, const char *name, const struct shard_events *events,
+                                 void *owner)
+{
+    static const struct shard_ops ops = {
+        .io = shard_thread_io, .stop = shard_thread_stop, .join = shard_thread_join};
+    struct shard_thread *shard = memory_new(struct shard_thread);
+    (void)io;
+    shard->shard.ops = &ops;
     shard->events = events;
     shard->owner = owner;
     snprintf(shard->name, sizeof shard->name, "%s", name);
     check(sem_init(&shard->is_started, 0, 0) == 0);
-    thread_start(shard);
+    shard_thread_create(shard);
     while (sem_wait(&shard->is_started) != 0) {}
-    return shard;
-}
-
-struct io *shard_io(struct shard *shard)
-{
-    return shard->io;
-}
-
-void shard_stop(struct shard *shard)
-{
-    io_uv_stop(shard->io);
-}
-
-void shard_join(struct shard *shard)
-{
-    check(pthread_join(shard->thread, NULL) == 0);
-    sem_destroy(&shard->is_started);
-    free(shard);
+    return &shard->shard;
 }
 
 void shard_check(const struct io *io)

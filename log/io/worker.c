@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct worker {
+struct worker_thread {
+    struct worker worker; /* first */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -23,69 +24,49 @@ struct worker {
     void *owner;
 };
 
-static void *worker_run(void *argument)
+static struct worker_thread *worker_thread_of(struct worker *worker)
 {
-    struct worker *worker = argument;
-    worker->run(worker, worker->owner);
+    return (struct worker_thread *)(void *)worker;
+}
+
+static void *worker_thread_run(void *argument)
+{
+    struct worker_thread *worker = argument;
+    worker->run(&worker->worker, worker->owner);
     return NULL;
 }
 
-struct worker *worker_start(const char *name, void (*run)(struct worker *worker, void *owner),
-                            void *owner)
+static void worker_thread_join(struct worker *base)
 {
-    struct worker *worker = memory_new(struct worker);
-    pthread_condattr_t attributes;
-    char short_name[16];
-    sigset_t all;
-    sigset_t before;
-    worker->run = run;
-    worker->owner = owner;
-    list_init(&worker->messages);
-    pthread_mutex_init(&worker->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&worker->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    /* Signals are the main thread's. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    check(pthread_create(&worker->thread, NULL, worker_run, worker) == 0);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    size_t i = 0;
-    for (; i < sizeof short_name - 1 && name[i] != 0; i++) {
-        short_name[i] = name[i];
-    }
-    short_name[i] = 0;
-    pthread_setname_np(worker->thread, short_name);
-    return worker;
-}
-
-void worker_join(struct worker *worker)
-{
+    struct worker_thread *worker = worker_thread_of(base);
     check(pthread_join(worker->thread, NULL) == 0);
     pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->lock);
     free(worker);
 }
 
-void worker_put(struct worker *worker, struct worker_message *message)
+static void worker_thread_put(struct worker *base, struct worker_message *message)
 {
+    struct worker_thread *worker = worker_thread_of(base);
     pthread_mutex_lock(&worker->lock);
     list_add(&worker->messages, &message->link);
     pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
 }
 
-void worker_wake(struct worker *worker)
+static void worker_thread_wake(struct worker *base)
 {
+    struct worker_thread *worker = worker_thread_of(base);
     pthread_mutex_lock(&worker->lock);
     worker->is_woken = true;
     pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
 }
 
-void worker_allow_interrupt(struct worker *worker, void (*interrupt)(void *owner), void *owner)
+static void worker_thread_allow_interrupt(struct worker *base, void (*interrupt)(void *owner),
+                                          void *owner)
 {
+    struct worker_thread *worker = worker_thread_of(base);
     pthread_mutex_lock(&worker->lock);
     worker->interrupt = interrupt;
     worker->interrupt_owner = owner;
@@ -95,15 +76,17 @@ void worker_allow_interrupt(struct worker *worker, void (*interrupt)(void *owner
     pthread_mutex_unlock(&worker->lock);
 }
 
-void worker_forbid_interrupt(struct worker *worker)
+static void worker_thread_forbid_interrupt(struct worker *base)
 {
+    struct worker_thread *worker = worker_thread_of(base);
     pthread_mutex_lock(&worker->lock);
     worker->interrupt = NULL;
     pthread_mutex_unlock(&worker->lock);
 }
 
-void worker_interrupt(struct worker *worker)
+static void worker_thread_interrupt(struct worker *base)
 {
+    struct worker_thread *worker = worker_thread_of(base);
     pthread_mutex_lock(&worker->lock);
     worker->is_interrupted = true;
     if (worker->interrupt != NULL) {
@@ -125,8 +108,9 @@ static struct timespec worker_deadline(int64_t timeout_ms)
     return deadline;
 }
 
-struct worker_message *worker_take(struct worker *worker, int64_t timeout_ms)
+static struct worker_message *worker_thread_take(struct worker *base, int64_t timeout_ms)
 {
+    struct worker_thread *worker = worker_thread_of(base);
     struct timespec deadline = worker_deadline(timeout_ms);
     int result = timeout_ms > 0 ? 0 : ETIMEDOUT;
     pthread_mutex_lock(&worker->lock);
@@ -137,4 +121,43 @@ struct worker_message *worker_take(struct worker *worker, int64_t timeout_ms)
     struct list_link *link = list_take(&worker->messages);
     pthread_mutex_unlock(&worker->lock);
     return link == NULL ? NULL : list_member(link, struct worker_message, link);
+}
+
+struct worker *worker_thread_start(struct io *io, const char *name,
+                                   void (*run)(struct worker *worker, void *owner), void *owner)
+{
+    static const struct worker_ops ops = {.join = worker_thread_join,
+                                          .put = worker_thread_put,
+                                          .take = worker_thread_take,
+                                          .wake = worker_thread_wake,
+                                          .allow_interrupt = worker_thread_allow_interrupt,
+                                          .forbid_interrupt = worker_thread_forbid_interrupt,
+                                          .interrupt = worker_thread_interrupt};
+    struct worker_thread *worker = memory_new(struct worker_thread);
+    (void)io;
+    worker->worker.ops = &ops;
+    pthread_condattr_t attributes;
+    char short_name[16];
+    sigset_t all;
+    sigset_t before;
+    worker->run = run;
+    worker->owner = owner;
+    list_init(&worker->messages);
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    /* Signals are the main thread's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    check(pthread_create(&worker->thread, NULL, worker_thread_run, worker) == 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    size_t i = 0;
+    for (; i < sizeof short_name - 1 && name[i] != 0; i++) {
+        short_name[i] = name[i];
+    }
+    short_name[i] = 0;
+    pthread_setname_np(worker->thread, short_name);
+    return &worker->worker;
 }

@@ -12,31 +12,80 @@
 #pragma once
 
 #include "log/base/list.h"
-
-#include <stdint.h>
-
-struct worker;
+#include "log/io/io.h"
 
 /* Embedded at the front of a message. */
 struct worker_message {
     struct list_link link;
 };
 
+/* A thread behind a real io, turns of the one thread behind a simulated one. */
+struct worker_ops {
+    void (*join)(struct worker *worker);
+    void (*put)(struct worker *worker, struct worker_message *message);
+    struct worker_message *(*take)(struct worker *worker, int64_t timeout_ms);
+    void (*wake)(struct worker *worker);
+    void (*allow_interrupt)(struct worker *worker, void (*interrupt)(void *owner), void *owner);
+    void (*forbid_interrupt)(struct worker *worker);
+    void (*interrupt)(struct worker *worker);
+};
+
+struct worker {
+    const struct worker_ops *ops;
+};
+
 /* `name`: at most 15 characters are shown by the system. */
-struct worker *worker_start(const char *name, void (*run)(struct worker *worker, void *owner),
-                            void *owner);
+static inline struct worker *worker_start(struct io *io, const char *name,
+                                          void (*run)(struct worker *worker, void *owner),
+                                          void *owner)
+{
+    return io->ops->worker_start(io, name, run, owner);
+}
+
 /* Waits until `run` has returned and frees the worker; messages left are the caller's to find. */
-void worker_join(struct worker *worker);
-void worker_put(struct worker *worker, struct worker_message *message);
+static inline void worker_join(struct worker *worker)
+{
+    worker->ops->join(worker);
+}
+
+static inline void worker_put(struct worker *worker, struct worker_message *message)
+{
+    worker->ops->put(worker, message);
+}
+
 /* The oldest message; waits for one up to `timeout_ms` (0: does not wait). NULL when none came. */
-struct worker_message *worker_take(struct worker *worker, int64_t timeout_ms);
+static inline struct worker_message *worker_take(struct worker *worker, int64_t timeout_ms)
+{
+    return worker->ops->take(worker, timeout_ms);
+}
+
 /* Makes a waiting worker_take return NULL now, or the next one not wait. Thread: any. */
-void worker_wake(struct worker *worker);
+static inline void worker_wake(struct worker *worker)
+{
+    worker->ops->wake(worker);
+}
+
 /* From now on foreign code that blocks can be told to return: `interrupt(owner)` is called, on the
  * thread of whoever wants it. It must be short and call nothing of the worker. Thread: the worker's
  * own, as is worker_forbid_interrupt, after which nobody is inside. */
-void worker_allow_interrupt(struct worker *worker, void (*interrupt)(void *owner), void *owner);
-void worker_forbid_interrupt(struct worker *worker);
+static inline void worker_allow_interrupt(struct worker *worker, void (*interrupt)(void *owner),
+                                          void *owner)
+{
+    worker->ops->allow_interrupt(worker, interrupt, owner);
+}
+
+static inline void worker_forbid_interrupt(struct worker *worker)
+{
+    worker->ops->forbid_interrupt(worker);
+}
+
 /* Calls the interrupt now, or as soon as it is allowed; once it was forbidden nothing happens.
  * Thread: any. */
-void worker_interrupt(struct worker *worker);
+static inline void worker_interrupt(struct worker *worker)
+{
+    worker->ops->interrupt(worker);
+}
+
+/* The real one, a row of io_uv's table. */
+struct worker *worker_thread_start(struct io *io, const char *name,
+                                   void (*run)(struct worker *worker, void *owner), void *owner);

@@ -474,7 +474,7 @@ struct sink_task *sink_task_new(struct client *client, struct client *fetch_clie
     fetcher_options.reset = options->is_from_latest ? FETCHER_RESET_LATEST : FETCHER_RESET_EARLIEST;
     task->fetcher = fetcher_new(fetch_client, &fetcher_options);
     fetcher_on_ready(task->fetcher, sink_task_fetch, task);
-    task->worker = worker_start(options->connector, sink_task_run_thread, task);
+    task->worker = worker_start(task->io, options->connector, sink_task_run_thread, task);
     sink_task_join(task, options);
     return task;
 }

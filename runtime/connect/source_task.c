@@ -530,7 +530,7 @@ static void source_task_on_loaded(void *owner, int error)
     io_timer_start(task->io, &task->checkpoint_timer,
                    (uint64_t)task->checkpoint_interval_ms * 1000000);
     task->is_thread_ended = false;
-    task->worker = worker_start(task->connector, source_thread_run, task);
+    task->worker = worker_start(task->io, task->connector, source_thread_run, task);
 }
 
 static void source_task_fill_context(struct source_task *task,

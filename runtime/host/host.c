@@ -372,7 +372,7 @@ int host_new(struct io *io, const struct host_options *options, const struct hos
     host->options = options;
     host->events = events;
     host->owner = owner;
-    host->shard = shard_start("mill", &shard_events, host);
+    host->shard = shard_start(io, "mill", &shard_events, host);
     int error = host->error;
     if (error != 0) {
         *report = host->report;

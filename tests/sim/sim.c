@@ -103,6 +103,7 @@ static const struct io_ops *process_ops(void)
         };
         sim_file_ops(&ops);
         sim_stream_ops(&ops);
+        sim_thread_ops(&ops);
     }
     return &ops;
 }

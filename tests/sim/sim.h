@@ -1,7 +1,8 @@
 /* A seeded world: nodes with disks that lose what was not synced, streams that break, one clock.
  *
  * Behind every `struct io` it hands out stands one process on one node. Everything random comes
- * from the seed and nothing runs on a second thread, so a run can be repeated exactly.
+ * from the seed and nothing happens at the same time as something else, so a run can be repeated
+ * exactly. A process that has workers (log/io/worker.h) is ended, never killed.
  * Owns:   the nodes, their disks, all streams and files, the events to come.
  * Keeps:  (1) virtual time moves only from event to event, never inside one;
  *         (2) events of a dead process vanish; its requests are never called back;

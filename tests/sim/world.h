@@ -2,7 +2,7 @@
  *
  * world.c events and clock, sim.c nodes and processes, disk.c the tree and what a crash leaves of
  * it, inode.c one file's content, pages.c sparse content, file.c the file operations,
- * stream.c the network. */
+ * stream.c the network, threads.c workers and shards. */
 #pragma once
 
 #include "log/base/error.h"
@@ -102,8 +102,9 @@ struct sim_permit sim_permit_get(struct sim_process *process, enum sim_operation
  * as the hook wanted. */
 int64_t sim_permit_end(struct sim_process *process, struct sim_permit permit, int64_t result);
 
-/* file.c and stream.c: rows of the io's table. */
+/* file.c, stream.c and threads.c: rows of the io's table. */
 void sim_file_ops(struct io_ops *ops);
+void sim_thread_ops(struct io_ops *ops);
 void sim_stream_ops(struct io_ops *ops);
 void sim_streams_end(struct sim_process *process);
 void sim_streams_break(struct sim_process *process);

@@ -145,7 +145,7 @@ static struct room *room_new(void)
 static void room_run(struct room *room)
 {
     static const struct shard_events events = {.start = on_start, .stop = on_stop};
-    room->shard = shard_start("server", &events, room);
+    room->shard = shard_thread_start(NULL, "server", &events, room);
     assert_string_equal(room->address, "loopback:room");
     room->connect = (struct io_request){.done = on_connected, .owner = room};
     io_connect(room->client, &room->connect, room->address, &room->connected);

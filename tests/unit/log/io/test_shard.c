@@ -51,7 +51,7 @@ static void posts_from_another_thread_run_in_order_on_the_shard(void **state)
     static const struct shard_events events = {.start = on_start, .stop = on_stop};
     struct counter *counter = test_calloc(1, sizeof *counter);
     (void)state;
-    counter->shard = shard_start("a-name-that-is-cut", &events, counter);
+    counter->shard = shard_thread_start(NULL, "a-name-that-is-cut", &events, counter);
     assert_false(pthread_equal(counter->start_thread, pthread_self()));
     for (int i = 0; i < POST_COUNT; i++) {
         counter->requests[i] = (struct io_request){.done = on_post, .owner = counter};
@@ -80,7 +80,7 @@ static void another_threads_io_is_caught(void **state)
     struct counter *counter = test_calloc(1, sizeof *counter);
     volatile bool is_caught = false;
     (void)state;
-    counter->shard = shard_start("shard", &events, counter);
+    counter->shard = shard_thread_start(NULL, "shard", &events, counter);
     check_on_failure(on_failure);
     if (setjmp(caught) == 0) {
         shard_check(shard_io(counter->shard));
