@@ -1,8 +1,7 @@
-/* Runs a source plugin; see source_task.h.
+/* The shard's side of a source task: groups of records into the topic, offsets; see source_task.h.
  *
- * Two threads share this file, never a variable: functions named source_thread_... run on the
- * plugin's thread and use `struct source_thread`; all others run on the shard. Bundles go from the
- * thread to the shard by io_post, messages go back through the worker's mailbox. */
+ * The thread's side is source_thread.c. Bundles come from it by io_post, messages
+ * (source_message.h) go back through the worker's mailbox. */
 #include "runtime/connect/source_task.h"
 
 #include "log/base/error.h"
@@ -13,35 +12,11 @@
 #include "runtime/connect/dead_letter.h"
 #include "runtime/connect/source_mark.h"
 #include "runtime/connect/source_offsets.h"
-#include "runtime/connect/task_context.h"
+#include "runtime/connect/source_thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    SOURCE_POLL_RECORDS = 2000,
-    SOURCE_POLL_SIZE = 128 * 1024, /* a group must fit one batch of the producer */
-    SOURCE_POLL_WAIT_MS = 200,
-    SOURCE_RETRY_WAIT_MS = 1000,
-};
-
-enum source_message_kind { SOURCE_MESSAGE_STOP, SOURCE_MESSAGE_ACKED, SOURCE_MESSAGE_RELEASED };
-
-struct source_message {
-    struct worker_message head;
-    enum source_message_kind kind;
-    char *partition; /* ACKED */
-    char *offset;
-    size_t size; /* RELEASED: bytes that may be emitted again */
-};
-
-/* The thread's side. */
-struct source_thread {
-    struct list acked; /* of struct source_message, to be told outside of poll */
-    size_t pending_size;
-    bool is_stopping;
-};
 
 struct source_group {
     struct list_link link;
@@ -56,8 +31,6 @@ struct source_task {
     struct task_context context; /* read by the thread */
     struct source_thread thread;
     struct tidemill_host host;
-    struct tidemill_saved_offset *saved; /* for open */
-    size_t saved_count;
 
     struct io *io;
     struct worker *worker; /* NULL before the thread starts */
@@ -89,168 +62,10 @@ struct source_task {
 static void source_task_pump(struct source_task *task);
 static void source_task_close_step(struct source_task *task);
 
-/* --- The plugin's thread --- */
-
-static struct source_task *source_task_of(struct tidemill_context *context)
-{
-    return task_context_of(context)->task;
-}
-
-static void source_message_free(struct source_message *message)
-{
-    free(message->partition);
-    free(message->offset);
-    free(message);
-}
-
-static void source_thread_sort(struct source_task *task, struct source_message *message)
-{
-    switch (message->kind) {
-    case SOURCE_MESSAGE_STOP:
-        task->thread.is_stopping = true;
-        break;
-    case SOURCE_MESSAGE_ACKED:
-        list_add(&task->thread.acked, &message->head.link);
-        return;
-    case SOURCE_MESSAGE_RELEASED:
-        task->thread.pending_size -= message->size;
-        break;
-    }
-    source_message_free(message);
-}
-
-/* Takes what is in the mailbox, waiting up to `wait_ms` for the first message. */
-static void source_thread_take(struct source_task *task, int64_t wait_ms)
-{
-    struct worker_message *message = worker_take(task->context.worker, wait_ms);
-    while (message != NULL) {
-        source_thread_sort(task, (struct source_message *)(void *)message);
-        message = worker_take(task->context.worker, 0);
-    }
-}
-
-static void source_thread_tell_acked(struct source_task *task)
-{
-    const struct tidemill_source *source = task->context.context.kind->source;
-    struct list_link *link;
-    while ((link = list_take(&task->thread.acked)) != NULL) {
-        struct source_message *message =
-            (struct source_message *)(void *)list_member(link, struct worker_message, link);
-        if (source->acked != NULL) {
-            source->acked(&task->context.context, message->partition, message->offset);
-        }
-        source_message_free(message);
-    }
-}
-
-static void source_task_on_bundle(struct io_request *request, int64_t result);
-
-static enum tidemill_status source_thread_post(struct source_task *task,
-                                               const struct tidemill_record *records, size_t count,
-                                               const char *reason)
-{
-    while (task->thread.pending_size >= SOURCE_TASK_PENDING_MAX && !task->thread.is_stopping) {
-        source_thread_take(task, SOURCE_RETRY_WAIT_MS);
-    }
-    if (task->thread.is_stopping) {
-        return TIDEMILL_AGAIN;
-    }
-    struct bundle *bundle = bundle_new(records, count, reason);
-    task->thread.pending_size += bundle->size;
-    bundle->post = (struct io_request){.done = source_task_on_bundle, .owner = task};
-    io_post(task->io, &bundle->post);
-    return TIDEMILL_OK;
-}
-
-static enum tidemill_status source_thread_emit(struct tidemill_context *context,
-                                               const struct tidemill_record *records, size_t count)
-{
-    return count == 0 ? TIDEMILL_OK
-                      : source_thread_post(source_task_of(context), records, count, NULL);
-}
-
-static enum tidemill_status source_thread_reject(struct tidemill_context *context,
-                                                 const struct tidemill_record *record,
-                                                 const char *reason)
-{
-    return source_thread_post(source_task_of(context), record, 1, reason);
-}
-
-static void source_thread_wake(struct tidemill_context *context)
-{
-    worker_wake(task_context_of(context)->worker);
-}
-
-/* False when the task is to end. */
-static bool source_thread_poll(struct source_task *task)
-{
-    const struct tidemill_source *source = task->context.context.kind->source;
-    enum tidemill_status status = source->poll(&task->context.context, SOURCE_POLL_RECORDS,
-                                               SOURCE_POLL_SIZE, SOURCE_POLL_WAIT_MS);
-    int64_t wait_ms = 0;
-    switch (status) {
-    case TIDEMILL_OK:
-        break;
-    case TIDEMILL_AGAIN:
-        wait_ms = SOURCE_POLL_WAIT_MS;
-        break;
-    case TIDEMILL_RETRY:
-        wait_ms = SOURCE_RETRY_WAIT_MS;
-        break;
-    case TIDEMILL_REJECT:
-    case TIDEMILL_FATAL:
-        return false;
-    }
-    source_thread_take(task, wait_ms);
-    source_thread_tell_acked(task);
-    return true;
-}
-
-static void source_task_on_ended(struct io_request *request, int64_t result);
-
-static void source_thread_interrupt(void *owner)
-{
-    struct source_task *task = owner;
-    const struct tidemill_source *source = task->context.context.kind->source;
-    if (source->interrupt != NULL) {
-        source->interrupt(&task->context.context);
-    }
-}
-
-static void source_thread_run(struct worker *worker, void *owner)
-{
-    struct source_task *task = owner;
-    struct tidemill_context *context = &task->context.context;
-    const struct tidemill_source *source = context->kind->source;
-    task->context.worker = worker;
-    enum tidemill_status status = TIDEMILL_RETRY;
-    while (!task->thread.is_stopping &&
-           (status = source->open(context, task->saved, task->saved_count)) == TIDEMILL_RETRY) {
-        source_thread_take(task, SOURCE_RETRY_WAIT_MS);
-    }
-    if (status == TIDEMILL_OK) {
-        worker_allow_interrupt(worker, source_thread_interrupt, task);
-        while (!task->thread.is_stopping && source_thread_poll(task)) {}
-        worker_forbid_interrupt(worker);
-        if (source->close != NULL) {
-            source->close(context);
-        }
-    }
-    task->ended = (struct io_request){.done = source_task_on_ended, .owner = task};
-    io_post(task->io, &task->ended);
-}
-
-/* --- The shard --- */
-
 static void source_task_tell(struct source_task *task, enum source_message_kind kind,
                              const char *partition, const char *offset, size_t size)
 {
-    struct source_message *message = memory_new(struct source_message);
-    message->kind = kind;
-    message->partition = memory_string(partition);
-    message->offset = memory_string(offset);
-    message->size = size;
-    worker_put(task->worker, &message->head);
+    worker_put(task->worker, &source_message_new(kind, partition, offset, size)->head);
 }
 
 static void source_task_fail(struct source_task *task, const char *reason)
@@ -457,16 +272,21 @@ static void source_task_on_ended(struct io_request *request, int64_t result)
         source_message_free((struct source_message *)(void *)message);
     }
     worker_join(task->worker);
-    struct list_link *link;
-    while ((link = list_take(&task->thread.acked)) != NULL) {
-        source_message_free(
-            (struct source_message *)(void *)list_member(link, struct worker_message, link));
-    }
+    source_thread_fini(&task->thread);
     if (!task->is_closing) {
         source_task_fail(task, task->context.failure[0] == 0 ? "the plugin ended"
                                                              : task->context.failure);
     }
     source_task_close_step(task);
+}
+
+static void source_task_run_thread(struct worker *worker, void *owner)
+{
+    struct source_task *task = owner;
+    task->context.worker = worker;
+    source_thread_run(&task->thread);
+    task->ended = (struct io_request){.done = source_task_on_ended, .owner = task};
+    io_post(task->io, &task->ended);
 }
 
 static void source_task_on_checkpointed(void *owner, int error)
@@ -499,10 +319,10 @@ static void source_task_on_checkpoint_time(struct io_timer *timer)
 static void source_task_copy_saved(struct source_task *task)
 {
     const struct map *offsets = source_offsets_map(task->offsets);
-    task->saved = memory_zero(offsets->size, sizeof *task->saved);
+    task->thread.saved = memory_zero(offsets->size, sizeof *task->thread.saved);
     for (map_each (offsets, entry)) {
         const struct source_offsets_entry *offset = entry->value;
-        task->saved[task->saved_count++] =
+        task->thread.saved[task->thread.saved_count++] =
             (struct tidemill_saved_offset){.source_partition = memory_string(offset->partition),
                                            .source_offset = memory_string(offset->offset)};
     }
@@ -530,18 +350,19 @@ static void source_task_on_loaded(void *owner, int error)
     io_timer_start(task->io, &task->checkpoint_timer,
                    (uint64_t)task->checkpoint_interval_ms * 1000000);
     task->is_thread_ended = false;
-    task->worker = worker_start(task->io, task->connector, source_thread_run, task);
+    task->worker = worker_start(task->io, task->connector, source_task_run_thread, task);
 }
 
 static void source_task_fill_context(struct source_task *task,
                                      const struct source_task_options *options)
 {
     task_context_fill_host(&task->host);
-    task->host.emit = source_thread_emit;
-    task->host.reject = source_thread_reject;
-    task->host.wake = source_thread_wake;
+    source_thread_init(&task->thread, &task->host);
+    task->thread.context = &task->context;
+    task->thread.on_bundle = source_task_on_bundle;
+    task->thread.owner = task;
     task->context.io = task->io;
-    task->context.task = task;
+    task->context.task = &task->thread;
     task->context.context = (struct tidemill_context){.size = sizeof(struct tidemill_context),
                                                       .task_count = 1,
                                                       .connector = task->connector,
@@ -566,7 +387,6 @@ struct source_task *source_task_new(struct client *client, struct client *fetch_
     task->events = events;
     task->owner = owner;
     list_init(&task->bundles);
-    list_init(&task->thread.acked);
     task->is_thread_ended = true;
     source_task_fill_context(task, options);
     struct source_offsets_options offsets_options = {.connector = options->connector,
@@ -585,11 +405,11 @@ static void source_task_free(struct source_task *task)
     while ((link = list_take(&task->bundles)) != NULL) {
         bundle_free(list_member(link, struct bundle, link));
     }
-    for (size_t i = 0; i < task->saved_count; i++) {
-        free((void *)(uintptr_t)task->saved[i].source_partition);
-        free((void *)(uintptr_t)task->saved[i].source_offset);
+    for (size_t i = 0; i < task->thread.saved_count; i++) {
+        free((void *)(uintptr_t)task->thread.saved[i].source_partition);
+        free((void *)(uintptr_t)task->thread.saved[i].source_offset);
     }
-    free(task->saved);
+    free(task->thread.saved);
     source_offsets_free(task->offsets);
     free(task->connector);
     free(task->topic);

@@ -4,14 +4,12 @@
  * offsets. Keeps:  (1) a group of records and the offset that covers it reach the log in one batch,
  * so that after any crash the source goes on exactly behind the last record in the log (topics with
  * one partition; else at least once); (2) `acked` is told only what is durable, in order; (3) at
- * most SOURCE_TASK_PENDING_MAX bytes are between plugin and log; (4) after a failure nothing more
+ * most SOURCE_THREAD_PENDING_MAX bytes are between plugin and log; (4) after a failure nothing more
  * is sent: the task is to be closed and started anew. Thread: its client's shard. */
 #pragma once
 
 #include "runtime/client/producer.h"
 #include "runtime/plugin/tidemill.h"
-
-enum { SOURCE_TASK_PENDING_MAX = 16 * 1024 * 1024 };
 
 struct source_task;
 

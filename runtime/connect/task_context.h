@@ -13,7 +13,7 @@ struct task_context {
     struct tidemill_context context; /* first, so that the plugin's pointer is ours */
     struct io *io;                   /* the shard's, for io_post */
     struct worker *worker;
-    void *task;        /* the source or sink task */
+    void *task;        /* a source's thread; else the sink task */
     char failure[512]; /* what the plugin said last through host->fail */
 };
 
