@@ -38,6 +38,9 @@ struct source_offsets {
     int load_error;
     void (*stored)(void *owner, int error);
     void *stored_owner;
+    size_t storing_count; /* offsets of the running checkpoint that are not durable yet */
+    int storing_error;
+    int64_t storing_position; /* of when it began */
 };
 
 static void source_offsets_read_on(struct source_offsets *offsets);
@@ -294,45 +297,84 @@ static int source_offsets_send(struct source_offsets *offsets, const char *parti
     return error;
 }
 
-static void source_offsets_on_stored(void *owner, int error, int32_t where, int64_t offset)
+/* What failed, or may have, is stored again the next time. */
+static void source_offsets_end_checkpoint(struct source_offsets *offsets, int error)
 {
-    (void)where;
-    (void)offset;
-    struct source_offsets *offsets = owner;
-    if (error != 0) {
-        offsets->is_changed = true;
-    }
     void (*stored)(void *stored_owner, int stored_error) = offsets->stored;
     offsets->stored = NULL;
+    if (error != 0) {
+        offsets->is_changed = true;
+        for (map_each (&offsets->offsets, entry)) {
+            ((struct source_offsets_entry *)entry->value)->is_changed = true;
+        }
+    }
     if (stored != NULL) {
         stored(offsets->stored_owner, error);
     }
 }
 
+static void source_offsets_on_place_stored(void *owner, int error, int32_t where, int64_t offset)
+{
+    (void)where;
+    (void)offset;
+    source_offsets_end_checkpoint(owner, error);
+}
+
+static void source_offsets_store_place(struct source_offsets *offsets)
+{
+    char place[400];
+    snprintf(place, sizeof place, "{\"topic\":\"%s\",\"partition\":0,\"position\":%" PRId64 "}",
+             offsets->topic, offsets->storing_position);
+    int error = source_offsets_send(offsets, "null", place, source_offsets_on_place_stored);
+    if (error != 0) {
+        source_offsets_end_checkpoint(offsets, error);
+    }
+}
+
+static void source_offsets_on_stored(void *owner, int error, int32_t where, int64_t offset)
+{
+    (void)where;
+    (void)offset;
+    struct source_offsets *offsets = owner;
+    if (error != 0 && offsets->storing_error == 0) {
+        offsets->storing_error = error;
+    }
+    if (--offsets->storing_count > 0) {
+        return;
+    }
+    if (offsets->storing_error != 0) {
+        source_offsets_end_checkpoint(offsets, offsets->storing_error);
+    } else {
+        source_offsets_store_place(offsets);
+    }
+}
+
+/* The place goes when all offsets are durable: it is never there without them. */
 void source_offsets_checkpoint(struct source_offsets *offsets, void (*done)(void *owner, int error),
                                void *owner)
 {
+    check(offsets->storing_count == 0);
     offsets->stored = done;
     offsets->stored_owner = owner;
     offsets->is_changed = false;
-    int error = 0;
+    offsets->storing_position = offsets->position;
+    offsets->storing_error = 0;
+    offsets->storing_count = 1; /* this call */
     for (map_each (&offsets->offsets, entry)) {
         struct source_offsets_entry *offset = entry->value;
-        if (offset->is_changed && error == 0) {
-            error = source_offsets_send(offsets, offset->partition, offset->offset, NULL);
-            offset->is_changed = error != 0;
+        if (!offset->is_changed || offsets->storing_error != 0) {
+            continue;
+        }
+        offset->is_changed = false;
+        int error = source_offsets_send(offsets, offset->partition, offset->offset,
+                                        source_offsets_on_stored);
+        if (error == 0) {
+            offsets->storing_count++;
+        } else {
+            offsets->storing_error = error;
         }
     }
-    char place[400];
-    snprintf(place, sizeof place, "{\"topic\":\"%s\",\"partition\":0,\"position\":%" PRId64 "}",
-             offsets->topic, offsets->position);
-    /* The place goes last, into the same partition: it is never there without the offsets. */
-    if (error == 0) {
-        error = source_offsets_send(offsets, "null", place, source_offsets_on_stored);
-    }
-    if (error != 0) {
-        source_offsets_on_stored(offsets, error, 0, -1);
-    }
+    source_offsets_on_stored(offsets, 0, 0, -1);
 }
 
 bool source_offsets_is_changed(const struct source_offsets *offsets)

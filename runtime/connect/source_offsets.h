@@ -39,7 +39,8 @@ void source_offsets_load(struct source_offsets *offsets, void (*done)(void *owne
 /* A record with this mark was acknowledged at `position` of the topic. */
 void source_offsets_put(struct source_offsets *offsets, struct bytes partition, struct bytes offset,
                         int64_t position);
-/* Stores what changed since the last checkpoint. `done` may be NULL. */
+/* Stores what changed since the last one that succeeded. `done` may be NULL, and comes inside when
+ * the producer has no room. One at a time. */
 void source_offsets_checkpoint(struct source_offsets *offsets, void (*done)(void *owner, int error),
                                void *owner);
 bool source_offsets_is_changed(const struct source_offsets *offsets);

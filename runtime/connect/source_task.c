@@ -54,6 +54,7 @@ struct source_task {
     bool is_closing;
     bool is_checkpointing;
     bool is_room_awaited;
+    bool is_last_stored; /* the checkpoint of the close was made */
     char reason[640];
     void (*closed)(void *owner);
     void *closed_owner;
@@ -293,7 +294,7 @@ static void source_task_on_checkpointed(void *owner, int error)
 {
     struct source_task *task = owner;
     task->is_checkpointing = false;
-    if (error != 0 && !task->is_closing) {
+    if (error != 0) {
         trace(TRACE_WARN, "connect.checkpoint_failed", TRACE_STRING("connector", task->connector),
               TRACE_STRING("error", error_name(error)));
     }
@@ -427,7 +428,8 @@ static void source_task_close_step(struct source_task *task)
     if (!task->is_failed && !list_is_empty(&task->bundles)) {
         return;
     }
-    if (!task->is_failed && source_offsets_is_changed(task->offsets)) {
+    if (!task->is_failed && !task->is_last_stored && source_offsets_is_changed(task->offsets)) {
+        task->is_last_stored = true; /* or not: then the marks tell */
         source_task_checkpoint(task);
         return;
     }

@@ -1,5 +1,6 @@
 /* Shows that a source finds again how far it came: from the stored offsets and from the marks
  * behind them, its own and nobody else's. */
+#include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "runtime/connect/source_mark.h"
@@ -167,6 +168,24 @@ static void what_was_stored_is_there_without_the_marks(void **state)
     assert_string_equal(offset_of(bench), "{\"n\":2}");
 }
 
+static void a_failed_checkpoint_is_made_good_by_the_next(void **state)
+{
+    struct bench *bench = *state;
+    enum { PRODUCE = 0 };
+    load(bench, "words:notes");
+    mark(bench, "words:notes", "{\"n\":1}");
+    source_offsets_put(bench->offsets, bytes_from_string(PLACE), BYTES_LITERAL("{\"n\":1}"), 0);
+    fake_cluster_fail(bench->cluster, PRODUCE, ERROR_TOPIC_AUTHORIZATION_FAILED, 1, false);
+    source_offsets_checkpoint(bench->offsets, on_done, bench);
+    assert_true(sim_run_until(bench->sim, is_done, bench, 30 * SECOND));
+    assert_int_equal(bench->error, ERROR_TOPIC_AUTHORIZATION_FAILED);
+    assert_true(source_offsets_is_changed(bench->offsets));
+    bench->is_done = false;
+    checkpoint(bench);
+    load(bench, "words:notes");
+    assert_string_equal(offset_of(bench), "{\"n\":1}");
+}
+
 static void two_applications_do_not_share_a_position(void **state)
 {
     struct bench *bench = *state;
@@ -208,6 +227,7 @@ int main(void)
         TEST(a_new_connector_begins_behind_what_the_topic_holds),
         TEST(the_newest_mark_counts),
         TEST(what_was_stored_is_there_without_the_marks),
+        TEST(a_failed_checkpoint_is_made_good_by_the_next),
         TEST(two_applications_do_not_share_a_position),
         TEST(a_long_id_is_whole),
     };
