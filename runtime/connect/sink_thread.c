@@ -63,17 +63,20 @@ static void sink_thread_wait_letters(struct sink_thread *thread)
     }
 }
 
-/* Sleeps, unless a command comes; those are put aside. */
+/* Sleeps; commands that come are put aside, only STOP ends the pause. */
 static void sink_thread_back_off(struct sink_thread *thread)
 {
-    struct sink_command *command = sink_thread_take(thread, SINK_RETRY_WAIT_MS);
-    if (command == NULL) {
-        return;
+    struct io *io = thread->context->io;
+    uint64_t end_ns = io_now(io) + (uint64_t)SINK_RETRY_WAIT_MS * 1000000;
+    for (uint64_t now_ns = io_now(io); now_ns < end_ns && !thread->is_stopping;
+         now_ns = io_now(io)) {
+        struct sink_command *command =
+            sink_thread_take(thread, (int64_t)((end_ns - now_ns) / 1000000) + 1);
+        if (command != NULL) {
+            thread->is_stopping = command->kind == SINK_COMMAND_STOP;
+            list_add(&thread->deferred, &command->message.link);
+        }
     }
-    if (command->kind == SINK_COMMAND_STOP) {
-        thread->is_stopping = true;
-    }
-    list_add(&thread->deferred, &command->message.link);
 }
 
 static void sink_thread_note(struct sink_thread *thread, const char *topic, int32_t partition,
@@ -159,6 +162,43 @@ static void sink_thread_reject(struct sink_thread *thread, const struct tidemill
     io_post(thread->context->io, &bundle->post);
 }
 
+/* Applies the verdicts of a call; returns how many records are to be put again, in front. */
+static size_t sink_thread_judge(struct sink_thread *thread, struct tidemill_record *records,
+                                size_t count, const struct tidemill_verdict *verdicts)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (verdicts[i].status == TIDEMILL_RETRY) {
+            records[left++] = records[i];
+        } else if (verdicts[i].status == TIDEMILL_REJECT) {
+            sink_thread_reject(thread, &records[i], verdicts[i].reason);
+        } else if (verdicts[i].status == TIDEMILL_FATAL) {
+            sink_thread_fail(thread, verdicts[i].reason);
+        }
+    }
+    return left;
+}
+
+static void sink_thread_put(struct sink_thread *thread, struct tidemill_record *records,
+                            size_t count);
+
+/* The sink took none of them, because of one it cannot name. */
+static void sink_thread_halve(struct sink_thread *thread, struct tidemill_record *records,
+                              size_t count)
+{
+    char reason[sizeof thread->context->failure];
+    snprintf(reason, sizeof reason, "%s", thread->context->failure);
+    thread->context->failure[0] = 0;
+    if (count == 1) {
+        sink_thread_reject(thread, &records[0], reason);
+        return;
+    }
+    sink_thread_put(thread, records, count / 2);
+    if (!thread->is_failed) {
+        sink_thread_put(thread, records + count / 2, count - count / 2);
+    }
+}
+
 /* Puts records until each has a final verdict. Those to be repeated keep their order. */
 static void sink_thread_put(struct sink_thread *thread, struct tidemill_record *records,
                             size_t count)
@@ -166,24 +206,23 @@ static void sink_thread_put(struct sink_thread *thread, struct tidemill_record *
     struct tidemill_verdict *verdicts = memory_zero(count, sizeof *verdicts);
     while (count > 0 && !thread->is_failed && !thread->is_stopping) {
         memset(verdicts, 0, count * sizeof *verdicts);
-        enum tidemill_status status =
-            sink_thread_sink(thread)->put(&thread->context->context, records, count, verdicts);
-        if (status != TIDEMILL_OK && status != TIDEMILL_RETRY) {
+        switch (
+            sink_thread_sink(thread)->put(&thread->context->context, records, count, verdicts)) {
+        case TIDEMILL_OK:
+            count = sink_thread_judge(thread, records, count, verdicts);
+            break;
+        case TIDEMILL_RETRY:
+            break;
+        case TIDEMILL_REJECT:
+            sink_thread_halve(thread, records, count);
+            count = 0;
+            break;
+        case TIDEMILL_AGAIN:
+        case TIDEMILL_FATAL:
             sink_thread_fail(thread, "the plugin could not put records");
             break;
         }
-        size_t left = 0;
-        for (size_t i = 0; i < count; i++) {
-            if (status == TIDEMILL_RETRY || verdicts[i].status == TIDEMILL_RETRY) {
-                records[left++] = records[i];
-            } else if (verdicts[i].status == TIDEMILL_REJECT) {
-                sink_thread_reject(thread, &records[i], verdicts[i].reason);
-            } else if (verdicts[i].status == TIDEMILL_FATAL) {
-                sink_thread_fail(thread, verdicts[i].reason);
-            }
-        }
-        count = left;
-        if (count > 0) {
+        if (count > 0 && !thread->is_failed) {
             sink_thread_back_off(thread);
         }
     }

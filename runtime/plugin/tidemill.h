@@ -264,7 +264,9 @@ struct tidemill_sink {
      * gives RETRY to all later records of that partition too. REJECT: dead-lettered before the next
      * flush. FATAL ends the task. A rejected record counts for position.
      * RETRY: none of this call's records was taken; the same call is repeated after a while.
-     * FATAL: the task ends. Both after host->fail. */
+     * REJECT: none was taken, because of one the sink cannot name; the host puts the halves by
+     * themselves until it stands alone, and dead-letters it; then it counts for position.
+     * FATAL: the task ends. All three after host->fail. */
     enum tidemill_status (*put)(struct tidemill_context *context,
                                 const struct tidemill_record *records, size_t count,
                                 struct tidemill_verdict *verdicts);
