@@ -1,0 +1,293 @@
+/* Shows that nothing runs when a script is wrong, that an application that failed comes back after
+ * a growing pause, that one which says stop stays away without disturbing the others, and that the
+ * host can be stopped at any moment. */
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "log/wire/batch.h"
+#include "runtime/host/host.h"
+#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_PRODUCE = 0, FAILURES_MAX = 16 };
+static const uint64_t SECOND = 1000000000;
+
+static const char COPY[] = "return { name = 'copy', input = 'in', output = 'out',\n"
+                           "  process = function(r) return r end }\n";
+static const char STRICT[] = "return { name = 'strict', input = 'in', output = 'strict-out',\n"
+                             "  errors = { policy = 'stop' },\n"
+                             "  process = function(r) if r.value == 'bad' then error 'no' end\n"
+                             "  return r end }\n";
+
+struct bench {
+    struct sim *sim;
+    struct io *io;
+    struct fake_cluster *cluster;
+    struct host_options options;
+    struct host *host;
+    int failure_count;
+    int final_count;
+    uint64_t failed_ns[FAILURES_MAX];
+    char application[100];
+    char reason[1600];
+    bool is_stopped;
+};
+
+static void write_file(struct bench *bench, const char *path, const char *text)
+{
+    struct io_file *file;
+    struct bytes part = bytes_from_string(text);
+    assert_int_equal(io_file_open(bench->io, path, IO_OPEN_WRITE | IO_OPEN_CREATE, &file), 0);
+    assert_int_equal(io_file_truncate(bench->io, file, 0), 0);
+    assert_int_equal(io_file_write(bench->io, file, &part, 1, 0), 0);
+    io_file_close(bench->io, file);
+}
+
+static void on_failed(void *owner, const char *application, const char *reason, bool is_final)
+{
+    struct bench *bench = owner;
+    assert_true(bench->failure_count < FAILURES_MAX);
+    bench->failed_ns[bench->failure_count++] = sim_now(bench->sim);
+    bench->final_count += is_final;
+    snprintf(bench->application, sizeof bench->application, "%s", application);
+    snprintf(bench->reason, sizeof bench->reason, "%s", reason);
+}
+
+/* Two scripts, copy.lua and strict.lua; `count` of them run. */
+static struct bench *bench_new(uint64_t seed, size_t count)
+{
+    trace_set_stream(NULL);
+    struct bench *bench = memory_new(struct bench);
+    bench->sim = sim_new(seed, 2);
+    bench->io = sim_io(bench->sim, 0);
+    bench->cluster = fake_cluster_new(bench->sim, 1);
+    bench->cluster->is_creating_topics = true;
+    fake_cluster_add_topic(bench->cluster, "in", 1);
+    fake_cluster_add_topic(bench->cluster, "out", 1);
+    fake_cluster_add_topic(bench->cluster, "strict-out", 1);
+    write_file(bench, "copy.lua", COPY);
+    write_file(bench, "strict.lua", STRICT);
+    bench->options = (struct host_options){
+        .scripts = {"copy.lua", "strict.lua"}, .script_count = count, .bootstrap = "node1:9092"};
+    return bench;
+}
+
+static int try_open(struct bench *bench, struct report *report)
+{
+    static const struct host_events events = {.failed = on_failed};
+    return host_new(bench->io, &bench->options, &events, bench, &bench->host, report);
+}
+
+static void start(struct bench *bench)
+{
+    struct report report = {0};
+    if (try_open(bench, &report) != 0) {
+        fail_msg("%s: %s", report.place, report.text);
+    }
+    host_start(bench->host, NULL);
+}
+
+static void on_stopped(void *owner)
+{
+    ((struct bench *)owner)->is_stopped = true;
+}
+
+static bool is_stopped(void *owner)
+{
+    return ((struct bench *)owner)->is_stopped;
+}
+
+static void stop(struct bench *bench)
+{
+    host_stop(bench->host, on_stopped, bench);
+    bench->host = NULL;
+    assert_true(sim_run_until(bench->sim, is_stopped, bench, 200 * SECOND));
+    bench->is_stopped = false;
+}
+
+static void bench_free(struct bench *bench)
+{
+    if (bench->host != NULL) {
+        stop(bench);
+    }
+    fake_cluster_free(bench->cluster);
+    sim_free(bench->sim);
+    free(bench);
+}
+
+static void run(struct bench *bench, uint64_t duration_ms)
+{
+    sim_run(bench->sim, sim_now(bench->sim) + duration_ms * 1000000);
+}
+
+static void put(struct bench *bench, const char *value)
+{
+    struct batch_builder builder;
+    struct buffer encoded = {0};
+    batch_builder_init(&builder, COMPRESS_NONE);
+    batch_builder_add(&builder, 1000, BYTES_LITERAL("key"), bytes_from_string(value), NULL, 0);
+    assert_int_equal(batch_builder_finish(&builder, &encoded), 0);
+    fake_cluster_append(bench->cluster, fake_cluster_get(bench->cluster, "in", 0),
+                        buffer_bytes(&encoded));
+    buffer_fini(&encoded);
+    batch_builder_fini(&builder);
+}
+
+static int64_t count_of(struct bench *bench, const char *topic)
+{
+    return fake_cluster_get(bench->cluster, topic, 0)->next_offset;
+}
+
+static void one_wrong_script_stops_all_before_they_run(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(1, 2);
+    struct report report = {0};
+    write_file(bench, "strict.lua", "return { input = 'in', process = function( end }\n");
+    assert_int_not_equal(try_open(bench, &report), 0);
+    assert_string_equal(report.place, "strict.lua:1");
+    put(bench, "good");
+    run(bench, 20000);
+    assert_int_equal(count_of(bench, "out"), 0);
+    for (int i = 0; i < FAKE_API_COUNT; i++) {
+        assert_int_equal(bench->cluster->request_count[i], 0);
+    }
+    bench_free(bench);
+}
+
+static void applications_run_and_are_measured(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(2, 2);
+    struct buffer text = {0};
+    start(bench);
+    run(bench, 10000);
+    put(bench, "good");
+    put(bench, "better");
+    run(bench, 10000);
+    assert_int_equal(count_of(bench, "out"), 2);
+    assert_int_equal(count_of(bench, "strict-out"), 2);
+    host_write_metrics(bench->host, &text);
+    assert_non_null(
+        strstr(buffer_string(&text), "tidemill_app_records_in_total{app=\"copy\"} 2\n"));
+    assert_non_null(strstr(buffer_string(&text), "tidemill_app_tasks{app=\"strict\"} 1\n"));
+    assert_false(host_is_over(bench->host));
+    buffer_fini(&text);
+    bench_free(bench);
+}
+
+static void a_failure_that_may_pass_is_followed_by_a_start_after_a_growing_pause(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(3, 1);
+    start(bench);
+    run(bench, 10000);
+    fake_cluster_fail(bench->cluster, KEY_PRODUCE, ERROR_TOPIC_AUTHORIZATION_FAILED, 5, false);
+    put(bench, "good");
+    run(bench, 120000);
+    assert_int_equal(bench->failure_count, 5);
+    assert_int_equal(bench->final_count, 0);
+    assert_string_equal(bench->application, "copy.lua");
+    assert_non_null(strstr(bench->reason, "topic authorization failed"));
+    for (int i = 1; i < 5; i++) {
+        uint64_t pause_ns = bench->failed_ns[i] - bench->failed_ns[i - 1];
+        assert_true(pause_ns >= SECOND << (i - 1));
+    }
+    assert_true(count_of(bench, "out") >= 1); /* nothing is lost */
+    assert_false(host_is_over(bench->host));
+    bench_free(bench);
+}
+
+static void one_that_says_stop_stays_away_and_the_others_run(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(4, 2);
+    start(bench);
+    run(bench, 10000);
+    put(bench, "bad");
+    put(bench, "good");
+    run(bench, 60000);
+    assert_int_equal(bench->failure_count, 1);
+    assert_int_equal(bench->final_count, 1);
+    assert_string_equal(bench->application, "strict.lua");
+    assert_non_null(strstr(bench->reason, "strict.lua:3"));
+    assert_int_equal(count_of(bench, "out"), 2);
+    assert_int_equal(count_of(bench, "strict-out"), 0);
+    assert_false(host_is_over(bench->host));
+    bench_free(bench);
+}
+
+static void when_the_last_one_stopped_the_host_is_over(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(5, 2);
+    bench->options.scripts[0] = "strict.lua";
+    bench->options.script_count = 1;
+    start(bench);
+    run(bench, 10000);
+    put(bench, "bad");
+    run(bench, 10000);
+    assert_true(host_is_over(bench->host));
+    bench_free(bench);
+}
+
+static void a_script_that_went_wrong_meanwhile_is_final(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(6, 1);
+    start(bench);
+    run(bench, 10000);
+    fake_cluster_fail(bench->cluster, KEY_PRODUCE, ERROR_TOPIC_AUTHORIZATION_FAILED, 1, false);
+    write_file(bench, "copy.lua", "return 7\n");
+    put(bench, "good");
+    run(bench, 30000);
+    assert_int_equal(bench->failure_count, 2);
+    assert_int_equal(bench->final_count, 1);
+    assert_true(host_is_over(bench->host));
+    bench_free(bench);
+}
+
+static void one_that_never_started_stops(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(7, 2);
+    struct report report = {0};
+    assert_int_equal(try_open(bench, &report), 0);
+    bench_free(bench);
+}
+
+static void it_stops_at_any_event(void **state)
+{
+    (void)state;
+    for (int event_count = 0; event_count < 900; event_count += 9) {
+        struct bench *bench = bench_new((uint64_t)event_count + 1, 2);
+        /* Failures and pauses among it. */
+        fake_cluster_fail(bench->cluster, KEY_PRODUCE, ERROR_TOPIC_AUTHORIZATION_FAILED, 2, false);
+        put(bench, "good");
+        start(bench);
+        for (int i = 0; i < event_count; i++) {
+            sim_step(bench->sim);
+        }
+        stop(bench);
+        bench_free(bench);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_wrong_script_stops_all_before_they_run),
+        cmocka_unit_test(applications_run_and_are_measured),
+        cmocka_unit_test(a_failure_that_may_pass_is_followed_by_a_start_after_a_growing_pause),
+        cmocka_unit_test(one_that_says_stop_stays_away_and_the_others_run),
+        cmocka_unit_test(when_the_last_one_stopped_the_host_is_over),
+        cmocka_unit_test(a_script_that_went_wrong_meanwhile_is_final),
+        cmocka_unit_test(one_that_never_started_stops),
+        cmocka_unit_test(it_stops_at_any_event),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
