@@ -241,11 +241,12 @@ static void marks_tell_where_a_failed_task_stood(void **state)
 static void what_the_log_does_not_take_stays_within_the_limit(void **state)
 {
     (void)state;
-    struct connect_world *world = numbers_world(3, 1000000);
+    struct connect_world *world = numbers_world(3, 0);
     numbers.value_size = 60000;
     struct source_task *task = start(world, NULL);
     connect_world_run(world, 5000);
     world->cluster->produce_delay_ns = 10 * CONNECT_WORLD_SECOND;
+    numbers.limit = 1000000;
     connect_world_run(world, 500);
     int64_t written = connect_world_count(world, "numbers");
     connect_world_run(world, 500);
