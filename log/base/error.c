@@ -79,6 +79,7 @@ int error_from_errno(int number)
         return ERROR_NO_SPACE;
     case ENOENT:
     case ENOTDIR:
+    case EADDRNOTAVAIL:
         return ERROR_NOT_FOUND;
     case EEXIST:
     case ENOTEMPTY:

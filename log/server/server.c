@@ -308,14 +308,28 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     return server;
 }
 
+static const char *server_listen_reason(int error)
+{
+    switch (error) {
+    case ERROR_BUSY:
+        return "the address is in use";
+    case ERROR_INVALID:
+        return "an address is HOST:PORT, or :PORT for every interface";
+    case ERROR_NOT_FOUND:
+        return "this machine has no such address";
+    default:
+        return error_text(error);
+    }
+}
+
 int server_listen(struct server *server, const char *address, struct report *report)
 {
     check(server->listener_count < SERVER_LISTENER_MAX);
     struct io_listener **listener = &server->listeners[server->listener_count];
     int error = io_listen(server->parts.io, address, server_on_accepted, server, listener);
     if (error != 0) {
-        report_add(report, address, "cannot listen on %s: %s; choose another address with --listen",
-                   address, error == ERROR_BUSY ? "the address is in use" : error_text(error));
+        report_add(report, NULL, "cannot listen on %s: %s; choose another address with --listen",
+                   address, server_listen_reason(error));
         return error;
     }
     server->listener_count++;

@@ -311,7 +311,9 @@ static int store_lock(struct store *store, struct report *report)
     }
     int error = store_make_directory(store);
     if (error != 0) {
-        report_add(report, store->path, "cannot make the data directory: %s", error_text(error));
+        report_add(report, store->path,
+                   "cannot make the data directory: %s; choose another one with --data",
+                   error_text(error));
         return error;
     }
     char path[PATH_MAX];
@@ -319,13 +321,17 @@ static int store_lock(struct store *store, struct report *report)
     error = io_file_open(store->io, path, IO_OPEN_WRITE | IO_OPEN_CREATE, &store->lock);
     if (error != 0) {
         store->lock = NULL;
-        report_add(report, path, "cannot open the lock file: %s", error_text(error));
+        report_add(report, store->path,
+                   "this is no directory that can be written to (%s: %s); choose another one with "
+                   "--data",
+                   store_lock_file, error_text(error));
         return error;
     }
     error = io_file_lock(store->io, store->lock);
     if (error != 0) {
         report_add(report, store->path,
-                   "another process uses this data directory; stop it or choose another one");
+                   "another process uses this data directory; stop it or choose another one with "
+                   "--data");
     }
     return error;
 }

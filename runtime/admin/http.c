@@ -311,7 +311,9 @@ static int find_socket_address(const char *address, struct sockaddr_storage *out
     hints.ai_family = host[0] == '\0' ? AF_INET6 : AF_UNSPEC;
     int failure = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
     if (failure != 0) {
-        return report_add(report, NULL, "cannot listen on %s: %s", address, gai_strerror(failure));
+        return report_add(report, NULL,
+                          "cannot listen on %s for HTTP: %s; choose another address with --http",
+                          address, gai_strerror(failure));
     }
     memcpy(out, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
@@ -352,8 +354,13 @@ int http_start(struct io *io, const char *address, const struct http_route *rout
     if (http->daemon == NULL) {
         int number = errno;
         free(http);
-        return report_add(report, NULL, "cannot listen on %s for HTTP: %s", address,
-                          number == 0 ? "refused" : strerror(number));
+        return report_add(
+            report, NULL,
+            "cannot listen on %s for HTTP: %s; choose another address with --http, or none",
+            address,
+            number == EADDRINUSE ? "the address is in use"
+            : number == 0        ? "refused"
+                                 : strerror(number));
     }
     note_address(http, address);
     *out = http;

@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -28,24 +29,40 @@ static const char *find_brokers(const struct command_world *world, const struct 
     return brokers != NULL && brokers[0] != '\0' ? brokers : "localhost:9092";
 }
 
-/* "host" alone stands for port 9092. */
-static const char *add_ports(struct errand *errand, const char *brokers)
+static bool is_port(struct bytes text)
 {
-    struct buffer out;
-    buffer_init(&out);
+    int64_t port = 0;
+    char *copy = bytes_to_string(text);
+    bool is_good = text_parse_int64(copy, &port) == 0 && port > 0 && port <= UINT16_MAX;
+    free(copy);
+    return is_good;
+}
+
+/* "host", "host:port", "[v6]" or "[v6]:port". */
+static bool add_broker(struct buffer *out, struct bytes broker)
+{
+    const uint8_t *colon = memrchr(broker.data, ':', broker.size);
+    bool has_port = colon != NULL && broker.data[broker.size - 1] != ']';
+    size_t host_size = has_port ? (size_t)(colon - broker.data) : broker.size;
+    if (host_size == 0 ||
+        (has_port && !is_port(bytes_make(colon + 1, broker.size - host_size - 1)))) {
+        return false;
+    }
+    buffer_printf(out, "%s%.*s%s", out->size > 0 ? "," : "", BYTES_FORMAT(broker),
+                  has_port ? "" : ":9092");
+    return true;
+}
+
+int errand_read_brokers(struct command_world *world, const char *brokers, struct buffer *out)
+{
     while (*brokers != '\0') {
         size_t size = strcspn(brokers, ",");
-        struct bytes one = bytes_make(brokers, size);
-        if (size > 0) {
-            bool has_port = memchr(one.data, ':', size) != NULL && one.data[size - 1] != ']';
-            buffer_printf(&out, "%s%.*s%s", out.size > 0 ? "," : "", BYTES_FORMAT(one),
-                          has_port ? "" : ":9092");
+        if (size > 0 && !add_broker(out, bytes_make(brokers, size))) {
+            return command_misuse(world, "a broker is HOST:PORT, not '%.*s'", (int)size, brokers);
         }
         brokers += size + (brokers[size] == ',');
     }
-    const char *copy = arena_string(&errand->arena, buffer_bytes(&out));
-    buffer_fini(&out);
-    return copy;
+    return out->size > 0 ? COMMAND_OK : command_misuse(world, "a broker is HOST:PORT, not ''");
 }
 
 static int take_property(struct command_world *world, struct client_options *options,
@@ -96,7 +113,14 @@ int errand_open(struct errand *errand, struct command_world *world,
             return code;
         }
     }
-    errand->brokers = add_ports(errand, find_brokers(world, flags));
+    struct buffer brokers = {0};
+    int judged = errand_read_brokers(world, find_brokers(world, flags), &brokers);
+    errand->brokers = arena_string(&errand->arena, buffer_bytes(&brokers));
+    buffer_fini(&brokers);
+    if (judged != COMMAND_OK) {
+        arena_fini(&errand->arena);
+        return judged;
+    }
     options.bootstrap = errand->brokers;
     errand->client = client_new(world->io, &options);
     buffer_init(&errand->out);

@@ -33,6 +33,11 @@ struct errand {
     struct buffer out; /* for what the command prints */
 };
 
+/* Completes "host,host:port" with the port 9092: COMMAND_OK, or COMMAND_MISUSED after a complaint
+ * about what is no HOST:PORT. */
+must_use int errand_read_brokers(struct command_world *world, const char *brokers,
+                                 struct buffer *out);
+
 /* 0, or the exit code to return after a complaint. -X properties that `known` (of a command with
  * more of them) does not take are checked here. */
 must_use int errand_open(struct errand *errand, struct command_world *world,

@@ -386,6 +386,14 @@ static int run_prepared(struct produce *produce, struct command_world *world)
     if (code != 0) {
         return code;
     }
+    /* Nothing is read before somebody is there to take it. */
+    const struct metadata_response *metadata;
+    int error = errand_read_metadata(&errand, &produce->values->topic, 1, &metadata);
+    if (error != 0) {
+        code = errand_fail(&errand, error, "looking for the topic");
+        errand_close(&errand);
+        return code;
+    }
     produce->errand = &errand;
     produce->producer = producer_new(errand.client, &produce->options);
     producer_on_room(produce->producer, on_room, produce);

@@ -6,6 +6,7 @@
 
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "runtime/cli/errand.h"
 #include "runtime/host/host.h"
 #include "runtime/main/service.h"
 
@@ -35,6 +36,7 @@ struct run {
     struct host *host;
     struct host_options options;
     const char *plugin_directories[RUN_PLUGIN_DIRECTORY_MAX];
+    struct buffer brokers;                   /* of --bootstrap, with ports */
     char own_directory[RUN_PATH_SIZE];       /* connectors beside the program */
     char installed_directory[RUN_PATH_SIZE]; /* ../lib/tidemill/connectors */
     char state_directory[RUN_PATH_SIZE];
@@ -101,7 +103,12 @@ static int run_judge(struct run *run)
     static const struct host_events events = {.failed = run_on_failed};
     struct report report = {0};
     run_find_plugins(run);
-    run->options.bootstrap = run->values->bootstrap == NULL ? RUN_LOOPBACK : run->values->bootstrap;
+    if (run->values->bootstrap != NULL &&
+        errand_read_brokers(run->world, run->values->bootstrap, &run->brokers) != COMMAND_OK) {
+        return COMMAND_MISUSED;
+    }
+    run->options.bootstrap =
+        run->values->bootstrap == NULL ? RUN_LOOPBACK : buffer_string(&run->brokers);
     run->options.instance_id = run->values->bootstrap == NULL ? "embedded" : NULL;
     run->options.commit_interval_ms = run->values->commit_interval_ms;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
@@ -167,7 +174,7 @@ static int run_attached(struct run *run)
     }
     run_start_host(run);
     fprintf(run->world->out, "tidemill %s ready: applications on %s, state %s\n",
-            run->world->version, run->values->bootstrap, run->state_directory);
+            run->world->version, buffer_string(&run->brokers), run->state_directory);
     fflush(run->world->out);
     while (!run->world->is_interrupted && !run->service.is_over) {
         run->world->run(run->world->owner);
@@ -187,10 +194,12 @@ static int run_scripts(struct command_world *world, const void *given,
     }
     int code = run_judge(&run);
     if (code != COMMAND_OK) {
+        buffer_fini(&run.brokers);
         return code;
     }
     code = run.values->bootstrap == NULL ? run_embedded(&run) : run_attached(&run);
     run_stop_host(&run);
+    buffer_fini(&run.brokers);
     if (code == COMMAND_OK && run.service.is_over) {
         code = COMMAND_FAILED; /* each said why */
     }

@@ -58,6 +58,14 @@ static int read_config(struct service *service, const char *path)
     return error;
 }
 
+/* What a person types is judged; a file may hold what other brokers know. */
+static int refuse_unknown(struct service *service, const char *name, const char *place)
+{
+    struct report unknown = {0};
+    option_require(broker_options_rows, broker_options_row_count, name, &unknown);
+    return report_add(&service->report, place, "%s", unknown.text);
+}
+
 static int put_value(struct service *service, const char *name, const char *value,
                      const char *place)
 {
@@ -79,7 +87,8 @@ static int put_pair(struct service *service, const char *pair, bool is_variable)
     buffer_init(&option);
     int error = 0;
     if (!is_variable) {
-        error = put_value(service, name, equals + 1, "--set");
+        error = broker_options_find(name) == NULL ? refuse_unknown(service, name, "--set")
+                                                  : put_value(service, name, equals + 1, "--set");
     } else if (broker_options_from_variable(name, &option) &&
                broker_options_find(buffer_string(&option)) != NULL) {
         error = put_value(service, buffer_string(&option), equals + 1, name);
