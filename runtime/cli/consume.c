@@ -396,6 +396,35 @@ static int read_group(struct consume *consume, const char *const *topics, size_t
     return judge(consume, error);
 }
 
+/* As librdkafka: where to begin without a committed offset, and where an offset is not in the log.
+ */
+static bool take_reset(struct consume *consume, const char *value)
+{
+    static const struct {
+        const char *name;
+        enum fetcher_reset reset;
+        enum offset_spec_kind start;
+    } known[] = {
+        {"earliest", FETCHER_RESET_EARLIEST, OFFSET_SPEC_BEGINNING},
+        {"smallest", FETCHER_RESET_EARLIEST, OFFSET_SPEC_BEGINNING},
+        {"beginning", FETCHER_RESET_EARLIEST, OFFSET_SPEC_BEGINNING},
+        {"latest", FETCHER_RESET_LATEST, OFFSET_SPEC_END},
+        {"largest", FETCHER_RESET_LATEST, OFFSET_SPEC_END},
+        {"end", FETCHER_RESET_LATEST, OFFSET_SPEC_END},
+        {"error", FETCHER_RESET_ERROR, OFFSET_SPEC_BEGINNING},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(value, known[i].name) == 0) {
+            consume->options.reset = known[i].reset;
+            if (consume->values->group != NULL && consume->values->offsets.count == 0) {
+                consume->start.kind = known[i].start;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool take_property(void *owner, const char *name, const char *value)
 {
     struct consume *consume = owner;
@@ -404,6 +433,9 @@ static bool take_property(void *owner, const char *name, const char *value)
     if (strcmp(name, "isolation.level") == 0) {
         consume->options.is_read_committed = strcmp(value, "read_committed") == 0;
         return consume->options.is_read_committed || strcmp(value, "read_uncommitted") == 0;
+    }
+    if (strcmp(name, "auto.offset.reset") == 0) {
+        return take_reset(consume, value);
     }
     if (strcmp(name, "check.crcs") == 0) {
         return text_parse_bool(value, &consume->options.is_crc_checked) == 0;
@@ -548,8 +580,8 @@ const struct command command_consume = {
                "%T timestamp, %h headers, %t topic, %p partition, %o offset, %% percent.\n"
                "With -G, -o says where to begin only while the group has committed nothing.\n"
                "Times are milliseconds or 2026-11-24T12:00:00Z.\n"
-               "Properties for -X: isolation.level, check.crcs, fetch.wait.max.ms,\n"
-               "fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes.\n",
+               "Properties for -X: isolation.level, auto.offset.reset, check.crcs,\n"
+               "fetch.wait.max.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes.\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct consume_values),
     .initial = &initial,

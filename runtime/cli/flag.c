@@ -5,6 +5,7 @@
 #include "log/base/memory.h"
 #include "log/base/text.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,33 +237,40 @@ void flag_print_help(const struct flag *flags, size_t count, struct buffer *out)
     }
 }
 
-static int hex_digit(char letter)
+/* A number behind a backslash, as kcat reads it: x and hexadecimal digits, or as in C. */
+static const char *flag_unescape_number(const char *text, uint8_t *out)
 {
-    if (letter >= '0' && letter <= '9') {
-        return letter - '0';
-    }
-    letter = (char)(letter | 0x20);
-    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+    bool is_hexadecimal = *text == 'x';
+    char *end = NULL;
+    unsigned long value = strtoul(text + is_hexadecimal, &end, is_hexadecimal ? 16 : 0);
+    *out = (uint8_t)value;
+    return end;
+}
+
+static bool flag_is_number(const char *text)
+{
+    return isdigit((unsigned char)text[0]) || (text[0] == 'x' && isxdigit((unsigned char)text[1]));
 }
 
 void flag_unescape(const char *text, struct buffer *out)
 {
-    static const char letters[] = "nrt0\\", octets[] = "\n\r\t\0\\";
-    for (const char *at = text; *at != '\0'; at++) {
-        const char *known = at[0] == '\\' && at[1] != '\0' ? strchr(letters, at[1]) : NULL;
+    static const char letters[] = "nrt", octets[] = "\n\r\t";
+    while (*text != '\0') {
+        if (text[0] != '\\' || text[1] == '\0') {
+            buffer_add_byte(out, (uint8_t)*text++);
+            continue;
+        }
+        const char *known = strchr(letters, text[1]);
         if (known != NULL) {
             buffer_add_byte(out, (uint8_t)octets[known - letters]);
-            at++;
-        } else if (at[0] == '\\' && at[1] == 'x' && hex_digit(at[2]) >= 0) {
-            int value = hex_digit(at[2]);
-            at += 2;
-            if (hex_digit(at[1]) >= 0) {
-                value = value * 16 + hex_digit(at[1]);
-                at++;
-            }
-            buffer_add_byte(out, (uint8_t)value);
+            text += 2;
+        } else if (flag_is_number(text + 1)) {
+            uint8_t octet;
+            text = flag_unescape_number(text + 1, &octet);
+            buffer_add_byte(out, octet);
         } else {
-            buffer_add_byte(out, (uint8_t)*at);
+            buffer_add_byte(out, (uint8_t)text[1]);
+            text += 2;
         }
     }
 }

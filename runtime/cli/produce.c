@@ -340,11 +340,13 @@ static int read_headers(struct produce *produce, struct command_world *world)
     produce->headers = memory_zero(list->count + 1, sizeof(*produce->headers));
     for (size_t i = 0; i < list->count; i++) {
         const char *text = list->items[i], *cut = strpbrk(text, "=:");
-        if (cut == NULL) {
+        size_t size = cut == NULL ? strlen(text) : (size_t)(cut - text);
+        if (size == 0) {
             return command_misuse(world, "-H takes NAME=VALUE, not '%s'", text);
         }
-        produce->headers[i].key = bytes_make(text, (size_t)(cut - text));
-        produce->headers[i].value = bytes_from_string(cut + 1);
+        produce->headers[i].key = bytes_make(text, size);
+        produce->headers[i].value =
+            cut == NULL ? (struct bytes){NULL, 0} : bytes_from_string(cut + 1);
     }
     return COMMAND_OK;
 }
@@ -379,6 +381,25 @@ static int prepare(struct produce *produce, struct command_world *world)
     return read_headers(produce, world);
 }
 
+/* Somebody must be there to take what is read, and have the partition that was asked for. A topic
+ * that is not there yet will be made. */
+static int look_for_topic(struct produce *produce, struct errand *errand)
+{
+    const struct produce_values *values = produce->values;
+    const struct metadata_response *metadata;
+    int error = errand_read_metadata(errand, &values->topic, 1, &metadata);
+    if (error != 0) {
+        return errand_fail(errand, error, "looking for the topic");
+    }
+    bool is_there = metadata->topics.count == 1 && metadata->topics.items[0].error_code == 0;
+    if (is_there && values->partition >= metadata->topics.items[0].partitions.count) {
+        return command_fail(errand->world, "%s has no partition %lld, only 0 to %d", values->topic,
+                            (long long)values->partition,
+                            (int)metadata->topics.items[0].partitions.count - 1);
+    }
+    return COMMAND_OK;
+}
+
 static int run_prepared(struct produce *produce, struct command_world *world)
 {
     struct errand errand;
@@ -386,11 +407,8 @@ static int run_prepared(struct produce *produce, struct command_world *world)
     if (code != 0) {
         return code;
     }
-    /* Nothing is read before somebody is there to take it. */
-    const struct metadata_response *metadata;
-    int error = errand_read_metadata(&errand, &produce->values->topic, 1, &metadata);
-    if (error != 0) {
-        code = errand_fail(&errand, error, "looking for the topic");
+    code = look_for_topic(produce, &errand);
+    if (code != COMMAND_OK) {
         errand_close(&errand);
         return code;
     }
@@ -448,7 +466,8 @@ static const struct flag flags[] = {
     FLAG('k', "key", STRING, struct produce_values, key, "KEY", "the key of every record"),
     FLAG('K', "key-delimiter", STRING, struct produce_values, key_delimiter, "DELIM",
          "what stands between key and value"),
-    FLAG('H', "header", LIST, struct produce_values, headers, "NAME=VALUE", "a header"),
+    FLAG('H', "header", LIST, struct produce_values, headers, "NAME=VALUE",
+         "a header; NAME alone: null"),
     FLAG('z', "compress", STRING, struct produce_values, codec, "CODEC",
          "none, gzip, snappy, lz4 or zstd"),
     FLAG('l', "file", STRING, struct produce_values, file, "FILE", "read it instead of stdin"),

@@ -118,7 +118,7 @@ static int run(struct command_world *world, const void *given, const struct flag
     }
     if (values->partition_count == 0 && values->set.count == 0 && values->unset.count == 0 &&
         values->append.count == 0 && values->subtract.count == 0) {
-        return command_misuse(world, "nothing to change; use --set NAME=VALUE, --unset NAME, "
+        return command_misuse(world, "nothing to change; use -c NAME=VALUE, --unset NAME, "
                                      "--append, --subtract or -p N");
     }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
@@ -136,7 +136,7 @@ static int run(struct command_world *world, const void *given, const struct flag
 }
 
 static const struct flag flags[] = {
-    FLAG(0, "set", LIST, struct alter_values, set, "NAME=VALUE", "gives a setting a value"),
+    FLAG('c', "set", LIST, struct alter_values, set, "NAME=VALUE", "gives a setting a value"),
     FLAG(0, "unset", LIST, struct alter_values, unset, "NAME", "gives it the default again"),
     FLAG(0, "append", LIST, struct alter_values, append, "NAME=ITEM", "adds to a list"),
     FLAG(0, "subtract", LIST, struct alter_values, subtract, "NAME=ITEM", "takes from a list"),

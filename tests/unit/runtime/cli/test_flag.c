@@ -139,9 +139,9 @@ static void escapes_become_bytes(void **state)
     (void)state;
     struct buffer out;
     buffer_init(&out);
-    flag_unescape("a\\tb\\x41\\0\\q\\\\", &out);
-    assert_int_equal(out.size, 8);
-    assert_memory_equal(out.data, "a\tbA\0\\q\\", 8);
+    flag_unescape("a\\tb\\x41\\0\\q\\\\\\101\\065\\0x41,\\xz\\", &out);
+    assert_int_equal(out.size, 14);
+    assert_memory_equal(out.data, "a\tbA\0q\\e5A,xz\\", 14);
     buffer_fini(&out);
 }
 
