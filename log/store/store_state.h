@@ -45,6 +45,7 @@ struct store {
     void (*closed)(void *owner);
     void *closed_owner;
     enum store_phase phase;
+    bool is_full; /* the last write found no space; said once */
     bool is_fenced;
     bool is_points_stale; /* a log was deleted since the points file was written */
     struct list reads;    /* under way */
