@@ -269,7 +269,14 @@ static int judge(struct produce *produce, int error)
     if (produce->first_error == ERROR_CANCELLED && errand->world->is_interrupted) {
         return COMMAND_FAILED;
     }
-    if (produce->first_error == ERROR_TIMEOUT || produce->first_error == ERROR_REFUSED) {
+    if (produce->first_error == ERROR_TIMEOUT) { /* it was there when we began */
+        return command_fail(errand->world,
+                            "%s: the brokers at %s did not take %lld of %lld records in time "
+                            "(delivery.timeout.ms); what they say themselves tells why",
+                            produce->values->topic, errand->brokers,
+                            (long long)produce->failed_count, (long long)produce->sent_count);
+    }
+    if (produce->first_error == ERROR_REFUSED) {
         return errand_fail(errand, produce->first_error, "producing");
     }
     if (produce->first_error != 0) {
