@@ -41,7 +41,7 @@ static void messages_are_taken_in_the_order_they_were_put(void **state)
 {
     (void)state;
     int sum = 0;
-    struct worker *worker = worker_start("adder", add_numbers, &sum);
+    struct worker *worker = worker_thread_start(NULL, "adder", add_numbers, &sum);
     for (int i = 1; i <= 1000; i++) {
         put_number(worker, i);
     }
@@ -59,7 +59,7 @@ static void a_wake_ends_the_wait_without_a_message(void **state)
 {
     (void)state;
     bool is_woken = false;
-    struct worker *worker = worker_start("sleeper", wait_for_wake, &is_woken);
+    struct worker *worker = worker_thread_start(NULL, "sleeper", wait_for_wake, &is_woken);
     worker_wake(worker);
     worker_join(worker);
     assert_true(is_woken);
@@ -94,7 +94,7 @@ static void an_interrupt_never_meets_what_is_closed(void **state)
 {
     (void)state;
     struct guarded guarded = {.is_open = false};
-    struct worker *worker = worker_start("guarded", open_and_close, &guarded);
+    struct worker *worker = worker_thread_start(NULL, "guarded", open_and_close, &guarded);
     int asked_count = 0;
     while (!atomic_load(&guarded.is_done)) {
         worker_interrupt(worker);
@@ -120,7 +120,7 @@ static void an_interrupt_that_came_too_early_is_made_up_for(void **state)
 {
     (void)state;
     struct guarded guarded = {.is_open = false};
-    struct worker *worker = worker_start("early", allow_once, &guarded);
+    struct worker *worker = worker_thread_start(NULL, "early", allow_once, &guarded);
     worker_interrupt(worker);
     worker_wake(worker);
     while (!atomic_load(&guarded.is_done)) {}

@@ -8,7 +8,7 @@
 #include "log/base/trace.h"
 #include "log/wire/batch.h"
 #include "runtime/app/app.h"
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "log/wire/batch.h"
 #include "runtime/client/producer.h"
 #include "runtime/plugin/tidemill.h"
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

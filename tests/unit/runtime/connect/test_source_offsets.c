@@ -5,7 +5,7 @@
 #include "log/base/trace.h"
 #include "runtime/connect/source_mark.h"
 #include "runtime/connect/source_offsets.h"
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>

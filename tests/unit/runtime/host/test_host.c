@@ -6,7 +6,7 @@
 #include "log/base/trace.h"
 #include "log/wire/batch.h"
 #include "runtime/host/host.h"
-#include "tests/unit/runtime/client/fake_cluster.h"
+#include "tests/unit/runtime/fake_cluster.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
