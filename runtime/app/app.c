@@ -170,10 +170,13 @@ void app_close_next(struct app *app)
         return;
     case APP_CLOSE_SOURCES:
         app->close_stage = APP_CLOSE_COMMIT;
-        if (app->state == APP_RUNNING && !app->is_committing && !app_tasks_is_blocked(app)) {
-            app_commit_begin(app);
-        } else if (!app->is_committing) {
-            app_close_next(app);
+        if (!app->is_committing) {
+            app_tasks_stop(app);
+            if (app->state == APP_RUNNING && !app_tasks_is_blocked(app)) {
+                app_commit_begin(app);
+            } else {
+                app_close_next(app);
+            }
         }
         return;
     case APP_CLOSE_COMMIT:

@@ -28,13 +28,20 @@ static void app_commit_end(struct app *app, int error)
     }
 }
 
-/* What waited for the commit goes on. */
+/* What waited for the commit goes on. Tasks that began to leave while it was made need another one
+ * when their nodes end. */
 static void app_commit_finish(struct app *app, int error)
 {
     app_commit_end(app, error);
-    app->is_commit_wanted = false;
-    app_tasks_close_leaving(app);
-    app_group_step(app);
+    app->is_commit_wanted = error == 0 && app_tasks_stop(app);
+    if (app->is_commit_wanted && !app_tasks_is_blocked(app)) {
+        app_commit_begin(app);
+        return;
+    }
+    if (!app->is_commit_wanted) {
+        app_tasks_close_leaving(app);
+        app_group_step(app);
+    }
     if (app->close_stage == APP_CLOSE_COMMIT) {
         app_close_next(app);
         return;
@@ -120,12 +127,17 @@ static void app_on_flushed(struct producer_flush *flush, int error)
 void app_commit_begin(struct app *app)
 {
     bool is_any = false;
-    if (app->is_committing || app_tasks_is_blocked(app)) {
+    if (app->is_committing) {
+        return;
+    }
+    app_tasks_stop(app);
+    if (app_tasks_is_blocked(app)) {
         return;
     }
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
-        row->is_committing = row->task != NULL && !row->is_closing && task_is_dirty(row->task);
+        row->is_committing =
+            row->task != NULL && !row->is_closing && !row->is_lost && task_is_dirty(row->task);
         is_any = is_any || row->is_committing;
     }
     app->is_committing = true;

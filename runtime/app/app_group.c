@@ -41,7 +41,7 @@ static void app_on_lost(void *owner, const struct member_partition *partitions, 
 {
     struct app *app = owner;
     for (size_t i = 0; i < count; i++) {
-        app_tasks_remove_input(app, &partitions[i]);
+        app_tasks_lose_input(app, &partitions[i]);
     }
     app->is_revoking = false; /* whoever waited for us does not any more */
     app_tasks_close_leaving(app);

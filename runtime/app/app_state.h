@@ -33,6 +33,7 @@ struct app_task {
     struct task *task;        /* NULL: closed, or it waits for the rest of its inputs */
     bool is_committing;       /* part of the commit being made */
     bool is_leaving;          /* its inputs changed: it does nothing more, and closes */
+    bool is_lost;             /* one of them without asking: nothing may be committed */
     bool is_closing;
 };
 
@@ -105,8 +106,12 @@ bool app_tasks_is_dirty(const struct app *app);
 /* An input is ours from now on, or no longer. A task that runs without knowing is leaving. */
 void app_tasks_add_input(struct app *app, const struct member_partition *partition);
 void app_tasks_remove_input(struct app *app, const struct member_partition *partition);
+/* As above, and somebody else may have it already. */
+void app_tasks_lose_input(struct app *app, const struct member_partition *partition);
 /* Opens the tasks that can run and forgets those without inputs. */
 void app_tasks_settle(struct app *app);
+/* The nodes of tasks that are about to close end. True when that left something to commit. */
+bool app_tasks_stop(struct app *app);
 /* Closes what is leaving, but for what is being committed. */
 void app_tasks_close_leaving(struct app *app);
 bool app_tasks_is_leaving(const struct app *app);

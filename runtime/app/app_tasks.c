@@ -3,7 +3,9 @@
  * Keeps:  (1) a task with stores runs only while every partition it reads is ours, so that no two
  *             members write the same stores, whatever way the group dealt;
  *         (2) a task whose inputs changed is committed, closed and opened anew with those it has
- *             then, from where the old one stopped.
+ *             then, from where the old one stopped;
+ *         (3) the nodes of a task end (`close` of a script) before its last commit, which holds
+ *             what they wrote; a task that lost an input commits nothing.
  * Processing stops while a commit is made, so that what it covers stays what it is. */
 #include "log/base/memory.h"
 #include "log/base/trace.h"
@@ -33,8 +35,9 @@ void app_tasks_process(struct app *app)
     }
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
-        if (app_task_is_active(row)) {
-            size_t count = task_process(row->task, APP_PROCESS_COUNT);
+        if (row->task != NULL && !row->is_closing) {
+            /* One that leaves still sends what waits for room, or its last commit never comes. */
+            size_t count = task_process(row->task, row->is_leaving ? 0 : APP_PROCESS_COUNT);
             has_more = has_more || count == APP_PROCESS_COUNT;
         }
     }
@@ -236,6 +239,18 @@ void app_tasks_remove_input(struct app *app, const struct member_partition *part
     app_tasks_set_input(app, partition, false);
 }
 
+void app_tasks_lose_input(struct app *app, const struct member_partition *partition)
+{
+    app_tasks_set_input(app, partition, false);
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        bool is_it = row->is_leaving && row->partition == partition->partition;
+        for (size_t i = 0; is_it && i < row->part->topic_count; i++) {
+            row->is_lost = row->is_lost || strcmp(row->part->topics[i], partition->topic) == 0;
+        }
+    }
+}
+
 /* --- Closing --- */
 
 static void app_add_counts(struct task_counts *sum, const struct task_counts *counts)
@@ -268,6 +283,7 @@ static void app_on_task_closed(void *owner)
     struct app *app = row->app;
     row->task = NULL;
     row->is_leaving = false;
+    row->is_lost = false;
     row->is_closing = false;
     if (app->close_stage == APP_CLOSE_TASKS) {
         app_task_free(row);
@@ -278,6 +294,20 @@ static void app_on_task_closed(void *owner)
     }
     app_tasks_settle(app);
     app_group_step(app);
+}
+
+bool app_tasks_stop(struct app *app)
+{
+    bool is_any = false;
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        bool is_ending = app->close_stage == APP_CLOSE_COMMIT || row->is_leaving;
+        if (row->task != NULL && is_ending && !row->is_lost && !row->is_closing &&
+            app->state == APP_RUNNING) {
+            is_any = task_stop(row->task) || is_any;
+        }
+    }
+    return is_any;
 }
 
 /* The next task goes on where this one committed; the group's offset may be older. */
@@ -350,6 +380,7 @@ void app_tasks_check(const struct app *app)
         }
         check(!row->is_committing);
         check(!row->is_leaving);
+        check(!row->is_lost);
         check(!row->is_closing);
     }
 }
