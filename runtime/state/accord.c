@@ -44,31 +44,33 @@ void accord_log_rebuild(struct accord_log *log)
     log->is_rebuilt = true;
 }
 
-static void accord_log_hold(struct accord_log *log, const struct state_position *marker)
+static enum accord_verdict accord_log_judge(const struct accord_log *log, int64_t follows)
 {
-    state_position_copy(&log->held, marker);
-    log->has_held = true;
+    if (!log->has_held) {
+        return follows < log->base.commit ? ACCORD_STRAY : ACCORD_NEXT;
+    }
+    if (follows < log->held.follows) {
+        return ACCORD_STRAY;
+    }
+    /* Above the held one: it follows one whose marker compaction took. By (4) the records of those
+     * that are left come to the right contents, also if the held one was not decided. Below it: its
+     * writer saw the held one and did not go on from it. */
+    return follows >= log->held.commit ? ACCORD_NEXT : ACCORD_INSTEAD;
 }
 
 enum accord_verdict accord_log_step(struct accord_log *log, const struct state_position *marker)
 {
     check(marker->commit > marker->follows);
     log->newest = marker->commit > log->newest ? marker->commit : log->newest;
-    if (log->has_held && marker->follows == log->held.follows) {
-        accord_log_hold(log, marker);
-        return ACCORD_INSTEAD;
-    }
-    int64_t known = log->has_held ? log->held.commit : log->base.commit;
-    if (marker->follows < known) {
-        return ACCORD_STRAY;
-    }
-    /* It follows the held one; or one whose marker compaction took: by (4) the records of those
-     * that are left come to the right contents, also if the held one was not decided. */
-    if (log->has_held) {
+    enum accord_verdict verdict = accord_log_judge(log, marker->follows);
+    if (verdict == ACCORD_NEXT && log->has_held) {
         state_position_copy(&log->base, &log->held);
     }
-    accord_log_hold(log, marker);
-    return ACCORD_NEXT;
+    if (verdict != ACCORD_STRAY) {
+        state_position_copy(&log->held, marker);
+        log->has_held = true;
+    }
+    return verdict;
 }
 
 /* Whether the store can have the contents of this commit. Those of the base are gone when

@@ -18,7 +18,9 @@
  * The restore reads each changelog to its end and keeps of each:
  *     (5) `base` is decided, and what was applied to the store is its contents;
  *     (6) `held` is the newest whole group, decided or not: only the other changelogs know. It is
- *         applied when a marker follows it, forgotten when a marker follows what it follows itself.
+ *         applied when a marker follows it, forgotten when a marker follows one before it. A marker
+ *         that follows one before that which the held one follows was written by a process that had
+ *         lost its place: its group is forgotten.
  *
  * So the last decided commit is base or held of every changelog that takes part in it, and the task
  * goes on from
@@ -32,11 +34,14 @@
  * Local contents are of use only with the topic they came from: those of another one are thrown
  * away, and the position they were stored with counts only for the changelogs that it fits.
  *
- * Two things it cannot see. Between a group that was not decided and the next that is, compaction
- * may take the older value of a key, if the group lies across the end of a segment; in topics where
- * that matters min.compaction.lag.ms is longer than a task is down. And nobody keeps a process that
- * lost its partition from appending: what it appends follows an older commit and is forgotten,
- * unless it comes before the first commit of its heir.
+ * What it cannot see:
+ *     Between a group that was not decided and the next that is, compaction may take the older
+ * value of a key, if the group lies across the end of a segment; in topics where that matters
+ *     min.compaction.lag.ms is longer than a task is down.
+ *     Nobody keeps a process that lost its partition from appending: what it appends follows an
+ *     older commit and is forgotten, unless it comes before the first commit of its heir.
+ *     Who removes a store, or its changelog, while the newest commit is not decided has it judged
+ *     without that store.
  *
  * Owns:   copies of the positions. Thread: the owner's. */
 #pragma once

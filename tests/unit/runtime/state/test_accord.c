@@ -134,6 +134,21 @@ static void a_group_that_follows_what_others_followed_is_stray(void **state)
     table_fini(&table);
 }
 
+/* 6 was whole in b alone and became decided when a's changelog was lost: a, made anew, had 8 by
+ * then, of a restart that went back to 5. */
+static void a_marker_forgets_what_its_writer_did_not_go_on_from(void **state)
+{
+    (void)state;
+    struct table table = {.count = 0};
+    struct accord_log *a = add(&table, "a");
+    assert_int_equal(mark(a, 8, 5, "ab"), ACCORD_NEXT);
+    assert_int_equal(mark(a, 11, 6, "ab"), ACCORD_INSTEAD);
+    assert_int_equal(mark(a, 13, 5, "ab"), ACCORD_STRAY);
+    assert_int_equal(mark(a, 12, 11, "ab"), ACCORD_NEXT);
+    assert_int_equal(a->base.commit, 11);
+    table_fini(&table);
+}
+
 static void a_store_added_later_begins_empty_and_takes_nobody_back(void **state)
 {
     (void)state;
@@ -268,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_commit_that_is_in_all_changelogs_is_gone_on_from),
         cmocka_unit_test(a_commit_that_was_not_decided_stays_so),
         cmocka_unit_test(a_group_that_follows_what_others_followed_is_stray),
+        cmocka_unit_test(a_marker_forgets_what_its_writer_did_not_go_on_from),
         cmocka_unit_test(a_store_added_later_begins_empty_and_takes_nobody_back),
         cmocka_unit_test(a_changelog_made_anew_is_a_store_added_later),
         cmocka_unit_test(a_changelog_that_lost_records_stops_the_task),

@@ -51,6 +51,7 @@ struct commit {
     bool takes_part[STORES];
     bool is_whole[STORES];
     char ids[STORES][STATE_POSITION_ID_SIZE];
+    int64_t begun_at[STORES];
 };
 
 struct world {
@@ -301,10 +302,8 @@ static void expect_store(struct world *world, int index, const struct commit *ch
     int values[KEYS];
     int model[KEYS];
     bool is_part = chosen != NULL && commit_names(world, chosen, index);
-    if (!is_part) {
-        store->begun_at = world->input;
-        world->empty_count++;
-    }
+    store->begun_at = is_part ? chosen->begun_at[index] : world->input;
+    world->empty_count += !is_part;
     fold(index, store->begun_at, world->input, model);
     read_values(store->kv, values);
     assert_memory_equal(values, model, sizeof model);
@@ -452,6 +451,7 @@ static bool commit(struct world *world)
         if (store->is_declared) {
             uint32_t share = !is_dying || roll(world, 3) == 0 ? 100 : roll(world, 101);
             commit->takes_part[i] = true;
+            commit->begun_at[i] = store->begun_at;
             commit->is_whole[i] = append_group(world, store, share);
             is_decided = is_decided && commit->is_whole[i];
             snprintf(commit->ids[i], STATE_POSITION_ID_SIZE, "%s", store->topic.id);
@@ -516,6 +516,14 @@ static void deploy(struct world *world)
     store->is_declared = store->is_declared || !is_any;
 }
 
+/* Whether nobody can doubt which commit was the last: then only are stores and changelogs changed.
+ */
+static bool is_clear(const struct world *world)
+{
+    return world->commit_count > 0 &&
+           world->acknowledged == &world->commits[world->commit_count - 1];
+}
+
 static void rest(struct world *world)
 {
     world->clock_ms += 50;
@@ -527,11 +535,11 @@ static void rest(struct world *world)
         if (roll(world, 4) == 0) {
             topic_compact(topic, topic->safe_offset - (int64_t)roll(world, 3));
         }
-        if (world->has_ids && roll(world, 40) == 0) {
+        if (world->has_ids && is_clear(world) && roll(world, 20) == 0) {
             topic_make_anew(world, topic);
         }
     }
-    if (roll(world, 8) == 0) {
+    if (is_clear(world) && roll(world, 4) == 0) {
         deploy(world);
     }
 }
