@@ -10,8 +10,8 @@
  * gone from it after delete.retention.ms, and the key would come back.
  *
  * Owns:   the fetcher while it restores.
- * Keeps:  (1) `done` is called once, on a later turn; (2) nothing is read from the topic before its
- *             id was asked for.
+ * Keeps:  (1) `done` is called once, on a later turn;
+ *         (2) nothing is read from the topic before its id was asked for.
  * Thread: its client's shard. */
 #pragma once
 

@@ -6,8 +6,10 @@
  * Owns:   copies of keys and values.
  * Keeps:  (1) after kv_rollback the contents are those at kv_savepoint;
  *         (2) kv_each_dirty tells each key changed or touched since the last kv_mark_committed
- * once, with its newest value, in the order of first change; (3) iteration is in key order and sees
- * a snapshot: writes during it are allowed and not seen. Thread: the task's shard. */
+ *             once, with its newest value, in the order of first change;
+ *         (3) iteration is in key order and sees a snapshot: writes during it are allowed and not
+ *             seen.
+ * Thread: the task's shard. */
 #pragma once
 
 #include "log/base/bytes.h"

@@ -6,8 +6,10 @@
  *
  * Overlay values begin with one byte: 1 for a value, 0 for a removed key that the base may still
  * have.
- * Keeps:  (1) a read sees active before frozen before base; (2) frozen holds committed
- * contents only. Thread: the task's shard, except kv_lmdb_write_frozen. */
+ * Keeps:  (1) a read sees active before frozen before base;
+ *         (2) frozen holds committed contents only;
+ *         (3) iterators opened between two checkpoints share one snapshot of the base.
+ * Thread: the task's shard, except kv_lmdb_write_frozen. */
 #pragma once
 
 #include "runtime/state/kv.h"

@@ -11,7 +11,8 @@
  * Keeps:  (1) the store holds the contents of the accord's base, and nothing is dirty, until
  *             replay_decide;
  *         (2) after it the store holds the contents of the decided commit, and every key whose
- * newest record in the changelog says something else is dirty. Thread: the task's shard. */
+ *             newest record in the changelog says something else is dirty.
+ * Thread: the task's shard. */
 #pragma once
 
 #include "runtime/state/accord.h"

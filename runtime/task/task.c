@@ -246,11 +246,32 @@ struct kv *task_store(struct task *task, const char *name)
     return task->stores == NULL ? NULL : state_store(task->stores, name);
 }
 
+static void task_check_changelogs(const struct task *task)
+{
+    for (size_t i = 0; i < state_store_count(task->stores); i++) {
+        const struct task_changelog *row = &task->changelogs[i];
+        check(row->topic != NULL || (row->changelog == NULL && !row->is_appending));
+        check(!row->is_appending || task->sending_count > 0);
+        if (row->changelog != NULL) {
+            check(task->state != TASK_RUNNING);
+            changelog_check(row->changelog);
+        }
+    }
+}
+
 void task_check(const struct task *task)
 {
     check(task->emit_next <= task->emit_count);
     check(!task->is_blocked || task->emit_next < task->emit_count);
+    check(task->decided_commit <= task->newest_commit);
+    if (task->state == TASK_RUNNING) {
+        check(task->position.commit == task->decided_commit ||
+              task->position.follows == task->decided_commit);
+    }
     if (task->stores != NULL) {
         state_check(task->stores);
+    }
+    if (task->changelogs != NULL) {
+        task_check_changelogs(task);
     }
 }

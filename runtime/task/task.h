@@ -2,13 +2,18 @@
  *
  * Owns:   its inputs, nodes and state; what the current record caused, until it is sent.
  * Keeps:  (1) of its inputs the record with the smallest timestamp is next (ties: topic, then
- * partition); (2) what a record causes happens whole or not at all: its store writes are undone and
- * its emits forgotten when it fails, and then it is dead-lettered (or skipped, or the task stops);
+ *             partition);
+ *         (2) what a record causes happens whole or not at all: its store writes are undone and its
+ *             emits forgotten when it fails, and then it is dead-lettered (or skipped, or the task
+ *             stops); each record is counted once: in = emitting + filtered + dead-lettered +
+ *             skipped;
  *         (3) the position of an input is the next record that was not finished, never one that was
  *             only fetched;
- *         (4) the stores, their changelogs and the positions are committed together (see app.h for
- * the order); (5) after a start the stores hold exactly the contents of the position it goes on
- * from. Thread: its client's shard. */
+ *         (4) the stores, their changelogs and the positions are committed together (the order
+ *             is in app.h, the rules are in runtime/state/accord.h);
+ *         (5) after a start the stores hold exactly the contents of the position it goes on from;
+ *         (6) a commit follows the last one that was decided.
+ * Thread: its client's shard. */
 #pragma once
 
 #include "runtime/client/fetcher.h"
@@ -41,9 +46,9 @@ struct task_options {
 struct task_events {
     /* The stores are restored and the inputs known: processing may begin. */
     void (*started)(void *owner, struct task *task);
-    /* The task cannot go on: policy "stop", a store that cannot be opened, a changelog that cannot
-     * be read. The sentence is valid during the call. `is_final`: by the policy "stop" or the
-     * script's own start. */
+    /* The task cannot go on: policy "stop", a store that cannot be opened or read, a changelog that
+     * cannot be read. The sentence is valid during the call. `is_final`: by the policy "stop", the
+     * script's own start, or because records of a changelog were lost. */
     void (*failed)(void *owner, struct task *task, const char *reason, bool is_final);
 };
 
