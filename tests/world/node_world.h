@@ -1,0 +1,43 @@
+/* What the files of the campaign over the whole node share.
+ *
+ * world_node.c the steps, node_process the broker's lives, node_model what must hold, node_auditor
+ * reads everything back, node_writer produces, node_reader fetches, node_clerk makes and deletes
+ * topics, node_party the consumer groups, node_call one request.
+ * Thread: one. */
+#pragma once
+
+#include "runtime/client/client.h"
+#include "tests/sim/sim.h"
+#include "tests/world/node_auditor.h"
+#include "tests/world/node_call.h"
+#include "tests/world/node_model.h"
+#include "tests/world/node_process.h"
+#include "tests/world/node_writer.h"
+
+enum { NODE_WORLD_BROKER = 0, NODE_WORLD_CLIENT = 1, NODE_WORLD_AUDITOR = 2, NODE_WORLD_NODES = 3 };
+
+#define NODE_WORLD_MILLISECOND UINT64_C(1000000)
+#define NODE_WORLD_SECOND      UINT64_C(1000000000)
+
+struct node_world {
+    struct sim *sim;
+    uint64_t seed;
+    int step;
+    uint64_t event_count;
+    const char *action;
+    bool is_verbose;
+    bool is_auto_creating;
+    bool can_allocate;
+    int call_count; /* node_calls under way */
+    struct node_model model;
+    struct node_process process;
+    struct node_auditor auditor;
+    struct client *client; /* the workload's */
+    struct node_writers writers;
+};
+
+/* Prints the one line and ends the run. */
+__attribute__((noreturn, format(printf, 2, 3))) void node_world_fail(struct node_world *world,
+                                                                     const char *format, ...);
+uint64_t node_world_random(struct node_world *world, uint64_t below);
+bool node_world_chance(struct node_world *world, uint64_t percent);

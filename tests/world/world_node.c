@@ -1,0 +1,284 @@
+/* A seeded campaign over one whole node: the real broker on a simulated disk, driven over a
+ * simulated network by the project's own client on another machine.
+ *
+ *     world_node SEED [COUNT [expect | again]]
+ *
+ * After every event broker_check. After every start an audit on a quiet line: what was acknowledged
+ * is there, what was seen is promised, what was deleted stays away, and starting once more changes
+ * nothing. At the end the faults stop, everything that was asked is answered, and a clean stop
+ * loses nothing. A failure prints one line: seed, step, event, what. Each seed of many runs in a
+ * process of its own, because dead brokers keep their memory. With `expect` a bug was planted (see
+ * README.md), and finding none is the failure; with `again` each seed runs twice and must take the
+ * same way.
+ * Thread: one. */
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "tests/world/node_world.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WORLD_STEP_COUNT = 200, WORLD_PATIENCE_S = 300 };
+
+/* The world that runs; for the handler of a broken check and for the clock. */
+static struct node_world *world_now;
+
+void node_world_fail(struct node_world *world, const char *format, ...)
+{
+    va_list arguments;
+    printf("seed %" PRIu64 ", step %d (%s), event %" PRIu64 ": ", world->seed, world->step,
+           world->action, world->event_count);
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+    fflush(stdout);
+    _exit(1);
+}
+
+static void world_on_check(const char *condition, const char *file, int line)
+{
+    node_world_fail(world_now, "check(%s) at %s:%d", condition, file, line);
+}
+
+uint64_t node_world_random(struct node_world *world, uint64_t below)
+{
+    return sim_random(world->sim, below);
+}
+
+bool node_world_chance(struct node_world *world, uint64_t percent)
+{
+    return sim_random(world->sim, 100) < percent;
+}
+
+static int64_t world_wall_clock(void)
+{
+    return world_now == NULL ? 0
+                             : io_wall_clock(sim_io(world_now->sim, NODE_WORLD_CLIENT));
+}
+
+static void world_on_event(void *owner)
+{
+    struct node_world *world = owner;
+    world->event_count++;
+    node_process_check(&world->process);
+    client_check(world->client);
+    node_writers_check(&world->writers);
+}
+
+/* --- Lives of the node --- */
+
+/* A new process, looked at before anybody else may change something. Once more is the same. */
+static void world_start(struct node_world *world)
+{
+    sim_cut(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
+    node_process_start(&world->process);
+    node_process_set_faults(&world->process, false);
+    node_auditor_run(&world->auditor);
+    if (node_world_chance(world, 25)) {
+        uint64_t digest = world->auditor.digest;
+        world->action = "start again";
+        node_process_end(&world->process, node_world_chance(world, 50));
+        node_process_start(&world->process);
+        node_process_set_faults(&world->process, false);
+        node_auditor_run(&world->auditor);
+        if (digest != world->auditor.digest) {
+            node_world_fail(world, "a second recovery found something else");
+        }
+    }
+    sim_mend(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
+    node_process_set_faults(&world->process, node_world_chance(world, 50));
+}
+
+static void world_restart(struct node_world *world)
+{
+    world->action = "restart";
+    if (world->process.is_gone || world->process.has_failed || node_world_chance(world, 70)) {
+        node_process_end(&world->process, node_world_chance(world, 50));
+    } else {
+        world->action = "stop";
+        (void)node_process_stop(&world->process);
+    }
+    world_start(world);
+}
+
+/* --- Steps --- */
+
+static void world_pass(struct node_world *world, uint64_t span_ms)
+{
+    uint64_t until = sim_now(world->sim) + span_ms * NODE_WORLD_MILLISECOND;
+    while (!world->process.is_gone && sim_now(world->sim) < until && sim_step(world->sim)) {}
+}
+
+static void world_take_step(struct node_world *world)
+{
+    uint64_t pick = node_world_random(world, 100);
+    if (world->is_verbose) {
+        printf("step %d\n", world->step);
+    }
+    if (pick < 50) {
+        world->action = "pass time";
+        uint64_t span = node_world_chance(world, 80) ? 30 : node_world_chance(world, 80) ? 500 : 8000;
+        world_pass(world, 1 + node_world_random(world, span));
+    } else if (pick < 92) {
+        world->action = "write";
+        node_writers_act(&world->writers);
+    } else if (pick < 95) {
+        world->action = "doom";
+        node_process_doom(&world->process, 60);
+    } else if (pick < 96) {
+        world->action = "break streams";
+        sim_break_streams(world->sim, NODE_WORLD_BROKER);
+    } else if (pick < 98) {
+        world_restart(world);
+    }
+    bool is_well = node_process_is_well(&world->process);
+    if (world->process.is_gone || (!is_well && node_world_chance(world, 10))) {
+        world->process.fence_count += world->process.is_gone ? 0 : 1;
+        world_restart(world);
+    }
+}
+
+/* --- The end --- */
+
+static bool world_is_quiet(void *owner)
+{
+    struct node_world *world = owner;
+    return node_writers_pending(&world->writers) == 0 && world->call_count == 0;
+}
+
+static void world_finish(struct node_world *world)
+{
+    world->action = "settle";
+    world->process.end_at = 0;
+    if (!node_process_is_well(&world->process)) {
+        world_restart(world);
+    }
+    node_process_set_faults(&world->process, false);
+    sim_mend(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
+    if (!sim_run_until(world->sim, world_is_quiet, world, WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
+        node_world_fail(world, "%d calls and %lld records are not answered", world->call_count,
+                        (long long)node_writers_pending(&world->writers));
+    }
+    world->action = "last stop";
+    (void)node_process_stop(&world->process);
+    world->action = "last start";
+    world_start(world);
+}
+
+static struct node_world *world_new(uint64_t seed, bool is_verbose)
+{
+    struct node_world *world = memory_new(struct node_world);
+    struct client_options options = client_options_default();
+    world_now = world;
+    world->seed = seed;
+    world->is_verbose = is_verbose;
+    world->action = "begin";
+    world->sim = sim_new(seed, NODE_WORLD_NODES);
+    world->is_auto_creating = node_world_chance(world, 50);
+    world->can_allocate = node_world_chance(world, 50);
+    node_model_init(&world->model, world);
+    node_process_init(&world->process, world);
+    node_auditor_init(&world->auditor, world);
+    options.bootstrap = "node0:9092";
+    options.request_timeout_ms = 3000 + (int64_t)node_world_random(world, 10000);
+    world->client = client_new(sim_io(world->sim, NODE_WORLD_CLIENT), &options);
+    node_writers_init(&world->writers, world);
+    sim_on_event(world->sim, world_on_event, world);
+    return world;
+}
+
+static uint64_t world_run(uint64_t seed, bool is_verbose)
+{
+    struct node_world *world = world_new(seed, is_verbose);
+    world_start(world);
+    for (world->step = 1; world->step <= WORLD_STEP_COUNT; world->step++) {
+        world_take_step(world);
+    }
+    world_finish(world);
+    if (is_verbose) {
+        printf("seed %" PRIu64 ": %" PRIu64 " events, %" PRIu64 " starts, %" PRIu64
+               " deaths, %" PRIu64 " stops, %" PRIu64 " fenced, %" PRIu64 " audits, %lld acked (%lld safe), %lld "
+               "failed, %lld seen, %.1f s\n",
+               seed, world->event_count, world->process.start_count, world->process.kill_count,
+               world->process.stop_count, world->process.fence_count, world->auditor.audit_count,
+               (long long)world->writers.acked_count, (long long)world->model.acked_count,
+               (long long)world->writers.failed_count, (long long)world->model.seen_count,
+               (double)sim_now(world->sim) / 1e9);
+    }
+    return sim_trace_hash(world->sim);
+}
+
+/* --- Many seeds --- */
+
+/* Runs the seed in a process of its own; false when it found something. */
+static bool world_run_apart(uint64_t seed, uint64_t *hash)
+{
+    int ends[2];
+    check(pipe(ends) == 0);
+    fflush(stdout);
+    pid_t child = fork();
+    check(child >= 0);
+    if (child == 0) {
+        uint64_t result = world_run(seed, false);
+        ssize_t size = write(ends[1], &result, sizeof result);
+        _exit(size == (ssize_t)sizeof result ? 0 : 1);
+    }
+    close(ends[1]);
+    ssize_t size = read(ends[0], hash, sizeof *hash);
+    close(ends[0]);
+    int status = 0;
+    check(waitpid(child, &status, 0) == child);
+    if (WIFSIGNALED(status)) {
+        printf("seed %" PRIu64 ": signal %d\n", seed, WTERMSIG(status));
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 && size == (ssize_t)sizeof *hash;
+}
+
+static bool world_run_twice(uint64_t seed)
+{
+    uint64_t first = 0;
+    uint64_t second = 0;
+    if (!world_run_apart(seed, &first) || !world_run_apart(seed, &second)) {
+        return false;
+    }
+    if (first != second) {
+        printf("seed %" PRIu64 ": two runs went different ways\n", seed);
+    }
+    return first == second;
+}
+
+int main(int count, char **arguments)
+{
+    if (count < 2) {
+        fprintf(stderr, "usage: %s SEED [COUNT [expect | again]]\n", arguments[0]);
+        return 2;
+    }
+    uint64_t seed = strtoull(arguments[1], NULL, 10);
+    uint64_t seed_count = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
+    bool is_planted = count > 3 && strcmp(arguments[3], "expect") == 0;
+    bool is_twice = count > 3 && strcmp(arguments[3], "again") == 0;
+    check_on_failure(world_on_check);
+    trace_set_stream(NULL);
+    if (count == 2) {
+        trace_set_stream(stderr);
+        trace_set_level(TRACE_INFO);
+        trace_set_clock(world_wall_clock);
+        (void)world_run(seed, true);
+        fflush(stdout);
+        _exit(0);
+    }
+    int failure_count = 0;
+    for (uint64_t i = 0; i < seed_count && (failure_count == 0 || !is_planted); i++) {
+        uint64_t hash = 0;
+        bool is_good = is_twice ? world_run_twice(seed + i) : world_run_apart(seed + i, &hash);
+        failure_count += is_good ? 0 : 1;
+    }
+    return (failure_count > 0) == is_planted ? 0 : 1;
+}
