@@ -4,6 +4,9 @@
  *      ^           │            │
  *      └───────────┴────────────┘     lost; the next attempt not before `not_before`
  *
+ * The first bad news of a peer ends the connection for the link: a call made from inside it waits
+ * for the next one, which begins when the old peer is gone.
+ *
  * Versions (KIP-511): ApiVersions 3 is asked first. A broker that does not know it answers error 35
  * in the format of version 0; one from before that habit hangs up. Both are asked version 0 next.
  */
@@ -145,6 +148,15 @@ must_use static int link_decode(struct link *link, struct client_call *call,
     return 0;
 }
 
+/* The connection is lost, though its peer may still have answers to end. */
+static void link_lose(struct link *link)
+{
+    if (link->state == LINK_CONNECTING || link->state == LINK_READY) {
+        link_move(link, LINK_IDLE);
+        link->not_before = io_now(link->io) + backoff_next(&link->backoff, link->io);
+    }
+}
+
 static void link_on_answer(void *owner, int error, struct bytes frame)
 {
     struct client_call *call = owner;
@@ -152,6 +164,9 @@ static void link_on_answer(void *owner, int error, struct bytes frame)
     const struct frame_api *api = frame_api_find(call->api_key);
     int16_t version = (int16_t)call->error; /* kept there while it is out */
     void *response = NULL;
+    if (error != 0) {
+        link_lose(link); /* a peer answers badly only when it ends */
+    }
     if (error == 0 && frame.data != NULL) {
         error = link_decode(link, call, api, version, frame, &response);
     }
@@ -214,6 +229,8 @@ static void link_end(struct link *link)
     free(link);
 }
 
+static void link_advance(struct link *link);
+
 static void link_on_peer_closed(void *owner, int reason)
 {
     struct link *link = owner;
@@ -227,8 +244,11 @@ static void link_on_peer_closed(void *owner, int reason)
     if (link->state == LINK_CONNECTING && reason == ERROR_CLOSED) {
         link->asked_version = link->asked_version == 0 ? LINK_API_VERSIONS_VERSION : 0;
     }
-    link_move(link, LINK_IDLE);
-    link->not_before = io_now(link->io) + backoff_next(&link->backoff, link->io);
+    if (link->state == LINK_IDLE) {
+        link_advance(link); /* what is in the queue was asked after the bad news */
+        return;
+    }
+    link_lose(link);
     link_finish_all(&link->queue, reason);
 }
 
@@ -338,13 +358,12 @@ static void link_connect(struct link *link)
 static void link_advance(struct link *link)
 {
     uint64_t now = io_now(link->io);
-    if (link->state == LINK_IDLE && !list_is_empty(&link->queue) && now >= link->not_before) {
+    bool is_wanted = link->state == LINK_IDLE && link->peer == NULL && !list_is_empty(&link->queue);
+    if (is_wanted && now >= link->not_before) {
         link_connect(link);
+        is_wanted = false;
     }
-    uint64_t wake = UINT64_MAX;
-    if (link->state == LINK_IDLE && !list_is_empty(&link->queue)) {
-        wake = link->not_before;
-    }
+    uint64_t wake = is_wanted ? link->not_before : UINT64_MAX;
     for (list_each (&link->queue, place)) {
         const struct client_call *call = list_member(place, struct client_call, link);
         wake = call->deadline < wake ? call->deadline : wake;

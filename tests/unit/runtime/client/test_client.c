@@ -305,6 +305,46 @@ static void every_call_has_one_fate(void **state)
     }
 }
 
+/* Asks again from inside the first answer that failed. */
+struct insisting {
+    struct asking first;
+    struct asking second;
+    struct world *world;
+};
+
+static void on_lost(struct client_call *call, int error, int16_t version, const void *response)
+{
+    struct insisting *insisting = call->owner;
+    (void)version;
+    (void)response;
+    insisting->first.told++;
+    insisting->first.error = error;
+    ask(insisting->world, &insisting->second, 1);
+}
+
+static void a_call_from_the_answer_of_a_lost_connection_takes_the_next_one(void **state)
+{
+    (void)state;
+    struct world *world = world_new(11);
+    struct insisting insisting = {.world = world};
+    assert_int_equal(refresh(world, NULL, false), 0);
+    assert_int_equal(ask_and_wait(world, &insisting.first, 1), 0);
+    insisting.first.told = 0;
+    insisting.first.call = (struct client_call){.target = 1,
+                                                .api_key = KEY_METADATA,
+                                                .version_max = -1,
+                                                .request = &insisting.first.request,
+                                                .done = on_lost,
+                                                .owner = &insisting};
+    client_send(world->client, &insisting.first.call);
+    sim_break_streams(world->sim, 0);
+    assert_true(sim_run_until(world->sim, is_told, &insisting.second, 20 * SECOND));
+    assert_int_equal(insisting.first.error, ERROR_CLOSED);
+    assert_int_equal(insisting.second.error, 0);
+    assert_int_equal(insisting.second.told, 1);
+    world_free(world);
+}
+
 static void a_call_ends_in_its_time_while_nobody_answers(void **state)
 {
     (void)state;
@@ -463,6 +503,7 @@ int main(void)
         cmocka_unit_test(an_unknown_broker_is_refused_later),
         cmocka_unit_test(calls_of_a_lane_are_answered_in_order),
         cmocka_unit_test(every_call_has_one_fate),
+        cmocka_unit_test(a_call_from_the_answer_of_a_lost_connection_takes_the_next_one),
         cmocka_unit_test(a_call_ends_in_its_time_while_nobody_answers),
         cmocka_unit_test(wishes_of_a_turn_share_a_request),
         cmocka_unit_test(a_refresh_outlasts_broken_connections),
