@@ -197,11 +197,10 @@ static void node_auditor_on_configs(struct node_call *call, int error, const voi
                         known->birth_tag, tag);
     }
     known->birth_tag = tag;
-    if (value != setting->acked &&
-        (value < setting->oldest_open || value > setting->newest_open)) {
+    if (value != setting->acked && (value < setting->oldest_open || value > setting->newest_open)) {
         node_world_fail(world,
-                        "%s has setting %" PRId64 "; acknowledged was %" PRId64
-                        ", open %" PRId64 " to %" PRId64,
+                        "%s has setting %" PRId64 "; acknowledged was %" PRId64 ", open %" PRId64
+                        " to %" PRId64,
                         known->name, value, setting->acked, setting->oldest_open,
                         setting->newest_open);
     }

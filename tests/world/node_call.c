@@ -6,10 +6,9 @@
 
 #include <stdlib.h>
 
-struct node_call *node_call_new(struct node_world *world,
-                                void (*done)(struct node_call *call, int error,
-                                             const void *response),
-                                void *owner)
+struct node_call *
+node_call_new(struct node_world *world,
+              void (*done)(struct node_call *call, int error, const void *response), void *owner)
 {
     struct node_call *call = memory_new(struct node_call);
     call->world = world;

@@ -26,9 +26,8 @@ struct node_call {
     int64_t known;
 };
 
-struct node_call *node_call_new(struct node_world *world,
-                                void (*done)(struct node_call *call, int error,
-                                             const void *response),
-                                void *owner);
+struct node_call *
+node_call_new(struct node_world *world,
+              void (*done)(struct node_call *call, int error, const void *response), void *owner);
 void node_call_send(struct node_call *call, struct client *client, int lane, int16_t api_key,
                     int16_t version_max, const void *request);

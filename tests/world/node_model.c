@@ -52,8 +52,8 @@ static uint64_t node_model_mix(uint64_t value)
 static size_t node_model_size(int64_t serial)
 {
     uint64_t mixed = node_model_mix((uint64_t)serial);
-    return NODE_MODEL_SERIAL_SIZE + (serial % 2 == 1 ? NODE_MODEL_BIG_SIZE + mixed % 9000
-                                                     : mixed % NODE_MODEL_SIZE_MAX);
+    return NODE_MODEL_SERIAL_SIZE +
+           (serial % 2 == 1 ? NODE_MODEL_BIG_SIZE + mixed % 9000 : mixed % NODE_MODEL_SIZE_MAX);
 }
 
 int64_t node_model_send(struct node_model *model, int topic, int32_t partition, int writer,
@@ -111,10 +111,9 @@ static bool node_model_has_headers(const struct batch_record *record,
     if (record->header_count != content->header_count) {
         return false;
     }
-    return content->header_count == 0 ||
-           (batch_header_next(&at, end, &header) == 1 &&
-            bytes_equal(header.key, content->header.key) &&
-            bytes_equal(header.value, content->header.value));
+    return content->header_count == 0 || (batch_header_next(&at, end, &header) == 1 &&
+                                          bytes_equal(header.key, content->header.key) &&
+                                          bytes_equal(header.value, content->header.value));
 }
 
 /* The serial number of a record that is byte for byte what was sent. */
@@ -266,9 +265,8 @@ void node_model_watermark(struct node_model *model, int topic, int32_t partition
     struct node_topic *found = &model->topics[topic];
     struct node_partition *place = &found->partitions[partition];
     if (offset < known) {
-        node_world_fail(model->world,
-                        "%s-%d: the high watermark fell from %" PRId64 " to %" PRId64, found->name,
-                        (int)partition, known, offset);
+        node_world_fail(model->world, "%s-%d: the high watermark fell from %" PRId64 " to %" PRId64,
+                        found->name, (int)partition, known, offset);
     }
     node_model_raise(&place->high_watermark, offset);
     node_model_raise(&place->safe_offset, offset);

@@ -1,12 +1,11 @@
 /* What the node must hold, told by what its clients were told.
  *
  * Owns:   every record that was ever sent, and per topic what is known of its partitions.
- * Keeps:  (1) what was acknowledged, or seen by a reader, is promised: below safe_offset nothing may
- *             ever be missing or change; (2) between safe_offset and weak_offset records are in the
- *             log of a process that lost no power; (3) what overlaps with a deletion or a creation
- *             whose outcome is open is not attributed to any life of the topic: it only may be there.
- * Thread: one.
- * The bytes of a record follow from its serial number, so none are kept. */
+ * Keeps:  (1) what was acknowledged, or seen by a reader, is promised: below safe_offset nothing
+ * may ever be missing or change; (2) between safe_offset and weak_offset records are in the log of
+ * a process that lost no power; (3) what overlaps with a deletion or a creation whose outcome is
+ * open is not attributed to any life of the topic: it only may be there. Thread: one. The bytes of
+ * a record follow from its serial number, so none are kept. */
 #pragma once
 
 #include "log/base/bytes.h"
@@ -26,7 +25,7 @@ struct node_record {
     int topic;
     int32_t partition; /* -1: the producer chose */
     int writer;
-    bool is_unique;        /* sent by an idempotent producer */
+    bool is_unique; /* sent by an idempotent producer */
     int64_t timestamp_ms;
     int64_t life; /* of the topic in which it was found, or -1 */
     int64_t offset;
@@ -51,8 +50,8 @@ struct node_setting {
 
 struct node_topic {
     char name[24];
-    int64_t life;          /* counts the topics that had this name */
-    struct wire_uuid id;   /* of the one that is there */
+    int64_t life;        /* counts the topics that had this name */
+    struct wire_uuid id; /* of the one that is there */
     bool exists;
     bool is_doubtful;      /* a creation or deletion has an open outcome */
     int64_t certain_since; /* asked from then on: meets this one */

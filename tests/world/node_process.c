@@ -88,7 +88,8 @@ void node_process_set_faults(struct node_process *process, bool is_faulty)
         plan->no_space[SIM_FILE_ALLOCATE] = (uint32_t)node_world_random(world, 100000);
         plan->no_space[SIM_DIR_MAKE] = (uint32_t)node_world_random(world, 30000);
     } else {
-        enum sim_operation operation = (enum sim_operation)node_world_random(world, SIM_OPERATION_COUNT);
+        enum sim_operation operation =
+            (enum sim_operation)node_world_random(world, SIM_OPERATION_COUNT);
         plan->io_error[operation] = (uint32_t)node_world_random(world, 30000);
     }
 }
@@ -191,8 +192,8 @@ void node_process_start(struct node_process *process)
         if (tries <= 4 && node_world_chance(world, 15)) {
             node_process_doom(process, 80);
         }
-        if (node_process_try(process)) {
-            break;
+        if (node_process_try(process) && is_quiet) {
+            break; /* one that met faults may have taken a log offline, as it said */
         }
         node_process_end(process, node_world_chance(world, 50));
     }

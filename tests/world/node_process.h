@@ -20,9 +20,9 @@ struct node_process {
     bool is_ready;
     bool has_failed;
     bool is_stopping;
-    bool is_gone;          /* died inside an operation, or stopped */
-    bool was_faulty;       /* its disk failed at least once */
-    uint64_t end_at;       /* the operation at which it dies; 0: none */
+    bool is_gone;    /* died inside an operation, or stopped */
+    bool was_faulty; /* its disk failed at least once */
+    uint64_t end_at; /* the operation at which it dies; 0: none */
     enum sim_verdict end_verdict;
     bool has_lost_power; /* since the last audit */
     uint64_t start_count;

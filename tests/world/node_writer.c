@@ -12,6 +12,7 @@ struct node_letter {
     struct node_writer *writer;
     int64_t serial;
     int64_t asked_at;
+    int life; /* of the process when it was sent */
     bool is_told;
 };
 
@@ -50,7 +51,8 @@ static void node_writer_on_told(void *owner, int error, int32_t partition, int64
     world->model.clock++;
     if (error != 0) {
         world->writers.failed_count++;
-    } else if (writer->options.acks != 0) {
+    } else if (writer->options.acks == -1 ||
+               (writer->options.acks == 1 && letter->life == world->process.life)) {
         world->writers.acked_count++;
         node_model_acked(&world->model, letter->serial, letter->asked_at, partition, offset,
                          writer->options.acks == -1);
@@ -66,6 +68,7 @@ static void node_writer_send(struct node_writer *writer, int topic, int32_t part
     int64_t now_ms = io_wall_clock(client_io(world->client));
     int64_t timestamp_ms = now_ms - (int64_t)node_world_random(world, 3000);
     letter->writer = writer;
+    letter->life = world->process.life;
     letter->asked_at = ++world->model.clock;
     letter->serial = node_model_send(&world->model, topic, partition, writer->index,
                                      writer->options.is_idempotent, timestamp_ms, true);
@@ -92,8 +95,8 @@ static void node_writer_send(struct node_writer *writer, int topic, int32_t part
 
 void node_writers_act(struct node_writers *writers)
 {
-    struct node_writer *writer = &writers->items[node_world_random(writers->items[0].world,
-                                                                   NODE_WRITER_COUNT)];
+    struct node_writer *writer =
+        &writers->items[node_world_random(writers->items[0].world, NODE_WRITER_COUNT)];
     struct node_world *world = writer->world;
     int topic = (int)node_world_random(world, NODE_MODEL_TOPIC_COUNT);
     int32_t partition = (int32_t)node_world_random(world, 3) - 1;
