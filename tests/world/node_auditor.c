@@ -110,14 +110,16 @@ static void node_auditor_found(struct node_world *world, int topic,
         node_model_end_topic(&world->model, topic);
         node_model_begin_topic(&world->model, topic, found->topic_id);
     }
-    known->is_doubtful = false;
+    known->is_doubtful = !node_clerk_is_idle(&world->clerk, topic);
     int32_t count = found->partitions.count;
     if (count < known->partition_count_min || count > known->partition_count_max) {
         node_world_fail(world, "%s has %d partitions, not %d to %d", known->name, (int)count,
                         (int)known->partition_count_min, (int)known->partition_count_max);
     }
     known->partition_count_min = count;
-    known->partition_count_max = count;
+    if (node_clerk_is_idle(&world->clerk, topic)) {
+        known->partition_count_max = count;
+    }
     node_auditor_mix(&world->auditor, &found->topic_id, sizeof found->topic_id);
     node_auditor_mix_number(&world->auditor, count);
 }
@@ -147,7 +149,9 @@ static void node_auditor_on_metadata(struct node_call *call, int error, const vo
             }
             node_model_end_topic(&world->model, i);
         }
-        known->is_doubtful = known->is_doubtful && is_found[i];
+        if (!is_found[i] && node_clerk_is_idle(&world->clerk, i)) {
+            known->is_doubtful = false;
+        }
     }
 }
 
@@ -192,11 +196,17 @@ static void node_auditor_on_configs(struct node_call *call, int error, const voi
     if (first != second || tag < 0) {
         node_world_fail(world, "%s: a change of settings is there in part", known->name);
     }
-    if (known->birth_tag != 0 && known->birth_tag != tag) {
+    if (known->birth_tag >= 0 && known->birth_tag != tag) {
         node_world_fail(world, "%s was made with %" PRId64 " and has %" PRId64, known->name,
                         known->birth_tag, tag);
     }
-    known->birth_tag = tag;
+    if (known->birth_tag < 0) {
+        known->is_trimmed = node_clerk_is_trimmed(tag);
+        known->birth_tag = tag;
+    }
+    if (tag > 0 && known->partition_count_min < node_clerk_partition_count(tag)) {
+        node_world_fail(world, "%s was made in part", known->name);
+    }
     if (value != setting->acked && (value < setting->oldest_open || value > setting->newest_open)) {
         node_world_fail(world,
                         "%s has setting %" PRId64 "; acknowledged was %" PRId64 ", open %" PRId64
@@ -204,7 +214,9 @@ static void node_auditor_on_configs(struct node_call *call, int error, const voi
                         known->name, value, setting->acked, setting->oldest_open,
                         setting->newest_open);
     }
-    *setting = (struct node_setting){.acked = value, .oldest_open = 1};
+    setting->acked = value;
+    setting->oldest_open =
+        setting->newest_open + (node_clerk_is_idle(&world->clerk, call->topic) ? 1 : 0);
     node_auditor_mix_number(&world->auditor, tag);
     node_auditor_mix_number(&world->auditor, value);
 }
@@ -261,6 +273,16 @@ static int64_t node_auditor_read_offset(struct node_auditor *auditor, int topic,
     return offset;
 }
 
+/* One by one: where an answer ends is no matter of what was recovered. */
+static void node_auditor_mix_batches(struct node_auditor *auditor, struct bytes batches)
+{
+    struct batch batch;
+    while (batches.size > 0 && batch_read_header(batches, &batch, NULL) == 0) {
+        node_auditor_mix(auditor, batch.bytes.data, batch.bytes.size);
+        batches = bytes_make(batches.data + batch.bytes.size, batches.size - batch.bytes.size);
+    }
+}
+
 static void node_auditor_on_records(struct node_call *call, int error, const void *answer)
 {
     const struct fetch_response *response = answer;
@@ -284,7 +306,7 @@ static void node_auditor_on_records(struct node_call *call, int error, const voi
                         world->model.topics[call->topic].name, (int)call->partition, next,
                         part->high_watermark);
     }
-    node_auditor_mix(&world->auditor, part->records.data, part->records.size);
+    node_auditor_mix_batches(&world->auditor, part->records);
     *(int64_t *)call->owner = next;
 }
 

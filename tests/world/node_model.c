@@ -293,9 +293,10 @@ static void node_model_clear_topic(struct node_model *model, int topic)
     }
     found->life++;
     found->exists = false;
-    found->is_trimmed = false;
-    found->birth_tag = 0;
-    found->setting = (struct node_setting){.oldest_open = 1};
+    found->is_trimmed = true;
+    found->birth_tag = -1;
+    found->setting.acked = 0;
+    found->setting.oldest_open = found->setting.newest_open + 1;
 }
 
 void node_model_begin_topic(struct node_model *model, int topic, struct wire_uuid id)
@@ -338,6 +339,10 @@ void node_model_adopt(struct node_model *model, int topic, int32_t partition, in
     if (end < promised) {
         node_world_fail(model->world, "%s-%d ends at %" PRId64 ", promised was %" PRId64,
                         found->name, (int)partition, end, promised);
+    }
+    if (start < place->start_offset) {
+        node_world_fail(model->world, "%s-%d begins at %" PRId64 ", promised was %" PRId64,
+                        found->name, (int)partition, start, place->start_offset);
     }
     node_model_moved_start(model, topic, partition, start);
     for (size_t i = (size_t)end; i < place->count; i++) {

@@ -55,7 +55,7 @@ struct node_topic {
     bool exists;
     bool is_doubtful;      /* a creation or deletion has an open outcome */
     int64_t certain_since; /* asked from then on: meets this one */
-    int64_t birth_tag;     /* of its creation; 0: not known */
+    int64_t birth_tag;     /* of its creation; 0: made by itself, -1: not known */
     int32_t partition_count_min;
     int32_t partition_count_max;
     struct node_setting setting;

@@ -10,8 +10,10 @@
 #include "tests/sim/sim.h"
 #include "tests/world/node_auditor.h"
 #include "tests/world/node_call.h"
+#include "tests/world/node_clerk.h"
 #include "tests/world/node_model.h"
 #include "tests/world/node_process.h"
+#include "tests/world/node_reader.h"
 #include "tests/world/node_writer.h"
 
 enum { NODE_WORLD_BROKER = 0, NODE_WORLD_CLIENT = 1, NODE_WORLD_AUDITOR = 2, NODE_WORLD_NODES = 3 };
@@ -34,6 +36,8 @@ struct node_world {
     struct node_auditor auditor;
     struct client *client; /* the workload's */
     struct node_writers writers;
+    struct node_readers readers;
+    struct node_clerk clerk;
 };
 
 /* Prints the one line and ends the run. */

@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORLD_STEP_COUNT = 200, WORLD_PATIENCE_S = 300, WORLD_CHECK_EVERY = 16 };
+enum { WORLD_STEP_COUNT = 400, WORLD_PATIENCE_S = 300, WORLD_CHECK_EVERY = 16 };
 
 /* The world that runs; for the handler of a broken check and for the clock. */
 static struct node_world *world_now;
@@ -71,6 +71,7 @@ static void world_on_event(void *owner)
     node_process_check(&world->process);
     client_check(world->client);
     node_writers_check(&world->writers);
+    node_readers_check(&world->readers);
 }
 
 /* --- Lives of the node --- */
@@ -123,15 +124,21 @@ static void world_take_step(struct node_world *world)
     if (world->is_verbose) {
         printf("step %d\n", world->step);
     }
-    if (pick < 50) {
+    if (pick < 35) {
         world->action = "pass time";
         uint64_t span = node_world_chance(world, 80)   ? 30
                         : node_world_chance(world, 80) ? 500
                                                        : 8000;
         world_pass(world, 1 + node_world_random(world, span));
-    } else if (pick < 92) {
+    } else if (pick < 60) {
         world->action = "write";
         node_writers_act(&world->writers);
+    } else if (pick < 78) {
+        world->action = "read";
+        node_readers_act(&world->readers);
+    } else if (pick < 92) {
+        world->action = "topics";
+        node_clerk_act(&world->clerk);
     } else if (pick < 95) {
         world->action = "doom";
         node_process_doom(&world->process, 60);
@@ -193,6 +200,8 @@ static struct node_world *world_new(uint64_t seed, bool is_verbose)
     options.request_timeout_ms = 3000 + (int64_t)node_world_random(world, 10000);
     world->client = client_new(sim_io(world->sim, NODE_WORLD_CLIENT), &options);
     node_writers_init(&world->writers, world);
+    node_readers_init(&world->readers, world);
+    node_clerk_init(&world->clerk, world);
     sim_on_event(world->sim, world_on_event, world);
     return world;
 }
@@ -209,12 +218,15 @@ static uint64_t world_run(uint64_t seed, bool is_verbose)
         printf("seed %" PRIu64 ": %" PRIu64 " events, %" PRIu64 " starts, %" PRIu64
                " deaths, %" PRIu64 " stops, %" PRIu64 " fenced, %" PRIu64
                " audits, %lld acked (%lld safe), %lld "
-               "failed, %lld seen, %.1f s\n",
+               "failed, %lld seen, %lld batches, %lld fetches, %lld times, %lld admin (%lld "
+               "failed), %.1f s\n",
                seed, world->event_count, world->process.start_count, world->process.kill_count,
                world->process.stop_count, world->process.fence_count, world->auditor.audit_count,
                (long long)world->writers.acked_count, (long long)world->model.acked_count,
                (long long)world->writers.failed_count, (long long)world->model.seen_count,
-               (double)sim_now(world->sim) / 1e9);
+               (long long)world->readers.batch_count, (long long)world->readers.fetch_count,
+               (long long)world->readers.time_count, (long long)world->clerk.done_count,
+               (long long)world->clerk.failed_count, (double)sim_now(world->sim) / 1e9);
     }
     return sim_trace_hash(world->sim);
 }
