@@ -617,6 +617,19 @@ static int recovery_read_identity(struct log *log, struct recovery_listing *list
     return 0;
 }
 
+/* A log without a recovery point may be left of a process that died while it made it, or whose sync
+ * of the id failed: what was read may be in the page cache only. */
+static int recovery_keep_identity(struct log *log, const struct log_point *point)
+{
+    struct wire_uuid none = {{0}};
+    bool is_known = memcmp(&log->topic_id, &none, sizeof none) != 0;
+    if (point != NULL || log->home.is_read_only || !is_known) {
+        return 0;
+    }
+    int error = partition_metadata_write(log->home.io, log->directory, log->topic_id);
+    return error == 0 ? partition_metadata_sync(log->home.io, log->directory) : error;
+}
+
 int recovery_open_log(struct store *store, const char *name, const struct log_point *point,
                       bool is_clean, struct log **out)
 {
@@ -627,6 +640,7 @@ int recovery_open_log(struct store *store, const char *name, const struct log_po
     int error = recovery_read_identity(log, &listing, point);
     if (error == 0) {
         error = recovery_open_segments(log, &listing, point, is_clean);
+        error = error == 0 ? recovery_keep_identity(log, point) : error;
         if (error == ERROR_CORRUPT || error == ERROR_IO) {
             recovery_set_offline(log, point, error);
             error = 0;

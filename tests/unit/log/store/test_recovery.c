@@ -170,6 +170,43 @@ static void a_deleted_log_does_not_lend_its_recovery_point_to_its_successor(void
     assert_int_equal(fixture_count(fixture), 1);
 }
 
+/* The process dies when the id of a new log is written and not yet durable. */
+static enum sim_verdict kill_at_identity(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    bool is_hit =
+        call->operation == SIM_FILE_SYNC && strstr(call->path, "partition.metadata") != NULL;
+    return is_hit ? SIM_KILL : SIM_GO_ON;
+}
+
+static void a_log_that_a_dying_process_made_is_durable_once_it_was_opened(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { COUNT = 16 };
+    struct wire_uuid id = {{7}};
+    for (int32_t i = 1; i <= COUNT; i++) {
+        struct log *log = NULL;
+        sim_on_operation(fixture->sim, kill_at_identity, NULL);
+        assert_true(store_create_log(fixture->store, "orders", i, id, &fixture->settings, &log) !=
+                    0);
+        sim_on_operation(fixture->sim, NULL, NULL);
+        store_abandon(fixture->store);
+        fixture_open(fixture);
+        fixture->log = store_find_log(fixture->store, "orders", i);
+        assert_non_null(fixture->log);
+        fixture_append(fixture, 1);
+        fixture_settle(fixture);
+    }
+    fixture_crash(fixture);
+    for (int32_t i = 1; i <= COUNT; i++) {
+        fixture->log = store_find_log(fixture->store, "orders", i);
+        assert_non_null(fixture->log);
+        assert_int_equal(fixture_count(fixture), 1);
+        struct wire_uuid found = log_topic_id(fixture->log);
+        assert_memory_equal(&found, &id, sizeof id);
+    }
+}
+
 static void two_processes_cannot_open_one_directory(void **state)
 {
     struct fixture *fixture = *state;
@@ -192,6 +229,7 @@ int main(void)
         CASE(damaged_indexes_are_made_anew),
         CASE(duplicates_are_known_after_a_crash_and_after_a_close),
         CASE(a_deleted_log_does_not_lend_its_recovery_point_to_its_successor),
+        CASE(a_log_that_a_dying_process_made_is_durable_once_it_was_opened),
         CASE(two_processes_cannot_open_one_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
