@@ -140,6 +140,10 @@ static int64_t node_model_judge(struct node_model *model, int topic, int32_t par
                         (int)partition, serial, model->topics[sent->topic].name,
                         (int)sent->partition, record->offset);
     }
+    if (sent->is_forbidden) {
+        node_world_fail(model->world, "%s-%d: record %" PRId64 " behind a gap is at %" PRId64, name,
+                        (int)partition, serial, record->offset);
+    }
     return serial;
 }
 

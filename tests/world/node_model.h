@@ -25,7 +25,8 @@ struct node_record {
     int topic;
     int32_t partition; /* -1: the producer chose */
     int writer;
-    bool is_unique; /* sent by an idempotent producer */
+    bool is_unique;    /* sent by an idempotent producer */
+    bool is_forbidden; /* must be refused */
     int64_t timestamp_ms;
     int64_t life; /* of the topic in which it was found, or -1 */
     int64_t offset;

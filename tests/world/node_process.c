@@ -174,7 +174,7 @@ static bool node_process_try(struct node_process *process)
             node_world_fail(world, "the broker does not get ready");
         }
     }
-    if (process->has_failed && !process->was_faulty) {
+    if (process->has_failed && !process->is_gone && !process->was_faulty) {
         node_world_fail(world, "the broker failed at its start without a fault");
     }
     return process->is_ready && !process->has_failed && !process->is_gone;

@@ -14,6 +14,7 @@
 #include "tests/world/node_model.h"
 #include "tests/world/node_process.h"
 #include "tests/world/node_reader.h"
+#include "tests/world/node_scribe.h"
 #include "tests/world/node_writer.h"
 
 enum { NODE_WORLD_BROKER = 0, NODE_WORLD_CLIENT = 1, NODE_WORLD_AUDITOR = 2, NODE_WORLD_NODES = 3 };
@@ -38,6 +39,7 @@ struct node_world {
     struct node_writers writers;
     struct node_readers readers;
     struct node_clerk clerk;
+    struct node_scribe scribe;
 };
 
 /* Prints the one line and ends the run. */

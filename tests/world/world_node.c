@@ -133,7 +133,10 @@ static void world_take_step(struct node_world *world)
     } else if (pick < 60) {
         world->action = "write";
         node_writers_act(&world->writers);
-    } else if (pick < 78) {
+    } else if (pick < 70) {
+        world->action = "repeat";
+        node_scribe_act(&world->scribe);
+    } else if (pick < 82) {
         world->action = "read";
         node_readers_act(&world->readers);
     } else if (pick < 92) {
@@ -202,6 +205,7 @@ static struct node_world *world_new(uint64_t seed, bool is_verbose)
     node_writers_init(&world->writers, world);
     node_readers_init(&world->readers, world);
     node_clerk_init(&world->clerk, world);
+    node_scribe_init(&world->scribe, world);
     sim_on_event(world->sim, world_on_event, world);
     return world;
 }
