@@ -207,6 +207,7 @@ static void node_scribe_begin(struct node_scribe *scribe, struct node_desk *desk
     desk->life = world->model.topics[topic].life;
     desk->asked_at = ++world->model.clock;
     desk->producer_id = scribe->producer_id;
+    scribe->producer_id = -1; /* each beginning has an id of its own */
     desk->next_sequence = 0;
     desk->scroll_count = 0;
     desk->is_open = false;
@@ -220,8 +221,7 @@ void node_scribe_act(struct node_scribe *scribe)
     if (!scribe->is_asking && (scribe->producer_id < 0 || node_world_chance(world, 10))) {
         node_scribe_ask_id(scribe);
     }
-    if (scribe->producer_id < 0 ||
-        !node_model_is_certain(&world->model, topic, world->model.clock)) {
+    if (!node_model_is_certain(&world->model, topic, world->model.clock)) {
         return;
     }
     int32_t limit = known->partition_count_min < NODE_SCRIBE_PARTITIONS ? known->partition_count_min
@@ -232,6 +232,9 @@ void node_scribe_act(struct node_scribe *scribe)
         return;
     }
     if (desk->life != known->life) {
+        if (scribe->producer_id < 0) {
+            return;
+        }
         node_scribe_begin(scribe, desk, topic);
     }
     if (desk->is_open) {
