@@ -82,16 +82,6 @@ static void node_auditor_answered(struct node_call *call, int error, const char 
 
 /* --- Topics --- */
 
-static int node_auditor_find_topic(const struct node_world *world, struct bytes name)
-{
-    for (int i = 0; i < NODE_MODEL_TOPIC_COUNT; i++) {
-        if (bytes_equal_string(name, world->model.topics[i].name)) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 static void node_auditor_found(struct node_world *world, int topic,
                                const struct metadata_response_topic *found)
 {
@@ -132,7 +122,7 @@ static void node_auditor_on_metadata(struct node_call *call, int error, const vo
     node_auditor_answered(call, error, "metadata");
     for (int32_t i = 0; i < response->topics.count; i++) {
         const struct metadata_response_topic *found = &response->topics.items[i];
-        int topic = node_auditor_find_topic(world, found->name);
+        int topic = node_model_find_topic(&world->model, found->name);
         if (topic < 0 && !found->is_internal) {
             node_world_fail(world, "there is a topic %.*s", BYTES_FORMAT(found->name));
         }
@@ -356,6 +346,43 @@ static void node_auditor_read_partition(struct node_auditor *auditor, int topic,
     node_auditor_mix_number(auditor, end);
 }
 
+/* --- Groups --- */
+
+static void node_auditor_on_offsets(struct node_call *call, int error, const void *answer)
+{
+    const struct offset_fetch_response *response = answer;
+    struct node_world *world = call->world;
+    int group = (int)call->number;
+    node_auditor_answered(call, error, "offsets");
+    bool is_new = response->error_code == error_code(ERROR_NOT_COORDINATOR) ||
+                  response->error_code == error_code(ERROR_COORDINATOR_NOT_AVAILABLE);
+    if (response->error_code != 0 && !is_new) {
+        node_world_fail(world, "the audit's offsets of %s: code %d", node_marks_group(group),
+                        response->error_code);
+    }
+    for (int t = 0; is_new && t < NODE_MODEL_TOPIC_COUNT; t++) {
+        for (int32_t p = 0; p < NODE_MODEL_PARTITION_MAX; p++) {
+            node_marks_adopt(&world->marks, group, t, p, -1); /* nobody ever committed */
+        }
+    }
+    for (int32_t i = 0; i < response->topics.count; i++) {
+        const struct offset_fetch_response_topic *found = &response->topics.items[i];
+        int topic = node_model_find_topic(&world->model, found->name);
+        for (int32_t k = 0; k < found->partitions.count; k++) {
+            const struct offset_fetch_response_partition *part = &found->partitions.items[k];
+            node_marks_adopt(&world->marks, group, topic, part->index, part->committed_offset);
+            node_auditor_mix_number(&world->auditor, part->committed_offset);
+        }
+    }
+}
+
+static void node_auditor_read_offsets(struct node_auditor *auditor, int group)
+{
+    struct node_call *call = node_call_new(auditor->world, node_auditor_on_offsets, NULL);
+    call->number = group;
+    node_auditor_ask(call, API_OFFSET_FETCH, 7, node_marks_fetch_request(call, group));
+}
+
 void node_auditor_run(struct node_auditor *auditor)
 {
     struct node_world *world = auditor->world;
@@ -373,6 +400,10 @@ void node_auditor_run(struct node_auditor *auditor)
             }
         }
     }
+    for (int i = 0; i < NODE_MARKS_GROUP_COUNT; i++) {
+        node_auditor_read_offsets(auditor, i);
+    }
+    node_marks_end_audit(&world->marks);
     node_auditor_close(auditor);
     world->process.has_lost_power = false;
     world->action = action;

@@ -38,6 +38,16 @@ void node_model_fini(struct node_model *model)
     buffer_fini(&model->scratch);
 }
 
+int node_model_find_topic(const struct node_model *model, struct bytes name)
+{
+    for (int i = 0; i < NODE_MODEL_TOPIC_COUNT; i++) {
+        if (bytes_equal_string(name, model->topics[i].name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 /* --- Records --- */
 
 static uint64_t node_model_mix(uint64_t value)

@@ -81,6 +81,8 @@ struct node_model {
 void node_model_init(struct node_model *model, struct node_world *world);
 void node_model_fini(struct node_model *model);
 
+/* -1 for a name that is not one of ours. */
+int node_model_find_topic(const struct node_model *model, struct bytes name);
 /* A record to be sent; the answer is its serial number. */
 int64_t node_model_send(struct node_model *model, int topic, int32_t partition, int writer,
                         bool is_unique, int64_t timestamp_ms, bool may_be_big);

@@ -11,20 +11,10 @@ enum { NODE_READER_PARTS_MAX = 4 };
 
 /* --- The fetcher --- */
 
-static int node_reader_find(const struct node_world *world, const char *name)
-{
-    for (int i = 0; i < NODE_MODEL_TOPIC_COUNT; i++) {
-        if (strcmp(world->model.topics[i].name, name) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 static void node_reader_take(struct node_reader *reader, const struct fetcher_batch *taken)
 {
     struct node_world *world = reader->world;
-    int topic = node_reader_find(world, taken->topic);
+    int topic = node_model_find_topic(&world->model, bytes_from_string(taken->topic));
     const struct node_topic *known = &world->model.topics[topic];
     struct node_reader_place *place = &reader->places[topic][taken->partition];
     bool is_certain =

@@ -1,9 +1,9 @@
 /* What the files of the campaign over the whole node share.
  *
  * world_node.c the steps, node_process the broker's lives, node_model what must hold, node_auditor
- * reads everything back, node_writer produces, node_reader fetches, node_clerk makes and deletes
- * topics, node_party the consumer groups, node_call one request.
- * Thread: one. */
+ * reads everything back, node_writer produces, node_scribe produces with malice, node_reader
+ * fetches, node_clerk makes and deletes topics, node_party the consumer groups, node_marks what
+ * they commit, node_call one request. Thread: one. */
 #pragma once
 
 #include "runtime/client/client.h"
@@ -11,7 +11,9 @@
 #include "tests/world/node_auditor.h"
 #include "tests/world/node_call.h"
 #include "tests/world/node_clerk.h"
+#include "tests/world/node_marks.h"
 #include "tests/world/node_model.h"
+#include "tests/world/node_party.h"
 #include "tests/world/node_process.h"
 #include "tests/world/node_reader.h"
 #include "tests/world/node_scribe.h"
@@ -40,6 +42,8 @@ struct node_world {
     struct node_readers readers;
     struct node_clerk clerk;
     struct node_scribe scribe;
+    struct node_marks marks;
+    struct node_party party;
 };
 
 /* Prints the one line and ends the run. */

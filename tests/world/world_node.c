@@ -72,6 +72,7 @@ static void world_on_event(void *owner)
     client_check(world->client);
     node_writers_check(&world->writers);
     node_readers_check(&world->readers);
+    node_party_check(&world->party);
 }
 
 /* --- Lives of the node --- */
@@ -118,39 +119,86 @@ static void world_pass(struct node_world *world, uint64_t span_ms)
     while (!world->process.is_gone && sim_now(world->sim) < until && sim_step(world->sim)) {}
 }
 
+static void world_wait(struct node_world *world)
+{
+    uint64_t span = node_world_chance(world, 80) ? 30 : node_world_chance(world, 80) ? 500 : 8000;
+    world_pass(world, 1 + node_world_random(world, span));
+}
+
+static void world_write(struct node_world *world)
+{
+    node_writers_act(&world->writers);
+}
+
+static void world_repeat(struct node_world *world)
+{
+    node_scribe_act(&world->scribe);
+}
+
+static void world_read(struct node_world *world)
+{
+    node_readers_act(&world->readers);
+}
+
+static void world_change_topics(struct node_world *world)
+{
+    node_clerk_act(&world->clerk);
+}
+
+static void world_commit(struct node_world *world)
+{
+    node_marks_act(&world->marks);
+}
+
+static void world_gather(struct node_world *world)
+{
+    node_party_act(&world->party);
+}
+
+static void world_doom(struct node_world *world)
+{
+    node_process_doom(&world->process, 60);
+}
+
+/* Links break, or are cut for a while. */
+static void world_disturb(struct node_world *world)
+{
+    if (node_world_chance(world, 50)) {
+        sim_break_streams(world->sim, NODE_WORLD_BROKER);
+        return;
+    }
+    sim_cut(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
+    world_pass(world, 1 + node_world_random(world, node_world_chance(world, 80) ? 500 : 30000));
+    sim_mend(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
+}
+
+struct world_action {
+    const char *name;
+    uint64_t percent;
+    void (*run)(struct node_world *world);
+};
+
+static const struct world_action world_actions[] = {
+    {"pass time", 33, world_wait},      {"write", 20, world_write},
+    {"repeat", 8, world_repeat},        {"read", 11, world_read},
+    {"topics", 8, world_change_topics}, {"commit", 6, world_commit},
+    {"gather", 8, world_gather},        {"doom", 3, world_doom},
+    {"disturb", 1, world_disturb},      {"restart", 2, world_restart},
+};
+
 static void world_take_step(struct node_world *world)
 {
-    uint64_t pick = node_world_random(world, 100);
     if (world->is_verbose) {
         printf("step %d\n", world->step);
     }
-    if (pick < 35) {
-        world->action = "pass time";
-        uint64_t span = node_world_chance(world, 80)   ? 30
-                        : node_world_chance(world, 80) ? 500
-                                                       : 8000;
-        world_pass(world, 1 + node_world_random(world, span));
-    } else if (pick < 60) {
-        world->action = "write";
-        node_writers_act(&world->writers);
-    } else if (pick < 70) {
-        world->action = "repeat";
-        node_scribe_act(&world->scribe);
-    } else if (pick < 82) {
-        world->action = "read";
-        node_readers_act(&world->readers);
-    } else if (pick < 92) {
-        world->action = "topics";
-        node_clerk_act(&world->clerk);
-    } else if (pick < 95) {
-        world->action = "doom";
-        node_process_doom(&world->process, 60);
-    } else if (pick < 96) {
-        world->action = "break streams";
-        sim_break_streams(world->sim, NODE_WORLD_BROKER);
-    } else if (pick < 98) {
-        world_restart(world);
+    const struct world_action *action = world_actions;
+    uint64_t pick = node_world_random(world, 100);
+    while (pick >= action->percent) {
+        pick -= action->percent;
+        action++;
     }
+    world->action = action->name;
+    action->run(world);
     bool is_well = node_process_is_well(&world->process);
     if (world->process.is_gone || (!is_well && node_world_chance(world, 10))) {
         world->process.fence_count += world->process.is_gone ? 0 : 1;
@@ -179,6 +227,11 @@ static void world_finish(struct node_world *world)
         node_world_fail(world, "%d calls and %lld records are not answered", world->call_count,
                         (long long)node_writers_pending(&world->writers));
     }
+    world->action = "agree";
+    if (!sim_run_until(world->sim, node_party_is_settled, &world->party,
+                       WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
+        node_world_fail(world, "%s", node_party_why(&world->party));
+    }
     world->action = "last stop";
     (void)node_process_stop(&world->process);
     world->action = "last start";
@@ -200,14 +253,52 @@ static struct node_world *world_new(uint64_t seed, bool is_verbose)
     node_process_init(&world->process, world);
     node_auditor_init(&world->auditor, world);
     options.bootstrap = "node0:9092";
+    options.metadata_max_age_ms = 5000 + (int64_t)node_world_random(world, 20000);
     options.request_timeout_ms = 3000 + (int64_t)node_world_random(world, 10000);
     world->client = client_new(sim_io(world->sim, NODE_WORLD_CLIENT), &options);
     node_writers_init(&world->writers, world);
     node_readers_init(&world->readers, world);
     node_clerk_init(&world->clerk, world);
     node_scribe_init(&world->scribe, world);
+    node_marks_init(&world->marks, world);
+    node_party_init(&world->party, world);
     sim_on_event(world->sim, world_on_event, world);
     return world;
+}
+
+/* How much of everything there was. */
+static void world_tell(const struct node_world *world)
+{
+    const struct world_count {
+        const char *name;
+        int64_t value;
+    } counts[] = {
+        {"events", (int64_t)world->event_count},
+        {"starts", (int64_t)world->process.start_count},
+        {"deaths", (int64_t)world->process.kill_count},
+        {"stops", (int64_t)world->process.stop_count},
+        {"fences", (int64_t)world->process.fence_count},
+        {"audits", (int64_t)world->auditor.audit_count},
+        {"records acknowledged", world->writers.acked_count},
+        {"records failed", world->writers.failed_count},
+        {"records seen", world->model.seen_count},
+        {"batches taken", world->readers.batch_count},
+        {"fetches", world->readers.fetch_count},
+        {"offsets by time", world->readers.time_count},
+        {"changes of topics", world->clerk.done_count},
+        {"changes failed", world->clerk.failed_count},
+        {"batches written", world->scribe.written_count},
+        {"batches repeated", world->scribe.repeated_count},
+        {"gaps refused", world->scribe.refused_count},
+        {"commits", world->marks.acked_count},
+        {"commits looked at", world->marks.judged_count},
+        {"groups deleted", world->marks.deleted_count},
+        {"partitions assigned", world->party.assigned_count},
+        {"virtual milliseconds", (int64_t)(sim_now(world->sim) / NODE_WORLD_MILLISECOND)},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        printf("%s: %" PRId64 "\n", counts[i].name, counts[i].value);
+    }
 }
 
 static uint64_t world_run(uint64_t seed, bool is_verbose)
@@ -219,18 +310,7 @@ static uint64_t world_run(uint64_t seed, bool is_verbose)
     }
     world_finish(world);
     if (is_verbose) {
-        printf("seed %" PRIu64 ": %" PRIu64 " events, %" PRIu64 " starts, %" PRIu64
-               " deaths, %" PRIu64 " stops, %" PRIu64 " fenced, %" PRIu64
-               " audits, %lld acked (%lld safe), %lld "
-               "failed, %lld seen, %lld batches, %lld fetches, %lld times, %lld admin (%lld "
-               "failed), %.1f s\n",
-               seed, world->event_count, world->process.start_count, world->process.kill_count,
-               world->process.stop_count, world->process.fence_count, world->auditor.audit_count,
-               (long long)world->writers.acked_count, (long long)world->model.acked_count,
-               (long long)world->writers.failed_count, (long long)world->model.seen_count,
-               (long long)world->readers.batch_count, (long long)world->readers.fetch_count,
-               (long long)world->readers.time_count, (long long)world->clerk.done_count,
-               (long long)world->clerk.failed_count, (double)sim_now(world->sim) / 1e9);
+        world_tell(world);
     }
     return sim_trace_hash(world->sim);
 }
