@@ -110,6 +110,7 @@ struct member {
     struct client_refresh lookout; /* for topics that were not there */
     struct arena lookout_arena;
     bool is_looking_out;
+    bool is_deal_unknown;  /* it came back as leader and was told to leave everything as it was */
     struct io_timer timer; /* the next step */
     struct io_timer heartbeat_timer;
     struct backoff backoff;
@@ -573,6 +574,7 @@ static void member_after_join(struct member *member, const struct join_group_res
     member->dealt_count = 0;
     map_fini(&member->seen, NULL);
     bool is_leader = bytes_equal(answer->leader, answer->member_id) && !answer->skip_assignment;
+    member->is_deal_unknown = answer->skip_assignment;
     member->assignor = assignor_find(answer->protocol_name);
     if (!is_leader) {
         member_sync(member);
@@ -787,9 +789,14 @@ static void member_beat(struct member *member)
     client_send(member->client, &member->heartbeat_call);
 }
 
-/* The leader looks whether what it dealt has changed. */
+/* The leader looks whether what it dealt has changed. What was dealt before it came back nobody
+ * tells it, so it deals anew (KIP-814 leaves this open: partitions that came while the leader was
+ * away would be nobody's). */
 static bool member_has_metadata_changed(struct member *member)
 {
+    if (member->is_deal_unknown) {
+        return true;
+    }
     for (map_each (&member->seen, entry)) {
         char *topic = bytes_to_string(entry->key);
         int32_t count = member_partition_count(member, topic);

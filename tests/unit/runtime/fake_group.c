@@ -163,7 +163,7 @@ static char *choose_protocol(struct fake_group *group)
     return memory_string(first->protocols[0]);
 }
 
-static void answer_join(struct fake_group *group, struct fake_member *member)
+static void answer_join(struct fake_group *group, struct fake_member *member, bool is_comeback)
 {
     struct fake_request *request = member->join;
     struct arena *arena = &request->arena;
@@ -175,6 +175,7 @@ static void answer_join(struct fake_group *group, struct fake_member *member)
         .member_id = bytes_from_string(member->id),
     };
     if (strcmp(group->leader, member->id) == 0) {
+        out.skip_assignment = is_comeback; /* KIP-814 */
         out.members.items = arena_array(arena, struct join_group_response_member, 64);
         for (list_each (&group->members, link)) {
             struct fake_member *other = list_member(link, struct fake_member, link);
@@ -222,7 +223,7 @@ static void finish_join(struct fake_group *group)
             memory_string(list_member(group->members.head.next, struct fake_member, link)->id);
     }
     for (list_each (&group->members, told)) {
-        answer_join(group, list_member(told, struct fake_member, link));
+        answer_join(group, list_member(told, struct fake_member, link), false);
     }
 }
 
@@ -319,7 +320,8 @@ static void handle_join(struct fake_group *group, struct fake_request *request)
     const struct join_group_request *in = request->message;
     struct fake_member *member = find_member(group, in->member_id);
     struct fake_member *instance = find_instance(group, in->group_instance_id);
-    if (in->member_id.size == 0 && instance != NULL) {
+    bool is_comeback = in->member_id.size == 0 && instance != NULL;
+    if (is_comeback) {
         /* A static member that came back takes over under a new id. */
         char name[64];
         snprintf(name, sizeof name, "member-%d", (int)group->cluster->next_member++);
@@ -327,6 +329,10 @@ static void handle_join(struct fake_group *group, struct fake_request *request)
             struct fake_request *old = instance->join;
             instance->join = NULL;
             answer_join_error(old, ERROR_FENCED_INSTANCE_ID, "");
+        }
+        if (group->leader != NULL && strcmp(group->leader, instance->id) == 0) {
+            free(group->leader);
+            group->leader = memory_string(name);
         }
         free(instance->id);
         instance->id = memory_string(name);
@@ -359,6 +365,10 @@ static void handle_join(struct fake_group *group, struct fake_request *request)
     }
     member->join = request;
     group->rebalance_timeout_ms = in->rebalance_timeout_ms;
+    if (is_comeback && group->state == GROUP_STABLE && request->version >= 9) {
+        answer_join(group, member, true);
+        return;
+    }
     start_join(group);
     request->owner = group;
     request->timer = (struct io_timer){.fired = on_join_timer, .owner = request};

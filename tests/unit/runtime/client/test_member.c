@@ -465,13 +465,9 @@ static void a_moved_coordinator_is_found_again(void **state)
     world_free(world);
 }
 
-static void new_partitions_are_dealt_out(void **state)
+/* The topic has six partitions from now on. */
+static void grow_topic(struct world *world)
 {
-    (void)state;
-    struct world *world = world_new(10, 2);
-    join_as(world, 0, NULL);
-    join_as(world, 1, NULL);
-    assert_true(sim_run_until(world->sim, is_balanced, world, 20 * SECOND));
     struct fake_topic *topic = map_find_string(&world->cluster->topics, "t");
     struct fake_partition *grown = memory_zero(6, sizeof *grown);
     memcpy(grown, topic->partitions, 2 * sizeof *grown);
@@ -482,6 +478,16 @@ static void new_partitions_are_dealt_out(void **state)
     topic->partitions = grown;
     topic->partition_count = 6;
     world->partition_count = 6;
+}
+
+static void new_partitions_are_dealt_out(void **state)
+{
+    (void)state;
+    struct world *world = world_new(10, 2);
+    join_as(world, 0, NULL);
+    join_as(world, 1, NULL);
+    assert_true(sim_run_until(world->sim, is_balanced, world, 20 * SECOND));
+    grow_topic(world);
     assert_true(sim_run_until(world->sim, is_balanced, world, 30 * SECOND));
     world_free(world);
 }
@@ -519,6 +525,22 @@ static void a_static_member_comes_back_to_its_share(void **state)
     join_as(world, 1, "two");
     assert_true(sim_run_until(world->sim, is_balanced, world, 20 * SECOND));
     assert_int_equal(fake_group_member_count(world->cluster, "g"), 2);
+    world_free(world);
+}
+
+/* It is told to leave the assignment as it is, and did not see what changed meanwhile. */
+static void a_static_leader_that_comes_back_deals_what_is_new(void **state)
+{
+    (void)state;
+    struct world *world = world_new(13, 2);
+    join_as(world, 0, "one");
+    assert_true(sim_run_until(world->sim, is_balanced, world, 20 * SECOND));
+    join_as(world, 1, "two");
+    assert_true(sim_run_until(world->sim, is_balanced, world, 20 * SECOND));
+    leave_quietly(&world->actors[0]);
+    grow_topic(world);
+    join_as(world, 0, "one");
+    assert_true(sim_run_until(world->sim, is_balanced, world, 30 * SECOND));
     world_free(world);
 }
 
@@ -592,6 +614,7 @@ int main(void)
         cmocka_unit_test(new_partitions_are_dealt_out),
         cmocka_unit_test(a_topic_that_comes_later_is_dealt_out_soon),
         cmocka_unit_test(a_static_member_comes_back_to_its_share),
+        cmocka_unit_test(a_static_leader_that_comes_back_deals_what_is_new),
         cmocka_unit_test(a_second_member_of_the_same_instance_fences_the_first),
         cmocka_unit_test(chaos_never_gives_a_partition_twice),
     };
