@@ -126,11 +126,13 @@ static void node_seat_on_lost(void *owner, const struct member_partition *partit
 static void node_seat_on_failed(void *owner, int error)
 {
     struct node_seat *seat = owner;
-    /* A static one may be replaced by its own successor; nothing else is beyond healing. */
+    /* A static one may be replaced by a join of its own that came late; nothing else is beyond
+     * healing. */
     if (!seat->is_static || error != ERROR_FENCED_INSTANCE_ID) {
         node_world_fail(seat->world, "a member of %s failed: %s", node_marks_group(seat->group),
                         error_name(error));
     }
+    seat->has_failed = true;
 }
 
 /* --- What they do --- */
@@ -160,6 +162,7 @@ static void node_seat_open(struct node_seat *seat)
     memset(seat->is_owner, 0, sizeof seat->is_owner);
     memset(seat->is_leaving, 0, sizeof seat->is_leaving);
     seat->must_give_up = false;
+    seat->has_failed = false;
     seat->member = member_new(world->client, &options, &events, seat);
 }
 
@@ -250,9 +253,9 @@ void node_party_act(struct node_party *party)
     }
     if (seat->member == NULL) {
         node_seat_open(seat);
-    } else if (seat->must_give_up) {
+    } else if (seat->must_give_up && !seat->has_failed) {
         node_seat_give_up(seat);
-    } else if (node_world_chance(world, 15)) {
+    } else if (seat->has_failed || node_world_chance(world, 15)) {
         node_seat_close(seat);
     } else {
         node_seat_commit_some(seat);
@@ -272,7 +275,8 @@ static bool node_party_is_dealt(struct node_party *party, int group, int topic, 
     int owner_count = 0;
     for (int i = 0; i < NODE_PARTY_SEAT_COUNT; i++) {
         const struct node_seat *seat = &party->seats[i];
-        if (seat->group == group && seat->member != NULL && !seat->is_closing) {
+        if (seat->group == group && seat->member != NULL && !seat->is_closing &&
+            !seat->has_failed) {
             member_count++;
             owner_count += seat->is_owner[topic][partition];
         }
@@ -291,7 +295,7 @@ bool node_party_is_settled(void *owner)
     struct node_party *party = owner;
     for (int i = 0; i < NODE_PARTY_SEAT_COUNT; i++) {
         struct node_seat *seat = &party->seats[i];
-        if (seat->must_give_up) {
+        if (seat->must_give_up && !seat->is_closing && !seat->has_failed) {
             node_seat_give_up(seat);
         }
     }

@@ -20,6 +20,7 @@ struct node_seat {
     int group; /* of node_marks */
     struct member *member;
     bool is_closing;
+    bool has_failed; /* out of the group for good */
     bool is_static;
     int life; /* counts the members that sat here */
     bool is_owner[NODE_MODEL_TOPIC_COUNT][NODE_MODEL_PARTITION_MAX];

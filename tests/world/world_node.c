@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORLD_STEP_COUNT = 400, WORLD_PATIENCE_S = 300, WORLD_CHECK_EVERY = 16 };
+enum { WORLD_STEP_COUNT = 400, WORLD_PATIENCE_S = 300, WORLD_CHECK_EVERY = 32 };
 
 /* The world that runs; for the handler of a broken check and for the clock. */
 static struct node_world *world_now;
