@@ -80,7 +80,11 @@ static void refresher_on_done(struct client_call *call, int error, int16_t versi
     }
     backoff_clear(&refresher->backoff);
     catalog_apply(refresher->catalog, response, refresher->is_all);
-    refresher_start_age(refresher);
+    /* An answer about some topics does not make the others young. */
+    bool is_ageing = refresher->age.private_state != NULL || refresher->aged_topics != NULL;
+    if (refresher->is_all || !is_ageing) {
+        refresher_start_age(refresher);
+    }
     if (!list_is_empty(&refresher->waiting)) {
         io_timer_start(refresher->io, &refresher->timer, 0);
     }
@@ -160,7 +164,8 @@ static void refresher_on_aged_done(struct client_refresh *refresh, int error)
     struct refresher *refresher = refresh->owner;
     free(refresher->aged_topics);
     refresher->aged_topics = NULL;
-    if (error != 0 && !refresher->is_stopped) {
+    (void)error; /* if it failed, the next one is as good a time as any */
+    if (!refresher->is_stopped) {
         refresher_start_age(refresher);
     }
 }

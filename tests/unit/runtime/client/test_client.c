@@ -392,6 +392,24 @@ static void a_refresh_outlasts_broken_connections(void **state)
     }
 }
 
+/* Who asks for one topic all the time does not keep the others from growing old. */
+static void a_topic_grows_old_while_another_is_asked_for(void **state)
+{
+    (void)state;
+    struct world *world = world_new(12);
+    fake_cluster_add_topic(world->cluster, "t", 1);
+    fake_cluster_add_topic(world->cluster, "u", 1);
+    assert_int_equal(refresh(world, "t", false), 0);
+    fake_topic_free(map_remove(&world->cluster->topics, BYTES_LITERAL("t")));
+    fake_cluster_add_topic(world->cluster, "t", 3);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(refresh(world, "u", false), 0);
+        run_for(world, 10 * SECOND);
+    }
+    assert_int_equal(client_find_topic(world->client, "t")->partition_count, 3);
+    world_free(world);
+}
+
 static void a_missing_topic_says_so_and_may_be_created(void **state)
 {
     (void)state;
@@ -507,6 +525,7 @@ int main(void)
         cmocka_unit_test(a_call_ends_in_its_time_while_nobody_answers),
         cmocka_unit_test(wishes_of_a_turn_share_a_request),
         cmocka_unit_test(a_refresh_outlasts_broken_connections),
+        cmocka_unit_test(a_topic_grows_old_while_another_is_asked_for),
         cmocka_unit_test(a_missing_topic_says_so_and_may_be_created),
         cmocka_unit_test(closing_cancels_refreshes),
         cmocka_unit_test(a_closed_lane_cancels_its_calls_only),
