@@ -153,11 +153,12 @@ static bool node_process_try(struct node_process *process)
     struct broker_settings settings = {
         .path = "/data", .listen = {":9092"}, .file = &process->options};
     struct report report = {0};
+    struct store_liar *liar = memory_new(struct store_liar); /* as long-lived as its broker */
+    store_liar_init(liar, sim_io(world->sim, NODE_WORLD_BROKER), process->lie);
     process->life++;
     process->start_count++;
     sim_on_operation(world->sim, node_process_on_operation, process);
-    int error = broker_start(sim_io(world->sim, NODE_WORLD_BROKER), &settings, &events, process,
-                             &process->broker, &report);
+    int error = broker_start(&liar->io, &settings, &events, process, &process->broker, &report);
     if (error != 0) {
         process->broker = NULL;
         if (!process->is_gone && !process->was_faulty) {

@@ -9,6 +9,7 @@
 #include "log/base/map.h"
 #include "log/broker.h"
 #include "tests/sim/sim.h"
+#include "tests/world/store_liar.h"
 
 struct node_world;
 
@@ -16,7 +17,8 @@ struct node_process {
     struct node_world *world;
     struct broker *broker; /* NULL while none runs */
     struct map options;    /* as of server.properties */
-    int life;              /* counts the processes */
+    enum store_lie lie;
+    int life; /* counts the processes */
     bool is_ready;
     bool has_failed;
     bool is_stopping;

@@ -159,6 +159,53 @@ static int liar_dir_sync(struct io *io, const char *path)
     return liar->lie == STORE_LIE_SKIP_DIR_SYNC ? 0 : io_dir_sync(liar->real, path);
 }
 
+/* The network tells the truth. */
+static int liar_listen(struct io *io, const char *address,
+                       void (*accepted)(void *owner, struct io_stream *stream), void *owner,
+                       struct io_listener **out)
+{
+    return io_listen(liar_of(io)->real, address, accepted, owner, out);
+}
+
+static void liar_listener_address(struct io *io, struct io_listener *listener,
+                                  char out[IO_ADDRESS_SIZE])
+{
+    io_listener_address(liar_of(io)->real, listener, out);
+}
+
+static void liar_listener_close(struct io *io, struct io_listener *listener)
+{
+    io_listener_close(liar_of(io)->real, listener);
+}
+
+static void liar_stream_watch(struct io *io, struct io_stream *stream,
+                              const struct io_stream_events *events, void *owner)
+{
+    io_stream_watch(liar_of(io)->real, stream, events, owner);
+}
+
+static void liar_stream_pause(struct io *io, struct io_stream *stream, bool is_paused)
+{
+    io_stream_pause(liar_of(io)->real, stream, is_paused);
+}
+
+static void liar_stream_write(struct io *io, struct io_request *request, struct io_stream *stream,
+                              const struct bytes *parts, size_t count)
+{
+    io_stream_write(liar_of(io)->real, request, stream, parts, count);
+}
+
+static void liar_stream_close(struct io *io, struct io_stream *stream)
+{
+    io_stream_close(liar_of(io)->real, stream);
+}
+
+static void liar_stream_addresses(struct io *io, struct io_stream *stream,
+                                  char local[IO_ADDRESS_SIZE], char peer[IO_ADDRESS_SIZE])
+{
+    io_stream_addresses(liar_of(io)->real, stream, local, peer);
+}
+
 static void liar_work(struct io *io, struct io_request *request, void (*run)(void *owner))
 {
     io_work(liar_of(io)->real, request, run);
@@ -167,6 +214,15 @@ static void liar_work(struct io *io, struct io_request *request, void (*run)(voi
 static void liar_post(struct io *to, struct io_request *request)
 {
     io_post(liar_of(to)->real, request);
+}
+
+enum store_lie store_liar_find(const char *name)
+{
+    enum store_lie lie = STORE_LIE_NONE;
+    while (lie < STORE_LIE_COUNT && strcmp(store_liar_name(lie), name) != 0) {
+        lie++;
+    }
+    return lie;
 }
 
 const char *store_liar_name(enum store_lie lie)
@@ -215,6 +271,14 @@ void store_liar_init(struct store_liar *liar, struct io *real, enum store_lie li
         .dir_make = liar_dir_make,
         .dir_list = liar_dir_list,
         .dir_sync = liar_dir_sync,
+        .listen = liar_listen,
+        .listener_address = liar_listener_address,
+        .listener_close = liar_listener_close,
+        .stream_watch = liar_stream_watch,
+        .stream_pause = liar_stream_pause,
+        .stream_write = liar_stream_write,
+        .stream_close = liar_stream_close,
+        .stream_addresses = liar_stream_addresses,
         .work = liar_work,
         .post = liar_post,
     };

@@ -23,4 +23,6 @@ struct store_liar {
 };
 
 const char *store_liar_name(enum store_lie lie);
+/* STORE_LIE_COUNT for a name that is none. */
+enum store_lie store_liar_find(const char *name);
 void store_liar_init(struct store_liar *liar, struct io *real, enum store_lie lie);

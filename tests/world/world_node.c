@@ -1,7 +1,7 @@
 /* A seeded campaign over one whole node: the real broker on a simulated disk, driven over a
  * simulated network by the project's own client on another machine.
  *
- *     world_node SEED [COUNT [expect | again]]
+ *     world_node SEED [COUNT [again | expect [LIE]]]
  *
  * After every event broker_check. After every start an audit on a quiet line: what was acknowledged
  * is there, what was seen is promised, what was deleted stays away, and starting once more changes
@@ -238,7 +238,7 @@ static void world_finish(struct node_world *world)
     world_start(world);
 }
 
-static struct node_world *world_new(uint64_t seed, bool is_verbose)
+static struct node_world *world_new(uint64_t seed, enum store_lie lie, bool is_verbose)
 {
     struct node_world *world = memory_new(struct node_world);
     struct client_options options = client_options_default();
@@ -251,6 +251,7 @@ static struct node_world *world_new(uint64_t seed, bool is_verbose)
     world->can_allocate = node_world_chance(world, 50);
     node_model_init(&world->model, world);
     node_process_init(&world->process, world);
+    world->process.lie = lie;
     node_auditor_init(&world->auditor, world);
     options.bootstrap = "node0:9092";
     options.metadata_max_age_ms = 5000 + (int64_t)node_world_random(world, 20000);
@@ -301,9 +302,9 @@ static void world_tell(const struct node_world *world)
     }
 }
 
-static uint64_t world_run(uint64_t seed, bool is_verbose)
+static uint64_t world_run(uint64_t seed, enum store_lie lie, bool is_verbose)
 {
-    struct node_world *world = world_new(seed, is_verbose);
+    struct node_world *world = world_new(seed, lie, is_verbose);
     world_start(world);
     for (world->step = 1; world->step <= WORLD_STEP_COUNT; world->step++) {
         world_take_step(world);
@@ -318,7 +319,7 @@ static uint64_t world_run(uint64_t seed, bool is_verbose)
 /* --- Many seeds --- */
 
 /* Runs the seed in a process of its own; false when it found something. */
-static bool world_run_apart(uint64_t seed, uint64_t *hash)
+static bool world_run_apart(uint64_t seed, enum store_lie lie, uint64_t *hash)
 {
     int ends[2];
     check(pipe(ends) == 0);
@@ -326,7 +327,7 @@ static bool world_run_apart(uint64_t seed, uint64_t *hash)
     pid_t child = fork();
     check(child >= 0);
     if (child == 0) {
-        uint64_t result = world_run(seed, false);
+        uint64_t result = world_run(seed, lie, false);
         ssize_t size = write(ends[1], &result, sizeof result);
         _exit(size == (ssize_t)sizeof result ? 0 : 1);
     }
@@ -345,7 +346,8 @@ static bool world_run_twice(uint64_t seed)
 {
     uint64_t first = 0;
     uint64_t second = 0;
-    if (!world_run_apart(seed, &first) || !world_run_apart(seed, &second)) {
+    if (!world_run_apart(seed, STORE_LIE_NONE, &first) ||
+        !world_run_apart(seed, STORE_LIE_NONE, &second)) {
         return false;
     }
     if (first != second) {
@@ -357,27 +359,32 @@ static bool world_run_twice(uint64_t seed)
 int main(int count, char **arguments)
 {
     if (count < 2) {
-        fprintf(stderr, "usage: %s SEED [COUNT [expect | again]]\n", arguments[0]);
+        fprintf(stderr, "usage: %s SEED [COUNT [again | expect [LIE]]]\n", arguments[0]);
         return 2;
     }
     uint64_t seed = strtoull(arguments[1], NULL, 10);
     uint64_t seed_count = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
     bool is_planted = count > 3 && strcmp(arguments[3], "expect") == 0;
     bool is_twice = count > 3 && strcmp(arguments[3], "again") == 0;
+    enum store_lie lie = count > 4 ? store_liar_find(arguments[4]) : STORE_LIE_NONE;
+    if (lie == STORE_LIE_COUNT) {
+        fprintf(stderr, "unknown lie: %s\n", arguments[4]);
+        return 2;
+    }
     check_on_failure(world_on_check);
     trace_set_stream(NULL);
     if (count == 2) {
         trace_set_stream(stderr);
         trace_set_level(TRACE_INFO);
         trace_set_clock(world_wall_clock);
-        (void)world_run(seed, true);
+        (void)world_run(seed, STORE_LIE_NONE, true);
         fflush(stdout);
         _exit(0);
     }
     int failure_count = 0;
     for (uint64_t i = 0; i < seed_count && (failure_count == 0 || !is_planted); i++) {
         uint64_t hash = 0;
-        bool is_good = is_twice ? world_run_twice(seed + i) : world_run_apart(seed + i, &hash);
+        bool is_good = is_twice ? world_run_twice(seed + i) : world_run_apart(seed + i, lie, &hash);
         failure_count += is_good ? 0 : 1;
     }
     return (failure_count > 0) == is_planted ? 0 : 1;

@@ -810,17 +810,6 @@ static bool world_run(uint64_t seed, enum store_lie lie, bool is_verbose)
     return true;
 }
 
-static enum store_lie world_parse_lie(const char *name)
-{
-    for (enum store_lie lie = STORE_LIE_NONE; lie < STORE_LIE_COUNT; lie++) {
-        if (strcmp(store_liar_name(lie), name) == 0) {
-            return lie;
-        }
-    }
-    fprintf(stderr, "unknown lie: %s\n", name);
-    exit(2);
-}
-
 int main(int count, char **arguments)
 {
     if (count < 2) {
@@ -830,7 +819,11 @@ int main(int count, char **arguments)
     uint64_t seed = strtoull(arguments[1], NULL, 10);
     uint64_t seed_count = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
     bool is_planted = count > 3;
-    enum store_lie lie = count > 4 ? world_parse_lie(arguments[4]) : STORE_LIE_NONE;
+    enum store_lie lie = count > 4 ? store_liar_find(arguments[4]) : STORE_LIE_NONE;
+    if (lie == STORE_LIE_COUNT) {
+        fprintf(stderr, "unknown lie: %s\n", arguments[4]);
+        return 2;
+    }
     trace_set_stream(seed_count == 1 ? stderr : NULL);
     if (seed_count == 1) {
         trace_set_level(TRACE_INFO);
