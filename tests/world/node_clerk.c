@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { NODE_CLERK_TIMEOUT_MS = 5000, NODE_CLERK_RETENTION_MS = 4000 };
+enum { NODE_CLERK_TIMEOUT_MS = 5000 };
 
 void node_clerk_init(struct node_clerk *clerk, struct node_world *world)
 {
@@ -108,7 +108,7 @@ static void node_clerk_create(struct node_clerk *clerk, int topic)
     struct create_topics_request_topic *made =
         arena_new(&call->arena, struct create_topics_request_topic);
     struct create_topics_request_config *configs =
-        arena_array(&call->arena, struct create_topics_request_config, 4);
+        arena_array(&call->arena, struct create_topics_request_config, 5);
     call->number = clerk->next_tag++;
     configs[0] = (struct create_topics_request_config){
         BYTES_LITERAL("max.compaction.lag.ms"),
@@ -119,13 +119,16 @@ static void node_clerk_create(struct node_clerk *clerk, int topic)
     configs[2] = (struct create_topics_request_config){BYTES_LITERAL("segment.bytes"),
                                                        BYTES_LITERAL("1048576")};
     configs[3] = (struct create_topics_request_config){
+        BYTES_LITERAL("compression.type"),
+        bytes_from_string(call->number % 5 == 0 ? "zstd" : "producer")};
+    configs[4] = (struct create_topics_request_config){
         BYTES_LITERAL("retention.ms"),
         bytes_from_string(arena_printf(&call->arena, "%d", NODE_CLERK_RETENTION_MS))};
     *made = (struct create_topics_request_topic){
         .name = bytes_from_string(world->model.topics[topic].name),
         .partition_count = node_clerk_partition_count(call->number),
         .replication_factor = 1,
-        .configs = {configs, node_clerk_is_trimmed(call->number) ? 4 : 3}};
+        .configs = {configs, node_clerk_is_trimmed(call->number) ? 5 : 4}};
     *request =
         (struct create_topics_request){.topics = {made, 1}, .timeout_ms = NODE_CLERK_TIMEOUT_MS};
     world->model.topics[topic].is_doubtful = true;
@@ -291,6 +294,7 @@ static void node_clerk_trim(struct node_clerk *clerk, int topic)
     *request =
         (struct delete_records_request){.topics = {asked, 1}, .timeout_ms = NODE_CLERK_TIMEOUT_MS};
     known->is_trimmed = true;
+    known->was_cut = true;
     node_call_send(call, world->client, clerk->lane, API_DELETE_RECORDS, -1, request);
 }
 

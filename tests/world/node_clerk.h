@@ -10,6 +10,8 @@
 
 struct node_world;
 
+enum { NODE_CLERK_RETENTION_MS = 4000 }; /* of topics that lose their beginning */
+
 struct node_clerk {
     struct node_world *world;
     int lane;

@@ -287,12 +287,30 @@ void node_model_watermark(struct node_model *model, int topic, int32_t partition
     node_model_raise(&place->weak_offset, offset);
 }
 
+/* Only what is old enough goes by itself. */
+static void node_model_judge_retention(struct node_model *model, int topic, int32_t partition,
+                                       int64_t offset)
+{
+    const struct node_partition *place = &model->topics[topic].partitions[partition];
+    int64_t now_ms = io_wall_clock(sim_io(model->world->sim, NODE_WORLD_CLIENT));
+    for (int64_t i = place->start_offset; i < offset && i < (int64_t)place->count; i++) {
+        if (place->serials[i] >= 0 &&
+            model->records[place->serials[i]].timestamp_ms + NODE_CLERK_RETENTION_MS > now_ms) {
+            node_world_fail(model->world, "%s-%d begins at %" PRId64 ", but %" PRId64 " is young",
+                            model->topics[topic].name, (int)partition, offset, i);
+        }
+    }
+}
+
 void node_model_moved_start(struct node_model *model, int topic, int32_t partition, int64_t offset)
 {
     struct node_topic *found = &model->topics[topic];
     if (offset > 0 && !found->is_trimmed) {
         node_world_fail(model->world, "%s-%d begins at %" PRId64 " and nobody asked for that",
                         found->name, (int)partition, offset);
+    }
+    if (!found->was_cut && found->birth_tag >= 0) {
+        node_model_judge_retention(model, topic, partition, offset);
     }
     node_model_raise(&found->partitions[partition].start_offset, offset);
 }
@@ -308,6 +326,7 @@ static void node_model_clear_topic(struct node_model *model, int topic)
     found->life++;
     found->exists = false;
     found->is_trimmed = true;
+    found->was_cut = false;
     found->birth_tag = -1;
     found->setting.acked = 0;
     found->setting.oldest_open = found->setting.newest_open + 1;

@@ -61,6 +61,7 @@ struct node_topic {
     int32_t partition_count_max;
     struct node_setting setting;
     bool is_trimmed; /* retention or DeleteRecords may move its start */
+    bool was_cut;    /* by DeleteRecords */
     struct node_partition partitions[NODE_MODEL_PARTITION_MAX];
 };
 

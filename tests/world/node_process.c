@@ -9,7 +9,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { NODE_PROCESS_LIMIT_S = 120 };
+enum {
+    NODE_PROCESS_LIMIT_S = 120,
+    NODE_PROCESS_MEMORY_SIZE = 300000, /* little: a big batch or two */
+};
 
 static void node_process_warn(void *owner, const struct report *report)
 {
@@ -46,6 +49,9 @@ void node_process_init(struct node_process *process, struct node_world *world)
                      node_world_random(world, 2000));
     node_process_set(process, "log.index.interval.bytes", "%" PRIu64,
                      node_world_random(world, 5000));
+    node_process_set(process, "connections.max.idle.ms", "%" PRIu64,
+                     node_world_chance(world, 30) ? 3000 : 600000);
+    process->memory_size_max = node_world_chance(world, 30) ? NODE_PROCESS_MEMORY_SIZE : 0;
     node_process_set(process, "open.file.max", "%" PRIu64, 16 + node_world_random(world, 10));
     node_process_set(process, "auto.create.topics.enable",
                      world->is_auto_creating ? "true" : "false", 0);
@@ -150,8 +156,10 @@ static bool node_process_try(struct node_process *process)
     static const struct broker_events events = {.ready = node_process_on_ready,
                                                 .failed = node_process_on_failed};
     struct node_world *world = process->world;
-    struct broker_settings settings = {
-        .path = "/data", .listen = {":9092"}, .file = &process->options};
+    struct broker_settings settings = {.path = "/data",
+                                       .listen = {":9092"},
+                                       .file = &process->options,
+                                       .memory_size_max = process->memory_size_max};
     struct report report = {0};
     struct store_liar *liar = memory_new(struct store_liar); /* as long-lived as its broker */
     store_liar_init(liar, sim_io(world->sim, NODE_WORLD_BROKER), process->lie);

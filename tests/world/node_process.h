@@ -18,7 +18,8 @@ struct node_process {
     struct broker *broker; /* NULL while none runs */
     struct map options;    /* as of server.properties */
     enum store_lie lie;
-    int life; /* counts the processes */
+    int64_t memory_size_max; /* of requests; 0: the broker's own */
+    int life;                /* counts the processes */
     bool is_ready;
     bool has_failed;
     bool is_stopping;

@@ -33,6 +33,7 @@ struct node_world {
     bool is_verbose;
     bool is_auto_creating;
     bool can_allocate;
+    bool is_calm;   /* few deaths, more of everything else */
     int call_count; /* node_calls under way */
     struct node_model model;
     struct node_process process;

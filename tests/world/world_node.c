@@ -102,7 +102,7 @@ static void world_start(struct node_world *world)
 static void world_restart(struct node_world *world)
 {
     world->action = "restart";
-    if (world->process.is_gone || world->process.has_failed || node_world_chance(world, 70)) {
+    if (world->process.is_gone || world->process.has_failed || node_world_chance(world, 50)) {
         node_process_end(&world->process, node_world_chance(world, 50));
     } else {
         world->action = "stop";
@@ -117,6 +117,13 @@ static void world_pass(struct node_world *world, uint64_t span_ms)
 {
     uint64_t until = sim_now(world->sim) + span_ms * NODE_WORLD_MILLISECOND;
     while (!world->process.is_gone && sim_now(world->sim) < until && sim_step(world->sim)) {}
+}
+
+static void world_end_life(struct node_world *world)
+{
+    if (!world->is_calm || node_world_chance(world, 30)) {
+        world_restart(world);
+    }
 }
 
 static void world_wait(struct node_world *world)
@@ -157,7 +164,9 @@ static void world_gather(struct node_world *world)
 
 static void world_doom(struct node_world *world)
 {
-    node_process_doom(&world->process, 60);
+    if (!world->is_calm || node_world_chance(world, 15)) {
+        node_process_doom(&world->process, 60);
+    }
 }
 
 /* Links break, or are cut for a while. */
@@ -179,11 +188,11 @@ struct world_action {
 };
 
 static const struct world_action world_actions[] = {
-    {"pass time", 33, world_wait},      {"write", 20, world_write},
-    {"repeat", 8, world_repeat},        {"read", 11, world_read},
+    {"pass time", 29, world_wait},      {"write", 20, world_write},
+    {"repeat", 12, world_repeat},       {"read", 11, world_read},
     {"topics", 8, world_change_topics}, {"commit", 6, world_commit},
     {"gather", 8, world_gather},        {"doom", 3, world_doom},
-    {"disturb", 1, world_disturb},      {"restart", 2, world_restart},
+    {"disturb", 1, world_disturb},      {"restart", 2, world_end_life},
 };
 
 static void world_take_step(struct node_world *world)
@@ -248,6 +257,7 @@ static struct node_world *world_new(uint64_t seed, enum store_lie lie, bool is_v
     world->action = "begin";
     world->sim = sim_new(seed, NODE_WORLD_NODES);
     world->is_auto_creating = node_world_chance(world, 50);
+    world->is_calm = node_world_chance(world, 40);
     world->can_allocate = node_world_chance(world, 50);
     node_model_init(&world->model, world);
     node_process_init(&world->process, world);
