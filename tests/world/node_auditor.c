@@ -383,6 +383,32 @@ static void node_auditor_read_offsets(struct node_auditor *auditor, int group)
     node_auditor_ask(call, API_OFFSET_FETCH, 7, node_marks_fetch_request(call, group));
 }
 
+static void node_auditor_on_members(struct node_call *call, int error, const void *answer)
+{
+    const struct describe_groups_response *response = answer;
+    struct node_auditor *auditor = &call->world->auditor;
+    node_auditor_answered(call, error, "members");
+    const struct describe_groups_response_group *group = &response->groups.items[0];
+    node_auditor_mix(auditor, group->group_state.data, group->group_state.size);
+    node_auditor_mix(auditor, group->protocol_data.data, group->protocol_data.size);
+    for (int32_t i = 0; i < group->members.count; i++) {
+        const struct describe_groups_response_member *member = &group->members.items[i];
+        node_auditor_mix(auditor, member->member_id.data, member->member_id.size);
+        node_auditor_mix(auditor, member->member_assignment.data, member->member_assignment.size);
+    }
+}
+
+static void node_auditor_read_members(struct node_auditor *auditor, int group)
+{
+    struct node_call *call = node_call_new(auditor->world, node_auditor_on_members, NULL);
+    struct describe_groups_request *request =
+        arena_new(&call->arena, struct describe_groups_request);
+    request->groups.items = arena_new(&call->arena, struct bytes);
+    request->groups.items[0] = bytes_from_string(node_marks_group(group));
+    request->groups.count = 1;
+    node_auditor_ask(call, API_DESCRIBE_GROUPS, 5, request);
+}
+
 void node_auditor_run(struct node_auditor *auditor)
 {
     struct node_world *world = auditor->world;
@@ -402,6 +428,7 @@ void node_auditor_run(struct node_auditor *auditor)
     }
     for (int i = 0; i < NODE_MARKS_GROUP_COUNT; i++) {
         node_auditor_read_offsets(auditor, i);
+        node_auditor_read_members(auditor, i);
     }
     node_marks_end_audit(&world->marks);
     node_auditor_close(auditor);

@@ -312,7 +312,11 @@ void node_model_moved_start(struct node_model *model, int topic, int32_t partiti
     if (!found->was_cut && found->birth_tag >= 0) {
         node_model_judge_retention(model, topic, partition, offset);
     }
-    node_model_raise(&found->partitions[partition].start_offset, offset);
+    struct node_partition *place = &found->partitions[partition];
+    node_model_raise(&place->start_offset, offset);
+    node_model_raise(&place->high_watermark, offset); /* a log begins below it */
+    node_model_raise(&place->safe_offset, offset);
+    node_model_raise(&place->weak_offset, offset);
 }
 
 /* --- Topics --- */

@@ -88,7 +88,10 @@ void node_process_set_faults(struct node_process *process, bool is_faulty)
         return;
     }
     process->was_faulty = true;
-    if (node_world_chance(world, 50)) {
+    if (node_world_chance(world, 25)) {
+        plan->disk_capacity =
+            sim_disk_used(world->sim, NODE_WORLD_BROKER) + node_world_random(world, 200000);
+    } else if (node_world_chance(world, 50)) {
         plan->no_space[SIM_FILE_WRITE] = (uint32_t)node_world_random(world, 30000);
         plan->no_space[SIM_FILE_OPEN] = (uint32_t)node_world_random(world, 30000);
         plan->no_space[SIM_FILE_ALLOCATE] = (uint32_t)node_world_random(world, 100000);

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { NODE_READER_PARTS_MAX = 4 };
+enum { NODE_READER_BURST = 80 }; /* more than the broker takes of one connection at once */
 
 /* --- The fetcher --- */
 
@@ -100,12 +100,47 @@ static void node_reader_judge_part(struct node_call *call, int topic,
     }
 }
 
+static int node_reader_count_batches(struct bytes batches)
+{
+    struct batch batch;
+    int count = 0;
+    while (batches.size > 0 && batch_read_header(batches, &batch, NULL) == 0) {
+        batches = bytes_make(batches.data + batch.bytes.size, batches.size - batch.bytes.size);
+        count++;
+    }
+    return count;
+}
+
+/* Only the first batch of an answer may be larger than what was asked for (KIP-74). */
+static void node_reader_judge_sizes(struct node_call *call, const struct fetch_response *response)
+{
+    const struct fetch_request *request = call->call.request;
+    size_t size = 0;
+    int count = 0;
+    for (int32_t i = 0; i < response->topics.count; i++) {
+        struct bytes records = response->topics.items[i].partitions.items[0].records;
+        const struct fetch_request_partition *asked = &request->topics.items[i].partitions.items[0];
+        int part_count = node_reader_count_batches(records);
+        bool is_first = count == 0 && part_count == 1;
+        size += records.size;
+        count += part_count;
+        if (!is_first && part_count > 0 &&
+            (records.size > (size_t)asked->partition_max_bytes ||
+             size > (size_t)request->max_bytes)) {
+            node_world_fail(call->world, "a fetch of %d bytes, %d of a partition, brought %zu, %zu",
+                            (int)request->max_bytes, (int)asked->partition_max_bytes, size,
+                            records.size);
+        }
+    }
+}
+
 static void node_reader_on_fetched(struct node_call *call, int error, const void *answer)
 {
     const struct fetch_response *response = answer;
     if (error != 0) {
         return;
     }
+    node_reader_judge_sizes(call, response);
     for (int32_t i = 0; i < response->topics.count; i++) {
         int topic = 0;
         while (!bytes_equal_string(response->topics.items[i].name,
@@ -269,8 +304,12 @@ void node_readers_act(struct node_readers *readers)
 {
     struct node_world *world = readers->world;
     uint64_t pick = node_world_random(world, 100);
-    if (pick < 45) {
+    if (pick < 42) {
         node_readers_fetch(readers);
+    } else if (pick < 44) {
+        for (int i = 0; i < NODE_READER_BURST; i++) {
+            node_readers_fetch(readers);
+        }
     } else if (pick < 65) {
         node_readers_ask_time(readers);
     } else {

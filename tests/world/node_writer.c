@@ -34,8 +34,30 @@ void node_writers_init(struct node_writers *writers, struct node_world *world)
 {
     for (int i = 0; i < NODE_WRITER_COUNT; i++) {
         writers->items[i] = (struct node_writer){.world = world, .index = i};
+        for (int t = 0; t < NODE_MODEL_TOPIC_COUNT; t++) {
+            for (int p = 0; p < NODE_MODEL_PARTITION_MAX; p++) {
+                writers->items[i].told[t][p].life = -1;
+            }
+        }
         node_writer_open(&writers->items[i]);
     }
+}
+
+static void node_writer_judge_order(struct node_writer *writer, const struct node_letter *letter,
+                                    int32_t partition, int64_t offset)
+{
+    struct node_world *world = writer->world;
+    int topic = world->model.records[letter->serial].topic;
+    struct node_told *told = &writer->told[topic][partition];
+    if (!node_model_is_certain(&world->model, topic, letter->asked_at)) {
+        return;
+    }
+    if (told->life == world->model.topics[topic].life && offset <= told->offset) {
+        node_world_fail(world, "%s-%d: a record was told offset %lld after %lld",
+                        world->model.topics[topic].name, (int)partition, (long long)offset,
+                        (long long)told->offset);
+    }
+    *told = (struct node_told){.life = world->model.topics[topic].life, .offset = offset};
 }
 
 static void node_writer_on_told(void *owner, int error, int32_t partition, int64_t offset)
@@ -54,6 +76,7 @@ static void node_writer_on_told(void *owner, int error, int32_t partition, int64
     } else if (writer->options.acks == -1 ||
                (writer->options.acks == 1 && letter->life == world->process.life)) {
         world->writers.acked_count++;
+        node_writer_judge_order(writer, letter, partition, offset);
         node_model_acked(&world->model, letter->serial, letter->asked_at, partition, offset,
                          writer->options.acks == -1);
     }

@@ -128,8 +128,10 @@ static void world_end_life(struct node_world *world)
 
 static void world_wait(struct node_world *world)
 {
-    uint64_t span = node_world_chance(world, 80) ? 30 : node_world_chance(world, 80) ? 500 : 8000;
-    world_pass(world, 1 + node_world_random(world, span));
+    static const uint64_t spans_ms[] = {30, 30, 30, 30, 30, 30, 30, 500, 500, 500, 8000};
+    uint64_t span_ms = spans_ms[node_world_random(world, sizeof spans_ms / sizeof *spans_ms)];
+    bool is_long = node_world_random(world, 1000) == 0;
+    world_pass(world, 1 + node_world_random(world, is_long ? 900000 : span_ms));
 }
 
 static void world_write(struct node_world *world)
