@@ -50,6 +50,7 @@ struct world {
     uint32_t late_in;      /* one piece in so many comes later; 0: none */
     int piece_error;       /* what the third piece is */
     bool is_answering;     /* inside `request` */
+    uint32_t next_answer;  /* answered when a slot is given back; 0: none */
 
     struct io_stream *stream; /* the client's */
     struct io_request connect;
@@ -126,6 +127,11 @@ static void on_slot_done(struct connection_slot *slot)
     request->world->out_count--;
     request->world->done_count++;
     buffer_fini(&slot->answer);
+    uint32_t next = request->world->next_answer;
+    request->world->next_answer = 0;
+    if (next != 0) {
+        answer(request->world, next);
+    }
 }
 
 static void on_slot_lost(struct connection_slot *slot)
@@ -511,6 +517,25 @@ static void slots_are_given_back_when_the_stream_breaks(void **state)
     }
 }
 
+/* As memory that is given back lets another request of the same connection be answered. */
+static void a_slot_given_back_at_the_end_may_answer_another(void **state)
+{
+    (void)state;
+    struct world *world = world_new(3);
+    send_requests(world, 0, 4);
+    run(world);
+    answer(world, 1); /* ready, its turn never comes */
+    world->next_answer = 2;
+    sim_break_streams(world->sim, 0);
+    run(world);
+    assert_int_equal(world->closed_count, 1);
+    assert_int_equal(world->done_count, 2);
+    assert_int_equal(world->out_count, 2);
+    answer(world, 0);
+    answer(world, 3);
+    world_free(world);
+}
+
 static void draining_answers_what_is_out_and_closes(void **state)
 {
     (void)state;
@@ -617,6 +642,7 @@ int main(void)
         cmocka_unit_test(an_empty_answer_sends_nothing_and_keeps_the_order),
         cmocka_unit_test(a_client_that_takes_nothing_is_not_read),
         cmocka_unit_test(slots_are_given_back_when_the_stream_breaks),
+        cmocka_unit_test(a_slot_given_back_at_the_end_may_answer_another),
         cmocka_unit_test(draining_answers_what_is_out_and_closes),
         cmocka_unit_test(draining_an_idle_connection_closes_it),
         cmocka_unit_test(a_held_connection_waits),
