@@ -111,26 +111,29 @@ static int node_reader_count_batches(struct bytes batches)
     return count;
 }
 
-/* Only the first batch of an answer may be larger than what was asked for (KIP-74). */
+/* Only the first batch that was found may be larger than what was asked for (KIP-74). */
 static void node_reader_judge_sizes(struct node_call *call, const struct fetch_response *response)
 {
     const struct fetch_request *request = call->call.request;
     size_t size = 0;
     int count = 0;
+    int large_count = 0;
     for (int32_t i = 0; i < response->topics.count; i++) {
         struct bytes records = response->topics.items[i].partitions.items[0].records;
-        const struct fetch_request_partition *asked = &request->topics.items[i].partitions.items[0];
+        int32_t size_max = request->topics.items[i].partitions.items[0].partition_max_bytes;
         int part_count = node_reader_count_batches(records);
-        bool is_first = count == 0 && part_count == 1;
+        bool is_large = part_count > 0 && records.size > (size_t)size_max;
         size += records.size;
         count += part_count;
-        if (!is_first && part_count > 0 &&
-            (records.size > (size_t)asked->partition_max_bytes ||
-             size > (size_t)request->max_bytes)) {
-            node_world_fail(call->world, "a fetch of %d bytes, %d of a partition, brought %zu, %zu",
-                            (int)request->max_bytes, (int)asked->partition_max_bytes, size,
-                            records.size);
+        large_count += is_large;
+        if (large_count > 1 || (is_large && part_count > 1)) {
+            node_world_fail(call->world, "a fetch of %d bytes of a partition brought %zu in %d",
+                            (int)size_max, records.size, part_count);
         }
+    }
+    if (size > (size_t)request->max_bytes && count > 1) {
+        node_world_fail(call->world, "a fetch of %d bytes brought %zu in %d batches",
+                        (int)request->max_bytes, size, count);
     }
 }
 

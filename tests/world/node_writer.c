@@ -49,8 +49,9 @@ static void node_writer_judge_order(struct node_writer *writer, const struct nod
     struct node_world *world = writer->world;
     int topic = world->model.records[letter->serial].topic;
     struct node_told *told = &writer->told[topic][partition];
-    if (!node_model_is_certain(&world->model, topic, letter->asked_at)) {
-        return;
+    bool is_certain = node_model_is_certain(&world->model, topic, letter->asked_at);
+    if (!is_certain || writer->options.acks != -1) {
+        return; /* what is not flushed may be lost, and its offset be given again */
     }
     if (told->life == world->model.topics[topic].life && offset <= told->offset) {
         node_world_fail(world, "%s-%d: a record was told offset %lld after %lld",
