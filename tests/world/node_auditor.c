@@ -389,6 +389,9 @@ static void node_auditor_on_members(struct node_call *call, int error, const voi
     struct node_auditor *auditor = &call->world->auditor;
     node_auditor_answered(call, error, "members");
     const struct describe_groups_response_group *group = &response->groups.items[0];
+    if (group->members.count == 0) {
+        return; /* one without members may be on its way out */
+    }
     node_auditor_mix(auditor, group->group_state.data, group->group_state.size);
     node_auditor_mix(auditor, group->protocol_data.data, group->protocol_data.size);
     for (int32_t i = 0; i < group->members.count; i++) {
