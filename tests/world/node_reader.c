@@ -326,6 +326,32 @@ void node_readers_act(struct node_readers *readers)
     }
 }
 
+static bool node_reader_is_done(const struct node_reader *reader, int topic, int32_t partition)
+{
+    const struct node_model *model = &reader->world->model;
+    const struct node_topic *known = &model->topics[topic];
+    const struct node_reader_place *place = &reader->places[topic][partition];
+    bool is_followed = place->life == known->life &&
+                       node_model_is_certain(model, topic, place->asked_at) &&
+                       partition < known->partition_count_min;
+    return !is_followed || fetcher_position(reader->fetcher, known->name, partition) >=
+                               known->partitions[partition].safe_offset;
+}
+
+bool node_readers_are_done(void *owner)
+{
+    const struct node_readers *readers = owner;
+    bool are_done = true;
+    for (int i = 0; i < NODE_READER_COUNT; i++) {
+        for (int t = 0; t < NODE_MODEL_TOPIC_COUNT; t++) {
+            for (int32_t p = 0; p < NODE_MODEL_PARTITION_MAX; p++) {
+                are_done = are_done && node_reader_is_done(&readers->items[i], t, p);
+            }
+        }
+    }
+    return are_done;
+}
+
 void node_readers_check(const struct node_readers *readers)
 {
     for (int i = 0; i < NODE_READER_COUNT; i++) {

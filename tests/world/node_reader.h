@@ -35,4 +35,6 @@ struct node_readers {
 
 void node_readers_init(struct node_readers *readers, struct node_world *world);
 void node_readers_act(struct node_readers *readers);
+/* The fetchers have taken everything that was promised. */
+bool node_readers_are_done(void *readers);
 void node_readers_check(const struct node_readers *readers);

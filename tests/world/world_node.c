@@ -243,6 +243,10 @@ static void world_finish(struct node_world *world)
                        WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
         node_world_fail(world, "%s", node_party_why(&world->party));
     }
+    if (!sim_run_until(world->sim, node_readers_are_done, &world->readers,
+                       WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
+        node_world_fail(world, "a fetcher does not get everything");
+    }
     world->action = "last stop";
     (void)node_process_stop(&world->process);
     world->action = "last start";
