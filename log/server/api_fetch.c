@@ -9,8 +9,9 @@
  *
  * Keeps:  (1) a fetch is looking (one slice at a time), waiting (watches and timer set), parked
  * (for memory), or answered; (2) no byte at or above the partition's limit is returned; (3) a fetch
- * takes no memory while the server is over its ceiling: it is parked until memory was given back.
- */
+ * takes no memory while the server is over its ceiling: it is parked until memory was given back,
+ * but not for long, because answers that wait for it in their connection hold memory too: then it
+ * is answered with what is there. */
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/fetch_answer.h"
@@ -18,6 +19,7 @@
 
 enum { FETCH_SESSION_NEW = 0, FETCH_SESSION_NONE = -1 }; /* epochs */
 enum { FETCH_SIZE_MAX = 512 << 20 };                     /* well below what a frame can hold */
+enum { FETCH_PARK_MAX_MS = 1000 };
 
 struct fetch_part {
     struct fetch *fetch;
@@ -242,9 +244,31 @@ static bool fetch_look_at(struct fetch_part *part)
     return false;
 }
 
+static void fetch_on_parked_long(struct io_timer *timer)
+{
+    struct fetch *fetch = timer->owner;
+    list_remove(&fetch->link);
+    fetch_send(fetch);
+}
+
 static void fetch_park(struct fetch *fetch)
 {
-    list_add(&fetch->request->server->parked, &fetch->link);
+    struct server *server = fetch->request->server;
+    list_add(&server->parked, &fetch->link);
+    fetch->timer = (struct io_timer){.fired = fetch_on_parked_long, .owner = fetch};
+    io_timer_start(server->parts.io, &fetch->timer, (uint64_t)FETCH_PARK_MAX_MS * 1000000);
+}
+
+/* The first of those that are parked, or NULL. */
+static struct fetch *fetch_take_parked(struct server *server)
+{
+    struct list_link *link = list_take(&server->parked);
+    if (link == NULL) {
+        return NULL;
+    }
+    struct fetch *fetch = list_member(link, struct fetch, link);
+    io_timer_stop(server->parts.io, &fetch->timer);
+    return fetch;
 }
 
 static void fetch_look(struct fetch *fetch)
@@ -265,12 +289,10 @@ static void fetch_look(struct fetch *fetch)
 
 void api_fetch_unpark(struct server *server)
 {
-    while (server->held_size <= server->options.memory_size_max) {
-        struct list_link *link = list_take(&server->parked);
-        if (link == NULL) {
-            return;
-        }
-        fetch_look(list_member(link, struct fetch, link));
+    struct fetch *fetch;
+    while (server->held_size <= server->options.memory_size_max &&
+           (fetch = fetch_take_parked(server)) != NULL) {
+        fetch_look(fetch);
     }
 }
 
@@ -282,8 +304,9 @@ void api_fetch_stop(struct server *server)
         fetch_stop_waiting(fetch);
         fetch_look(fetch);
     }
-    while ((link = list_take(&server->parked)) != NULL) {
-        fetch_look(list_member(link, struct fetch, link));
+    struct fetch *parked;
+    while ((parked = fetch_take_parked(server)) != NULL) {
+        fetch_look(parked);
     }
 }
 
