@@ -367,6 +367,28 @@ bool node_model_is_gone(const struct node_model *model, struct wire_uuid id)
     return false;
 }
 
+/* Nothing is known any more from an offset on. */
+static void node_model_cut(struct node_model *model, struct node_partition *place, int64_t offset)
+{
+    for (size_t i = (size_t)offset; i < place->count; i++) {
+        if (place->serials[i] >= 0) {
+            model->records[place->serials[i]].life = -1;
+        }
+    }
+    place->count = (size_t)offset < place->count ? (size_t)offset : place->count;
+    place->weak_offset = offset;
+}
+
+void node_model_forget_weak(struct node_model *model)
+{
+    for (int i = 0; i < NODE_MODEL_TOPIC_COUNT; i++) {
+        for (int k = 0; k < NODE_MODEL_PARTITION_MAX; k++) {
+            struct node_partition *place = &model->topics[i].partitions[k];
+            node_model_cut(model, place, place->safe_offset);
+        }
+    }
+}
+
 void node_model_adopt(struct node_model *model, int topic, int32_t partition, int64_t start,
                       int64_t end, bool has_lost_power)
 {
@@ -382,13 +404,7 @@ void node_model_adopt(struct node_model *model, int topic, int32_t partition, in
                         found->name, (int)partition, start, place->start_offset);
     }
     node_model_moved_start(model, topic, partition, start);
-    for (size_t i = (size_t)end; i < place->count; i++) {
-        if (place->serials[i] >= 0) {
-            model->records[place->serials[i]].life = -1;
-        }
-    }
-    place->count = (size_t)end < place->count ? (size_t)end : place->count;
+    node_model_cut(model, place, end);
     place->safe_offset = end;
-    place->weak_offset = end;
     place->high_watermark = end;
 }

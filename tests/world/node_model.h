@@ -117,6 +117,8 @@ void node_model_moved_start(struct node_model *model, int topic, int32_t partiti
 void node_model_begin_topic(struct node_model *model, int topic, struct wire_uuid id);
 void node_model_end_topic(struct node_model *model, int topic);
 bool node_model_is_gone(const struct node_model *model, struct wire_uuid id);
+/* What is not promised may be lost by now, and its offsets be given again. */
+void node_model_forget_weak(struct node_model *model);
 /* The log after a recovery reaches from `start` to `end` and all of it was seen. */
 void node_model_adopt(struct node_model *model, int topic, int32_t partition, int64_t start,
                       int64_t end, bool has_lost_power);

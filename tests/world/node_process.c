@@ -204,8 +204,12 @@ void node_process_start(struct node_process *process)
         if (tries <= 4 && node_world_chance(world, 15)) {
             node_process_doom(process, 80);
         }
-        if (node_process_try(process) && is_quiet) {
-            break; /* one that met faults may have taken a log offline, as it said */
+        bool is_serving = node_process_try(process);
+        if (is_serving && is_quiet) {
+            break;
+        }
+        if (is_serving && process->may_limp) {
+            node_world_limp(world); /* it may have taken a log offline, as it said */
         }
         node_process_end(process, node_world_chance(world, 50));
     }

@@ -20,6 +20,7 @@ struct node_process {
     enum store_lie lie;
     int64_t memory_size_max; /* of requests; 0: the broker's own */
     int life;                /* counts the processes */
+    bool may_limp;           /* serve after a start that met faults */
     bool is_ready;
     bool has_failed;
     bool is_stopping;

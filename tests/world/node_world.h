@@ -50,5 +50,7 @@ struct node_world {
 /* Prints the one line and ends the run. */
 __attribute__((noreturn, format(printf, 2, 3))) void node_world_fail(struct node_world *world,
                                                                      const char *format, ...);
+/* Lets the workload meet a broker that may have logs it cannot read. */
+void node_world_limp(struct node_world *world);
 uint64_t node_world_random(struct node_world *world, uint64_t below);
 bool node_world_chance(struct node_world *world, uint64_t percent);

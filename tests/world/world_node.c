@@ -81,7 +81,9 @@ static void world_on_event(void *owner)
 static void world_start(struct node_world *world)
 {
     sim_cut(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
+    world->process.may_limp = true;
     node_process_start(&world->process);
+    world->process.may_limp = false;
     node_process_set_faults(&world->process, false);
     node_auditor_run(&world->auditor);
     if (node_world_chance(world, 25)) {
@@ -189,6 +191,9 @@ struct world_action {
     void (*run)(struct node_world *world);
 };
 
+enum { WORLD_PEACEFUL_COUNT = 7, WORLD_LIMP_COUNT = 15 };
+
+/* The peaceful ones first. */
 static const struct world_action world_actions[] = {
     {"pass time", 29, world_wait},      {"write", 20, world_write},
     {"repeat", 12, world_repeat},       {"read", 11, world_read},
@@ -196,6 +201,25 @@ static const struct world_action world_actions[] = {
     {"gather", 8, world_gather},        {"doom", 3, world_doom},
     {"disturb", 1, world_disturb},      {"restart", 2, world_end_life},
 };
+
+void node_world_limp(struct node_world *world)
+{
+    const char *action = world->action;
+    node_process_set_faults(&world->process, false);
+    world->process.was_faulty = true;
+    node_model_forget_weak(&world->model); /* of the life before */
+    sim_mend(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
+    for (int i = 0; i < WORLD_LIMP_COUNT && node_process_is_well(&world->process); i++) {
+        const struct world_action *limping =
+            &world_actions[node_world_random(world, WORLD_PEACEFUL_COUNT)];
+        world->action = limping->name;
+        limping->run(world);
+        world_wait(world);
+    }
+    node_model_forget_weak(&world->model);
+    sim_cut(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
+    world->action = action;
+}
 
 static void world_take_step(struct node_world *world)
 {
