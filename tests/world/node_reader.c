@@ -307,12 +307,13 @@ void node_readers_act(struct node_readers *readers)
 {
     struct node_world *world = readers->world;
     uint64_t pick = node_world_random(world, 100);
-    if (pick < 42) {
-        node_readers_fetch(readers);
-    } else if (pick < 44) {
+    bool is_little = world->process.memory_size_max > 0; /* bursts are to fill it */
+    if (pick < (is_little ? 10 : 1)) {
         for (int i = 0; i < NODE_READER_BURST; i++) {
             node_readers_fetch(readers);
         }
+    } else if (pick < 45) {
+        node_readers_fetch(readers);
     } else if (pick < 65) {
         node_readers_ask_time(readers);
     } else {
