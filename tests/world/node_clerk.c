@@ -18,6 +18,17 @@ void node_clerk_init(struct node_clerk *clerk, struct node_world *world)
     }
 }
 
+void node_clerk_reopen(struct node_clerk *clerk)
+{
+    clerk->lane = client_lane_open(clerk->world->client);
+    for (int i = 0; i < NODE_MODEL_TOPIC_COUNT; i++) {
+        if (clerk->is_busy[i]) {
+            clerk->is_busy[i] = false;
+            clerk->blocked_life[i] = clerk->world->process.life;
+        }
+    }
+}
+
 int32_t node_clerk_partition_count(int64_t tag)
 {
     return 1 + (int32_t)(tag % 3);

@@ -23,6 +23,8 @@ struct node_clerk {
 };
 
 void node_clerk_init(struct node_clerk *clerk, struct node_world *world);
+/* There is a new client; what the dead one asked may still be served. */
+void node_clerk_reopen(struct node_clerk *clerk);
 void node_clerk_act(struct node_clerk *clerk);
 /* Whether the audit's word about the topic is the last one. */
 bool node_clerk_is_idle(const struct node_clerk *clerk, int topic);

@@ -29,6 +29,23 @@ void node_marks_init(struct node_marks *marks, struct node_world *world)
     }
 }
 
+void node_marks_reopen(struct node_marks *marks)
+{
+    marks->lane = client_lane_open(marks->world->client);
+    for (int g = 0; g < NODE_MARKS_GROUP_COUNT; g++) {
+        for (int t = 0; t < NODE_MODEL_TOPIC_COUNT; t++) {
+            for (int p = 0; p < NODE_MODEL_PARTITION_MAX; p++) {
+                marks->items[g][t][p].pending_count = 0;
+            }
+        }
+    }
+    for (int g = 0; g < NODE_MARKS_LONELY; g++) {
+        marks->busy_count[g] = 0;
+        marks->is_doubtful[g] = marks->is_doubtful[g] || marks->is_deleting[g];
+        marks->is_deleting[g] = false;
+    }
+}
+
 /* --- What is known --- */
 
 int64_t node_marks_ask(struct node_marks *marks, int group, int topic, int32_t partition)

@@ -43,6 +43,8 @@ struct node_marks {
 };
 
 void node_marks_init(struct node_marks *marks, struct node_world *world);
+/* There is a new client; what the dead one asked may still be served. */
+void node_marks_reopen(struct node_marks *marks);
 const char *node_marks_group(int group);
 /* A number to commit. */
 int64_t node_marks_ask(struct node_marks *marks, int group, int topic, int32_t partition);

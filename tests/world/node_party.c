@@ -29,6 +29,19 @@ void node_party_init(struct node_party *party, struct node_world *world)
     }
 }
 
+void node_party_reopen(struct node_party *party)
+{
+    for (int i = 0; i < NODE_PARTY_SEAT_COUNT; i++) {
+        struct node_seat *seat = &party->seats[i];
+        seat->member = NULL;
+        seat->is_closing = false;
+        seat->has_failed = false;
+        seat->must_give_up = false;
+    }
+    memset(party->owners, 0, sizeof party->owners); /* the groups may end before others come */
+    party->commit_count = 0;
+}
+
 static int64_t node_seat_who(const struct node_seat *seat)
 {
     return (seat->index + 1) * INT64_C(1000000) + (seat->is_static ? 0 : seat->life);

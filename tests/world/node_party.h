@@ -44,6 +44,8 @@ struct node_party {
 };
 
 void node_party_init(struct node_party *party, struct node_world *world);
+/* There is a new client; its seats are empty, and the dead are still members for a while. */
+void node_party_reopen(struct node_party *party);
 void node_party_act(struct node_party *party);
 /* Each partition of each topic has one owner. */
 bool node_party_is_settled(void *party);

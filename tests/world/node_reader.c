@@ -283,7 +283,7 @@ static void node_readers_ask_time(struct node_readers *readers)
 
 void node_readers_init(struct node_readers *readers, struct node_world *world)
 {
-    *readers = (struct node_readers){.world = world};
+    readers->world = world;
     readers->lanes[0] = client_lane_open(world->client);
     readers->lanes[1] = client_lane_open(world->client);
     for (int i = 0; i < NODE_READER_COUNT; i++) {

@@ -33,6 +33,7 @@ struct node_readers {
     int64_t time_count;
 };
 
+/* All of them anew, for the client there is now. */
 void node_readers_init(struct node_readers *readers, struct node_world *world);
 void node_readers_act(struct node_readers *readers);
 /* The fetchers have taken everything that was promised. */

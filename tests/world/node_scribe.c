@@ -12,10 +12,17 @@ enum node_scribe_purpose { NODE_SCRIBE_WRITE, NODE_SCRIBE_REPEAT, NODE_SCRIBE_SK
 void node_scribe_init(struct node_scribe *scribe, struct node_world *world)
 {
     *scribe = (struct node_scribe){.world = world, .producer_id = -1};
-    scribe->lane = client_lane_open(world->client);
+    node_scribe_reopen(scribe);
+}
+
+void node_scribe_reopen(struct node_scribe *scribe)
+{
+    scribe->lane = client_lane_open(scribe->world->client);
+    scribe->is_asking = false;
     for (int i = 0; i < NODE_MODEL_TOPIC_COUNT; i++) {
         for (int k = 0; k < NODE_SCRIBE_PARTITIONS; k++) {
             scribe->desks[i][k].life = -1;
+            scribe->desks[i][k].is_busy = false;
         }
     }
 }

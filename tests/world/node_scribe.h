@@ -52,4 +52,6 @@ struct node_scribe {
 };
 
 void node_scribe_init(struct node_scribe *scribe, struct node_world *world);
+/* There is a new client; every desk begins anew. */
+void node_scribe_reopen(struct node_scribe *scribe);
 void node_scribe_act(struct node_scribe *scribe);

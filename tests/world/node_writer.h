@@ -34,6 +34,7 @@ struct node_writers {
     int64_t failed_count;
 };
 
+/* All of them anew, for the client there is now; those of a dead one are forgotten. */
 void node_writers_init(struct node_writers *writers, struct node_world *world);
 void node_writers_act(struct node_writers *writers);
 int64_t node_writers_pending(const struct node_writers *writers);

@@ -185,6 +185,36 @@ static void world_disturb(struct node_world *world)
     sim_mend(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
 }
 
+static void world_open_client(struct node_world *world)
+{
+    struct client_options options = client_options_default();
+    options.bootstrap = "node0:9092";
+    options.metadata_max_age_ms = 5000 + (int64_t)node_world_random(world, 20000);
+    options.request_timeout_ms = 3000 + (int64_t)node_world_random(world, 10000);
+    world->client = client_new(sim_io(world->sim, NODE_WORLD_CLIENT), &options);
+}
+
+/* Everything that was asked is forgotten; nobody says goodbye. */
+static void world_lose_client(struct node_world *world)
+{
+    sim_kill(world->sim, NODE_WORLD_CLIENT);
+    world->call_count = 0;
+    world_open_client(world);
+    node_writers_init(&world->writers, world);
+    node_readers_init(&world->readers, world);
+    node_clerk_reopen(&world->clerk);
+    node_scribe_reopen(&world->scribe);
+    node_marks_reopen(&world->marks);
+    node_party_reopen(&world->party);
+}
+
+static void world_end_client(struct node_world *world)
+{
+    if (node_world_chance(world, 30)) {
+        world_lose_client(world);
+    }
+}
+
 struct world_action {
     const char *name;
     uint64_t percent;
@@ -195,11 +225,17 @@ enum { WORLD_PEACEFUL_COUNT = 7, WORLD_LIMP_COUNT = 15 };
 
 /* The peaceful ones first. */
 static const struct world_action world_actions[] = {
-    {"pass time", 29, world_wait},      {"write", 20, world_write},
-    {"repeat", 12, world_repeat},       {"read", 11, world_read},
-    {"topics", 8, world_change_topics}, {"commit", 6, world_commit},
-    {"gather", 8, world_gather},        {"doom", 3, world_doom},
-    {"disturb", 1, world_disturb},      {"restart", 2, world_end_life},
+    {"pass time", 28, world_wait},
+    {"write", 20, world_write},
+    {"repeat", 12, world_repeat},
+    {"read", 11, world_read},
+    {"topics", 8, world_change_topics},
+    {"commit", 6, world_commit},
+    {"gather", 8, world_gather},
+    {"doom", 3, world_doom},
+    {"disturb", 1, world_disturb},
+    {"restart", 2, world_end_life},
+    {"end the client", 1, world_end_client},
 };
 
 void node_world_limp(struct node_world *world)
@@ -280,7 +316,6 @@ static void world_finish(struct node_world *world)
 static struct node_world *world_new(uint64_t seed, enum store_lie lie, bool is_verbose)
 {
     struct node_world *world = memory_new(struct node_world);
-    struct client_options options = client_options_default();
     world_now = world;
     world->seed = seed;
     world->is_verbose = is_verbose;
@@ -293,10 +328,7 @@ static struct node_world *world_new(uint64_t seed, enum store_lie lie, bool is_v
     node_process_init(&world->process, world);
     world->process.lie = lie;
     node_auditor_init(&world->auditor, world);
-    options.bootstrap = "node0:9092";
-    options.metadata_max_age_ms = 5000 + (int64_t)node_world_random(world, 20000);
-    options.request_timeout_ms = 3000 + (int64_t)node_world_random(world, 10000);
-    world->client = client_new(sim_io(world->sim, NODE_WORLD_CLIENT), &options);
+    world_open_client(world);
     node_writers_init(&world->writers, world);
     node_readers_init(&world->readers, world);
     node_clerk_init(&world->clerk, world);
