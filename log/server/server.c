@@ -25,7 +25,9 @@ enum {
     SERVER_STALL_MAX_MS = 30000,
     SERVER_STALL_BYTES_PER_MS = 64,
     SERVER_ARENA_SIZE_MIN = 64 * 1024,
-    SERVER_ARENA_FACTOR = 64, /* how much larger than its frame a decoded message may be */
+    /* How much larger than its frame a decoded message may be; those of real clients are not three
+     * times as large. */
+    SERVER_ARENA_FACTOR = 16,
 };
 
 static const struct server_api server_apis[] = {
@@ -145,6 +147,7 @@ static int server_decode(struct server *server, struct request *request)
     }
     request->message = message;
     request->arena.limit_size = 0; /* the rest is ours */
+    request_grow(request, request->arena.used_size);
     api->handle(request);
     return 0;
 }

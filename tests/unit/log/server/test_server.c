@@ -401,6 +401,50 @@ static void above_the_memory_ceiling_fetches_wait(void **state)
     node_free(node);
 }
 
+/* What a request was turned into counts like the request itself. */
+static void a_decoded_request_is_counted(void **state)
+{
+    enum { COUNT = 5000, WIRE_SIZE = 28 };
+    struct node *node = *state;
+    fill_topic(node, 100000);
+    struct fetch_request waiting = *(const struct fetch_request *)fetch_of(node, 1000);
+    struct fetch_request_partition *parts =
+        arena_array(&node->arena, struct fetch_request_partition, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        parts[i] = waiting.topics.items[0].partitions.items[0];
+        parts[i].fetch_offset = 1; /* the end */
+    }
+    waiting.topics.items[0].partitions.items = parts;
+    waiting.topics.items[0].partitions.count = COUNT;
+    waiting.min_bytes = 1;
+    waiting.max_wait_ms = 5000;
+    struct node_call *call = node_send(node, NULL, API_FETCH, 11, &waiting);
+    node_run_ms(node, 1000);
+    assert_false(call->is_answered);
+    double held_size = node_metric(node, "tidemill_request_bytes");
+    size_t decoded_size = COUNT * sizeof(struct fetch_request_partition);
+    assert_true(held_size > (double)(COUNT * WIRE_SIZE + decoded_size));
+    assert_non_null(node_wait(call));
+    node_run_ms(node, 100);
+    assert_true(node_metric(node, "tidemill_request_bytes") == 0);
+}
+
+/* Three bytes of it would be twenty times as large in memory. */
+static void a_request_that_unfolds_too_far_is_refused(void **state)
+{
+    enum { COUNT = 900000 };
+    struct node *node = *state;
+    struct offset_fetch_request_group *groups =
+        arena_array(&node->arena, struct offset_fetch_request_group, COUNT);
+    struct offset_fetch_request request = {.groups = {.items = groups, .count = COUNT}};
+    for (int i = 0; i < COUNT; i++) {
+        groups[i].topics.count = -1;
+    }
+    struct peer *peer = node_connect(node);
+    assert_null(node_wait(node_send(node, peer, API_OFFSET_FETCH, 8, &request)));
+    check_is_usable(node);
+}
+
 static void answers_come_in_the_order_of_the_requests(void **state)
 {
     struct node *node = *state;
@@ -451,6 +495,8 @@ int main(void)
         NODE_TEST(the_number_of_connections_can_be_changed),
         NODE_TEST(a_client_that_takes_nothing_is_let_go),
         cmocka_unit_test(above_the_memory_ceiling_fetches_wait),
+        NODE_TEST(a_decoded_request_is_counted),
+        NODE_TEST(a_request_that_unfolds_too_far_is_refused),
         NODE_TEST(answers_come_in_the_order_of_the_requests),
         cmocka_unit_test(stopping_answers_what_waits),
     };
