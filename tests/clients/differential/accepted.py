@@ -41,11 +41,14 @@ ROWS = [
     (r"^fetch: unknown isolation", "an unknown level reads what is not committed too"),
     (r"^fetch: new session", "there are no fetch sessions yet"),
     (r"^looking: twice", "a description is given once per request"),
+    (r"^describe_configs: broker .*replication\.factor\.config_type", "there is no SHORT here"),
+    (r"^describe_configs: broker .*listener\S*\.read_only", "listeners are made at the start"),
     # What the two brokers are, and were told when they were started.
     (r"^describe_configs: broker .*\.(advertised\.listeners|controller\.\w+\.\w+|listeners|"
      r"group\.initial\.rebalance\.delay\.ms|inter\.broker\.listener\.name|log\.dirs?|node\.id|"
      r"listener\.security\.protocol\.map|offsets\.topic\.replication\.factor|process\.roles|"
-     r"transaction\.state\.log\.replication\.factor|group\.coordinator\.rebalance\.protocols)\.",
+     r"transaction\.state\.log\.replication\.factor|group\.coordinator\.rebalance\.protocols)\."
+     r"(value|config_source|synonyms)",
      "started with other settings, or of another kind of process"),
 ]
 

@@ -99,6 +99,24 @@ static void every_option_has_a_value_a_source_and_a_type(void **state)
     }
 }
 
+static void types_are_kafkas(void **state)
+{
+    enum { BOOLEAN = 1, STRING = 2, INT = 3, LONG = 5, DOUBLE = 6, LIST = 7 };
+    static const struct {
+        const char *name;
+        int8_t type;
+    } options[] = {{"log.dir", LIST},
+                   {"log.dirs", LIST},
+                   {"listener.security.protocol.map", STRING},
+                   {"num.partitions", INT},
+                   {"log.retention.ms", LONG},
+                   {"log.cleaner.min.cleanable.ratio", DOUBLE},
+                   {"auto.create.topics.enable", BOOLEAN}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        assert_int_equal(find(*state, BROKER, "1", options[i].name)->config_type, options[i].type);
+    }
+}
+
 static void the_value_is_the_one_of_the_nearest_layer(void **state)
 {
     struct node *node = *state;
@@ -287,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NODE_TEST(every_option_has_a_value_a_source_and_a_type),
+        NODE_TEST(types_are_kafkas),
         NODE_TEST(the_value_is_the_one_of_the_nearest_layer),
         NODE_TEST(the_default_of_all_brokers_is_what_was_set_for_them),
         NODE_TEST(only_known_resources_are_described),
