@@ -170,6 +170,48 @@ static void a_group_survives_a_restart(void **state)
     assert_true(bytes_equal_string(group_client_sync(&client, 3, NULL)->assignment, "mine"));
 }
 
+static void who_waits_is_answered_at_the_end(void **state)
+{
+    struct node *node = *state;
+    node_find_coordinator(node);
+    struct group_client first = group_client_make(node);
+    struct group_client second = group_client_make(node);
+    assert_int_equal(group_client_join(&first, 5), 0);
+    struct node_call *joining = group_client_send_join(&second, 3);
+    struct sync_group_request request = {
+        .group_id = BYTES_LITERAL("g"), .generation_id = first.generation, .member_id = first.id};
+    struct node_call *syncing = node_send(node, first.peer, API_SYNC_GROUP, 3, &request);
+    node_run_ms(node, 100);
+    assert_false(joining->is_answered);
+    node_stop(node);
+    assert_true(joining->is_answered);
+    assert_true(syncing->is_answered);
+    assert_int_equal(((const struct join_group_response *)joining->response)->error_code, 15);
+}
+
+/* KIP-429: between joining and the leader's word nobody knows what it may commit for. */
+static void a_commit_in_between_is_told_to_wait(void **state)
+{
+    struct node *node = *state;
+    node_find_coordinator(node);
+    node_make_topic(node, "t", 1, NULL);
+    struct group_client client = group_client_make(node);
+    client.protocol = "cooperative-sticky";
+    assert_int_equal(group_client_join(&client, 5), 0);
+    struct offset_commit_request_partition part = {.committed_offset = 1};
+    struct offset_commit_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                                .partitions = {.items = &part, .count = 1}};
+    struct offset_commit_request request = {.group_id = BYTES_LITERAL("g"),
+                                            .generation_id_or_member_epoch = client.generation,
+                                            .member_id = client.id,
+                                            .topics = {.items = &topic, .count = 1}};
+    const struct offset_commit_response *response = node_ask(node, API_OFFSET_COMMIT, 7, &request);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 27);
+    assert_int_equal(group_client_sync(&client, 3, NULL)->error_code, 0);
+    response = node_ask(node, API_OFFSET_COMMIT, 7, &request);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 0);
+}
+
 /* A list in version 3 and later: each member is answered for itself. */
 static void several_leave_at_once(void **state)
 {
@@ -207,6 +249,8 @@ int main(void)
         NODE_TEST(a_member_whose_connection_breaks_is_kept_for_its_session),
         NODE_TEST(sessions_have_bounds),
         NODE_TEST(a_group_survives_a_restart),
+        NODE_TEST(who_waits_is_answered_at_the_end),
+        NODE_TEST(a_commit_in_between_is_told_to_wait),
         NODE_TEST(several_leave_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
