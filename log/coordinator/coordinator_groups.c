@@ -7,9 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum {
-    COORDINATOR_PROTOCOL_MAX = 1000
-}; /* of a member; each is compared with all of the others' */
+enum { COORDINATOR_PROTOCOL_MAX = 100 }; /* of a member; each is compared with all of the others' */
 
 /* Strings that go to the log are as long as the log allows. */
 static bool coordinator_fits_log(struct bytes text)

@@ -157,6 +157,31 @@ static void sessions_have_bounds(void **state)
     assert_int_equal(group_client_join(&client, 5), 0);
 }
 
+static void a_member_knows_a_hundred_protocols_at_most(void **state)
+{
+    struct node *node = *state;
+    struct join_group_request_protocol protocols[101];
+    struct join_group_request request = {.group_id = BYTES_LITERAL("g"),
+                                         .session_timeout_ms = 10000,
+                                         .rebalance_timeout_ms = 10000,
+                                         .protocol_type = BYTES_LITERAL("consumer"),
+                                         .protocols = {.items = protocols}};
+    node_find_coordinator(node);
+    for (int i = 0; i < 101; i++) {
+        protocols[i] = (struct join_group_request_protocol){
+            .name = node_text(arena_printf(&node->arena, "p%d", i)),
+            .metadata = BYTES_LITERAL("m")};
+    }
+    for (int32_t count = 99; count <= 101; count++) {
+        request.protocols.count = count;
+        const struct join_group_response *response = node_ask(node, API_JOIN_GROUP, 5, &request);
+        assert_int_equal(response->error_code, count > 100 ? 23 : 79);
+    }
+    request.protocols.count = 0;
+    const struct join_group_response *response = node_ask(node, API_JOIN_GROUP, 5, &request);
+    assert_int_equal(response->error_code, 23);
+}
+
 static void a_group_survives_a_restart(void **state)
 {
     struct node *node = *state;
@@ -248,6 +273,7 @@ int main(void)
         NODE_TEST(a_silent_member_is_gone_after_its_session),
         NODE_TEST(a_member_whose_connection_breaks_is_kept_for_its_session),
         NODE_TEST(sessions_have_bounds),
+        NODE_TEST(a_member_knows_a_hundred_protocols_at_most),
         NODE_TEST(a_group_survives_a_restart),
         NODE_TEST(who_waits_is_answered_at_the_end),
         NODE_TEST(a_commit_in_between_is_told_to_wait),
