@@ -33,12 +33,24 @@ void request_release_frame(struct request *request)
     request->message = NULL;
 }
 
+/* An answer may wait long for a slow reader; what it was made of does not wait with it, unless it
+ * is needed to bring the rest. */
+static void request_send(struct request *request)
+{
+    request->message = NULL;
+    if (request->sent == NULL) {
+        arena_fini(&request->arena);
+    }
+    connection_answer(&request->slot);
+}
+
 /* The answer is encoded: it is what the request holds from now on. */
 static void request_hand_over(struct request *request)
 {
+    size_t arena_size = request->sent == NULL ? 0 : request->arena.used_size;
     request_release_frame(request);
-    request_hold(request, request->slot.answer.capacity);
-    connection_answer(&request->slot);
+    request_hold(request, request->slot.answer.capacity + arena_size);
+    request_send(request);
 }
 
 /* False, and the connection is closed, when no frame can hold the answer. */
@@ -78,7 +90,7 @@ void request_answer_around(struct request *request, const void *response, struct
 
 void request_answer_nothing(struct request *request)
 {
-    connection_answer(&request->slot);
+    request_send(request);
 }
 
 void request_refuse(struct request *request, const char *reason)
@@ -90,7 +102,7 @@ void request_refuse(struct request *request, const char *reason)
               TRACE_STRING("peer", connection_peer_address(connection)));
         connection_close(connection);
     }
-    connection_answer(&request->slot);
+    request_send(request);
 }
 
 /* Splits "HOST:PORT" or "[V6]:PORT"; a loopback name stands as a host of its own with port 0. */

@@ -1,9 +1,12 @@
 /* One request on its way through the server: decoded, served, answered.
  *
  * Owns:   its frame, which the message borrows from, and an arena for the decoded message and
- * everything the answer names; both die when the answer was sent. Keeps:  (1) each request is
- * answered exactly once: request_answer, request_answer_nothing or request_refuse; (2) memory of
- * all requests is counted in the server and bounded (see server.h). Thread: the server's shard. */
+ *         everything the answer names; both die when it is answered, the answer's bytes when they
+ *         were sent.
+ * Keeps:  (1) each request is answered exactly once: request_answer, request_answer_nothing or
+ *         request_refuse;
+ *         (2) memory of all requests is counted in the server and bounded (see server.h).
+ * Thread: the server's shard. */
 #pragma once
 
 #include "log/net/connection.h"
@@ -23,7 +26,8 @@ struct request {
     struct buffer frame; /* the message borrows from it */
     size_t held_size;    /* bytes counted in the server for this request */
     struct connection_slot slot;
-    /* NULL, or called when the answer has left or never will, before the request is freed. */
+    /* NULL, or called when the answer has left or never will, before the request is freed. The
+     * arena is kept until then. */
     void (*sent)(struct request *request);
     void *sent_owner;
     struct list_link link; /* the server's list of requests */

@@ -162,7 +162,7 @@ static int server_on_request(void *owner, struct connection *connection, struct 
               TRACE_INT("version", request->header.api_version),
               TRACE_STRING("peer", connection_peer_address(connection)),
               TRACE_STRING("error", error_name(error)));
-        connection_answer(&request->slot); /* empty: nothing is sent */
+        request_answer_nothing(request);
     }
     server_update_pause(server);
     return error;
@@ -416,7 +416,9 @@ void server_check(const struct server *server)
     size_t held_size = 0;
     for (const struct list_link *link = server->requests.head.next; link != &server->requests.head;
          link = link->next) {
-        held_size += list_member(link, const struct request, link)->held_size;
+        const struct request *request = list_member(link, const struct request, link);
+        held_size += request->held_size;
+        check(!request->slot.is_ready || request->arena.blocks == NULL || request->sent != NULL);
     }
     check(held_size == server->held_size);
     for (map_each (&server->clients, entry)) {
