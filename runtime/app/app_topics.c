@@ -35,6 +35,9 @@ struct app_topics {
     struct client_refresh refresh;
     const char **names;
     size_t name_count;
+    size_t source_count;          /* the first of them are read */
+    struct app_topic *changelogs; /* with as many partitions as there are tasks */
+    size_t changelog_count;
     struct report report;
     void (*done)(void *owner, int error, const struct report *report);
     void *owner;
@@ -204,28 +207,81 @@ static int32_t app_topics_part_count(struct app_topics *topics, const struct top
     return largest;
 }
 
-static void app_topics_end(struct app_topics *topics)
+/* Keys that meet in one store must be in partitions of the same number. */
+static int app_topics_validate_part(struct app_topics *topics, const struct topology_part *part)
 {
-    app_topics_finish(topics, 0);
+    for (size_t i = 1; i < part->copartitioned_count; i++) {
+        const char *left = part->copartitioned[0];
+        const char *right = part->copartitioned[i];
+        int32_t left_count = app_topics_partition_count(topics, left);
+        int32_t right_count = app_topics_partition_count(topics, right);
+        if (left_count != right_count) {
+            return report_add(&topics->report, NULL,
+                              "the topics '%s' (%d partitions) and '%s' (%d) meet in one store, so "
+                              "they need the same number of partitions: repartition one of them",
+                              left, (int)left_count, right, (int)right_count);
+        }
+    }
+    return 0;
+}
+
+/* A changelog of an earlier life may be too small for the tasks of today. */
+static void app_topics_step_check(struct app_topics *topics)
+{
+    int error = 0;
+    for (size_t i = 0; i < topics->changelog_count && error == 0; i++) {
+        const struct app_topic *changelog = &topics->changelogs[i];
+        int32_t count = app_topics_partition_count(topics, changelog->name);
+        if (count > 0 && count < changelog->partition_count) {
+            error = report_add(&topics->report, changelog->name,
+                               "the changelog %s has %d partitions and %d tasks: give it more with "
+                               "tidemill topic alter %s -p %d",
+                               changelog->name, (int)count, (int)changelog->partition_count,
+                               changelog->name, (int)changelog->partition_count);
+        }
+    }
+    app_topics_finish(topics, error);
+}
+
+static void app_topics_step_changelog_names(struct app_topics *topics)
+{
+    for (size_t i = 0; i < topics->changelog_count; i++) {
+        app_topics_name(topics, topics->changelogs[i].name);
+    }
+    topics->then = app_topics_step_check;
+    app_topics_refresh(topics, false);
+}
+
+static void app_topics_add_changelog(struct app_topics *topics, const char *store, int32_t count)
+{
+    struct buffer name;
+    buffer_init(&name);
+    topology_changelog_name(topics->topology, store, &name);
+    app_topics_want(topics, buffer_string(&name), count, true, -2);
+    topics->changelogs = memory_resize(topics->changelogs,
+                                       (topics->changelog_count + 1) * sizeof *topics->changelogs);
+    topics->changelogs[topics->changelog_count++] =
+        (struct app_topic){.name = memory_string(buffer_string(&name)), .partition_count = count};
+    buffer_fini(&name);
 }
 
 static void app_topics_step_changelogs(struct app_topics *topics)
 {
     for (size_t i = 0; i < topology_part_count(topics->topology); i++) {
         const struct topology_part *part = topology_part_at(topics->topology, i);
+        int error = app_topics_validate_part(topics, part);
+        if (error != 0) {
+            app_topics_finish(topics, error);
+            return;
+        }
         for (size_t j = 0; j < part->store_count; j++) {
-            struct buffer name;
-            if (!part->stores[j]->has_changelog) {
-                continue;
+            if (part->stores[j]->has_changelog) {
+                app_topics_add_changelog(topics, part->stores[j]->name,
+                                         app_topics_part_count(topics, part));
             }
-            buffer_init(&name);
-            topology_changelog_name(topics->topology, part->stores[j]->name, &name);
-            app_topics_want(topics, buffer_string(&name), app_topics_part_count(topics, part), true,
-                            -2);
-            buffer_fini(&name);
         }
     }
-    topics->then = app_topics_end;
+    topics->then = app_topics_step_changelog_names;
     app_topics_make_next(topics);
 }
 
@@ -240,7 +296,7 @@ static void app_topics_step_internal_names(struct app_topics *topics)
 static void app_topics_step_internal(struct app_topics *topics)
 {
     int32_t largest = 1;
-    for (size_t i = 0; i < topics->name_count; i++) {
+    for (size_t i = 0; i < topics->source_count; i++) {
         int32_t count = app_topics_partition_count(topics, topics->names[i]);
         largest = count > largest ? count : largest;
     }
@@ -285,6 +341,7 @@ static void app_topics_step_sources(struct app_topics *topics)
             }
         }
     }
+    topics->source_count = topics->name_count;
     app_topics_name_written(topics);
     topics->then = app_topics_step_internal;
     if (topics->name_count == 0) {
@@ -343,6 +400,10 @@ void app_topics_free(struct app_topics *topics)
         return;
     }
     app_topics_clear(topics);
+    for (size_t i = 0; i < topics->changelog_count; i++) {
+        free(topics->changelogs[i].name);
+    }
+    free(topics->changelogs);
     free(topics->names);
     free(topics);
 }
