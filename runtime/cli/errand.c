@@ -330,7 +330,8 @@ int errand_refuse(struct errand *errand, const char *subject, int16_t code, stru
 {
     int error = error_from_code(code);
     command_print(errand->world, &errand->out);
-    if (message.size > 0) {
+    /* What Kafka says of a topic that is not there speaks of hosts. */
+    if (message.size > 0 && error != ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
         return command_fail(errand->world, "%s: %.*s (%s)", subject, BYTES_FORMAT(message),
                             error_name(error));
     }

@@ -61,7 +61,7 @@ static int choose_rows(struct errand *errand, const struct flag_list *arguments,
                    ? COMMAND_OK
                    : command_fail(errand->world,
                                   "%s has committed nothing; name topics: tidemill group seek "
-                                  "GROUP TOPIC --to start",
+                                  "GROUP TOPIC --to beginning",
                                   offsets->group);
     }
     struct group_offsets chosen = *offsets;
@@ -196,7 +196,7 @@ static int run(struct command_world *world, const void *given, const struct flag
     struct report report = {0};
     struct errand errand;
     if (values->to == NULL) {
-        return command_misuse(world, "say where: --to start, end, N, -N or @TIME");
+        return command_misuse(world, "say where: --to beginning, end, N, -N or s@TIME");
     }
     if (offset_spec_parse(values->to, &to, NULL, &report) != 0) {
         return command_misuse(world, "%s", report.text);

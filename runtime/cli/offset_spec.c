@@ -88,7 +88,7 @@ int offset_spec_parse(const char *text, struct offset_spec *start, struct offset
         return 0;
     }
     return report_add(report, NULL,
-                      "'%s' is no offset; use beginning, end, stored, N, -N, s@TIME or e@TIME "
+                      "'%s' is no offset; use beginning, end, %sN, -N, s@TIME%s "
                       "(milliseconds or 2026-11-24T12:00:00Z)",
-                      text);
+                      text, stop == NULL ? "" : "stored, ", stop == NULL ? "" : " or e@TIME");
 }
