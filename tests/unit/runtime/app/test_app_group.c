@@ -200,6 +200,46 @@ static void what_was_lost_comes_back_and_counts_on(void **state)
     }
 }
 
+/* Starts, stops, and sessions that run out, at random; in the end every record is counted once. */
+static void chaos_counts_every_record_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 25; seed++) {
+        struct app_world *world = twins_new(seed);
+        struct buffer text = {0};
+        char last[32];
+        char beyond[32];
+        int rounds = 0;
+        for (; rounds < 14; rounds++) {
+            int number = (int)sim_random(world->sim, APP_WORLD_SEATS);
+            put_everywhere(world);
+            if (map_find_string(&world->cluster->groups, "twins") != NULL &&
+                sim_random(world->sim, 4) == 0) {
+                fake_group_expel(world->cluster, "twins");
+            } else if (world->seats[number].app == NULL) {
+                app_world_start(world, number);
+            } else {
+                app_world_stop(&world->seats[number]);
+            }
+            app_world_run(world, (int64_t)sim_random(world->sim, 15000));
+        }
+        if (world->seats[0].app == NULL) {
+            app_world_start(world, 0);
+        }
+        app_world_run(world, 180 * APP_WORLD_SECOND_MS);
+        snprintf(last, sizeof last, "k0=%d", 2 * rounds);
+        snprintf(beyond, sizeof beyond, "k0=%d", 2 * rounds + 1);
+        const char *counts = app_world_read(world, "counts", 0, &text);
+        assert_non_null(strstr(counts, last));
+        assert_null(strstr(counts, beyond));
+        for (int i = 0; i < APP_WORLD_SEATS; i++) {
+            assert_int_equal(world->seats[i].failure_count, 0);
+        }
+        buffer_fini(&text);
+        app_world_free(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_task_with_stores_waits_for_the_rest_of_its_inputs),
         cmocka_unit_test(a_task_without_stores_runs_with_what_it_has),
         cmocka_unit_test(what_was_lost_comes_back_and_counts_on),
+        cmocka_unit_test(chaos_counts_every_record_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
