@@ -174,13 +174,18 @@ void puller_poke_room(struct puller *puller)
     puller_poke(puller);
 }
 
-/* Tries again later, with fresh metadata. */
-static void puller_repeat(struct puller *puller, struct puller_partition *partition)
+static void puller_postpone(struct puller *puller, struct puller_partition *partition)
 {
     struct backoff backoff = puller->backoff;
     backoff.count = partition->failure_count++;
     partition->not_before = io_now(puller->io) + backoff_next(&backoff, puller->io);
     partition->needs_metadata = true;
+}
+
+/* Tries again later, with fresh metadata. */
+static void puller_repeat(struct puller *puller, struct puller_partition *partition)
+{
+    puller_postpone(puller, partition);
     client_expire_topic(puller->client, partition->topic);
 }
 
@@ -207,13 +212,9 @@ static void puller_reset(struct puller *puller, struct puller_partition *partiti
     }
 }
 
-static void puller_fail(struct puller *puller, struct puller_partition *partition, int error)
+static void puller_tell_if_lasting(struct puller *puller, struct puller_partition *partition,
+                                   int error)
 {
-    if (error == ERROR_OFFSET_OUT_OF_RANGE) {
-        puller_reset(puller, partition);
-        return;
-    }
-    puller_repeat(puller, partition);
     bool is_lost = error == ERROR_UNKNOWN_TOPIC_OR_PARTITION &&
                    partition->failure_count % PULLER_UNKNOWN_COUNT_MAX == 0;
     bool is_told = error == ERROR_CORRUPT_MESSAGE || is_lost ||
@@ -221,6 +222,16 @@ static void puller_fail(struct puller *puller, struct puller_partition *partitio
     if (is_told) {
         puller_tell(puller, partition, error);
     }
+}
+
+static void puller_fail(struct puller *puller, struct puller_partition *partition, int error)
+{
+    if (error == ERROR_OFFSET_OUT_OF_RANGE) {
+        puller_reset(puller, partition);
+        return;
+    }
+    puller_repeat(puller, partition);
+    puller_tell_if_lasting(puller, partition, error);
 }
 
 static void puller_apply_fetch(struct puller *puller, struct puller_partition *partition,
@@ -603,10 +614,12 @@ static void puller_on_refreshed(struct client_refresh *refresh, int error)
             backoff_clear(&puller->backoff);
         } else if (topic != NULL && partition->error == 0) {
             bool is_missing = topic->error == 0 && partition->index >= topic->partition_count;
-            puller_fail(puller, partition,
-                        is_missing          ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
-                        : topic->error == 0 ? ERROR_LEADER_NOT_AVAILABLE
-                                            : topic->error);
+            /* What is known is fresh: to forget the leaders of the others would hold them up. */
+            puller_postpone(puller, partition);
+            puller_tell_if_lasting(puller, partition,
+                                   is_missing          ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
+                                   : topic->error == 0 ? ERROR_LEADER_NOT_AVAILABLE
+                                                       : topic->error);
             is_told = is_told || partition->error != 0;
         }
     }

@@ -504,6 +504,28 @@ static void an_unknown_topic_is_told_and_read_when_it_appears(void **state)
     world_free(world);
 }
 
+/* As when a topic was made again with fewer partitions. */
+static void a_partition_that_is_not_there_holds_up_no_other(void **state)
+{
+    (void)state;
+    struct fetcher_options options = fetcher_options_default();
+    struct world *world = world_new(10, &options);
+    fake_cluster_add_topic(world->cluster, "later", 1);
+    append(world, "later", 0, (struct builder_options){.count = 3, .value_size = 10});
+    fetcher_add(world->fetcher, "later", 1, FETCHER_OFFSET_EARLIEST);
+    fetcher_add(world->fetcher, "later", 0, FETCHER_OFFSET_EARLIEST);
+    struct fetcher_batch taken;
+    int result = 0;
+    for (int i = 0; i < 600 && result <= 0; i++) {
+        run_for(world, SECOND / 10);
+        result = fetcher_take(world->fetcher, NULL, 0, &taken); /* or is told about the other */
+    }
+    assert_int_equal(result, 1);
+    assert_int_equal(taken.batch.record_count, 3);
+    fetcher_release(world->fetcher, &taken);
+    world_free(world);
+}
+
 static void a_batch_larger_than_every_limit_is_read(void **state)
 {
     (void)state;
@@ -536,6 +558,7 @@ int main(void)
         cmocka_unit_test(aborted_data_and_markers_are_left_out),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(an_unknown_topic_is_told_and_read_when_it_appears),
+        cmocka_unit_test(a_partition_that_is_not_there_holds_up_no_other),
         cmocka_unit_test(a_batch_larger_than_every_limit_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
