@@ -11,7 +11,7 @@
 
 enum {
     NODE_PROCESS_LIMIT_S = 120,
-    NODE_PROCESS_MEMORY_SIZE = 300000, /* little: a big batch or two */
+    NODE_PROCESS_MEMORY_SIZE = 100000, /* little: a big batch or two */
 };
 
 static void node_process_warn(void *owner, const struct report *report)
