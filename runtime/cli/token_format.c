@@ -144,7 +144,7 @@ static void write_token(const struct token_format *format, char token,
         write_number(record->offset, out);
         break;
     default:
-        check(!"a token that was read is known");
+        check(false); /* a token that was read is known */
     }
 }
 

@@ -518,7 +518,7 @@ static int judge_comparison(struct predicate *predicate, const struct term *term
     case CONSTANT:
         break;
     }
-    check(!"a comparison");
+    check(false); /* a comparison */
     return 0;
 }
 
