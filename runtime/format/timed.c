@@ -28,10 +28,12 @@ int timed_read(struct bytes stored, int64_t *timestamp_ms, struct bytes *value)
     while (at < end && *at >= '0' && *at <= '9' && at - digits < 19) {
         time = time * 10 + (uint64_t)(*at++ - '0');
     }
-    if (at == digits || at + 1 >= end || *at != ',' || time > INT64_MAX) {
+    bool is_plain = *digits != '0' || (at == digits + 1 && !is_negative);
+    if (at == digits || at + 1 >= end || *at != ',' || !is_plain ||
+        time > (uint64_t)INT64_MAX + is_negative) {
         return ERROR_CORRUPT;
     }
-    *timestamp_ms = is_negative ? -(int64_t)time : (int64_t)time;
+    *timestamp_ms = (int64_t)(is_negative ? 0 - time : time);
     *value = bytes_make(at + 1, (size_t)(end - 1 - (at + 1)));
     return 0;
 }

@@ -6,7 +6,7 @@
 static void what_is_written_is_read(void **state)
 {
     (void)state;
-    const int64_t times[] = {0, 1764000000000, -5, INT64_MAX};
+    const int64_t times[] = {0, 1764000000000, -5, INT64_MAX, INT64_MIN};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         struct buffer stored;
         buffer_init(&stored);
@@ -26,7 +26,8 @@ static void anything_else_is_corrupt(void **state)
     const char *const bad[] = {"",       "[]",     "[1]",
                                "[1,]",   "1,2",    "[,2]",
                                "[x,2]",  "[-,22]", "[99999999999999999999,1]",
-                               "[1 ,2]", "[1,2"};
+                               "[1 ,2]", "[1,2",   "[01,2]",
+                               "[-0,2]"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t time_ms = 0;
         struct bytes value;
