@@ -5,11 +5,14 @@
 #include "runtime/format/json.h"
 
 #include "log/base/error.h"
+#include "log/base/map.h"
 #include "log/base/memory.h"
 #include "runtime/format/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { JSON_FEW_MAX = 16 };
 
 struct json_reader {
     struct json *json;
@@ -346,6 +349,47 @@ uint32_t json_find(const struct json *json, uint32_t object, struct bytes name)
         }
     }
     return found;
+}
+
+/* Few names are compared with each other. */
+static void mark_few(struct json *json, uint32_t object)
+{
+    struct json_token *tokens = json->tokens;
+    struct buffer scratch;
+    buffer_init(&scratch);
+    for (uint32_t at = object + 1; at < tokens[object].next; at = tokens[at + 1].next) {
+        buffer_clear(&scratch);
+        tokens[at].is_repeated = json_find(json, object, json_string(json, at, &scratch)) != at + 1;
+    }
+    buffer_fini(&scratch);
+}
+
+static void mark_many(struct json *json, uint32_t object)
+{
+    struct json_token *tokens = json->tokens;
+    struct map names; /* to the last token of this name */
+    struct buffer scratch;
+    map_init(&names);
+    buffer_init(&scratch);
+    for (uint32_t at = object + 1; at < tokens[object].next; at = tokens[at + 1].next) {
+        buffer_clear(&scratch);
+        struct json_token *before = map_put(&names, json_string(json, at, &scratch), &tokens[at]);
+        if (before != NULL) {
+            before->is_repeated = true;
+        }
+    }
+    buffer_fini(&scratch);
+    map_fini(&names, NULL);
+}
+
+void json_mark_repeated(struct json *json, uint32_t object)
+{
+    check(json->tokens[object].kind == JSON_OBJECT);
+    if (json->tokens[object].count <= JSON_FEW_MAX) {
+        mark_few(json, object);
+    } else {
+        mark_many(json, object);
+    }
 }
 
 uint32_t json_element(const struct json *json, uint32_t array, uint32_t index)

@@ -47,6 +47,7 @@ struct json_token {
     uint8_t kind;
     bool has_escapes; /* a string that must be decoded */
     bool is_integer;  /* a number without fraction and exponent */
+    bool is_repeated; /* a name that comes again in its object; after json_mark_repeated */
 };
 
 struct json {
@@ -70,6 +71,9 @@ static inline const struct json_token *json_token(const struct json *json, uint3
 
 /* The value of a member, or JSON_ABSENT; also when `object` is no object. */
 uint32_t json_find(const struct json *json, uint32_t object, struct bytes name);
+/* Marks the names in an object that come again behind, in time that grows with their count alone:
+ * whoever walks a hostile object must not look each name up. */
+void json_mark_repeated(struct json *json, uint32_t object);
 /* The element at an index from 0, or JSON_ABSENT; also when `array` is no array. */
 uint32_t json_element(const struct json *json, uint32_t array, uint32_t index);
 /* The bytes of a value as written, quotes included. */

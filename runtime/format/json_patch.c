@@ -168,22 +168,21 @@ bool json_walk_next(struct json_walk *walk, struct buffer *scratch, struct bytes
         walk->is_started = true;
         bool has_children = is_object || container->kind == JSON_ARRAY;
         walk->token = has_children ? walk->container.token + 1 : container->next;
+        if (is_object) {
+            json_mark_repeated(&patch->json, walk->container.token);
+        }
     }
     while (walk->token < container->next) {
         uint32_t token = walk->token + is_object;
         uint32_t name_token = walk->token;
         walk->token = json_token(&patch->json, token)->next;
-        if (is_object) {
-            *name = json_string(&patch->json, name_token, scratch);
-            if (json_find(&patch->json, walk->container.token, *name) != token) {
-                buffer_clear(scratch);
-                continue; /* the name comes again */
+        bool is_hidden = is_object && json_token(&patch->json, name_token)->is_repeated;
+        if (!is_hidden && resolve(walk->container, token, value)) {
+            if (is_object) {
+                *name = json_string(&patch->json, name_token, scratch);
             }
-        }
-        if (resolve(walk->container, token, value)) {
             return true;
         }
-        buffer_clear(scratch);
     }
     while (walk->edit < patch->edit_count) {
         struct json_edit *edit = &patch->edits[walk->edit++];
@@ -210,7 +209,8 @@ static bool has_edits(struct json_place place)
 uint32_t json_place_count(struct json_place place)
 {
     uint32_t count = json_token(&place.patch->json, place.token)->count;
-    if (!has_edits(place)) {
+    bool may_repeat = json_place_kind(place) == JSON_OBJECT;
+    if (!may_repeat && !has_edits(place)) {
         return count;
     }
     struct json_walk walk = {.container = place};

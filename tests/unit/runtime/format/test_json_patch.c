@@ -170,6 +170,26 @@ static void a_walk_sees_each_member_once_in_order(void **state)
     buffer_fini(&scratch);
 }
 
+/* Few members are compared with each other, many are not. */
+static void equal_names_count_once_with_and_without_changes(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint32_t names = 1; names <= 40; names += 13) {
+        struct buffer text;
+        buffer_init(&text);
+        for (uint32_t i = 0; i < 3 * names; i++) {
+            buffer_printf(&text, "%s\"%s%u\":%u", i == 0 ? "{" : ",", i % 2 == 0 ? "n" : "\\u006e",
+                          i % names, i);
+        }
+        buffer_add_byte(&text, '}');
+        struct json_place root = open_text(fixture, buffer_string(&text));
+        assert_int_equal(json_place_count(root), names);
+        set(root, "more", "1");
+        assert_int_equal(json_place_count(root), names + 1);
+        buffer_fini(&text);
+    }
+}
+
 static void a_place_outlives_the_replacement_of_its_value(void **state)
 {
     struct fixture *fixture = *state;
@@ -261,6 +281,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(equal_names_are_replaced_once_and_removed_all, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_walk_sees_each_member_once_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(equal_names_count_once_with_and_without_changes, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_place_outlives_the_replacement_of_its_value, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(names_that_are_not_text_and_endless_nesting_are_refused,
