@@ -44,15 +44,27 @@ const struct log_point *log_points_find(const struct log_points *points, const c
     return map_find_string(&points->rows, name);
 }
 
+/* Where the partition begins in "topic-partition"; 0 when the name is none. */
+static size_t log_points_find_partition(struct bytes name)
+{
+    size_t at = name.size;
+    while (at > 0 && name.data[at - 1] != '-') {
+        at--;
+    }
+    return at > 1 ? at : 0;
+}
+
 static int log_points_parse_row(struct log_points *points, struct bytes line)
 {
     struct log_point point;
     struct bytes name = small_file_word(&line);
-    if (name.size == 0 || small_file_number(&line, &point.start_offset) != 0 ||
+    if (log_points_find_partition(name) == 0 ||
+        small_file_number(&line, &point.start_offset) != 0 ||
         small_file_number(&line, &point.recovery_offset) != 0 ||
         small_file_number(&line, &point.segment_offset) != 0 ||
         small_file_number(&line, &point.position) != 0 ||
-        small_file_number(&line, &point.has_producers) != 0) {
+        small_file_number(&line, &point.has_producers) != 0 || point.start_offset < 0 ||
+        point.recovery_offset < 0 || point.segment_offset < -1 || point.position < 0) {
         return ERROR_CORRUPT;
     }
     log_points_put_row(points, name, &point);
@@ -89,7 +101,7 @@ static int log_points_parse_kafka(struct log_points *points, struct bytes text, 
         int64_t partition = 0;
         int64_t offset = 0;
         if (topic.size == 0 || small_file_number(&line, &partition) != 0 ||
-            small_file_number(&line, &offset) != 0) {
+            small_file_number(&line, &offset) != 0 || partition < 0 || offset < 0) {
             return ERROR_CORRUPT;
         }
         struct buffer name;
@@ -147,13 +159,10 @@ int log_points_read(struct log_points *points, struct io *io, const char *direct
 
 static void log_points_write_kafka_row(struct buffer *out, struct bytes name, int64_t offset)
 {
-    size_t dash = name.size;
-    while (dash > 0 && name.data[dash - 1] != '-') {
-        dash--;
-    }
-    check(dash > 1);
-    buffer_printf(out, "%.*s %.*s %" PRId64 "\n", (int)(dash - 1), (const char *)name.data,
-                  (int)(name.size - dash), (const char *)name.data + dash, offset);
+    size_t partition = log_points_find_partition(name);
+    check(partition > 0);
+    buffer_printf(out, "%.*s %.*s %" PRId64 "\n", (int)(partition - 1), (const char *)name.data,
+                  (int)(name.size - partition), (const char *)name.data + partition, offset);
 }
 
 static int log_points_write_kafka(const struct log_points *points, struct io *io,
