@@ -14,6 +14,7 @@ enum {
     PRODUCER_STATE_CRC_PLACE = 2,
     PRODUCER_STATE_COUNT_PLACE = 6,
     PRODUCER_STATE_ROWS_PLACE = 10,
+    PRODUCER_STATE_TIME_SIZE = 16,
     PRODUCER_STATE_MARKER_SIZE_MAX = 1 << 20,
 };
 
@@ -245,7 +246,7 @@ static bool producer_state_is_expired(const struct producer_state_entry *entry, 
                                       int64_t expiration_ms)
 {
     return entry->transaction_start_offset < 0 &&
-           now_ms - entry->last_timestamp_ms >= expiration_ms;
+           entry->last_timestamp_ms <= now_ms - expiration_ms; /* the time is a client's */
 }
 
 int64_t producer_state_expire(struct producer_state *state, int64_t now_ms, int64_t expiration_ms)
@@ -304,6 +305,19 @@ static void producer_state_write_row(struct buffer *out, const struct producer_s
     out->size += PRODUCER_STATE_ROW_SIZE;
 }
 
+/* The time of the last batch, when its row says that of a marker. */
+static void producer_state_write_time(struct buffer *out, const struct producer_state_entry *entry)
+{
+    int last = entry->batch_count - 1;
+    if (last < 0 || entry->batches[last].timestamp_ms == entry->last_timestamp_ms) {
+        return;
+    }
+    uint8_t *at = buffer_reserve(out, PRODUCER_STATE_TIME_SIZE);
+    endian_write_i64(at, entry->producer_id);
+    endian_write_i64(at + 8, entry->batches[last].timestamp_ms);
+    out->size += PRODUCER_STATE_TIME_SIZE;
+}
+
 void producer_state_write(const struct producer_state *state, struct buffer *out)
 {
     size_t start = out->size;
@@ -322,6 +336,9 @@ void producer_state_write(const struct producer_state *state, struct buffer *out
         }
     }
     buffer_add_byte(out, state->has_lost ? 1 : 0);
+    for (map_each (&state->entries, place)) {
+        producer_state_write_time(out, place->value);
+    }
     uint8_t *data = out->data + start;
     endian_write_i32(data + PRODUCER_STATE_COUNT_PLACE, count);
     uint32_t crc = crc32c_update(0, data + PRODUCER_STATE_COUNT_PLACE,
@@ -329,7 +346,37 @@ void producer_state_write(const struct producer_state *state, struct buffer *out
     endian_write_u32(data + PRODUCER_STATE_CRC_PLACE, crc);
 }
 
-static void producer_state_read_row(struct producer_state *state, const uint8_t *at)
+/* Whether a batch can follow what is known of its producer's epoch (1). */
+static bool producer_state_accepts_batch(const struct producer_state_entry *entry,
+                                         const struct producer_state_batch *batch)
+{
+    int64_t previous =
+        entry->batch_count == 0 ? -1 : entry->batches[entry->batch_count - 1].last_offset;
+    return batch->offset_delta >= 0 && batch->last_offset >= 0 &&
+           batch->last_offset - batch->offset_delta > previous;
+}
+
+/* Whether the entry can have a transaction that begins there; no two begin at one offset. */
+static bool producer_state_accepts_transaction(const struct producer_state *state,
+                                               const struct producer_state_entry *entry,
+                                               int64_t first_offset)
+{
+    if (entry->transaction_start_offset >= 0) {
+        return entry->transaction_start_offset == first_offset;
+    }
+    for (const struct list_link *link = state->transactions.head.previous;
+         link != &state->transactions.head; link = link->previous) {
+        int64_t other =
+            list_member(link, const struct producer_state_transaction, link)->first_offset;
+        if (other <= first_offset) {
+            return other != first_offset;
+        }
+    }
+    return true;
+}
+
+/* False for a row that no log can have led to. */
+static bool producer_state_read_row(struct producer_state *state, const uint8_t *at)
 {
     struct producer_state_entry *entry = producer_state_get(state, endian_read_i64(at));
     struct producer_state_batch batch = {
@@ -338,16 +385,74 @@ static void producer_state_read_row(struct producer_state *state, const uint8_t 
         .offset_delta = endian_read_i32(at + 22),
         .timestamp_ms = endian_read_i64(at + 26),
     };
-    producer_state_set_epoch(entry, endian_read_i16(at + 8));
+    int16_t epoch = endian_read_i16(at + 8);
+    if (epoch < entry->epoch) {
+        return false; /* (2) */
+    }
+    producer_state_set_epoch(entry, epoch);
     entry->last_timestamp_ms = batch.timestamp_ms;
     entry->coordinator_epoch = endian_read_i32(at + 34);
     if (batch.last_sequence >= 0) {
+        if (!producer_state_accepts_batch(entry, &batch)) {
+            return false;
+        }
         producer_state_add_batch(entry, batch);
     }
     int64_t transaction_start_offset = endian_read_i64(at + 38);
     if (transaction_start_offset >= 0) {
+        if (!producer_state_accepts_transaction(state, entry, transaction_start_offset)) {
+            return false;
+        }
         producer_state_begin(state, entry, transaction_start_offset);
     }
+    return true;
+}
+
+static int producer_state_read_times(struct producer_state *state, const uint8_t *at, size_t size)
+{
+    if (size % PRODUCER_STATE_TIME_SIZE != 0) {
+        return ERROR_CORRUPT;
+    }
+    for (const uint8_t *end = at + size; at < end; at += PRODUCER_STATE_TIME_SIZE) {
+        int64_t producer_id = endian_read_i64(at);
+        struct producer_state_entry *entry =
+            map_find(&state->entries, producer_state_key(&producer_id));
+        if (entry == NULL || entry->batch_count == 0) {
+            return ERROR_CORRUPT;
+        }
+        entry->batches[entry->batch_count - 1].timestamp_ms = endian_read_i64(at + 8);
+    }
+    return 0;
+}
+
+/* The rows of a snapshot, and what follows them, into an empty state. */
+static int producer_state_read_rows(struct producer_state *state, struct bytes rows, int32_t count)
+{
+    const uint8_t *at = rows.data;
+    for (int32_t i = 0; i < count; i++, at += PRODUCER_STATE_ROW_SIZE) {
+        if (!producer_state_read_row(state, at)) {
+            return ERROR_CORRUPT;
+        }
+    }
+    size_t rest_size = rows.size - (size_t)count * PRODUCER_STATE_ROW_SIZE;
+    if (rest_size == 0) {
+        state->has_lost = true; /* a snapshot of Kafka's ends here, and Kafka forgets */
+        return 0;
+    }
+    state->has_lost = *at != 0;
+    return producer_state_read_times(state, at + 1, rest_size - 1);
+}
+
+static void producer_state_take(struct producer_state *state, struct producer_state *from)
+{
+    producer_state_clear(state);
+    state->entries = from->entries;
+    state->has_lost = from->has_lost;
+    struct list_link *link = NULL;
+    while ((link = list_take(&from->transactions)) != NULL) {
+        list_add(&state->transactions, link);
+    }
+    state->is_changed = false;
 }
 
 int producer_state_read(struct producer_state *state, struct bytes snapshot)
@@ -360,19 +465,19 @@ int producer_state_read(struct producer_state *state, struct bytes snapshot)
         return ERROR_CORRUPT;
     }
     int32_t count = endian_read_i32(snapshot.data + PRODUCER_STATE_COUNT_PLACE);
-    size_t rows_size = snapshot.size - PRODUCER_STATE_ROWS_PLACE;
-    if (count < 0 || (size_t)count > rows_size / PRODUCER_STATE_ROW_SIZE) {
+    struct bytes rows = bytes_make(snapshot.data + PRODUCER_STATE_ROWS_PLACE,
+                                   snapshot.size - PRODUCER_STATE_ROWS_PLACE);
+    if (count < 0 || (size_t)count > rows.size / PRODUCER_STATE_ROW_SIZE) {
         return ERROR_CORRUPT;
     }
-    producer_state_clear(state);
-    const uint8_t *at = snapshot.data + PRODUCER_STATE_ROWS_PLACE;
-    for (int32_t i = 0; i < count; i++, at += PRODUCER_STATE_ROW_SIZE) {
-        producer_state_read_row(state, at);
+    struct producer_state read;
+    producer_state_init(&read);
+    int error = producer_state_read_rows(&read, rows, count);
+    if (error != 0) {
+        producer_state_fini(&read);
+        return error;
     }
-    /* A snapshot of Kafka's ends here, and Kafka forgets. */
-    bool has_flag = rows_size > (size_t)count * PRODUCER_STATE_ROW_SIZE;
-    state->has_lost = !has_flag || *at != 0;
-    state->is_changed = false;
+    producer_state_take(state, &read);
     return 0;
 }
 

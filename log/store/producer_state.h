@@ -19,7 +19,9 @@
  * int64 timestamp, int32 coordinator epoch, int64 first offset of the open transaction}. Kafka
  * writes one row per producer and forgets all batches but the last. We write a row for each batch,
  * oldest first: a reader that keeps the last row it sees of a producer reads what Kafka wrote.
- * One byte follows the rows: has_lost. */
+ * One byte follows the rows: has_lost; then, for each producer of whom a marker came after its last
+ * batch, whose row has the time of the marker: {int64 producer id, int64 timestamp of the batch}.
+ */
 #pragma once
 
 #include "log/base/list.h"

@@ -1,5 +1,7 @@
 /* Shows that sequences are judged as Kafka judges them, that a log that lost nothing insists on
  * sequence 0, and that a snapshot brings everything back. */
+#include "log/base/crc32c.h"
+#include "log/base/endian.h"
 #include "log/base/error.h"
 #include "log/store/producer_state.h"
 #include "tests/unit/unit.h"
@@ -111,6 +113,30 @@ static void only_a_log_that_lost_something_takes_an_unknown_producer_in_the_midd
     producer_state_fini(&producers);
 }
 
+/* The marker that commits the transaction of producer 1; its time is 1. */
+static void apply_marker(struct producer_state *state, int64_t offset)
+{
+    struct batch_builder builder;
+    struct batch batch;
+    struct buffer bytes;
+    buffer_init(&bytes);
+    batch_builder_init(&builder, COMPRESS_NONE);
+    builder.base_offset = offset;
+    builder.producer_id = 1;
+    builder.producer_epoch = 0;
+    builder.base_sequence = -1;
+    builder.attributes = BATCH_TRANSACTIONAL | BATCH_CONTROL;
+    const uint8_t commit[] = {0, 0, 0, 1};
+    const uint8_t epoch[] = {0, 0, 0, 0, 0, 7};
+    batch_builder_add(&builder, 1, bytes_make(commit, 4), bytes_make(epoch, 6), NULL, 0);
+    assert_int_equal(batch_builder_finish(&builder, &bytes), 0);
+    assert_int_equal(batch_read_header(buffer_bytes(&bytes), &batch, NULL), 0);
+    producer_state_apply(state, &batch);
+    producer_state_check(state);
+    batch_builder_fini(&builder);
+    buffer_fini(&bytes);
+}
+
 static void an_open_transaction_holds_the_stable_offset_until_its_marker_is_flushed(void **state)
 {
     (void)state;
@@ -121,32 +147,84 @@ static void an_open_transaction_holds_the_stable_offset_until_its_marker_is_flus
     producer_state_apply(&producers, &batch);
     assert_int_equal(producer_state_unstable_offset(&producers), 10);
     assert_int_equal(producer_state_expire(&producers, INT64_MAX / 2, 1), 0);
-
-    struct batch_builder builder;
-    struct buffer bytes;
-    buffer_init(&bytes);
-    batch_builder_init(&builder, COMPRESS_NONE);
-    builder.base_offset = 12;
-    builder.producer_id = 1;
-    builder.producer_epoch = 0;
-    builder.base_sequence = -1;
-    builder.attributes = BATCH_TRANSACTIONAL | BATCH_CONTROL;
-    const uint8_t commit[] = {0, 0, 0, 1};
-    const uint8_t epoch[] = {0, 0, 0, 0, 0, 7};
-    batch_builder_add(&builder, 1, bytes_make(commit, 4), bytes_make(epoch, 6), NULL, 0);
-    assert_int_equal(batch_builder_finish(&builder, &bytes), 0);
-    assert_int_equal(batch_read_header(buffer_bytes(&bytes), &batch, NULL), 0);
-    producer_state_apply(&producers, &batch);
-    producer_state_check(&producers);
+    apply_marker(&producers, 12);
     assert_int_equal(producer_state_find(&producers, 1)->coordinator_epoch, 7);
     assert_int_equal(producer_state_unstable_offset(&producers), 10);
     producer_state_on_flushed(&producers, 12);
     assert_int_equal(producer_state_unstable_offset(&producers), 10);
     producer_state_on_flushed(&producers, 13);
     assert_int_equal(producer_state_unstable_offset(&producers), -1);
-    batch_builder_fini(&builder);
-    buffer_fini(&bytes);
     producer_state_fini(&producers);
+}
+
+static void a_snapshot_keeps_the_time_of_a_batch_that_a_marker_followed(void **state)
+{
+    (void)state;
+    struct producer_state producers, copy;
+    struct buffer snapshot;
+    int64_t producer_id = -1;
+    producer_state_init(&producers);
+    producer_state_init(&copy);
+    buffer_init(&snapshot);
+    apply(&producers, 1, 0, 0, 2, 10);
+    apply_marker(&producers, 12);
+    producer_state_write(&producers, &snapshot);
+    assert_int_equal(producer_state_read(&copy, buffer_bytes(&snapshot)), 0);
+    assert_int_equal(producer_state_find(&copy, 1)->last_timestamp_ms, 1);
+    assert_int_equal(producer_state_find(&copy, 1)->batches[0].timestamp_ms, 1010);
+    assert_true(producer_state_matches(&producers, &copy, 0, INT64_MAX, &producer_id));
+    /* What begins before the flag is what Kafka reads. */
+    assert_int_equal(snapshot.size, 10 + PRODUCER_STATE_ROW_SIZE + 1 + 16);
+    buffer_fini(&snapshot);
+    producer_state_fini(&producers);
+    producer_state_fini(&copy);
+}
+
+static void set_crc(struct buffer *snapshot)
+{
+    endian_write_u32(snapshot->data + 2, crc32c_update(0, snapshot->data + 6, snapshot->size - 6));
+}
+
+/* Row and field by their place in the file. */
+static void rows_that_no_log_leads_to_are_corrupt(void **state)
+{
+    (void)state;
+    const struct {
+        size_t row, place;
+        uint8_t bit;
+    } faults[] = {
+        {1, 14, 0x80}, /* the last offset below zero */
+        {1, 21, 0x04}, /* the second batch before the first */
+        {1, 22, 0x80}, /* a negative count */
+        {0, 9, 0x01},  /* an epoch that falls */
+        {2, 45, 0x01}, /* two transactions from one offset */
+    };
+    struct producer_state producers, copy;
+    struct buffer snapshot;
+    producer_state_init(&producers);
+    producer_state_init(&copy);
+    buffer_init(&snapshot);
+    apply(&producers, 1, 0, 0, 1, 4);
+    apply(&producers, 1, 0, 1, 1, 7);
+    for (int i = 0; i < 2; i++) {
+        struct batch batch = batch_of(2 + i, 0, 0, 1, 10 + i);
+        batch.attributes = BATCH_TRANSACTIONAL;
+        producer_state_apply(&producers, &batch);
+    }
+    producer_state_write(&producers, &snapshot);
+    assert_int_equal(producer_state_read(&copy, buffer_bytes(&snapshot)), 0);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        size_t place = 10 + faults[i].row * PRODUCER_STATE_ROW_SIZE + faults[i].place;
+        snapshot.data[place] ^= faults[i].bit;
+        set_crc(&snapshot);
+        assert_int_equal(producer_state_read(&copy, buffer_bytes(&snapshot)), ERROR_CORRUPT);
+        producer_state_check(&copy);
+        assert_int_equal(copy.entries.size, 3);
+        snapshot.data[place] ^= faults[i].bit;
+    }
+    buffer_fini(&snapshot);
+    producer_state_fini(&producers);
+    producer_state_fini(&copy);
 }
 
 static void a_snapshot_brings_everything_back_and_damage_is_seen(void **state)
@@ -184,6 +262,19 @@ static void a_snapshot_brings_everything_back_and_damage_is_seen(void **state)
     producer_state_fini(&copy);
 }
 
+/* Times are the clients'. */
+static void a_producer_from_the_beginning_of_time_expires(void **state)
+{
+    (void)state;
+    struct producer_state producers;
+    producer_state_init(&producers);
+    struct batch batch = batch_of(1, 0, 0, 1, 0);
+    batch.max_timestamp = INT64_MIN;
+    producer_state_apply(&producers, &batch);
+    assert_int_equal(producer_state_expire(&producers, 1764000000000, 86400000), 1);
+    producer_state_fini(&producers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +284,9 @@ int main(void)
         cmocka_unit_test(only_a_log_that_lost_something_takes_an_unknown_producer_in_the_middle),
         cmocka_unit_test(an_open_transaction_holds_the_stable_offset_until_its_marker_is_flushed),
         cmocka_unit_test(a_snapshot_brings_everything_back_and_damage_is_seen),
+        cmocka_unit_test(a_snapshot_keeps_the_time_of_a_batch_that_a_marker_followed),
+        cmocka_unit_test(rows_that_no_log_leads_to_are_corrupt),
+        cmocka_unit_test(a_producer_from_the_beginning_of_time_expires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
