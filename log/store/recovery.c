@@ -521,6 +521,7 @@ static int recovery_find_end(struct log *log, const struct log_point *point, boo
     if (is_clean && recovery_is_as_closed(log, point)) {
         log->end_offset = point->recovery_offset;
         log_last_segment(log)->next_offset = log->end_offset;
+        epoch_cache_truncate(&log->epochs, log->end_offset + 1); /* one may begin at the end */
         return 0;
     }
     log->store->recovered_log_count++;
