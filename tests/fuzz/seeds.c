@@ -22,6 +22,7 @@ int main(int count, char **arguments)
         return 1;
     }
     seeds_wire(arguments[1]);
+    seeds_store(arguments[1]);
     seeds_text(arguments[1]);
     return 0;
 }

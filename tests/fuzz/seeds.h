@@ -9,5 +9,7 @@ void seeds_save(const char *folder, const char *name, struct bytes content);
 
 /* Every message in its first and last version; batches of every codec and kind. */
 void seeds_wire(const char *folder);
+/* A producer snapshot, a sparse index, segments. */
+void seeds_store(const char *folder);
 /* What is written as text: rows of seeds_text.c. */
 void seeds_text(const char *folder);

@@ -19,6 +19,10 @@ static const struct {
                                    "a\x04xy\x02"
                                    "b\x01\x00\x00")},
     {"json/timed", BYTES_LITERAL("t[1764000000000,{\"n\":3}]")},
+    {"store/epochs", BYTES_LITERAL("e0\n2\n0 0\n3 12\n")},
+    {"store/metadata", BYTES_LITERAL("mversion: 0\ntopic_id: AQIDBAAAAAAAAAAAAAAAAA\n")},
+    {"store/points", BYTES_LITERAL("porders-0 0 10 0 700 1\nin-voices-12 5 7 5 90 0\n")},
+    {"store/points_of_kafka", BYTES_LITERAL("k0\n2\norders 0 10\nin-voices 12 7\n")},
 };
 
 void seeds_text(const char *folder)
