@@ -29,7 +29,7 @@ void walker_close(struct walker *walker)
 static struct bytes walker_view(const struct walker *walker)
 {
     int64_t skip = walker->position - walker->buffer_position;
-    if (skip < 0 || skip > (int64_t)walker->buffer.size) {
+    if (skip < 0 || skip >= (int64_t)walker->buffer.size) {
         return bytes_make("", 0);
     }
     return bytes_make(walker->buffer.data + skip, walker->buffer.size - (size_t)skip);
