@@ -80,6 +80,9 @@ static void meta_read_topic_options(struct meta *meta, struct meta_topic *topic)
         char *name = bytes_to_string(entry->key);
         const struct option_row *row = topic_options_find(name);
         if (row == NULL || option_parse(row, (const char *)entry->value, &topic->options, NULL)) {
+            if (row != NULL) {
+                option_set_default(row, &topic->options); /* as config_read_topic does */
+            }
             trace(TRACE_WARN, "meta.config_skipped", TRACE_STRING("topic", topic->name),
                   TRACE_STRING("name", name));
         }

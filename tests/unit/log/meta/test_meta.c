@@ -88,6 +88,23 @@ static int set_broker(struct meta *meta, const char *node, const char *name, con
     return apply(meta, &command);
 }
 
+static int set_topic(struct meta *meta, uint8_t number, const char *name, const char *value)
+{
+    struct wire_uuid id = make_id(number);
+    Meta__Config config = META__CONFIG__INIT;
+    Meta__Config *configs[] = {&config};
+    config.name = (char *)name;
+    config.value = (char *)value;
+    Meta__TopicConfigChanged changed = META__TOPIC_CONFIG_CHANGED__INIT;
+    changed.id = (ProtobufCBinaryData){sizeof id.octets, id.octets};
+    changed.changes = configs;
+    changed.n_changes = 1;
+    Meta__Command command = META__COMMAND__INIT;
+    command.kind_case = META__COMMAND__KIND_TOPIC_CONFIG_CHANGED;
+    command.topic_config_changed = &changed;
+    return apply(meta, &command);
+}
+
 static int allocate(struct meta *meta, int64_t first_id, int32_t count)
 {
     Meta__ProducerIdsAllocated allocated = META__PRODUCER_IDS_ALLOCATED__INIT;
@@ -109,6 +126,17 @@ static int close_meta(void **state)
 {
     meta_free((struct meta *)*state);
     return 0;
+}
+
+/* A value of a version that knew more. */
+static void a_value_that_is_not_understood_gives_the_default_of_its_row(void **state)
+{
+    struct meta *meta = (struct meta *)*state;
+    trace_set_stream(NULL);
+    assert_int_equal(set_broker(meta, "", "log.retention.ms", "5000"), 0);
+    assert_int_equal(create(meta, "t", 1, 1), 0);
+    assert_int_equal(set_topic(meta, 1, "retention.ms", "a fortnight"), 0);
+    assert_int_equal(meta_find_topic(meta, BYTES_LITERAL("t"))->options.retention_ms, 604800000);
 }
 
 static void topics_are_found_by_name_by_id_and_in_order(void **state)
@@ -261,6 +289,8 @@ static void ids_are_printed_as_kafka_prints_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_value_that_is_not_understood_gives_the_default_of_its_row,
+                                        open_meta, close_meta),
         cmocka_unit_test_setup_teardown(topics_are_found_by_name_by_id_and_in_order, open_meta,
                                         close_meta),
         cmocka_unit_test_setup_teardown(a_command_that_does_not_fit_changes_nothing, open_meta,
