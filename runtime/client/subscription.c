@@ -66,7 +66,8 @@ struct bytes subscription_write(struct arena *arena, const struct subscription *
         if (topic == NULL || !bytes_equal(topic->name, owned->topic)) {
             topic = &message.owned_partitions.items[message.owned_partitions.count++];
             topic->name = owned->topic;
-            topic->partitions.items = arena_array(arena, int32_t, subscription->owned_count - i);
+            topic->partitions.items =
+                arena_array(arena, int32_t, subscription_run(owned, subscription->owned_count - i));
         }
         topic->partitions.items[topic->partitions.count++] = owned->partition;
     }
@@ -86,7 +87,10 @@ int subscription_read(struct arena *arena, struct bytes data, struct subscriptio
         int32_t count = message.owned_partitions.items[i].partitions.count;
         owned_count += count > 0 ? (size_t)count : 0;
     }
-    struct assignor_partition *owned = arena_array(arena, struct assignor_partition, owned_count);
+    struct assignor_partition *owned = arena_try(arena, owned_count * sizeof *owned);
+    if (owned == NULL) {
+        return ERROR_NO_MEMORY;
+    }
     size_t at = 0;
     for (int32_t i = 0; i < message.owned_partitions.count; i++) {
         const struct consumer_protocol_subscription_topic *topic =
@@ -143,7 +147,10 @@ int subscription_read_share(struct arena *arena, struct bytes data, struct assig
         int32_t part = message.assigned_partitions.items[i].partitions.count;
         total += part > 0 ? (size_t)part : 0;
     }
-    *out = arena_array(arena, struct assignor_partition, total);
+    *out = arena_try(arena, total * sizeof **out);
+    if (*out == NULL) {
+        return ERROR_NO_MEMORY;
+    }
     *count = 0;
     for (int32_t i = 0; i < message.assigned_partitions.count; i++) {
         const struct consumer_protocol_assignment_topic *topic =

@@ -1,5 +1,6 @@
 /* Shows that partitions are dealt out whole and evenly, that sticky moves as little as it must, and
  * that nobody gets what another still owns. */
+#include "log/base/error.h"
 #include "runtime/client/assignor.h"
 #include "runtime/client/range.h"
 #include "runtime/client/sticky.h"
@@ -293,6 +294,32 @@ static void subscriptions_survive_the_wire(void **state)
     arena_fini(&arena);
 }
 
+/* Four bytes on the wire are more in memory. */
+static void a_subscription_beyond_the_arena_is_refused(void **state)
+{
+    (void)state;
+    struct arena arena, small;
+    struct assignor_partition owned[500];
+    for (int i = 0; i < 500; i++) {
+        owned[i] = (struct assignor_partition){BYTES_LITERAL("t"), i};
+    }
+    struct subscription wish = {
+        .topics = both, .topic_count = 2, .owned = owned, .owned_count = 500};
+    arena_init(&arena, 0);
+    struct bytes told = subscription_write(&arena, &wish);
+    struct bytes share_told = subscription_write_share(&arena, owned, 500);
+    struct subscription out;
+    struct assignor_partition *share;
+    size_t count;
+    arena_init(&small, 4096);
+    assert_int_equal(subscription_read(&small, told, &out), ERROR_NO_MEMORY);
+    arena_fini(&small);
+    arena_init(&small, 4096);
+    assert_int_equal(subscription_read_share(&small, share_told, &share, &count), ERROR_NO_MEMORY);
+    arena_fini(&small);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +330,7 @@ int main(void)
         cmocka_unit_test(every_deal_is_whole_and_sticky_is_even),
         cmocka_unit_test(the_order_of_members_does_not_matter),
         cmocka_unit_test(subscriptions_survive_the_wire),
+        cmocka_unit_test(a_subscription_beyond_the_arena_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
