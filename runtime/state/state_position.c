@@ -137,20 +137,15 @@ static size_t state_position_split(char *line, char *words[STATE_POSITION_WORD_M
     return count;
 }
 
-enum { STATE_POSITION_COMMIT = 1, STATE_POSITION_FOLLOWS = 2, STATE_POSITION_TIME = 4 };
-
 static int state_position_parse_number(struct state_position *position, const char *word,
-                                       int64_t number, int *seen)
+                                       int64_t number)
 {
     if (strcmp(word, "commit") == 0) {
         position->commit = number;
-        *seen |= STATE_POSITION_COMMIT;
     } else if (strcmp(word, "follows") == 0) {
         position->follows = number;
-        *seen |= STATE_POSITION_FOLLOWS;
     } else if (strcmp(word, "stream_time") == 0) {
         position->stream_time_ms = number;
-        *seen |= STATE_POSITION_TIME;
     } else {
         return ERROR_CORRUPT;
     }
@@ -180,13 +175,13 @@ static int state_position_parse_input(struct state_position *position, char *con
     return 0;
 }
 
-static int state_position_parse_line(struct state_position *position, char *line, int *seen)
+static int state_position_parse_line(struct state_position *position, char *line)
 {
     char *words[STATE_POSITION_WORD_MAX];
     size_t count = state_position_split(line, words);
     int64_t number = 0;
     if (count == 2 && text_parse_int64(words[1], &number) == 0) {
-        return state_position_parse_number(position, words[0], number, seen);
+        return state_position_parse_number(position, words[0], number);
     }
     if (count == 4 && strcmp(words[0], "changelog") == 0) {
         return state_position_parse_changelog(position, words);
@@ -197,24 +192,31 @@ static int state_position_parse_line(struct state_position *position, char *line
     return ERROR_CORRUPT;
 }
 
+/* Whether it would be printed as it was read: no other line ends, order, spaces, doubles. */
+static bool state_position_is_print(const struct state_position *position, struct bytes text)
+{
+    struct buffer printed;
+    buffer_init(&printed);
+    state_position_print(position, &printed);
+    bool is_same = bytes_equal(buffer_bytes(&printed), text);
+    buffer_fini(&printed);
+    return is_same;
+}
+
 int state_position_parse(struct state_position *position, struct bytes text)
 {
     struct state_position parsed = {0};
     char *copy = bytes_to_string(text);
     char *rest = NULL;
-    int seen = 0;
     int error = copy == NULL ? ERROR_CORRUPT : 0;
     for (char *line = error == 0 ? strtok_r(copy, "\n", &rest) : NULL; line != NULL && error == 0;
          line = strtok_r(NULL, "\n", &rest)) {
-        error = state_position_parse_line(&parsed, line, &seen);
+        error = state_position_parse_line(&parsed, line);
     }
     free(copy);
-    if (seen != (STATE_POSITION_COMMIT | STATE_POSITION_FOLLOWS | STATE_POSITION_TIME)) {
-        error = ERROR_CORRUPT;
-    }
-    if (error != 0) {
+    if (error != 0 || !state_position_is_print(&parsed, text)) {
         state_position_fini(&parsed);
-        return error;
+        return ERROR_CORRUPT;
     }
     state_position_fini(position);
     *position = parsed;

@@ -87,6 +87,9 @@ static void anything_else_is_corrupt(void **state)
                                         HEAD "changelog 5\n",
                                         HEAD "changelog c 5\n",
                                         HEAD "changelog c x -\n",
+                                        HEAD "input  t 0 1\n",
+                                        HEAD "input t 0 1",
+                                        HEAD "\n",
                                         HEAD "changelog c 5 0123456789012345678901234567890123\n"};
     struct state_position position;
     state_position_init(&position);
