@@ -275,7 +275,8 @@ static int recovery_settle_segment(struct log *log, struct segment *segment, int
 static int recovery_walk_all(struct log *log, struct log_mark mark, int64_t durable_offset)
 {
     int32_t index = log_find_segment(log, mark.segment_offset);
-    if (mark.position > log->segments[index]->size) {
+    bool is_at_start = mark.offset == mark.segment_offset;
+    if (mark.position > log->segments[index]->size || (mark.position == 0) != is_at_start) {
         return ERROR_CORRUPT;
     }
     epoch_cache_truncate(&log->epochs, mark.offset);
