@@ -23,6 +23,7 @@ int main(int count, char **arguments)
     }
     seeds_wire(arguments[1]);
     seeds_store(arguments[1]);
+    seeds_group(arguments[1]);
     seeds_text(arguments[1]);
     return 0;
 }

@@ -11,5 +11,7 @@ void seeds_save(const char *folder, const char *name, struct bytes content);
 void seeds_wire(const char *folder);
 /* A producer snapshot, a sparse index, segments. */
 void seeds_store(const char *folder);
+/* Records of groups, the consumer protocol, commands of the metadata log. */
+void seeds_group(const char *folder);
 /* What is written as text: rows of seeds_text.c. */
 void seeds_text(const char *folder);

@@ -19,6 +19,36 @@ static const struct {
                                    "a\x04xy\x02"
                                    "b\x01\x00\x00")},
     {"json/timed", BYTES_LITERAL("t[1764000000000,{\"n\":3}]")},
+    {"group/position", BYTES_LITERAL("pcommit 12\nstream_time 1763983890000\n"
+                                     "input dpkg.raw 0 5137\nchangelog counts 911\n")},
+    {"grammar/condition",
+     BYTES_LITERAL("c$.level == 'error' and ($.ms >= 500 or not $.cached) and topic != \"a\"\xff"
+                   "{\"level\":\"error\",\"ms\":500.5}")},
+    {"grammar/condition_of_fields",
+     BYTES_LITERAL("ckey == nil or value <= \"x\" and partition < -1.5e3 or $['a b'][0] ~= null\xff"
+                   "{\"a b\":[1]}")},
+    {"grammar/format", BYTES_LITERAL("f%t [%p] at %o: %k %K %s %S %R %T %h %%\\n\\x41\\0")},
+    {"grammar/offset_of_date", BYTES_LITERAL("o@2026-11-24T12:00:00Z")},
+    {"grammar/offset_to_stop", BYTES_LITERAL("oe@1700000000000")},
+    {"grammar/offset_from_end", BYTES_LITERAL("o-10")},
+    {"grammar/properties", BYTES_LITERAL("r# a comment\nnode.id=1\nlog.retention.hours = 7\n"
+                                         "log.segment.bytes: 1g\nlisteners=PLAINTEXT://\\\n:9092\n"
+                                         "compression.type zstd\n")},
+    {"script/tiny",
+     BYTES_LITERAL("return {input='in',output='out',process=function(r) local j=r.json "
+                   "j.x={1,'a'} for k,v in pairs(j) do emit('o',r) end return r end}")},
+    {"script/builder",
+     BYTES_LITERAL("local S=require'tidemill' local a=S.app'w' a:stream('in',{value='text'})"
+                   ":flat_map(function(r) local o={} for w in r.value:gmatch('%w+') do "
+                   "o[#o+1]={key=w,value=1} end return o end):group_by_key():count{name='c'}"
+                   ":to_stream():to('out',{value='json'}) return a")},
+    {"script/endless",
+     BYTES_LITERAL("local s=('x'):rep(9) while pcall(function() s=s..s end) do end")},
+    {"stream/frames", BYTES_LITERAL("\3\1\5\2\0\0\0\4abcd\0\0\0\0\0\0\0\2xy\0\0\1")},
+    {"stream/announced", BYTES_LITERAL("\2\4\3\6\x3f\xff\xff"
+                                       "abcdef")},
+    {"stream/negative", BYTES_LITERAL("\1\2\xff\xff\xff\xff"
+                                      "abc")},
     {"store/epochs", BYTES_LITERAL("e0\n2\n0 0\n3 12\n")},
     {"store/metadata", BYTES_LITERAL("mversion: 0\ntopic_id: AQIDBAAAAAAAAAAAAAAAAA\n")},
     {"store/points", BYTES_LITERAL("porders-0 0 10 0 700 1\nin-voices-12 5 7 5 90 0\n")},

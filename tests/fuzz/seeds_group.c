@@ -1,0 +1,178 @@
+/* What groups and the cluster write down: records of __consumer_offsets, the consumer protocol,
+ * commands of the metadata log. */
+#include "log/base/check.h"
+#include "log/coordinator/group_log.h"
+#include "log/meta/meta.pb-c.h"
+#include "runtime/client/subscription.h"
+#include "tests/fuzz/seeds.h"
+
+/* In the format of fuzz_group: the one record that the builder holds. */
+static void seeds_save_record(const char *folder, const char *name, struct batch_builder *builder)
+{
+    struct buffer encoded, out;
+    struct batch batch;
+    struct batch_iterator iterator;
+    struct batch_record record;
+    buffer_init(&encoded);
+    buffer_init(&out);
+    check(batch_builder_finish(builder, &encoded) == 0);
+    check(batch_read_header(buffer_bytes(&encoded), &batch, NULL) == 0);
+    check(batch_iterator_open(&iterator, &batch, encoded.size) == 0);
+    check(batch_iterator_next(&iterator, &record) == 1);
+    buffer_add_byte(&out, 'o');
+    buffer_add_byte(&out, (uint8_t)record.key.size);
+    buffer_add_bytes(&out, record.key);
+    buffer_add_bytes(&out, record.value);
+    seeds_save(folder, name, buffer_bytes(&out));
+    batch_iterator_close(&iterator);
+    batch_builder_fini(builder);
+    buffer_fini(&out);
+    buffer_fini(&encoded);
+}
+
+static void seeds_save_records(const char *folder)
+{
+    struct batch_builder builder;
+    struct bytes group = BYTES_LITERAL("g");
+    struct offset_commit_value offset = {
+        .offset = 7, .leader_epoch = -1, .metadata = BYTES_LITERAL("m"), .expire_timestamp_ms = -1};
+    batch_builder_init(&builder, COMPRESS_NONE);
+    group_log_write_offset(&builder, 1, group, BYTES_LITERAL("t"), 3, &offset);
+    seeds_save_record(folder, "group/offset", &builder);
+    batch_builder_init(&builder, COMPRESS_NONE);
+    offset.expire_timestamp_ms = 9;
+    group_log_write_offset(&builder, 1, group, BYTES_LITERAL("t"), 3, &offset);
+    seeds_save_record(folder, "group/offset_that_expires", &builder);
+    batch_builder_init(&builder, COMPRESS_NONE);
+    group_log_write_group(&builder, 1, group, NULL);
+    seeds_save_record(folder, "group/tombstone", &builder);
+}
+
+static void seeds_save_protocol(const char *folder)
+{
+    static const struct bytes topics[] = {{(const uint8_t *)"t", 1}, {(const uint8_t *)"u", 1}};
+    static const struct assignor_partition owned[] = {{{(const uint8_t *)"t", 1}, 0},
+                                                      {{(const uint8_t *)"t", 1}, 2},
+                                                      {{(const uint8_t *)"u", 1}, 1}};
+    struct subscription subscription = {
+        .topics = topics, .topic_count = 2, .owned = owned, .owned_count = 3, .generation = 4};
+    struct arena arena;
+    struct buffer out;
+    arena_init(&arena, 0);
+    buffer_init(&out);
+    struct bytes wish = subscription_write(&arena, &subscription);
+    buffer_add_byte(&out, 's');
+    buffer_add_bytes(&out, wish);
+    seeds_save(folder, "group/subscription", buffer_bytes(&out));
+    buffer_clear(&out);
+    buffer_add_byte(&out, 'd');
+    for (int i = 0; i < 3; i++) {
+        buffer_add_byte(&out, (uint8_t)wish.size);
+        buffer_add_bytes(&out, wish);
+    }
+    seeds_save(folder, "group/deal", buffer_bytes(&out));
+    buffer_clear(&out);
+    buffer_add_byte(&out, 'a');
+    buffer_add_bytes(&out, subscription_write_share(&arena, owned, 3));
+    seeds_save(folder, "group/share", buffer_bytes(&out));
+    buffer_fini(&out);
+    arena_fini(&arena);
+}
+
+static void seeds_add_command(struct buffer *out, Meta__Command *command)
+{
+    size_t size = meta__command__get_packed_size(command);
+    buffer_add_byte(out, (uint8_t)size);
+    out->size += meta__command__pack(command, buffer_reserve(out, size));
+}
+
+static void seeds_add_topic(struct buffer *out, ProtobufCBinaryData id)
+{
+    int32_t node = 1;
+    Meta__Partition partition = META__PARTITION__INIT;
+    partition.replicas = partition.isr = &node;
+    partition.n_replicas = partition.n_isr = 1;
+    partition.leader = 1;
+    Meta__Partition *partitions[] = {&partition};
+    Meta__Config config = META__CONFIG__INIT;
+    config.name = (char *)(uintptr_t) "retention.ms";
+    config.value = (char *)(uintptr_t) "1000";
+    Meta__Config *configs[] = {&config};
+    Meta__TopicCreated created = META__TOPIC_CREATED__INIT;
+    created.name = (char *)(uintptr_t) "t";
+    created.id = id;
+    created.partitions = partitions;
+    created.n_partitions = 1;
+    created.configs = configs;
+    created.n_configs = 1;
+    Meta__Command command = META__COMMAND__INIT;
+    command.kind_case = META__COMMAND__KIND_TOPIC_CREATED;
+    command.topic_created = &created;
+    seeds_add_command(out, &command);
+    Meta__PartitionsAdded added = META__PARTITIONS_ADDED__INIT;
+    partition.index = 1;
+    added.id = id;
+    added.partitions = partitions;
+    added.n_partitions = 1;
+    command.kind_case = META__COMMAND__KIND_PARTITIONS_ADDED;
+    command.partitions_added = &added;
+    seeds_add_command(out, &command);
+    Meta__PartitionsChanged changed = META__PARTITIONS_CHANGED__INIT;
+    partition.leader_epoch = 1;
+    changed.id = id;
+    changed.partitions = partitions;
+    changed.n_partitions = 1;
+    command.kind_case = META__COMMAND__KIND_PARTITIONS_CHANGED;
+    command.partitions_changed = &changed;
+    seeds_add_command(out, &command);
+    Meta__BrokerConfigChanged broker = META__BROKER_CONFIG_CHANGED__INIT;
+    config.name = (char *)(uintptr_t) "log.retention.ms";
+    broker.changes = configs;
+    broker.n_changes = 1;
+    command.kind_case = META__COMMAND__KIND_BROKER_CONFIG_CHANGED;
+    command.broker_config_changed = &broker;
+    seeds_add_command(out, &command);
+}
+
+/* In the format of fuzz_meta. */
+static void seeds_save_commands(const char *folder)
+{
+    uint8_t octets[16] = {1, 2, 3};
+    ProtobufCBinaryData id = {sizeof octets, octets};
+    struct buffer out;
+    buffer_init(&out);
+    seeds_add_topic(&out, id);
+    seeds_save(folder, "meta/topic", buffer_bytes(&out));
+    buffer_clear(&out);
+    Meta__Command command = META__COMMAND__INIT;
+    Meta__TopicDeleted deleted = META__TOPIC_DELETED__INIT;
+    Meta__ProducerIdsAllocated allocated = META__PRODUCER_IDS_ALLOCATED__INIT;
+    Meta__ClusterNamed named = META__CLUSTER_NAMED__INIT;
+    Meta__FeatureSet feature = META__FEATURE_SET__INIT;
+    deleted.id = id;
+    allocated.first_id = 10;
+    allocated.count = 5;
+    named.cluster_id = (char *)(uintptr_t) "c";
+    feature.name = (char *)(uintptr_t) "f";
+    command.kind_case = META__COMMAND__KIND_TOPIC_DELETED;
+    command.topic_deleted = &deleted;
+    seeds_add_command(&out, &command);
+    command.kind_case = META__COMMAND__KIND_PRODUCER_IDS_ALLOCATED;
+    command.producer_ids_allocated = &allocated;
+    seeds_add_command(&out, &command);
+    command.kind_case = META__COMMAND__KIND_CLUSTER_NAMED;
+    command.cluster_named = &named;
+    seeds_add_command(&out, &command);
+    command.kind_case = META__COMMAND__KIND_FEATURE_SET;
+    command.feature_set = &feature;
+    seeds_add_command(&out, &command);
+    seeds_save(folder, "meta/others", buffer_bytes(&out));
+    buffer_fini(&out);
+}
+
+void seeds_group(const char *folder)
+{
+    seeds_save_records(folder);
+    seeds_save_protocol(folder);
+    seeds_save_commands(folder);
+}
