@@ -54,7 +54,7 @@ static bool parse_date(const char *text, int64_t *out)
 static bool parse_time(const char *text, struct offset_spec *out)
 {
     int64_t value;
-    if ((text_parse_int64(text, &value) != 0 || value < 0) && !parse_date(text, &value)) {
+    if ((text_parse_int64(text, &value) != 0 && !parse_date(text, &value)) || value < 0) {
         return false;
     }
     *out = (struct offset_spec){.kind = OFFSET_SPEC_TIME, .value = value};

@@ -57,8 +57,8 @@ static void a_stop_leaves_the_start_alone(void **state)
 static void nonsense_is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",   "ends", "1x",          "s@",          "s@-3",
-                                        "@x", "--1",  "@2024-13-01", "@2024-01-01T"};
+    static const char *const texts[] = {"",   "ends", "1x",          "s@",           "s@-3",
+                                        "@x", "--1",  "@2024-13-01", "@2024-01-01T", "@1969-12-31"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct offset_spec start = {0}, stop = {0};
         struct report report = {0};
