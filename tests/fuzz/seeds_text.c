@@ -21,6 +21,10 @@ static const struct {
     {"json/timed", BYTES_LITERAL("t[1764000000000,{\"n\":3}]")},
     {"group/position", BYTES_LITERAL("pcommit 12\nstream_time 1763983890000\n"
                                      "input dpkg.raw 0 5137\nchangelog counts 911\n")},
+    {"connector/text",
+     BYTES_LITERAL(
+         "{\"a\":[1,-2.5e3,null,true,false,\"\"],\"b\":{\"a\":1,\"a\":2},"
+         "\"c\":\"\\u00e4\\ud83d\\ude00\\n\\\"\\/x\xc3\xa4\",\"\":18446744073709551616}")},
     {"grammar/condition",
      BYTES_LITERAL("c$.level == 'error' and ($.ms >= 500 or not $.cached) and topic != \"a\"\xff"
                    "{\"level\":\"error\",\"ms\":500.5}")},
