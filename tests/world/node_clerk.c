@@ -277,6 +277,7 @@ static void node_clerk_on_trimmed(struct node_call *call, int error, const void 
                             topic->name, (int)call->partition, call->number, part->low_watermark);
         }
         node_model_moved_start(&world->model, call->topic, call->partition, part->low_watermark);
+        topic->partitions[call->partition].cut_offset = part->low_watermark;
     }
 }
 
