@@ -405,8 +405,8 @@ void node_model_adopt(struct node_model *model, int topic, int32_t partition, in
         node_world_fail(model->world, "%s-%d begins at %" PRId64 ", promised was %" PRId64,
                         found->name, (int)partition, start, place->cut_offset);
     }
-    place->start_offset = start; /* what retention took may come back */
     node_model_moved_start(model, topic, partition, start);
+    place->start_offset = start; /* what retention took may come back */
     node_model_cut(model, place, end);
     place->safe_offset = end;
     place->high_watermark = end;
