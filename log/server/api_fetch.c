@@ -44,6 +44,7 @@ struct fetch {
     bool is_waiting;
     bool has_moved; /* a partition has, while another was being looked at */
     bool has_error;
+    bool has_next;   /* a partition has more, in another file: no need to wait for it */
     bool is_stopped; /* answer with what is there */
     struct io_timer timer;
     struct list_link link; /* the server's list of waiting or parked fetches */
@@ -177,7 +178,7 @@ static void fetch_wait(struct fetch *fetch)
 static void fetch_finish_round(struct fetch *fetch)
 {
     bool is_enough = fetch->size >= fetch->size_min || fetch->has_error || fetch->is_stopped ||
-                     fetch->part_count == 0;
+                     fetch->has_next || fetch->part_count == 0;
     if (is_enough || fetch_time_left(fetch) == 0 || fetch->request->server->is_stopping ||
         fetch->request->slot.connection == NULL) {
         fetch_send(fetch);
@@ -196,6 +197,7 @@ static void fetch_end_part(struct fetch_part *part, int error)
 {
     part->fetch->size += part->slice.size;
     part->fetch->looking++;
+    part->fetch->has_next = part->fetch->has_next || (error == 0 && part->slice.has_next);
     if (part->replica == NULL) {
         fetch_forget_slice(part);
     } else if (error != 0) {

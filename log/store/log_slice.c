@@ -177,6 +177,8 @@ static int slice_find(struct log_slice *slice)
     }
     slice->position = start;
     slice->size = (size_t)(end.position - start);
+    slice->has_next = end.position == slice->segment->size && index + 1 < log->segment_count &&
+                      slice->limit_offset > slice->segment->next_offset;
     if (slice->size > 0) {
         log->hint = (struct log_mark){end.next_offset, slice->segment->base_offset, end.position};
     }
@@ -259,6 +261,7 @@ bool log_slice_open(struct log *log, struct log_slice *slice, int *error)
 {
     slice->size = 0;
     slice->was_on_disk = false;
+    slice->has_next = false;
     slice->log = log;
     slice->segment = NULL;
     slice->window = NULL;

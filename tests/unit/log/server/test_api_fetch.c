@@ -438,6 +438,31 @@ static void a_disk_that_cannot_be_read_ends_the_connection_alone(void **state)
     peer_close(other);
 }
 
+/* What the end of a segment holds is less than was asked for, and waiting would not make it more.
+ */
+static void a_poll_does_not_wait_at_the_end_of_a_segment(void **state)
+{
+    static const char *const configs[] = {"segment.bytes", "1048576", NULL};
+    struct node *node = *state;
+    char *value = test_calloc(1, 300001);
+    memset(value, 'v', 300000);
+    node_make_topic(node, "t", 1, configs);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(node_produce(node, "t", 0, node_batch(node, 1, value, 5)).error_code, 0);
+    }
+    test_free(value);
+    struct ask asked = everything;
+    asked.size_max = asked.total_max = asked.size_min = ROOM;
+    asked.wait_ms = 600000;
+    for (asked.offset = 0; asked.offset < 6; asked.offset++) { /* the last segment has two */
+        uint64_t before_ms = node_now_ms(node);
+        int64_t first_offset = -1;
+        assert_true(count_batches(ask_one(node, asked)->records, &first_offset) >= 1);
+        assert_int_equal(first_offset, asked.offset);
+        assert_true(node_now_ms(node) - before_ms < 1000);
+    }
+}
+
 static void sessions_are_not_known(void **state)
 {
     static const struct {
@@ -483,6 +508,7 @@ int main(void)
         NODE_TEST(an_answer_of_many_pieces_is_whole),
         NODE_TEST(a_client_that_takes_nothing_holds_one_piece),
         NODE_TEST(a_disk_that_cannot_be_read_ends_the_connection_alone),
+        NODE_TEST(a_poll_does_not_wait_at_the_end_of_a_segment),
         NODE_TEST(sessions_are_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
