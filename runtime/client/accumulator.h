@@ -32,6 +32,7 @@ struct accumulator_partition {
     int32_t next_sequence;
     bool has_succeeded; /* under this id and epoch */
     bool needs_reset;   /* a new epoch before anything more is sent */
+    bool is_unresolved; /* not before the fate of those that were sent already is known */
 };
 
 struct accumulator_topic {

@@ -161,8 +161,11 @@ static void sender_settle(struct sender *sender, struct parcel *parcel, int erro
     trace(TRACE_INFO, "sender.refused", TRACE_STRING("topic", partition->topic->name),
           TRACE_INT("partition", partition->index), TRACE_STRING("error", error_name(error)));
     if (sender->is_idempotent && sender_is_about_sequence(error)) {
-        /* Behind an older parcel that failed it only lacks its predecessor. */
-        partition->needs_reset = partition->needs_reset || sender_is_front(parcel);
+        /* Behind an older parcel that failed it only lacks its predecessor. At the front it is told
+         * that neither it nor anything behind it was appended. */
+        bool is_front = sender_is_front(parcel);
+        partition->needs_reset = partition->needs_reset || is_front;
+        partition->is_unresolved = partition->is_unresolved && !is_front;
         sender_repeat(sender, parcel, error);
     } else if (error == ERROR_MESSAGE_TOO_LARGE && parcel->record_count > 1) {
         sender_split(sender, parcel);
@@ -283,6 +286,7 @@ static bool sender_adopt_id(struct sender *sender, struct accumulator_partition 
     partition->next_sequence = 0;
     partition->has_succeeded = false;
     partition->needs_reset = false;
+    partition->is_unresolved = false;
     return true;
 }
 
@@ -314,6 +318,9 @@ static bool sender_prepare(struct sender *sender, struct parcel *parcel)
     struct parcel_sequence sequence = {.producer_id = -1, .epoch = -1, .base = -1};
     if (sender->is_idempotent) {
         bool is_new = partition->producer_id < 0 || partition->needs_reset;
+        if (partition->is_unresolved && parcel->was_sent) {
+            return true; /* again as it was: with a new sequence it might be there twice */
+        }
         if (is_new && !sender_adopt_id(sender, partition)) {
             return false;
         }
@@ -512,6 +519,8 @@ static void sender_fail_front(struct sender *sender, struct accumulator_partitio
         }
         partition->needs_reset =
             partition->needs_reset || (sender->is_idempotent && parcel->encoded.size > 0);
+        partition->is_unresolved =
+            partition->is_unresolved || (sender->is_idempotent && parcel->was_sent);
         accumulator_finish(sender->accumulator, parcel, error, -1);
     }
 }

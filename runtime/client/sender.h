@@ -8,7 +8,9 @@
  *             without idempotence: a repetition then overtakes nothing;
  *         (3) a parcel whose fate is unknown keeps its sequence when it is repeated, unless the
  *             broker lost or refused the sequence: then the partition starts at 0 under a new epoch
- *             when nothing of it is in flight (KIP-360).
+ *             when nothing of it is in flight (KIP-360);
+ *         (4) when one ran out of time, those sent behind it keep theirs too, until the broker told
+ *             whether it has them.
  * Thread: its producer's shard. */
 #pragma once
 

@@ -171,9 +171,7 @@ static void node_model_put(struct node_model *model, int topic, int32_t partitio
     struct node_topic *found = &model->topics[topic];
     struct node_partition *place = &found->partitions[partition];
     struct node_record *record = &model->records[serial];
-    bool may_repeat = record->writer == 0 && serial < model->repeats_below;
-    if (record->is_unique && !may_repeat && record->life == found->life &&
-        record->offset != offset) {
+    if (record->is_unique && record->life == found->life && record->offset != offset) {
         node_world_fail(model->world,
                         "%s-%d: record %" PRId64 " stands at %" PRId64 " and at %" PRId64,
                         found->name, (int)partition, serial, record->offset, offset);

@@ -75,10 +75,6 @@ struct node_model {
     struct node_topic topics[NODE_MODEL_TOPIC_COUNT];
     struct wire_uuid gone[NODE_MODEL_GONE_MAX]; /* deleted for good */
     size_t gone_count;
-    /* Open gap in runtime/client: when a batch runs out of time, the sender numbers anew what is
-     * behind it and may have been appended. Records of the first writer below this serial number
-     * may be there twice. */
-    int64_t repeats_below;
     struct buffer scratch;
     int64_t acked_count;
     int64_t seen_count;

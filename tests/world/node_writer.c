@@ -74,9 +74,6 @@ static void node_writer_on_told(void *owner, int error, int32_t partition, int64
     world->model.clock++;
     if (error != 0) {
         world->writers.failed_count++;
-        if (writer->options.is_idempotent) {
-            world->model.repeats_below = (int64_t)world->model.record_count;
-        }
     } else if (writer->options.acks == -1 ||
                (writer->options.acks == 1 && letter->life == world->process.life)) {
         world->writers.acked_count++;

@@ -769,6 +769,49 @@ static void what_cannot_be_delivered_is_told_in_time(void **state)
     world_free(world);
 }
 
+static void set_latency(struct world *world, uint64_t latency_ns)
+{
+    for (int node = 0; node < 2; node++) {
+        sim_plan(world->sim, node)->network = (struct sim_range){latency_ns, latency_ns};
+    }
+}
+
+/* Both batches are in the log and their answers are lost; the first runs out of time. The second
+ * may not be numbered anew before the broker told that it has it. */
+static void a_batch_behind_one_that_ran_out_of_time_is_not_written_twice(void **state)
+{
+    (void)state;
+    struct producer_options options = producer_options_default();
+    options.delivery_timeout_ms = 5000;
+    struct world *world = world_new(21, &options);
+    fake_cluster_add_topic(world->cluster, "t", 1);
+    assert_int_equal(send_number(world, "t", 0, 0, NULL), 0);
+    assert_int_equal(flush(world, 20ull * SECOND), 0);
+    struct receipt receipts[2] = {0};
+    set_latency(world, 5ull * SECOND / 2);
+    assert_int_equal(send_number(world, "t", 0, 1, &receipts[0]), 0);
+    run_for(world, 2ull * SECOND);
+    assert_int_equal(send_number(world, "t", 0, 2, &receipts[1]), 0);
+    run_for(world, 26ull * SECOND / 10);
+    assert_sequence(world, "t", 0, 3); /* both have arrived */
+    sim_break_streams(world->sim, 0);
+    set_latency(world, 100000);
+    fake_cluster_fail(world->cluster, KEY_PRODUCE, ERROR_NOT_ENOUGH_REPLICAS, 1000000, false);
+    while (receipts[0].told == 0) {
+        assert_true(sim_step(world->sim));
+    }
+    assert_int_equal(receipts[0].error, ERROR_TIMEOUT);
+    assert_int_equal(receipts[1].told, 0);
+    fake_cluster_fail(world->cluster, KEY_PRODUCE, 0, 0, false);
+    run_for(world, 20ull * SECOND);
+    assert_int_equal(receipts[1].error, 0);
+    assert_sequence(world, "t", 0, 3);
+    assert_int_equal(send_number(world, "t", 0, 3, NULL), 0); /* and it goes on */
+    run_for(world, 20ull * SECOND);
+    assert_sequence(world, "t", 0, 4);
+    world_free(world);
+}
+
 static void closing_tells_every_record(void **state)
 {
     (void)state;
@@ -882,6 +925,7 @@ int main(void)
         cmocka_unit_test(reserved_records_share_a_batch),
         cmocka_unit_test(a_reserve_beyond_the_buffer_waits_for_room),
         cmocka_unit_test(what_cannot_be_delivered_is_told_in_time),
+        cmocka_unit_test(a_batch_behind_one_that_ran_out_of_time_is_not_written_twice),
         cmocka_unit_test(closing_tells_every_record),
         cmocka_unit_test(without_acknowledgements_records_are_told_when_sent),
         cmocka_unit_test(retries_without_idempotence_keep_the_order),
