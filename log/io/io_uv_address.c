@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 void io_uv_address_write(const struct sockaddr_storage *address, char out[IO_ADDRESS_SIZE])
 {
@@ -38,6 +39,11 @@ static bool port_is_valid(const char *port)
         value = value * 10 + (*port - '0');
     }
     return value <= UINT16_MAX;
+}
+
+const char *io_uv_address_node(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 ? NULL : host;
 }
 
 int io_uv_address_split(const char *address, char host[IO_ADDRESS_SIZE], char port[IO_UV_PORT_SIZE])

@@ -98,7 +98,8 @@ void io_uv_connect(struct io_uv *uv, struct io_request *request, const char *add
         return;
     }
     struct connect_attempt *attempt = memory_new(struct connect_attempt);
-    const char *node = host[0] == 0 ? NULL : host; /* No host is this machine. */
+    const char *node =
+        host[0] == 0 ? NULL : io_uv_address_node(host); /* No host is this machine. */
     attempt->uv = uv;
     attempt->request = request;
     attempt->out = out;

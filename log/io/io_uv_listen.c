@@ -169,9 +169,9 @@ static int listen_everywhere(struct io_uv *uv, int port, struct tcp_listener **o
 static int listen_host(struct io_uv *uv, const char *host, const char *port,
                        struct tcp_listener **out)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     uv_getaddrinfo_t resolve;
-    int error = uv_getaddrinfo(&uv->loop, &resolve, NULL, host, port, &hints);
+    int error = uv_getaddrinfo(&uv->loop, &resolve, NULL, io_uv_address_node(host), port, &hints);
     if (error != 0) {
         return io_uv_error(error);
     }

@@ -111,6 +111,9 @@ int io_uv_dir_sync(struct io *io, const char *path);
 /* "HOST:PORT" as bound or connected. */
 void io_uv_address_write(const struct sockaddr_storage *address, char out[IO_ADDRESS_SIZE]);
 enum { IO_UV_PORT_SIZE = 6 };
+/* What a resolver is asked for this host: NULL, its own loopback addresses, for localhost, which it
+ * may not know on a machine without /etc/hosts (RFC 6761 §6.3). */
+const char *io_uv_address_node(const char *host);
 /* Cuts "HOST:PORT", "[V6]:PORT" or ":PORT"; the host comes without brackets. */
 must_use int io_uv_address_split(const char *address, char host[IO_ADDRESS_SIZE],
                                  char port[IO_UV_PORT_SIZE]);
