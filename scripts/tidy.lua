@@ -565,7 +565,7 @@ local function print_defaults(sources, tags)
 end
 
 local function main(arguments)
-  local is_quick, generated = false, nil
+  local is_quick, generated = false, "build/generated"
   local at = 1
   while arguments[at] do
     if arguments[at] == "--quick" then
