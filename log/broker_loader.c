@@ -45,6 +45,9 @@ static void broker_loader_next(struct broker_loader *loader, int error)
 static int broker_loader_take(struct broker_loader *loader)
 {
     struct bytes bytes = buffer_bytes(&loader->read.bytes);
+    if (bytes.size == 0) {
+        return ERROR_CORRUPT; /* there is more, and it cannot be had */
+    }
     int error = coordinator_load_batch(loader->coordinator, loader->next, bytes);
     while (bytes.size > 0 && error == 0) {
         struct batch batch;

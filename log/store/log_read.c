@@ -20,7 +20,11 @@ static int log_read_check(const struct log_read *read)
 
 static int log_read_end(struct log_read *read, int error)
 {
-    bool must_check = read->may_wait || read->slice.was_on_disk;
+    const struct log_slice *slice = &read->slice;
+    bool must_check = read->may_wait || slice->was_on_disk;
+    /* When a truncation was faster there is nothing, and the caller asks again. */
+    bool is_cut = slice->size > 0 && slice->cut_count != slice->log->cut_count;
+    error = is_cut ? ERROR_CANCELLED : error;
     read->bytes.size = error == 0 ? read->slice.size : 0;
     log_slice_close(&read->slice);
     if (error == 0 && must_check) {
@@ -29,8 +33,7 @@ static int log_read_end(struct log_read *read, int error)
     if (error != 0) {
         buffer_clear(&read->bytes);
     }
-    /* When a truncation was faster there is nothing, and the caller asks again. */
-    return error == ERROR_CANCELLED ? 0 : error;
+    return is_cut ? 0 : error;
 }
 
 static void log_read_on_content(struct log_slice *slice, int error)

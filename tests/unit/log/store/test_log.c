@@ -312,6 +312,22 @@ static void a_read_from_the_disk_answers_later(void **state)
     buffer_fini(&read.bytes);
 }
 
+static void a_read_of_a_dead_process_is_an_error(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_append(fixture, 3);
+    fixture_settle(fixture);
+    sim_kill(fixture->sim, 0);
+    struct log_read read = {
+        .limit_offset = 3, .size_max = 1 << 20, .is_first_whole = true, .may_wait = true};
+    int error = 0;
+    assert_true(log_read(fixture->log, &read, &error));
+    assert_int_equal(error, ERROR_CANCELLED);
+    buffer_fini(&read.bytes);
+    store_abandon(fixture->store);
+    fixture_open(fixture);
+}
+
 static void a_record_is_found_by_time_inside_a_compressed_batch(void **state)
 {
     struct fixture *fixture = *state;
@@ -355,6 +371,7 @@ int main(void)
         CASE(a_read_from_the_middle_of_a_batch_returns_the_whole_batch),
         CASE(nothing_at_or_beyond_the_limit_is_read),
         CASE(a_read_from_the_disk_answers_later),
+        CASE(a_read_of_a_dead_process_is_an_error),
         CASE(a_record_is_found_by_time_inside_a_compressed_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
