@@ -289,10 +289,13 @@ static void world_finish(struct node_world *world)
 {
     world->action = "settle";
     world->process.end_at = 0;
-    if (!node_process_is_well(&world->process)) {
-        world_restart(world);
-    }
     node_process_set_faults(&world->process, false);
+    /* A flush that failed while there were faults may still be under way. */
+    sim_run(world->sim, sim_now(world->sim) + NODE_WORLD_SECOND);
+    while (!node_process_is_well(&world->process)) { /* a start may meet faults of its own */
+        world_restart(world);
+        node_process_set_faults(&world->process, false);
+    }
     sim_mend(world->sim, NODE_WORLD_BROKER, NODE_WORLD_CLIENT);
     if (!sim_run_until(world->sim, world_is_quiet, world, WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
         node_world_fail(world, "%d calls and %lld records are not answered", world->call_count,
