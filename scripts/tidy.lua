@@ -4,8 +4,8 @@
 --     lua5.4 scripts/tidy.lua [--quick] [--generated FOLDER]
 --
 -- Runs in the root of the repository. --quick leaves out compiling every header alone. FOLDER holds
--- the generated headers. Complaints are printed as FILE:LINE: SENTENCE and fail; outliers are
--- printed and do not.
+-- the generated headers: build/generated, where a build leaves them. Complaints are printed as
+-- FILE:LINE: SENTENCE and fail; outliers are printed and do not.
 --
 -- The floors are those of cmake/floors.cmake: there is one table. Exceptions are data, just below.
 

@@ -58,9 +58,9 @@ static void app_world_write(struct io *io, const char *path, const char *text)
 
 static inline struct app_world *app_world_new(uint64_t seed, const char *script)
 {
-    trace_set_stream(getenv("T") ? stderr : NULL);
-    if (getenv("T"))
-        trace_set_level(TRACE_DEBUG);
+    if (getenv("TRACE") == NULL) {
+        trace_set_stream(NULL);
+    }
     struct app_world *world = memory_new(struct app_world);
     world->sim = sim_new(seed, APP_WORLD_BROKERS + APP_WORLD_SEATS);
     world->cluster = fake_cluster_new(world->sim, APP_WORLD_BROKERS);
