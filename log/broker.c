@@ -531,8 +531,8 @@ void broker_write_metrics(struct broker *broker, struct buffer *out)
                      (double)store.log_count);
     broker_set_gauge(broker, METRIC_GAUGE, "tidemill_topics", "Topics of the cluster.",
                      (double)meta_topic_count(broker->meta));
-    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_flushes_total",
-                     "Flushes of the data directory.", (double)store.flush_count);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_flushes_total", "Flushes of logs.",
+                     (double)store.flush_count);
     broker_set_gauge(broker, METRIC_COUNTER, "tidemill_flush_seconds_total",
                      "Time spent in flushes.", (double)store.flush_ns_total / 1e9);
     broker_set_gauge(broker, METRIC_COUNTER, "tidemill_appended_bytes_total",

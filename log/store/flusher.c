@@ -1,4 +1,5 @@
-/* Takes the dirty logs, syncs their files all at once, tells the logs; see flusher.h. */
+/* Takes the logs that are asked for, syncs the files of each all at once, tells it; see flusher.h.
+ */
 #include "log/store/flusher.h"
 
 #include "log/base/error.h"
@@ -21,35 +22,37 @@ static struct log *flusher_log(struct list_link *link)
     return list_member(link, struct log, flush_link);
 }
 
-static void flusher_start(struct flusher *flusher);
+static void flusher_run(struct flusher *flusher);
 
-static void flusher_finish(struct flusher *flusher)
+static void flusher_post(struct flusher *flusher)
+{
+    if (!flusher->is_posted) {
+        flusher->is_posted = true;
+        io_post(flusher->store->io, &flusher->request);
+    }
+}
+
+/* A log that was deleted meanwhile is in no list and goes into none. */
+static void flusher_finish(struct flusher *flusher, struct log *log)
 {
     struct store *store = flusher->store;
-    flusher->is_running = false;
-    if (flusher->error != 0) {
-        flusher->is_asked = false;
-        store_fence(store, "flush", "", flusher->error);
-    } else {
-        flusher->flush_count++;
-        flusher->flush_ns_total += (int64_t)(io_now(store->io) - flusher->started_ns);
+    log->is_flushing = false;
+    flusher->running_count--;
+    flusher->flush_count++;
+    flusher->flush_ns_total += (int64_t)(io_now(store->io) - log->flush_started_ns);
+    if (log->flush_error != 0) {
+        store_fence(store, "flush", log->name, log->flush_error);
     }
-    struct list_link *link = NULL;
-    while ((link = list_take(&flusher->flushing)) != NULL) {
-        struct log *log = flusher_log(link);
-        if (!store->is_fenced) {
-            log_on_synced(log, log->flushing);
-        }
-        if (log->is_dirty) {
-            list_add(&flusher->dirty, link);
-        }
+    if (!list_has(&log->flush_link)) {
+        return;
     }
-    store_on_synced(store);
-    if (flusher->is_asked) {
-        flusher_start(flusher);
+    list_remove(&log->flush_link);
+    if (!store->is_fenced) {
+        log_on_synced(log, log->flushing);
     }
-    store_settle(store);
-    store_on_quiet(store);
+    if (log->is_dirty) {
+        list_add(log->is_flush_asked ? &flusher->asked : &flusher->dirty, &log->flush_link);
+    }
 }
 
 static void flusher_free_sync(struct flusher_sync *sync)
@@ -64,12 +67,21 @@ static void flusher_on_synced(struct io_request *request, int64_t result)
 {
     struct flusher_sync *sync = request->owner;
     struct flusher *flusher = sync->flusher;
-    flusher_free_sync(sync);
-    if (result < 0 && flusher->error == 0) {
-        flusher->error = (int)result;
+    struct store *store = flusher->store;
+    struct log *log = sync->log;
+    if (result < 0 && log->flush_error == 0) {
+        log->flush_error = (int)result;
     }
-    if (--flusher->pending_count == 0) {
-        flusher_finish(flusher);
+    bool is_last = --log->sync_count == 0;
+    if (is_last) {
+        flusher_finish(flusher, log);
+    }
+    flusher_free_sync(sync);
+    if (is_last) {
+        flusher_run(flusher);
+        store_on_synced(store);
+        store_settle(store);
+        store_on_quiet(store);
     }
 }
 
@@ -95,7 +107,7 @@ static int flusher_sync_segment(struct flusher *flusher, struct log *log, struct
     segment->is_dirty = false;
     segment_pin(segment);
     log->pending_count++;
-    flusher->pending_count++;
+    log->sync_count++;
     io_file_sync_async(flusher->store->io, &sync->request, file);
     return 0;
 }
@@ -105,6 +117,7 @@ static int flusher_sync_log(struct flusher *flusher, struct log *log)
 {
     log->flushing = log_end_mark(log);
     log->is_dirty = false;
+    log->is_flush_asked = false;
     int error = epoch_cache_write(&log->epochs, log->home.io, log->directory);
     for (int32_t i = log->segment_count - 1; error == 0 && i >= 0; i--) {
         struct segment *segment = log->segments[i];
@@ -117,49 +130,38 @@ static int flusher_sync_log(struct flusher *flusher, struct log *log)
     return error;
 }
 
+/* Starts what is asked for, in a turn of io. A flush whose files are all clean ends at once. */
+static void flusher_run(struct flusher *flusher)
+{
+    struct store *store = flusher->store;
+    while (!store->is_fenced && flusher->running_count < FLUSHER_RUNNING_MAX &&
+           !list_is_empty(&flusher->asked)) {
+        struct log *log = flusher_log(list_take(&flusher->asked));
+        list_add(&flusher->running, &log->flush_link);
+        flusher->running_count++;
+        log->is_flushing = true;
+        log->flush_started_ns = io_now(store->io);
+        log->flush_error = flusher_sync_log(flusher, log);
+        if (log->sync_count == 0) {
+            flusher_finish(flusher, log);
+        }
+    }
+}
+
 static void flusher_on_turn(struct io_request *request, int64_t result)
 {
     (void)result;
     struct flusher *flusher = request->owner;
     struct store *store = flusher->store;
-    if (flusher->is_running) {
-        if (flusher->pending_count == 0) {
-            flusher_finish(flusher);
-        }
-        return;
-    }
-    if (flusher->is_asked) {
-        flusher_start(flusher);
-    }
+    flusher->is_posted = false;
+    flusher_run(flusher);
+    store_settle(store);
     store_on_quiet(store);
-}
-
-/* Runs in a turn of its own. Files are synced by their requests; when there is none to sync, or the
- * first of them failed at once, the end comes with the next turn. */
-static void flusher_start(struct flusher *flusher)
-{
-    check(!flusher->is_running);
-    flusher->is_asked = false;
-    io_timer_stop(flusher->store->io, &flusher->timer);
-    if (flusher->store->is_fenced) {
-        return;
-    }
-    flusher->is_running = true;
-    flusher->error = 0;
-    flusher->started_ns = io_now(flusher->store->io);
-    struct list_link *link = NULL;
-    while (flusher->error == 0 && (link = list_take(&flusher->dirty)) != NULL) {
-        list_add(&flusher->flushing, link);
-        flusher->error = flusher_sync_log(flusher, flusher_log(link));
-    }
-    if (flusher->pending_count == 0) {
-        io_post(flusher->store->io, &flusher->request);
-    }
 }
 
 static void flusher_on_delay(struct io_timer *timer)
 {
-    flusher_ask(timer->owner);
+    flusher_ask_all(timer->owner);
 }
 
 void flusher_init(struct flusher *flusher, struct store *store)
@@ -170,8 +172,16 @@ void flusher_init(struct flusher *flusher, struct store *store)
         .timer = {.fired = flusher_on_delay, .owner = flusher},
     };
     list_init(&flusher->dirty);
-    list_init(&flusher->flushing);
+    list_init(&flusher->asked);
+    list_init(&flusher->running);
     list_init(&flusher->syncs);
+}
+
+static void flusher_forget(struct list *logs)
+{
+    for (list_each (logs, link)) {
+        list_remove(link);
+    }
 }
 
 void flusher_fini(struct flusher *flusher)
@@ -180,12 +190,9 @@ void flusher_fini(struct flusher *flusher)
     for (list_each (&flusher->syncs, link)) {
         flusher_free_sync(list_member(link, struct flusher_sync, link));
     }
-    for (list_each (&flusher->dirty, link)) {
-        list_remove(link);
-    }
-    for (list_each (&flusher->flushing, link)) {
-        list_remove(link);
-    }
+    flusher_forget(&flusher->dirty);
+    flusher_forget(&flusher->asked);
+    flusher_forget(&flusher->running);
 }
 
 void flusher_add(struct flusher *flusher, struct log *log)
@@ -196,21 +203,33 @@ void flusher_add(struct flusher *flusher, struct log *log)
     }
 }
 
-void flusher_ask(struct flusher *flusher)
+void flusher_ask(struct flusher *flusher, struct log *log)
 {
-    if (flusher->is_asked) {
+    if (!log->is_dirty || log->is_flush_asked) {
         return;
     }
-    flusher->is_asked = true;
-    if (!flusher->is_running) {
-        io_post(flusher->store->io, &flusher->request);
+    log->is_flush_asked = true;
+    if (!log->is_flushing) {
+        list_remove(&log->flush_link);
+        list_add(&flusher->asked, &log->flush_link);
+        flusher_post(flusher);
+    }
+}
+
+void flusher_ask_all(struct flusher *flusher)
+{
+    for (list_each (&flusher->dirty, link)) {
+        flusher_ask(flusher, flusher_log(link));
+    }
+    for (list_each (&flusher->running, link)) {
+        flusher_ask(flusher, flusher_log(link));
     }
 }
 
 void flusher_ask_later(struct flusher *flusher)
 {
     bool is_started = flusher->timer.private_state != NULL;
-    if (!flusher->is_asked && !is_started) {
+    if (!is_started) {
         io_timer_start(flusher->store->io, &flusher->timer, FLUSHER_DELAY_MS * UINT64_C(1000000));
     }
 }
@@ -223,16 +242,36 @@ void flusher_remove(struct flusher *flusher, struct log *log)
 
 bool flusher_is_idle(const struct flusher *flusher)
 {
-    return !flusher->is_running && !flusher->is_asked;
+    bool has_more = !list_is_empty(&flusher->dirty) || !list_is_empty(&flusher->asked);
+    return flusher->running_count == 0 && !flusher->is_posted &&
+           (!has_more || flusher->store->is_fenced);
+}
+
+static void flusher_check_list(const struct list *logs, bool is_asked, bool is_flushing)
+{
+    for (list_each (logs, link)) {
+        const struct log *log = flusher_log(link);
+        check(log->is_flushing == is_flushing);
+        check(is_flushing || log->is_dirty);
+        check(is_flushing || log->is_flush_asked == is_asked);
+        check(!is_flushing || log->sync_count > 0);
+        check(!log->is_flush_asked || log->is_dirty);
+    }
 }
 
 void flusher_check(const struct flusher *flusher)
 {
-    check(flusher->is_running || flusher->pending_count == 0);
-    check(flusher->is_running || list_is_empty(&flusher->flushing));
     const struct store *store = flusher->store;
-    if (store_is_writable(store) && store->options.durability == STORE_DURABILITY_FSYNC &&
-        !list_is_empty(&flusher->dirty)) {
-        check(flusher->is_running || flusher->is_asked || flusher->timer.private_state != NULL);
+    check(flusher->running_count >= 0);
+    check(flusher->running_count <= FLUSHER_RUNNING_MAX);
+    check(flusher->running_count > 0 || list_is_empty(&flusher->running));
+    flusher_check_list(&flusher->dirty, false, false);
+    flusher_check_list(&flusher->asked, true, false);
+    flusher_check_list(&flusher->running, false, true);
+    if (store_is_writable(store)) {
+        bool is_full = flusher->running_count == FLUSHER_RUNNING_MAX;
+        check(list_is_empty(&flusher->asked) || flusher->is_posted || is_full);
+        check(list_is_empty(&flusher->dirty) || flusher->timer.private_state != NULL ||
+              store->options.durability != STORE_DURABILITY_FSYNC);
     }
 }

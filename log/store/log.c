@@ -350,7 +350,7 @@ static void log_on_appended(struct log *log)
     producer_state_on_flushed(&log->producers, log->flushed_offset);
     store_on_moved(store, log);
     if (log->end_offset - log->synced.offset >= log->settings.flush_message_count) {
-        flusher_ask(&store->flusher);
+        flusher_ask(&store->flusher, log);
     }
 }
 
@@ -464,7 +464,7 @@ int log_roll(struct log *log)
     log_add_segment(log, next);
     flusher_add(&log->store->flusher, log);
     if (log->store->options.durability != STORE_DURABILITY_INTERVAL) {
-        flusher_ask(&log->store->flusher);
+        flusher_ask(&log->store->flusher, log);
     }
     return 0;
 }
@@ -494,7 +494,7 @@ void log_ask_flush(struct log *log)
 {
     bool is_awaited = log->store->options.durability == STORE_DURABILITY_FSYNC;
     if (is_awaited && log->flushed_offset < log->end_offset) {
-        flusher_ask(&log->store->flusher);
+        flusher_ask(&log->store->flusher, log);
     }
 }
 

@@ -39,13 +39,18 @@ struct log {
     struct epoch_cache epochs;
     struct producer_state producers;
     struct list waits;           /* log_flush_wait, by offset */
-    struct list_link flush_link; /* in the flusher */
+    struct list_link flush_link; /* in one of the flusher's lists */
     struct list_link moved_link; /* its flushed offset moved and nobody was told */
     struct list_link store_link;
     int32_t pending_count; /* reads and syncs under way; keeps a deleted log's memory */
     int32_t cut_count;     /* truncations so far */
     int status;            /* 0 or ERROR_CORRUPT */
-    bool is_dirty;         /* something was written that no flush has taken yet */
+    int32_t sync_count;    /* files of the running flush that are under way */
+    int flush_error;       /* the first of the running flush */
+    uint64_t flush_started_ns;
+    bool is_dirty;       /* something was written that no flush has taken yet */
+    bool is_flush_asked; /* and somebody waits for it */
+    bool is_flushing;
     bool is_deleted;
 };
 

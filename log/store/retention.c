@@ -279,6 +279,6 @@ int retention_truncate(struct log *log, int64_t offset)
         return ERROR_IO;
     }
     flusher_add(&log->store->flusher, log);
-    flusher_ask(&log->store->flusher);
+    flusher_ask(&log->store->flusher, log);
     return 0;
 }

@@ -236,9 +236,7 @@ static void store_on_flush_interval(struct io_timer *timer)
     if (!store_is_writable(store)) {
         return;
     }
-    if (!list_is_empty(&store->flusher.dirty)) {
-        flusher_ask(&store->flusher);
-    }
+    flusher_ask_all(&store->flusher);
     io_timer_start(store->io, timer, (uint64_t)store->options.flush_interval_ms * 1000000);
 }
 
@@ -558,11 +556,7 @@ static void store_shut_waits(struct store *store)
 /* Runs with every settling turn while closing: flush first, then wait for reads and answers. */
 static void store_close_step(struct store *store)
 {
-    bool must_flush =
-        !store->is_fenced && !store->options.is_read_only && !list_is_empty(&store->flusher.dirty);
-    if (must_flush) {
-        flusher_ask(&store->flusher);
-    }
+    flusher_ask_all(&store->flusher);
     if (!flusher_is_idle(&store->flusher) || !list_is_empty(&store->reads)) {
         return; /* their ends come back here */
     }
