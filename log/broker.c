@@ -3,22 +3,20 @@
  * Start: (1) the store recovers every log; (2) the metadata log is replayed into the picture; (3)
  * logs and picture are brought together: a topic without its log gets one, a log without its topic
  * is deleted; (4) from now on the picture's changes open and delete logs; (5) the controller
- * registers this node; (6) the coordinator reads its partitions; (7) the server listens. */
+ * registers this node; (6) coordinators read their partitions; (7) the server listens. */
 #include "log/broker.h"
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/metric.h"
 #include "log/base/trace.h"
-#include "log/broker_loader.h"
+#include "log/broker_coordination.h"
 #include "log/broker_settings.h"
 #include "log/server/server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char BROKER_OFFSETS_TOPIC[] = "__consumer_offsets";
 
 struct broker {
     struct io *io;
@@ -38,8 +36,7 @@ struct broker {
     struct controller_registration registration;
     struct arena registration_arena;
     struct replica_set *replicas;
-    struct coordinator *coordinator;
-    struct broker_loader *loader;
+    struct broker_coordination *coordination;
     struct server *server;
     bool is_started; /* registered */
     bool is_stopping;
@@ -72,41 +69,17 @@ static void broker_open_topic(struct broker *broker, const struct meta_topic *to
     }
 }
 
-/* Whether the topic is the coordinator's and the coordinator still works. */
-static bool broker_is_coordinating(const struct broker *broker, const struct meta_topic *topic)
-{
-    return strcmp(topic->name, BROKER_OFFSETS_TOPIC) == 0 && !broker->is_stopping;
-}
-
 static void broker_on_topic_created(void *owner, const struct meta_topic *topic)
 {
     struct broker *broker = owner;
     broker_open_topic(broker, topic, 0);
-    if (broker_is_coordinating(broker, topic)) {
-        coordinator_set_partition_count(broker->coordinator, topic->partition_count);
-        for (int32_t i = 0; i < topic->partition_count; i++) {
-            coordinator_load_start(broker->coordinator, i);
-            coordinator_load_end(broker->coordinator, i);
-        }
-    }
-}
-
-/* All groups and their offsets are gone with the topic. */
-static void broker_unload_coordinator(struct broker *broker)
-{
-    check(broker->loader == NULL); /* nobody is listened to while it loads */
-    for (int32_t i = 0; i < coordinator_partition_count(broker->coordinator); i++) {
-        coordinator_unload(broker->coordinator, i);
-    }
-    coordinator_set_partition_count(broker->coordinator, 0);
+    broker_coordination_on_topic_created(broker->coordination, topic);
 }
 
 static void broker_on_topic_deleted(void *owner, const struct meta_topic *topic)
 {
     struct broker *broker = owner;
-    if (broker_is_coordinating(broker, topic)) {
-        broker_unload_coordinator(broker);
-    }
+    broker_coordination_on_topic_deleted(broker->coordination, topic);
     for (int32_t i = 0; i < topic->partition_count; i++) {
         int error = replica_set_remove(broker->replicas, topic->name, i);
         if (error != 0) {
@@ -114,7 +87,6 @@ static void broker_on_topic_deleted(void *owner, const struct meta_topic *topic)
                   TRACE_INT("partition", i), TRACE_STRING("error", error_name(error)));
         }
     }
-    coordinator_on_topic_deleted(broker->coordinator, bytes_from_string(topic->name));
 }
 
 static void broker_on_partitions_added(void *owner, const struct meta_topic *topic,
@@ -186,64 +158,6 @@ static int broker_delete_orphans(struct broker *broker)
     return error;
 }
 
-/* --- The coordinator's log --- */
-
-struct broker_append {
-    struct broker *broker;
-    struct coordinator_append *append;
-    struct log_flush_wait wait;
-    struct io_timer timer;
-    int error;
-};
-
-static void broker_on_append_flushed(struct log_flush_wait *wait, int error)
-{
-    struct broker_append *pending = wait->owner;
-    struct coordinator_append *append = pending->append;
-    free(pending);
-    append->done(append, error);
-}
-
-static void broker_on_append_failed(struct io_timer *timer)
-{
-    struct broker_append *pending = timer->owner;
-    struct coordinator_append *append = pending->append;
-    int error = pending->error;
-    free(pending);
-    append->done(append, error);
-}
-
-static void broker_append_offsets(void *owner, int32_t partition, struct coordinator_append *append,
-                                  uint8_t *data, size_t size)
-{
-    struct broker *broker = owner;
-    struct broker_append *pending = memory_new(struct broker_append);
-    struct replica *replica =
-        replica_set_find(broker->replicas, bytes_from_string(BROKER_OFFSETS_TOPIC), partition);
-    struct log_append result = {0};
-    pending->broker = broker;
-    pending->append = append;
-    pending->error = replica == NULL
-                         ? ERROR_COORDINATOR_NOT_AVAILABLE
-                         : replica_append(replica, data, size, LOG_ORIGIN_COORDINATOR, &result);
-    if (pending->error != 0) {
-        pending->timer = (struct io_timer){.fired = broker_on_append_failed, .owner = pending};
-        io_timer_start(broker->io, &pending->timer, 0);
-        return;
-    }
-    pending->wait = (struct log_flush_wait){
-        .done = broker_on_append_flushed, .owner = pending, .offset = result.last_offset + 1};
-    log_wait_flushed(replica_log(replica), &pending->wait);
-}
-
-static int broker_validate_offset(void *owner, struct bytes topic, int32_t partition)
-{
-    const struct broker *broker = owner;
-    const struct meta_topic *found = meta_find_topic(broker->meta, topic);
-    bool is_known = found != NULL && meta_find_partition(found, partition) != NULL;
-    return is_known ? 0 : ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-}
-
 /* --- Start --- */
 
 static void broker_listen(struct broker *broker)
@@ -263,19 +177,9 @@ static void broker_listen(struct broker *broker)
     broker->events->ready(broker->owner);
 }
 
-static void broker_on_loaded(void *owner, int error)
+static void broker_on_loaded(void *owner)
 {
-    struct broker *broker = owner;
-    broker_loader_free(broker->loader);
-    broker->loader = NULL;
-    if (broker->is_stopping) {
-        return;
-    }
-    if (error != 0) {
-        /* Groups of the damaged partition stay unavailable; everything else works. */
-        trace(TRACE_ERROR, "broker.offsets_not_loaded", TRACE_STRING("error", error_name(error)));
-    }
-    broker_listen(broker);
+    broker_listen(owner);
 }
 
 static void broker_on_registered(struct controller_operation *operation)
@@ -292,13 +196,7 @@ static void broker_on_registered(struct controller_operation *operation)
         broker_fail(broker, &report);
         return;
     }
-    const struct meta_topic *topic =
-        meta_find_topic(broker->meta, bytes_from_string(BROKER_OFFSETS_TOPIC));
-    int32_t partition_count = topic == NULL ? 0 : topic->partition_count;
-    coordinator_set_partition_count(broker->coordinator, partition_count);
-    broker->loader =
-        broker_loader_start(broker->io, broker->replicas, broker->coordinator, BROKER_OFFSETS_TOPIC,
-                            partition_count, broker_on_loaded, broker);
+    broker_coordination_start(broker->coordination, broker_on_loaded, broker);
 }
 
 static void broker_apply_command(void *owner, int64_t offset, struct bytes command)
@@ -313,22 +211,6 @@ static void broker_apply_command(void *owner, int64_t offset, struct bytes comma
     }
 }
 
-static void broker_make_coordinator(struct broker *broker)
-{
-    static const struct coordinator_events events = {.append = broker_append_offsets,
-                                                     .validate_partition = broker_validate_offset};
-    const struct broker_options *options = meta_broker_options(broker->meta);
-    struct coordinator_options coordinator_options = {
-        .session_timeout_min_ms = (int32_t)options->group_min_session_timeout_ms,
-        .session_timeout_max_ms = (int32_t)options->group_max_session_timeout_ms,
-        .initial_rebalance_delay_ms = (int32_t)options->group_initial_rebalance_delay_ms,
-        .group_size_max = (int32_t)options->group_max_size,
-        .metadata_size_max = (int32_t)options->offset_metadata_max_bytes,
-        .offsets_retention_ms = (int64_t)options->offsets_retention_minutes * 60000,
-        .retention_check_ms = options->offsets_retention_check_interval_ms};
-    broker->coordinator = coordinator_new(broker->io, &coordinator_options, &events, broker);
-}
-
 static void broker_make_server(struct broker *broker)
 {
     const struct broker_options *options = meta_broker_options(broker->meta);
@@ -336,7 +218,7 @@ static void broker_make_server(struct broker *broker)
                                  .store = broker->store,
                                  .meta = broker->meta,
                                  .controller = broker->controller,
-                                 .coordinator = broker->coordinator,
+                                 .coordinator = broker_coordination_groups(broker->coordination),
                                  .replicas = broker->replicas,
                                  .metrics = broker->metrics,
                                  .node_id = meta_node_id(broker->meta)};
@@ -362,7 +244,7 @@ static int broker_open_store(struct broker *broker, struct report *report)
 
 static void broker_free(struct broker *broker)
 {
-    coordinator_free(broker->coordinator);
+    broker_coordination_free(broker->coordination);
     meta_free(broker->meta);
     metric_registry_free(broker->metrics);
     broker_options_fini(&broker->options);
@@ -412,7 +294,7 @@ static void broker_run(struct broker *broker)
 {
     broker->controller = controller_new(broker->io, broker->quorum, broker->meta);
     broker->replicas = replica_set_new(broker->store);
-    broker_make_coordinator(broker);
+    broker->coordination = broker_coordination_new(broker->io, broker->meta, broker->replicas);
     for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
         broker_open_topic(broker, meta_topic_at(broker->meta, i), 0);
     }
@@ -492,11 +374,8 @@ void broker_stop(struct broker *broker, void (*stopped)(void *owner), void *owne
     broker->is_stopping = true;
     broker->stopped = stopped;
     broker->stopped_owner = owner;
-    if (broker->loader != NULL) {
-        broker_loader_cancel(broker->loader);
-        broker->loader = NULL;
-    }
-    coordinator_stop(broker->coordinator); /* what waits in it is answered, so the server can end */
+    broker_coordination_stop(
+        broker->coordination); /* what waits in it is answered, so the server can end */
     server_stop(broker->server, broker_on_server_stopped, broker);
 }
 
@@ -526,7 +405,7 @@ void broker_write_metrics(struct broker *broker, struct buffer *out)
     struct store_stats store;
     struct coordinator_stats groups;
     store_read_stats(broker->store, &store);
-    coordinator_read_stats(broker->coordinator, &groups);
+    coordinator_read_stats(broker_coordination_groups(broker->coordination), &groups);
     broker_set_gauge(broker, METRIC_GAUGE, "tidemill_partitions", "Partitions on this broker.",
                      (double)store.log_count);
     broker_set_gauge(broker, METRIC_GAUGE, "tidemill_topics", "Topics of the cluster.",
@@ -560,6 +439,6 @@ void broker_check(struct broker *broker)
     quorum_check(broker->quorum);
     controller_check(broker->controller);
     replica_set_check(broker->replicas);
-    coordinator_check(broker->coordinator);
+    broker_coordination_check(broker->coordination);
     server_check(broker->server);
 }

@@ -1,4 +1,4 @@
-/* Feeds every batch of __consumer_offsets to the coordinator; see broker_loader.h. */
+/* Feeds every batch of a coordinator's topic to its journal; see broker_loader.h. */
 #include "log/broker_loader.h"
 
 #include "log/base/error.h"
@@ -12,7 +12,7 @@ enum { BROKER_LOADER_READ_SIZE = 1024 * 1024 };
 struct broker_loader {
     struct io *io;
     struct replica_set *replicas;
-    struct coordinator *coordinator;
+    struct journal *journal;
     char *topic;
     int32_t partition_count;
     int32_t next;
@@ -33,22 +33,22 @@ static void broker_loader_next(struct broker_loader *loader, int error)
         loader->error = error;
     }
     if (error == 0) {
-        coordinator_load_end(loader->coordinator, loader->next);
+        journal_load_end(loader->journal, loader->next);
     } else {
-        coordinator_unload(loader->coordinator, loader->next);
+        journal_unload(loader->journal, loader->next);
     }
     loader->next++;
     loader->offset = -1;
 }
 
-/* What was read goes to the coordinator; the next read begins behind it. */
+/* What was read goes to the journal; the next read begins behind it. */
 static int broker_loader_take(struct broker_loader *loader)
 {
     struct bytes bytes = buffer_bytes(&loader->read.bytes);
     if (bytes.size == 0) {
         return ERROR_CORRUPT; /* there is more, and it cannot be had */
     }
-    int error = coordinator_load_batch(loader->coordinator, loader->next, bytes);
+    int error = journal_load_batch(loader->journal, loader->next, bytes);
     while (bytes.size > 0 && error == 0) {
         struct batch batch;
         error = batch_read_header(bytes, &batch, NULL);
@@ -111,7 +111,7 @@ static void broker_loader_step(struct broker_loader *loader)
         }
         struct log *log = replica_log(replica);
         if (loader->offset < 0) {
-            coordinator_load_start(loader->coordinator, loader->next);
+            journal_load_start(loader->journal, loader->next);
             loader->offset = log_start_offset(log);
         }
         if (loader->offset >= log_end_offset(log)) {
@@ -129,16 +129,15 @@ static void broker_loader_on_turn(struct io_timer *timer)
 }
 
 struct broker_loader *broker_loader_start(struct io *io, struct replica_set *replicas,
-                                          struct coordinator *coordinator, const char *topic,
-                                          int32_t partition_count,
+                                          struct journal *journal, const char *topic,
                                           void (*done)(void *owner, int error), void *owner)
 {
     struct broker_loader *loader = memory_new(struct broker_loader);
     *loader = (struct broker_loader){.io = io,
                                      .replicas = replicas,
-                                     .coordinator = coordinator,
+                                     .journal = journal,
                                      .topic = memory_string(topic),
-                                     .partition_count = partition_count,
+                                     .partition_count = journal_partition_count(journal),
                                      .offset = -1,
                                      .done = done,
                                      .owner = owner};

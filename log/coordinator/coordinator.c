@@ -2,7 +2,6 @@
 #include "log/coordinator/coordinator.h"
 
 #include "log/base/error.h"
-#include "log/base/hash.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/coordinator/coordinator_state.h"
@@ -24,51 +23,20 @@ struct coordinator_options coordinator_options_default(void)
     };
 }
 
-int32_t coordinator_partition_count(const struct coordinator *coordinator)
+struct journal *coordinator_journal(struct coordinator *coordinator)
 {
-    return coordinator->partition_count;
-}
-
-int32_t coordinator_partition_of(const struct coordinator *coordinator, struct bytes group_id)
-{
-    if (coordinator->partition_count == 0) {
-        return -1;
-    }
-    return (hash_java_string(group_id) & INT32_MAX) % coordinator->partition_count;
-}
-
-struct coordinator_partition *coordinator_get_partition(struct coordinator *coordinator,
-                                                        int32_t index)
-{
-    check(index >= 0 && index < coordinator->partition_count);
-    return &coordinator->partitions[index];
+    return coordinator->journal;
 }
 
 struct coordinator_partition *coordinator_find_partition(struct coordinator *coordinator,
                                                          struct bytes group_id, int *error)
 {
-    int32_t index = coordinator_partition_of(coordinator, group_id);
-    *error = 0;
     if (bytes_is_null(group_id) || group_id.size > COORDINATOR_NAME_SIZE_MAX) {
         *error = ERROR_INVALID_GROUP_ID;
         return NULL;
     }
-    if (index < 0 || coordinator->is_stopped) {
-        *error = ERROR_COORDINATOR_NOT_AVAILABLE;
-        return NULL;
-    }
-    struct coordinator_partition *partition = &coordinator->partitions[index];
-    switch (partition->status) {
-    case COORDINATOR_AWAY:
-        *error = ERROR_NOT_COORDINATOR;
-        return NULL;
-    case COORDINATOR_LOADING:
-        *error = ERROR_COORDINATOR_LOAD_IN_PROGRESS;
-        return NULL;
-    case COORDINATOR_ACTIVE:
-        break;
-    }
-    return partition;
+    int32_t index = journal_find(coordinator->journal, group_id, error);
+    return index < 0 ? NULL : &coordinator->partitions[index];
 }
 
 struct group *coordinator_make_group(struct coordinator *coordinator,
@@ -98,40 +66,9 @@ static struct group *coordinator_on_find(struct group_host *host, struct bytes g
     return partition == NULL ? NULL : (struct group *)map_find(&partition->groups, group_id);
 }
 
-/* Answers ------------------------------------------------------------------------------------ */
-
-static void coordinator_deliver(struct io_request *request, int64_t result)
-{
-    (void)result;
-    struct coordinator_outbox *outbox = (struct coordinator_outbox *)request->owner;
-    struct list_link *link;
-    while ((link = list_take(&outbox->requests)) != NULL) {
-        struct coordinator_request *answered = list_member(link, struct coordinator_request, link);
-        answered->done(answered);
-    }
-    outbox->is_posted = false;
-    if (outbox->is_orphan) {
-        free(outbox);
-    }
-}
-
 static void coordinator_on_answer(struct group_host *host, struct coordinator_request *request)
 {
-    struct coordinator_outbox *outbox = coordinator_of(host)->outbox;
-    request->link = (struct list_link){0};
-    list_add(&outbox->requests, &request->link);
-    if (!outbox->is_posted) {
-        outbox->is_posted = true;
-        io_post(host->io, &outbox->request);
-    }
-}
-
-static struct coordinator_outbox *coordinator_outbox_new(void)
-{
-    struct coordinator_outbox *outbox = memory_new(struct coordinator_outbox);
-    list_init(&outbox->requests);
-    outbox->request = (struct io_request){.done = coordinator_deliver, .owner = outbox};
-    return outbox;
+    outbox_add(coordinator_of(host)->outbox, request);
 }
 
 /* Partitions --------------------------------------------------------------------------------- */
@@ -145,49 +82,19 @@ static void coordinator_free_groups(struct coordinator_partition *partition, int
     map_init(&partition->groups);
 }
 
-static void coordinator_free_partitions(struct coordinator *coordinator)
+static void coordinator_on_resize(void *owner, int32_t count)
 {
+    struct coordinator *coordinator = (struct coordinator *)owner;
     for (int32_t i = 0; i < coordinator->partition_count; i++) {
-        struct coordinator_partition *partition = &coordinator->partitions[i];
-        /* Groups would live elsewhere afterwards; and the lists' heads must not move. */
-        check(partition->status == COORDINATOR_AWAY);
-        check(list_is_empty(&partition->writes));
-        map_fini(&partition->groups, NULL);
+        map_fini(&coordinator->partitions[i].groups, NULL);
     }
     free(coordinator->partitions);
-    coordinator->partitions = NULL;
-    coordinator->partition_count = 0;
-}
-
-void coordinator_set_partition_count(struct coordinator *coordinator, int32_t count)
-{
-    check(count >= 0);
-    if (count == coordinator->partition_count) {
-        return;
-    }
-    coordinator_free_partitions(coordinator);
     coordinator->partitions =
         (struct coordinator_partition *)memory_zero((size_t)count, sizeof *coordinator->partitions);
     for (int32_t i = 0; i < count; i++) {
         map_init(&coordinator->partitions[i].groups);
-        list_init(&coordinator->partitions[i].writes);
     }
     coordinator->partition_count = count;
-}
-
-void coordinator_load_start(struct coordinator *coordinator, int32_t index)
-{
-    struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
-    check(partition->status == COORDINATOR_AWAY);
-    check(!coordinator->is_stopped);
-    partition->status = COORDINATOR_LOADING;
-}
-
-int coordinator_load_batch(struct coordinator *coordinator, int32_t index, struct bytes batches)
-{
-    struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
-    check(partition->status == COORDINATOR_LOADING);
-    return coordinator_apply_batches(coordinator, partition, batches);
 }
 
 static void coordinator_restore_group(struct group *group)
@@ -212,11 +119,10 @@ static bool coordinator_is_homeless(void *owner, const struct offset_table_entry
            ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
-void coordinator_load_end(struct coordinator *coordinator, int32_t index)
+static void coordinator_on_loaded(void *owner, int32_t index)
 {
-    struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
-    check(partition->status == COORDINATOR_LOADING);
-    partition->status = COORDINATOR_ACTIVE;
+    struct coordinator *coordinator = (struct coordinator *)owner;
+    struct coordinator_partition *partition = &coordinator->partitions[index];
     for (map_each (&partition->groups, entry)) {
         coordinator_restore_group((struct group *)entry->value);
     }
@@ -233,18 +139,20 @@ void coordinator_load_end(struct coordinator *coordinator, int32_t index)
           TRACE_INT("groups", (int64_t)partition->groups.size));
 }
 
-static void coordinator_leave_partition(struct coordinator *coordinator, int32_t index, int error)
+static void coordinator_on_left(void *owner, int32_t index, int error)
 {
-    struct coordinator_partition *partition = coordinator_get_partition(coordinator, index);
-    partition->status = COORDINATOR_AWAY;
-    coordinator_forsake_writes(coordinator, partition, error);
-    coordinator_free_groups(partition, error);
+    struct coordinator *coordinator = (struct coordinator *)owner;
+    coordinator_free_groups(&coordinator->partitions[index], error);
 }
 
-void coordinator_unload(struct coordinator *coordinator, int32_t index)
-{
-    coordinator_leave_partition(coordinator, index, ERROR_NOT_COORDINATOR);
-}
+static const struct journal_keeper coordinator_keeper = {
+    .resize = coordinator_on_resize,
+    .apply = coordinator_apply_record,
+    .lose = coordinator_lose_record,
+    .settled = coordinator_on_settled,
+    .loaded = coordinator_on_loaded,
+    .left = coordinator_on_left,
+};
 
 static bool coordinator_is_of_topic(void *owner, const struct offset_table_entry *entry)
 {
@@ -255,8 +163,8 @@ void coordinator_on_topic_deleted(struct coordinator *coordinator, struct bytes 
 {
     for (int32_t i = 0; i < coordinator->partition_count; i++) {
         struct coordinator_partition *partition = &coordinator->partitions[i];
-        if (partition->status != COORDINATOR_ACTIVE) {
-            continue; /* load_end looks for topics that are gone */
+        if (journal_status(coordinator->journal, i) != JOURNAL_ACTIVE) {
+            continue; /* the end of loading looks for topics that are gone */
         }
         for (map_each (&partition->groups, entry)) {
             coordinator_write_tombstones(coordinator, (struct group *)entry->value,
@@ -278,21 +186,16 @@ struct coordinator *coordinator_new(struct io *io, const struct coordinator_opti
     };
     coordinator->events = events;
     coordinator->owner = owner;
-    coordinator->outbox = coordinator_outbox_new();
+    coordinator->outbox = outbox_new(io);
+    coordinator->journal = journal_new(&coordinator_keeper, coordinator, events->append, owner);
     coordinator_start_expiry(coordinator);
     return coordinator;
 }
 
 void coordinator_stop(struct coordinator *coordinator)
 {
-    if (coordinator->is_stopped) {
-        return;
-    }
-    coordinator->is_stopped = true;
     io_timer_stop(coordinator->host.io, &coordinator->expiry_timer);
-    for (int32_t i = 0; i < coordinator->partition_count; i++) {
-        coordinator_leave_partition(coordinator, i, ERROR_COORDINATOR_NOT_AVAILABLE);
-    }
+    journal_stop(coordinator->journal);
 }
 
 void coordinator_free(struct coordinator *coordinator)
@@ -300,13 +203,10 @@ void coordinator_free(struct coordinator *coordinator)
     if (coordinator == NULL) {
         return;
     }
-    struct coordinator_outbox *outbox = coordinator->outbox;
     coordinator_stop(coordinator);
-    coordinator_free_partitions(coordinator);
-    outbox->is_orphan = true;
-    if (!outbox->is_posted) {
-        free(outbox);
-    }
+    journal_free(coordinator->journal);
+    outbox_free(coordinator->outbox);
+    free(coordinator->partitions);
     free(coordinator);
 }
 
@@ -361,9 +261,9 @@ void coordinator_check_replay(const struct coordinator *coordinator, int32_t ind
     buffer_init(&replayed);
     struct coordinator *other =
         coordinator_new(coordinator->host.io, &coordinator->host.options, &nothing, NULL);
-    coordinator_set_partition_count(other, coordinator->partition_count);
-    coordinator_load_start(other, index);
-    int error = coordinator_load_batch(other, index, committed);
+    journal_set_partition_count(other->journal, coordinator->partition_count);
+    journal_load_start(other->journal, index);
+    int error = journal_load_batch(other->journal, index, committed);
     check(error == 0);
     coordinator_print(coordinator, index, &live);
     coordinator_print(other, index, &replayed);
@@ -377,14 +277,15 @@ void coordinator_check(const struct coordinator *coordinator)
 {
     for (int32_t i = 0; i < coordinator->partition_count; i++) {
         const struct coordinator_partition *partition = &coordinator->partitions[i];
-        check(partition->status != COORDINATOR_AWAY || partition->groups.size == 0);
+        enum journal_status status = journal_status(coordinator->journal, i);
+        check(status != JOURNAL_AWAY || partition->groups.size == 0);
         for (map_each (&partition->groups, entry)) {
             const struct group *group = (const struct group *)entry->value;
-            check(coordinator_partition_of(coordinator, group->id) == i);
-            if (partition->status == COORDINATOR_ACTIVE) {
+            check(journal_partition_of(coordinator->journal, group->id) == i);
+            if (status == JOURNAL_ACTIVE) {
                 group_check(group);
             }
         }
-        coordinator_check_writes(partition);
     }
+    journal_check(coordinator->journal);
 }

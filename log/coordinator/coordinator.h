@@ -18,8 +18,7 @@
 #pragma once
 
 #include "log/base/arena.h"
-#include "log/base/list.h"
-#include "log/io/io.h"
+#include "log/coordinator/journal.h"
 #include "log/wire/messages.h"
 
 struct coordinator;
@@ -36,24 +35,9 @@ struct coordinator_options {
 
 struct coordinator_options coordinator_options_default(void);
 
-/* One batch on its way into a partition of __consumer_offsets. */
-struct coordinator_append {
-    /* Called once, not inside the call of `append`: 0 when the batch is committed (what acks=all
-     * means), or why it is not. Set by the coordinator. */
-    void (*done)(struct coordinator_append *append, int error);
-    void *owner; /* the coordinator's */
-    /* For whoever appends, between call and `done`. */
-    void *appender;
-    struct list_link link;
-    int64_t base_offset;
-    void *private_state[8];
-};
-
 struct coordinator_events {
-    /* Appends the batch, whose offsets may be patched in place. `data` stays untouched by the
-     * coordinator until `done`. */
-    void (*append)(void *owner, int32_t partition, struct coordinator_append *append, uint8_t *data,
-                   size_t size);
+    /* Into a partition of __consumer_offsets. */
+    journal_append_function *append;
     /* 0, or why offsets of this partition cannot be committed (ERROR_UNKNOWN_TOPIC_OR_PARTITION).
      * NULL accepts all. */
     int (*validate_partition)(void *owner, struct bytes topic, int32_t partition);
@@ -68,25 +52,9 @@ void coordinator_free(struct coordinator *coordinator);
  * on. Nothing is loaded or written any more. */
 void coordinator_stop(struct coordinator *coordinator);
 
-/* The partitions of __consumer_offsets; 0 as long as the topic is not there. It changes only while
- * none is loaded. */
-void coordinator_set_partition_count(struct coordinator *coordinator, int32_t count);
-int32_t coordinator_partition_count(const struct coordinator *coordinator);
-/* Where a group lives: hash of its name modulo the partitions; -1 without the topic. */
-int32_t coordinator_partition_of(const struct coordinator *coordinator, struct bytes group_id);
-
-/* This broker became leader of a partition: start, then its batches from the first to the last in
- * any pieces of whole batches, then end. Until then its groups answer COORDINATOR_LOAD_IN_PROGRESS.
- * An empty partition is start and end. */
-void coordinator_load_start(struct coordinator *coordinator, int32_t partition);
-/* ERROR_CORRUPT or ERROR_INVALID_RECORD for batches that cannot be read. Records of unknown kinds
- * are skipped, as KIP-915 wants; so are those of groups that live elsewhere. */
-must_use int coordinator_load_batch(struct coordinator *coordinator, int32_t partition,
-                                    struct bytes batches);
-void coordinator_load_end(struct coordinator *coordinator, int32_t partition);
-/* This broker leads the partition no more, or could not load it; what waits is answered
- * NOT_COORDINATOR. */
-void coordinator_unload(struct coordinator *coordinator, int32_t partition);
+/* Its memory: __consumer_offsets. Records of unknown kinds are skipped, as KIP-915 wants; so are
+ * those of groups that live elsewhere. */
+struct journal *coordinator_journal(struct coordinator *coordinator);
 /* Drops all committed offsets of a topic, in every group. At once for readers, and for good when
  * the tombstones are committed. */
 void coordinator_on_topic_deleted(struct coordinator *coordinator, struct bytes topic);

@@ -92,7 +92,7 @@ static void coordinator_on_expiry(struct io_timer *timer)
     int64_t now_ms = io_wall_clock(coordinator->host.io);
     for (int32_t i = 0; i < coordinator->partition_count; i++) {
         struct coordinator_partition *partition = &coordinator->partitions[i];
-        if (partition->status != COORDINATOR_ACTIVE) {
+        if (journal_status(coordinator->journal, i) != JOURNAL_ACTIVE) {
             continue;
         }
         for (map_each (&partition->groups, entry)) {

@@ -169,7 +169,7 @@ void coordinator_list_groups(struct coordinator *coordinator, const struct list_
     }
     for (int32_t i = 0; i < coordinator->partition_count; i++) {
         const struct coordinator_partition *partition = &coordinator->partitions[i];
-        if (partition->status == COORDINATOR_LOADING) {
+        if (journal_status(coordinator->journal, i) == JOURNAL_LOADING) {
             out->error_code = error_code(ERROR_COORDINATOR_LOAD_IN_PROGRESS);
             continue;
         }

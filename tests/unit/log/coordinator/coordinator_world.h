@@ -16,7 +16,7 @@ enum { WORLD_PARTITION_COUNT = 3, WORLD_SECOND = 1000000000 };
 
 struct world_append {
     struct world *world;
-    struct coordinator_append *append;
+    struct journal_append *append;
     int32_t partition;
     struct buffer batch;
     struct io_timer timer;
@@ -66,7 +66,7 @@ static inline void world_on_flushed(struct io_timer *timer)
     world_commit(append->world, append->partition);
 }
 
-static inline void world_append(void *owner, int32_t partition, struct coordinator_append *append,
+static inline void world_append(void *owner, int32_t partition, struct journal_append *append,
                                 uint8_t *data, size_t size)
 {
     struct world *world = (struct world *)owner;
@@ -113,12 +113,13 @@ static inline void world_check(void *owner)
 static inline void world_start(struct world *world)
 {
     world->coordinator = coordinator_new(world->io, &world->options, &world_events, world);
-    coordinator_set_partition_count(world->coordinator, WORLD_PARTITION_COUNT);
+    journal_set_partition_count(coordinator_journal(world->coordinator), WORLD_PARTITION_COUNT);
     for (int32_t i = 0; i < WORLD_PARTITION_COUNT; i++) {
-        coordinator_load_start(world->coordinator, i);
-        assert_int_equal(
-            coordinator_load_batch(world->coordinator, i, buffer_bytes(&world->committed[i])), 0);
-        coordinator_load_end(world->coordinator, i);
+        journal_load_start(coordinator_journal(world->coordinator), i);
+        assert_int_equal(journal_load_batch(coordinator_journal(world->coordinator), i,
+                                            buffer_bytes(&world->committed[i])),
+                         0);
+        journal_load_end(coordinator_journal(world->coordinator), i);
     }
 }
 

@@ -816,16 +816,17 @@ static void a_partition_that_is_away_or_loading_says_so(void **state)
     struct world *world = (struct world *)*state;
     struct client client = make_client(world);
     gather(&client, 1);
-    int32_t index = coordinator_partition_of(world->coordinator, BYTES_LITERAL("g"));
+    int32_t index =
+        journal_partition_of(coordinator_journal(world->coordinator), BYTES_LITERAL("g"));
     sim_on_event(world->sim, NULL, NULL);
-    coordinator_unload(world->coordinator, index);
+    journal_unload(coordinator_journal(world->coordinator), index);
     assert_int_equal(heartbeat(&client), ERROR_NOT_COORDINATOR);
-    coordinator_load_start(world->coordinator, index);
+    journal_load_start(coordinator_journal(world->coordinator), index);
     assert_int_equal(heartbeat(&client), ERROR_COORDINATOR_LOAD_IN_PROGRESS);
-    assert_int_equal(
-        coordinator_load_batch(world->coordinator, index, buffer_bytes(&world->committed[index])),
-        0);
-    coordinator_load_end(world->coordinator, index);
+    assert_int_equal(journal_load_batch(coordinator_journal(world->coordinator), index,
+                                        buffer_bytes(&world->committed[index])),
+                     0);
+    journal_load_end(coordinator_journal(world->coordinator), index);
     assert_int_equal(heartbeat(&client), 0);
     end(world);
 }

@@ -1,0 +1,29 @@
+/* What the node's coordinators need of it: their topics, appended to and read at the start.
+ *
+ * Owns:   the coordinator; the reading of its topic.
+ * Keeps:  (1) a coordinator's partition is active exactly while its log can be read and written;
+ *         (2) what a coordinator appends is told as committed after the flush that covers it.
+ * Thread: the broker's shard. */
+#pragma once
+
+#include "log/coordinator/coordinator.h"
+#include "log/meta/meta.h"
+#include "log/replica/replica.h"
+
+struct broker_coordination;
+
+struct broker_coordination *broker_coordination_new(struct io *io, struct meta *meta,
+                                                    struct replica_set *replicas);
+void broker_coordination_free(struct broker_coordination *coordination);
+struct coordinator *broker_coordination_groups(struct broker_coordination *coordination);
+/* Reads the topics; `loaded` comes on a later turn, whatever could be read. */
+void broker_coordination_start(struct broker_coordination *coordination,
+                               void (*loaded)(void *owner), void *owner);
+/* Nothing is loaded or written any more; what waits is answered. */
+void broker_coordination_stop(struct broker_coordination *coordination);
+/* The logs of the topic are open; the topic is about to be deleted; it was deleted. */
+void broker_coordination_on_topic_created(struct broker_coordination *coordination,
+                                          const struct meta_topic *topic);
+void broker_coordination_on_topic_deleted(struct broker_coordination *coordination,
+                                          const struct meta_topic *topic);
+void broker_coordination_check(struct broker_coordination *coordination);
