@@ -3,7 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
-#include "log/io/io_uv_loop.h"
+#include "log/io/io_uv_memory.h"
 #include "log/io/loopback.h"
 #include "log/io/shard.h"
 #include "log/io/worker.h"
@@ -456,6 +456,7 @@ void io_uv_free(struct io *io)
     uv_close((uv_handle_t *)&uv->idle, NULL);
     check(uv_run(&uv->loop, UV_RUN_DEFAULT) == 0);
     check(uv_loop_close(&uv->loop) == 0);
+    io_uv_memory_free(uv->memory);
     pthread_mutex_destroy(&uv->posted_lock);
     free(uv);
 }

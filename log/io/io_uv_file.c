@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/io/io_uv_loop.h"
+#include "log/io/io_uv_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,30 +17,41 @@ enum { FILE_VECTOR_COUNT = 64 }; /* parts handed to the kernel at once */
 
 struct io_file {
     int descriptor;
+    struct io_uv_memory_node *node; /* of a "memory:" file, which owns the descriptor; else NULL */
 };
 
-int io_uv_file_open(struct io *io, const char *path, int flags, struct io_file **out)
+static int file_open_real(const char *path, int flags, int *out)
 {
     int system_flags = O_CLOEXEC | ((flags & IO_OPEN_WRITE) ? O_RDWR : O_RDONLY);
-    int descriptor;
-    (void)io;
     system_flags |= (flags & IO_OPEN_CREATE) ? O_CREAT : 0;
     system_flags |= (flags & IO_OPEN_EXCLUSIVE) ? O_EXCL : 0;
     do {
-        descriptor = open(path, system_flags, 0644);
-    } while (descriptor < 0 && errno == EINTR);
-    if (descriptor < 0) {
-        return error_from_errno(errno);
+        *out = open(path, system_flags, 0644);
+    } while (*out < 0 && errno == EINTR);
+    return *out < 0 ? error_from_errno(errno) : 0;
+}
+
+int io_uv_file_open(struct io *io, const char *path, int flags, struct io_file **out)
+{
+    struct io_file file = {.descriptor = -1};
+    int error = io_uv_memory_is_path(path)
+                    ? io_uv_memory_open(io_uv_of(io), path, flags, &file.descriptor, &file.node)
+                    : file_open_real(path, flags, &file.descriptor);
+    if (error == 0) {
+        *out = memory_new(struct io_file);
+        **out = file;
     }
-    *out = memory_new(struct io_file);
-    (*out)->descriptor = descriptor;
-    return 0;
+    return error;
 }
 
 void io_uv_file_close(struct io *io, struct io_file *file)
 {
     (void)io;
-    close(file->descriptor);
+    if (file->node != NULL) {
+        io_uv_memory_close(file->node, file);
+    } else {
+        close(file->descriptor);
+    }
     free(file);
 }
 
@@ -79,7 +91,8 @@ int64_t io_uv_file_read(struct io *io, struct io_file *file, void *out, size_t s
                         uint64_t position, enum io_read_mode mode)
 {
     (void)io;
-    return read_all(file->descriptor, out, size, position, mode == IO_READ_CACHED ? RWF_NOWAIT : 0);
+    bool is_hasty = mode == IO_READ_CACHED && file->node == NULL; /* memory is always cached */
+    return read_all(file->descriptor, out, size, position, is_hasty ? RWF_NOWAIT : 0);
 }
 
 static int64_t read_run(struct io_request *request)
@@ -196,6 +209,9 @@ int io_uv_file_allocate(struct io *io, struct io_file *file, uint64_t position, 
 {
     int result;
     (void)io;
+    if (file->node != NULL) {
+        return ERROR_UNSUPPORTED; /* it would take the memory at once */
+    }
     do {
         result = fallocate(file->descriptor, FALLOC_FL_KEEP_SIZE, (off_t)position, (off_t)size);
     } while (result != 0 && errno == EINTR);
@@ -210,6 +226,9 @@ int io_uv_file_lock(struct io *io, struct io_file *file)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     (void)io;
+    if (file->node != NULL) {
+        return io_uv_memory_lock(file->node, file);
+    }
     if (fcntl(file->descriptor, F_OFD_SETLK, &whole) == 0) {
         return 0;
     }

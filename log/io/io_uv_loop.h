@@ -1,8 +1,8 @@
 /* One libuv loop as its files see it; nothing outside io_uv*.c includes it.
  *
  * io_uv.c the loop itself, io_uv_timer.c timers, io_uv_file.c open files, io_uv_path.c names in
- * the file system, io_uv_stream.c TCP streams, io_uv_address.c text and socket addresses,
- * io_uv_listen.c accepting, io_uv_connect.c connecting.
+ * the file system, io_uv_memory.c files that are only memory, io_uv_stream.c TCP streams,
+ * io_uv_address.c text and socket addresses, io_uv_listen.c accepting, io_uv_connect.c connecting.
  * Keeps:  (1) `deferred` runs from the loop only, so that no callback runs in its cause;
  *         (2) the idle handle is active exactly while `deferred` waits and the loop would sleep.
  * Thread: the loop's. */
@@ -47,6 +47,7 @@ struct io_uv {
     struct list streams;
     struct list listeners;
     struct list signals;
+    struct io_uv_memory_node *memory; /* the root of "memory:"; NULL while nobody asked for it */
     size_t random_left;
     uint8_t random[IO_UV_RANDOM_SIZE];
     uint8_t read_buffer[IO_UV_READ_BUFFER_SIZE]; /* shared by all streams */

@@ -1,7 +1,7 @@
 /* Names in the file system through system calls; see io_uv.h. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
-#include "log/io/io_uv_loop.h"
+#include "log/io/io_uv_memory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +31,9 @@ static int result_of(int result)
 int io_uv_path_info(struct io *io, const char *path, struct io_file_info *out)
 {
     struct stat status;
-    (void)io;
+    if (io_uv_memory_is_path(path)) {
+        return io_uv_memory_info(io_uv_of(io), path, out);
+    }
     if (stat(path, &status) != 0) {
         return error_from_errno(errno);
     }
@@ -45,20 +47,22 @@ int io_uv_path_info(struct io *io, const char *path, struct io_file_info *out)
 
 int io_uv_path_rename(struct io *io, const char *from, const char *to)
 {
-    (void)io;
+    if (io_uv_memory_is_path(from)) {
+        return io_uv_memory_rename(io_uv_of(io), from, to);
+    }
     return result_of(rename(from, to));
 }
 
 int io_uv_path_remove(struct io *io, const char *path)
 {
-    (void)io;
-    return result_of(remove(path));
+    return io_uv_memory_is_path(path) ? io_uv_memory_remove(io_uv_of(io), path)
+                                      : result_of(remove(path));
 }
 
 int io_uv_dir_make(struct io *io, const char *path)
 {
-    (void)io;
-    return result_of(mkdir(path, 0755));
+    return io_uv_memory_is_path(path) ? io_uv_memory_make(io_uv_of(io), path)
+                                      : result_of(mkdir(path, 0755));
 }
 
 static bool entry_is_directory(DIR *directory, const struct dirent *entry)
@@ -70,23 +74,34 @@ static bool entry_is_directory(DIR *directory, const struct dirent *entry)
     return fstatat(dirfd(directory), entry->d_name, &status, 0) == 0 && S_ISDIR(status.st_mode);
 }
 
-static int entries_read(DIR *directory, struct path_entries *out)
+static void entries_add(void *owner, const char *name, bool is_directory)
+{
+    struct path_entries *entries = owner;
+    if (entries->count == entries->capacity) {
+        entries->capacity = entries->capacity * 2 + 16;
+        entries->entries =
+            memory_resize(entries->entries, entries->capacity * sizeof *entries->entries);
+    }
+    entries->entries[entries->count++] =
+        (struct path_entry){.name = memory_string(name), .is_directory = is_directory};
+}
+
+static int entries_read(const char *path, struct path_entries *out)
 {
     struct dirent *entry;
+    DIR *directory = opendir(path);
+    if (directory == NULL) {
+        return error_from_errno(errno);
+    }
     while (errno = 0, (entry = readdir(directory)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
-        if (out->count == out->capacity) {
-            out->capacity = out->capacity * 2 + 16;
-            out->entries = memory_resize(out->entries, out->capacity * sizeof *out->entries);
-        }
-        out->entries[out->count++] = (struct path_entry){
-            .name = memory_string(entry->d_name),
-            .is_directory = entry_is_directory(directory, entry),
-        };
+        entries_add(out, entry->d_name, entry_is_directory(directory, entry));
     }
-    return error_from_errno(errno);
+    int error = error_from_errno(errno);
+    closedir(directory);
+    return error;
 }
 
 static int entry_compare(const void *left, const void *right)
@@ -99,13 +114,9 @@ int io_uv_dir_list(struct io *io, const char *path,
                    void (*each)(void *owner, const char *entry, bool is_directory), void *owner)
 {
     struct path_entries list = {NULL, 0, 0};
-    DIR *directory = opendir(path);
-    (void)io;
-    if (directory == NULL) {
-        return error_from_errno(errno);
-    }
-    int error = entries_read(directory, &list);
-    closedir(directory);
+    int error = io_uv_memory_is_path(path)
+                    ? io_uv_memory_list(io_uv_of(io), path, entries_add, &list)
+                    : entries_read(path, &list);
     if (list.count > 0) {
         qsort(list.entries, list.count, sizeof *list.entries, entry_compare);
     }
@@ -121,8 +132,11 @@ int io_uv_dir_list(struct io *io, const char *path,
 
 int io_uv_dir_sync(struct io *io, const char *path)
 {
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     (void)io;
+    if (io_uv_memory_is_path(path)) {
+        return 0;
+    }
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) {
         return error_from_errno(errno);
     }

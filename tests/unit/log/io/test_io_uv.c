@@ -31,6 +31,17 @@ static int set_up(void **state)
     return 0;
 }
 
+/* The same contract for files that are only memory. */
+static int set_up_memory(void **state)
+{
+    struct world *world = test_calloc(1, sizeof *world);
+    world->io = io_uv_new();
+    strcpy(world->folder, "memory:/folder");
+    assert_int_equal(io_dir_make(world->io, world->folder), 0);
+    *state = world;
+    return 0;
+}
+
 static void remove_entry(void *owner, const char *entry, bool is_directory)
 {
     struct world *world = owner;
@@ -584,6 +595,35 @@ static void without_descriptors_connections_wait_and_the_loop_sleeps(void **stat
     test_free(talk);
 }
 
+static void memory_ends_with_its_names_and_its_readers(void **state)
+{
+    struct world *world = *state;
+    struct io *io = world->io;
+    struct io_file *file = open_file(world, "a"), *other = open_file(world, "b");
+    const struct bytes text = BYTES_LITERAL("tide");
+    char out[8] = "", from[96], names[64] = "";
+    struct io_file_info info;
+    assert_int_equal(io_file_write(io, file, &text, 1, 0), 0);
+    assert_int_equal(io_path_info(io, path_of(world, "a"), &info), 0);
+    assert_int_equal(info.size, text.size);
+    /* A directory with entries stays; so does a name on the way that is no directory. */
+    assert_int_equal(io_path_remove(io, world->folder), ERROR_EXISTS);
+    assert_int_equal(io_dir_make(io, "memory:/none/d"), ERROR_NOT_FOUND);
+    assert_int_equal(io_dir_make(io, "memory:/folder/a/d"), ERROR_NOT_FOUND);
+    assert_int_equal(io_path_remove(io, "memory:"), ERROR_BUSY);
+    /* A name that is replaced, and one that is removed, stay readable while they are open. */
+    strcpy(from, path_of(world, "b"));
+    assert_int_equal(io_path_rename(io, from, path_of(world, "a")), 0);
+    assert_int_equal(io_dir_list(io, world->folder, list_entry, names), 0);
+    assert_string_equal(names, "a ");
+    assert_int_equal(io_path_remove(io, path_of(world, "a")), 0);
+    assert_int_equal(io_file_read(io, file, out, sizeof out, 0, IO_READ_CACHED), text.size);
+    assert_string_equal(out, "tide");
+    assert_int_equal(io_path_info(io, path_of(world, "a"), &info), ERROR_NOT_FOUND);
+    io_file_close(io, file);
+    io_file_close(io, other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -596,6 +636,18 @@ int main(void)
         cmocka_unit_test_setup_teardown(space_is_reserved_without_changing_the_size, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_async_sync_and_work_call_back_from_the_loop, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(many_parts_are_written_whole_and_read_back, set_up_memory,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(paths_and_directories_follow_the_contract, set_up_memory,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_locked_file_is_refused_to_others_until_it_is_closed,
+                                        set_up_memory, tear_down),
+        cmocka_unit_test_setup_teardown(space_is_reserved_without_changing_the_size, set_up_memory,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_async_sync_and_work_call_back_from_the_loop,
+                                        set_up_memory, tear_down),
+        cmocka_unit_test_setup_teardown(memory_ends_with_its_names_and_its_readers, set_up_memory,
                                         tear_down),
         cmocka_unit_test_setup_teardown(timers_fire_in_order_and_never_early, set_up, tear_down),
         cmocka_unit_test_setup_teardown(posts_run_in_order_from_the_loop, set_up, tear_down),
