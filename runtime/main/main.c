@@ -1,6 +1,7 @@
 /* The program: one loop, the signals, the standard streams, and the table of commands.
  *
- * SIGINT and SIGTERM ask the command to end; a second one ends the process at once. */
+ * SIGINT and SIGTERM ask the command to end; a second one ends the process at once. Descriptors
+ * are taken up to the hard limit: every connection and every open segment is one. */
 #include "log/io/io_uv.h"
 #include "runtime/cli/cli.h"
 #include "runtime/main/run.h"
@@ -8,6 +9,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { EXIT_KILLED = 130 };
@@ -33,6 +35,15 @@ static void on_signal(void *owner, int signal_number)
     io_uv_stop(world->io);
 }
 
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct command *const commands[] = {&run_command, &serve_command};
@@ -48,6 +59,7 @@ int main(int argc, char **argv)
         .brokers = getenv("TIDEMILL_BROKERS"),
         .version = TIDEMILL_VERSION,
     };
+    raise_descriptor_limit();
     io_uv_on_signal(io, SIGINT, on_signal, &world);
     io_uv_on_signal(io, SIGTERM, on_signal, &world);
     int code = cli_run(&world, commands, sizeof(commands) / sizeof(commands[0]), argc,

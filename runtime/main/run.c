@@ -159,7 +159,7 @@ static int run_embedded(struct run *run)
         return code;
     }
     run_start_host(run);
-    service_print_ready(&run->service);
+    service_print_ready(&run->service, false);
     code = service_wait(&run->service);
     run_stop_host(run);
     service_stop(&run->service);

@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/trace.h"
 #include "log/meta/broker_options.h"
+#include "runtime/format/json_writer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -259,14 +260,36 @@ int service_start(struct service *service, struct command_world *world,
     return is_misuse ? COMMAND_MISUSED : code;
 }
 
-void service_print_ready(struct service *service)
+/* A part of the ready line; null where nothing is there. */
+static void put_json(struct buffer *out, const char *name, const char *text)
+{
+    buffer_printf(out, ",\"%s\":", name);
+    if (text == NULL || json_writer_string(out, bytes_from_string(text)) != 0) {
+        buffer_add_string(out, "null");
+    }
+}
+
+void service_print_ready(struct service *service, bool is_json)
 {
     struct command_world *world = service->world;
     char address[IO_ADDRESS_SIZE];
+    const char *http = service->http == NULL ? NULL : http_address(service->http);
     broker_address(service->broker, address);
-    fprintf(world->out, "tidemill %s ready: kafka %s, http %s, data %s\n", world->version, address,
-            service->http == NULL ? "off" : http_address(service->http),
-            broker_path(service->broker));
+    if (is_json) {
+        struct buffer out;
+        buffer_init(&out);
+        buffer_printf(&out, "{\"version\":\"%s\",\"pid\":%ld", world->version, (long)getpid());
+        put_json(&out, "kafka", address);
+        buffer_printf(&out, ",\"port\":%s", strrchr(address, ':') + 1);
+        put_json(&out, "http", http);
+        put_json(&out, "data", broker_path(service->broker));
+        buffer_add_string(&out, "}\n");
+        command_print(world, &out);
+        buffer_fini(&out);
+    } else {
+        fprintf(world->out, "tidemill %s ready: kafka %s, http %s, data %s\n", world->version,
+                address, http == NULL ? "off" : http, broker_path(service->broker));
+    }
     fflush(world->out);
 }
 

@@ -65,8 +65,8 @@ must_use int service_start(struct service *service, struct command_world *world,
 /* Adds routes of others (before service_start) beside /metrics and /health. */
 void service_add_route(struct service *service, const struct http_route *route);
 void service_init(struct service *service);
-/* "tidemill 0.1.0 ready: kafka …" on standard output. */
-void service_print_ready(struct service *service);
+/* "tidemill 0.1.0 ready: kafka …" on standard output, or one JSON object with the same. */
+void service_print_ready(struct service *service, bool is_json);
 /* Turns the loop until a signal asks to end or it is over (0), or the broker fails (COMMAND_FAILED,
  * after a complaint). */
 must_use int service_wait(struct service *service);
