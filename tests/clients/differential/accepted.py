@@ -1,74 +1,117 @@
-"""Differences from Apache Kafka that are meant: what they are about, and why."""
+"""Differences from Apache Kafka that are meant: where, and why. README.md lists them (run --readme)."""
 
+import os
 import re
 
-# (pattern, reason); searched in "scenario: label path".
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "README.md")
+BEGIN = "## Accepted differences"
+PATTERN_MAX = 70
+
+# Scenarios, a pattern searched in "label path", the reason. A row that nothing needs any more makes the
+# run fail, as a difference without a row does.
 ROWS = [
-    (r"^frames: versions 99", "a version of the future is answered even without a whole header"),
-    (r"^frames: (negative array|tag twice)", "a size below -1, a tag given twice: malformed"),
-    (r"^api_versions: (no|odd|dash)", "a client may call itself what it likes"),
-    (r"^metadata: neither", "Kafka fails on its own null"),
-    (r"^metadata: (id too early|name and id) .*\.(brokers|controller_id)",
+    ("frames", r"^versions 99", "a version of the future is answered even without a whole header"),
+    ("frames", r"^(negative array|tag twice)", "a size below -1, a tag given twice: malformed"),
+    ("api_versions", r"^(no|odd|dash)", "a client may call itself what it likes"),
+    ("metadata", r"^neither", "Kafka fails on its own null"),
+    ("metadata", r"^(id too early|name and id) .*\.(brokers|controller_id)",
      "one wrong topic does not hide the cluster"),
-    (r"min\.insync\.replicas\.(config_source|synonyms)",
+    ("create_topics describe_configs", r"min\.insync\.replicas\.(config_source|synonyms)",
      "Kafka sets it for the cluster with its feature eligible.leader.replicas"),
-    (r"^create_topics: validate .*topic_id", "nothing was made that could have an id"),
-    (r"^create_topics: collision inside", "names of one request collide with each other too"),
-    (r"^create_topics: config spaces .*value", "values are kept in their canonical form"),
-    (r"^delete_topics: name and id of one .*topic_id", "the answer is to the name"),
-    (r"^describe_configs: synonyms .*synonyms", "every layer that has a value is listed"),
-    (r"^describe_configs: broker .*synonyms", "every layer that has a value is listed"),
-    (r"^alter_configs: resource twice", "Kafka's handler fails and never answers"),
-    (r"^incremental: bad operation", "Kafka says UNKNOWN_SERVER_ERROR"),
-    (r"^incremental: broker unknown", "an unknown option is an error, so that typing errors show"),
-    (r"^(produce|idempotence): .*log_start_offset", "-1, unknown, with every error"),
-    (r"^produce: no records", "Kafka's handler fails and never answers"),
-    (r"^produce: no record ", "damaged, since its offsets contradict themselves"),
-    (r"^produce: transactional", "there are no transactions yet"),
-    (r"^produce: bad codec", "Kafka says UNKNOWN_SERVER_ERROR"),
-    (r"^produce: (magic 3|garbage) .*message", "damage has no sentence"),
-    (r"^produce: (no epoch|trailing)", "a producer without an epoch, bytes behind the batch: refused"),
-    (r"^(produce: no partitions|fetch: nothing|committing: nothing)",
-     "a topic without partitions is answered as it was asked"),
-    (r"^idempotence: (other from|producers \[0\])",
+    ("create_topics", r"^validate .*topic_id", "nothing was made that could have an id"),
+    ("create_topics", r"^collision inside", "names of one request collide with each other too"),
+    ("create_topics", r"^config spaces .*value", "values are kept in their canonical form"),
+    ("delete_topics", r"^name and id of one .*topic_id", "the answer is to the name"),
+    ("describe_configs", r"^(synonyms|broker) .*synonyms", "every layer that has a value is listed"),
+    ("alter_configs", r"^resource twice", "Kafka's handler fails and never answers"),
+    ("incremental", r"^bad operation", "Kafka says UNKNOWN_SERVER_ERROR"),
+    ("incremental", r"^broker unknown", "an unknown option is an error, so that typing errors show"),
+    ("produce idempotence", r"log_start_offset", "-1, unknown, with every error"),
+    ("produce", r"^no records", "Kafka's handler fails and never answers"),
+    ("produce", r"^no record ", "damaged, since its offsets contradict themselves"),
+    ("produce", r"^transactional", "there are no transactions yet"),
+    ("produce", r"^bad codec", "Kafka says UNKNOWN_SERVER_ERROR"),
+    ("produce", r"^(magic 3|garbage) .*message", "damage has no sentence"),
+    ("produce", r"^(no epoch|trailing)",
+     "a producer without an epoch, bytes behind the batch: refused"),
+    ("produce", r"^no partitions", "a topic without partitions is answered as it was asked"),
+    ("fetch committing", r"^nothing", "a topic without partitions is answered as it was asked"),
+    ("idempotence", r"^(other from|producers \[0\])",
      "a producer begins at sequence 0: Kafka loses the first of batches in flight otherwise"),
-    (r"^(fetch: (past|negative)|delete_records: fetch below) .*(watermark|offset)$",
+    ("fetch", r"^(past|negative) .*(watermark|offset)$",
      "with OFFSET_OUT_OF_RANGE comes where the log begins and ends"),
-    (r"^fetch: .*aborted_transactions", "null and none are the same to every client"),
-    (r"^fetch: a part .*records", "batches are not cut"),
-    (r"^fetch: fetched epoch", "with one broker nothing diverges"),
-    (r"^fetch: same twice", "a partition named twice is read twice"),
-    (r"^fetch: unknown isolation", "an unknown level reads what is not committed too"),
-    (r"^fetch: new session", "there are no fetch sessions yet"),
-    (r"^looking: twice", "a description is given once per request"),
-    (r"^describe_configs: broker .*replication\.factor\.config_type", "there is no SHORT here"),
-    (r"^describe_configs: broker .*listener\S*\.read_only", "listeners are made at the start"),
+    ("delete_records", r"^fetch below .*(watermark|offset)$",
+     "with OFFSET_OUT_OF_RANGE comes where the log begins and ends"),
+    ("fetch delete_records", r"aborted_transactions", "null and none are the same to every client"),
+    ("fetch", r"^a part .*records", "batches are not cut"),
+    ("fetch", r"^fetched epoch", "with one broker nothing diverges"),
+    ("fetch", r"^same twice", "a partition named twice is read twice"),
+    ("fetch", r"^unknown isolation", "an unknown level reads what is not committed too"),
+    ("fetch", r"^new session", "there are no fetch sessions yet"),
+    ("looking", r"^twice", "a description is given once per request"),
+    ("describe_configs", r"^broker .*replication\.factor\.config_type", "there is no SHORT here"),
+    ("describe_configs", r"^broker .*listener\S*\.read_only", "listeners are made at the start"),
     # What the two brokers are, and were told when they were started.
-    (r"^describe_configs: broker .*\.(advertised\.listeners|controller\.\w+\.\w+|listeners|"
+    ("describe_configs",
+     r"^broker .*\.(advertised\.listeners|controller\.\w+\.\w+|listeners|"
      r"group\.initial\.rebalance\.delay\.ms|inter\.broker\.listener\.name|log\.dirs?|node\.id|"
      r"listener\.security\.protocol\.map|offsets\.topic\.replication\.factor|process\.roles|"
      r"transaction\.state\.log\.replication\.factor|group\.coordinator\.rebalance\.protocols)\."
      r"(value|config_source|synonyms)",
      "started with other settings, or of another kind of process"),
+    ("describe_configs", r"^broker .* ours: absent$", "an option without a meaning here"),
+    ("describe_configs", r"^broker .* kafka: absent$", "an option of ours"),
 ]
 
-NEW_OPTIONS = "an option of ours"
-NO_OPTION = "an option without a meaning here"
 NOTHING = (None, "", "NONE")
 
 
-def find(place, path, kafka, ours):
-    """The reason of an accepted difference, or None."""
-    for pattern, reason in ROWS:
-        if re.search(pattern, f"{place} {path}"):
-            return reason
-    if path.endswith("message"):
-        if kafka in NOTHING:
-            return "a sentence more, or null for none"
-        if ours not in NOTHING:
-            return "the same in other words"
-    if place.startswith("describe_configs: broker ") and ours == "absent":
-        return NO_OPTION
-    if place.startswith("describe_configs: broker ") and kafka == "absent":
-        return NEW_OPTIONS
-    return None
+class Accepted:
+    """Finds the reason of a difference, and remembers which rows were needed."""
+
+    def __init__(self):
+        self.needed = set()
+
+    def find(self, scenario, label, path, kafka, ours):
+        """The reason, or None."""
+        text = f"{label} {path}"
+        text += "".join(f" {name}: absent" for name, value in (("kafka", kafka), ("ours", ours))
+                        if value == "absent")
+        for row in ROWS:
+            scenarios, pattern, reason = row
+            if scenario in scenarios.split() and re.search(pattern, text):
+                self.needed.add(row)
+                return reason
+        if path.endswith("message"):
+            if kafka in NOTHING:
+                return "a sentence more, or null for none"
+            if ours not in NOTHING:
+                return "the same in other words"
+        return None
+
+    def stale(self, played):
+        """Rows that were not needed though all of their scenarios were played."""
+        return [row for row in ROWS
+                if row not in self.needed and set(row[0].split()) <= set(played)]
+
+
+def listing():
+    """The rows as README.md has them."""
+    lines = [BEGIN, "", "| scenario | where | reason |", "|---|---|---|"]
+    for scenarios, pattern, reason in ROWS:
+        shown = pattern.replace("|", "\\|")
+        shown = shown if len(shown) <= PATTERN_MAX else shown[:PATTERN_MAX] + "…"
+        lines.append(f"| {scenarios.replace(' ', ', ')} | `{shown}` | {reason} |")
+    return "\n".join(lines) + "\n"
+
+
+def is_listed():
+    with open(README, encoding="utf-8") as file:
+        return listing() in file.read()
+
+
+def write_listing():
+    with open(README, encoding="utf-8") as file:
+        text = file.read()
+    with open(README, "w", encoding="utf-8") as file:
+        file.write(text[:text.index(BEGIN)] + listing())

@@ -13,12 +13,12 @@ ID_TEXT = re.compile(r"\b[A-Za-z0-9_-]{22}\b")
 PATIENCE_SECONDS = 30
 
 
-def normalise(value, name=""):
+def normalise(value, run, name=""):
     if isinstance(value, dict):
-        return {key: normalise(inner, key) for key, inner in value.items()
+        return {normalise(key, run): normalise(inner, run, key) for key, inner in value.items()
                 if key != "throttle_time_ms"}
-    if isinstance(value, list):
-        return [normalise(inner, name) for inner in value]
+    if isinstance(value, (list, tuple)):
+        return [normalise(inner, run, name) for inner in value]
     if name in ("topic_id",) and isinstance(value, bytes):
         return "id" if any(value) else "no id"
     if name == "cluster_id":
@@ -27,19 +27,25 @@ def normalise(value, name=""):
         return "port"
     if name == "producer_id" and value >= 0:
         return "producer id"
+    if name == "log_append_time_ms" and value >= 0:
+        return "now"
+    if isinstance(value, (str, bytes)) and len(value) > 100 and len(set(value)) == 1:
+        return f"{len(value)} * {value[:1]!r}"
     if isinstance(value, str):
-        return ID_TEXT.sub("ID", UUID.sub("UUID", value))
+        return ID_TEXT.sub("ID", UUID.sub("UUID", value.replace(run, "RUN")))
+    if isinstance(value, bytes):
+        return value.replace(run.encode(), b"RUN")
     return value
 
 
 class World:
-    def __init__(self, address, apis, run):
+    def __init__(self, address, apis, run, versions):
         self.address = address
         self.apis = apis
         self.run = run  # the same for both brokers, another in every run
         self.connection = Connection(address, apis)
         self.notes = {}
-        self.versions = {}
+        self.versions = versions  # {key: (lowest, highest)} that both brokers have
 
     def name(self, text):
         """A name that no earlier run used."""
@@ -48,7 +54,7 @@ class World:
     def note(self, label, answer):
         if label in self.notes:
             raise KeyError(f"two notes {label}")
-        self.notes[label] = normalise(answer)
+        self.notes[label] = normalise(answer, self.run)
 
     def ask(self, label, api, version, **values):
         """Asks, notes and answers; None when there was no answer."""

@@ -1,6 +1,6 @@
 """Scenarios: configurations of topics and brokers, described and altered."""
 
-from topics import CONFIG_ERRORS
+from scenarios.topics import CONFIG_ERRORS
 
 TOPIC, BROKER, LOGGER = 2, 4, 8
 SET, DELETE, APPEND, SUBTRACT = range(4)
