@@ -2,10 +2,12 @@
  *
  * The slots of a connection form a queue in request order. An answer that is ready waits until all
  * before it have been handed to the stream; one that comes in pieces holds up those behind it until
- * its last piece has been handed over. One piece of data may hold many frames: those beyond the
- * limits are kept, and handed over on a later turn when there is room. When the stream ends, slots
- * whose requests are still being served lose their connection and are given back when they are
- * answered. */
+ * its last piece has been handed over. Answers of one turn leave together: each write wakes the
+ * client, which on a busy machine takes the processor from us, so a write for each answer costs
+ * more than all the rest of a small request. One piece of data may hold many frames: those beyond
+ * the limits are kept, and handed over on a later turn when there is room. When the stream ends,
+ * slots whose requests are still being served lose their connection and are given back when they
+ * are answered. */
 #include "log/net/connection.h"
 
 #include "log/base/error.h"
@@ -13,6 +15,8 @@
 #include "log/net/framer.h"
 
 #include <stdlib.h>
+
+enum { CONNECTION_PARTS_MAX = 64 }; /* answers in one write */
 
 struct connection_frame {
     struct list_link link;
@@ -32,6 +36,7 @@ struct connection {
     struct list frames; /* of struct connection_frame: arrived beyond the limits, in order */
     size_t frames_size;
     struct io_timer resume_timer; /* hands them over */
+    struct io_timer send_timer;   /* sends what became ready in the turn before */
     size_t in_flight_count;
     size_t output_size; /* of answers that are ready */
     uint64_t active_ns;
@@ -42,6 +47,7 @@ struct connection {
     bool is_draining;
     bool is_closing;
     bool is_feeding; /* inside framer_feed */
+    bool is_sending; /* inside connection_send_ready: what is answered there is taken along */
     bool is_ended;   /* the stream is gone */
     char local_address[IO_ADDRESS_SIZE];
     char peer_address[IO_ADDRESS_SIZE];
@@ -98,6 +104,7 @@ static void connection_free_if_ended(struct connection *connection)
         return;
     }
     connection_forget_frames(connection);
+    io_timer_stop(connection->io, &connection->send_timer);
     framer_fini(&connection->framer);
     free(connection);
 }
@@ -112,11 +119,13 @@ static void connection_close_if_drained(struct connection *connection)
 
 static void connection_on_written(struct io_request *request, int64_t result);
 
-static void connection_write(struct connection_slot *slot, struct bytes part)
+/* The request is the slot's; it stands for all that were handed over with it, of which the slot is
+ * the last. */
+static void connection_write(struct connection_slot *slot, const struct bytes *parts, size_t count)
 {
     struct connection *connection = slot->connection;
     slot->write = (struct io_request){.done = connection_on_written, .owner = slot};
-    io_stream_write(connection->io, &slot->write, connection->stream, &part, 1);
+    io_stream_write(connection->io, &slot->write, connection->stream, parts, count);
 }
 
 /* Sends the next piece. False when there is none any more, or the connection ends: the slot was
@@ -131,7 +140,7 @@ static bool connection_send_piece(struct connection_slot *slot)
         return true;
     }
     if (error == 0 && piece.size > 0) {
-        connection_write(slot, piece);
+        connection_write(slot, &piece, 1);
         return true;
     }
     connection->streaming = NULL;
@@ -142,8 +151,9 @@ static bool connection_send_piece(struct connection_slot *slot)
     return false;
 }
 
-/* Hands every answer whose turn has come to the stream. */
-static void connection_send_ready(struct connection *connection)
+/* The next answer, if its turn has come; it is in `writing` then, to be written. Those that send
+ * nothing are given back. */
+static struct connection_slot *connection_take_ready(struct connection *connection)
 {
     while (connection->streaming == NULL && !list_is_empty(&connection->slots)) {
         struct connection_slot *slot = connection_slot_of(connection->slots.head.next);
@@ -160,15 +170,47 @@ static void connection_send_ready(struct connection *connection)
             connection->written_ns = io_now(connection->io);
         }
         list_add(&connection->writing, &slot->link);
+        return slot;
+    }
+    return NULL;
+}
+
+/* Hands every answer whose turn has come to the stream. */
+static void connection_send_ready(struct connection *connection)
+{
+    struct bytes parts[CONNECTION_PARTS_MAX];
+    struct connection_slot *last = NULL;
+    struct connection_slot *slot;
+    size_t count = 0;
+    connection->is_sending = true;
+    while ((slot = connection_take_ready(connection)) != NULL) {
         if (slot->next == NULL) {
-            connection_write(slot, buffer_bytes(&slot->answer));
+            parts[count++] = buffer_bytes(&slot->answer);
+            last = slot;
         } else {
             connection->streaming = slot;
+        }
+        if (count > 0 && (count == CONNECTION_PARTS_MAX || connection->streaming != NULL)) {
+            connection_write(last, parts, count);
+            count = 0;
+        }
+        if (connection->streaming != NULL) {
             connection_send_piece(slot);
         }
     }
+    if (count > 0) {
+        connection_write(last, parts, count);
+    }
+    connection->is_sending = false;
     connection_update_pause(connection);
     connection_close_if_drained(connection);
+}
+
+static void connection_on_send(struct io_timer *timer)
+{
+    struct connection *connection = timer->owner;
+    connection_send_ready(connection);
+    connection_free_if_ended(connection);
 }
 
 /* An answer has left; perhaps others waited for that. */
@@ -186,12 +228,18 @@ static void connection_on_written(struct io_request *request, int64_t result)
     if (result < 0) {
         connection_close(connection);
     }
-    if (connection->streaming != slot) {
-        connection_finish_slot(slot);
-        connection_on_left(connection);
-    } else if (!connection_send_piece(slot)) {
-        connection_on_left(connection);
+    if (connection->streaming == slot) {
+        if (!connection_send_piece(slot)) {
+            connection_on_left(connection);
+        }
+        return;
     }
+    struct connection_slot *first;
+    do {
+        first = connection_slot_of(connection->writing.head.next);
+        connection_finish_slot(first);
+    } while (first != slot);
+    connection_on_left(connection);
 }
 
 static int connection_hand_over(struct connection *connection, struct buffer *frame)
@@ -248,10 +296,10 @@ static void connection_on_data(void *owner, const uint8_t *data, size_t size)
     connection->is_feeding = true;
     int error = framer_feed(&connection->framer, data, size, connection_take_frame, connection);
     connection->is_feeding = false;
+    connection_send_ready(connection);
     if (error != 0) {
         connection_close(connection);
     }
-    connection_update_pause(connection);
     connection_free_if_ended(connection);
 }
 
@@ -298,6 +346,7 @@ struct connection *connection_new(struct io *io, struct io_stream *stream,
     list_init(&connection->frames);
     connection->resume_timer =
         (struct io_timer){.fired = connection_on_resume, .owner = connection};
+    connection->send_timer = (struct io_timer){.fired = connection_on_send, .owner = connection};
     framer_init(&connection->framer, limits->frame_size_max);
     io_stream_addresses(io, stream, connection->local_address, connection->peer_address);
     io_stream_watch(io, stream, &stream_events, connection);
@@ -321,8 +370,16 @@ void connection_answer(struct connection_slot *slot)
         slot->done(slot);
         return;
     }
-    slot->connection->output_size += slot->answer.size;
-    connection_send_ready(slot->connection);
+    struct connection *connection = slot->connection;
+    connection->output_size += slot->answer.size;
+    if (connection->is_sending) {
+        return;
+    }
+    if (connection->is_feeding && connection_is_full(connection)) {
+        connection_send_ready(connection);
+    } else if (!connection->is_feeding && connection->send_timer.private_state == NULL) {
+        io_timer_start(connection->io, &connection->send_timer, 0);
+    }
 }
 
 void connection_continue(struct connection_slot *slot)

@@ -38,6 +38,7 @@ struct world {
     struct connection *connection;
     struct request requests[REQUESTS_MAX];
     uint32_t request_count;
+    uint32_t piece_count;  /* of data that the client got */
     uint32_t out_count;    /* slots the connection has */
     uint32_t served_count; /* requests not answered yet */
     uint32_t served_max;
@@ -206,6 +207,7 @@ static int on_answer(void *owner, struct bytes frame)
 static void on_client_data(void *owner, const uint8_t *data, size_t size)
 {
     struct world *world = owner;
+    world->piece_count++;
     assert_int_equal(framer_feed(&world->framer, data, size, on_answer, world), 0);
 }
 
@@ -415,7 +417,9 @@ static void a_slot_whose_piece_is_awaited_outlives_its_connection(void **state)
     send_requests(world, 0, 1);
     run(world);
     answer_in_pieces(world, 0);
-    assert_true(world->requests[0].slot.is_awaited);
+    while (!world->requests[0].slot.is_awaited) {
+        assert_true(sim_step(world->sim));
+    }
     io_stream_close(world->client_io, world->stream);
     run(world);
     assert_int_equal(world->closed_count, 1);
@@ -453,6 +457,29 @@ static void answers_inside_the_request_are_sent(void **state)
     send_requests(world, 0, 300);
     run(world);
     assert_int_equal(world->answer_count, 300);
+    world_free(world);
+}
+
+static void answers_of_one_turn_leave_in_one_write(void **state)
+{
+    (void)state;
+    struct world *world = world_new(1);
+    sim_plan(world->sim, 0)->is_fragmenting = false;
+    sim_plan(world->sim, 1)->is_fragmenting = false;
+    world->is_answering = true; /* inside the request */
+    send_requests(world, 0, 10);
+    run(world);
+    assert_int_equal(world->answer_count, 10);
+    assert_int_equal(world->piece_count, 1);
+    world->is_answering = false; /* later, each for itself */
+    send_requests(world, 10, 14);
+    run(world);
+    for (uint32_t i = 14; i-- > 10;) {
+        answer(world, i);
+    }
+    run(world);
+    assert_int_equal(world->answer_count, 14);
+    assert_int_equal(world->piece_count, 2);
     world_free(world);
 }
 
@@ -639,6 +666,7 @@ int main(void)
         cmocka_unit_test(a_slot_whose_piece_is_awaited_outlives_its_connection),
         cmocka_unit_test(many_requests_in_one_piece_keep_to_the_limit),
         cmocka_unit_test(answers_inside_the_request_are_sent),
+        cmocka_unit_test(answers_of_one_turn_leave_in_one_write),
         cmocka_unit_test(an_empty_answer_sends_nothing_and_keeps_the_order),
         cmocka_unit_test(a_client_that_takes_nothing_is_not_read),
         cmocka_unit_test(slots_are_given_back_when_the_stream_breaks),
