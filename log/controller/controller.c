@@ -11,6 +11,7 @@
 #include "log/controller/decision.h"
 #include "log/controller/growth.h"
 #include "log/controller/removal.h"
+#include "log/meta/feature.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -219,18 +220,17 @@ void controller_set_brokers(struct controller *controller, const int32_t *broker
     }
 }
 
-static void controller_decide_feature(struct decision *decision, const char *name, int32_t level)
+/* A feature that this log has not seen begins at its highest level; one that was set, also lower,
+ * stays, unless this version cannot do without more. */
+static void controller_decide_features(struct decision *decision)
 {
-    if (meta_feature_level(decision->meta, name) >= level) {
-        return;
+    for (const struct feature *feature = feature_next(NULL); feature != NULL;
+         feature = feature_next(feature)) {
+        if (!meta_has_feature(decision->meta, feature->name) ||
+            meta_feature_level(decision->meta, feature->name) < feature->lowest) {
+            decision_set_feature(decision, feature->name, feature->highest);
+        }
     }
-    Meta__FeatureSet set = META__FEATURE_SET__INIT;
-    set.name = (char *)name;
-    set.level = level;
-    Meta__Command command = META__COMMAND__INIT;
-    command.kind_case = META__COMMAND__KIND_FEATURE_SET;
-    command.feature_set = &set;
-    decision_add(decision, &command);
 }
 
 static void controller_decide_cluster_name(struct decision *decision, struct bytes cluster_id)
@@ -254,7 +254,7 @@ static int controller_decide_registration(struct decision *decision,
     if (*meta_cluster_id(decision->meta) == 0) {
         controller_decide_cluster_name(decision, operation->cluster_id);
     }
-    controller_decide_feature(decision, "metadata.version", 30);
+    controller_decide_features(decision);
     struct wire_uuid incarnation;
     char text[META_UUID_TEXT_SIZE];
     io_random(decision->io, incarnation.octets, sizeof incarnation.octets);

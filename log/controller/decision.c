@@ -26,6 +26,17 @@ void decision_add(struct decision *decision, const Meta__Command *command)
     decision->commands[decision->command_count++] = bytes_make(data, size);
 }
 
+void decision_set_feature(struct decision *decision, const char *name, int32_t level)
+{
+    Meta__FeatureSet set = META__FEATURE_SET__INIT;
+    set.name = (char *)name;
+    set.level = level;
+    Meta__Command command = META__COMMAND__INIT;
+    command.kind_case = META__COMMAND__KIND_FEATURE_SET;
+    command.feature_set = &set;
+    decision_add(decision, &command);
+}
+
 void decision_refuse(struct decision *decision, int *error, const char **message, int code,
                      const char *format, ...)
 {

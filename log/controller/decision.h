@@ -27,6 +27,7 @@ struct decision_kind {
 };
 
 void decision_add(struct decision *decision, const Meta__Command *command);
+void decision_set_feature(struct decision *decision, const char *name, int32_t level);
 /* Sets error and sentence of a result. */
 __attribute__((format(printf, 5, 6))) void decision_refuse(struct decision *decision, int *error,
                                                            const char **message, int code,

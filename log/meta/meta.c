@@ -374,6 +374,11 @@ int32_t meta_feature_level(const struct meta *meta, const char *name)
     return level == NULL ? 0 : *level;
 }
 
+bool meta_has_feature(const struct meta *meta, const char *name)
+{
+    return map_find_string(&meta->features, name) != NULL;
+}
+
 int64_t meta_feature_epoch(const struct meta *meta)
 {
     return meta->feature_epoch;

@@ -89,6 +89,8 @@ int64_t meta_registration_count(const struct meta *meta);
 int64_t meta_next_producer_id(const struct meta *meta);
 /* The finalized level of a feature ("transaction.version"), 0 when it was never set. */
 int32_t meta_feature_level(const struct meta *meta, const char *name);
+/* Whether it was ever set: switched off (level 0) is not the same as new. */
+bool meta_has_feature(const struct meta *meta, const char *name);
 /* Grows with every change of a feature. */
 int64_t meta_feature_epoch(const struct meta *meta);
 

@@ -1,10 +1,39 @@
-/* ApiVersions (key 18): what this broker serves.
+/* ApiVersions (key 18): what this broker serves, and which features the cluster has.
  *
  * A version we do not know is answered with version 0 and our ranges, so that the client can try
  * again (KIP-511). */
 #include "log/base/error.h"
+#include "log/meta/feature.h"
 #include "log/server/api.h"
 #include "log/server/server_state.h"
+
+/* What this broker can do, and what is in force; a feature at level 0 is not. */
+static void api_versions_fill_features(struct request *request,
+                                       struct api_versions_response *response)
+{
+    struct meta *meta = request->server->parts.meta;
+    size_t count = 0;
+    for (const struct feature *row = feature_next(NULL); row != NULL; row = feature_next(row)) {
+        count++;
+    }
+    response->supported_features.items =
+        arena_array(&request->arena, struct api_versions_response_supported_feature, count);
+    response->finalized_features.items =
+        arena_array(&request->arena, struct api_versions_response_finalized_feature, count);
+    for (const struct feature *row = feature_next(NULL); row != NULL; row = feature_next(row)) {
+        struct bytes name = bytes_from_string(row->name);
+        int16_t level = (int16_t)meta_feature_level(meta, row->name);
+        response->supported_features.items[response->supported_features.count++] =
+            (struct api_versions_response_supported_feature){
+                .name = name, .min_version = row->lowest, .max_version = row->highest};
+        if (level > 0) {
+            response->finalized_features.items[response->finalized_features.count++] =
+                (struct api_versions_response_finalized_feature){
+                    .name = name, .max_version_level = level, .min_version_level = level};
+        }
+    }
+    response->finalized_features_epoch = meta_feature_epoch(meta);
+}
 
 static void api_versions_fill(struct request *request, struct api_versions_response *response)
 {
@@ -13,7 +42,7 @@ static void api_versions_fill(struct request *request, struct api_versions_respo
          api = server_api_next(api)) {
         count++;
     }
-    response->finalized_features_epoch = -1;
+    api_versions_fill_features(request, response);
     response->api_keys.items =
         arena_array(&request->arena, struct api_versions_response_api, count);
     for (const struct server_api *api = server_api_next(NULL); api != NULL;

@@ -1,4 +1,5 @@
 /* Shows that a client learns what is served, in any version it may ask with. */
+#include "log/meta/feature.h"
 #include "tests/unit/log/server/node.h"
 
 static const struct api_versions_response_api *find(const struct api_versions_response *response,
@@ -68,11 +69,32 @@ static void a_version_of_the_future_is_told_what_we_have(void **state)
     assert_non_null(node_ask(node, API_API_VERSIONS, 4, &request)); /* the same connection */
 }
 
+/* The highest level of every row, in a new cluster. */
+static void features_are_told(void **state)
+{
+    struct api_versions_request request = {.client_software_name = BYTES_LITERAL("x"),
+                                           .client_software_version = BYTES_LITERAL("1")};
+    const struct api_versions_response *response = node_ask(*state, API_API_VERSIONS, 4, &request);
+    assert_true(response->finalized_features_epoch > 0);
+    int32_t count = 0;
+    for (const struct feature *row = feature_next(NULL); row != NULL; row = feature_next(row)) {
+        assert_true(bytes_equal_string(response->supported_features.items[count].name, row->name));
+        assert_int_equal(response->supported_features.items[count].max_version, row->highest);
+        assert_int_equal(response->finalized_features.items[count].max_version_level, row->highest);
+        count++;
+    }
+    assert_int_equal(response->supported_features.count, count);
+    assert_int_equal(response->finalized_features.count, count);
+    response = node_ask(*state, API_API_VERSIONS, 2, &request);
+    assert_int_equal(response->supported_features.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         NODE_TEST(old_librdkafka_finds_the_versions_it_looks_for),
         NODE_TEST(every_version_says_the_same),
+        NODE_TEST(features_are_told),
         NODE_TEST(a_version_of_the_future_is_told_what_we_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
