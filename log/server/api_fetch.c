@@ -20,13 +20,16 @@
 enum { FETCH_SESSION_NEW = 0, FETCH_SESSION_NONE = -1 }; /* epochs */
 enum { FETCH_SIZE_MAX = 512 << 20 };                     /* well below what a frame can hold */
 enum { FETCH_PARK_MAX_MS = 1000 };
+/* The first versions with ids instead of names (KIP-516), and with the leader's address beside
+ * errors about it (KIP-951). */
+enum { FETCH_ID_VERSION = 13, FETCH_ENDPOINT_VERSION = 16 };
 
 struct fetch_part {
     struct fetch *fetch;
     struct replica *replica; /* NULL in error */
     const struct fetch_request_partition *asked;
     struct fetch_response_partition *answer;
-    struct bytes topic;
+    struct bytes topic; /* its name; null for an id that is not known */
     struct log_slice slice;
     struct replica_watch watch;
 };
@@ -59,10 +62,36 @@ static void fetch_forget_slice(struct fetch_part *part)
     log_slice_close(&part->slice);
 }
 
+/* Who asks with an old epoch is told the new one and where the leader is. */
+static void fetch_point_to_leader(const struct fetch_part *part)
+{
+    struct request *request = part->fetch->request;
+    struct fetch_response *response = &part->fetch->response;
+    if (request->version < FETCH_ENDPOINT_VERSION) {
+        return;
+    }
+    int32_t node_id = request->server->parts.node_id;
+    part->answer->current_leader.leader_id = node_id;
+    part->answer->current_leader.leader_epoch = replica_leader_epoch(part->replica);
+    if (response->node_endpoints.count == 0) {
+        struct fetch_response_node_endpoint *endpoint =
+            arena_new(&request->arena, struct fetch_response_node_endpoint);
+        endpoint->node_id = node_id;
+        endpoint->rack =
+            bytes_from_string(meta_broker_options(request->server->parts.meta)->broker_rack);
+        request_advertised_address(request, &endpoint->host, &endpoint->port);
+        response->node_endpoints.items = endpoint;
+        response->node_endpoints.count = 1;
+    }
+}
+
 static void fetch_fail(struct fetch_part *part, int error)
 {
     if (error == ERROR_NOT_FOUND) {
         error = ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+    }
+    if (error == ERROR_FENCED_LEADER_EPOCH) {
+        fetch_point_to_leader(part);
     }
     part->answer->error_code = error_code(error);
     replica_watch_remove(&part->watch);
@@ -317,7 +346,8 @@ static void fetch_open_part(struct fetch *fetch, struct fetch_part *part)
     struct server *server = fetch->request->server;
     part->replica = replica_set_find(server->parts.replicas, part->topic, part->asked->index);
     if (part->replica == NULL) {
-        fetch_fail(part, ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+        fetch_fail(part, bytes_is_null(part->topic) ? ERROR_UNKNOWN_TOPIC_ID
+                                                    : ERROR_UNKNOWN_TOPIC_OR_PARTITION);
         return;
     }
     int error = replica_check_epoch(part->replica, part->asked->current_leader_epoch);
@@ -338,10 +368,22 @@ static void fetch_open_part(struct fetch *fetch, struct fetch_part *part)
     replica_watch_add(part->replica, &part->watch);
 }
 
+static struct bytes fetch_find_name(const struct request *request,
+                                    const struct fetch_request_topic *asked)
+{
+    if (request->version < FETCH_ID_VERSION) {
+        return asked->name;
+    }
+    const struct meta_topic *topic =
+        meta_find_topic_id(request->server->parts.meta, asked->topic_id);
+    return topic == NULL ? (struct bytes){0} : bytes_from_string(topic->name);
+}
+
 static void fetch_open_topic(struct fetch *fetch, const struct fetch_request_topic *asked,
                              struct fetch_response_topic *answer)
 {
     struct arena *arena = &fetch->request->arena;
+    struct bytes name = fetch_find_name(fetch->request, asked);
     *answer = (struct fetch_response_topic){.name = asked->name, .topic_id = asked->topic_id};
     answer->partitions.count = asked->partitions.count;
     answer->partitions.items =
@@ -349,7 +391,7 @@ static void fetch_open_topic(struct fetch *fetch, const struct fetch_request_top
     for (int32_t i = 0; i < asked->partitions.count; i++) {
         struct fetch_part *part = &fetch->parts[fetch->part_count++];
         part->fetch = fetch;
-        part->topic = asked->name;
+        part->topic = name;
         part->asked = &asked->partitions.items[i];
         part->answer = &answer->partitions.items[i];
         *part->answer = (struct fetch_response_partition){

@@ -143,17 +143,23 @@ def fill(world, name, partitions=1, batches=6):
     return topic
 
 
+def topic_id(world, name):
+    answer = world.quiet("Metadata", 12, allow_auto_topic_creation=False, topics=[{"name": name}])
+    return answer["topics"][0]["topic_id"]
+
+
 def fetch(world):
     topic = fill(world, "fetch", 3)
+    ids = {topic: topic_id(world, topic), "no-such-topic": bytes(range(16)),
+           "": bytes(16)}
 
     def ask(label, version, *parts, topic=topic, **more):
         rows = [{"index": index, "fetch_offset": offset, "partition_max_bytes": size, **extra}
                 for index, offset, size, extra in parts]
-        settings = {"replica_id": -1, "max_wait_ms": 0, "min_bytes": 1, "max_bytes": 1 << 20,
-                    **more}
+        settings = {"max_wait_ms": 0, "min_bytes": 1, "max_bytes": 1 << 20, **more}
         started = time.monotonic()
-        answer = world.quiet("Fetch", version, **settings,
-                             topics=[{"name": topic, "partitions": rows}])
+        answer = world.quiet("Fetch", version, **settings, topics=[
+            {"name": topic, "topic_id": ids[topic], "partitions": rows}])
         waited = time.monotonic() - started
         for entry in answer["topics"]:
             for part in entry["partitions"]:
@@ -180,6 +186,11 @@ def fetch(world):
     for epoch in (-1, 0, 1):
         ask(f"epoch {epoch}", 9, (0, 0, 1 << 20, {"current_leader_epoch": epoch}))
         ask(f"fetched epoch {epoch}", 12, (0, 0, 1 << 20, {"last_fetched_epoch": epoch}))
+    for version in (12, 13, 15, 16, 18):
+        ask("old epoch", version, (0, 0, 1 << 20, {"current_leader_epoch": -5}))
+        ask("new epoch", version, (0, 0, 1 << 20, {"current_leader_epoch": 7}))
+    ask("no id", 13, (0, 0, 1 << 20, {}), topic="")
+    ask("no id", 18, (0, 0, 1 << 20, {}), topic="")
     ask("zero bytes", 11, (0, 0, 0, {}))
     ask("no bytes at all", 11, (0, 0, 1 << 20, {}), max_bytes=0)
     ask("same twice", 11, (0, 0, 1 << 20, {}), (0, 4, 1 << 20, {}))

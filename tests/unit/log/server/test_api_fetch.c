@@ -1,6 +1,7 @@
 /* Shows what a fetch returns and when: whole batches up to its limits, nothing above the high
  * watermark, at once when there is enough, later when there is not, and never for a client that is
  * gone. */
+#include "log/meta/meta.h"
 #include "tests/unit/log/server/node.h"
 
 enum { ROOM = 1 << 20 };
@@ -304,6 +305,77 @@ static void what_is_not_there_or_of_another_epoch_is_an_error(void **state)
     assert_int_equal(ask_one(node, asked)->error_code, 75);
 }
 
+static struct wire_uuid find_id(struct node *node, const char *name)
+{
+    struct metadata_request_topic topic = {.name = node_text(name)};
+    struct metadata_request request = {.topics = {.items = &topic, .count = 1}};
+    const struct metadata_response *response = node_ask(node, API_METADATA, 13, &request);
+    assert_non_null(response);
+    assert_int_equal(response->error_code, 0);
+    return response->topics.items[0].topic_id;
+}
+
+static const struct fetch_response *ask_id(struct node *node, int16_t version, struct wire_uuid id)
+{
+    struct fetch_request_partition part = {.current_leader_epoch = -1,
+                                           .last_fetched_epoch = -1,
+                                           .partition_max_bytes = ROOM,
+                                           .high_watermark = INT64_MAX};
+    struct fetch_request_topic topic = {.topic_id = id, .partitions = {.items = &part, .count = 1}};
+    struct fetch_request request = {.replica_id = -1,
+                                    .replica_state = {.replica_id = -1, .replica_epoch = -1},
+                                    .max_wait_ms = 600000,
+                                    .min_bytes = 1,
+                                    .max_bytes = ROOM,
+                                    .session_epoch = -1,
+                                    .topics = {.items = &topic, .count = 1}};
+    const struct fetch_response *response = node_ask(node, API_FETCH, version, &request);
+    assert_non_null(response);
+    assert_int_equal(response->error_code, 0);
+    assert_int_equal(response->node_endpoints.count, 0);
+    assert_int_equal(response->topics.count, 1);
+    assert_true(meta_uuid_equal(response->topics.items[0].topic_id, id));
+    return response;
+}
+
+static void ids_name_topics_from_version_13_on(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    struct wire_uuid id = find_id(node, "t");
+    struct wire_uuid other = id;
+    other.octets[15] ^= 1;
+    for (int16_t version = 13; version <= 18; version++) {
+        int64_t first_offset = -1;
+        const struct fetch_response *response = ask_id(node, version, id);
+        assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 0);
+        assert_int_equal(
+            count_batches(response->topics.items[0].partitions.items[0].records, &first_offset), 5);
+        response = ask_id(node, version, other);
+        assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 100);
+        response = ask_id(node, version, (struct wire_uuid){{0}});
+        assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 100);
+    }
+}
+
+/* A topic that was made again under its name is another one. */
+static void the_id_of_a_deleted_topic_is_not_that_of_the_next(void **state)
+{
+    struct node *node = *state;
+    fill(node, 1);
+    struct wire_uuid id = find_id(node, "t");
+    struct bytes name = BYTES_LITERAL("t");
+    struct delete_topics_request deletion = {.topic_names = {.items = &name, .count = 1},
+                                             .timeout_ms = 1000};
+    assert_non_null(node_ask(node, API_DELETE_TOPICS, 5, &deletion));
+    fill(node, 1);
+    assert_false(meta_uuid_equal(find_id(node, "t"), id));
+    const struct fetch_response *response = ask_id(node, 13, id);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 100);
+    response = ask_id(node, 13, find_id(node, "t"));
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 0);
+}
+
 static void both_isolation_levels_see_what_is_committed(void **state)
 {
     struct node *node = *state;
@@ -503,6 +575,8 @@ int main(void)
         NODE_TEST(what_is_not_flushed_is_not_seen),
         NODE_TEST(offsets_outside_the_log_are_errors),
         NODE_TEST(what_is_not_there_or_of_another_epoch_is_an_error),
+        NODE_TEST(ids_name_topics_from_version_13_on),
+        NODE_TEST(the_id_of_a_deleted_topic_is_not_that_of_the_next),
         NODE_TEST(both_isolation_levels_see_what_is_committed),
         NODE_TEST(a_topic_that_goes_away_ends_the_poll),
         NODE_TEST(an_answer_of_many_pieces_is_whole),
