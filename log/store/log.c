@@ -266,9 +266,14 @@ static int log_judge(const struct log *log, const struct log_plan *plan, enum lo
 static void log_apply_batch(struct log *log, const struct batch *batch)
 {
     struct segment *segment = log_last_segment(log);
+    struct aborted_index_row aborted;
     epoch_cache_note(&log->epochs, batch->leader_epoch, batch->base_offset);
-    producer_state_apply(&log->producers, batch);
+    bool is_abort = producer_state_apply(&log->producers, batch, &aborted);
     segment_note(segment, batch);
+    if (is_abort) {
+        segment_add_abort(segment, &aborted);
+        log->has_dirty_aborts = true;
+    }
 }
 
 static void log_apply(struct log *log, struct bytes data, const struct log_plan *plan)
@@ -306,10 +311,29 @@ static bool log_should_roll(const struct log *log, size_t size, int64_t last_off
            (int64_t)last->index->entry_count * SPARSE_INDEX_ENTRY_SIZE >= log->settings.index_size;
 }
 
+int log_load_aborts(struct log *log, struct segment *segment)
+{
+    int error = segment_load_aborts(segment);
+    return error == ERROR_CORRUPT ? recovery_rebuild_aborts(log, segment) : error;
+}
+
+int log_sync_aborts(struct log *log)
+{
+    int error = 0;
+    for (int32_t i = 0; error == 0 && log->has_dirty_aborts && i < log->segment_count; i++) {
+        error = segment_sync_aborts(log->segments[i]);
+    }
+    log->has_dirty_aborts = log->has_dirty_aborts && error != 0;
+    return error;
+}
+
 static int log_make_room(struct log *log, size_t size, int64_t last_offset)
 {
     struct segment *last = log_last_segment(log);
     int error = segment_load(last);
+    if (error == 0) {
+        error = log_load_aborts(log, last);
+    }
     if (error == 0) {
         error = segment_read_ages(last);
     }
@@ -410,12 +434,16 @@ int log_write_snapshot(struct log *log)
     if (!log_has_producers(log) && log->snapshot_offset < 0) {
         return 0;
     }
+    int error = log_sync_aborts(log); /* what is behind a snapshot is not replayed */
+    if (error != 0) {
+        return error;
+    }
     struct buffer snapshot;
     buffer_init(&snapshot);
     producer_state_write(&log->producers, &snapshot);
     char name[SEGMENT_NAME_SIZE];
     segment_name(name, log->end_offset, ".snapshot");
-    int error = small_file_write(log->home.io, log->directory, name, buffer_bytes(&snapshot));
+    error = small_file_write(log->home.io, log->directory, name, buffer_bytes(&snapshot));
     buffer_fini(&snapshot);
     if (error != 0) {
         return error;
@@ -535,7 +563,10 @@ int64_t log_flushed_offset(const struct log *log)
 int64_t log_stable_offset(const struct log *log)
 {
     int64_t unstable = producer_state_unstable_offset(&log->producers);
-    return unstable >= 0 && unstable < log->flushed_offset ? unstable : log->flushed_offset;
+    if (unstable < 0 || unstable >= log->flushed_offset) {
+        return log->flushed_offset;
+    }
+    return unstable < log->start_offset ? log->start_offset : unstable;
 }
 
 int64_t log_size(const struct log *log)
@@ -594,19 +625,44 @@ int64_t log_clean(struct log *log)
     return error != 0 ? error : retention_apply(log);
 }
 
+/* Rows in segments, one after the other, are those of the replay. */
+static int log_check_aborts(struct log *log, const struct aborted_index *replayed)
+{
+    int32_t at = 0;
+    for (int32_t i = 0; i < log->segment_count; i++) {
+        struct segment *segment = log->segments[i];
+        int error = log_load_aborts(log, segment);
+        if (error != 0) {
+            return error;
+        }
+        int32_t count = aborted_index_find(replayed, segment->next_offset) - at;
+        struct aborted_index part = {.rows = replayed->rows + at, .count = count};
+        struct aborted_index none = {0};
+        check(aborted_index_equal(segment->aborts == NULL ? &none : segment->aborts, &part));
+        at += count;
+    }
+    return 0;
+}
+
 int log_check_replay(struct log *log)
 {
     if (log->status != 0) {
         return log->status;
     }
     struct producer_state replayed;
+    struct aborted_index aborts;
     producer_state_init(&replayed);
-    int error = recovery_replay(log, &replayed);
+    aborted_index_init(&aborts);
+    int error = recovery_replay(log, &replayed, &aborts);
+    if (error == 0) {
+        error = log_check_aborts(log, &aborts);
+    }
     if (error == 0) {
         int64_t producer_id = -1;
         check(producer_state_matches(&log->producers, &replayed, io_wall_clock(log->home.io),
                                      log->store->options.producer_expiration_ms, &producer_id));
     }
+    aborted_index_fini(&aborts);
     producer_state_fini(&replayed);
     return error;
 }
@@ -633,6 +689,7 @@ void log_check(const struct log *log)
     check(log->start_offset <= log->end_offset);
     check(log->flushed_offset <= log->end_offset);
     check(log_stable_offset(log) <= log->flushed_offset);
+    check(log->start_offset <= log_stable_offset(log));
     check(log->start_offset <= log->flushed_offset);
     check(log->synced.offset <= log->flushed_offset);
     check(log->points_offset <= log->synced.offset);

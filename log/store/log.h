@@ -12,7 +12,8 @@
  * may be cut, from the end only; (4) each (producer id, epoch, sequence) is appended at most once;
  *         (5) leader epochs rise with offsets, and an epoch is in the checkpoint before its first
  *             batch is flushed;
- *         (6) damage below the recovery point takes the log offline; it is never cut away.
+ *         (6) damage below the recovery point takes the log offline; it is never cut away;
+ *         (7) the aborted transactions of its segments are those that replaying the batches tells.
  * Thread: the store's shard.
  * After a failed write or flush the whole store refuses writes (ERROR_FENCED) until it is reopened.
  */
@@ -106,6 +107,19 @@ must_use int log_find_max_time(struct log *log, int64_t limit_offset, struct log
  */
 void log_find_epoch(const struct log *log, int32_t epoch, struct log_position *out);
 
+/* A transaction that was aborted: what its producer wrote from first_offset up to its marker at
+ * last_offset is not to be seen by who reads what is committed. */
+struct log_aborted {
+    int64_t producer_id;
+    int64_t first_offset;
+    int64_t last_offset;
+};
+/* Each that reaches into `offset` .. `end_offset` - 1, which lies below the stable offset, in the
+ * order of their markers. May read the disk. */
+must_use int log_each_aborted(struct log *log, int64_t offset, int64_t end_offset,
+                              void (*each)(void *owner, const struct log_aborted *aborted),
+                              void *owner);
+
 /* What the log remembers of one idempotent producer (DescribeProducers). */
 struct log_producer {
     int64_t producer_id;
@@ -133,6 +147,6 @@ struct wire_uuid log_topic_id(const struct log *log);
 int log_status(const struct log *log);
 /* Asserts the invariants above. */
 void log_check(const struct log *log);
-/* Asserts that what is remembered of producers is what replaying the log gives. Waits for the disk;
- * ERROR_CORRUPT or an error of the disk when it cannot be replayed. */
+/* Asserts that what is remembered of producers and aborted transactions is what replaying gives.
+ * Waits for the disk; ERROR_CORRUPT or an error of the disk when it cannot be replayed. */
 must_use int log_check_replay(struct log *log);

@@ -1,4 +1,4 @@
-/* Answers ListOffsets by time and OffsetForLeaderEpoch.
+/* Answers ListOffsets by time and OffsetForLeaderEpoch; finds aborted transactions.
  *
  * A segment that cannot hold the answer is passed by its verified largest timestamp; in the one
  * that can, the time index leads near, headers lead to the batch, and the records of that one batch
@@ -166,4 +166,40 @@ void log_find_epoch(const struct log *log, int32_t epoch, struct log_position *o
         out->leader_epoch = found;
         out->offset = end_offset;
     }
+}
+
+/* True when no row further on can matter. */
+static bool log_find_aborted_in(const struct aborted_index *index, int64_t offset,
+                                int64_t end_offset,
+                                void (*each)(void *owner, const struct log_aborted *aborted),
+                                void *owner)
+{
+    for (int32_t i = aborted_index_find(index, offset); i < index->count; i++) {
+        const struct aborted_index_row *row = &index->rows[i];
+        if (row->first_offset < end_offset) {
+            struct log_aborted aborted = {row->producer_id, row->first_offset, row->last_offset};
+            each(owner, &aborted);
+        }
+        if (row->stable_offset >= end_offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int log_each_aborted(struct log *log, int64_t offset, int64_t end_offset,
+                     void (*each)(void *owner, const struct log_aborted *aborted), void *owner)
+{
+    for (int32_t i = log_find_segment(log, offset); i < log->segment_count; i++) {
+        struct segment *segment = log->segments[i];
+        int error = log_load_aborts(log, segment);
+        if (error != 0) {
+            return error;
+        }
+        if (segment->aborts != NULL &&
+            log_find_aborted_in(segment->aborts, offset, end_offset, each, owner)) {
+            return 0;
+        }
+    }
+    return 0;
 }

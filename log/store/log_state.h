@@ -52,6 +52,7 @@ struct log {
     bool is_flush_asked; /* and somebody waits for it */
     bool is_flushing;
     bool is_deleted;
+    bool has_dirty_aborts; /* a segment has rows that are not durable */
 };
 
 struct log *log_new(struct store *store, const char *name, const struct log_settings *settings);
@@ -67,6 +68,10 @@ must_use int log_roll(struct log *log);
 /* Whether there is anything about producers that has to be remembered. */
 bool log_has_producers(const struct log *log);
 must_use int log_write_snapshot(struct log *log);
+/* Loads a segment's aborted transactions; what the file cannot tell is told by a replay. */
+must_use int log_load_aborts(struct log *log, struct segment *segment);
+/* Makes the aborted transactions of all segments durable. */
+must_use int log_sync_aborts(struct log *log);
 /* Everything below the mark is durable. */
 void log_on_synced(struct log *log, struct log_mark mark);
 /* Ends one of the things that keep a deleted log's memory. */

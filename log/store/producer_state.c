@@ -168,25 +168,33 @@ static void producer_state_begin(struct producer_state *state, struct producer_s
     list_insert_before(place, &transaction->link);
 }
 
+/* The row tells of the transaction as if its marker had aborted it. */
 static void producer_state_end(struct producer_state *state, struct producer_state_entry *entry,
-                               int64_t marker_offset)
+                               int64_t marker_offset, struct aborted_index_row *row)
 {
-    if (entry->transaction_start_offset < 0) {
-        return;
-    }
+    *row = (struct aborted_index_row){.producer_id = entry->producer_id,
+                                      .first_offset = entry->transaction_start_offset,
+                                      .last_offset = marker_offset,
+                                      .stable_offset = marker_offset + 1};
     entry->transaction_start_offset = -1;
     for (list_each (&state->transactions, link)) {
         struct producer_state_transaction *transaction =
             list_member(link, struct producer_state_transaction, link);
-        if (transaction->producer_id == entry->producer_id && transaction->marker_offset < 0) {
+        if (transaction->marker_offset >= 0) {
+            continue;
+        }
+        if (transaction->producer_id == entry->producer_id) {
             transaction->marker_offset = marker_offset;
+        } else if (row->stable_offset == marker_offset + 1) {
+            row->stable_offset = transaction->first_offset; /* the oldest that is still open */
         }
     }
 }
 
-/* The coordinator epoch of a COMMIT or ABORT marker; false when the batch is another control
- * record. Key: int16 version, int16 type (0 ABORT, 1 COMMIT); value: int16 version, int32 epoch. */
-static bool producer_state_read_marker(const struct batch *batch, int32_t *coordinator_epoch)
+/* What a COMMIT or ABORT marker says; false when the batch is another control record. Key: int16
+ * version, int16 type (0 ABORT, 1 COMMIT); value: int16 version, int32 epoch. */
+static bool producer_state_read_marker(const struct batch *batch, int32_t *coordinator_epoch,
+                                       bool *is_abort)
 {
     struct batch_iterator iterator;
     if (batch_iterator_open(&iterator, batch, PRODUCER_STATE_MARKER_SIZE_MAX) != 0) {
@@ -197,6 +205,7 @@ static bool producer_state_read_marker(const struct batch *batch, int32_t *coord
                      endian_read_i16(record.key.data + 2) <= 1 && record.value.size >= 6;
     if (is_marker) {
         *coordinator_epoch = endian_read_i32(record.value.data + 2);
+        *is_abort = endian_read_i16(record.key.data + 2) == 0;
     }
     batch_iterator_close(&iterator);
     return is_marker;
@@ -210,15 +219,17 @@ static void producer_state_set_epoch(struct producer_state_entry *entry, int16_t
     }
 }
 
-void producer_state_apply(struct producer_state *state, const struct batch *batch)
+bool producer_state_apply(struct producer_state *state, const struct batch *batch,
+                          struct aborted_index_row *aborted)
 {
     if (batch->producer_id < 0) {
-        return;
+        return false;
     }
     int32_t coordinator_epoch = 0;
+    bool is_abort = false;
     bool is_control = batch_is_control(batch);
-    if (is_control && !producer_state_read_marker(batch, &coordinator_epoch)) {
-        return;
+    if (is_control && !producer_state_read_marker(batch, &coordinator_epoch, &is_abort)) {
+        return false;
     }
     struct producer_state_entry *entry = producer_state_get(state, batch->producer_id);
     producer_state_set_epoch(entry, batch->producer_epoch);
@@ -226,8 +237,11 @@ void producer_state_apply(struct producer_state *state, const struct batch *batc
     state->is_changed = true;
     if (is_control) {
         entry->coordinator_epoch = coordinator_epoch;
-        producer_state_end(state, entry, batch->base_offset);
-        return;
+        if (entry->transaction_start_offset < 0) {
+            return false;
+        }
+        producer_state_end(state, entry, batch->base_offset, aborted);
+        return is_abort;
     }
     if (batch->base_sequence >= 0) {
         producer_state_add_batch(entry, (struct producer_state_batch){
@@ -240,6 +254,7 @@ void producer_state_apply(struct producer_state *state, const struct batch *batc
     if (batch_is_transactional(batch)) {
         producer_state_begin(state, entry, batch->base_offset);
     }
+    return false;
 }
 
 static bool producer_state_is_expired(const struct producer_state_entry *entry, int64_t now_ms,

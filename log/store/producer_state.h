@@ -26,6 +26,7 @@
 
 #include "log/base/list.h"
 #include "log/base/map.h"
+#include "log/store/aborted_index.h"
 #include "log/wire/batch.h"
 
 enum {
@@ -74,8 +75,10 @@ enum producer_state_verdict producer_state_judge(const struct producer_state *st
 /* As above for batches without sequence (markers, our own records): only the epoch. */
 must_use int producer_state_judge_epoch(const struct producer_state *state,
                                         const struct batch *batch);
-/* A batch was appended; of a control batch all bytes must be there. */
-void producer_state_apply(struct producer_state *state, const struct batch *batch);
+/* A batch was appended; of a control batch all bytes must be there. True, with a row for the
+ * aborted index, when it is the marker that aborted a transaction. */
+bool producer_state_apply(struct producer_state *state, const struct batch *batch,
+                          struct aborted_index_row *aborted);
 const struct producer_state_entry *producer_state_find(const struct producer_state *state,
                                                        int64_t producer_id);
 /* Forgets who wrote nothing for expiration_ms and has no open transaction; returns how many. */

@@ -20,6 +20,7 @@ enum { RECOVERY_DIGITS = 20, RECOVERY_CHUNK_SIZE = 1 << 20 };
 struct recovery_listing {
     struct buffer segments;  /* int64_t base offsets, rising */
     struct buffer snapshots; /* int64_t offsets, rising */
+    struct buffer aborts;    /* int64_t base offsets of .txnindex files, rising */
     struct map leftovers;    /* names to remove */
 };
 
@@ -27,6 +28,7 @@ static void recovery_listing_init(struct recovery_listing *listing)
 {
     buffer_init(&listing->segments);
     buffer_init(&listing->snapshots);
+    buffer_init(&listing->aborts);
     map_init(&listing->leftovers);
 }
 
@@ -34,6 +36,7 @@ static void recovery_listing_fini(struct recovery_listing *listing)
 {
     buffer_fini(&listing->segments);
     buffer_fini(&listing->snapshots);
+    buffer_fini(&listing->aborts);
     map_fini(&listing->leftovers, NULL);
 }
 
@@ -76,6 +79,8 @@ static void recovery_on_entry(void *owner, const char *entry, bool is_directory)
         buffer_add(&listing->segments, &offset, sizeof offset);
     } else if (recovery_parse_name(entry, ".snapshot", &offset)) {
         buffer_add(&listing->snapshots, &offset, sizeof offset);
+    } else if (recovery_parse_name(entry, ".txnindex", &offset)) {
+        buffer_add(&listing->aborts, &offset, sizeof offset);
     } else if (recovery_ends_with(entry, ".deleted") || recovery_ends_with(entry, ".tmp") ||
                recovery_ends_with(entry, ".cleaned")) {
         map_put(&listing->leftovers, bytes_from_string(entry), listing);
@@ -95,7 +100,7 @@ static int recovery_remove(struct log *log, const char *name)
 
 static int recovery_remove_segment(struct log *log, int64_t base_offset)
 {
-    const char *suffixes[] = {".log", ".index", ".timeindex"};
+    const char *suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char name[SEGMENT_NAME_SIZE];
         segment_name(name, base_offset, suffixes[i]);
@@ -126,6 +131,31 @@ static int recovery_file_size(struct log *log, int64_t base_offset, int64_t *siz
     return error;
 }
 
+static bool recovery_has_offset(const struct buffer *offsets, int64_t offset)
+{
+    for (size_t i = 0; i < recovery_count(offsets); i++) {
+        if (recovery_offset_at(offsets, i) == offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An index of aborted transactions without its segment would be taken for that of the next one. */
+static int recovery_remove_lone_aborts(struct log *log, const struct recovery_listing *listing)
+{
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < recovery_count(&listing->aborts); i++) {
+        int64_t base_offset = recovery_offset_at(&listing->aborts, i);
+        if (!recovery_has_offset(&listing->segments, base_offset)) {
+            char name[SEGMENT_NAME_SIZE];
+            segment_name(name, base_offset, ".txnindex");
+            error = recovery_remove(log, name);
+        }
+    }
+    return error;
+}
+
 /* Makes the segments as their names and sizes tell; what an interrupted removal left below the
  * start offset is removed. */
 static int recovery_add_segments(struct log *log, const struct recovery_listing *listing,
@@ -151,6 +181,7 @@ static int recovery_add_segments(struct log *log, const struct recovery_listing 
         struct segment *segment = segment_new(&log->home, base_offset);
         segment->size = size;
         segment->next_offset = next_offset;
+        segment->has_abort_file = recovery_has_offset(&listing->aborts, base_offset);
         log_add_segment(log, segment);
     }
     return 0;
@@ -345,7 +376,7 @@ static int recovery_read_epochs(struct log *log)
 }
 
 static int recovery_apply(struct segment *segment, int64_t offset, int64_t end_offset,
-                          struct producer_state *state)
+                          struct producer_state *state, struct aborted_index *aborts)
 {
     struct walker walker;
     walker_open(&walker, segment, 0, segment->base_offset, segment->size, true);
@@ -361,22 +392,24 @@ static int recovery_apply(struct segment *segment, int64_t offset, int64_t end_o
         if (batch.base_offset >= end_offset) {
             break;
         }
-        if (batch.base_offset >= offset) {
-            producer_state_apply(state, &batch);
+        struct aborted_index_row aborted;
+        if (batch.base_offset >= offset && producer_state_apply(state, &batch, &aborted)) {
+            aborted_index_add(aborts, &aborted);
         }
     }
     walker_close(&walker);
     return result == ERROR_TRUNCATED ? ERROR_CORRUPT : result;
 }
 
-/* Applies every batch from `offset` to the end of the log. */
-static int recovery_apply_from(struct log *log, int64_t offset, struct producer_state *state)
+/* Applies every batch from `offset` on that lies below `end_offset`. */
+static int recovery_apply_from(struct log *log, int64_t offset, int64_t end_offset,
+                               struct producer_state *state, struct aborted_index *aborts)
 {
     for (int32_t i = log_find_segment(log, offset); i < log->segment_count; i++) {
-        if (offset >= log->end_offset) {
+        if (offset >= end_offset || log->segments[i]->base_offset >= end_offset) {
             return 0;
         }
-        int error = recovery_apply(log->segments[i], offset, log->end_offset, state);
+        int error = recovery_apply(log->segments[i], offset, end_offset, state, aborts);
         if (error != 0) {
             return error;
         }
@@ -396,6 +429,40 @@ static int recovery_read_snapshot(struct log *log, int64_t offset, struct produc
     }
     buffer_fini(&content);
     return error;
+}
+
+/* The newest good snapshot at or below `offset`. Without one (-1) the fold begins at the start of
+ * the log, and knows everything only if the log begins there too. */
+static int recovery_begin_fold(struct log *log, const struct recovery_listing *listing,
+                               int64_t offset, struct producer_state *state, int64_t *found)
+{
+    for (size_t i = recovery_count(&listing->snapshots); i > 0; i--) {
+        int64_t snapshot_offset = recovery_offset_at(&listing->snapshots, i - 1);
+        if (snapshot_offset > offset) {
+            continue;
+        }
+        int error = recovery_read_snapshot(log, snapshot_offset, state);
+        if (error == 0) {
+            *found = snapshot_offset;
+            return 0;
+        }
+        if (error != ERROR_CORRUPT && error != ERROR_NOT_FOUND) {
+            return error;
+        }
+        trace(TRACE_WARN, "recovery.snapshot_damaged", TRACE_STRING("log", log->name),
+              TRACE_INT("offset", snapshot_offset));
+    }
+    *found = -1;
+    producer_state_clear(state);
+    state->has_lost = log->segments[0]->base_offset > 0;
+    return 0;
+}
+
+/* Where batches are to be applied from, after a snapshot. */
+static int64_t recovery_fold_start(const struct log *log, int64_t snapshot_offset)
+{
+    int64_t first_offset = log->segments[0]->base_offset;
+    return snapshot_offset > first_offset ? snapshot_offset : first_offset;
 }
 
 static int recovery_list_snapshots(struct log *log, struct recovery_listing *listing)
@@ -426,35 +493,86 @@ static int recovery_drop_snapshots(struct log *log, struct recovery_listing *lis
     return has_removed ? io_dir_sync(log->home.io, log->directory) : 0;
 }
 
-/* Without a snapshot the fold begins at the start of the log, and knows everything only if the log
- * begins there too. */
+/* Rows at and above the place where the fold begins are told anew by it. Those below are durable:
+ * they were before the snapshot from which it begins. */
+static int recovery_cut_aborts(struct log *log, int64_t offset)
+{
+    int error = 0;
+    for (int32_t i = log_find_segment(log, offset); error == 0 && i < log->segment_count; i++) {
+        error = offset < log->end_offset ? log_load_aborts(log, log->segments[i]) : 0;
+        if (error == 0 && offset < log->end_offset) {
+            segment_truncate_aborts(log->segments[i], offset);
+            log->has_dirty_aborts |= log->segments[i]->is_aborts_dirty;
+        }
+    }
+    return error;
+}
+
+/* Applies the batches from `offset` on to the log's own state. */
+static int recovery_fold_from(struct log *log, int64_t offset)
+{
+    struct aborted_index aborts;
+    aborted_index_init(&aborts);
+    int error = recovery_cut_aborts(log, offset);
+    if (error == 0) {
+        error = recovery_apply_from(log, offset, log->end_offset, &log->producers, &aborts);
+    }
+    for (int32_t i = 0; error == 0 && i < aborts.count; i++) {
+        int32_t index = log_find_segment(log, aborts.rows[i].last_offset);
+        segment_add_abort(log->segments[index], &aborts.rows[i]);
+        log->has_dirty_aborts = true;
+    }
+    aborted_index_fini(&aborts);
+    return error;
+}
+
 static int recovery_fold_producers(struct log *log, const struct recovery_listing *listing)
 {
-    log->snapshot_offset = -1;
-    for (size_t i = recovery_count(&listing->snapshots); i > 0; i--) {
-        int64_t offset = recovery_offset_at(&listing->snapshots, i - 1);
-        int error = recovery_read_snapshot(log, offset, &log->producers);
-        if (error == 0) {
-            log->snapshot_offset = offset;
-            break;
-        }
-        if (error != ERROR_CORRUPT && error != ERROR_NOT_FOUND) {
-            return error;
-        }
-        trace(TRACE_WARN, "recovery.snapshot_damaged", TRACE_STRING("log", log->name),
-              TRACE_INT("offset", offset));
-    }
-    int64_t offset = log->segments[0]->base_offset;
-    if (log->snapshot_offset < 0) {
-        producer_state_clear(&log->producers);
-        log->producers.has_lost = offset > 0;
-    } else if (log->snapshot_offset > offset) {
-        offset = log->snapshot_offset;
+    int error =
+        recovery_begin_fold(log, listing, INT64_MAX, &log->producers, &log->snapshot_offset);
+    if (error != 0) {
+        return error;
     }
     bool was_changed = log->producers.is_changed;
-    int error = recovery_apply_from(log, offset, &log->producers);
+    error = recovery_fold_from(log, recovery_fold_start(log, log->snapshot_offset));
     log->producers.has_lost |= log->start_offset > 0;
     log->producers.is_changed |= was_changed;
+    return error;
+}
+
+int recovery_rebuild_aborts(struct log *log, struct segment *segment)
+{
+    struct recovery_listing listing;
+    struct producer_state state;
+    struct aborted_index earlier;
+    struct aborted_index aborts;
+    int64_t offset = 0;
+    trace(TRACE_WARN, "recovery.aborts_rebuilt", TRACE_STRING("log", log->name),
+          TRACE_INT("base_offset", segment->base_offset));
+    recovery_listing_init(&listing);
+    producer_state_init(&state);
+    aborted_index_init(&earlier);
+    aborted_index_init(&aborts);
+    int error = recovery_list_snapshots(log, &listing);
+    if (error == 0) {
+        error = recovery_begin_fold(log, &listing, segment->base_offset, &state, &offset);
+    }
+    if (error == 0) {
+        offset = recovery_fold_start(log, offset);
+        error = recovery_apply_from(log, offset, segment->base_offset, &state, &earlier);
+    }
+    if (error == 0) {
+        error =
+            recovery_apply_from(log, segment->base_offset, segment->next_offset, &state, &aborts);
+    }
+    if (error == 0) {
+        segment_set_aborts(segment, &aborts);
+        log->has_dirty_aborts = true;
+    }
+    aborted_index_fini(&earlier);
+    aborted_index_fini(&aborts);
+    producer_state_fini(&state);
+    recovery_listing_fini(&listing);
     return error;
 }
 
@@ -473,7 +591,7 @@ int recovery_load_producers(struct log *log)
     return error;
 }
 
-int recovery_replay(struct log *log, struct producer_state *out)
+int recovery_replay(struct log *log, struct producer_state *out, struct aborted_index *aborts)
 {
     int64_t offset = log->segments[0]->base_offset;
     int error = offset == 0 ? ERROR_NOT_FOUND : recovery_read_snapshot(log, offset, out);
@@ -482,7 +600,7 @@ int recovery_replay(struct log *log, struct producer_state *out)
         out->has_lost = offset > 0;
         error = 0;
     }
-    return error != 0 ? error : recovery_apply_from(log, offset, out);
+    return error != 0 ? error : recovery_apply_from(log, offset, log->end_offset, out, aborts);
 }
 
 static int recovery_load_tail(struct log *log, struct recovery_listing *listing,
@@ -494,7 +612,7 @@ static int recovery_load_tail(struct log *log, struct recovery_listing *listing,
     }
     if (point != NULL && point->has_producers == 0 && recovery_count(&listing->snapshots) == 0) {
         log->producers.has_lost = log->start_offset > 0;
-        return recovery_apply_from(log, point->recovery_offset, &log->producers);
+        return recovery_fold_from(log, point->recovery_offset);
     }
     return recovery_fold_producers(log, listing);
 }
@@ -545,6 +663,9 @@ static int recovery_open_segments(struct log *log, struct recovery_listing *list
 {
     int64_t start_offset = point == NULL ? 0 : point->start_offset;
     int error = recovery_remove_leftovers(log, listing);
+    if (error == 0) {
+        error = recovery_remove_lone_aborts(log, listing);
+    }
     if (error == 0) {
         error = recovery_add_segments(log, listing, start_offset);
     }

@@ -38,7 +38,7 @@ static int retention_bury(struct log *log, int64_t base_offset, const char *suff
 
 static int retention_bury_segment(struct log *log, const struct segment *segment)
 {
-    const char *suffixes[] = {".log", ".index", ".timeindex"};
+    const char *suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         int error = retention_bury(log, segment->base_offset, suffixes[i]);
         if (error != 0) {
@@ -228,6 +228,9 @@ static int retention_cut_files(struct log *log, int32_t keep, struct log_mark cu
     struct segment *last = log_last_segment(log);
     int64_t size = last->size;
     if (error == 0) {
+        error = log_load_aborts(log, last);
+    }
+    if (error == 0) {
         error = segment_truncate(last, cut.position, cut.offset);
     }
     /* What was cut must not come back behind batches that are appended from now on. */
@@ -241,6 +244,7 @@ static int retention_cut_files(struct log *log, int32_t keep, struct log_mark cu
     if (error == 0) {
         error = io_dir_sync(log->home.io, log->directory);
     }
+    log->has_dirty_aborts |= last->is_aborts_dirty;
     log->size -= size - last->size;
     log->end_offset = last->next_offset;
     return error;
@@ -273,6 +277,7 @@ int retention_truncate(struct log *log, int64_t offset)
     epoch_cache_truncate(&log->epochs, cut.offset);
     if (error == 0) {
         error = recovery_load_producers(log);
+        producer_state_on_flushed(&log->producers, log->flushed_offset);
     }
     if (error != 0) {
         store_fence(log->store, "truncate", log->name, error);

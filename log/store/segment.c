@@ -65,6 +65,15 @@ static void segment_drop_index(struct segment *segment)
     }
 }
 
+static void segment_drop_aborts(struct segment *segment)
+{
+    if (segment->aborts != NULL) {
+        aborted_index_fini(segment->aborts);
+        free(segment->aborts);
+        segment->aborts = NULL;
+    }
+}
+
 void segment_free(struct segment *segment)
 {
     if (segment == NULL) {
@@ -72,6 +81,7 @@ void segment_free(struct segment *segment)
     }
     file_cache_close(segment->home->files, &segment->file);
     segment_drop_index(segment);
+    segment_drop_aborts(segment);
     free(segment);
 }
 
@@ -273,6 +283,85 @@ void segment_on_evicted(struct file_cache_entry *entry)
     if (segment->is_index_written) {
         segment_drop_index(segment);
     }
+    if (!segment->is_aborts_dirty) {
+        segment_drop_aborts(segment);
+    }
+}
+
+int segment_load_aborts(struct segment *segment)
+{
+    if (segment->aborts != NULL || !segment->has_abort_file) {
+        return 0;
+    }
+    char name[SEGMENT_NAME_SIZE];
+    struct buffer content;
+    buffer_init(&content);
+    segment_name(name, segment->base_offset, ".txnindex");
+    int error = small_file_read(segment->home->io, segment->home->directory, name, &content);
+    if (error == ERROR_NOT_FOUND || error == ERROR_TOO_LARGE) {
+        error = ERROR_CORRUPT;
+    }
+    struct aborted_index read;
+    aborted_index_init(&read);
+    if (error == 0) {
+        error = aborted_index_read(&read, buffer_bytes(&content), segment->base_offset,
+                                   segment->next_offset);
+    }
+    buffer_fini(&content);
+    if (error == 0) {
+        segment->aborts = memory_new(struct aborted_index);
+        *segment->aborts = read;
+    }
+    return error;
+}
+
+void segment_add_abort(struct segment *segment, const struct aborted_index_row *row)
+{
+    check(segment->aborts != NULL || !segment->has_abort_file);
+    check(row->last_offset >= segment->base_offset);
+    if (segment->aborts == NULL) {
+        segment->aborts = memory_new(struct aborted_index);
+        aborted_index_init(segment->aborts);
+    }
+    aborted_index_add(segment->aborts, row);
+    segment->is_aborts_dirty = true;
+}
+
+void segment_set_aborts(struct segment *segment, struct aborted_index *aborts)
+{
+    segment_drop_aborts(segment);
+    segment->aborts = memory_new(struct aborted_index);
+    *segment->aborts = *aborts;
+    aborted_index_init(aborts);
+    segment->is_aborts_dirty = true;
+}
+
+void segment_truncate_aborts(struct segment *segment, int64_t offset)
+{
+    check(segment->aborts != NULL || !segment->has_abort_file);
+    if (segment->aborts != NULL && aborted_index_truncate(segment->aborts, offset) > 0) {
+        segment->is_aborts_dirty = true;
+    }
+}
+
+int segment_sync_aborts(struct segment *segment)
+{
+    if (!segment->is_aborts_dirty) {
+        return 0;
+    }
+    char name[SEGMENT_NAME_SIZE];
+    struct buffer content;
+    buffer_init(&content);
+    segment_name(name, segment->base_offset, ".txnindex");
+    aborted_index_write(segment->aborts, &content);
+    int error =
+        small_file_write(segment->home->io, segment->home->directory, name, buffer_bytes(&content));
+    buffer_fini(&content);
+    if (error == 0) {
+        segment->has_abort_file = true;
+        segment->is_aborts_dirty = false;
+    }
+    return error;
 }
 
 static int segment_write_file(struct segment *segment, const char *suffix, struct bytes content)
@@ -398,6 +487,9 @@ int segment_truncate(struct segment *segment, int64_t position, int64_t next_off
     segment->max_timestamp_offset = -1;
     segment->indexed_position = 0;
     segment->is_dirty = true;
+    if (segment->aborts != NULL) {
+        segment_truncate_aborts(segment, next_offset);
+    }
     return segment_remove_index(segment);
 }
 
@@ -472,6 +564,12 @@ void segment_check(const struct segment *segment)
     check(segment->base_offset <= segment->next_offset);
     check((segment->size == 0) == (segment->base_offset == segment->next_offset));
     check(!segment->is_removed);
+    check(segment->aborts != NULL || !segment->is_aborts_dirty);
+    if (segment->aborts != NULL) {
+        aborted_index_check(segment->aborts);
+        check(segment->aborts->count == 0 ||
+              segment->aborts->rows[segment->aborts->count - 1].last_offset < segment->next_offset);
+    }
     if (segment->index == NULL) {
         return;
     }

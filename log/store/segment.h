@@ -1,19 +1,23 @@
 /* One file of a partition's log, with its two sparse indexes.
  *
  * Owns:   the data file %020d.log (through the store's file cache), the indexes in memory, and
- * their files %020d.index and %020d.timeindex. Keeps:  (1) batches lie end to end from position 0
- * to size, with strictly rising offsets in base_offset .. next_offset - 1; (2) an index entry
- * points at a batch below size; (3) max_timestamp_ms is verified: it comes from the batches, or
- * from an index that was written whole and synced; (4) the index files are exact or absent while
- * is_index_written is false they say less than the memory.
- * Thread: the shard's.
+ * their files %020d.index, %020d.timeindex and %020d.txnindex. Keeps:  (1) batches lie end to end
+ * from position 0 to size, with strictly rising offsets in base_offset .. next_offset - 1; (2) an
+ * index entry points at a batch below size; (3) max_timestamp_ms is verified: it comes from the
+ * batches, or from an index that was written whole and synced; (4) the index files are exact or
+ * absent while is_index_written is false they say less than the memory; (5) %020d.txnindex is exact
+ * while is_aborts_dirty is false, and absent when there never was a row. Thread: the shard's.
  *
- * The index of the segment that grows lives in memory and reaches the disk when the log rolls or
- * closes. An index that is missing or in doubt is rebuilt by walking the headers, when it is first
- * needed. Space for the growing file is reserved in steps that double, so that syncs of it do not
- * wait for block allocation, and given back when it stops growing. */
+ * The aborted transactions (aborted_index.h) of the segment that grows live in memory and reach the
+ * disk, whole and synced, before a producer snapshot behind their markers does: a recovery replays
+ * what follows the newest snapshot. The index of the segment that grows lives in memory and reaches
+ * the disk when the log rolls or closes. An index that is missing or in doubt is rebuilt by walking
+ * the headers, when it is first needed. Space for the growing file is reserved in steps that
+ * double, so that syncs of it do not wait for block allocation, and given back when it stops
+ * growing. */
 #pragma once
 
+#include "log/store/aborted_index.h"
 #include "log/store/file_cache.h"
 #include "log/store/sparse_index.h"
 #include "log/wire/batch.h"
@@ -47,12 +51,15 @@ struct segment {
     int64_t max_timestamp_offset; /* last offset of the first batch with it */
     int64_t first_append_ms;      /* wall clock; 0: not known yet */
     int64_t last_append_ms;
-    int64_t indexed_position;   /* of the last index entry */
-    struct sparse_index *index; /* NULL while not loaded */
+    int64_t indexed_position;     /* of the last index entry */
+    struct sparse_index *index;   /* NULL while not loaded */
+    struct aborted_index *aborts; /* NULL while not loaded, or when there is no row */
     struct file_cache_entry file;
     bool is_dirty;         /* written since the last flush that covers it was started */
     bool is_index_written; /* the index files say what the memory says */
     bool is_index_dirty;   /* the index files were written since they were synced */
+    bool has_abort_file;   /* %020d.txnindex is there */
+    bool is_aborts_dirty;  /* the memory has what the file, or its copy on the disk, has not */
     bool is_removed;       /* no longer in its log; freed with the last pin */
 };
 
@@ -77,6 +84,17 @@ must_use int segment_append(struct segment *segment, struct bytes data);
 void segment_note(struct segment *segment, const struct batch *batch);
 /* Loads the index, or rebuilds it from the file. */
 must_use int segment_load(struct segment *segment);
+/* Loads the aborted transactions. ERROR_CORRUPT when the file is damaged: recovery can tell what it
+ * said (recovery_rebuild_aborts). */
+must_use int segment_load_aborts(struct segment *segment);
+/* Adds a row, or cuts off those at and above an offset; the rows are loaded. Whoever copies a
+ * segment adds the rows it keeps to the copy. */
+void segment_add_abort(struct segment *segment, const struct aborted_index_row *row);
+/* Takes the rows over, in place of those that are there. */
+void segment_set_aborts(struct segment *segment, struct aborted_index *aborts);
+void segment_truncate_aborts(struct segment *segment, int64_t offset);
+/* Makes the rows durable, if they are not. ERROR_NO_SPACE: nothing changed. */
+must_use int segment_sync_aborts(struct segment *segment);
 /* For file_cache.evicted: a segment without an open file forgets its index too, if it is on the
  * disk. So the number of loaded indexes is bounded as that of open files is. */
 void segment_on_evicted(struct file_cache_entry *entry);
@@ -88,7 +106,8 @@ must_use int segment_sync_index(struct segment *segment);
 must_use int segment_remove_index(struct segment *segment);
 /* Gives back reserved space. */
 must_use int segment_trim(struct segment *segment);
-/* Cuts the file at a batch border and forgets the index. */
+/* Cuts the file at a batch border and forgets the index; of the aborted transactions those that are
+ * loaded. */
 must_use int segment_truncate(struct segment *segment, int64_t position, int64_t next_offset);
 /* A position at or before the batch that holds the offset; the index is loaded if need be. */
 must_use int segment_find_position(struct segment *segment, int64_t offset, int64_t *position);

@@ -75,13 +75,14 @@ static void seeds_save_snapshot(const char *folder)
     producer_state_init(&state);
     for (size_t i = 1; i < 3; i++) {
         struct batch batch;
+        struct aborted_index_row aborted;
         buffer_clear(&batches);
         seeds_add_batch(&seeds_batches[i], &batches);
         check(batch_read_header(buffer_bytes(&batches), &batch, NULL) == 0);
-        producer_state_apply(&state, &batch);
+        (void)producer_state_apply(&state, &batch, &aborted);
         batch.producer_id = 9;
         batch.base_offset += 10;
-        producer_state_apply(&state, &batch);
+        (void)producer_state_apply(&state, &batch, &aborted);
     }
     buffer_add_byte(&out, 'S');
     producer_state_write(&state, &out);

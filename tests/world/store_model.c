@@ -86,7 +86,7 @@ int store_model_judge(const struct store_model *model, const struct batch *batch
     int16_t epoch = -1;
     for (size_t i = model->count; i > 0 && known < STORE_MODEL_BATCHES_KNOWN; i--) {
         const struct store_model_batch *other = &model->batches[i - 1];
-        if (other->header.producer_id != batch->producer_id) {
+        if (other->header.producer_id != batch->producer_id || batch_is_control(&other->header)) {
             continue;
         }
         if (known == 0) {
@@ -115,6 +115,94 @@ int store_model_judge(const struct store_model *model, const struct batch *batch
         return batch->base_sequence == 0 ? 0 : 1; /* either is right: something may be lost */
     }
     return batch->base_sequence == expected ? 0 : ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+}
+
+const struct batch *store_model_find_last(const struct store_model *model, int64_t producer_id)
+{
+    for (size_t i = model->count; i > 0; i--) {
+        if (model->batches[i - 1].header.producer_id == producer_id) {
+            return &model->batches[i - 1].header;
+        }
+    }
+    return NULL;
+}
+
+/* As it was before the batch of that index. */
+static bool store_model_had_open(const struct store_model *model, size_t index, int64_t producer_id,
+                                 int64_t *first_offset)
+{
+    bool is_open = false;
+    for (size_t i = index; i > 0; i--) {
+        const struct batch *batch = &model->batches[i - 1].header;
+        if (batch->producer_id != producer_id) {
+            continue;
+        }
+        if (batch_is_control(batch)) {
+            break;
+        }
+        if (batch_is_transactional(batch)) {
+            *first_offset = batch->base_offset;
+            is_open = true;
+        }
+    }
+    return is_open;
+}
+
+bool store_model_has_open(const struct store_model *model, int64_t producer_id,
+                          int64_t *first_offset)
+{
+    return store_model_had_open(model, model->count, producer_id, first_offset);
+}
+
+/* The key of a marker's record begins behind the batch's header, its own length, attributes, two
+ * deltas and the key's length, each of one byte; its last byte says how the transaction ended. */
+static bool store_model_is_abort(const struct store_model_batch *batch)
+{
+    enum { KEY_PLACE = 61 + 5 };
+    return batch_is_control(&batch->header) && batch->data[KEY_PLACE + 3] == 0;
+}
+
+struct store_model_aborts {
+    struct log_aborted found[64];
+    size_t count;
+};
+
+static void store_model_on_aborted(void *owner, const struct log_aborted *aborted)
+{
+    struct store_model_aborts *aborts = owner;
+    if (aborts->count < sizeof aborts->found / sizeof *aborts->found) {
+        aborts->found[aborts->count] = *aborted;
+    }
+    aborts->count++;
+}
+
+bool store_model_compare_aborts(struct store_model *model, struct log *log, int64_t offset,
+                                int64_t end_offset)
+{
+    struct store_model_aborts aborts = {.count = 0};
+    size_t at = 0;
+    int error = log_each_aborted(log, offset, end_offset, store_model_on_aborted, &aborts);
+    for (size_t i = 0; error == 0 && i < model->count; i++) {
+        const struct batch *marker = &model->batches[i].header;
+        int64_t first_offset = 0;
+        if (!store_model_is_abort(&model->batches[i]) || marker->base_offset < offset ||
+            !store_model_had_open(model, i, marker->producer_id, &first_offset) ||
+            first_offset >= end_offset) {
+            continue;
+        }
+        const struct log_aborted *found = &aborts.found[at];
+        if (at++ >= aborts.count || found->producer_id != marker->producer_id ||
+            found->first_offset != first_offset || found->last_offset != marker->base_offset) {
+            at = SIZE_MAX;
+            break;
+        }
+    }
+    if (error == 0 && at != aborts.count) {
+        snprintf(model->why, sizeof model->why,
+                 "aborted transactions in %" PRId64 "..%" PRId64 " are others", offset, end_offset);
+        return false;
+    }
+    return true;
 }
 
 static size_t store_model_find(const struct store_model *model, int64_t offset)

@@ -42,6 +42,15 @@ void store_model_truncate(struct store_model *model, int64_t offset);
 /* What an append of this batch must answer: 0 or an error; *original is set for a duplicate. */
 int store_model_judge(const struct store_model *model, const struct batch *batch,
                       const struct store_model_batch **original);
+/* The last batch or marker of a producer; NULL when it never wrote. */
+const struct batch *store_model_find_last(const struct store_model *model, int64_t producer_id);
+/* Whether the producer has an open transaction; its first offset. */
+bool store_model_has_open(const struct store_model *model, int64_t producer_id,
+                          int64_t *first_offset);
+/* Compares what the log tells of aborted transactions that reach into `offset` .. `end_offset`;
+ * false with a reason. */
+bool store_model_compare_aborts(struct store_model *model, struct log *log, int64_t offset,
+                                int64_t end_offset);
 /* Compares bytes read from `offset` on; false with a reason. */
 bool store_model_compare(struct store_model *model, int64_t offset, struct bytes bytes);
 /* After a reopen: reads the whole log, adopts what survived. False with a reason. */

@@ -332,13 +332,15 @@ static void world_build(struct world *world, struct world_log *log)
         int back = world_chance(world, 20) ? (int)world_random(world, 7) : 0;
         for (size_t i = log->model.count; i > 0; i--) {
             const struct batch *last = &log->model.batches[i - 1].header;
-            if (last->producer_id == builder.producer_id && back-- <= 0) {
+            if (last->producer_id == builder.producer_id && !batch_is_control(last) &&
+                back-- <= 0) {
                 builder.producer_epoch = last->producer_epoch;
                 builder.base_sequence =
                     world_chance(world, 20) ? last->base_sequence : batch_last_sequence(last) + 1;
                 break;
             }
         }
+        builder.attributes = world_chance(world, 40) ? BATCH_TRANSACTIONAL : 0;
         builder.base_sequence += world_chance(world, 5) ? 1 + (int32_t)world_random(world, 3) : 0;
         if (world_chance(world, 3)) {
             builder.producer_epoch++;
@@ -418,6 +420,61 @@ static void world_append(struct world *world, struct world_log *log)
     }
     if (!is_refusal && original == NULL && expected >= 0 && error != ERROR_FENCED) {
         store_model_doubt(&log->model, world->batch.data, world->batch.size);
+    }
+}
+
+/* A coordinator's marker for one of the producers, whether it has a transaction or not. */
+static void world_end_transaction(struct world *world, struct world_log *log)
+{
+    int64_t producer_id = (int64_t)world_random(world, WORLD_PRODUCER_COUNT);
+    const struct batch *last = store_model_find_last(&log->model, producer_id);
+    if (last == NULL) {
+        return;
+    }
+    const uint8_t key[] = {0, 0, 0, world_chance(world, 50)};
+    const uint8_t value[] = {0, 0, 0, 0, 0, 1};
+    struct batch_builder builder;
+    batch_builder_init(&builder, COMPRESS_NONE);
+    builder.producer_id = producer_id;
+    builder.producer_epoch = last->producer_epoch;
+    builder.attributes = BATCH_TRANSACTIONAL | BATCH_CONTROL;
+    batch_builder_add(&builder, io_wall_clock(world_io(world)), bytes_make(key, sizeof key),
+                      bytes_make(value, sizeof value), NULL, 0);
+    buffer_clear(&world->batch);
+    int error = batch_builder_finish(&builder, &world->batch);
+    check(error == 0);
+    batch_builder_fini(&builder);
+    struct log_append out = {0};
+    error = log_append(log->log, world->batch.data, world->batch.size, log->leader_epoch,
+                       LOG_ORIGIN_COORDINATOR, &out);
+    if (error == 0) {
+        store_model_append(&log->model, world->batch.data, world->batch.size);
+    } else {
+        store_model_doubt(&log->model, world->batch.data, world->batch.size);
+    }
+}
+
+/* Nothing at or above the stable offset is known to be decided. */
+static void world_find_aborts(struct world *world, struct world_log *log)
+{
+    int64_t start_offset = log_start_offset(log->log);
+    int64_t stable_offset = log_stable_offset(log->log);
+    for (int64_t id = 0; id < WORLD_PRODUCER_COUNT; id++) {
+        int64_t first_offset = INT64_MAX;
+        if (store_model_has_open(&log->model, id, &first_offset) && stable_offset > first_offset &&
+            stable_offset > start_offset) {
+            world_fail(world, "stable offset %" PRId64 " above an open transaction at %" PRId64,
+                       stable_offset, first_offset);
+        }
+    }
+    if (stable_offset > start_offset && log_status(log->log) == 0) {
+        uint64_t count = (uint64_t)(stable_offset - start_offset);
+        int64_t offset = start_offset + (int64_t)world_random(world, count);
+        int64_t end_offset =
+            offset + 1 + (int64_t)world_random(world, (uint64_t)(stable_offset - offset));
+        if (!store_model_compare_aborts(&log->model, log->log, offset, end_offset)) {
+            world_fail(world, "%s", log->model.why);
+        }
     }
 }
 
@@ -701,6 +758,8 @@ static void world_act(struct world *world)
         {"append", 60, world_append},
         {"read", 15, world_read},
         {"find time", 4, world_find_time},
+        {"end transaction", 12, world_end_transaction},
+        {"find aborts", 8, world_find_aborts},
         {"move start", 1, world_move_start},
         {"cut", 1, world_cut},
         {"clean", 2, world_clean},

@@ -22,11 +22,17 @@ static struct batch batch_of(int64_t producer_id, int16_t epoch, int32_t sequenc
     };
 }
 
+static void apply_batch(struct producer_state *state, const struct batch *batch)
+{
+    struct aborted_index_row aborted;
+    assert_false(producer_state_apply(state, batch, &aborted));
+}
+
 static void apply(struct producer_state *state, int64_t producer_id, int16_t epoch,
                   int32_t sequence, int32_t count, int64_t offset)
 {
     struct batch batch = batch_of(producer_id, epoch, sequence, count, offset);
-    producer_state_apply(state, &batch);
+    apply_batch(state, &batch);
     producer_state_check(state);
 }
 
@@ -131,7 +137,7 @@ static void apply_marker(struct producer_state *state, int64_t offset)
     batch_builder_add(&builder, 1, bytes_make(commit, 4), bytes_make(epoch, 6), NULL, 0);
     assert_int_equal(batch_builder_finish(&builder, &bytes), 0);
     assert_int_equal(batch_read_header(buffer_bytes(&bytes), &batch, NULL), 0);
-    producer_state_apply(state, &batch);
+    apply_batch(state, &batch);
     producer_state_check(state);
     batch_builder_fini(&builder);
     buffer_fini(&bytes);
@@ -144,7 +150,7 @@ static void an_open_transaction_holds_the_stable_offset_until_its_marker_is_flus
     producer_state_init(&producers);
     struct batch batch = batch_of(1, 0, 0, 2, 10);
     batch.attributes = BATCH_TRANSACTIONAL;
-    producer_state_apply(&producers, &batch);
+    apply_batch(&producers, &batch);
     assert_int_equal(producer_state_unstable_offset(&producers), 10);
     assert_int_equal(producer_state_expire(&producers, INT64_MAX / 2, 1), 0);
     apply_marker(&producers, 12);
@@ -209,7 +215,7 @@ static void rows_that_no_log_leads_to_are_corrupt(void **state)
     for (int i = 0; i < 2; i++) {
         struct batch batch = batch_of(2 + i, 0, 0, 1, 10 + i);
         batch.attributes = BATCH_TRANSACTIONAL;
-        producer_state_apply(&producers, &batch);
+        apply_batch(&producers, &batch);
     }
     producer_state_write(&producers, &snapshot);
     assert_int_equal(producer_state_read(&copy, buffer_bytes(&snapshot)), 0);
@@ -241,7 +247,7 @@ static void a_snapshot_brings_everything_back_and_damage_is_seen(void **state)
     }
     struct batch batch = batch_of(7, 0, 0, 2, 10);
     batch.attributes = BATCH_TRANSACTIONAL;
-    producer_state_apply(&producers, &batch);
+    apply_batch(&producers, &batch);
     producer_state_write(&producers, &snapshot);
     assert_int_equal(producer_state_read(&copy, buffer_bytes(&snapshot)), 0);
     producer_state_check(&copy);
@@ -270,7 +276,7 @@ static void a_producer_from_the_beginning_of_time_expires(void **state)
     producer_state_init(&producers);
     struct batch batch = batch_of(1, 0, 0, 1, 0);
     batch.max_timestamp = INT64_MIN;
-    producer_state_apply(&producers, &batch);
+    apply_batch(&producers, &batch);
     assert_int_equal(producer_state_expire(&producers, 1764000000000, 86400000), 1);
     producer_state_fini(&producers);
 }
