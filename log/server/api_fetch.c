@@ -17,9 +17,13 @@
 #include "log/server/fetch_answer.h"
 #include "log/server/server_state.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 enum { FETCH_SESSION_NEW = 0, FETCH_SESSION_NONE = -1 }; /* epochs */
 enum { FETCH_SIZE_MAX = 512 << 20 };                     /* well below what a frame can hold */
 enum { FETCH_PARK_MAX_MS = 1000 };
+enum { FETCH_ABORTS_MIN = 8 };
 /* The first versions with ids instead of names (KIP-516), and with the leader's address beside
  * errors about it (KIP-951). */
 enum { FETCH_ID_VERSION = 13, FETCH_ENDPOINT_VERSION = 16 };
@@ -118,6 +122,53 @@ static void fetch_fill_offsets(struct fetch_part *part)
     part->answer->log_start_offset = log_start_offset(log);
 }
 
+struct fetch_aborts {
+    struct arena *arena;
+    struct fetch_response_aborted_transaction *items;
+    int32_t count;
+    int32_t capacity;
+};
+
+static void fetch_on_aborted(void *owner, const struct log_aborted *aborted)
+{
+    struct fetch_aborts *aborts = owner;
+    if (aborts->count == aborts->capacity) {
+        struct fetch_response_aborted_transaction *old = aborts->items;
+        aborts->capacity = aborts->capacity == 0 ? FETCH_ABORTS_MIN : aborts->capacity * 2;
+        aborts->items = arena_array(aborts->arena, struct fetch_response_aborted_transaction,
+                                    (size_t)aborts->capacity);
+        if (old != NULL) {
+            memcpy(aborts->items, old, (size_t)aborts->count * sizeof *old);
+        }
+    }
+    aborts->items[aborts->count++] = (struct fetch_response_aborted_transaction){
+        .producer_id = aborted->producer_id, .first_offset = aborted->first_offset};
+}
+
+static int fetch_compare_aborted(const void *left, const void *right)
+{
+    int64_t one = ((const struct fetch_response_aborted_transaction *)left)->first_offset;
+    int64_t other = ((const struct fetch_response_aborted_transaction *)right)->first_offset;
+    return one < other ? -1 : one > other; /* no two begin at the same offset */
+}
+
+/* Clients go through them in the order in which they begin. */
+static int fetch_fill_aborts(struct fetch_part *part)
+{
+    struct fetch_aborts aborts = {.arena = &part->fetch->request->arena};
+    if (!part->fetch->is_read_committed || part->replica == NULL || part->slice.size == 0) {
+        return 0;
+    }
+    int error = log_each_aborted(replica_log(part->replica), part->asked->fetch_offset,
+                                 part->slice.next_offset, fetch_on_aborted, &aborts);
+    if (error == 0 && aborts.count > 0) {
+        qsort(aborts.items, (size_t)aborts.count, sizeof *aborts.items, fetch_compare_aborted);
+        part->answer->aborted_transactions.items = aborts.items;
+        part->answer->aborted_transactions.count = aborts.count;
+    }
+    return error;
+}
+
 static void fetch_send(struct fetch *fetch)
 {
     struct request *request = fetch->request;
@@ -127,6 +178,10 @@ static void fetch_send(struct fetch *fetch)
         struct fetch_part *part = &fetch->parts[i];
         replica_watch_remove(&part->watch);
         fetch_fill_offsets(part);
+        int error = fetch_fill_aborts(part);
+        if (error != 0) {
+            fetch_fail(part, error);
+        }
         part->answer->records = bytes_make("", part->slice.size);
         if (part->slice.size > 0) {
             slices[slice_count++] = &part->slice;

@@ -177,6 +177,7 @@ static int slice_find(struct log_slice *slice)
     }
     slice->position = start;
     slice->size = (size_t)(end.position - start);
+    slice->next_offset = end.next_offset;
     slice->has_next = end.position == slice->segment->size && index + 1 < log->segment_count &&
                       slice->limit_offset > slice->segment->next_offset;
     if (slice->size > 0) {

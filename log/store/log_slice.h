@@ -32,9 +32,10 @@ struct log_slice {
     void (*done)(struct log_slice *slice, int error);
     void *owner;
     /* out */
-    size_t size;      /* bytes; 0: nothing is there, and there is nothing to close */
-    bool was_on_disk; /* some of it was not in the page cache */
-    bool has_next;    /* below the limit there is more, in another file */
+    size_t size;         /* bytes; 0: nothing is there, and there is nothing to close */
+    int64_t next_offset; /* behind its last batch, when size > 0 */
+    bool was_on_disk;    /* some of it was not in the page cache */
+    bool has_next;       /* below the limit there is more, in another file */
     /* the log's */
     struct log *log;
     struct segment *segment; /* pinned while size > 0 or the disk is asked */
