@@ -5,6 +5,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "log/store/partition_metadata.h"
 #include "log/store/recovery.h"
 #include "log/store/retention.h"
 #include "log/store/small_file.h"
@@ -349,6 +350,26 @@ static int log_make_room(struct log *log, size_t size, int64_t last_offset)
     return error;
 }
 
+int log_root(struct log *log)
+{
+    struct io *io = log->home.io;
+    if (log->is_rooted) {
+        return 0;
+    }
+    /* Written once more: a process before may have seen a sync of it fail, and then the kernel
+     * calls the page clean though the disk never got it. */
+    int error = partition_metadata_write(io, log->directory, log->topic_id);
+    if (error == 0) {
+        error = partition_metadata_sync(io, log->directory);
+        error = error == ERROR_NO_SPACE ? ERROR_IO : error; /* a failed sync is never retried */
+    }
+    if (error == 0) {
+        error = io_dir_sync(io, log->store->path);
+    }
+    log->is_rooted = error == 0;
+    return error;
+}
+
 /* A new epoch is on the disk before its first batch, where a full disk is still the caller's news.
  * The epochs of a leader's batches follow with the next flush. */
 static int log_note_epoch(struct log *log, int32_t leader_epoch, enum log_origin origin)
@@ -400,6 +421,9 @@ int log_append(struct log *log, uint8_t *data, size_t size, int32_t leader_epoch
         return error;
     }
     error = log_make_room(log, size, plan.last_offset);
+    if (error == 0) {
+        error = log_on_write_error(log, log_root(log), "root");
+    }
     if (error == 0) {
         error = log_note_epoch(log, leader_epoch, origin);
     }

@@ -51,6 +51,7 @@ struct log {
     bool is_dirty;       /* something was written that no flush has taken yet */
     bool is_flush_asked; /* and somebody waits for it */
     bool is_flushing;
+    bool is_rooted; /* its id, its directory and the entry for that are durable; see log_root */
     bool is_deleted;
     bool has_dirty_aborts; /* a segment has rows that are not durable */
 };
@@ -65,6 +66,11 @@ int32_t log_find_segment(const struct log *log, int64_t offset);
 struct log_mark log_end_mark(const struct log *log);
 /* Closes the growing segment and starts the next one. */
 must_use int log_roll(struct log *log);
+/* A log is made without waiting for the disk: it is empty, and whoever keeps the topics makes it
+ * again when a power loss took it. Before its first records are written all that leads to them is
+ * made durable here, so that a log with records always has its id. ERROR_NO_SPACE: nothing changed.
+ */
+must_use int log_root(struct log *log);
 /* Whether there is anything about producers that has to be remembered. */
 bool log_has_producers(const struct log *log);
 must_use int log_write_snapshot(struct log *log);

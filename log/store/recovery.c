@@ -268,7 +268,15 @@ static int recovery_drop_from(struct log *log, int32_t index)
     return error;
 }
 
-/* Ends a walked segment at the mark: cuts the rest, makes what stays durable. */
+/* A log that was never appended to: log_root makes it durable when it is. Without the file of
+ * epochs there was no first append. */
+static bool recovery_is_blank(const struct log *log)
+{
+    return !log->is_rooted && log->size == 0 && log->segment_count == 1 && !log->epochs.is_written;
+}
+
+/* Ends a walked segment at the mark: cuts the rest, makes what stays durable. Also when nothing was
+ * walked or cut: the process before may have cut it and died before that was durable. */
 static int recovery_settle_segment(struct log *log, struct segment *segment, int64_t start,
                                    struct log_mark mark)
 {
@@ -279,6 +287,7 @@ static int recovery_settle_segment(struct log *log, struct segment *segment, int
         return 0;
     }
     int error = 0;
+    bool is_blank = recovery_is_blank(log);
     if (segment->size > mark.position) {
         trace(TRACE_WARN, "recovery.tail_cut", TRACE_STRING("log", log->name),
               TRACE_INT("offset", mark.offset), TRACE_INT("bytes", segment->size - mark.position));
@@ -291,10 +300,10 @@ static int recovery_settle_segment(struct log *log, struct segment *segment, int
     if (error == 0) {
         error = recovery_rewrite(log, segment, start, mark.position);
     }
-    if (error == 0) {
+    if (error == 0 && !is_blank) {
         error = segment_open_file(segment, &file);
     }
-    if (error == 0) {
+    if (error == 0 && !is_blank) {
         error = io_file_sync(log->home.io, file);
     }
     segment->is_dirty = false;
@@ -646,7 +655,7 @@ static int recovery_find_end(struct log *log, const struct log_point *point, boo
     log->store->recovered_log_count++;
     struct log_mark mark = recovery_first_mark(log, point);
     error = recovery_walk_all(log, mark, point == NULL ? 0 : point->recovery_offset);
-    if (error == 0 && !log->home.is_read_only) {
+    if (error == 0 && !log->home.is_read_only && !recovery_is_blank(log)) {
         error = io_dir_sync(log->home.io, log->directory);
     }
     if (error == 0) {
@@ -740,17 +749,16 @@ static int recovery_read_identity(struct log *log, struct recovery_listing *list
     return 0;
 }
 
-/* A log without a recovery point may be left of a process that died while it made it, or whose sync
- * of the id failed: what was read may be in the page cache only. */
+/* A log without a recovery point may be left of a process whose sync of the id failed: what was
+ * read may be in the page cache only. One without records waits for its first ones (log_root). */
 static int recovery_keep_identity(struct log *log, const struct log_point *point)
 {
     struct wire_uuid none = {{0}};
     bool is_known = memcmp(&log->topic_id, &none, sizeof none) != 0;
-    if (point != NULL || log->home.is_read_only || !is_known) {
+    if (point != NULL || log->home.is_read_only || !is_known || log->end_offset == 0) {
         return 0;
     }
-    int error = partition_metadata_write(log->home.io, log->directory, log->topic_id);
-    return error == 0 ? partition_metadata_sync(log->home.io, log->directory) : error;
+    return log_root(log);
 }
 
 int recovery_open_log(struct store *store, const char *name, const struct log_point *point,
@@ -758,6 +766,7 @@ int recovery_open_log(struct store *store, const char *name, const struct log_po
 {
     struct log_settings settings = log_settings_default();
     struct log *log = log_new(store, name, &settings);
+    log->is_rooted = point != NULL;
     struct recovery_listing listing;
     recovery_listing_init(&listing);
     int error = recovery_read_identity(log, &listing, point);

@@ -142,6 +142,9 @@ int store_write_points(struct store *store)
     log_points_init(&points);
     for (list_each (&store->log_list, link)) {
         const struct log *log = list_member(link, struct log, store_link);
+        if (!log->is_rooted) {
+            continue; /* of what a power loss leaves of it a point would make damage */
+        }
         struct log_point point = {
             .start_offset = log->start_offset,
             .recovery_offset = log->synced.offset,
@@ -382,6 +385,17 @@ static int store_open_logs(struct store *store, const struct store_listing *list
     return 0;
 }
 
+/* The process before may have died between a deletion and the writing of the points. */
+static bool store_has_stale_points(const struct store *store, const struct log_points *points)
+{
+    for (map_each (&points->rows, entry)) {
+        if (map_find(&store->logs, entry->key) == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The marker is gone, durably, before anything can be written. */
 static int store_remove_marker(struct store *store, const struct store_listing *listing)
 {
@@ -427,6 +441,7 @@ static int store_recover(struct store *store)
     if (error == 0) {
         store_remove_buried(store, &listing);
         error = store_open_logs(store, &listing, &points);
+        store->is_points_stale = store_has_stale_points(store, &points);
     }
     if (error == 0) {
         error = store_remove_marker(store, &listing);
@@ -484,8 +499,8 @@ void store_abandon(struct store *store)
 
 static int store_close_log(struct log *log)
 {
-    if (log->status != 0) {
-        return 0;
+    if (log->status != 0 || !log->is_rooted) {
+        return 0; /* one that was never appended to has nothing to keep */
     }
     struct segment *last = log_last_segment(log);
     int error = log_write_snapshot(log);

@@ -40,12 +40,13 @@ must_use int store_open(struct io *io, const struct store_options *options, stru
  * called when it is done (not inside the call). Waiters get ERROR_SHUTDOWN. */
 void store_close(struct store *store, void (*closed)(void *owner), void *owner);
 
-/* Makes the directory of a new log, durably, before it returns. ERROR_EXISTS if it is there. */
+/* Makes the directory of a new log. ERROR_EXISTS if it is there. It is durable from its first
+ * record on: one without records may be gone after a power loss, and is to be made again. */
 must_use int store_create_log(struct store *store, const char *topic, int32_t partition,
                               struct wire_uuid topic_id, const struct log_settings *settings,
                               struct log **out);
-/* As store_create_log for `count` partitions from `first_partition` on, which share the syncs where
- * they can; all or none. `out` may be NULL, or has room for `count`. */
+/* As store_create_log for `count` partitions from `first_partition` on; all or none. `out` may be
+ * NULL, or has room for `count`. */
 must_use int store_create_logs(struct store *store, const char *topic, int32_t first_partition,
                                int32_t count, struct wire_uuid topic_id,
                                const struct log_settings *settings, struct log **out);

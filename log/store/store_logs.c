@@ -101,17 +101,6 @@ static int store_can_create(struct store *store, const char *topic, int32_t firs
     return store->is_points_stale ? store_write_points(store) : 0;
 }
 
-/* First all files are written, then all are synced: the first sync's journal commit takes the
- * directories of all with it. A failed sync is never retried. */
-static int store_sync_logs(struct store *store, struct log **logs, int32_t count)
-{
-    int error = 0;
-    for (int32_t i = 0; i < count && error == 0; i++) {
-        error = partition_metadata_sync(store->io, logs[i]->directory);
-    }
-    return error == 0 ? io_dir_sync(store->io, store->path) : error;
-}
-
 int store_create_logs(struct store *store, const char *topic, int32_t first_partition,
                       int32_t count, struct wire_uuid topic_id, const struct log_settings *settings,
                       struct log **out)
@@ -127,12 +116,6 @@ int store_create_logs(struct store *store, const char *topic, int32_t first_part
         snprintf(name, sizeof name, "%s-%" PRId32, topic, first_partition + made);
         error = store_make_log(store, name, topic_id, settings, &logs[made]);
         made += error == 0 ? 1 : 0;
-    }
-    if (error == 0) {
-        error = store_sync_logs(store, logs, count);
-        if (error != 0) {
-            store_fence(store, "create", topic, error);
-        }
     }
     for (int32_t i = 0; i < made; i++) {
         if (error == 0) {

@@ -40,7 +40,7 @@ struct world_log {
     struct store_model model;
     struct log_settings settings;
     int32_t leader_epoch;
-    bool is_certain; /* false: a creation or deletion failed half way */
+    bool is_certain; /* false: it has no records yet, or a deletion failed half way */
     bool exists;
 };
 
@@ -213,7 +213,7 @@ static void world_adopt(struct world *world)
             world_fail(world, "log %d %s", i, log->exists ? "is gone" : "came back");
         }
         log->exists = log->log != NULL;
-        log->is_certain = true;
+        log->is_certain = log->log == NULL || log_end_offset(log->log) > 0;
         if (log->log == NULL) {
             store_model_fini(&log->model);
             continue;
@@ -408,6 +408,7 @@ static void world_append(struct world *world, struct world_log *log)
                        log->model.end_offset);
         }
         store_model_append(&log->model, world->batch.data, world->batch.size);
+        log->is_certain = true;
         if (world_chance(world, 50)) {
             world_wait(world, log);
         }
@@ -449,6 +450,7 @@ static void world_end_transaction(struct world *world, struct world_log *log)
                        LOG_ORIGIN_COORDINATOR, &out);
     if (error == 0) {
         store_model_append(&log->model, world->batch.data, world->batch.size);
+        log->is_certain = true;
     } else {
         store_model_doubt(&log->model, world->batch.data, world->batch.size);
     }
@@ -595,7 +597,7 @@ static void world_make(struct world *world, int index)
     log->leader_epoch = 0;
     int error = store_create_log(world->store, "orders", index, id, &log->settings, &log->log);
     log->exists = error == 0;
-    log->is_certain = error == 0;
+    log->is_certain = false; /* until it has records */
     if (error != 0) {
         log->log = NULL;
     }

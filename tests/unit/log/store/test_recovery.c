@@ -170,6 +170,21 @@ static void a_deleted_log_does_not_lend_its_recovery_point_to_its_successor(void
     assert_int_equal(fixture_count(fixture), 1);
 }
 
+static void nor_when_the_process_died_in_between(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 10);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    assert_int_equal(store_delete_log(fixture->store, fixture->log), 0);
+    fixture_crash(fixture);
+    fixture_create(fixture);
+    fixture_append(fixture, 1);
+    fixture_settle(fixture);
+    fixture_crash(fixture);
+    assert_int_equal(log_status(fixture->log), 0);
+    assert_int_equal(fixture_count(fixture), 1);
+}
+
 /* The process dies when the id of a new log is written and not yet durable. */
 static enum sim_verdict kill_at_identity(void *owner, const struct sim_call *call)
 {
@@ -185,10 +200,14 @@ static void a_log_that_a_dying_process_made_is_durable_once_it_was_opened(void *
     enum { COUNT = 16 };
     struct wire_uuid id = {{7}};
     for (int32_t i = 1; i <= COUNT; i++) {
-        struct log *log = NULL;
+        struct log_append out;
+        assert_int_equal(
+            store_create_log(fixture->store, "orders", i, id, &fixture->settings, &fixture->log),
+            0);
         sim_on_operation(fixture->sim, kill_at_identity, NULL);
-        assert_true(store_create_log(fixture->store, "orders", i, id, &fixture->settings, &log) !=
-                    0);
+        fixture_build(fixture, NULL, 1, 1000, 100, COMPRESS_NONE);
+        assert_true(log_append(fixture->log, fixture->batch.data, fixture->batch.size, 0,
+                               LOG_ORIGIN_CLIENT, &out) != 0);
         sim_on_operation(fixture->sim, NULL, NULL);
         store_abandon(fixture->store);
         fixture_open(fixture);
@@ -204,6 +223,40 @@ static void a_log_that_a_dying_process_made_is_durable_once_it_was_opened(void *
         assert_int_equal(fixture_count(fixture), 1);
         struct wire_uuid found = log_topic_id(fixture->log);
         assert_memory_equal(&found, &id, sizeof id);
+    }
+}
+
+/* How much of it is left is chance; either way it can be made, and what is in it is kept. */
+static void a_log_without_records_may_go_and_be_made_again(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { COUNT = 16 };
+    struct wire_uuid id = {{7}};
+    for (int32_t i = 1; i <= COUNT; i++) {
+        assert_int_equal(
+            store_create_log(fixture->store, "orders", i, id, &fixture->settings, &fixture->log),
+            0);
+    }
+    int gone = 0;
+    fixture_crash(fixture);
+    for (int32_t i = 1; i <= COUNT; i++) {
+        fixture->log = store_find_log(fixture->store, "orders", i);
+        gone += fixture->log == NULL ? 1 : 0;
+        if (fixture->log == NULL) {
+            assert_int_equal(store_create_log(fixture->store, "orders", i, id, &fixture->settings,
+                                              &fixture->log),
+                             0);
+        }
+        assert_int_equal(log_status(fixture->log), 0);
+        fixture_append(fixture, 1);
+    }
+    assert_true(gone > 0);
+    fixture_settle(fixture);
+    fixture_crash(fixture);
+    for (int32_t i = 1; i <= COUNT; i++) {
+        fixture->log = store_find_log(fixture->store, "orders", i);
+        assert_non_null(fixture->log);
+        assert_int_equal(fixture_count(fixture), 1);
     }
 }
 
@@ -229,7 +282,9 @@ int main(void)
         CASE(damaged_indexes_are_made_anew),
         CASE(duplicates_are_known_after_a_crash_and_after_a_close),
         CASE(a_deleted_log_does_not_lend_its_recovery_point_to_its_successor),
+        CASE(nor_when_the_process_died_in_between),
         CASE(a_log_that_a_dying_process_made_is_durable_once_it_was_opened),
+        CASE(a_log_without_records_may_go_and_be_made_again),
         CASE(two_processes_cannot_open_one_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
