@@ -184,12 +184,38 @@ void replica_set_leader_epoch(struct replica *replica, int32_t leader_epoch)
     replica->leader_epoch = leader_epoch;
 }
 
+static void replica_on_appended(struct replica *replica)
+{
+    bool is_awaited = false;
+    for (list_each (&replica->watches, link)) {
+        struct replica_watch *watch = list_member(link, struct replica_watch, link);
+        if (watch->is_awake == NULL || *watch->is_awake) {
+            is_awaited = true;
+            continue;
+        }
+        list_remove(link);
+        watch->appended(watch);
+    }
+    if (is_awaited) {
+        log_ask_flush(replica->log);
+    }
+}
+
 int replica_append(struct replica *replica, uint8_t *data, size_t size, enum log_origin origin,
                    struct log_append *out)
 {
     int error = log_append(replica->log, data, size, replica->leader_epoch, origin, out);
     if (error == 0 && !list_is_empty(&replica->watches)) {
-        log_ask_flush(replica->log);
+        replica_on_appended(replica);
+    }
+    return error;
+}
+
+int replica_set_start_offset(struct replica *replica, int64_t offset)
+{
+    int error = log_set_start_offset(replica->log, offset);
+    if (error == 0) {
+        replica_tell(replica, 0);
     }
     return error;
 }

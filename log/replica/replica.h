@@ -6,8 +6,8 @@
  * Owns:   one `struct replica` per log that the metadata gives to this broker; the waiters for its
  * data. Keeps:  (1) start offset <= last stable offset <= high watermark <= end offset; (2) the
  * high watermark never falls while this process leads the partition; (3) whoever watches a replica
- * is told after its high watermark moved, and when it goes away; (4) clients are never given bytes
- * at or above the limit of their isolation level. Thread: the store's shard. */
+ * is told after its high watermark or its start moved, and when it goes away; (4) clients are never
+ * given bytes at or above the limit of their isolation level. Thread: the store's shard. */
 #pragma once
 
 #include "log/base/list.h"
@@ -22,6 +22,10 @@ struct replica_watch {
     /* The high watermark or the last stable offset moved; `error` is 0, or why the replica is gone.
      * The watch was removed before the call. */
     void (*moved)(struct replica_watch *watch, int error);
+    /* NULL: somebody waits. Else whether somebody does; if not, nothing is flushed for the watch's
+     * sake, and an append is told at once, inside replica_append, the watch being removed. */
+    const bool *is_awake;
+    void (*appended)(struct replica_watch *watch);
     void *owner;
     struct list_link link; /* the replica's */
 };
@@ -53,8 +57,11 @@ void replica_set_leader_epoch(struct replica *replica, int32_t leader_epoch);
 /* As log_append with this replica's epoch. */
 must_use int replica_append(struct replica *replica, uint8_t *data, size_t size,
                             enum log_origin origin, struct log_append *out);
-/* Who watches wants to see new records at once: while there is a watch, what is appended is flushed
- * with the next turn. */
+/* As log_set_start_offset; watchers are told inside the call, so that nobody who hears of the new
+ * start before it is answered can miss it. */
+must_use int replica_set_start_offset(struct replica *replica, int64_t offset);
+/* Who watches and waits wants to see new records at once: what is appended is flushed with the next
+ * turn. */
 void replica_watch_add(struct replica *replica, struct replica_watch *watch);
 /* A watch that was not added may be removed. */
 void replica_watch_remove(struct replica_watch *watch);

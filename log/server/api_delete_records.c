@@ -18,7 +18,7 @@ static int delete_records_serve(struct request *request, struct bytes topic,
     if (offset < 0 || offset > high_watermark) {
         return ERROR_OFFSET_OUT_OF_RANGE;
     }
-    int error = offset > log_start_offset(log) ? log_set_start_offset(log, offset) : 0;
+    int error = offset > log_start_offset(log) ? replica_set_start_offset(replica, offset) : 0;
     *low_watermark = log_start_offset(log);
     return error;
 }

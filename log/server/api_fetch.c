@@ -1,107 +1,78 @@
 /* Fetch (key 1): whole record batches from partitions, waiting for new ones if asked to.
  *
- * A fetch finds in its partitions, one after the other, the slice from the offset asked for up to
- * what its isolation level may see, until the request's byte limit is reached; the first batch is
- * taken whatever its size (KIP-74). When that gives fewer than min_bytes, it lets go of what it
- * found, watches all its partitions, and looks again when one of them moves or time is up. It is
- * answered when it has enough, when time is up, when a partition is in error, when its client is
- * gone, or when the server stops; the records are read while the answer leaves (fetch_answer.h).
+ * A fetch looks at what is stirred in its session (fetch_session.h): in its partitions, one after
+ * the other, it finds the slice from the offset asked for up to what its isolation level may see,
+ * until the request's byte limit is reached; the first batch is taken whatever its size (KIP-74).
+ * When that gives fewer than min_bytes, it lets go of what it found, waits, and looks again when a
+ * partition of the session moves or time is up. It is answered when it has enough, when time is up,
+ * when a partition is in error, when its client is gone, or when the server stops; the records are
+ * read while the answer leaves (fetch_answer.h). A fetch that goes on in a session is answered only
+ * what is news.
  *
- * Keeps:  (1) a fetch is looking (one slice at a time), waiting (watches and timer set), parked
- * (for memory), or answered; (2) no byte at or above the partition's limit is returned; (3) a fetch
- * takes no memory while the server is over its ceiling: it is parked until memory was given back,
- * but not for long, because answers that wait for it in their connection hold memory too: then it
- * is answered with what is there. */
+ * A session has one fetch at work; others wait for their turn in its queue, as those of one
+ * connection do in Kafka.
+ *
+ * Keeps:  (1) a fetch is queued, looking (one slice at a time), waiting (watches and timer set),
+ * parked (for memory), or answered; (2) no byte at or above the partition's limit is returned;
+ * (3) a fetch takes no memory while the server is over its ceiling: it is parked until memory was
+ * given back, but not for long, because answers that wait for it in their connection hold memory
+ * too: then it is answered with what is there; (4) at most FETCH_PARTITION_MAX partitions are named
+ * in one request. */
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/fetch_answer.h"
+#include "log/server/fetch_part.h"
 #include "log/server/server_state.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 enum { FETCH_SESSION_NEW = 0, FETCH_SESSION_NONE = -1 }; /* epochs */
 enum { FETCH_SIZE_MAX = 512 << 20 };                     /* well below what a frame can hold */
 enum { FETCH_PARK_MAX_MS = 1000 };
-enum { FETCH_ABORTS_MIN = 8 };
-/* The first versions with ids instead of names (KIP-516), and with the leader's address beside
- * errors about it (KIP-951). */
-enum { FETCH_ID_VERSION = 13, FETCH_ENDPOINT_VERSION = 16 };
-
-struct fetch_part {
-    struct fetch *fetch;
-    struct replica *replica; /* NULL in error */
-    const struct fetch_request_partition *asked;
-    struct fetch_response_partition *answer;
-    struct bytes topic; /* its name; null for an id that is not known */
-    struct log_slice slice;
-    struct replica_watch watch;
-};
+enum { FETCH_PARTITION_MAX = 1 << 18 };
+/* The first versions with ids instead of names (KIP-516), and with a follower's state. */
+enum { FETCH_ID_VERSION = 13, FETCH_STATE_VERSION = 15 };
 
 struct fetch {
     struct request *request;
+    struct fetch_session *session;
     struct fetch_response response;
-    struct fetch_part *parts;
+    struct fetch_part *parts; /* in the order in which they were stirred */
+    struct fetch_part **parts_end;
+    struct fetch_part *looking; /* being looked at, or next */
     size_t part_count;
-    size_t looking; /* index of the part being looked at */
-    size_t size;    /* bytes found so far */
+    size_t size; /* bytes found so far */
     size_t size_min;
     size_t size_max;
-    bool is_read_committed;
+    size_t counted_size; /* of the arena, in the server's memory */
+    bool is_committed;
+    bool is_full; /* all partitions are told of */
+    bool is_new;  /* the session may last */
+    bool is_queued;
     bool is_waiting;
-    bool has_moved; /* a partition has, while another was being looked at */
-    bool has_error;
+    bool has_moved;  /* a partition has, while another was being looked at */
+    bool has_error;  /* or something else that cannot wait */
     bool has_next;   /* a partition has more, in another file: no need to wait for it */
     bool is_stopped; /* answer with what is there */
     struct io_timer timer;
-    struct list_link link; /* the server's list of waiting or parked fetches */
+    struct list_link link; /* waiting or parked in the server's list, or queued in the session's */
     struct fetch_answer answer;
 };
 
 static void fetch_look(struct fetch *fetch);
+static void fetch_go_on(struct fetch *fetch);
 
 static void fetch_forget_slice(struct fetch_part *part)
 {
-    part->fetch->size -= part->slice.size;
+    struct fetch *fetch = part->owner;
+    fetch->size -= part->slice.size;
     log_slice_close(&part->slice);
-}
-
-/* Who asks with an old epoch is told the new one and where the leader is. */
-static void fetch_point_to_leader(const struct fetch_part *part)
-{
-    struct request *request = part->fetch->request;
-    struct fetch_response *response = &part->fetch->response;
-    if (request->version < FETCH_ENDPOINT_VERSION) {
-        return;
-    }
-    int32_t node_id = request->server->parts.node_id;
-    part->answer->current_leader.leader_id = node_id;
-    part->answer->current_leader.leader_epoch = replica_leader_epoch(part->replica);
-    if (response->node_endpoints.count == 0) {
-        struct fetch_response_node_endpoint *endpoint =
-            arena_new(&request->arena, struct fetch_response_node_endpoint);
-        endpoint->node_id = node_id;
-        endpoint->rack =
-            bytes_from_string(meta_broker_options(request->server->parts.meta)->broker_rack);
-        request_advertised_address(request, &endpoint->host, &endpoint->port);
-        response->node_endpoints.items = endpoint;
-        response->node_endpoints.count = 1;
-    }
 }
 
 static void fetch_fail(struct fetch_part *part, int error)
 {
-    if (error == ERROR_NOT_FOUND) {
-        error = ERROR_UNKNOWN_TOPIC_OR_PARTITION;
-    }
-    if (error == ERROR_FENCED_LEADER_EPOCH) {
-        fetch_point_to_leader(part);
-    }
-    part->answer->error_code = error_code(error);
-    replica_watch_remove(&part->watch);
-    fetch_forget_slice(part);
-    part->replica = NULL;
-    part->fetch->has_error = true;
+    struct fetch *fetch = part->owner;
+    fetch->size -= part->slice.size;
+    fetch_part_fail(part, error);
+    fetch->has_error = true;
 }
 
 static void fetch_stop_waiting(struct fetch *fetch)
@@ -111,104 +82,143 @@ static void fetch_stop_waiting(struct fetch *fetch)
     fetch->is_waiting = false;
 }
 
-static void fetch_fill_offsets(struct fetch_part *part)
+static void fetch_refuse(struct request *request, int error)
 {
-    if (part->replica == NULL) {
-        return;
-    }
-    struct log *log = replica_log(part->replica);
-    part->answer->high_watermark = replica_high_watermark(part->replica);
-    part->answer->last_stable_offset = log_stable_offset(log);
-    part->answer->log_start_offset = log_start_offset(log);
+    struct fetch_response refusal = {.error_code = error_code(error)};
+    request_answer(request, &refusal);
 }
 
-struct fetch_aborts {
-    struct arena *arena;
-    struct fetch_response_aborted_transaction *items;
-    int32_t count;
-    int32_t capacity;
-};
-
-static void fetch_on_aborted(void *owner, const struct log_aborted *aborted)
+static void fetch_on_turn(struct io_timer *timer)
 {
-    struct fetch_aborts *aborts = owner;
-    if (aborts->count == aborts->capacity) {
-        struct fetch_response_aborted_transaction *old = aborts->items;
-        aborts->capacity = aborts->capacity == 0 ? FETCH_ABORTS_MIN : aborts->capacity * 2;
-        aborts->items = arena_array(aborts->arena, struct fetch_response_aborted_transaction,
-                                    (size_t)aborts->capacity);
-        if (old != NULL) {
-            memcpy(aborts->items, old, (size_t)aborts->count * sizeof *old);
+    struct fetch_session *session = timer->owner;
+    struct fetch *fetch = list_member(list_take(&session->queue), struct fetch, link);
+    fetch->is_queued = false;
+    fetch_go_on(fetch);
+}
+
+/* The session is at rest: the next of its queue has its turn; nobody needs one that is gone. */
+static void fetch_pass_turn(struct io *io, struct fetch_session *session)
+{
+    if (!list_is_empty(&session->queue)) {
+        session->turn = (struct io_timer){.fired = fetch_on_turn, .owner = session};
+        io_timer_start(io, &session->turn, 0);
+    } else if (session->is_gone) {
+        fetch_session_free(session);
+    }
+}
+
+static void fetch_settle_part(struct fetch_part *part, bool is_full)
+{
+    struct fetch_session_partition *partition = part->partition;
+    bool is_served = part->slice.size > 0;
+    bool is_quiet = partition->topic->session->arena == NULL && partition->replica != NULL &&
+                    !is_served && !part->is_diverged && fetch_part_is_at_end(part);
+    fetch_session_settle(partition, is_quiet);
+    if (is_served && !is_full) {
+        fetch_session_put_last(partition);
+    }
+}
+
+/* Rows of one topic that follow each other share it. */
+static void fetch_add_row(struct fetch *fetch, const struct fetch_part *part,
+                          struct fetch_response_partition *rows, size_t row_count)
+{
+    const struct fetch_session_topic *topic = part->partition->topic;
+    struct fetch_response_topic *last =
+        &fetch->response.topics.items[fetch->response.topics.count - 1];
+    bool is_same =
+        row_count > 0 && (topic->session->uses_ids ? meta_uuid_equal(last->topic_id, topic->id)
+                                                   : bytes_equal(last->name, topic->name));
+    if (!is_same) {
+        last = &fetch->response.topics.items[fetch->response.topics.count++];
+        *last = (struct fetch_response_topic){.name = topic->name, .topic_id = topic->id};
+        last->partitions.items = &rows[row_count];
+    }
+    rows[row_count] = part->answer;
+    last->partitions.count++;
+}
+
+static void fetch_point_to_leader(struct fetch *fetch)
+{
+    struct request *request = fetch->request;
+    struct fetch_response_node_endpoint *endpoint =
+        arena_new(&request->arena, struct fetch_response_node_endpoint);
+    endpoint->node_id = request->server->parts.node_id;
+    endpoint->rack =
+        bytes_from_string(meta_broker_options(request->server->parts.meta)->broker_rack);
+    request_advertised_address(request, &endpoint->host, &endpoint->port);
+    fetch->response.node_endpoints.items = endpoint;
+    fetch->response.node_endpoints.count = 1;
+}
+
+/* Ends the work on the partitions; the number of slices that have records for the answer. */
+static size_t fetch_finish_parts(struct fetch *fetch, struct log_slice **slices)
+{
+    struct arena *arena = &fetch->request->arena;
+    struct fetch_response_partition *rows =
+        arena_array(arena, struct fetch_response_partition, fetch->part_count);
+    fetch->response.topics.items =
+        arena_array(arena, struct fetch_response_topic, fetch->part_count);
+    size_t row_count = 0;
+    size_t slice_count = 0;
+    for (struct fetch_part *part = fetch->parts; part != NULL; part = part->next) {
+        fetch_part_finish(part);
+        bool is_news = fetch_session_tell(part->partition, &part->answer);
+        if (part->answer.current_leader.leader_id >= 0 &&
+            fetch->response.node_endpoints.count == 0) {
+            fetch_point_to_leader(fetch);
+        }
+        if (fetch->is_full || is_news) {
+            fetch_add_row(fetch, part, rows, row_count++);
+        }
+        fetch_settle_part(part, fetch->is_full);
+        if (part->slice.size > 0) {
+            slices[slice_count++] = &part->slice;
         }
     }
-    aborts->items[aborts->count++] = (struct fetch_response_aborted_transaction){
-        .producer_id = aborted->producer_id, .first_offset = aborted->first_offset};
-}
-
-static int fetch_compare_aborted(const void *left, const void *right)
-{
-    int64_t one = ((const struct fetch_response_aborted_transaction *)left)->first_offset;
-    int64_t other = ((const struct fetch_response_aborted_transaction *)right)->first_offset;
-    return one < other ? -1 : one > other; /* no two begin at the same offset */
-}
-
-/* Clients go through them in the order in which they begin. */
-static int fetch_fill_aborts(struct fetch_part *part)
-{
-    struct fetch_aborts aborts = {.arena = &part->fetch->request->arena};
-    if (!part->fetch->is_read_committed || part->replica == NULL || part->slice.size == 0) {
-        return 0;
-    }
-    int error = log_each_aborted(replica_log(part->replica), part->asked->fetch_offset,
-                                 part->slice.next_offset, fetch_on_aborted, &aborts);
-    if (error == 0 && aborts.count > 0) {
-        qsort(aborts.items, (size_t)aborts.count, sizeof *aborts.items, fetch_compare_aborted);
-        part->answer->aborted_transactions.items = aborts.items;
-        part->answer->aborted_transactions.count = aborts.count;
-    }
-    return error;
+    return slice_count;
 }
 
 static void fetch_send(struct fetch *fetch)
 {
     struct request *request = fetch->request;
+    struct server *server = request->server;
+    struct fetch_session *session = fetch->session;
+    bool is_new = fetch->is_new;
+    bool is_lasting = session->arena == NULL; /* a passing one goes with the request */
     struct log_slice **slices = arena_array(&request->arena, struct log_slice *, fetch->part_count);
-    size_t slice_count = 0;
-    for (size_t i = 0; i < fetch->part_count; i++) {
-        struct fetch_part *part = &fetch->parts[i];
-        replica_watch_remove(&part->watch);
-        fetch_fill_offsets(part);
-        int error = fetch_fill_aborts(part);
-        if (error != 0) {
-            fetch_fail(part, error);
-        }
-        part->answer->records = bytes_make("", part->slice.size);
-        if (part->slice.size > 0) {
-            slices[slice_count++] = &part->slice;
-        }
-    }
+    size_t slice_count = fetch_finish_parts(fetch, slices);
+    fetch_session_end(session);
+    bool has_lasted = is_new && request->slot.connection != NULL &&
+                      fetch_session_cache_add(&server->sessions, session);
+    fetch->response.session_id = session->id;
     if (slice_count == 0) {
         request_answer(request, &fetch->response);
-        return;
+    } else {
+        metric_add(server->fetched_size, (double)fetch->size);
+        fetch_answer_send(&fetch->answer, request, &fetch->response, slices, slice_count);
     }
-    metric_add(request->server->fetched_size, (double)fetch->size);
-    fetch_answer_send(&fetch->answer, request, &fetch->response, slices, slice_count);
+    if (is_new && !has_lasted) {
+        fetch_session_free(session);
+    } else if (is_lasting) {
+        fetch_pass_turn(server->parts.io, session);
+    }
 }
 
-/* A fetch watches from its start to its answer, also while it looks, so that no replica goes away
- * unseen. */
-static void fetch_on_moved(struct replica_watch *watch, int error)
+static void fetch_gather(struct fetch *fetch);
+
+/* Partitions are watched from the start of a fetch to its answer, also while it looks, so that no
+ * replica goes away unseen. */
+static void fetch_on_moved(void *owner, struct fetch_session_partition *partition, int error)
 {
-    struct fetch_part *part = watch->owner;
-    struct fetch *fetch = part->fetch;
-    if (error != 0) {
-        fetch_fail(part, error);
-    } else {
-        replica_watch_add(part->replica, watch);
+    struct fetch *fetch = owner;
+    if (error != 0 && partition->part != NULL) {
+        fetch_fail(partition->part, error);
     }
     fetch->has_moved = !fetch->is_waiting;
     if (fetch->is_waiting) {
         fetch_stop_waiting(fetch);
+        fetch_gather(fetch);
         fetch_look(fetch);
     }
 }
@@ -221,11 +231,11 @@ static void fetch_on_timer(struct io_timer *timer)
     fetch_look(fetch);
 }
 
-/* One that is looking finds out by itself when that is over. */
+/* One that is looking finds out by itself when that is over; so does one that is queued. */
 static void fetch_on_lost(void *waiter)
 {
     struct fetch *fetch = waiter;
-    if (list_has(&fetch->link)) {
+    if (list_has(&fetch->link) && !fetch->is_queued) {
         fetch_stop_waiting(fetch);
         fetch_send(fetch);
     }
@@ -242,10 +252,10 @@ static uint64_t fetch_time_left(const struct fetch *fetch)
 
 static void fetch_begin_again(struct fetch *fetch)
 {
-    for (size_t i = 0; i < fetch->part_count; i++) {
-        fetch_forget_slice(&fetch->parts[i]);
+    for (struct fetch_part *part = fetch->parts; part != NULL; part = part->next) {
+        fetch_forget_slice(part);
     }
-    fetch->looking = 0;
+    fetch->looking = fetch->parts;
     fetch->has_moved = false;
 }
 
@@ -262,7 +272,7 @@ static void fetch_wait(struct fetch *fetch)
 static void fetch_finish_round(struct fetch *fetch)
 {
     bool is_enough = fetch->size >= fetch->size_min || fetch->has_error || fetch->is_stopped ||
-                     fetch->has_next || fetch->part_count == 0;
+                     fetch->has_next || fetch->session->partition_count == 0;
     if (is_enough || fetch_time_left(fetch) == 0 || fetch->request->server->is_stopping ||
         fetch->request->slot.connection == NULL) {
         fetch_send(fetch);
@@ -270,6 +280,7 @@ static void fetch_finish_round(struct fetch *fetch)
     }
     if (fetch->has_moved) {
         fetch_begin_again(fetch);
+        fetch_gather(fetch);
         fetch_look(fetch);
         return;
     }
@@ -279,10 +290,11 @@ static void fetch_finish_round(struct fetch *fetch)
 /* The partition may have gone while the disk was asked. */
 static void fetch_end_part(struct fetch_part *part, int error)
 {
-    part->fetch->size += part->slice.size;
-    part->fetch->looking++;
-    part->fetch->has_next = part->fetch->has_next || (error == 0 && part->slice.has_next);
-    if (part->replica == NULL) {
+    struct fetch *fetch = part->owner;
+    fetch->size += part->slice.size;
+    fetch->looking = part->next;
+    fetch->has_next = fetch->has_next || (error == 0 && part->slice.has_next);
+    if (part->partition->replica == NULL) {
         fetch_forget_slice(part);
     } else if (error != 0) {
         fetch_fail(part, error);
@@ -293,37 +305,35 @@ static void fetch_on_slice(struct log_slice *slice, int error)
 {
     struct fetch_part *part = slice->owner;
     fetch_end_part(part, error);
-    fetch_look(part->fetch);
+    fetch_look(part->owner);
 }
 
 static size_t fetch_size_left(const struct fetch *fetch, const struct fetch_part *part)
 {
     size_t left = fetch->size >= fetch->size_max ? 0 : fetch->size_max - fetch->size;
-    size_t part_max =
-        part->asked->partition_max_bytes < 0 ? 0 : (size_t)part->asked->partition_max_bytes;
+    int32_t size_max = part->partition->size_max;
+    size_t part_max = size_max < 0 ? 0 : (size_t)size_max;
     return left < part_max ? left : part_max;
 }
 
 /* True when the part's slice will be called back later. */
-static bool fetch_look_at(struct fetch_part *part)
+static bool fetch_look_at(struct fetch *fetch, struct fetch_part *part)
 {
-    struct fetch *fetch = part->fetch;
-    int64_t offset = part->asked->fetch_offset;
-    int64_t limit_offset =
-        part->replica == NULL ? 0 : replica_limit(part->replica, fetch->is_read_committed);
+    struct fetch_session_partition *partition = part->partition;
     size_t size_left = fetch_size_left(fetch, part);
-    if (part->replica == NULL || offset >= limit_offset || (size_left == 0 && fetch->size > 0)) {
-        fetch->looking++;
+    if (fetch_part_is_at_end(part) || (size_left == 0 && fetch->size > 0)) {
+        fetch->looking = part->next;
         return false;
     }
-    part->slice = (struct log_slice){.offset = offset,
-                                     .limit_offset = limit_offset,
-                                     .size_max = size_left,
-                                     .is_first_whole = fetch->size == 0,
-                                     .done = fetch_on_slice,
-                                     .owner = part};
+    part->slice =
+        (struct log_slice){.offset = partition->fetch_offset,
+                           .limit_offset = replica_limit(partition->replica, part->is_committed),
+                           .size_max = size_left,
+                           .is_first_whole = fetch->size == 0,
+                           .done = fetch_on_slice,
+                           .owner = part};
     int error = 0;
-    if (!log_slice_open(replica_log(part->replica), &part->slice, &error)) {
+    if (!log_slice_open(replica_log(partition->replica), &part->slice, &error)) {
         return true;
     }
     fetch_end_part(part, error);
@@ -365,8 +375,8 @@ static void fetch_look(struct fetch *fetch)
         fetch_park(fetch);
         return;
     }
-    while (fetch->looking < fetch->part_count) {
-        if (fetch_look_at(&fetch->parts[fetch->looking])) {
+    while (fetch->looking != NULL) {
+        if (fetch_look_at(fetch, fetch->looking)) {
             return;
         }
     }
@@ -396,72 +406,129 @@ void api_fetch_stop(struct server *server)
     }
 }
 
-static void fetch_open_part(struct fetch *fetch, struct fetch_part *part)
+static void fetch_add_part(struct fetch *fetch, struct fetch_session_partition *partition)
 {
-    struct server *server = fetch->request->server;
-    part->replica = replica_set_find(server->parts.replicas, part->topic, part->asked->index);
-    if (part->replica == NULL) {
-        fetch_fail(part, bytes_is_null(part->topic) ? ERROR_UNKNOWN_TOPIC_ID
-                                                    : ERROR_UNKNOWN_TOPIC_OR_PARTITION);
-        return;
-    }
-    int error = replica_check_epoch(part->replica, part->asked->current_leader_epoch);
-    struct log *log = replica_log(part->replica);
-    if (error == 0) {
-        error = log_status(log);
-    }
-    if (error == 0 && (part->asked->fetch_offset < log_start_offset(log) ||
-                       part->asked->fetch_offset > log_end_offset(log))) {
-        fetch_fill_offsets(part);
-        error = ERROR_OFFSET_OUT_OF_RANGE;
-    }
+    struct fetch_part *part = arena_new(&fetch->request->arena, struct fetch_part);
+    fetch_part_init(part, fetch->request, partition, fetch->is_committed);
+    part->owner = fetch;
+    *fetch->parts_end = part;
+    fetch->parts_end = &part->next;
+    fetch->part_count++;
+    int error = fetch_part_open(part);
     if (error != 0) {
         fetch_fail(part, error);
+    }
+    fetch->has_error |= part->is_diverged;
+}
+
+/* A part for each stirred partition that has none yet. */
+static void fetch_gather(struct fetch *fetch)
+{
+    struct request *request = fetch->request;
+    for (list_each (&fetch->session->stirred, link)) {
+        struct fetch_session_partition *partition =
+            list_member(link, struct fetch_session_partition, link);
+        if (partition->part == NULL) {
+            fetch_add_part(fetch, partition);
+        }
+    }
+    fetch->looking = fetch->parts;
+    request_grow(request, request->arena.used_size - fetch->counted_size);
+    fetch->counted_size = request->arena.used_size;
+}
+
+static void fetch_start(struct fetch *fetch)
+{
+    struct fetch_session *session = fetch->session;
+    fetch_session_begin(session, fetch_on_moved, fetch);
+    bool is_other = session->is_committed != fetch->is_committed ||
+                    store_status(fetch->request->server->parts.store) != 0;
+    session->is_committed = fetch->is_committed;
+    if (is_other && !fetch->is_full) {
+        fetch_session_stir_all(session);
+    }
+    fetch_gather(fetch);
+    fetch_look(fetch);
+}
+
+/* The session of a fetch that goes on in it is at rest. */
+static void fetch_go_on(struct fetch *fetch)
+{
+    struct request *request = fetch->request;
+    struct server *server = request->server;
+    struct fetch_session *session = fetch->session;
+    const struct fetch_request *asked = request_message(request, fetch_request);
+    int error = 0;
+    if (session->is_gone) {
+        error = ERROR_FETCH_SESSION_ID_NOT_FOUND;
+    } else if (session->epoch != asked->session_epoch) {
+        error = ERROR_INVALID_FETCH_SESSION_EPOCH;
+    } else if (session->uses_ids != (request->version >= FETCH_ID_VERSION)) {
+        error = ERROR_FETCH_SESSION_TOPIC_ID_ERROR;
+    }
+    if (error != 0) {
+        fetch_pass_turn(server->parts.io, session);
+        fetch_refuse(request, error);
         return;
     }
-    part->watch = (struct replica_watch){.moved = fetch_on_moved, .owner = part};
-    replica_watch_add(part->replica, &part->watch);
+    bool is_queue = !list_is_empty(&session->queue);
+    bool is_kept = fetch_session_cache_update(&server->sessions, session, asked);
+    if (is_kept && session->partition_count > 0) {
+        session->epoch = session->epoch == INT32_MAX ? 1 : session->epoch + 1;
+        fetch_start(fetch);
+        return;
+    }
+    if (is_kept) {
+        fetch_session_cache_remove(&server->sessions, session);
+    }
+    if (is_queue) {
+        fetch_pass_turn(server->parts.io, session);
+    }
+    fetch_refuse(request, is_kept ? 0 : ERROR_FETCH_SESSION_ID_NOT_FOUND);
 }
 
-static struct bytes fetch_find_name(const struct request *request,
-                                    const struct fetch_request_topic *asked)
+static void fetch_resume(struct fetch *fetch)
 {
-    if (request->version < FETCH_ID_VERSION) {
-        return asked->name;
+    struct server *server = fetch->request->server;
+    const struct fetch_request *asked = request_message(fetch->request, fetch_request);
+    fetch->session = fetch_session_cache_find(&server->sessions, asked->session_id);
+    if (fetch->session == NULL) {
+        fetch_refuse(fetch->request, ERROR_FETCH_SESSION_ID_NOT_FOUND);
+        return;
     }
-    const struct meta_topic *topic =
-        meta_find_topic_id(request->server->parts.meta, asked->topic_id);
-    return topic == NULL ? (struct bytes){0} : bytes_from_string(topic->name);
+    if (fetch->session->is_awake || !list_is_empty(&fetch->session->queue)) {
+        fetch->is_queued = true;
+        list_add(&fetch->session->queue, &fetch->link);
+        return;
+    }
+    fetch_go_on(fetch);
 }
 
-static void fetch_open_topic(struct fetch *fetch, const struct fetch_request_topic *asked,
-                             struct fetch_response_topic *answer)
+static bool fetch_is_of_follower(const struct request *request)
 {
-    struct arena *arena = &fetch->request->arena;
-    struct bytes name = fetch_find_name(fetch->request, asked);
-    *answer = (struct fetch_response_topic){.name = asked->name, .topic_id = asked->topic_id};
-    answer->partitions.count = asked->partitions.count;
-    answer->partitions.items =
-        arena_array(arena, struct fetch_response_partition, asked->partitions.count);
-    for (int32_t i = 0; i < asked->partitions.count; i++) {
-        struct fetch_part *part = &fetch->parts[fetch->part_count++];
-        part->fetch = fetch;
-        part->topic = name;
-        part->asked = &asked->partitions.items[i];
-        part->answer = &answer->partitions.items[i];
-        *part->answer = (struct fetch_response_partition){
-            .index = part->asked->index,
-            .high_watermark = -1,
-            .last_stable_offset = -1,
-            .log_start_offset = -1,
-            .diverging_epoch = {.epoch = -1, .end_offset = -1},
-            .current_leader = {.leader_id = -1, .leader_epoch = -1},
-            .snapshot_id = {.end_offset = -1, .epoch = -1},
-            .aborted_transactions = {.count = fetch->is_read_committed ? 0 : -1},
-            .preferred_read_replica = -1,
-        };
-        fetch_open_part(fetch, part);
+    const struct fetch_request *asked = request_message(request, fetch_request);
+    return (request->version >= FETCH_STATE_VERSION ? asked->replica_state.replica_id
+                                                    : asked->replica_id) >= 0;
+}
+
+/* A session that exists already ends, and perhaps a new one begins. */
+static void fetch_begin(struct fetch *fetch)
+{
+    struct request *request = fetch->request;
+    struct server *server = request->server;
+    const struct fetch_request *asked = request_message(request, fetch_request);
+    struct fetch_session *previous = fetch_session_cache_find(&server->sessions, asked->session_id);
+    if (previous != NULL) {
+        fetch_session_cache_remove(&server->sessions, previous);
     }
+    fetch->is_full = true;
+    fetch->is_new = asked->session_epoch == FETCH_SESSION_NEW &&
+                    fetch_session_growth(asked) <= server->sessions.size_max;
+    fetch->session = fetch_session_new(fetch->is_new ? NULL : &request->arena,
+                                       request->version >= FETCH_ID_VERSION);
+    fetch->session->is_of_follower = fetch_is_of_follower(request);
+    fetch_session_update(fetch->session, asked);
+    fetch_start(fetch);
 }
 
 static size_t fetch_choose_size_max(const struct server *server, int32_t asked_size)
@@ -472,42 +539,37 @@ static size_t fetch_choose_size_max(const struct server *server, int32_t asked_s
     return size_max < broker_max ? size_max : broker_max;
 }
 
-/* There are no sessions (KIP-227): whoever goes on in one would take silence about a partition for
- * "nothing new". */
-static bool fetch_is_in_session(const struct fetch_request *asked)
+static size_t fetch_count_partitions(const struct fetch_request *asked)
 {
-    return asked->session_epoch != FETCH_SESSION_NEW && asked->session_epoch != FETCH_SESSION_NONE;
+    size_t count = 0;
+    for (int32_t i = 0; i < asked->topics.count; i++) {
+        count += (size_t)asked->topics.items[i].partitions.count;
+    }
+    return count;
 }
 
 void api_fetch(struct request *request)
 {
     const struct fetch_request *asked = request_message(request, fetch_request);
-    if (fetch_is_in_session(asked)) {
-        struct fetch_response refusal = {.error_code =
-                                             error_code(ERROR_FETCH_SESSION_ID_NOT_FOUND)};
-        request_answer(request, &refusal);
-        return;
-    }
     struct fetch *fetch = arena_new(&request->arena, struct fetch);
-    size_t part_count = 0;
-    for (int32_t i = 0; i < asked->topics.count; i++) {
-        part_count += (size_t)asked->topics.items[i].partitions.count;
+    if (fetch_count_partitions(asked) > FETCH_PARTITION_MAX) {
+        request_refuse(request, "it fetches from more partitions than one request may name");
+        return;
     }
     fetch->request = request;
     request->lost = fetch_on_lost;
     request->waiter = fetch;
-    fetch->parts = arena_array(&request->arena, struct fetch_part, part_count);
-    fetch->is_read_committed = asked->isolation_level == 1;
+    fetch->parts_end = &fetch->parts;
+    fetch->counted_size = request->arena.used_size;
+    fetch->is_committed = asked->isolation_level == 1;
     fetch->size_min = asked->min_bytes < 0 ? 0 : (size_t)asked->min_bytes;
     fetch->size_max = fetch_choose_size_max(request->server, asked->max_bytes);
-    fetch->response.topics.count = asked->topics.count;
-    fetch->response.topics.items =
-        arena_array(&request->arena, struct fetch_response_topic, asked->topics.count);
-    for (int32_t i = 0; i < asked->topics.count; i++) {
-        fetch_open_topic(fetch, &asked->topics.items[i], &fetch->response.topics.items[i]);
-    }
     if (fetch->size_min > fetch->size_max) {
         fetch->size_min = fetch->size_max;
     }
-    fetch_look(fetch);
+    if (asked->session_epoch == FETCH_SESSION_NEW || asked->session_epoch == FETCH_SESSION_NONE) {
+        fetch_begin(fetch);
+    } else {
+        fetch_resume(fetch);
+    }
 }

@@ -293,6 +293,10 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     list_init(&server->fetches);
     list_init(&server->parked);
     map_init(&server->clients);
+    const struct broker_options *broker_options = meta_broker_options(parts->meta);
+    fetch_session_cache_init(&server->sessions, parts->io, parts->metrics,
+                             (size_t)broker_options->max_incremental_fetch_session_cache_slots,
+                             (size_t)broker_options->max_incremental_fetch_session_cache_bytes);
     server->connection_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_connections",
                                           NULL, "Client connections now open.");
     server->held_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_request_bytes", NULL,
@@ -403,6 +407,7 @@ void server_free(struct server *server)
     io_timer_stop(server->parts.io, &server->idle_timer);
     io_timer_stop(server->parts.io, &server->stop_timer);
     map_fini(&server->clients, NULL);
+    fetch_session_cache_fini(&server->sessions);
     while (server->piece_count > 0) {
         free(server->pieces[--server->piece_count]);
     }
@@ -421,6 +426,7 @@ void server_check(const struct server *server)
         check(!request->slot.is_ready || request->arena.blocks == NULL || request->sent != NULL);
     }
     check(held_size == server->held_size);
+    fetch_session_cache_check(&server->sessions);
     for (map_each (&server->clients, entry)) {
         connection_check(((struct server_client *)entry->value)->connection);
     }

@@ -2,6 +2,7 @@
  * Thread: the server's shard. */
 #pragma once
 
+#include "log/server/fetch_session_cache.h"
 #include "log/server/request.h"
 #include "log/server/server.h"
 
@@ -28,7 +29,8 @@ struct server {
     struct list requests; /* being served or sent */
     struct list fetches;  /* waiting for data */
     struct list parked;   /* fetches waiting for memory */
-    size_t held_size;     /* bytes of all requests and their answers */
+    struct fetch_session_cache sessions;
+    size_t held_size;                  /* bytes of all requests and their answers */
     uint8_t *pieces[SERVER_PIECE_MAX]; /* spare ones; see fetch_answer.h */
     size_t piece_count;
     bool is_paused;

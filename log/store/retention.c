@@ -97,6 +97,7 @@ static int retention_move_start(struct log *log, int64_t offset)
     log->producers.has_lost = true;
     log->producers.is_changed = true;
     epoch_cache_set_start(&log->epochs, offset);
+    store_on_moved(log->store, log);
     return 0;
 }
 

@@ -407,8 +407,6 @@ static void a_topic_that_goes_away_ends_the_poll(void **state)
     assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 3);
 }
 
-/* We have no sessions: a new one is not made, and one that somebody else made is not known. Its
- * client must not take silence about a partition for "nothing new". */
 enum { MANY = 12, LARGE = 30000 };
 
 /* A large batch and a small one in each of many partitions, and one fetch of all. */
@@ -535,32 +533,6 @@ static void a_poll_does_not_wait_at_the_end_of_a_segment(void **state)
     }
 }
 
-static void sessions_are_not_known(void **state)
-{
-    static const struct {
-        int32_t id;
-        int32_t epoch;
-        int16_t error;
-    } sessions[] = {{0, -1, 0}, {0, 0, 0}, {77, -1, 0}, {77, 0, 0}, {77, 1, 70}, {0, 3, 70}};
-    struct node *node = *state;
-    fill(node, 1);
-    for (size_t i = 0; i < sizeof sessions / sizeof *sessions; i++) {
-        struct fetch_request_partition part = {.current_leader_epoch = -1,
-                                               .partition_max_bytes = ROOM};
-        struct fetch_request_topic topic = {.name = BYTES_LITERAL("t"),
-                                            .partitions = {.items = &part, .count = 1}};
-        struct fetch_request request = {.replica_id = -1,
-                                        .max_bytes = ROOM,
-                                        .session_id = sessions[i].id,
-                                        .session_epoch = sessions[i].epoch,
-                                        .topics = {.items = &topic, .count = 1}};
-        const struct fetch_response *response = node_ask(node, API_FETCH, 11, &request);
-        assert_int_equal(response->error_code, sessions[i].error);
-        assert_int_equal(response->session_id, 0);
-        assert_int_equal(response->topics.count, sessions[i].error == 0);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -583,7 +555,6 @@ int main(void)
         NODE_TEST(a_client_that_takes_nothing_holds_one_piece),
         NODE_TEST(a_disk_that_cannot_be_read_ends_the_connection_alone),
         NODE_TEST(a_poll_does_not_wait_at_the_end_of_a_segment),
-        NODE_TEST(sessions_are_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
