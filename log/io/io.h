@@ -58,6 +58,11 @@ struct io_file_info {
     bool is_directory;
 };
 
+struct io_space {
+    int64_t total_size;  /* bytes */
+    int64_t usable_size; /* bytes that this process may still write */
+};
+
 struct io_stream_events {
     /* Bytes arrived; they are borrowed until the callback returns. */
     void (*data)(void *owner, const uint8_t *data, size_t size);
@@ -90,6 +95,7 @@ struct io_ops {
     int (*file_allocate)(struct io *io, struct io_file *file, uint64_t position, uint64_t size);
     int (*file_lock)(struct io *io, struct io_file *file);
     int (*path_info)(struct io *io, const char *path, struct io_file_info *out);
+    int (*path_space)(struct io *io, const char *path, struct io_space *out);
     int (*path_rename)(struct io *io, const char *from, const char *to);
     int (*path_remove)(struct io *io, const char *path);
     int (*dir_make)(struct io *io, const char *path);
@@ -234,6 +240,12 @@ must_use static inline int io_file_lock(struct io *io, struct io_file *file)
 must_use static inline int io_path_info(struct io *io, const char *path, struct io_file_info *out)
 {
     return io->ops->path_info(io, path, out);
+}
+
+/* Of the volume that the path is on; ERROR_UNSUPPORTED where it has no bounds. */
+must_use static inline int io_path_space(struct io *io, const char *path, struct io_space *out)
+{
+    return io->ops->path_space(io, path, out);
 }
 
 /* Atomic; replaces a file. Durable only after io_dir_sync of both directories. */

@@ -328,6 +328,7 @@ static const struct io_ops loop_ops = {
     .file_allocate = io_uv_file_allocate,
     .file_lock = io_uv_file_lock,
     .path_info = io_uv_path_info,
+    .path_space = io_uv_path_space,
     .path_rename = io_uv_path_rename,
     .path_remove = io_uv_path_remove,
     .dir_make = io_uv_dir_make,

@@ -102,6 +102,7 @@ int io_uv_file_truncate(struct io *io, struct io_file *file, uint64_t size);
 int io_uv_file_allocate(struct io *io, struct io_file *file, uint64_t position, uint64_t size);
 int io_uv_file_lock(struct io *io, struct io_file *file);
 int io_uv_path_info(struct io *io, const char *path, struct io_file_info *out);
+int io_uv_path_space(struct io *io, const char *path, struct io_space *out);
 int io_uv_path_rename(struct io *io, const char *from, const char *to);
 int io_uv_path_remove(struct io *io, const char *path);
 int io_uv_dir_make(struct io *io, const char *path);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct path_entry {
@@ -41,6 +42,20 @@ int io_uv_path_info(struct io *io, const char *path, struct io_file_info *out)
         .size = (uint64_t)status.st_size,
         .modified_ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000,
         .is_directory = S_ISDIR(status.st_mode),
+    };
+    return 0;
+}
+
+int io_uv_path_space(struct io *io, const char *path, struct io_space *out)
+{
+    struct statvfs volume;
+    (void)io;
+    if (statvfs(path, &volume) != 0) {
+        return error_from_errno(errno);
+    }
+    *out = (struct io_space){
+        .total_size = (int64_t)volume.f_blocks * (int64_t)volume.f_frsize,
+        .usable_size = (int64_t)volume.f_bavail * (int64_t)volume.f_frsize,
     };
     return 0;
 }

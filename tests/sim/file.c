@@ -380,6 +380,20 @@ static int rename_checked(struct sim_disk *disk, const char *from, const char *t
     return 0;
 }
 
+static int path_space(struct io *io, const char *path, struct io_space *out)
+{
+    const struct sim_plan *plan = &sim_node_of(sim_process_of(io))->plan;
+    (void)path;
+    if (plan->disk_capacity == 0) {
+        return ERROR_UNSUPPORTED;
+    }
+    uint64_t used_size = disk_of(io)->used_pages * SIM_PAGE_SIZE;
+    uint64_t free_size = used_size < plan->disk_capacity ? plan->disk_capacity - used_size : 0;
+    *out = (struct io_space){.total_size = (int64_t)plan->disk_capacity,
+                             .usable_size = (int64_t)free_size};
+    return 0;
+}
+
 static int path_rename(struct io *io, const char *from, const char *to)
 {
     struct sim_permit permit = sim_permit_get(sim_process_of(io), SIM_PATH_RENAME, from, 0, 0);
@@ -499,6 +513,7 @@ void sim_file_ops(struct io_ops *ops)
     ops->file_allocate = file_allocate;
     ops->file_lock = file_lock;
     ops->path_info = path_info;
+    ops->path_space = path_space;
     ops->path_rename = path_rename;
     ops->path_remove = path_remove;
     ops->dir_make = dir_make;

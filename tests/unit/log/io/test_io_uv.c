@@ -156,6 +156,11 @@ static void paths_and_directories_follow_the_contract(void **state)
     assert_int_equal(io_path_info(io, path_of(world, "a"), &info), 0);
     assert_false(info.is_directory);
     assert_in_range(info.modified_ms, io_wall_clock(io) - 60000, io_wall_clock(io) + 60000);
+    struct io_space space;
+    assert_int_equal(io_path_space(io, world->folder, &space), 0);
+    assert_true(space.total_size > 0);
+    assert_in_range(space.usable_size, 0, space.total_size);
+    assert_int_equal(io_path_space(io, path_of(world, "no such"), &space), ERROR_NOT_FOUND);
 }
 
 static void a_locked_file_is_refused_to_others_until_it_is_closed(void **state)
