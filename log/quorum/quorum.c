@@ -380,6 +380,12 @@ void quorum_abandon(struct quorum *quorum)
     free(quorum);
 }
 
+void quorum_read_stats(const struct quorum *quorum, struct quorum_stats *out)
+{
+    *out = (struct quorum_stats){.end_offset = log_end_offset(quorum->log),
+                                 .committed_offset = log_flushed_offset(quorum->log)};
+}
+
 void quorum_check(const struct quorum *quorum)
 {
     int64_t last = quorum->applied_offset;

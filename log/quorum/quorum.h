@@ -44,4 +44,10 @@ void quorum_propose(struct quorum *quorum, struct quorum_proposal *proposal,
 void quorum_barrier(struct quorum *quorum, struct quorum_proposal *proposal);
 bool quorum_is_leader(const struct quorum *quorum);
 int32_t quorum_epoch(const struct quorum *quorum);
+
+struct quorum_stats {
+    int64_t end_offset;       /* what the next command will get */
+    int64_t committed_offset; /* everything below is committed */
+};
+void quorum_read_stats(const struct quorum *quorum, struct quorum_stats *out);
 void quorum_check(const struct quorum *quorum);
