@@ -215,7 +215,9 @@ static void broker_make_server(struct broker *broker)
 {
     const struct broker_options *options = meta_broker_options(broker->meta);
     struct server_parts parts = {.io = broker->io,
+                                 .path = broker->path,
                                  .store = broker->store,
+                                 .quorum = broker->quorum,
                                  .meta = broker->meta,
                                  .controller = broker->controller,
                                  .coordinator = broker_coordination_groups(broker->coordination),

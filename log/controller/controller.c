@@ -11,6 +11,7 @@
 #include "log/controller/decision.h"
 #include "log/controller/growth.h"
 #include "log/controller/removal.h"
+#include "log/controller/upgrade.h"
 #include "log/meta/feature.h"
 
 #include <stdlib.h>
@@ -348,6 +349,14 @@ void controller_alter_configs(struct controller *controller,
 {
     operation->results = NULL;
     controller_submit(controller, &operation->operation, &alteration_kind);
+}
+
+void controller_update_features(struct controller *controller,
+                                struct controller_update_features *operation)
+{
+    operation->refusal = 0;
+    operation->message = NULL;
+    controller_submit(controller, &operation->operation, &upgrade_kind);
 }
 
 void controller_take_producer_id(struct controller *controller,

@@ -143,6 +143,28 @@ struct controller_alter_configs {
     struct controller_resource_result *results;
 };
 
+/* Kafka's numbers. */
+enum controller_upgrade_kind {
+    CONTROLLER_UPGRADE = 1,
+    CONTROLLER_SAFE_DOWNGRADE = 2,
+    CONTROLLER_UNSAFE_DOWNGRADE = 3,
+};
+
+struct controller_feature_update {
+    struct bytes name;
+    int16_t level; /* 0: off */
+    int8_t kind;   /* enum controller_upgrade_kind; others are refused */
+};
+
+struct controller_update_features {
+    struct controller_operation operation;
+    const struct controller_feature_update *updates;
+    size_t count;
+    bool is_validate_only;
+    int refusal; /* out: 0, or why nothing was changed */
+    const char *message;
+};
+
 struct controller_producer_id {
     struct controller_operation operation;
     int64_t producer_id; /* out */
@@ -171,6 +193,8 @@ void controller_create_partitions(struct controller *controller,
                                   struct controller_create_partitions *operation);
 void controller_alter_configs(struct controller *controller,
                               struct controller_alter_configs *operation);
+void controller_update_features(struct controller *controller,
+                                struct controller_update_features *operation);
 void controller_take_producer_id(struct controller *controller,
                                  struct controller_producer_id *operation);
 void controller_check(const struct controller *controller);

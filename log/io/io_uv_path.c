@@ -50,6 +50,9 @@ int io_uv_path_space(struct io *io, const char *path, struct io_space *out)
 {
     struct statvfs volume;
     (void)io;
+    if (io_uv_memory_is_path(path)) {
+        return ERROR_UNSUPPORTED;
+    }
     if (statvfs(path, &volume) != 0) {
         return error_from_errno(errno);
     }

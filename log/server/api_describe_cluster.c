@@ -27,6 +27,7 @@ void api_describe_cluster(struct request *request)
         response.error_code =
             error_code(is_known ? ERROR_MISMATCHED_ENDPOINT_TYPE : ERROR_UNSUPPORTED_ENDPOINT_TYPE);
         response.error_message = BYTES_LITERAL("this listener serves brokers, not controllers");
+        response.cluster_id = BYTES_LITERAL("");
         response.controller_id = -1;
         response.brokers.count = 0;
     }

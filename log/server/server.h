@@ -19,7 +19,9 @@ struct server;
 /* What the handlers work on; all outlive the server. */
 struct server_parts {
     struct io *io;
+    const char *path; /* the data directory */
     struct store *store;
+    struct quorum *quorum;
     struct meta *meta;
     struct controller *controller;
     struct coordinator *coordinator;

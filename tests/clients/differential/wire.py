@@ -66,6 +66,10 @@ class Writer:
             self.length(None if value is None else len(value), kind)
             for element in value or []:
                 self.element(element, field, version)
+        elif version >= field["nullable_since"]:
+            self.integer("int8", -1 if value is None else 1)
+            if value is not None:
+                self.message(field["fields"], value, version)
         else:
             self.message(field["fields"], value, version)
 
@@ -156,6 +160,8 @@ class Reader:
         if kind == "array":
             count = self.length(kind)
             return None if count < 0 else [self.element(field, version) for _ in range(count)]
+        if version >= field["nullable_since"] and self.integer("int8") < 0:
+            return None
         return self.message(field["fields"], version)
 
     def element(self, field, version):
