@@ -35,8 +35,10 @@ def log_dirs(world):
     for version in world.span("AlterReplicaLogDirs"):
         for label, path in (("here", here), ("elsewhere", "/no/such"), ("relative", "x"),
                             ("empty", "")):
-            world.ask(f"move {label}", "AlterReplicaLogDirs", version, dirs=[
+            answer = world.quiet("AlterReplicaLogDirs", version, dirs=[
                 {"path": path, "topics": [{"name": name, "partitions": [0, 9]}]}])
+            answer["topics"][0]["partitions"].sort(key=lambda partition: partition["index"])
+            world.note(f"move {label} v{version}", answer)
         world.ask("move nothing", "AlterReplicaLogDirs", version, dirs=[])
 
 
@@ -84,7 +86,7 @@ def config_resources(world):
             key=lambda row: (row.get("resource_type"), row["resource_name"]))
         world.note(f"{label} v{version}", answer)
 
-    ask("metrics", 0)
+    world.note("metrics v0", world.quiet("ListConfigResources", 0)["error_code"])
     ask("all", 1)
     for kinds in ([2], [4], [8], [2, 2], [99], [0], [-1], [2, 99]):
         ask(f"kinds {kinds}", 1, resource_types=kinds)
