@@ -156,11 +156,17 @@ static void paths_and_directories_follow_the_contract(void **state)
     assert_int_equal(io_path_info(io, path_of(world, "a"), &info), 0);
     assert_false(info.is_directory);
     assert_in_range(info.modified_ms, io_wall_clock(io) - 60000, io_wall_clock(io) + 60000);
+}
+
+static void a_volume_tells_its_space_and_memory_has_no_bounds(void **state)
+{
+    struct world *world = *state;
     struct io_space space;
-    assert_int_equal(io_path_space(io, world->folder, &space), 0);
+    assert_int_equal(io_path_space(world->io, world->folder, &space), 0);
     assert_true(space.total_size > 0);
     assert_in_range(space.usable_size, 0, space.total_size);
-    assert_int_equal(io_path_space(io, path_of(world, "no such"), &space), ERROR_NOT_FOUND);
+    assert_int_equal(io_path_space(world->io, path_of(world, "none"), &space), ERROR_NOT_FOUND);
+    assert_int_equal(io_path_space(world->io, "memory:/", &space), ERROR_UNSUPPORTED);
 }
 
 static void a_locked_file_is_refused_to_others_until_it_is_closed(void **state)
@@ -633,6 +639,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(many_parts_are_written_whole_and_read_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_volume_tells_its_space_and_memory_has_no_bounds, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(paths_and_directories_follow_the_contract, set_up,
                                         tear_down),
