@@ -9,5 +9,14 @@ uint64_t hash_bytes(struct bytes view);
 /* Kafka's murmur2 (seed 0x9747b28c), the partitioner of the Java client:
  * partition = (hash & 0x7fffffff) % count. */
 uint32_t hash_murmur2(struct bytes view);
+/* SipHash-2-4 with 128 bits under a secret key: whoever does not know the secret cannot make two
+ * inputs that collide, and by chance none ever do. For telling keys apart by their hashes alone. */
+struct hash_wide {
+    uint64_t words[2];
+};
+struct hash_secret {
+    uint64_t words[2];
+};
+struct hash_wide hash_secure(const struct hash_secret *secret, struct bytes view);
 /* Java's String.hashCode over UTF-8 that is ASCII; coordinators choose their partition with it. */
 int32_t hash_java_string(struct bytes view);

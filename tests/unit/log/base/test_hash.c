@@ -1,4 +1,5 @@
-/* Shows that keys and groups fall on the partitions that other Kafka clients and brokers choose. */
+/* Shows that keys and groups fall on the partitions that other Kafka clients and brokers choose,
+ * and that the secure hash is what it says. */
 #include "log/base/hash.h"
 #include "tests/unit/unit.h"
 
@@ -57,6 +58,32 @@ static void the_low_bits_are_spread(void **state)
     }
 }
 
+/* Bytes that count up, under the key 00 01 .. 0f; what `openssl mac SIPHASH` says with size 16. */
+static void the_secure_hash_is_siphash(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t size;
+        struct hash_wide hash;
+    } cases[] = {
+        {0, {{0xe6a825ba047f81a3u, 0x930255c71472f66du}}},
+        {1, {{0x44af996bd8c187dau, 0x45fc229b11597634u}}},
+        {8, {{0x61f55862baa9623bu, 0xb49714f364e2830fu}}},
+        {15, {{0x11a8b03399e99354u, 0xd9c3cf970fec087eu}}},
+        {63, {{0x4a83502f77d15051u, 0x7cbd3f979a063e50u}}},
+    };
+    const struct hash_secret secret = {{0x0706050403020100u, 0x0f0e0d0c0b0a0908u}};
+    uint8_t data[64];
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)i;
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct hash_wide hash = hash_secure(&secret, bytes_make(data, cases[i].size));
+        assert_int_equal(hash.words[0], cases[i].hash.words[0]);
+        assert_int_equal(hash.words[1], cases[i].hash.words[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -64,6 +91,7 @@ int main(void)
         cmocka_unit_test(java_strings_hash_as_java_does),
         cmocka_unit_test(every_byte_and_the_size_count),
         cmocka_unit_test(the_low_bits_are_spread),
+        cmocka_unit_test(the_secure_hash_is_siphash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
