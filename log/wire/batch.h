@@ -173,3 +173,7 @@ size_t batch_builder_size_with(const struct batch_builder *builder, size_t key_s
 /* Appends the batch to `out`. ERROR_INVALID for no records or a level the codec does not have,
  * ERROR_TOO_LARGE beyond 2 GiB. The last offset is `last_offset`: compaction may raise it first. */
 must_use int batch_builder_finish(struct batch_builder *builder, struct buffer *out);
+/* Appends what is left of a batch whose records were all compacted away: its header with no record,
+ * with its offsets, sequence and largest timestamp. An anonymous one keeps only its place: it names
+ * no producer and belongs to no transaction. */
+void batch_write_empty(const struct batch *batch, bool is_anonymous, struct buffer *out);

@@ -234,3 +234,24 @@ int batch_builder_finish(struct batch_builder *builder, struct buffer *out)
     batch_builder_write_header(builder, out->data + start, size);
     return 0;
 }
+
+void batch_write_empty(const struct batch *batch, bool is_anonymous, struct buffer *out)
+{
+    int16_t kept = is_anonymous ? BATCH_LOG_APPEND_TIME
+                                : BATCH_LOG_APPEND_TIME | BATCH_TRANSACTIONAL | BATCH_CONTROL;
+    const struct batch_builder builder = {
+        .codec = COMPRESS_NONE,
+        .base_offset = batch->base_offset,
+        .base_timestamp = -1,
+        .max_timestamp = batch->max_timestamp,
+        .last_offset = batch_last_offset(batch),
+        .producer_id = is_anonymous ? -1 : batch->producer_id,
+        .producer_epoch = is_anonymous ? (int16_t)-1 : batch->producer_epoch,
+        .base_sequence = is_anonymous ? -1 : batch->base_sequence,
+        .attributes = (int16_t)(batch->attributes & kept),
+        .leader_epoch = batch->leader_epoch,
+    };
+    uint8_t *at = buffer_reserve(out, BATCH_HEADER_SIZE);
+    out->size += BATCH_HEADER_SIZE;
+    batch_builder_write_header(&builder, at, BATCH_HEADER_SIZE);
+}
