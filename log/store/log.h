@@ -38,7 +38,11 @@ struct log_settings {
     int64_t file_delete_delay_ms;
     int64_t flush_message_count; /* flush.messages; used only with durability other than fsync */
     int64_t flush_ms;
-    bool is_deleted; /* cleanup.policy has delete */
+    int64_t min_compaction_lag_ms;
+    int64_t max_compaction_lag_ms;
+    int64_t delete_retention_ms; /* how long a tombstone stays readable */
+    double min_dirty_ratio;      /* min.cleanable.dirty.ratio */
+    bool is_deleted;             /* cleanup.policy has delete */
     bool is_compacted;
 };
 

@@ -36,6 +36,9 @@ struct log {
     int64_t snapshot_offset;  /* newest producer snapshot on the disk; -1: none */
     int64_t points_offset;    /* the recovery point in the points file */
     int64_t points_start;     /* the start offset in the points file */
+    int64_t points_segment;   /* base offset of the recovery point's segment there; -1: not known */
+    int64_t clean_offset;     /* compaction is done below; in the cleaner's checkpoint file */
+    int64_t clean_barrier; /* up to here a run found nothing to do: a transaction is in the way */
     struct epoch_cache epochs;
     struct producer_state producers;
     struct list waits;           /* log_flush_wait, by offset */
@@ -48,6 +51,7 @@ struct log {
     int32_t sync_count;    /* files of the running flush that are under way */
     int flush_error;       /* the first of the running flush */
     uint64_t flush_started_ns;
+    bool is_uncleanable; /* compaction found damage and leaves it alone from now on */
     bool is_dirty;       /* something was written that no flush has taken yet */
     bool is_flush_asked; /* and somebody waits for it */
     bool is_flushing;

@@ -45,6 +45,7 @@ void producer_state_clear(struct producer_state *state)
         free(list_member(link, struct producer_state_transaction, link));
     }
     state->has_lost = false;
+    state->has_gaps = false;
     state->is_changed = true;
 }
 
@@ -191,10 +192,8 @@ static void producer_state_end(struct producer_state *state, struct producer_sta
     }
 }
 
-/* What a COMMIT or ABORT marker says; false when the batch is another control record. Key: int16
- * version, int16 type (0 ABORT, 1 COMMIT); value: int16 version, int32 epoch. */
-static bool producer_state_read_marker(const struct batch *batch, int32_t *coordinator_epoch,
-                                       bool *is_abort)
+/* Key: int16 version, int16 type (0 ABORT, 1 COMMIT); value: int16 version, int32 epoch. */
+bool producer_state_read_marker(const struct batch *batch, struct producer_state_marker *out)
 {
     struct batch_iterator iterator;
     if (batch_iterator_open(&iterator, batch, PRODUCER_STATE_MARKER_SIZE_MAX) != 0) {
@@ -204,8 +203,10 @@ static bool producer_state_read_marker(const struct batch *batch, int32_t *coord
     bool is_marker = batch_iterator_next(&iterator, &record) == 1 && record.key.size >= 4 &&
                      endian_read_i16(record.key.data + 2) <= 1 && record.value.size >= 6;
     if (is_marker) {
-        *coordinator_epoch = endian_read_i32(record.value.data + 2);
-        *is_abort = endian_read_i16(record.key.data + 2) == 0;
+        *out = (struct producer_state_marker){
+            .is_commit = endian_read_i16(record.key.data + 2) == 1,
+            .coordinator_epoch = endian_read_i32(record.value.data + 2),
+        };
     }
     batch_iterator_close(&iterator);
     return is_marker;
@@ -225,10 +226,9 @@ bool producer_state_apply(struct producer_state *state, const struct batch *batc
     if (batch->producer_id < 0) {
         return false;
     }
-    int32_t coordinator_epoch = 0;
-    bool is_abort = false;
+    struct producer_state_marker marker = {0};
     bool is_control = batch_is_control(batch);
-    if (is_control && !producer_state_read_marker(batch, &coordinator_epoch, &is_abort)) {
+    if (is_control && !producer_state_read_marker(batch, &marker)) {
         return false;
     }
     struct producer_state_entry *entry = producer_state_get(state, batch->producer_id);
@@ -236,12 +236,12 @@ bool producer_state_apply(struct producer_state *state, const struct batch *batc
     entry->last_timestamp_ms = batch->max_timestamp;
     state->is_changed = true;
     if (is_control) {
-        entry->coordinator_epoch = coordinator_epoch;
+        entry->coordinator_epoch = marker.coordinator_epoch;
         if (entry->transaction_start_offset < 0) {
             return false;
         }
         producer_state_end(state, entry, batch->base_offset, aborted);
-        return is_abort;
+        return !marker.is_commit;
     }
     if (batch->base_sequence >= 0) {
         producer_state_add_batch(entry, (struct producer_state_batch){
@@ -526,6 +526,24 @@ static bool producer_state_entry_matches(const struct producer_state_entry *live
     return true;
 }
 
+/* Of what was compacted only the epoch, the last batch and an open transaction are sure to stay;
+ * the largest timestamp of that batch may have left with its record. */
+static bool producer_state_rest_matches(const struct producer_state_entry *live,
+                                        const struct producer_state_entry *replayed)
+{
+    if (live->epoch != replayed->epoch ||
+        live->transaction_start_offset != replayed->transaction_start_offset) {
+        return false;
+    }
+    if (live->batch_count == 0 || replayed->batch_count == 0) {
+        return live->batch_count == 0;
+    }
+    const struct producer_state_batch *left = &live->batches[live->batch_count - 1];
+    const struct producer_state_batch *right = &replayed->batches[replayed->batch_count - 1];
+    return left->last_sequence == right->last_sequence &&
+           left->offset_delta == right->offset_delta && left->last_offset == right->last_offset;
+}
+
 bool producer_state_matches(const struct producer_state *live,
                             const struct producer_state *replayed, int64_t now_ms,
                             int64_t expiration_ms, int64_t *producer_id)
@@ -535,7 +553,9 @@ bool producer_state_matches(const struct producer_state *live,
         const struct producer_state_entry *other =
             producer_state_find(replayed, entry->producer_id);
         *producer_id = entry->producer_id;
-        if (other == NULL || !producer_state_entry_matches(entry, other, live->has_lost)) {
+        if (other == NULL ||
+            !(replayed->has_gaps ? producer_state_rest_matches(entry, other)
+                                 : producer_state_entry_matches(entry, other, live->has_lost))) {
             return false;
         }
     }

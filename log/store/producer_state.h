@@ -55,6 +55,7 @@ struct producer_state {
     struct map entries;
     struct list transactions; /* by first offset */
     bool has_lost;
+    bool has_gaps;   /* folded over what compaction left: older batches and markers are not known */
     bool is_changed; /* since the last snapshot was written or read */
 };
 
@@ -79,6 +80,12 @@ must_use int producer_state_judge_epoch(const struct producer_state *state,
  * aborted index, when it is the marker that aborted a transaction. */
 bool producer_state_apply(struct producer_state *state, const struct batch *batch,
                           struct aborted_index_row *aborted);
+struct producer_state_marker {
+    bool is_commit;
+    int32_t coordinator_epoch;
+};
+/* False when the control batch holds no end of a transaction: another control record, or none. */
+bool producer_state_read_marker(const struct batch *batch, struct producer_state_marker *out);
 const struct producer_state_entry *producer_state_find(const struct producer_state *state,
                                                        int64_t producer_id);
 /* Forgets who wrote nothing for expiration_ms and has no open transaction; returns how many. */
@@ -90,8 +97,9 @@ int64_t producer_state_unstable_offset(const struct producer_state *state);
 void producer_state_write(const struct producer_state *state, struct buffer *out);
 /* Replaces the entries; ERROR_CORRUPT leaves them untouched. */
 must_use int producer_state_read(struct producer_state *state, struct bytes snapshot);
-/* Whether every entry of `live` is in `replayed` and equal, and each one more in `replayed` would
- * have expired at now_ms. On false, *producer_id is one that differs. */
+/* Whether every entry of `live` is in `replayed` and equal (in what compaction keeps, when it has
+ * gaps), and each one more in `replayed` would have expired at now_ms. On false, *producer_id is
+ * one that differs. */
 bool producer_state_matches(const struct producer_state *live,
                             const struct producer_state *replayed, int64_t now_ms,
                             int64_t expiration_ms, int64_t *producer_id);

@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "log/store/cleaner_swap.h"
 #include "log/store/partition_metadata.h"
 #include "log/store/small_file.h"
 #include "log/store/walker.h"
@@ -21,6 +22,7 @@ struct recovery_listing {
     struct buffer segments;  /* int64_t base offsets, rising */
     struct buffer snapshots; /* int64_t offsets, rising */
     struct buffer aborts;    /* int64_t base offsets of .txnindex files, rising */
+    struct buffer swaps;     /* int64_t base offsets of compacted files that count already */
     struct map leftovers;    /* names to remove */
 };
 
@@ -29,6 +31,7 @@ static void recovery_listing_init(struct recovery_listing *listing)
     buffer_init(&listing->segments);
     buffer_init(&listing->snapshots);
     buffer_init(&listing->aborts);
+    buffer_init(&listing->swaps);
     map_init(&listing->leftovers);
 }
 
@@ -37,6 +40,7 @@ static void recovery_listing_fini(struct recovery_listing *listing)
     buffer_fini(&listing->segments);
     buffer_fini(&listing->snapshots);
     buffer_fini(&listing->aborts);
+    buffer_fini(&listing->swaps);
     map_fini(&listing->leftovers, NULL);
 }
 
@@ -81,6 +85,8 @@ static void recovery_on_entry(void *owner, const char *entry, bool is_directory)
         buffer_add(&listing->snapshots, &offset, sizeof offset);
     } else if (recovery_parse_name(entry, ".txnindex", &offset)) {
         buffer_add(&listing->aborts, &offset, sizeof offset);
+    } else if (recovery_parse_name(entry, ".log.swap", &offset)) {
+        buffer_add(&listing->swaps, &offset, sizeof offset);
     } else if (recovery_ends_with(entry, ".deleted") || recovery_ends_with(entry, ".tmp") ||
                recovery_ends_with(entry, ".cleaned")) {
         map_put(&listing->leftovers, bytes_from_string(entry), listing);
@@ -396,8 +402,12 @@ static int recovery_apply(struct segment *segment, int64_t offset, int64_t end_o
         result = walker_find(segment, offset, &walker.position, &walker.next_offset);
         walker.buffer_position = walker.position;
     }
+    int64_t expected = walker.next_offset;
     while (result == 0 && (result = walker_next(&walker, &batch, &position)) > 0) {
         result = 0;
+        state->has_gaps |=
+            batch.base_offset > expected || batch.record_count <= batch.last_offset_delta;
+        expected = walker.next_offset;
         if (batch.base_offset >= end_offset) {
             break;
         }
@@ -544,7 +554,7 @@ static int recovery_fold_producers(struct log *log, const struct recovery_listin
     }
     bool was_changed = log->producers.is_changed;
     error = recovery_fold_from(log, recovery_fold_start(log, log->snapshot_offset));
-    log->producers.has_lost |= log->start_offset > 0;
+    log->producers.has_lost |= log->start_offset > 0 || log->producers.has_gaps;
     log->producers.is_changed |= was_changed;
     return error;
 }
@@ -626,6 +636,25 @@ static int recovery_load_tail(struct log *log, struct recovery_listing *listing,
     return recovery_fold_producers(log, listing);
 }
 
+/* Ends what a compaction had decided; then the directory is another one. */
+static int recovery_finish_swaps(struct log *log, struct recovery_listing *listing)
+{
+    size_t count = recovery_count(&listing->swaps);
+    if (count == 0 || log->home.is_read_only) {
+        return 0;
+    }
+    int error = 0;
+    for (size_t i = 0; i < count && error == 0; i++) {
+        error = cleaner_swap_finish(log, recovery_offset_at(&listing->swaps, i),
+                                    (const int64_t *)(const void *)listing->segments.data,
+                                    recovery_count(&listing->segments));
+    }
+    recovery_listing_fini(listing);
+    recovery_listing_init(listing);
+    return error == 0 ? io_dir_list(log->home.io, log->directory, recovery_on_entry, listing)
+                      : error;
+}
+
 static int recovery_remove_leftovers(struct log *log, const struct recovery_listing *listing)
 {
     for (map_each (&listing->leftovers, entry)) {
@@ -671,7 +700,10 @@ static int recovery_open_segments(struct log *log, struct recovery_listing *list
                                   const struct log_point *point, bool is_clean)
 {
     int64_t start_offset = point == NULL ? 0 : point->start_offset;
-    int error = recovery_remove_leftovers(log, listing);
+    int error = recovery_finish_swaps(log, listing);
+    if (error == 0) {
+        error = recovery_remove_leftovers(log, listing);
+    }
     if (error == 0) {
         error = recovery_remove_lone_aborts(log, listing);
     }
@@ -786,6 +818,7 @@ int recovery_open_log(struct store *store, const char *name, const struct log_po
         log_free(log);
         return error;
     }
+    log->points_segment = point == NULL ? -1 : point->segment_offset;
     log->points_offset = point == NULL                                 ? 0
                          : log->synced.offset < point->recovery_offset ? log->synced.offset
                                                                        : point->recovery_offset;

@@ -36,7 +36,7 @@ static int retention_bury(struct log *log, int64_t base_offset, const char *suff
     return error == ERROR_NOT_FOUND ? 0 : error;
 }
 
-static int retention_bury_segment(struct log *log, const struct segment *segment)
+int retention_bury_segment(struct log *log, const struct segment *segment)
 {
     const char *suffixes[] = {".log", ".index", ".timeindex", ".txnindex"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
@@ -123,7 +123,7 @@ int retention_set_start(struct log *log, int64_t offset)
     return retention_remove_first(log, retention_count_below(log));
 }
 
-static int retention_age(struct segment *segment, int64_t now_ms, int64_t *age_ms)
+int retention_age(struct segment *segment, int64_t now_ms, int64_t *age_ms)
 {
     int error = segment_load(segment);
     if (error == 0) {
@@ -265,7 +265,10 @@ int retention_truncate(struct log *log, int64_t offset)
     if (error != 0) {
         return error;
     }
-    error = retention_lower_points(log, cut);
+    error = cleaner_lower(&log->store->cleaner, log, cut.offset);
+    if (error == 0) {
+        error = retention_lower_points(log, cut);
+    }
     if (error != 0) {
         return error;
     }

@@ -12,8 +12,14 @@
 
 #include "log/store/log.h"
 
+struct segment;
+
 must_use int retention_set_start(struct log *log, int64_t offset);
 must_use int retention_truncate(struct log *log, int64_t offset);
 /* Bytes removed, or a negative error. */
 must_use int64_t retention_apply(struct log *log);
+/* How long ago the newest record of a segment was written; see (3). */
+must_use int retention_age(struct segment *segment, int64_t now_ms, int64_t *age_ms);
+/* Renames the segment's files away, to disappear later; not durable yet. */
+must_use int retention_bury_segment(struct log *log, const struct segment *segment);
 must_use int retention_remove_snapshot(struct log *log, int64_t offset);

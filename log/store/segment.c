@@ -18,8 +18,8 @@ void segment_name(char out[SEGMENT_NAME_SIZE], int64_t base_offset, const char *
 
 static void segment_path(const struct segment *segment, const char *suffix, char out[PATH_MAX])
 {
-    snprintf(out, PATH_MAX, "%s/%020" PRId64 "%s", segment->home->directory, segment->base_offset,
-             suffix);
+    snprintf(out, PATH_MAX, "%s/%020" PRId64 "%s%s", segment->home->directory, segment->base_offset,
+             suffix, segment->stage);
 }
 
 struct segment *segment_new(const struct segment_home *home, int64_t base_offset)
@@ -27,6 +27,7 @@ struct segment *segment_new(const struct segment_home *home, int64_t base_offset
     struct segment *segment = memory_new(struct segment);
     *segment = (struct segment){
         .home = home,
+        .stage = "",
         .base_offset = base_offset,
         .next_offset = base_offset,
         .max_timestamp_ms = SEGMENT_TIMESTAMP_UNKNOWN,
@@ -36,9 +37,9 @@ struct segment *segment_new(const struct segment_home *home, int64_t base_offset
     return segment;
 }
 
-int segment_create(const struct segment_home *home, int64_t base_offset, struct segment **out)
+static int segment_create_file(struct segment *segment)
 {
-    struct segment *segment = segment_new(home, base_offset);
+    const struct segment_home *home = segment->home;
     char path[PATH_MAX];
     segment_path(segment, ".log", path);
     struct io_file *file = NULL;
@@ -48,12 +49,7 @@ int segment_create(const struct segment_home *home, int64_t base_offset, struct 
         /* What an interrupted creation or truncation left is not ours. */
         error = io_file_truncate(home->io, file, 0);
     }
-    if (error != 0) {
-        segment_free(segment);
-        return error;
-    }
-    *out = segment;
-    return 0;
+    return error;
 }
 
 static void segment_drop_index(struct segment *segment)
@@ -83,6 +79,35 @@ void segment_free(struct segment *segment)
     segment_drop_index(segment);
     segment_drop_aborts(segment);
     free(segment);
+}
+
+int segment_create_staged(const struct segment_home *home, int64_t base_offset, const char *stage,
+                          struct segment **out)
+{
+    struct segment *segment = segment_new(home, base_offset);
+    segment->stage = stage;
+    int error = segment_create_file(segment);
+    if (error == 0) {
+        error = segment_load(segment);
+    }
+    if (error != 0) {
+        segment_free(segment);
+        return error;
+    }
+    *out = segment;
+    return 0;
+}
+
+int segment_create(const struct segment_home *home, int64_t base_offset, struct segment **out)
+{
+    struct segment *segment = segment_new(home, base_offset);
+    int error = segment_create_file(segment);
+    if (error != 0) {
+        segment_free(segment);
+        return error;
+    }
+    *out = segment;
+    return 0;
 }
 
 void segment_release(struct segment *segment)
@@ -208,6 +233,7 @@ static int segment_read_index(struct segment *segment)
     struct buffer times;
     buffer_init(&entries);
     buffer_init(&times);
+    check(segment->stage[0] == '\0');
     segment_name(name, segment->base_offset, ".index");
     int error = small_file_read(segment->home->io, segment->home->directory, name, &entries);
     if (error == 0) {
@@ -280,10 +306,10 @@ int segment_load(struct segment *segment)
 void segment_on_evicted(struct file_cache_entry *entry)
 {
     struct segment *segment = list_member(entry, struct segment, file);
-    if (segment->is_index_written) {
+    if (segment->is_index_written && segment->stage[0] == '\0') {
         segment_drop_index(segment);
     }
-    if (!segment->is_aborts_dirty) {
+    if (!segment->is_aborts_dirty && segment->stage[0] == '\0') {
         segment_drop_aborts(segment);
     }
 }
@@ -352,7 +378,7 @@ int segment_sync_aborts(struct segment *segment)
     char name[SEGMENT_NAME_SIZE];
     struct buffer content;
     buffer_init(&content);
-    segment_name(name, segment->base_offset, ".txnindex");
+    snprintf(name, sizeof name, "%020" PRId64 ".txnindex%s", segment->base_offset, segment->stage);
     aborted_index_write(segment->aborts, &content);
     int error =
         small_file_write(segment->home->io, segment->home->directory, name, buffer_bytes(&content));

@@ -42,6 +42,7 @@ struct segment_home {
 
 struct segment {
     const struct segment_home *home;
+    const char *stage; /* what its files' names end with: "", or where a compaction stands */
     int64_t base_offset;
     int64_t next_offset;
     int64_t size;          /* bytes of whole batches */
@@ -69,6 +70,9 @@ struct segment *segment_new(const struct segment_home *home, int64_t base_offset
 /* Also makes the empty file; its directory entry is not durable yet. */
 must_use int segment_create(const struct segment_home *home, int64_t base_offset,
                             struct segment **out);
+/* As segment_create for a file that is not yet one of the log's; its index is there. */
+must_use int segment_create_staged(const struct segment_home *home, int64_t base_offset,
+                                   const char *stage, struct segment **out);
 /* Closes the file; no pin may be held. NULL is fine. */
 void segment_free(struct segment *segment);
 must_use int segment_open_file(struct segment *segment, struct io_file **out);

@@ -29,6 +29,14 @@ struct store_options store_options_default(const char *path)
         .retention_check_interval_ms = 300000,
         .producer_expiration_ms = INT64_C(86400000),
         .open_file_max = 512,
+        .cleaner =
+            {
+                .is_enabled = true,
+                .backoff_ms = 15000,
+                .map_size = 128 << 20,
+                .chunk_size = 256 << 10,
+                .bytes_per_second = 1e300,
+            },
     };
 }
 
@@ -169,6 +177,7 @@ int store_write_points(struct store *store)
         struct log *log = list_member(link, struct log, store_link);
         log->points_offset = log->synced.offset;
         log->points_start = log->start_offset;
+        log->points_segment = log->synced.segment_offset;
     }
     return 0;
 }
@@ -261,6 +270,7 @@ static struct store *store_new(struct io *io, const struct store_options *option
     store->files.evicted = segment_on_evicted;
     flusher_init(&store->flusher, store);
     graveyard_init(&store->graveyard, io);
+    cleaner_init(&store->cleaner, store);
     store->settle_request = (struct io_request){.done = store_on_settle, .owner = store};
     store->checkpoint_timer = (struct io_timer){.fired = store_on_checkpoint, .owner = store};
     store->retention_timer = (struct io_timer){.fired = store_on_retention, .owner = store};
@@ -276,6 +286,7 @@ static void store_free(struct store *store)
     for (list_each (&store->reads, read)) {
         log_slice_forget(read);
     }
+    cleaner_fini(&store->cleaner);
     flusher_fini(&store->flusher);
     for (list_each (&store->log_list, link)) {
         struct log *log = list_member(link, struct log, store_link);
@@ -446,6 +457,9 @@ static int store_recover(struct store *store)
     if (error == 0) {
         error = store_remove_marker(store, &listing);
     }
+    if (error == 0) {
+        error = cleaner_start(&store->cleaner);
+    }
     bool was_scanned = store->recovered_log_count > 0;
     if (error == 0 && was_scanned && !store->options.is_read_only) {
         error = store_write_points(store);
@@ -572,7 +586,8 @@ static void store_shut_waits(struct store *store)
 static void store_close_step(struct store *store)
 {
     flusher_ask_all(&store->flusher);
-    if (!flusher_is_idle(&store->flusher) || !list_is_empty(&store->reads)) {
+    if (!flusher_is_idle(&store->flusher) || !list_is_empty(&store->reads) ||
+        !cleaner_is_idle(&store->cleaner)) {
         return; /* their ends come back here */
     }
     store_shut_waits(store);
@@ -602,6 +617,7 @@ void store_close(struct store *store, void (*closed)(void *owner), void *owner)
     store->phase = STORE_CLOSING;
     store->closed = closed;
     store->closed_owner = owner;
+    cleaner_stop(&store->cleaner);
     store_ask_settle(store);
 }
 
@@ -619,6 +635,11 @@ void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct l
     store->flushed_owner = owner;
 }
 
+void store_set_cleaner(struct store *store, const struct store_cleaner_options *options)
+{
+    cleaner_set_options(&store->cleaner, options);
+}
+
 void store_read_stats(const struct store *store, struct store_stats *out)
 {
     *out = (struct store_stats){
@@ -629,6 +650,7 @@ void store_read_stats(const struct store *store, struct store_stats *out)
         .open_file_count = store->files.open_count,
         .recovered_log_count = store->recovered_log_count,
         .recovered_size = store->recovered_size,
+        .cleaner = store->cleaner.stats,
     };
 }
 
@@ -636,6 +658,7 @@ void store_check(const struct store *store)
 {
     file_cache_check(&store->files);
     flusher_check(&store->flusher);
+    cleaner_check(&store->cleaner);
     for (list_each (&store->log_list, link)) {
         const struct log *log = list_member(link, struct log, store_link);
         check(log->store == store);

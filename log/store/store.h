@@ -19,6 +19,15 @@ enum store_durability {
     STORE_DURABILITY_OS,       /* left to the operating system */
 };
 
+/* How compaction works; Kafka's log.cleaner.* options. */
+struct store_cleaner_options {
+    bool is_enabled;
+    int64_t backoff_ms;      /* rest between two looks at what is to be done */
+    int64_t map_size;        /* bytes of memory for the keys of one run */
+    int64_t chunk_size;      /* bytes read at once */
+    double bytes_per_second; /* read and written together */
+};
+
 struct store_options {
     const char *path;
     enum store_durability durability;
@@ -27,7 +36,8 @@ struct store_options {
     int64_t retention_check_interval_ms; /* default 300000 */
     int64_t producer_expiration_ms;      /* default 86400000 */
     int64_t open_file_max;               /* segment descriptors held open at once */
-    bool is_read_only;                   /* tools: no lock, no recovery writes */
+    struct store_cleaner_options cleaner;
+    bool is_read_only; /* tools: no lock, no recovery writes */
 };
 
 struct store_options store_options_default(const char *path);
@@ -65,6 +75,18 @@ void store_abandon(struct store *store);
 /* 0 or ERROR_FENCED. */
 int store_status(const struct store *store);
 
+void store_set_cleaner(struct store *store, const struct store_cleaner_options *options);
+
+struct store_cleaner_stats {
+    int64_t run_count;
+    int64_t read_size;
+    int64_t written_size;
+    int64_t record_count;  /* looked at */
+    int64_t dropped_count; /* of them */
+    int64_t uncleanable_count;
+    double dirty_ratio_max; /* when it was last looked at */
+};
+
 struct store_stats {
     int64_t log_count;
     int64_t flush_count;
@@ -73,6 +95,7 @@ struct store_stats {
     int64_t open_file_count;
     int64_t recovered_log_count; /* at open: logs that were scanned */
     int64_t recovered_size;      /* bytes scanned at open */
+    struct store_cleaner_stats cleaner;
 };
 void store_read_stats(const struct store *store, struct store_stats *out);
 /* Asserts the invariants above and those of every log. */

@@ -98,7 +98,8 @@ static int store_can_create(struct store *store, const char *topic, int32_t firs
         }
     }
     /* The recovery point of a deleted log must not be taken for that of its successor. */
-    return store->is_points_stale ? store_write_points(store) : 0;
+    int error = store->is_points_stale ? store_write_points(store) : 0;
+    return error == 0 ? cleaner_before_create(&store->cleaner) : error;
 }
 
 int store_create_logs(struct store *store, const char *topic, int32_t first_partition,
@@ -170,6 +171,7 @@ int store_delete_log(struct store *store, struct log *log)
         return ERROR_IO;
     }
     store->is_points_stale = true;
+    cleaner_on_deleted(&store->cleaner, log);
     graveyard_add(&store->graveyard, path, true, log->settings.file_delete_delay_ms);
     struct list_link *wait = NULL;
     while ((wait = list_take(&log->waits)) != NULL) {

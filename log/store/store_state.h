@@ -3,6 +3,7 @@
  * Thread: the shard's. */
 #pragma once
 
+#include "log/store/cleaner.h"
 #include "log/store/file_cache.h"
 #include "log/store/flusher.h"
 #include "log/store/graveyard.h"
@@ -33,6 +34,7 @@ struct store {
     struct file_cache files;
     struct flusher flusher;
     struct graveyard graveyard;
+    struct cleaner cleaner;
     struct list moved; /* logs */
     struct list answers[STORE_ANSWER_COUNT];
     struct io_request settle_request;

@@ -1,0 +1,280 @@
+/* Judges batch by batch, record by record; see cleaner_filter.h. */
+#include "log/store/cleaner_filter.h"
+
+#include "log/base/error.h"
+
+enum {
+    CLEANER_INFLATED_MAX = 1 << 30,
+    CLEANER_KEPT = 1,
+    CLEANER_DROPPED = 0,
+};
+
+/* What the records of a batch come to. */
+struct cleaner_judgement {
+    int32_t kept_count;
+    bool has_tombstone; /* among those that stay */
+};
+
+void cleaner_filter_init(struct cleaner_filter *filter)
+{
+    *filter = (struct cleaner_filter){.opaque_offset = -1};
+    cleaner_producers_init(&filter->producers);
+    buffer_init(&filter->out);
+    buffer_init(&filter->verdicts);
+}
+
+void cleaner_filter_fini(struct cleaner_filter *filter)
+{
+    cleaner_producers_fini(&filter->producers);
+    offset_map_fini(&filter->map);
+    buffer_fini(&filter->out);
+    buffer_fini(&filter->verdicts);
+}
+
+static bool cleaner_filter_is_past_horizon(const struct cleaner_filter *filter,
+                                           const struct batch *batch)
+{
+    return (batch->attributes & BATCH_DELETE_HORIZON) != 0 &&
+           filter->now_ms >= batch->base_timestamp;
+}
+
+/* --- MAP --- */
+
+static int cleaner_filter_map(struct cleaner_filter *filter, const struct batch *batch)
+{
+    struct batch_iterator iterator;
+    struct batch_record record;
+    if (batch_is_control(batch) || batch->record_count == 0 ||
+        batch_last_offset(batch) < filter->dirty_offset ||
+        cleaner_producers_is_aborted(&filter->producers, batch)) {
+        return 0;
+    }
+    int result = batch_iterator_open(&iterator, batch, CLEANER_INFLATED_MAX);
+    if (result != 0) {
+        return result;
+    }
+    while ((result = batch_iterator_next(&iterator, &record)) > 0) {
+        if (record.offset < filter->dirty_offset || bytes_is_null(record.key)) {
+            continue;
+        }
+        if (record.offset >= filter->end_offset) {
+            result = 0;
+            break;
+        }
+        if (!offset_map_put(&filter->map, record.key, record.offset)) {
+            filter->is_full = true;
+            filter->map_end = record.offset;
+            result = 0;
+            break;
+        }
+    }
+    batch_iterator_close(&iterator);
+    return result;
+}
+
+/* --- COPY --- */
+
+static bool cleaner_filter_keeps(const struct cleaner_filter *filter, const struct batch *batch,
+                                 const struct batch_record *record)
+{
+    if (record->offset >= filter->map_end) {
+        return true;
+    }
+    if (bytes_is_null(record->key) || offset_map_find(&filter->map, record->key) > record->offset) {
+        return false;
+    }
+    return !bytes_is_null(record->value) || !cleaner_filter_is_past_horizon(filter, batch);
+}
+
+/* Fills filter->verdicts. */
+static int cleaner_filter_judge(struct cleaner_filter *filter, const struct batch *batch,
+                                struct cleaner_judgement *out)
+{
+    struct batch_iterator iterator;
+    struct batch_record record;
+    *out = (struct cleaner_judgement){0};
+    buffer_clear(&filter->verdicts);
+    int result = batch_iterator_open(&iterator, batch, CLEANER_INFLATED_MAX);
+    if (result != 0) {
+        return result;
+    }
+    while ((result = batch_iterator_next(&iterator, &record)) > 0) {
+        bool is_kept = cleaner_filter_keeps(filter, batch, &record);
+        buffer_add_byte(&filter->verdicts, is_kept ? CLEANER_KEPT : CLEANER_DROPPED);
+        out->kept_count += is_kept ? 1 : 0;
+        out->has_tombstone |= is_kept && bytes_is_null(record.value);
+    }
+    batch_iterator_close(&iterator);
+    return result;
+}
+
+static void cleaner_filter_copy_whole(struct cleaner_filter *filter, const struct batch *batch)
+{
+    buffer_add_bytes(&filter->out, batch->bytes);
+}
+
+/* Nothing of the batch stays, or only its place. */
+static void cleaner_filter_empty(struct cleaner_filter *filter, const struct batch *batch)
+{
+    bool is_last = !batch_is_control(batch) && cleaner_producers_is_last(&filter->producers, batch);
+    if (!is_last && batch_last_offset(batch) != filter->keep_offset) {
+        filter->is_changed = true;
+        return;
+    }
+    size_t start = filter->out.size;
+    batch_write_empty(batch, !is_last, &filter->out);
+    filter->is_changed |=
+        !bytes_equal(batch->bytes, bytes_make(filter->out.data + start, filter->out.size - start));
+}
+
+/* Writes the records that stay; with a delete horizon when the batch has one or gets one. */
+static int cleaner_filter_rebuild(struct cleaner_filter *filter, const struct batch *batch,
+                                  bool gets_horizon)
+{
+    struct batch_iterator iterator;
+    struct batch_record record;
+    int result = batch_iterator_open(&iterator, batch, CLEANER_INFLATED_MAX);
+    if (result != 0) {
+        return result;
+    }
+    struct batch_builder builder;
+    batch_builder_init(&builder, batch_codec(batch));
+    builder.base_offset = batch->base_offset;
+    builder.producer_id = batch->producer_id;
+    builder.producer_epoch = batch->producer_epoch;
+    builder.base_sequence = batch->base_sequence;
+    builder.leader_epoch = batch->leader_epoch;
+    builder.attributes = (int16_t)(batch->attributes & ~BATCH_CODEC_MASK);
+    if (gets_horizon) {
+        builder.attributes |= BATCH_DELETE_HORIZON;
+        builder.base_timestamp = filter->now_ms + filter->delete_retention_ms;
+    } else if ((batch->attributes & BATCH_DELETE_HORIZON) != 0) {
+        builder.base_timestamp = batch->base_timestamp;
+    }
+    for (size_t i = 0; (result = batch_iterator_next(&iterator, &record)) > 0; i++) {
+        if (filter->verdicts.data[i] == CLEANER_KEPT) {
+            batch_builder_add_record(&builder, &record);
+        }
+    }
+    batch_iterator_close(&iterator);
+    builder.last_offset = batch_last_offset(batch);
+    if (result == 0) {
+        result = batch_builder_finish(&builder, &filter->out);
+    }
+    batch_builder_fini(&builder);
+    filter->is_changed = true;
+    return result;
+}
+
+static int cleaner_filter_copy_data(struct cleaner_filter *filter, const struct batch *batch)
+{
+    struct cleaner_judgement judgement;
+    cleaner_producers_see_data(&filter->producers, batch);
+    if (batch->base_offset >= filter->map_end) {
+        cleaner_filter_copy_whole(filter, batch);
+        return 0;
+    }
+    filter->record_count += batch->record_count;
+    if (batch->record_count == 0 || cleaner_producers_is_aborted(&filter->producers, batch)) {
+        cleaner_filter_empty(filter, batch);
+        return 0;
+    }
+    int error = cleaner_filter_judge(filter, batch, &judgement);
+    if (error != 0) {
+        return error;
+    }
+    filter->kept_count += judgement.kept_count;
+    if (judgement.kept_count == 0) {
+        cleaner_filter_empty(filter, batch);
+        return 0;
+    }
+    bool gets_horizon = judgement.has_tombstone && (batch->attributes & BATCH_DELETE_HORIZON) == 0;
+    if (judgement.kept_count == batch->record_count && !gets_horizon) {
+        cleaner_filter_copy_whole(filter, batch);
+        return 0;
+    }
+    return cleaner_filter_rebuild(filter, batch, gets_horizon);
+}
+
+static int cleaner_filter_copy_control(struct cleaner_filter *filter, const struct batch *batch)
+{
+    struct producer_state_marker marker;
+    if (batch->record_count == 0) {
+        cleaner_filter_empty(filter, batch);
+        return 0;
+    }
+    bool has_data = !producer_state_read_marker(batch, &marker) ||
+                    cleaner_producers_see_marker(&filter->producers, batch);
+    if (has_data || batch->base_offset >= filter->map_end ||
+        cleaner_producers_is_last(&filter->producers, batch)) {
+        cleaner_filter_copy_whole(filter, batch);
+        return 0;
+    }
+    if (cleaner_filter_is_past_horizon(filter, batch)) {
+        cleaner_filter_empty(filter, batch);
+        return 0;
+    }
+    if ((batch->attributes & BATCH_DELETE_HORIZON) != 0) {
+        cleaner_filter_copy_whole(filter, batch);
+        return 0;
+    }
+    buffer_clear(&filter->verdicts);
+    buffer_add_byte(&filter->verdicts, CLEANER_KEPT);
+    return cleaner_filter_rebuild(filter, batch, true);
+}
+
+static int cleaner_filter_copy(struct cleaner_filter *filter, const struct batch *batch)
+{
+    size_t start = filter->out.size;
+    int error = batch_is_control(batch) ? cleaner_filter_copy_control(filter, batch)
+                                        : cleaner_filter_copy_data(filter, batch);
+    if (error == 0) {
+        return 0;
+    }
+    filter->out.size = start;
+    cleaner_filter_copy_whole(filter, batch);
+    return error;
+}
+
+/* --- All passes --- */
+
+static void cleaner_filter_pass(struct cleaner_filter *filter, const struct batch *batch)
+{
+    int error = 0;
+    switch (filter->pass) {
+    case CLEANER_SCAN:
+        cleaner_producers_scan(&filter->producers, batch);
+        break;
+    case CLEANER_MAP:
+        error = cleaner_filter_map(filter, batch);
+        break;
+    case CLEANER_COPY:
+        error = cleaner_filter_copy(filter, batch);
+        break;
+    }
+    if (error != 0) {
+        filter->opaque_offset = batch->base_offset;
+    }
+}
+
+int cleaner_filter_take(struct cleaner_filter *filter, struct bytes chunk, size_t *taken,
+                        size_t *needed)
+{
+    *taken = 0;
+    *needed = BATCH_HEADER_SIZE;
+    buffer_clear(&filter->out);
+    while (*taken < chunk.size && !filter->is_full) {
+        struct batch batch;
+        int error =
+            batch_read_header(bytes_make(chunk.data + *taken, chunk.size - *taken), &batch, needed);
+        if (error == ERROR_TRUNCATED) {
+            return 0;
+        }
+        if (error != 0 || !batch_crc_matches(&batch)) {
+            return ERROR_CORRUPT;
+        }
+        cleaner_filter_pass(filter, &batch);
+        *taken += batch.bytes.size;
+    }
+    return 0;
+}
