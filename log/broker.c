@@ -111,10 +111,18 @@ static void broker_on_topic_config(void *owner, const struct meta_topic *topic)
     broker_apply_settings(owner, topic);
 }
 
+static void broker_apply_cleaner(struct broker *broker)
+{
+    struct store_cleaner_options options =
+        broker_settings_of_cleaner(meta_broker_options(broker->meta));
+    store_set_cleaner(broker->store, &options);
+}
+
 /* A broker's value is the default of every topic that has none of its own. */
 static void broker_on_broker_config(void *owner)
 {
     struct broker *broker = owner;
+    broker_apply_cleaner(broker);
     for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
         broker_apply_settings(broker, meta_topic_at(broker->meta, i));
     }
@@ -307,6 +315,7 @@ static void broker_run(struct broker *broker)
                                               .partitions_added = broker_on_partitions_added,
                                               .broker_config_changed = broker_on_broker_config};
     meta_listen(broker->meta, &broker->listener);
+    broker_apply_cleaner(broker);
     broker_make_server(broker);
     broker->registration.operation = (struct controller_operation){
         .done = broker_on_registered, .owner = broker, .arena = &broker->registration_arena};
@@ -402,6 +411,25 @@ static void broker_set_gauge(struct broker *broker, enum metric_kind kind, const
     metric_set(metric_get(broker->metrics, kind, name, NULL, help), value);
 }
 
+static void broker_set_cleaner_gauges(struct broker *broker,
+                                      const struct store_cleaner_stats *cleaner)
+{
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_compaction_runs_total",
+                     "Compactions of logs.", (double)cleaner->run_count);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_compaction_read_bytes_total",
+                     "Bytes read by compaction.", (double)cleaner->read_size);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_compaction_written_bytes_total",
+                     "Bytes written by compaction.", (double)cleaner->written_size);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_compaction_dropped_records_total",
+                     "Records that compaction dropped.", (double)cleaner->dropped_count);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_compaction_dirty_ratio_max",
+                     "The largest share of new bytes in a compacted log, when last looked at.",
+                     cleaner->dirty_ratio_max);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_compaction_damaged_logs",
+                     "Logs that are not compacted any more because damage was found in them.",
+                     (double)cleaner->uncleanable_count);
+}
+
 void broker_write_metrics(struct broker *broker, struct buffer *out)
 {
     struct store_stats store;
@@ -420,6 +448,7 @@ void broker_write_metrics(struct broker *broker, struct buffer *out)
                      "Bytes appended to all logs.", (double)store.appended_size_total);
     broker_set_gauge(broker, METRIC_GAUGE, "tidemill_open_files", "Segment files held open.",
                      (double)store.open_file_count);
+    broker_set_cleaner_gauges(broker, &store.cleaner);
     broker_set_gauge(broker, METRIC_GAUGE, "tidemill_groups", "Consumer groups.",
                      (double)groups.group_count);
     broker_set_gauge(broker, METRIC_GAUGE, "tidemill_group_members", "Members of all groups.",

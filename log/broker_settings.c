@@ -17,9 +17,24 @@ struct log_settings broker_settings_of_topic(const struct topic_options *options
     settings.file_delete_delay_ms = options->file_delete_delay_ms;
     settings.flush_message_count = options->flush_messages;
     settings.flush_ms = options->flush_ms;
+    settings.min_compaction_lag_ms = options->min_compaction_lag_ms;
+    settings.max_compaction_lag_ms = options->max_compaction_lag_ms;
+    settings.delete_retention_ms = options->delete_retention_ms;
+    settings.min_dirty_ratio = options->min_cleanable_dirty_ratio;
     settings.is_deleted = topic_options_is_deleted(options);
     settings.is_compacted = topic_options_is_compacted(options);
     return settings;
+}
+
+struct store_cleaner_options broker_settings_of_cleaner(const struct broker_options *options)
+{
+    return (struct store_cleaner_options){
+        .is_enabled = options->log_cleaner_enable,
+        .backoff_ms = options->log_cleaner_backoff_ms,
+        .map_size = options->log_cleaner_dedupe_buffer_size,
+        .chunk_size = options->log_cleaner_io_buffer_size / 2,
+        .bytes_per_second = options->log_cleaner_io_max_bytes_per_second,
+    };
 }
 
 /* One listener without its protocol: "PLAINTEXT://:9092" -> ":9092". */

@@ -4,9 +4,10 @@
 
 #include "log/broker.h"
 #include "log/meta/meta.h"
-#include "log/store/log.h"
+#include "log/store/store.h"
 
 struct log_settings broker_settings_of_topic(const struct topic_options *options);
+struct store_cleaner_options broker_settings_of_cleaner(const struct broker_options *options);
 /* "PLAINTEXT://host:9092,..." -> "host:9092" of the first, owned by the caller; NULL for none. */
 char *broker_settings_first_address(const char *listeners);
 /* The addresses to listen on: those of the settings, else of `listeners`, else ":9092". Owned by

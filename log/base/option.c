@@ -213,7 +213,9 @@ static int option_validate_number(const struct option_row *row, const struct opt
         return report_add(report, NULL, "%s: %s is below its minimum %" PRId64, row->name, text,
                           min);
     }
-    if (is_fraction ? value->fraction > (double)max : value->number > max) {
+    bool is_above = is_fraction ? max < INT64_MAX && value->fraction > (double)max /* else any */
+                                : value->number > max;
+    if (is_above) {
         return report_add(report, NULL, "%s: %s is above its maximum %" PRId64, row->name, text,
                           max);
     }
