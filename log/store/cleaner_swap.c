@@ -44,14 +44,15 @@ static int cleaner_swap_decide(struct log *log, struct segment *made)
     return 0;
 }
 
-/* (3) */
+/* (3) The snapshots of producers go too: a transaction that one of them knows as open may have lost
+ * its marker. The newest, at the growing segment, is what counts. */
 static int cleaner_swap_bury(struct log *log, int32_t first, int32_t count)
 {
     int error = 0;
     for (int32_t i = first; i < first + count && error == 0; i++) {
         const struct segment *segment = log->segments[i];
         error = retention_bury_segment(log, segment);
-        if (error == 0 && i > first && segment->base_offset != log->snapshot_offset) {
+        if (error == 0 && segment->base_offset != log->snapshot_offset) {
             error = retention_remove_snapshot(log, segment->base_offset);
         }
     }
@@ -172,7 +173,7 @@ static int cleaner_swap_remove_all(struct log *log, int64_t base_offset,
 static int cleaner_swap_remove_replaced(struct log *log, int64_t base_offset, int64_t next_offset,
                                         const int64_t *segments, size_t segment_count)
 {
-    static const char *const first[] = {".log", ".index", ".timeindex"};
+    static const char *const first[] = {".log", ".index", ".timeindex", ".snapshot"};
     static const char *const others[] = {".log", ".index", ".timeindex", ".txnindex", ".snapshot"};
     int error = cleaner_swap_remove_all(log, base_offset, first, sizeof first / sizeof *first);
     for (size_t i = 0; i < segment_count && error == 0; i++) {

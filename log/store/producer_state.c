@@ -526,17 +526,24 @@ static bool producer_state_entry_matches(const struct producer_state_entry *live
     return true;
 }
 
-/* Of what was compacted only the epoch, the last batch and an open transaction are sure to stay;
- * the largest timestamp of that batch may have left with its record. */
+/* Of what was compacted only the epoch, the last batch and an open transaction are sure to stay
+ * (the largest timestamp of that batch may have left with its record); when the beginning of the
+ * log is not known, only what lies behind it. */
 static bool producer_state_rest_matches(const struct producer_state_entry *live,
-                                        const struct producer_state_entry *replayed)
+                                        const struct producer_state_entry *replayed,
+                                        bool is_partial)
 {
-    if (live->epoch != replayed->epoch ||
-        live->transaction_start_offset != replayed->transaction_start_offset) {
+    if (is_partial && (replayed == NULL || replayed->epoch < live->epoch)) {
+        return true;
+    }
+    bool is_open = live->transaction_start_offset >= 0;
+    if (replayed == NULL || live->epoch != replayed->epoch ||
+        (!is_open && replayed->transaction_start_offset >= 0) ||
+        (!is_partial && live->transaction_start_offset != replayed->transaction_start_offset)) {
         return false;
     }
     if (live->batch_count == 0 || replayed->batch_count == 0) {
-        return live->batch_count == 0;
+        return is_partial || live->batch_count == 0;
     }
     const struct producer_state_batch *left = &live->batches[live->batch_count - 1];
     const struct producer_state_batch *right = &replayed->batches[replayed->batch_count - 1];
@@ -553,9 +560,11 @@ bool producer_state_matches(const struct producer_state *live,
         const struct producer_state_entry *other =
             producer_state_find(replayed, entry->producer_id);
         *producer_id = entry->producer_id;
-        if (other == NULL ||
-            !(replayed->has_gaps ? producer_state_rest_matches(entry, other)
-                                 : producer_state_entry_matches(entry, other, live->has_lost))) {
+        bool is_equal =
+            replayed->has_gaps
+                ? producer_state_rest_matches(entry, other, replayed->has_lost)
+                : other != NULL && producer_state_entry_matches(entry, other, live->has_lost);
+        if (!is_equal) {
             return false;
         }
     }

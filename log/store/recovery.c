@@ -616,7 +616,7 @@ int recovery_replay(struct log *log, struct producer_state *out, struct aborted_
     int error = offset == 0 ? ERROR_NOT_FOUND : recovery_read_snapshot(log, offset, out);
     if (error == ERROR_NOT_FOUND || error == ERROR_CORRUPT) {
         producer_state_clear(out);
-        out->has_lost = offset > 0;
+        out->has_lost = out->has_gaps = offset > 0;
         error = 0;
     }
     return error != 0 ? error : recovery_apply_from(log, offset, log->end_offset, out, aborts);

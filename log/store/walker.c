@@ -124,12 +124,14 @@ int walker_find(struct segment *segment, int64_t offset, int64_t *position, int6
     int result = 0;
     int64_t found_position = segment->size;
     int64_t found_offset = segment->next_offset;
+    int64_t end_offset = segment->base_offset; /* of the batch before */
     while ((result = walker_next(&walker, &batch, &at)) > 0) {
         if (batch_last_offset(&batch) >= offset) {
             found_position = at;
-            found_offset = batch.base_offset;
+            found_offset = batch.base_offset <= offset ? batch.base_offset : end_offset;
             break;
         }
+        end_offset = batch_next_offset(&batch);
     }
     walker_close(&walker);
     if (result < 0) {

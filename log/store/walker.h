@@ -28,7 +28,8 @@ void walker_open(struct walker *walker, struct segment *segment, int64_t positio
  * ERROR_TRUNCATED or ERROR_CORRUPT when what lies there is no batch; or an error of the disk. */
 must_use int walker_next(struct walker *walker, struct batch *out, int64_t *position);
 void walker_close(struct walker *walker);
-/* The place of the first batch that ends at or above `offset`, and its base offset; the end of the
- * segment when there is none. */
+/* The place of the first batch that ends at or above `offset`, and its base offset, or the end of
+ * the batch before it when compaction left nothing at `offset`; the end of the segment when there
+ * is none. */
 must_use int walker_find(struct segment *segment, int64_t offset, int64_t *position,
                          int64_t *base_offset);

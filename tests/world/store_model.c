@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/store/log_read.h"
+#include "tests/world/store_rest.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -156,7 +157,7 @@ bool store_model_has_open(const struct store_model *model, int64_t producer_id,
 
 /* The key of a marker's record begins behind the batch's header, its own length, attributes, two
  * deltas and the key's length, each of one byte; its last byte says how the transaction ended. */
-static bool store_model_is_abort(const struct store_model_batch *batch)
+bool store_model_is_abort(const struct store_model_batch *batch)
 {
     enum { KEY_PLACE = 61 + 5 };
     return batch_is_control(&batch->header) && batch->data[KEY_PLACE + 3] == 0;
@@ -191,6 +192,14 @@ bool store_model_compare_aborts(struct store_model *model, struct log *log, int6
             continue;
         }
         const struct log_aborted *found = &aborts.found[at];
+        if (model->is_compacted) {
+            /* The row may be gone with its marker, or tell of the data that is left. */
+            if (at < aborts.count && found->last_offset == marker->base_offset &&
+                found->producer_id == marker->producer_id && found->first_offset >= first_offset) {
+                at++;
+            }
+            continue;
+        }
         if (at++ >= aborts.count || found->producer_id != marker->producer_id ||
             found->first_offset != first_offset || found->last_offset != marker->base_offset) {
             at = SIZE_MAX;
@@ -220,8 +229,47 @@ static size_t store_model_find(const struct store_model *model, int64_t offset)
     return low;
 }
 
+static bool store_model_refuse(struct store_model *model, const char *what, int64_t offset)
+{
+    snprintf(model->why, sizeof model->why,
+             "%s at offset %" PRId64 " (start %" PRId64 "..%" PRId64 ", acked %" PRId64
+             ", end %" PRId64 ")",
+             what, offset, model->start_offset, model->start_limit, model->acked_offset,
+             model->end_offset);
+    return false;
+}
+
+/* As store_model_compare for a log that is compacted; *offset is moved behind what was read. */
+static bool store_model_compare_rest(struct store_model *model, int64_t *offset, struct bytes bytes)
+{
+    size_t index = store_model_find(model, *offset);
+    for (size_t at = 0; at < bytes.size; index++) {
+        struct batch batch;
+        if (batch_read_header(bytes_make(bytes.data + at, bytes.size - at), &batch, NULL) != 0) {
+            return store_model_refuse(model, "no batch was read", *offset);
+        }
+        while (index < model->count &&
+               batch_last_offset(&model->batches[index].header) < batch.base_offset) {
+            if (!store_rest_may_lack(model, index)) {
+                return store_model_refuse(model, "a batch is missing",
+                                          model->batches[index].header.base_offset);
+            }
+            index++;
+        }
+        if (index == model->count || !store_rest_is_of(model, index, &batch)) {
+            return store_model_refuse(model, "not what compaction may leave", batch.base_offset);
+        }
+        *offset = batch_next_offset(&batch);
+        at += batch.bytes.size;
+    }
+    return true;
+}
+
 bool store_model_compare(struct store_model *model, int64_t offset, struct bytes bytes)
 {
+    if (model->is_compacted) {
+        return store_model_compare_rest(model, &offset, bytes);
+    }
     size_t index = store_model_find(model, offset);
     size_t at = 0;
     while (at < bytes.size) {
@@ -237,16 +285,6 @@ bool store_model_compare(struct store_model *model, int64_t offset, struct bytes
         index++;
     }
     return true;
-}
-
-static bool store_model_refuse(struct store_model *model, const char *what, int64_t offset)
-{
-    snprintf(model->why, sizeof model->why,
-             "%s at offset %" PRId64 " (start %" PRId64 "..%" PRId64 ", acked %" PRId64
-             ", end %" PRId64 ")",
-             what, offset, model->start_offset, model->start_limit, model->acked_offset,
-             model->end_offset);
-    return false;
 }
 
 static const struct store_model_batch *store_model_find_doubt(const struct store_model *model,
@@ -271,6 +309,10 @@ static bool store_model_adopt_batch(struct store_model *model, const struct batc
         return true;
     }
     const struct store_model_batch *doubt = store_model_find_doubt(model, batch);
+    if (doubt == NULL && model->is_compacted && index < model->count &&
+        model->batches[index].header.base_offset == batch->base_offset) {
+        return true; /* judged when it is clear what is left of all */
+    }
     if (doubt == NULL) {
         return store_model_refuse(model, "bytes that were never appended", batch->base_offset);
     }
@@ -290,7 +332,7 @@ static bool store_model_adopt_bytes(struct store_model *model, struct bytes byte
             !batch_crc_matches(&batch)) {
             return store_model_refuse(model, "a damaged batch was read", *offset);
         }
-        if (batch.base_offset > *offset) {
+        if (batch.base_offset > *offset && !model->is_compacted) {
             return store_model_refuse(model, "offsets are missing", *offset);
         }
         if (!store_model_adopt_batch(model, &batch)) {
@@ -302,7 +344,9 @@ static bool store_model_adopt_bytes(struct store_model *model, struct bytes byte
     return true;
 }
 
-static bool store_model_adopt_all(struct store_model *model, struct log *log, struct buffer *buffer)
+static bool store_model_read_all(struct store_model *model, struct log *log, struct buffer *buffer,
+                                 bool (*take)(struct store_model *model, struct bytes bytes,
+                                              int64_t *offset))
 {
     int64_t offset = log_start_offset(log);
     while (offset < log_end_offset(log)) {
@@ -321,11 +365,16 @@ static bool store_model_adopt_all(struct store_model *model, struct log *log, st
             return store_model_refuse(model, error == 0 ? "nothing can be read" : error_name(error),
                                       offset);
         }
-        if (!store_model_adopt_bytes(model, buffer_bytes(buffer), &offset)) {
+        if (!take(model, buffer_bytes(buffer), &offset)) {
             return false;
         }
     }
     return true;
+}
+
+static bool store_model_take_rest(struct store_model *model, struct bytes bytes, int64_t *offset)
+{
+    return store_model_compare_rest(model, offset, bytes);
 }
 
 bool store_model_adopt(struct store_model *model, struct log *log)
@@ -341,12 +390,17 @@ bool store_model_adopt(struct store_model *model, struct log *log)
     }
     struct buffer buffer;
     buffer_init(&buffer);
-    bool is_good = store_model_adopt_all(model, log, &buffer);
+    bool is_good = store_model_read_all(model, log, &buffer, store_model_adopt_bytes);
+    if (is_good) {
+        store_model_truncate(model, log_end_offset(log));
+    }
+    if (is_good && model->is_compacted) {
+        is_good = store_model_read_all(model, log, &buffer, store_model_take_rest);
+    }
     buffer_fini(&buffer);
     if (!is_good) {
         return false;
     }
-    store_model_truncate(model, log_end_offset(log));
     store_model_drop(model->doubts, 0, model->doubt_count);
     model->doubt_count = 0;
     model->start_offset = model->start_limit = log_start_offset(log);

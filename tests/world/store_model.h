@@ -28,6 +28,7 @@ struct store_model {
     int64_t start_limit;  /* the highest the start may be */
     int64_t acked_offset;
     int64_t end_offset;
+    bool is_compacted;              /* less may be there, see store_rest.h */
     char why[STORE_MODEL_WHY_SIZE]; /* what the last refusal was about */
 };
 
@@ -51,6 +52,8 @@ bool store_model_has_open(const struct store_model *model, int64_t producer_id,
  * false with a reason. */
 bool store_model_compare_aborts(struct store_model *model, struct log *log, int64_t offset,
                                 int64_t end_offset);
+/* Whether it is the marker of an abort. */
+bool store_model_is_abort(const struct store_model_batch *batch);
 /* Compares bytes read from `offset` on; false with a reason. */
 bool store_model_compare(struct store_model *model, int64_t offset, struct bytes bytes);
 /* After a reopen: reads the whole log, adopts what survived. False with a reason. */

@@ -30,6 +30,7 @@ enum {
     WORLD_LOG_COUNT = 3,
     WORLD_STEP_COUNT = 400,
     WORLD_PRODUCER_COUNT = 4,
+    WORLD_KEY_COUNT = 20,
     WORLD_LIAR_COUNT = 256
 };
 
@@ -357,8 +358,11 @@ static void world_build(struct world *world, struct world_log *log)
         for (size_t k = 0; k < size; k++) {
             value[k] = (uint8_t)world_random(world, 256);
         }
+        uint8_t key = (uint8_t)world_random(world, WORLD_KEY_COUNT);
+        bool is_tombstone = log->settings.is_compacted && world_chance(world, 15);
         batch_builder_add(&builder, now_ms - (int64_t)world_random(world, 1000),
-                          BYTES_LITERAL("key"), bytes_make(value, size), NULL, 0);
+                          bytes_make(&key, sizeof key),
+                          is_tombstone ? bytes_make(NULL, 0) : bytes_make(value, size), NULL, 0);
     }
     buffer_clear(&world->batch);
     int error = batch_builder_finish(&builder, &world->batch);
@@ -459,6 +463,9 @@ static void world_end_transaction(struct world *world, struct world_log *log)
 /* Nothing at or above the stable offset is known to be decided. */
 static void world_find_aborts(struct world *world, struct world_log *log)
 {
+    if (world->is_fenced) {
+        return; /* a cut may have been left half done */
+    }
     int64_t start_offset = log_start_offset(log->log);
     int64_t stable_offset = log_stable_offset(log->log);
     for (int64_t id = 0; id < WORLD_PRODUCER_COUNT; id++) {
@@ -567,8 +574,8 @@ static int64_t world_scan_time(const struct world_log *log, int64_t start, int64
 
 static void world_find_time(struct world *world, struct world_log *log)
 {
-    if (log->model.count == 0) {
-        return;
+    if (log->model.count == 0 || log->model.is_compacted) {
+        return; /* of a compacted log it is not known what is left */
     }
     size_t index = world_random(world, log->model.count);
     int64_t timestamp_ms =
@@ -593,7 +600,13 @@ static void world_make(struct world *world, int index)
     log->settings.index_interval_size = (int64_t)world_random(world, 600);
     log->settings.file_delete_delay_ms = (int64_t)world_random(world, 2000);
     struct wire_uuid id = {{(uint8_t)index, (uint8_t)world_random(world, 256)}};
+    log->settings.is_compacted = world_chance(world, 40);
+    log->settings.is_deleted = !log->settings.is_compacted || world_chance(world, 50);
+    log->settings.min_dirty_ratio = (double)world_random(world, 60) / 100;
+    log->settings.delete_retention_ms = (int64_t)world_random(world, 3000);
+    log->settings.min_compaction_lag_ms = world_chance(world, 20) ? 500 : 0;
     store_model_init(&log->model);
+    log->model.is_compacted = log->settings.is_compacted;
     log->leader_epoch = 0;
     int error = store_create_log(world->store, "orders", index, id, &log->settings, &log->log);
     log->exists = error == 0;
@@ -636,12 +649,17 @@ static void world_cut(struct world *world, struct world_log *log)
     int64_t span = log_end_offset(log->log) - start;
     int64_t back = (int64_t)world_random(world, (uint64_t)(span < 20 ? span : 20) + 1);
     int64_t offset = log_end_offset(log->log) - back;
+    if (log->model.is_compacted && offset < log_flushed_offset(log->log)) {
+        return; /* what shadowed others may not go; nobody cuts below a high watermark */
+    }
     int error = log_truncate(log->log, offset);
     if (log->model.start_offset > log_start_offset(log->log)) {
         log->model.start_offset = log_start_offset(log->log); /* it lay inside the last batch */
     }
     if (error == 0) {
-        store_model_truncate(&log->model, offset);
+        /* Where compaction left nothing the log ends with the batch before. */
+        bool is_lower = log->model.is_compacted && log_end_offset(log->log) < offset;
+        store_model_truncate(&log->model, is_lower ? log_end_offset(log->log) : offset);
         if (log_end_offset(log->log) != log->model.end_offset) {
             world_fail(world, "cut at %" PRId64 " to %" PRId64 " instead of %" PRId64, offset,
                        log_end_offset(log->log), log->model.end_offset);
@@ -655,6 +673,7 @@ static void world_cut(struct world *world, struct world_log *log)
                 acked = batch->base_offset;
             }
         }
+        acked = log->model.is_compacted ? log->model.start_offset : acked;
         log->model.acked_offset = acked;
         world->is_fenced = true;
     }
@@ -847,6 +866,8 @@ static bool world_run(uint64_t seed, enum store_lie lie, bool is_verbose)
     world->options.open_file_max = 4;
     world->options.checkpoint_interval_ms = 1000;
     world->options.retention_check_interval_ms = 5000;
+    world->options.cleaner.backoff_ms = 1 + (int64_t)world_random(world, 300);
+    world->options.cleaner.map_size = 24 * (int64_t)world_random(world, 50);
     world->action = "open";
     world_now = world;
     for (int i = 0; i < WORLD_LOG_COUNT; i++) {

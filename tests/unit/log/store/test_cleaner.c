@@ -405,6 +405,8 @@ static void progress_survives_a_restart(void **state)
     assert_int_equal(store_delete_log(fixture->store, fixture->log), 0);
     fixture_create(fixture);
     assert_int_equal(fixture->log->clean_offset, 0);
+    put(fixture, "a", "1");
+    fixture_settle(fixture);
     fixture_crash(fixture);
     assert_int_equal(fixture->log->clean_offset, 0);
 }
