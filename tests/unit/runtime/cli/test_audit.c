@@ -182,6 +182,19 @@ static void the_checkpoint_must_know_every_epoch(void **state)
     expect_problem(fixture, "leader epoch 2 at offset 4 is missing");
 }
 
+/* The log was cut at offset 1, inside the first batch. */
+static void the_first_epoch_may_begin_inside_a_batch(void **state)
+{
+    struct fixture *fixture = *state;
+    write_file(fixture, "data/orders-0/leader-epoch-checkpoint",
+               BYTES_LITERAL("0\n2\n0 1\n2 4\n"));
+    assert_int_equal(audit_directory(&fixture->audit, "data"), 0);
+    assert_int_equal(fixture->audit.problem_count, 0);
+    write_file(fixture, "data/orders-0/leader-epoch-checkpoint",
+               BYTES_LITERAL("0\n2\n0 1\n2 5\n"));
+    expect_problem(fixture, "leader epoch 2 begins at 4, but the checkpoint says 5");
+}
+
 static void the_checkpoint_must_follow_its_format(void **state)
 {
     struct fixture *fixture = *state;
@@ -219,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_index_must_end_with_its_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_must_have_its_crc, setup, teardown),
         cmocka_unit_test_setup_teardown(the_checkpoint_must_know_every_epoch, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_first_epoch_may_begin_inside_a_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(the_checkpoint_must_follow_its_format, setup, teardown),
         cmocka_unit_test_setup_teardown(offsets_must_rise_across_segments, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_directory_is_an_error, setup, teardown),
