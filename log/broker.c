@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BROKER_RETRY_MS = 1000 };
+
 struct broker {
     struct io *io;
     struct broker_settings settings;
@@ -38,7 +40,8 @@ struct broker {
     struct replica_set *replicas;
     struct broker_coordination *coordination;
     struct server *server;
-    bool is_started; /* registered */
+    struct io_timer retry_timer; /* while logs could not be opened or deleted */
+    bool is_started;             /* registered */
     bool is_stopping;
     void (*stopped)(void *owner);
     void *stopped_owner;
@@ -52,20 +55,49 @@ static void broker_fail(struct broker *broker, const struct report *report)
 
 /* --- Topics --- */
 
+/* Leads the partition unless it does so already. Its log may not be that of an earlier topic of the
+ * same name, which could not be deleted. */
+static int broker_open_partition(struct broker *broker, const struct meta_topic *topic,
+                                 const struct meta_partition *partition,
+                                 const struct log_settings *settings)
+{
+    if (replica_set_find(broker->replicas, bytes_from_string(topic->name), partition->index) !=
+        NULL) {
+        return 0;
+    }
+    struct log *log = store_find_log(broker->store, topic->name, partition->index);
+    int error = 0;
+    if (log != NULL && log_status(log) == 0 && !meta_uuid_equal(log_topic_id(log), topic->id)) {
+        error = store_delete_log(broker->store, log);
+    }
+    return error != 0 ? error
+                      : replica_set_add(broker->replicas, topic->name, partition->index, topic->id,
+                                        partition->leader_epoch, settings);
+}
+
+static void broker_retry_later(struct broker *broker)
+{
+    io_timer_start(broker->io, &broker->retry_timer, BROKER_RETRY_MS * UINT64_C(1000000));
+}
+
+/* A log that cannot be made (the disk is full, there are no descriptors) is no reason to stop for
+ * all others: its clients are told to ask again, and it is tried again. */
 static void broker_open_topic(struct broker *broker, const struct meta_topic *topic,
                               int32_t first_index)
 {
     struct log_settings settings = broker_settings_of_topic(&topic->options);
+    int first_error = 0;
     for (int32_t i = first_index; i < topic->partition_count; i++) {
-        const struct meta_partition *partition = &topic->partitions[i];
-        int error = replica_set_add(broker->replicas, topic->name, partition->index, topic->id,
-                                    partition->leader_epoch, &settings);
-        if (error != 0) {
-            struct report report = {0};
-            report_add(&report, topic->name, "the log of %s-%d cannot be opened: %s", topic->name,
-                       (int)partition->index, error_text(error));
-            broker_fail(broker, &report);
+        int error = broker_open_partition(broker, topic, &topic->partitions[i], &settings);
+        if (error != 0 && first_error == 0) {
+            first_error = error;
+            trace(TRACE_ERROR, "broker.log_not_opened", TRACE_STRING("topic", topic->name),
+                  TRACE_INT("partition", i), TRACE_STRING("error", error_name(error)),
+                  TRACE_STRING("effect", "the partition is away until it can be opened"));
         }
+    }
+    if (first_error != 0) {
+        broker_retry_later(broker);
     }
 }
 
@@ -82,9 +114,10 @@ static void broker_on_topic_deleted(void *owner, const struct meta_topic *topic)
     broker_coordination_on_topic_deleted(broker->coordination, topic);
     for (int32_t i = 0; i < topic->partition_count; i++) {
         int error = replica_set_remove(broker->replicas, topic->name, i);
-        if (error != 0) {
+        if (error != 0 && error != ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
             trace(TRACE_ERROR, "broker.log_not_deleted", TRACE_STRING("topic", topic->name),
                   TRACE_INT("partition", i), TRACE_STRING("error", error_name(error)));
+            broker_retry_later(broker);
         }
     }
 }
@@ -164,6 +197,20 @@ static int broker_delete_orphans(struct broker *broker)
     }
     free(orphans.logs);
     return error;
+}
+
+static void broker_on_retry(struct io_timer *timer)
+{
+    struct broker *broker = timer->owner;
+    if (broker->is_stopping || store_status(broker->store) != 0) {
+        return;
+    }
+    if (broker_delete_orphans(broker) != 0) {
+        broker_retry_later(broker);
+    }
+    for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
+        broker_open_topic(broker, meta_topic_at(broker->meta, i), 0);
+    }
 }
 
 /* --- Start --- */
@@ -254,6 +301,7 @@ static int broker_open_store(struct broker *broker, struct report *report)
 
 static void broker_free(struct broker *broker)
 {
+    io_timer_stop(broker->io, &broker->retry_timer);
     broker_coordination_free(broker->coordination);
     meta_free(broker->meta);
     metric_registry_free(broker->metrics);
@@ -336,6 +384,7 @@ int broker_start(struct io *io, const struct broker_settings *settings,
     broker->io = io;
     broker->events = events;
     broker->owner = owner;
+    broker->retry_timer = (struct io_timer){.fired = broker_on_retry, .owner = broker};
     broker->metrics = metric_registry_new();
     arena_init(&broker->registration_arena, 0);
     broker_read_settings(broker, settings);

@@ -194,6 +194,63 @@ static void topics_without_number_are_refused_quickly(void **state)
     assert_int_equal(topic_count(node), 0);
 }
 
+static int16_t produce_error(struct node *node, const char *topic, int32_t partition)
+{
+    struct produce_request_partition part = {
+        .index = partition, .records = node_batch(node, 1, "value", node_wall_ms(node))};
+    struct produce_request_topic asked = {.name = node_text(topic),
+                                          .partitions = {.items = &part, .count = 1}};
+    struct produce_request request = {
+        .acks = -1, .timeout_ms = 30000, .topics = {.items = &asked, .count = 1}};
+    const struct produce_response *response = node_ask(node, API_PRODUCE, 9, &request);
+    return response->topics.items[0].partitions.items[0].error_code;
+}
+
+/* The metadata log takes the topic, the directory takes no log: clients ask again until it does. */
+static void a_log_that_finds_no_room_is_made_when_there_is_some(void **state)
+{
+    struct node *node = *state;
+    struct create_topics_request_topic topic = plain("late");
+    topic.partition_count = 2;
+    assert_int_equal(refusal(node, plain("early")), 0);
+    sim_plan(node->sim, 0)->no_space[SIM_DIR_MAKE] = 1000000;
+    (void)refusal(node, topic);
+    node_run_ms(node, 5000);
+    assert_int_equal(topic_count(node), 2);
+    assert_int_equal(produce_error(node, "late", 1), 3);
+    assert_int_equal(produce_error(node, "early", 0), 0);
+    sim_plan(node->sim, 0)->no_space[SIM_DIR_MAKE] = 0;
+    node_run_ms(node, 2000);
+    assert_int_equal(produce_error(node, "late", 1), 0);
+    assert_int_equal(produce_error(node, "late", 0), 0);
+}
+
+/* The log of the deleted topic stays for want of room; its successor must not begin with it. */
+static void a_log_that_could_not_be_deleted_is_nobodys(void **state)
+{
+    struct node *node = *state;
+    struct delete_topics_request deletion = {
+        .topic_names = {.items = (struct bytes[]){BYTES_LITERAL("t")}, .count = 1},
+        .timeout_ms = 1000};
+    assert_int_equal(refusal(node, plain("t")), 0);
+    assert_int_equal(produce_error(node, "t", 0), 0);
+    sim_plan(node->sim, 0)->no_space[SIM_PATH_RENAME] = 1000000;
+    assert_non_null(node_ask(node, API_DELETE_TOPICS, 5, &deletion));
+    assert_int_equal(refusal(node, plain("t")), 0);
+    assert_int_equal(produce_error(node, "t", 0), 3);
+    sim_plan(node->sim, 0)->no_space[SIM_PATH_RENAME] = 0;
+    node_run_ms(node, 2000);
+    struct produce_request_partition part = {
+        .records = node_batch(node, 1, "value", node_wall_ms(node))};
+    struct produce_request_topic asked = {.name = node_text("t"),
+                                          .partitions = {.items = &part, .count = 1}};
+    struct produce_request request = {
+        .acks = -1, .timeout_ms = 30000, .topics = {.items = &asked, .count = 1}};
+    const struct produce_response *response = node_ask(node, API_PRODUCE, 9, &request);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 0);
+    assert_int_equal(response->topics.items[0].partitions.items[0].base_offset, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +262,8 @@ int main(void)
         NODE_TEST(assignments_are_judged),
         NODE_TEST(a_name_given_twice_is_refused_once),
         NODE_TEST(topics_without_number_are_refused_quickly),
+        NODE_TEST(a_log_that_finds_no_room_is_made_when_there_is_some),
+        NODE_TEST(a_log_that_could_not_be_deleted_is_nobodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
