@@ -20,7 +20,8 @@ int retention_remove_snapshot(struct log *log, int64_t offset)
     return error == ERROR_NOT_FOUND ? 0 : error;
 }
 
-/* Renames a file of a segment away and lets it disappear later. */
+/* Renames a file of a segment away and lets it disappear later; at once when the disk is too full
+ * for another name. */
 static int retention_bury(struct log *log, int64_t base_offset, const char *suffix)
 {
     char path[PATH_MAX];
@@ -30,7 +31,9 @@ static int retention_bury(struct log *log, int64_t base_offset, const char *suff
         return ERROR_TOO_LARGE;
     }
     int error = io_path_rename(log->home.io, path, path_new);
-    if (error == 0) {
+    if (error == ERROR_NO_SPACE) {
+        error = io_path_remove(log->home.io, path);
+    } else if (error == 0) {
         graveyard_add(&log->store->graveyard, path_new, false, log->settings.file_delete_delay_ms);
     }
     return error == ERROR_NOT_FOUND ? 0 : error;

@@ -63,6 +63,7 @@ class Ledger:
         self.doubtful_counts = {}  # name: a growth without an answer
         self.commits = {}        # (topic, index): the offsets that may be the committed one
         self.records = 0
+        self.may_fail = False    # nobody waits for what a failed call leaves undone
 
     def copy(self):
         """As it is, without the connection."""
@@ -118,7 +119,6 @@ class Ledger:
         if code == 3 and not mine:
             code = 0
         if code != 0:
-            self.partitions.update(kept)
             raise Refused(f"the deletion of {topic}", code)
         del self.doubtful_topics[topic]
 
@@ -180,12 +180,12 @@ class Ledger:
     # --- Groups -----------------------------------------------------------------------------
 
     def find_coordinator(self):
-        answer = wait_for(lambda: self.try_coordinator(), "the coordinator")
-        return answer
-
-    def try_coordinator(self):
-        answer = self.ask("FindCoordinator", 3, key=GROUP, key_type=0)
-        return answer["error_code"] == 0
+        def is_found():
+            answer = self.ask("FindCoordinator", 3, key=GROUP, key_type=0)
+            if answer["error_code"] == STORAGE_ERROR:
+                raise Refused("FindCoordinator", STORAGE_ERROR)
+            return answer["error_code"] == 0
+        wait_for(is_found, "the coordinator")
 
     def commit(self, topic, offset, index=0):
         known = self.commits.setdefault((topic, index), [-1])
@@ -247,6 +247,8 @@ class Ledger:
         self.audit_topics()
         for partition in self.partitions.values():
             self.audit_partition(partition)
+        if self.commits:
+            self.find_coordinator()
         for (topic, index), offsets in self.commits.items():
             seen = self.committed(topic, index)
             expect(seen in offsets, f"the committed offset of {topic}-{index} is {seen}; "

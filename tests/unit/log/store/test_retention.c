@@ -65,6 +65,28 @@ static void size_keeps_at_least_what_it_says(void **state)
     assert_int_equal(log_clean(fixture->log), 0);
 }
 
+static enum sim_verdict refuse_segment_names(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    bool is_segment = call->operation == SIM_PATH_RENAME && strstr(call->path, ".tmp") == NULL;
+    return is_segment ? SIM_NO_SPACE : SIM_GO_ON;
+}
+
+/* A rename may need room too, and removing is what makes some. */
+static void a_full_disk_lets_segments_go(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture, 9, now_ms(fixture));
+    uint64_t used = sim_disk_used(fixture->sim, 0);
+    sim_on_operation(fixture->sim, refuse_segment_names, NULL);
+    assert_int_equal(log_set_start_offset(fixture->log, 6), 0);
+    assert_true(sim_disk_used(fixture->sim, 0) < used);
+    assert_int_equal(log_start_offset(fixture->log), 6);
+    assert_int_equal(fixture_count(fixture), 3);
+    assert_int_equal(fixture_append(fixture, 1), 9);
+    sim_on_operation(fixture->sim, NULL, NULL);
+}
+
 static void a_log_that_is_only_compacted_is_not_shortened(void **state)
 {
     struct fixture *fixture = *state;
@@ -141,6 +163,7 @@ int main(void)
         CASE(old_segments_go_and_the_start_moves),
         CASE(a_timestamp_in_the_future_pins_nothing),
         CASE(size_keeps_at_least_what_it_says),
+        CASE(a_full_disk_lets_segments_go),
         CASE(a_log_that_is_only_compacted_is_not_shortened),
         CASE(deleted_records_stay_deleted_and_whole_segments_leave),
         CASE(a_cut_stays_cut_and_forgets_producers_and_epochs),
