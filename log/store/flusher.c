@@ -32,6 +32,21 @@ static void flusher_post(struct flusher *flusher)
     }
 }
 
+/* The epochs of the log found no room. Nothing was synced and nothing has changed; a store that
+ * closes cannot wait for room. */
+static bool flusher_is_put_off(struct flusher *flusher, struct log *log)
+{
+    struct store *store = flusher->store;
+    if (log->flush_error != ERROR_NO_SPACE || store->phase != STORE_OPEN) {
+        return false;
+    }
+    bool is_put_off = log_on_write_error(log, log->flush_error, "flush") == ERROR_NO_SPACE;
+    log->flush_error = 0;
+    log->is_dirty = true;
+    flusher_ask_later(flusher);
+    return is_put_off;
+}
+
 /* A log that was deleted meanwhile is in no list and goes into none. */
 static void flusher_finish(struct flusher *flusher, struct log *log)
 {
@@ -40,6 +55,7 @@ static void flusher_finish(struct flusher *flusher, struct log *log)
     flusher->running_count--;
     flusher->flush_count++;
     flusher->flush_ns_total += (int64_t)(io_now(store->io) - log->flush_started_ns);
+    bool is_put_off = flusher_is_put_off(flusher, log);
     if (log->flush_error != 0) {
         store_fence(store, "flush", log->name, log->flush_error);
     }
@@ -47,7 +63,7 @@ static void flusher_finish(struct flusher *flusher, struct log *log)
         return;
     }
     list_remove(&log->flush_link);
-    if (!store->is_fenced) {
+    if (!store->is_fenced && !is_put_off) {
         log_on_synced(log, log->flushing);
     }
     if (log->is_dirty) {
@@ -70,7 +86,7 @@ static void flusher_on_synced(struct io_request *request, int64_t result)
     struct store *store = flusher->store;
     struct log *log = sync->log;
     if (result < 0 && log->flush_error == 0) {
-        log->flush_error = (int)result;
+        log->flush_error = result == ERROR_NO_SPACE ? ERROR_IO : (int)result;
     }
     bool is_last = --log->sync_count == 0;
     if (is_last) {
@@ -123,6 +139,7 @@ static int flusher_sync_log(struct flusher *flusher, struct log *log)
         struct segment *segment = log->segments[i];
         if (segment->is_dirty || segment->is_index_dirty) {
             error = flusher_sync_segment(flusher, log, segment);
+            error = error == ERROR_NO_SPACE ? ERROR_IO : error; /* pages are lost */
         } else if (i < log->segment_count - 1) {
             break;
         }

@@ -240,8 +240,8 @@ static void a_log_that_could_not_be_deleted_is_nobodys(void **state)
     assert_int_equal(produce_error(node, "t", 0), 3);
     sim_plan(node->sim, 0)->no_space[SIM_PATH_RENAME] = 0;
     node_run_ms(node, 2000);
-    struct produce_request_partition part = {
-        .records = node_batch(node, 1, "value", node_wall_ms(node))};
+    struct produce_request_partition part = {.records =
+                                                 node_batch(node, 1, "value", node_wall_ms(node))};
     struct produce_request_topic asked = {.name = node_text("t"),
                                           .partitions = {.items = &part, .count = 1}};
     struct produce_request request = {

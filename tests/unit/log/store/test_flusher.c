@@ -124,6 +124,45 @@ static void a_store_closes_only_when_every_log_is_flushed(void **state)
     assert_int_equal(log_end_offset(store_find_log(fixture->store, "bills", 0)), 1);
 }
 
+static enum sim_verdict refuse_epoch_files(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    bool is_epochs = strstr(call->path, "leader-epoch-checkpoint") != NULL;
+    return is_epochs && call->operation == SIM_FILE_WRITE ? SIM_NO_SPACE : SIM_GO_ON;
+}
+
+/* The start moved and with it the first epoch, which finds no room: nothing is acknowledged,
+ * nothing is given up. */
+static void a_flush_without_room_is_tried_again(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_ask(fixture, fixture->log);
+    run_for(fixture, SYNC_NS * 2);
+    append_and_ask(fixture, fixture->log);
+    sim_on_operation(fixture->sim, refuse_epoch_files, NULL);
+    assert_int_equal(log_set_start_offset(fixture->log, 1), 0);
+    run_for(fixture, SYNC_NS * 20);
+    assert_int_equal(store_status(fixture->store), 0);
+    assert_int_equal(log_flushed_offset(fixture->log), 1);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    run_for(fixture, SYNC_NS * 20);
+    assert_int_equal(log_flushed_offset(fixture->log), 2);
+}
+
+static void a_store_that_closes_waits_for_no_room(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_ask(fixture, fixture->log);
+    run_for(fixture, SYNC_NS * 2);
+    fixture_append(fixture, 1);
+    sim_on_operation(fixture->sim, refuse_epoch_files, NULL);
+    assert_int_equal(log_set_start_offset(fixture->log, 1), 0);
+    fixture_close(fixture);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    fixture_open(fixture);
+    assert_int_equal(log_end_offset(fixture->log), 2);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, fixture_tear_down)
 
 int main(void)
@@ -133,6 +172,8 @@ int main(void)
         CASE(what_comes_during_a_flush_shares_the_next_one),
         CASE(many_logs_are_flushed_in_turns_and_all_of_them),
         CASE(a_log_may_be_deleted_under_its_flush),
+        CASE(a_flush_without_room_is_tried_again),
+        CASE(a_store_that_closes_waits_for_no_room),
         CASE(a_store_closes_only_when_every_log_is_flushed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

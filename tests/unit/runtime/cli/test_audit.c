@@ -186,12 +186,10 @@ static void the_checkpoint_must_know_every_epoch(void **state)
 static void the_first_epoch_may_begin_inside_a_batch(void **state)
 {
     struct fixture *fixture = *state;
-    write_file(fixture, "data/orders-0/leader-epoch-checkpoint",
-               BYTES_LITERAL("0\n2\n0 1\n2 4\n"));
+    write_file(fixture, "data/orders-0/leader-epoch-checkpoint", BYTES_LITERAL("0\n2\n0 1\n2 4\n"));
     assert_int_equal(audit_directory(&fixture->audit, "data"), 0);
     assert_int_equal(fixture->audit.problem_count, 0);
-    write_file(fixture, "data/orders-0/leader-epoch-checkpoint",
-               BYTES_LITERAL("0\n2\n0 1\n2 5\n"));
+    write_file(fixture, "data/orders-0/leader-epoch-checkpoint", BYTES_LITERAL("0\n2\n0 1\n2 5\n"));
     expect_problem(fixture, "leader epoch 2 begins at 4, but the checkpoint says 5");
 }
 
