@@ -1,6 +1,8 @@
 /* See command.h for what a command is. */
 #include "runtime/cli/command.h"
 
+#include "log/base/error.h"
+
 #include <stdarg.h>
 
 static void complain(struct command_world *world, const char *format, va_list arguments)
@@ -34,4 +36,26 @@ bool command_print(struct command_world *world, struct buffer *out)
     bool is_good = out->size == 0 || fwrite(out->data, 1, out->size, world->out) == out->size;
     buffer_clear(out);
     return is_good;
+}
+
+int command_read_file(struct command_world *world, const char *path, uint64_t size_max,
+                      struct buffer *out)
+{
+    struct io_file *file = NULL;
+    uint64_t size = 0;
+    int error = io_file_open(world->io, path, IO_OPEN_READ, &file);
+    if (error == 0) {
+        error = io_file_size(world->io, file, &size);
+    }
+    if (error == 0 && size > size_max) {
+        error = ERROR_TOO_LARGE;
+    }
+    if (error == 0) {
+        int64_t count = io_file_read(world->io, file, buffer_reserve(out, (size_t)size),
+                                     (size_t)size, 0, IO_READ_WAIT);
+        error = count < 0 ? (int)count : 0;
+        out->size += count < 0 ? 0 : (size_t)count;
+    }
+    io_file_close(world->io, file);
+    return error == 0 ? COMMAND_OK : command_fail(world, "%s: %s", path, error_text(error));
 }

@@ -38,6 +38,7 @@ struct command {
     const char *arguments; /* "TOPIC..."; "" for none */
     const char *summary;   /* a fragment without full stop */
     const char *details;   /* lines for --help; may be NULL */
+    const char *examples;  /* command lines for --help; may be NULL */
     const struct flag *flags;
     size_t flag_count;
     size_t values_size;
@@ -49,10 +50,14 @@ struct command {
 
 #define COMMAND_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
 
+extern const struct command command_cluster_describe;
+extern const struct command command_config_get;
+extern const struct command command_config_set;
 extern const struct command command_consume;
 extern const struct command command_group_describe;
 extern const struct command command_group_ls;
 extern const struct command command_group_rm;
+extern const struct command command_group_rm_offsets;
 extern const struct command command_group_seek;
 extern const struct command command_log_dump;
 extern const struct command command_log_verify;
@@ -61,7 +66,9 @@ extern const struct command command_topic_alter;
 extern const struct command command_topic_create;
 extern const struct command command_topic_describe;
 extern const struct command command_topic_ls;
+extern const struct command command_topic_offsets;
 extern const struct command command_topic_rm;
+extern const struct command command_topic_trim;
 
 /* Prints "tidemill: " and the sentence; returns COMMAND_FAILED. */
 __attribute__((format(printf, 2, 3))) int command_fail(struct command_world *world,
@@ -71,3 +78,6 @@ __attribute__((format(printf, 2, 3))) int command_misuse(struct command_world *w
                                                          const char *format, ...);
 /* Writes and clears the buffer. False when nobody reads any more. */
 bool command_print(struct command_world *world, struct buffer *out);
+/* Appends a file's content: COMMAND_OK, or COMMAND_FAILED after a complaint. */
+must_use int command_read_file(struct command_world *world, const char *path, uint64_t size_max,
+                               struct buffer *out);

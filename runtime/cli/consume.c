@@ -31,6 +31,8 @@ struct consume_values {
     const char *delimiter;
     const char *key_delimiter;
     bool is_null_named;
+    const char *null_text;
+    int64_t timeout_ms;
     bool is_unbuffered;
     bool is_committed;
 };
@@ -63,6 +65,8 @@ struct consume {
     bool is_ready;
     bool is_closed;
     bool is_unread; /* nobody reads our output any more */
+    struct io_timer timer;
+    bool is_silent; /* nothing came for --timeout */
 };
 
 static void on_ready(void *owner)
@@ -72,9 +76,27 @@ static void on_ready(void *owner)
     errand_wake(consume->errand);
 }
 
+static void on_silence(struct io_timer *timer)
+{
+    struct consume *consume = timer->owner;
+    consume->is_silent = true;
+    on_ready(consume);
+}
+
+/* Something came, or we have just begun. */
+static void expect_more(struct consume *consume)
+{
+    if (consume->values->timeout_ms > 0) {
+        consume->timer.fired = on_silence;
+        consume->timer.owner = consume;
+        io_timer_start(consume->errand->world->io, &consume->timer,
+                       (uint64_t)consume->values->timeout_ms * 1000000);
+    }
+}
+
 static bool is_enough(const struct consume *consume)
 {
-    return consume->is_unread ||
+    return consume->is_unread || consume->is_silent ||
            (consume->values->count > 0 && consume->printed_count >= consume->values->count) ||
            (consume->group == NULL && consume->done_count == consume->count);
 }
@@ -253,10 +275,16 @@ static int read_records(struct consume *consume)
 {
     int error = 0;
     bool is_over = false;
+    int64_t before = 0;
     look_for_ends(consume);
+    expect_more(consume);
     while (error == 0 && !is_enough(consume) && !is_over) {
         consume->is_ready = false;
         error = take_batches(consume);
+        if (consume->printed_count > before) {
+            expect_more(consume);
+            before = consume->printed_count;
+        }
         look_for_ends(consume);
         print_out(consume);
         if (error == 0 && consume->group != NULL) {
@@ -269,6 +297,7 @@ static int read_records(struct consume *consume)
             error = errand_wait(consume->errand, &consume->is_ready);
         }
     }
+    io_timer_stop(consume->errand->world->io, &consume->timer);
     print_out(consume);
     return error;
 }
@@ -486,11 +515,11 @@ static int prepare(struct consume *consume, struct command_world *world)
     }
     consume->options = fetcher_options_default();
     consume->options.is_read_committed = values->is_committed;
+    const char *null_text = values->is_null_named ? "NULL" : values->null_text;
     if (values->format == NULL) {
         token_format_init_plain(&consume->format, values->key_delimiter, values->delimiter,
-                                values->is_null_named);
-    } else if (token_format_init(&consume->format, values->format, values->is_null_named,
-                                 &report) != 0) {
+                                null_text);
+    } else if (token_format_init(&consume->format, values->format, null_text, &report) != 0) {
         return command_misuse(world, "%s", report.text);
     }
     return COMMAND_OK;
@@ -565,6 +594,9 @@ static const struct flag flags[] = {
     FLAG('K', "key-delimiter", STRING, struct consume_values, key_delimiter, "DELIM",
          "print the key and this first"),
     FLAG('Z', "null", BOOL, struct consume_values, is_null_named, NULL, "print null as NULL"),
+    FLAG(0, "null-as", STRING, struct consume_values, null_text, "TEXT", "print null as this"),
+    FLAG(0, "timeout", DURATION, struct consume_values, timeout_ms, "TIME",
+         "stop when nothing came for so long"),
     FLAG('u', "unbuffered", BOOL, struct consume_values, is_unbuffered, NULL,
          "write each record at once"),
     FLAG(0, "committed", BOOL, struct consume_values, is_committed, NULL,
@@ -577,11 +609,15 @@ const struct command command_consume = {
     .arguments = "[TOPIC...]",
     .summary = "prints records, with the flags of kcat -C",
     .details = "Format: %s value, %S its size, %R the size in four bytes, %k key, %K its size,\n"
-               "%T timestamp, %h headers, %t topic, %p partition, %o offset, %% percent.\n"
+               "%T timestamp, %y what it is of, %h headers, %H as NAME:VALUE, %t topic, %p "
+               "partition, %o offset, %% percent.\n"
                "With -G, -o says where to begin only while the group has committed nothing.\n"
                "Times are milliseconds or 2026-11-24T12:00:00Z.\n"
                "Properties for -X: isolation.level, auto.offset.reset, check.crcs,\n"
                "fetch.wait.max.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes.\n",
+    .examples = "tidemill consume logs -o -10 -e\n"
+                "tidemill consume logs -o s@2026-11-24T12:00:00Z -f '%T %k %s\\n' -c 100\n"
+                "tidemill consume logs audit -G reader -J\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct consume_values),
     .initial = &initial,

@@ -92,7 +92,8 @@ void envelope_write_json(const struct envelope *envelope, struct buffer *out)
     buffer_add_byte(out, '}');
 }
 
-void envelope_write_headers(const struct batch_record *record, struct buffer *out)
+void envelope_write_headers(const struct batch_record *record, const char *between,
+                            const char *null_text, struct buffer *out)
 {
     const uint8_t *at = record->headers_encoded.data;
     const uint8_t *end = at == NULL ? NULL : at + record->headers_encoded.size;
@@ -101,9 +102,9 @@ void envelope_write_headers(const struct batch_record *record, struct buffer *ou
     while (at != NULL && batch_header_next(&at, end, &header) == 1) {
         buffer_add_string(out, comma);
         buffer_add_bytes(out, header.key);
-        buffer_add_byte(out, '=');
+        buffer_add_string(out, between);
         if (bytes_is_null(header.value)) {
-            buffer_add_string(out, "NULL");
+            buffer_add_string(out, null_text);
         } else {
             buffer_add_bytes(out, header.value);
         }

@@ -16,8 +16,9 @@ struct envelope {
 /* Appends the JSON object of kcat -J, without the end of the line. Bytes that are not UTF-8 become
  * U+FFFD. */
 void envelope_write_json(const struct envelope *envelope, struct buffer *out);
-/* Appends n=v,n=v; a null value is NULL. */
-void envelope_write_headers(const struct batch_record *record, struct buffer *out);
+/* Appends n=v,n=v with `between` for the equals sign. */
+void envelope_write_headers(const struct batch_record *record, const char *between,
+                            const char *null_text, struct buffer *out);
 /* Appends text for a terminal: control characters are escaped; null is NULL. */
 void envelope_write_text(struct bytes text, struct buffer *out);
 /* Appends a JSON string, or null. */

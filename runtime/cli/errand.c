@@ -98,8 +98,9 @@ int errand_open(struct errand *errand, struct command_world *world,
     *errand = (struct errand){.world = world};
     const char *output = flags->output == NULL ? "text" : flags->output;
     errand->is_json = strcmp(output, "json") == 0;
-    if (!errand->is_json && strcmp(output, "text") != 0) {
-        return command_misuse(world, "-o takes text or json, not '%s'", output);
+    errand->is_kafka = strcmp(output, "kafka") == 0;
+    if (!errand->is_json && !errand->is_kafka && strcmp(output, "text") != 0) {
+        return command_misuse(world, "-o takes text, json or kafka, not '%s'", output);
     }
     arena_init(&errand->arena, ANSWER_SIZE_MAX);
     struct client_options options = client_options_default();

@@ -12,7 +12,7 @@
 
 struct errand_flags {
     const char *brokers;
-    const char *output;          /* "text" or "json" */
+    const char *output;          /* "text", "json" or "kafka" */
     struct flag_list properties; /* -X name=value */
 };
 
@@ -22,7 +22,8 @@ struct errand_flags {
         FLAG('X', NULL, LIST, type, errand.properties, "NAME=VALUE",                               \
              "a client property, such as request.timeout.ms=5000")
 #define ERRAND_OUTPUT_FLAG(type)                                                                   \
-    FLAG('o', "output", STRING, type, errand.output, "text|json", "how to print")
+    FLAG('o', "output", STRING, type, errand.output, "text|json|kafka",                            \
+         "how to print; kafka: as its own tools do")
 
 struct errand {
     struct command_world *world;
@@ -30,6 +31,8 @@ struct errand {
     struct arena arena;
     const char *brokers;
     bool is_json;
+    bool is_kafka;
+    bool is_csv;       /* of commands that have it; they set it themselves */
     struct buffer out; /* for what the command prints */
 };
 

@@ -2,12 +2,17 @@
  * the columns of kafka-consumer-groups. */
 #include "log/base/error.h"
 #include "runtime/cli/grid.h"
+#include "runtime/cli/group_names.h"
 #include "runtime/cli/group_offsets.h"
 #include "runtime/cli/offset_query.h"
+
+#include <stdlib.h>
 
 struct describe_values {
     struct errand_flags errand;
     bool has_members;
+    bool has_state;
+    bool is_everything;
 };
 
 static const struct grid_column offset_columns[] = {
@@ -29,6 +34,22 @@ static const struct grid_column member_columns[] = {
     {"HOST", "host", false},
     {"CLIENT-ID", "client_id", false},
     {"#PARTITIONS", "partitions", true},
+};
+
+static const struct grid_column kafka_member_columns[] = {
+    {"GROUP", "group", false},
+    {"CONSUMER-ID", "consumer_id", false},
+    {"HOST", "host", false},
+    {"CLIENT-ID", "client_id", false},
+    {"#PARTITIONS", "partitions", true},
+};
+
+static const struct grid_column state_columns[] = {
+    {"GROUP", "group", false},
+    {"COORDINATOR (ID)", "coordinator", false},
+    {"ASSIGNMENT-STRATEGY", "assignment_strategy", false},
+    {"STATE", "state", false},
+    {"#MEMBERS", "members", true},
 };
 
 static void add_offset_row(struct grid *grid, const char *group,
@@ -94,11 +115,39 @@ static void add_members(struct errand *errand, const struct group_offsets *offse
         }
         grid_add_string(grid, offsets->group);
         grid_add(grid, member->member_id);
-        grid_add(grid, member->group_instance_id);
+        if (!errand->is_kafka) {
+            grid_add(grid, member->group_instance_id);
+        }
         grid_add(grid, member->client_host);
         grid_add(grid, member->client_id);
         grid_add_number(grid, count);
     }
+}
+
+/* Where a node listens. */
+struct node_address {
+    int32_t node;
+    char text[IO_ADDRESS_SIZE];
+};
+
+static void keep_address(void *owner, int32_t node_id, const char *address)
+{
+    struct node_address *found = owner;
+    if (found->node == node_id) {
+        snprintf(found->text, sizeof(found->text), "%s", address);
+    }
+}
+
+static void add_state(struct errand *errand, const struct group_offsets *offsets, struct grid *grid)
+{
+    const struct describe_groups_response_group *group = offsets->description;
+    struct node_address address = {.node = offsets->coordinator};
+    client_each_broker(errand->client, keep_address, &address);
+    grid_add_string(grid, offsets->group);
+    grid_add_string(grid, arena_printf(&errand->arena, "%s (%d)", address.text, address.node));
+    grid_add(grid, group->protocol_data);
+    grid_add(grid, offsets->state);
+    grid_add_number(grid, group->members.count);
 }
 
 static int describe_group(struct errand *errand, const struct describe_values *values,
@@ -114,6 +163,10 @@ static int describe_group(struct errand *errand, const struct describe_values *v
         return command_fail(errand->world, "%s: no such group; 'tidemill group ls' lists them",
                             group);
     }
+    if (values->has_state) {
+        add_state(errand, &offsets, grid);
+        return COMMAND_OK;
+    }
     if (values->has_members) {
         add_members(errand, &offsets, grid);
         return COMMAND_OK;
@@ -122,6 +175,21 @@ static int describe_group(struct errand *errand, const struct describe_values *v
         fprintf(errand->world->errors, "Consumer group '%s' has no active members.\n", group);
     }
     return add_offsets(errand, &offsets, grid);
+}
+
+static void choose_columns(const struct errand *errand, const struct describe_values *values,
+                           struct grid *grid)
+{
+    if (values->has_state) {
+        grid_init(grid, state_columns, sizeof(state_columns) / sizeof(state_columns[0]));
+    } else if (values->has_members && errand->is_kafka) {
+        grid_init(grid, kafka_member_columns,
+                  sizeof(kafka_member_columns) / sizeof(kafka_member_columns[0]));
+    } else if (values->has_members) {
+        grid_init(grid, member_columns, sizeof(member_columns) / sizeof(member_columns[0]));
+    } else {
+        grid_init(grid, offset_columns, sizeof(offset_columns) / sizeof(offset_columns[0]));
+    }
 }
 
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
@@ -133,18 +201,25 @@ static int run(struct command_world *world, const void *given, const struct flag
         return code;
     }
     struct grid grid;
-    if (values->has_members) {
-        grid_init(&grid, member_columns, sizeof(member_columns) / sizeof(member_columns[0]));
-    } else {
-        grid_init(&grid, offset_columns, sizeof(offset_columns) / sizeof(offset_columns[0]));
+    struct flag_list all = {0};
+    if (values->is_everything) {
+        code = group_names_find(&errand, &all);
+        arguments = &all;
+    } else if (arguments->count == 0) {
+        code = command_misuse(world, "name a group, or --all");
     }
-    for (size_t i = 0; i < arguments->count; i++) {
+    choose_columns(&errand, values, &grid);
+    for (size_t i = 0; i < arguments->count && code != COMMAND_MISUSED; i++) {
         int result = describe_group(&errand, values, arguments->items[i], &grid);
         code = result != COMMAND_OK ? result : code;
     }
-    if (grid.cell_count > 0 || errand.is_json) {
+    if (code == COMMAND_OK && errand.is_kafka) {
+        buffer_add_byte(&errand.out, '\n');
+    }
+    if (grid.cell_count > 0 || errand.is_json || (code == COMMAND_OK && errand.is_kafka)) {
         grid_print(&grid, errand.is_json, &errand.out);
     }
+    free(all.items);
     grid_fini(&grid);
     errand_close(&errand);
     return code;
@@ -153,6 +228,9 @@ static int run(struct command_world *world, const void *given, const struct flag
 static const struct flag flags[] = {
     FLAG('m', "members", BOOL, struct describe_values, has_members, NULL,
          "the members instead of the offsets"),
+    FLAG(0, "state", BOOL, struct describe_values, has_state, NULL,
+         "state, coordinator and strategy instead of the offsets"),
+    FLAG('a', "all", BOOL, struct describe_values, is_everything, NULL, "every group"),
     ERRAND_OUTPUT_FLAG(struct describe_values),
     ERRAND_FLAGS(struct describe_values),
 };
@@ -162,9 +240,11 @@ const struct command command_group_describe = {
     .verb = "describe",
     .arguments = "GROUP...",
     .summary = "shows offsets, lag and members",
+    .examples = "tidemill group describe billing\n"
+                "tidemill group describe billing --members\n"
+                "tidemill group describe --all -o json\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct describe_values),
-    .argument_min = 1,
     .argument_max = -1,
     .run = run,
 };

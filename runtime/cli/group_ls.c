@@ -1,11 +1,12 @@
 /* tidemill group ls: the consumer groups of the cluster, asked of every broker. */
-#include "log/base/error.h"
-#include "runtime/cli/errand.h"
 #include "runtime/cli/grid.h"
+#include "runtime/cli/group_names.h"
 
 struct ls_values {
     struct errand_flags errand;
     bool is_detailed;
+    bool has_state;
+    bool has_type;
 };
 
 static const struct grid_column columns[] = {
@@ -14,40 +15,70 @@ static const struct grid_column columns[] = {
     {"PROTOCOL", "protocol_type", false},
     {"COORDINATOR", "coordinator", true},
 };
+static const struct grid_column columns_both[] = {
+    {"GROUP", "group", false},
+    {"TYPE", "type", false},
+    {"STATE", "state", false},
+};
 
-static void add_groups(struct errand *errand, const struct ls_values *values, int32_t node_id,
-                       const struct list_groups_response *response, struct grid *grid)
+/* One run. */
+struct listing {
+    struct errand *errand;
+    const struct ls_values *values;
+    struct grid grid;
+};
+
+static bool is_plain(const struct listing *listing)
 {
-    for (int32_t i = 0; i < response->groups.count; i++) {
-        const struct list_groups_response_group *group = &response->groups.items[i];
-        if (!values->is_detailed && !errand->is_json) {
-            buffer_printf(&errand->out, "%.*s\n", BYTES_FORMAT(group->group_id));
-            continue;
-        }
-        grid_add(grid, group->group_id);
-        grid_add(grid, group->group_state);
-        grid_add(grid, group->protocol_type);
-        grid_add_number(grid, node_id);
+    const struct ls_values *values = listing->values;
+    return !values->is_detailed && !values->has_state && !values->has_type &&
+           !listing->errand->is_json;
+}
+
+/* "Stable", or "-" from a broker that does not say; Kafka writes types with a capital. */
+static void add_type(struct grid *grid, struct bytes type)
+{
+    struct buffer text;
+    buffer_init(&text);
+    buffer_add_bytes(&text, type.size == 0 ? BYTES_LITERAL("classic") : type);
+    text.data[0] &= (uint8_t)~0x20;
+    grid_add(grid, buffer_bytes(&text));
+    buffer_fini(&text);
+}
+
+static void add_group(void *owner, int32_t node_id, const struct list_groups_response_group *group)
+{
+    struct listing *listing = owner;
+    const struct ls_values *values = listing->values;
+    if (is_plain(listing)) {
+        buffer_printf(&listing->errand->out, "%.*s\n", BYTES_FORMAT(group->group_id));
+        return;
+    }
+    grid_add(&listing->grid, group->group_id);
+    if (values->has_type) {
+        add_type(&listing->grid, group->group_type);
+    }
+    if (!values->has_type || values->has_state) {
+        grid_add(&listing->grid, group->group_state);
+    }
+    if (!values->has_type && !values->has_state) {
+        grid_add(&listing->grid, group->protocol_type);
+        grid_add_number(&listing->grid, node_id);
     }
 }
 
-static int list_groups(struct errand *errand, const struct ls_values *values, struct grid *grid)
+static void choose_columns(struct listing *listing)
 {
-    const struct metadata_response *metadata;
-    int error = errand_read_metadata(errand, NULL, 0, &metadata);
-    struct list_groups_request request;
-    wire_set_defaults(&list_groups_request_schema, &request);
-    for (int32_t i = 0; error == 0 && i < metadata->brokers.count; i++) {
-        int32_t node_id = metadata->brokers.items[i].node_id;
-        const void *found;
-        error = errand_call(errand, node_id, API_LIST_GROUPS, -1, &request, &found);
-        if (error == 0) {
-            const struct list_groups_response *response = found;
-            error = response->error_code == 0 ? 0 : error_from_code(response->error_code);
-            add_groups(errand, values, node_id, response, grid);
-        }
+    const struct ls_values *values = listing->values;
+    if (values->has_type && values->has_state) {
+        grid_init(&listing->grid, columns_both, sizeof(columns_both) / sizeof(columns[0]));
+    } else if (values->has_type) {
+        grid_init(&listing->grid, columns_both, sizeof(columns_both) / sizeof(columns[0]) - 1);
+    } else if (values->has_state) {
+        grid_init(&listing->grid, columns, 2);
+    } else {
+        grid_init(&listing->grid, columns, sizeof(columns) / sizeof(columns[0]));
     }
-    return error == 0 ? COMMAND_OK : errand_fail(errand, error, "listing groups");
 }
 
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
@@ -59,19 +90,21 @@ static int run(struct command_world *world, const void *given, const struct flag
     if (code != 0) {
         return code;
     }
-    struct grid grid;
-    grid_init(&grid, columns, sizeof(columns) / sizeof(columns[0]));
-    code = list_groups(&errand, values, &grid);
-    if (code == COMMAND_OK && (values->is_detailed || errand.is_json)) {
-        grid_print(&grid, errand.is_json, &errand.out);
+    struct listing listing = {.errand = &errand, .values = values};
+    choose_columns(&listing);
+    code = group_names_each(&errand, add_group, &listing);
+    if (code == COMMAND_OK && !is_plain(&listing)) {
+        grid_print(&listing.grid, errand.is_json, &errand.out);
     }
-    grid_fini(&grid);
+    grid_fini(&listing.grid);
     errand_close(&errand);
     return code;
 }
 
 static const struct flag flags[] = {
     FLAG('d', "detailed", BOOL, struct ls_values, is_detailed, NULL, "state and coordinator too"),
+    FLAG(0, "state", BOOL, struct ls_values, has_state, NULL, "name and state"),
+    FLAG(0, "type", BOOL, struct ls_values, has_type, NULL, "name and type"),
     ERRAND_OUTPUT_FLAG(struct ls_values),
     ERRAND_FLAGS(struct ls_values),
 };

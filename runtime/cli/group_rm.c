@@ -28,7 +28,9 @@ static int delete_group(struct errand *errand, const char *group)
                                  bytes_make(NULL, 0));
         }
     }
-    buffer_printf(&errand->out, "Deleted group %s.\n", group);
+    if (!errand->is_kafka) {
+        buffer_printf(&errand->out, "Deleted group %s.\n", group);
+    }
     return COMMAND_OK;
 }
 
@@ -44,11 +46,19 @@ static int run(struct command_world *world, const void *given, const struct flag
         int result = delete_group(&errand, arguments->items[i]);
         code = result != COMMAND_OK ? result : code;
     }
+    if (code == COMMAND_OK && errand.is_kafka) {
+        buffer_add_string(&errand.out, "Deletion of requested consumer groups (");
+        for (size_t i = 0; i < arguments->count; i++) {
+            buffer_printf(&errand.out, "%s'%s'", i > 0 ? ", " : "", arguments->items[i]);
+        }
+        buffer_add_string(&errand.out, ") was successful.\n");
+    }
     errand_close(&errand);
     return code;
 }
 
 static const struct flag flags[] = {
+    ERRAND_OUTPUT_FLAG(struct rm_values),
     ERRAND_FLAGS(struct rm_values),
 };
 

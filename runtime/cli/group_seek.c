@@ -1,18 +1,33 @@
-/* tidemill group seek: moves the committed offsets of a group that has no members. */
+/* tidemill group seek: moves the committed offsets of a group that has no members, to one place for
+ * all partitions (--to), by a distance (--by), or as a file of "topic,partition,offset" says
+ * (--plan), which -o csv writes. */
 #include "log/base/error.h"
 #include "log/base/text.h"
 #include "runtime/cli/grid.h"
 #include "runtime/cli/group_offsets.h"
 #include "runtime/cli/offset_query.h"
+#include "runtime/cli/topic_choice.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { OFFSET_COMMIT_VERSION = 9 };
+enum { OFFSET_COMMIT_VERSION = 9, PLAN_SIZE_MAX = 64 << 20 };
 
 struct seek_values {
     struct errand_flags errand;
     const char *to;
+    const char *by;
+    const char *plan;
     bool is_dry;
+};
+
+/* Where to, as the flags say. */
+struct seek_goal {
+    struct offset_spec to;
+    int64_t by;        /* with has_by: from what is committed */
+    struct bytes plan; /* with its bytes: from a file */
+    bool has_by;
+    bool is_current; /* nowhere: commit again what is committed */
 };
 
 static const struct grid_column columns[] = {
@@ -20,37 +35,12 @@ static const struct grid_column columns[] = {
     {"PARTITION", "partition", true},   {"CURRENT-OFFSET", "current_offset", true},
     {"NEW-OFFSET", "new_offset", true},
 };
-
-/* "TOPIC" or "TOPIC:PARTITION". */
-static int select_topic(struct errand *errand, const char *word, struct group_offsets *chosen)
-{
-    const char *colon = strrchr(word, ':');
-    int64_t partition = -1;
-    if (colon != NULL && (text_parse_int64(colon + 1, &partition) != 0 || partition < 0)) {
-        return command_misuse(errand->world, "'%s' is no TOPIC or TOPIC:PARTITION", word);
-    }
-    size_t size = colon == NULL ? strlen(word) : (size_t)(colon - word);
-    const char *topic = arena_string(&errand->arena, bytes_make(word, size));
-    const struct metadata_response *metadata;
-    int error = errand_read_metadata(errand, &topic, 1, &metadata);
-    if (error != 0) {
-        return errand_fail(errand, error, topic);
-    }
-    size_t before = chosen->count;
-    for (int32_t i = 0; i < metadata->topics.count; i++) {
-        const struct metadata_response_topic *row = &metadata->topics.items[i];
-        if (row->error_code != 0) {
-            return errand_refuse(errand, topic, row->error_code, bytes_make(NULL, 0));
-        }
-        for (int32_t j = 0; j < row->partitions.count; j++) {
-            if (partition < 0 || row->partitions.items[j].index == partition) {
-                group_offsets_add(errand, chosen, topic, row->partitions.items[j].index);
-            }
-        }
-    }
-    return chosen->count > before ? COMMAND_OK
-                                  : command_fail(errand->world, "no such partition: %s", word);
-}
+static const struct grid_column kafka_columns[] = {
+    {"GROUP", "group", false},
+    {"TOPIC", "topic", false},
+    {"PARTITION", "partition", true},
+    {"NEW-OFFSET", "new_offset", true},
+};
 
 /* The partitions named, or all that the group has committed. */
 static int choose_rows(struct errand *errand, const struct flag_list *arguments,
@@ -64,14 +54,18 @@ static int choose_rows(struct errand *errand, const struct flag_list *arguments,
                                   "GROUP TOPIC --to beginning",
                                   offsets->group);
     }
+    const struct flag_list words = {.items = arguments->items + 1, .count = arguments->count - 1};
+    const struct topic_choice_flags any = {0};
+    struct topic_choice choice;
+    int code = topic_choice_partitions(errand, &any, &words, &choice);
     struct group_offsets chosen = *offsets;
     chosen.rows = NULL;
     chosen.count = 0;
-    for (size_t i = 1; i < arguments->count; i++) {
-        int code = select_topic(errand, arguments->items[i], &chosen);
-        if (code != COMMAND_OK) {
-            return code;
-        }
+    for (size_t i = 0; i < choice.count && code == COMMAND_OK; i++) {
+        group_offsets_add(errand, &chosen, choice.rows[i].topic, choice.rows[i].partition);
+    }
+    if (code != COMMAND_OK) {
+        return code;
     }
     for (size_t i = 0; i < chosen.count; i++) {
         struct group_offsets_row *row = &chosen.rows[i];
@@ -131,15 +125,27 @@ static void print_targets(struct errand *errand, const struct group_offsets *off
                           const struct offset_query *targets)
 {
     struct grid grid;
-    grid_init(&grid, columns, sizeof(columns) / sizeof(columns[0]));
+    if (errand->is_csv) {
+        for (size_t i = 0; i < offsets->count; i++) {
+            buffer_printf(&errand->out, "%s,%d,%lld\n", offsets->rows[i].topic,
+                          offsets->rows[i].partition, (long long)targets[i].offset);
+        }
+        return;
+    }
+    if (errand->is_kafka) {
+        buffer_add_byte(&errand->out, '\n');
+        grid_init(&grid, kafka_columns, sizeof(kafka_columns) / sizeof(kafka_columns[0]));
+    } else {
+        grid_init(&grid, columns, sizeof(columns) / sizeof(columns[0]));
+    }
     for (size_t i = 0; i < offsets->count; i++) {
         grid_add_string(&grid, offsets->group);
         grid_add_string(&grid, offsets->rows[i].topic);
         grid_add_number(&grid, offsets->rows[i].partition);
-        if (offsets->rows[i].offset < 0) {
-            grid_add_nothing(&grid);
-        } else {
+        if (offsets->rows[i].offset >= 0 && !errand->is_kafka) {
             grid_add_number(&grid, offsets->rows[i].offset);
+        } else if (!errand->is_kafka) {
+            grid_add_nothing(&grid);
         }
         grid_add_number(&grid, targets[i].offset);
     }
@@ -147,39 +153,156 @@ static void print_targets(struct errand *errand, const struct group_offsets *off
     grid_fini(&grid);
 }
 
-static int find_targets(struct errand *errand, const struct group_offsets *offsets,
-                        const struct offset_spec *to, struct offset_query *targets)
+/* Asks for the start or the end of every partition. */
+static int ask_bounds(struct errand *errand, const struct group_offsets *offsets,
+                      enum offset_spec_kind kind, struct offset_query *rows)
 {
+    const struct offset_spec spec = {.kind = kind};
     for (size_t i = 0; i < offsets->count; i++) {
-        targets[i].topic = offsets->rows[i].topic;
-        targets[i].partition = offsets->rows[i].partition;
+        rows[i].topic = offsets->rows[i].topic;
+        rows[i].partition = offsets->rows[i].partition;
     }
-    int error = offset_query_resolve(errand, to, targets, offsets->count);
+    int error = offset_query_resolve(errand, &spec, rows, offsets->count);
     for (size_t i = 0; i < offsets->count && error == 0; i++) {
-        error = targets[i].error;
+        error = rows[i].error;
+    }
+    return error == 0 ? COMMAND_OK : errand_fail(errand, error, "looking for offsets");
+}
+
+/* Targets that are numbers already; they are cut to what the log has. */
+static int cut_targets(struct errand *errand, const struct group_offsets *offsets,
+                       struct offset_query *targets)
+{
+    struct offset_query *starts =
+        arena_array(&errand->arena, struct offset_query, offsets->count + 1);
+    struct offset_query *ends =
+        arena_array(&errand->arena, struct offset_query, offsets->count + 1);
+    int code = ask_bounds(errand, offsets, OFFSET_SPEC_BEGINNING, starts);
+    code = code == COMMAND_OK ? ask_bounds(errand, offsets, OFFSET_SPEC_END, ends) : code;
+    for (size_t i = 0; i < offsets->count && code == COMMAND_OK; i++) {
+        int64_t wanted = targets[i].offset;
+        targets[i].offset = wanted < starts[i].offset ? starts[i].offset
+                            : wanted > ends[i].offset ? ends[i].offset
+                                                      : wanted;
+    }
+    return code;
+}
+
+/* From what is committed on; a partition without a commit begins at its end, as Kafka's tool. */
+static int shift_targets(struct errand *errand, const struct group_offsets *offsets, int64_t by,
+                         struct offset_query *targets)
+{
+    int code = ask_bounds(errand, offsets, OFFSET_SPEC_END, targets);
+    for (size_t i = 0; i < offsets->count && code == COMMAND_OK; i++) {
+        int64_t from = offsets->rows[i].offset >= 0 ? offsets->rows[i].offset : targets[i].offset;
+        if (__builtin_add_overflow(from, by, &targets[i].offset)) {
+            targets[i].offset = by < 0 ? 0 : INT64_MAX;
+        }
+    }
+    return code == COMMAND_OK ? cut_targets(errand, offsets, targets) : code;
+}
+
+/* One line: [GROUP,]TOPIC,PARTITION,OFFSET. */
+static bool read_plan_line(struct errand *errand, char *line, struct offset_query *out)
+{
+    char *fields[4], *at = line;
+    size_t count = 0;
+    for (; count < 4 && at != NULL; count++) {
+        fields[count] = strsep(&at, ",");
+    }
+    size_t first = count == 4 ? 1 : 0;
+    int64_t partition;
+    if (count - first != 3 || at != NULL || fields[first][0] == '\0' ||
+        text_parse_int64(fields[first + 1], &partition) != 0 || partition < 0 ||
+        partition > INT32_MAX || text_parse_int64(fields[first + 2], &out->offset) != 0 ||
+        out->offset < 0) {
+        return false;
+    }
+    out->topic = arena_string(&errand->arena, bytes_from_string(fields[first]));
+    out->partition = (int32_t)partition;
+    return true;
+}
+
+/* The rows of a plan, with their offsets in `targets`, in the order of the rows. */
+static int read_plan(struct errand *errand, const char *path, struct bytes plan,
+                     struct group_offsets *offsets, struct offset_query **targets)
+{
+    struct group_offsets planned = *offsets;
+    char *text = arena_string(&errand->arena, plan), *line;
+    struct offset_query *read = arena_array(&errand->arena, struct offset_query, plan.size / 2 + 2);
+    size_t count = 0;
+    int number = 0;
+    planned.rows = NULL;
+    planned.count = 0;
+    while ((line = strsep(&text, "\n")) != NULL) {
+        number++;
+        line[strcspn(line, "\r")] = '\0';
+        if (line[0] == '\0') {
+            continue;
+        }
+        if (!read_plan_line(errand, line, &read[count])) {
+            return command_fail(errand->world, "%s:%d: a line is TOPIC,PARTITION,OFFSET", path,
+                                number);
+        }
+        group_offsets_add(errand, &planned, read[count].topic, read[count].partition);
+        count++;
+    }
+    group_offsets_sort(&planned);
+    *targets = arena_array(&errand->arena, struct offset_query, planned.count + 1);
+    for (size_t i = 0; i < planned.count; i++) {
+        struct group_offsets_row *row = &planned.rows[i];
+        row->offset = group_offsets_add(errand, offsets, row->topic, row->partition)->offset;
+        for (size_t j = 0; j < count; j++) {
+            if (read[j].partition == row->partition && strcmp(read[j].topic, row->topic) == 0) {
+                (*targets)[i] = read[j];
+            }
+        }
+    }
+    *offsets = planned;
+    return COMMAND_OK;
+}
+
+static int find_targets(struct errand *errand, const struct seek_values *values,
+                        const struct seek_goal *goal, const struct flag_list *arguments,
+                        struct group_offsets *offsets, struct offset_query **targets)
+{
+    if (values->plan != NULL) {
+        int code = read_plan(errand, values->plan, goal->plan, offsets, targets);
+        return code == COMMAND_OK ? cut_targets(errand, offsets, *targets) : code;
+    }
+    int code = choose_rows(errand, arguments, offsets);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    *targets = arena_array(&errand->arena, struct offset_query, offsets->count + 1);
+    if (goal->has_by || goal->is_current) {
+        return shift_targets(errand, offsets, goal->by, *targets);
+    }
+    for (size_t i = 0; i < offsets->count; i++) {
+        (*targets)[i].topic = offsets->rows[i].topic;
+        (*targets)[i].partition = offsets->rows[i].partition;
+    }
+    int error = offset_query_resolve(errand, &goal->to, *targets, offsets->count);
+    for (size_t i = 0; i < offsets->count && error == 0; i++) {
+        error = (*targets)[i].error;
     }
     return error == 0 ? COMMAND_OK : errand_fail(errand, error, "looking for offsets");
 }
 
 static int seek(struct errand *errand, const struct seek_values *values,
-                const struct offset_spec *to, const struct flag_list *arguments)
+                const struct seek_goal *goal, const struct flag_list *arguments)
 {
     struct group_offsets offsets;
+    struct offset_query *targets = NULL;
     int code = group_offsets_read(errand, arguments->items[0], &offsets);
-    if (code == COMMAND_OK) {
-        code = choose_rows(errand, arguments, &offsets);
-    }
-    if (code != COMMAND_OK) {
-        return code;
-    }
-    if (offsets.description->members.count > 0 && !values->is_dry) {
+    if (code == COMMAND_OK && offsets.description->members.count > 0 && !values->is_dry) {
         return command_fail(errand->world,
                             "%s has %d members; stop them first, they would overwrite the offsets",
                             offsets.group, offsets.description->members.count);
     }
-    struct offset_query *targets =
-        arena_array(&errand->arena, struct offset_query, offsets.count + 1);
-    code = find_targets(errand, &offsets, to, targets);
+    if (code == COMMAND_OK) {
+        code = find_targets(errand, values, goal, arguments, &offsets, &targets);
+    }
     if (code == COMMAND_OK && !values->is_dry) {
         code = commit(errand, &offsets, targets);
     }
@@ -189,33 +312,74 @@ static int seek(struct errand *errand, const struct seek_values *values,
     return code;
 }
 
+/* Reads the flags that say where to: exactly one of them. */
+static int judge_goal(struct command_world *world, const struct seek_values *values,
+                      struct seek_goal *goal)
+{
+    struct report report = {0};
+    int count = (values->to != NULL) + (values->by != NULL) + (values->plan != NULL);
+    if (count == 0) {
+        return command_misuse(world, "say where: --to beginning, end, N, -N or s@TIME");
+    }
+    if (count > 1) {
+        return command_misuse(world, "--to, --by and --plan each say where; give one of them");
+    }
+    if (values->by != NULL) {
+        goal->has_by = true;
+        return text_parse_int64(values->by, &goal->by) == 0
+                   ? COMMAND_OK
+                   : command_misuse(world, "--by takes a number of records, not '%s'", values->by);
+    }
+    if (values->to != NULL && strcmp(values->to, "current") == 0) {
+        goal->is_current = true;
+        return COMMAND_OK;
+    }
+    if (values->to != NULL && offset_spec_parse(values->to, &goal->to, NULL, &report) != 0) {
+        return command_misuse(world, "%s", report.text);
+    }
+    if (goal->to.kind == OFFSET_SPEC_STORED) {
+        return command_misuse(world, "--to stored moves nothing");
+    }
+    return COMMAND_OK;
+}
+
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct seek_values *values = given;
-    struct offset_spec to = {0};
-    struct report report = {0};
+    struct seek_goal goal = {0};
     struct errand errand;
-    if (values->to == NULL) {
-        return command_misuse(world, "say where: --to beginning, end, N, -N or s@TIME");
+    struct buffer plan;
+    int code = judge_goal(world, values, &goal);
+    buffer_init(&plan);
+    if (code == COMMAND_OK && values->plan != NULL) {
+        code = command_read_file(world, values->plan, PLAN_SIZE_MAX, &plan);
+        goal.plan = buffer_bytes(&plan);
     }
-    if (offset_spec_parse(values->to, &to, NULL, &report) != 0) {
-        return command_misuse(world, "%s", report.text);
+    if (code == COMMAND_OK) {
+        struct errand_flags flags = values->errand;
+        bool is_csv = flags.output != NULL && strcmp(flags.output, "csv") == 0;
+        flags.output = is_csv ? NULL : flags.output;
+        code = errand_open(&errand, world, &flags, NULL, NULL);
+        if (code == COMMAND_OK) {
+            errand.is_csv = is_csv;
+            code = seek(&errand, values, &goal, arguments);
+            errand_close(&errand);
+        }
     }
-    if (to.kind == OFFSET_SPEC_STORED) {
-        return command_misuse(world, "--to stored moves nothing");
-    }
-    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
-    if (code == 0) {
-        code = seek(&errand, values, &to, arguments);
-        errand_close(&errand);
-    }
+    buffer_fini(&plan);
     return code;
 }
 
 static const struct flag flags[] = {
-    FLAG(0, "to", STRING, struct seek_values, to, "OFFSET", "start, end, N, -N or @TIME"),
+    FLAG(0, "to", STRING, struct seek_values, to, "OFFSET",
+         "beginning, end, current, N, -N or @TIME"),
+    FLAG(0, "by", STRING, struct seek_values, by, "COUNT",
+         "so many records on, or back with -COUNT"),
+    FLAG(0, "plan", STRING, struct seek_values, plan, "FILE",
+         "lines of TOPIC,PARTITION,OFFSET, as -o csv writes them"),
     FLAG(0, "dry-run", BOOL, struct seek_values, is_dry, NULL, "only show what would change"),
-    ERRAND_OUTPUT_FLAG(struct seek_values),
+    FLAG('o', "output", STRING, struct seek_values, errand.output, "text|json|csv|kafka",
+         "how to print; csv: a plan"),
     ERRAND_FLAGS(struct seek_values),
 };
 
@@ -226,6 +390,10 @@ const struct command command_group_seek = {
     .summary = "moves the offsets of a group",
     .details = "Without topics, all partitions that the group has committed. Offsets are cut to\n"
                "what the log has. The group may have no members.\n",
+    .examples = "tidemill group seek billing --to beginning --dry-run\n"
+                "tidemill group seek billing orders:0 --by -10\n"
+                "tidemill group seek billing --to @2026-11-24T12:00:00Z --dry-run -o csv > plan\n"
+                "tidemill group seek billing --plan plan\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct seek_values),
     .argument_min = 1,

@@ -65,7 +65,7 @@ static void print_record(struct dump *dump, const struct batch_record *record)
     buffer_printf(out, "| offset: %lld CreateTime: %lld keySize: %lld valueSize: %lld headers: ",
                   (long long)record->offset, (long long)record->timestamp_ms,
                   length_of(record->key), length_of(record->value));
-    envelope_write_headers(record, out);
+    envelope_write_headers(record, "=", "NULL", out);
     buffer_add_string(out, " key: ");
     envelope_write_text(record->key, out);
     buffer_add_string(out, " payload: ");

@@ -27,7 +27,32 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     return era * 146097 + day_of_era - 719468;
 }
 
-/* RFC 3339 in UTC: 2026-11-24T12:00:00Z; the time of day may be missing. */
+/* ".123" after the seconds, then "Z", "+01:00", "+0100" or nothing. */
+static bool parse_tail(const char *text, int64_t *out)
+{
+    int fraction = 0, used = 0, hour = 0, minute = 0;
+    if (*text == '.') {
+        int scale = 100;
+        for (text++; *text >= '0' && *text <= '9'; text++, scale /= 10) {
+            fraction += (*text - '0') * scale;
+        }
+    }
+    *out += fraction;
+    if (strcmp(text, "") == 0 || strcmp(text, "Z") == 0) {
+        return true;
+    }
+    bool is_zone = (*text == '+' || *text == '-') &&
+                   (sscanf(text + 1, "%2d:%2d%n", &hour, &minute, &used) == 2 ||
+                    sscanf(text + 1, "%2d%2d%n", &hour, &minute, &used) == 2);
+    if (!is_zone || text[1 + used] != '\0' || hour < 0 || hour > 14 || minute < 0 || minute > 59) {
+        return false;
+    }
+    *out -= (*text == '-' ? -1 : 1) * (hour * 60 + minute) * 60000LL;
+    return true;
+}
+
+/* RFC 3339, in UTC unless it says otherwise: 2026-11-24T12:00:00Z; the time of day may be
+ * missing. */
 static bool parse_date(const char *text, int64_t *out)
 {
     int year, month, day, hour = 0, minute = 0, second = 0, used = 0;
@@ -35,20 +60,17 @@ static bool parse_date(const char *text, int64_t *out)
         return false;
     }
     text += used;
-    if (*text == 'T' || *text == ' ') {
+    bool has_time = *text == 'T' || *text == ' ';
+    if (has_time) {
         if (sscanf(text + 1, "%2d:%2d:%2d%n", &hour, &minute, &second, &used) != 3) {
             return false;
         }
         text += 1 + used;
     }
-    text += *text == 'Z';
     bool is_sane = month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour >= 0 && hour < 24 &&
                    minute >= 0 && minute < 60 && second >= 0 && second <= 60;
-    if (*text != '\0' || !is_sane) {
-        return false;
-    }
     *out = (((days_of(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000;
-    return true;
+    return is_sane && (has_time ? parse_tail(text, out) : strcmp(text + (*text == 'Z'), "") == 0);
 }
 
 static bool parse_time(const char *text, struct offset_spec *out)

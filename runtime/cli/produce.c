@@ -27,6 +27,10 @@ struct produce_values {
     const char *delimiter;
     int64_t count;
     bool is_null_named;
+    const char *null_text;
+    const char *headers_delimiter;
+    bool has_empty;
+    bool is_strict;
     bool is_tee;
     bool is_quiet;
 };
@@ -39,7 +43,9 @@ struct produce {
     struct producer *producer;
     struct buffer delimiter;
     struct buffer key_delimiter;
-    struct batch_header *headers;
+    struct buffer headers_delimiter;
+    struct batch_header *headers; /* of every record, then room for those of the line */
+    size_t line_header_count;
     struct io_file *file; /* NULL: standard input */
     uint64_t position;
     struct buffer input; /* what was read and not sent */
@@ -48,6 +54,7 @@ struct produce {
     uint8_t *chunk; /* filled on another thread */
     int64_t chunk_size;
     int64_t sent_count;
+    int64_t bad_line; /* the record that could not be cut; 0: none */
     int64_t failed_count;
     int first_error;
     bool is_read; /* the chunk is there */
@@ -81,25 +88,64 @@ static struct bytes find_bytes(struct bytes text, struct bytes part)
     return found == NULL ? bytes_make(NULL, 0) : bytes_make(found, part.size);
 }
 
-/* Cuts key and value apart. */
-static void fill_record(const struct produce *produce, struct bytes line,
-                        struct producer_record *record)
+enum { LINE_HEADER_MAX = 1000 };
+
+/* "NAME:VALUE,NAME:VALUE" in front of the line. */
+static int cut_headers(struct produce *produce, struct bytes *line)
+{
+    struct bytes cut = find_bytes(*line, buffer_bytes(&produce->headers_delimiter));
+    size_t fixed = produce->values->headers.count;
+    produce->line_header_count = 0;
+    if (bytes_is_null(cut)) {
+        return produce->values->is_strict ? ERROR_MALFORMED : 0;
+    }
+    const uint8_t *at = line->data, *end = cut.data;
+    while (at < end) {
+        const uint8_t *comma = memchr(at, ',', (size_t)(end - at));
+        const uint8_t *stop = comma == NULL ? end : comma;
+        const uint8_t *colon = memchr(at, ':', (size_t)(stop - at));
+        if (colon == NULL || produce->line_header_count == LINE_HEADER_MAX) {
+            return ERROR_MALFORMED;
+        }
+        produce->headers[fixed + produce->line_header_count++] = (struct batch_header){
+            .key = bytes_make(at, (size_t)(colon - at)),
+            .value = bytes_make(colon + 1, (size_t)(stop - colon - 1)),
+        };
+        at = stop + (comma != NULL);
+    }
+    const uint8_t *start = cut.data + cut.size;
+    *line = bytes_make(start, line->size - (size_t)(start - line->data));
+    return 0;
+}
+
+static struct bytes name_null(const struct produce_values *values, struct bytes content)
+{
+    bool is_null = (values->is_null_named && content.size == 0) ||
+                   (values->null_text != NULL && bytes_equal_string(content, values->null_text));
+    return is_null ? bytes_make(NULL, 0) : content;
+}
+
+/* Cuts headers, key and value apart. */
+static int fill_record(struct produce *produce, struct bytes line, struct producer_record *record)
 {
     const struct produce_values *values = produce->values;
+    int error = values->headers_delimiter == NULL ? 0 : cut_headers(produce, &line);
+    record->header_count = (int32_t)(values->headers.count + produce->line_header_count);
     record->key = bytes_from_string(values->key);
     record->value = line;
-    if (produce->key_delimiter.size > 0) {
+    if (error == 0 && produce->key_delimiter.size > 0) {
         struct bytes cut = find_bytes(line, buffer_bytes(&produce->key_delimiter));
         if (!bytes_is_null(cut)) {
             record->key = bytes_make(line.data, (size_t)(cut.data - line.data));
             const uint8_t *start = cut.data + cut.size;
             record->value = bytes_make(start, line.size - (size_t)(start - line.data));
+        } else if (values->is_strict) {
+            error = ERROR_MALFORMED;
         }
     }
-    if (values->is_null_named) {
-        record->key = record->key.size == 0 ? bytes_make(NULL, 0) : record->key;
-        record->value = record->value.size == 0 ? bytes_make(NULL, 0) : record->value;
-    }
+    record->key = name_null(values, record->key);
+    record->value = name_null(values, record->value);
+    return error;
 }
 
 /* Waits for room when the buffer is full. */
@@ -110,13 +156,16 @@ static int send_line(struct produce *produce, struct bytes line)
         .partition = (int32_t)produce->values->partition,
         .timestamp_ms = -1,
         .headers = produce->headers,
-        .header_count = (int32_t)produce->values->headers.count,
         .done = on_delivered,
         .owner = produce,
     };
-    fill_record(produce, line, &record);
+    int error = fill_record(produce, line, &record);
+    if (error != 0) {
+        produce->bad_line = produce->sent_count + 1;
+        return error;
+    }
     produce->has_room = false;
-    int error = producer_send(produce->producer, &record);
+    error = producer_send(produce->producer, &record);
     while (error == ERROR_AGAIN) {
         error = errand_wait(produce->errand, &produce->has_room);
         if (error != 0) {
@@ -153,7 +202,8 @@ static int send_lines(struct produce *produce)
             break;
         }
         size_t end = (size_t)(cut.data - produce->input.data);
-        if (end > start) { /* an empty line is no record, as in kcat */
+        if (end > start ||
+            produce->values->has_empty) { /* an empty line is no record, as in kcat */
             error = send_line(produce, bytes_make(produce->input.data + start, end - start));
         }
         start = end + cut.size;
@@ -269,6 +319,12 @@ static int judge(struct produce *produce, int error)
     if (produce->first_error == ERROR_CANCELLED && errand->world->is_interrupted) {
         return COMMAND_FAILED;
     }
+    if (produce->bad_line > 0) {
+        return command_fail(
+            errand->world, "record %lld has no %s; without --strict it would be a value alone",
+            (long long)produce->bad_line,
+            produce->values->headers_delimiter != NULL ? "headers or no key" : "key");
+    }
     if (produce->first_error == ERROR_TIMEOUT) { /* it was there when we began */
         return command_fail(errand->world,
                             "%s: the brokers at %s did not take %lld of %lld records in time "
@@ -344,7 +400,7 @@ static bool take_property(void *owner, const char *name, const char *value)
 static int read_headers(struct produce *produce, struct command_world *world)
 {
     const struct flag_list *list = &produce->values->headers;
-    produce->headers = memory_zero(list->count + 1, sizeof(*produce->headers));
+    produce->headers = memory_zero(list->count + LINE_HEADER_MAX + 1, sizeof(*produce->headers));
     for (size_t i = 0; i < list->count; i++) {
         const char *text = list->items[i], *cut = strpbrk(text, "=:");
         size_t size = cut == NULL ? strlen(text) : (size_t)(cut - text);
@@ -375,6 +431,12 @@ static int prepare(struct produce *produce, struct command_world *world)
     flag_unescape(values->delimiter, &produce->delimiter);
     if (values->key_delimiter != NULL) {
         flag_unescape(values->key_delimiter, &produce->key_delimiter);
+    }
+    if (values->headers_delimiter != NULL) {
+        flag_unescape(values->headers_delimiter, &produce->headers_delimiter);
+        if (produce->headers_delimiter.size == 0) {
+            return command_misuse(world, "--headers may not be empty");
+        }
     }
     if (produce->delimiter.size == 0) {
         return command_misuse(world, "-D may not be empty");
@@ -447,12 +509,14 @@ static int run(struct command_world *world, const void *given, const struct flag
     produce->values = &values;
     buffer_init(&produce->delimiter);
     buffer_init(&produce->key_delimiter);
+    buffer_init(&produce->headers_delimiter);
     buffer_init(&produce->input);
     int code = prepare(produce, world);
     code = code == 0 ? run_prepared(produce, world) : code;
     io_file_close(world->io, produce->file);
     buffer_fini(&produce->delimiter);
     buffer_fini(&produce->key_delimiter);
+    buffer_fini(&produce->headers_delimiter);
     buffer_fini(&produce->input);
     free(produce->headers);
     if (!world->is_interrupted) {
@@ -483,6 +547,13 @@ static const struct flag flags[] = {
     FLAG('c', "count", INT, struct produce_values, count, "N", "stop after so many records"),
     FLAG('Z', "null", BOOL, struct produce_values, is_null_named, NULL,
          "send empty keys and values as null"),
+    FLAG(0, "null-as", STRING, struct produce_values, null_text, "TEXT",
+         "a key or value of this text is sent as null"),
+    FLAG(0, "headers", STRING, struct produce_values, headers_delimiter, "DELIM",
+         "lines begin with NAME:VALUE,... and this"),
+    FLAG(0, "empty", BOOL, struct produce_values, has_empty, NULL, "an empty line is a record too"),
+    FLAG(0, "strict", BOOL, struct produce_values, is_strict, NULL,
+         "a line without its key or headers is a mistake"),
     FLAG('T', "tee", BOOL, struct produce_values, is_tee, NULL, "print what is sent"),
     FLAG('q', "quiet", BOOL, struct produce_values, is_quiet, NULL, "say nothing but errors"),
     ERRAND_FLAGS(struct produce_values),
@@ -495,6 +566,8 @@ const struct command command_produce = {
     .details = "Properties for -X: acks, linger.ms, batch.size, compression.type,\n"
                "message.max.bytes, delivery.timeout.ms, enable.idempotence.\n"
                "Returns when the broker has acknowledged every record.\n",
+    .examples = "echo 'hello tide' | tidemill produce greetings\n"
+                "tidemill produce users -K: -l users.txt -z zstd -X acks=all\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct produce_values),
     .initial = &initial,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char tokens[] = "sSRkKThtpo";
+static const char tokens[] = "sSRkKTyhHtpo";
 
 static void add_part(struct token_format *format, char token, size_t start)
 {
@@ -28,10 +28,10 @@ static void add_literal(struct token_format *format, const char *text)
     add_part(format, 0, start);
 }
 
-int token_format_init(struct token_format *format, const char *text, bool is_null_named,
+int token_format_init(struct token_format *format, const char *text, const char *null_text,
                       struct report *report)
 {
-    *format = (struct token_format){.is_null_named = is_null_named};
+    *format = (struct token_format){.null_text = null_text};
     buffer_init(&format->literals);
     for (const char *at = text; *at != '\0';) {
         size_t size = strcspn(at, "%");
@@ -50,7 +50,7 @@ int token_format_init(struct token_format *format, const char *text, bool is_nul
             token_format_fini(format);
             return report_add(report, NULL,
                               "unknown token '%.2s' in the format; known are %%s %%S "
-                              "%%R %%k %%K %%T %%h %%t %%p %%o %%%%",
+                              "%%R %%k %%K %%T %%y %%h %%H %%t %%p %%o %%%%",
                               at);
         }
         at += 2;
@@ -59,9 +59,9 @@ int token_format_init(struct token_format *format, const char *text, bool is_nul
 }
 
 void token_format_init_plain(struct token_format *format, const char *key_delimiter,
-                             const char *delimiter, bool is_null_named)
+                             const char *delimiter, const char *null_text)
 {
-    *format = (struct token_format){.is_null_named = is_null_named};
+    *format = (struct token_format){.null_text = null_text};
     buffer_init(&format->literals);
     if (key_delimiter != NULL) {
         add_part(format, 'k', 0);
@@ -81,8 +81,8 @@ void token_format_fini(struct token_format *format)
 static void write_content(const struct token_format *format, struct bytes content,
                           struct buffer *out)
 {
-    if (bytes_is_null(content) && format->is_null_named) {
-        buffer_add_string(out, "NULL");
+    if (bytes_is_null(content) && format->null_text != NULL) {
+        buffer_add_string(out, format->null_text);
     } else {
         buffer_add_bytes(out, content);
     }
@@ -131,8 +131,18 @@ static void write_token(const struct token_format *format, char token,
     case 'T':
         write_number(record->timestamp_ms, out);
         break;
+    case 'y':
+        buffer_add_string(out, envelope->is_append_time ? "LogAppendTime" : "CreateTime");
+        break;
     case 'h':
-        envelope_write_headers(record, out);
+        envelope_write_headers(record, "=", "NULL", out);
+        break;
+    case 'H':
+        if (record->header_count == 0) {
+            buffer_add_string(out, "NO_HEADERS");
+        }
+        envelope_write_headers(record, ":", format->null_text == NULL ? "null" : format->null_text,
+                               out);
         break;
     case 't':
         buffer_add_string(out, envelope->topic);

@@ -1,14 +1,18 @@
 /* tidemill topic describe: partitions, leaders and settings, in the words of kafka-topics. */
 #include "log/base/error.h"
 #include "runtime/cli/envelope.h"
-#include "runtime/cli/errand.h"
+#include "runtime/cli/topic_choice.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct describe_values {
     struct errand_flags errand;
+    struct topic_choice_flags choice;
     bool has_defaults;
+    bool is_brief;
+    bool is_short;
+    bool is_leaderless;
 };
 
 enum { TOPIC_RESOURCE = 2, SOURCE_TOPIC = 1 };
@@ -119,17 +123,47 @@ static int compare_partitions(const void *left, const void *right)
     return (one > two) - (one < two);
 }
 
-static void print_text(const topic_row *topic, const config_result *configs, bool has_defaults,
-                       struct buffer *out)
+static bool has_overrides(const config_result *configs)
 {
+    for (int32_t i = 0; configs != NULL && i < configs->configs.count; i++) {
+        if (configs->configs.items[i].config_source == SOURCE_TOPIC) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Only partitions that something is wrong with. */
+static void print_troubled(const topic_row *topic, const struct describe_values *values,
+                           struct buffer *out)
+{
+    for (int32_t i = 0; i < topic->partitions.count; i++) {
+        const partition_row *partition = &topic->partitions.items[i];
+        bool is_short = partition->isr_nodes.count < partition->replica_nodes.count;
+        if ((values->is_short && is_short) || (values->is_leaderless && partition->leader_id < 0)) {
+            print_partition(topic, partition, out);
+        }
+    }
+}
+
+static void print_text(const topic_row *topic, const config_result *configs,
+                       const struct describe_values *values, struct buffer *out)
+{
+    if (values->is_short || values->is_leaderless) {
+        print_troubled(topic, values, out);
+        return;
+    }
+    if (values->is_brief && !has_overrides(configs)) {
+        return;
+    }
     buffer_printf(out, "Topic: %.*s\tTopicId: ", BYTES_FORMAT(topic->name));
     write_uuid(&topic->topic_id, out);
     buffer_printf(out,
                   "\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: ", topic->partitions.count,
                   replica_count(topic));
-    write_configs(configs, has_defaults, false, out);
+    write_configs(configs, values->has_defaults, false, out);
     buffer_add_byte(out, '\n');
-    for (int32_t i = 0; i < topic->partitions.count; i++) {
+    for (int32_t i = 0; i < topic->partitions.count && !values->is_brief; i++) {
         print_partition(topic, &topic->partitions.items[i], out);
     }
 }
@@ -158,19 +192,23 @@ static void print_json(const topic_row *topic, const config_result *configs, boo
 }
 
 static int print_topics(struct errand *errand, const struct metadata_response *metadata,
-                        const struct describe_configs_response *configs, bool has_defaults,
-                        bool has_internal)
+                        const struct describe_configs_response *configs,
+                        const struct describe_values *values, bool is_chosen)
 {
     int code = COMMAND_OK;
     const char *comma = "[";
     for (int32_t i = 0; i < metadata->topics.count; i++) {
         const topic_row *topic = &metadata->topics.items[i];
+        if (topic->error_code != 0 && values->choice.may_miss &&
+            error_from_code(topic->error_code) == ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
+            continue;
+        }
         if (topic->error_code != 0) {
             const char *name = arena_string(&errand->arena, topic->name);
             code = errand_refuse(errand, name, topic->error_code, bytes_make(NULL, 0));
             continue;
         }
-        if (topic->is_internal && !has_internal) {
+        if (topic->is_internal && !is_chosen && !errand->is_kafka) {
             continue;
         }
         qsort(topic->partitions.items, (size_t)topic->partitions.count, sizeof(partition_row),
@@ -178,10 +216,10 @@ static int print_topics(struct errand *errand, const struct metadata_response *m
         const config_result *result = find_configs(configs, topic->name);
         if (errand->is_json) {
             buffer_add_string(&errand->out, comma);
-            print_json(topic, result, has_defaults, &errand->out);
+            print_json(topic, result, values->has_defaults, &errand->out);
             comma = ",\n ";
         } else {
-            print_text(topic, result, has_defaults, &errand->out);
+            print_text(topic, result, values, &errand->out);
         }
     }
     if (errand->is_json) {
@@ -195,15 +233,21 @@ static int describe(struct errand *errand, const struct describe_values *values,
 {
     const struct metadata_response *metadata;
     const struct describe_configs_response *configs;
-    const char *const *names = arguments->count == 0 ? NULL : arguments->items;
-    int error = errand_read_metadata(errand, names, arguments->count, &metadata);
+    const char *const *names;
+    size_t count;
+    int code = topic_choice_names(errand, &values->choice, arguments, &names, &count);
+    bool is_chosen = arguments->count > 0 || values->choice.pattern != NULL;
+    if (code != COMMAND_OK || (is_chosen && count == 0)) {
+        return code;
+    }
+    int error = errand_read_metadata(errand, is_chosen ? names : NULL, count, &metadata);
     if (error == 0) {
         error = read_configs(errand, metadata, &configs);
     }
     if (error != 0) {
         return errand_fail(errand, error, "describing topics");
     }
-    return print_topics(errand, metadata, configs, values->has_defaults, names != NULL);
+    return print_topics(errand, metadata, configs, values, is_chosen);
 }
 
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
@@ -221,6 +265,16 @@ static int run(struct command_world *world, const void *given, const struct flag
 static const struct flag flags[] = {
     FLAG('a', "all", BOOL, struct describe_values, has_defaults, NULL,
          "settings that nobody changed too"),
+    FLAG('r', "regex", STRING, struct describe_values, choice.pattern, "REGEX",
+         "topics whose names match"),
+    FLAG(0, "if-exists", BOOL, struct describe_values, choice.may_miss, NULL,
+         "leave out what is not there"),
+    FLAG(0, "overrides", BOOL, struct describe_values, is_brief, NULL,
+         "only topics whose settings somebody changed"),
+    FLAG(0, "under-replicated", BOOL, struct describe_values, is_short, NULL,
+         "only partitions that miss a replica"),
+    FLAG(0, "unavailable", BOOL, struct describe_values, is_leaderless, NULL,
+         "only partitions without a leader"),
     ERRAND_OUTPUT_FLAG(struct describe_values),
     ERRAND_FLAGS(struct describe_values),
 };
@@ -230,6 +284,8 @@ const struct command command_topic_describe = {
     .verb = "describe",
     .arguments = "[TOPIC...]",
     .summary = "shows partitions, leaders and settings",
+    .examples = "tidemill topic describe logs\n"
+                "tidemill topic describe -r 'logs[.].*' --all -o json\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct describe_values),
     .argument_max = -1,

@@ -1,10 +1,10 @@
 /* tidemill topic rm: deletes topics. */
 #include "log/base/error.h"
-#include "runtime/cli/errand.h"
+#include "runtime/cli/topic_choice.h"
 
 struct rm_values {
     struct errand_flags errand;
-    bool may_miss;
+    struct topic_choice_flags choice;
 };
 
 static int judge_topic(struct errand *errand, const struct rm_values *values,
@@ -15,7 +15,7 @@ static int judge_topic(struct errand *errand, const struct rm_values *values,
         return COMMAND_OK;
     }
     int error = error_from_code(topic->error_code);
-    if (values->may_miss && error == ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
+    if (values->choice.may_miss && error == ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
         return COMMAND_OK;
     }
     const char *name = arena_string(&errand->arena, topic->name);
@@ -27,14 +27,20 @@ static int delete_topics(struct errand *errand, const struct rm_values *values,
 {
     struct delete_topics_request request;
     wire_set_defaults(&delete_topics_request_schema, &request);
-    size_t count = arguments->count;
+    const char *const *names;
+    size_t count;
+    int code = topic_choice_names(errand, &values->choice, arguments, &names, &count);
+    if (code != COMMAND_OK) {
+        return code;
+    }
     request.timeout_ms = 30000;
     /* By name in a list of structs from version 6 on, in a list of strings before. */
-    request.topics.items = arena_array(&errand->arena, struct delete_topics_request_topic, count);
-    request.topic_names.items = arena_array(&errand->arena, struct bytes, count);
+    request.topics.items =
+        arena_array(&errand->arena, struct delete_topics_request_topic, count + 1);
+    request.topic_names.items = arena_array(&errand->arena, struct bytes, count + 1);
     for (size_t i = 0; i < count; i++) {
-        request.topics.items[i].name = bytes_from_string(arguments->items[i]);
-        request.topic_names.items[i] = bytes_from_string(arguments->items[i]);
+        request.topics.items[i].name = bytes_from_string(names[i]);
+        request.topic_names.items[i] = bytes_from_string(names[i]);
     }
     request.topics.count = request.topic_names.count = (int32_t)count;
     const void *found;
@@ -43,7 +49,6 @@ static int delete_topics(struct errand *errand, const struct rm_values *values,
         return errand_fail(errand, error, "deleting topics");
     }
     const struct delete_topics_response *response = found;
-    int code = COMMAND_OK;
     for (int32_t i = 0; i < response->topics.count; i++) {
         int result = judge_topic(errand, values, &response->topics.items[i]);
         code = result != COMMAND_OK ? result : code;
@@ -55,6 +60,9 @@ static int run(struct command_world *world, const void *given, const struct flag
 {
     const struct rm_values *values = given;
     struct errand errand;
+    if (arguments->count == 0 && values->choice.pattern == NULL) {
+        return command_misuse(world, "name a topic, or -r REGEX");
+    }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code == 0) {
         code = delete_topics(&errand, values, arguments);
@@ -64,7 +72,10 @@ static int run(struct command_world *world, const void *given, const struct flag
 }
 
 static const struct flag flags[] = {
-    FLAG(0, "if-exists", BOOL, struct rm_values, may_miss, NULL, "do nothing when it is not there"),
+    FLAG(0, "if-exists", BOOL, struct rm_values, choice.may_miss, NULL,
+         "do nothing when it is not there"),
+    FLAG('r', "regex", STRING, struct rm_values, choice.pattern, "REGEX",
+         "topics whose names match"),
     ERRAND_FLAGS(struct rm_values),
 };
 
@@ -73,9 +84,9 @@ const struct command command_topic_rm = {
     .verb = "rm",
     .arguments = "TOPIC...",
     .summary = "deletes topics with all their records",
+    .examples = "tidemill topic rm old-logs\ntidemill topic rm -r 'test-.*' --if-exists\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct rm_values),
-    .argument_min = 1,
     .argument_max = -1,
     .run = run,
 };

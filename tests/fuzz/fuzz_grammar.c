@@ -61,7 +61,7 @@ static void fuzz_format(struct bytes input)
     struct buffer out;
     char *text = bytes_to_string(input);
     buffer_init(&out);
-    int error = token_format_init(&format, text, true, &report);
+    int error = token_format_init(&format, text, "NULL", &report);
     check((error == 0) == report_is_empty(&report));
     if (error == 0) {
         token_format_apply(&format, &envelope, &out);

@@ -198,7 +198,7 @@ static void wrong_values_do_not_reach_a_broker(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(RUN("consume", "t", "-o", "soon"), COMMAND_MISUSED);
-    assert_int_equal(RUN("consume", "t", "-f", "%y"), COMMAND_MISUSED);
+    assert_int_equal(RUN("consume", "t", "-f", "%z"), COMMAND_MISUSED);
     assert_int_equal(RUN("consume", "t", "-X", "colour=red"), COMMAND_MISUSED);
     assert_string_equal(fixture->errors, "tidemill: unknown property or value 'colour=red'\n");
     assert_int_equal(RUN("consume"), COMMAND_MISUSED);

@@ -40,6 +40,9 @@ static void times_are_milliseconds_or_dates(void **state)
     expect("@1700000000000", OFFSET_SPEC_TIME, 1700000000000);
     expect("@1970-01-02", OFFSET_SPEC_TIME, 86400000);
     expect("@2024-02-29T12:30:15Z", OFFSET_SPEC_TIME, 1709209815000);
+    expect("@2024-02-29T12:30:15.25", OFFSET_SPEC_TIME, 1709209815250);
+    expect("@2024-02-29T14:00:15.0005+01:30", OFFSET_SPEC_TIME, 1709209815000);
+    expect("@2024-02-29T11:30:15-0100", OFFSET_SPEC_TIME, 1709209815000);
 }
 
 static void a_stop_leaves_the_start_alone(void **state)
@@ -57,8 +60,20 @@ static void a_stop_leaves_the_start_alone(void **state)
 static void nonsense_is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",   "ends", "1x",          "s@",           "s@-3",
-                                        "@x", "--1",  "@2024-13-01", "@2024-01-01T", "@1969-12-31"};
+    static const char *const texts[] = {"",
+                                        "ends",
+                                        "1x",
+                                        "s@",
+                                        "s@-3",
+                                        "@x",
+                                        "--1",
+                                        "@2024-13-01",
+                                        "@2024-01-01T",
+                                        "@1969-12-31",
+                                        "@2024-01-01T00:00:00+1",
+                                        "@2024-01-01T00:00:00.5x",
+                                        "@2024-01-01+01:00",
+                                        "@2024-01-01T00:00:00+99:00"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct offset_spec start = {0}, stop = {0};
         struct report report = {0};

@@ -24,7 +24,7 @@ static void expect(const char *text, const struct batch_record *subject, bool is
     struct buffer out;
     const struct envelope envelope = {.topic = "orders", .partition = 3, .record = subject};
     buffer_init(&out);
-    assert_int_equal(token_format_init(&format, text, is_null_named, &report), 0);
+    assert_int_equal(token_format_init(&format, text, is_null_named ? "NULL" : NULL, &report), 0);
     token_format_apply(&format, &envelope, &out);
     assert_string_equal(buffer_string(&out), expected);
     token_format_fini(&format);
@@ -48,7 +48,7 @@ static void the_size_can_be_binary(void **state)
     struct buffer out;
     const struct envelope envelope = {.topic = "orders", .record = &record};
     buffer_init(&out);
-    assert_int_equal(token_format_init(&format, "%R%s", false, &report), 0);
+    assert_int_equal(token_format_init(&format, "%R%s", NULL, &report), 0);
     token_format_apply(&format, &envelope, &out);
     assert_int_equal(out.size, 9);
     assert_memory_equal(out.data, "\0\0\0\5hello", 9);
@@ -70,10 +70,10 @@ static void without_a_format_values_are_lines(void **state)
     struct buffer out;
     const struct envelope envelope = {.topic = "orders", .record = &record};
     buffer_init(&out);
-    token_format_init_plain(&format, NULL, "\\n", false);
+    token_format_init_plain(&format, NULL, "\\n", NULL);
     token_format_apply(&format, &envelope, &out);
     token_format_fini(&format);
-    token_format_init_plain(&format, ":", ";", false);
+    token_format_init_plain(&format, ":", ";", NULL);
     token_format_apply(&format, &envelope, &out);
     token_format_fini(&format);
     assert_string_equal(buffer_string(&out), "hello\nk:hello;");
@@ -85,8 +85,8 @@ static void unknown_tokens_are_refused(void **state)
     (void)state;
     struct token_format format;
     struct report report = {0};
-    assert_int_equal(token_format_init(&format, "%s %z", false, &report), ERROR_INVALID);
-    assert_int_equal(token_format_init(&format, "%", false, &report), ERROR_INVALID);
+    assert_int_equal(token_format_init(&format, "%s %z", NULL, &report), ERROR_INVALID);
+    assert_int_equal(token_format_init(&format, "%", NULL, &report), ERROR_INVALID);
 }
 
 static void the_envelope_is_json(void **state)
