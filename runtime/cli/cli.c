@@ -3,14 +3,18 @@
 
 #include "log/base/memory.h"
 #include "log/base/text.h"
+#include "runtime/cli/shim.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_topic_ls,       &command_topic_create, &command_topic_describe, &command_topic_alter,
-    &command_topic_rm,       &command_produce,      &command_consume,        &command_group_ls,
-    &command_group_describe, &command_group_seek,   &command_group_rm,       &command_log_dump,
+    &command_topic_ls,    &command_topic_create,     &command_topic_describe,
+    &command_topic_alter, &command_topic_offsets,    &command_topic_trim,
+    &command_topic_rm,    &command_produce,          &command_consume,
+    &command_group_ls,    &command_group_describe,   &command_group_seek,
+    &command_group_rm,    &command_group_rm_offsets, &command_config_get,
+    &command_config_set,  &command_cluster_describe, &command_log_dump,
     &command_log_verify,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -76,6 +80,15 @@ static int print_overview(struct command_world *world, const struct book *book, 
     return COMMAND_OK;
 }
 
+static void print_examples(const char *lines, struct buffer *out)
+{
+    while (*lines != '\0') {
+        int size = (int)strcspn(lines, "\n");
+        buffer_printf(out, "  %.*s\n", size, lines);
+        lines += size + (lines[size] == '\n');
+    }
+}
+
 static int print_help(struct command_world *world, const struct command *command)
 {
     struct buffer out;
@@ -88,6 +101,10 @@ static int print_help(struct command_world *world, const struct command *command
     if (command->flag_count > 0) {
         buffer_add_string(&out, "\nFlags:\n");
         flag_print_help(command->flags, command->flag_count, &out);
+    }
+    if (command->examples != NULL) {
+        buffer_add_string(&out, "\nExamples:\n");
+        print_examples(command->examples, &out);
     }
     command_print(world, &out);
     buffer_fini(&out);
@@ -222,10 +239,9 @@ static int dispatch(struct command_world *world, const struct book *book, int ar
     return run_command(world, command, argc - used, argv + used);
 }
 
-int cli_run(struct command_world *world, const struct command *const *extra, size_t extra_count,
-            int argc, const char *const *argv)
+static int run_line(struct command_world *world, void *owner, int argc, const char *const *argv)
 {
-    const struct book book = {.extra = extra, .extra_count = extra_count};
+    const struct book book = *(const struct book *)owner;
     const char *word = argc > 1 ? argv[1] : NULL;
     if (word == NULL) {
         print_overview(world, &book, NULL);
@@ -241,4 +257,18 @@ int cli_run(struct command_world *world, const struct command *const *extra, siz
         return dispatch(world, &book, argc - 2, argv + 2, true);
     }
     return dispatch(world, &book, argc - 1, argv + 1, false);
+}
+
+int cli_run(struct command_world *world, const struct command *const *extra, size_t extra_count,
+            int argc, const char *const *argv)
+{
+    struct book book = {.extra = extra, .extra_count = extra_count};
+    const struct shim_tool *tool = argc > 0 ? shim_find(argv[0]) : NULL;
+    if (tool != NULL) {
+        return shim_run(world, tool, argc, argv, run_line, &book);
+    }
+    if (argc > 0 && shim_kcat_is(argv[0])) {
+        return shim_kcat_run(world, argc, argv, run_line, &book);
+    }
+    return run_line(world, &book, argc, argv);
 }

@@ -1,0 +1,94 @@
+/* Other programs' command lines: called as kafka-topics or kcat, this program takes their flags.
+ *
+ * A shim is a table: each flag of the tool is translated into words of a command of ours, and a
+ * function at the end adds what depends on several of them. Nothing is done twice: the command
+ * that the words make is run like any other.
+ *
+ * Owns:   the words, until shim_fini.
+ * Keeps:  a flag that is not in the table is refused; one that is dropped has a row that says so.
+ * Thread: the main thread. */
+#pragma once
+
+#include "log/base/arena.h"
+#include "runtime/cli/command.h"
+
+struct shim;
+
+enum shim_kind {
+    SHIM_SWITCH,   /* takes no value */
+    SHIM_VALUE,    /* takes one */
+    SHIM_OPTIONAL, /* takes the next word unless that is a flag */
+    SHIM_ACTION,   /* a switch that says what to do; `words` is the command */
+    SHIM_DROP,     /* a value that has no meaning here */
+    SHIM_REFUSE,   /* a switch or value we do not have; `words` says why */
+};
+
+struct shim_flag {
+    const char *name; /* "--topic" */
+    enum shim_kind kind;
+    /* What is put on our command line, before the value. NULL: only kept, for `finish`. */
+    const char *words;
+};
+
+struct shim_tool {
+    const char *name;    /* "kafka-topics" */
+    const char *command; /* "topic ls"; NULL: an action must be given */
+    const char *actions; /* for the sentence that misses one */
+    const struct shim_flag *flags;
+    size_t flag_count;
+    /* Adds what depends on more than one flag. COMMAND_OK, or an exit code after a complaint. */
+    int (*finish)(struct shim *shim);
+};
+
+struct shim_given {
+    const char *flag;
+    const char *value; /* NULL: a switch */
+};
+
+struct shim {
+    struct command_world *world;
+    const struct shim_tool *tool;
+    struct arena arena;
+    const char *command;      /* of the action that was given */
+    struct flag_list words;   /* of our command line */
+    struct shim_given *given; /* every flag, in order */
+    size_t given_count;
+    const char *const *arguments; /* that belong to no flag */
+    size_t argument_count;
+    bool is_silent; /* what our command prints is not what the tool would */
+};
+
+/* The tools, which live in their own files. */
+extern const struct shim_tool shim_topics;
+extern const struct shim_tool shim_console_producer;
+extern const struct shim_tool shim_console_consumer;
+extern const struct shim_tool shim_consumer_groups;
+extern const struct shim_tool shim_configs;
+extern const struct shim_tool shim_get_offsets;
+
+/* The tool that argv[0] names, with or without a folder and ".sh"; NULL: none. */
+const struct shim_tool *shim_find(const char *program);
+/* Translates and runs; `run` is given a command line whose first word is the program. */
+int shim_run(struct command_world *world, const struct shim_tool *tool, int argc,
+             const char *const *argv,
+             int (*run)(struct command_world *world, void *owner, int argc,
+                        const char *const *argv),
+             void *owner);
+
+/* For `finish`. The last value of a flag, or NULL. */
+const char *shim_value(const struct shim *shim, const char *flag);
+bool shim_has(const struct shim *shim, const char *flag);
+/* Of NAME=VALUE after one of two spellings of a flag: the last value of NAME, or NULL. */
+const char *shim_property(const struct shim *shim, const char *flag, const char *other,
+                          const char *name);
+void shim_add(struct shim *shim, const char *word);
+void shim_add_pair(struct shim *shim, const char *flag, const char *value);
+/* "one", or what has signs of a regular expression as -r; a comma means "or". */
+void shim_add_topic(struct shim *shim, const char *topic);
+__attribute__((format(printf, 2, 3))) int shim_refuse(struct shim *shim, const char *format, ...);
+/* kcat has single letters instead of a table of words; see shim_kcat.c. */
+bool shim_kcat_is(const char *program);
+int shim_kcat_run(struct command_world *world, int argc, const char *const *argv,
+                  int (*run)(struct command_world *world, void *owner, int argc,
+                             const char *const *argv),
+                  void *owner);

@@ -1,0 +1,211 @@
+/* kafka-consumer-groups in words of ours; see shim.h. */
+#include "log/base/text.h"
+#include "runtime/cli/shim.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHIM_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
+
+static const struct shim_flag group_flags[] = {
+    {"--bootstrap-server", SHIM_VALUE, "-b"},
+    {"--help", SHIM_SWITCH, NULL},
+    {"--version", SHIM_SWITCH, NULL},
+    {"--command-config", SHIM_REFUSE, "files of properties are not read; there is no TLS or SASL"},
+    {"--list", SHIM_ACTION, "group ls"},
+    {"--describe", SHIM_ACTION, "group describe"},
+    {"--reset-offsets", SHIM_ACTION, "group seek"},
+    {"--delete", SHIM_ACTION, "group rm"},
+    {"--delete-offsets", SHIM_ACTION, "group rm-offsets"},
+    {"--group", SHIM_VALUE, NULL},
+    {"--all-groups", SHIM_SWITCH, NULL},
+    {"--topic", SHIM_VALUE, NULL},
+    {"--all-topics", SHIM_SWITCH, NULL},
+    {"--members", SHIM_SWITCH, "--members"},
+    {"--offsets", SHIM_SWITCH, NULL},
+    {"--state", SHIM_OPTIONAL, NULL},
+    {"--type", SHIM_OPTIONAL, NULL},
+    {"--verbose", SHIM_SWITCH, NULL},
+    {"--timeout", SHIM_VALUE, NULL},
+    {"--dry-run", SHIM_SWITCH, NULL},
+    {"--execute", SHIM_SWITCH, NULL},
+    {"--export", SHIM_SWITCH, NULL},
+    {"--to-earliest", SHIM_SWITCH, NULL},
+    {"--to-latest", SHIM_SWITCH, NULL},
+    {"--to-current", SHIM_SWITCH, NULL},
+    {"--to-offset", SHIM_VALUE, NULL},
+    {"--to-datetime", SHIM_VALUE, NULL},
+    {"--by-duration", SHIM_VALUE, NULL},
+    {"--shift-by", SHIM_VALUE, NULL},
+    {"--from-file", SHIM_VALUE, NULL},
+};
+
+/* "t", "t:0,1,2"; each --topic is one. */
+static void add_topics(struct shim *shim)
+{
+    for (size_t i = 0; i < shim->given_count; i++) {
+        if (strcmp(shim->given[i].flag, "--topic") != 0) {
+            continue;
+        }
+        char *topic = arena_string(&shim->arena, bytes_from_string(shim->given[i].value)), *word;
+        char *list = strchr(topic, ':');
+        if (list == NULL) {
+            shim_add(shim, topic);
+            continue;
+        }
+        *list++ = '\0';
+        while ((word = strsep(&list, ",")) != NULL) {
+            shim_add(shim, arena_printf(&shim->arena, "%s:%s", topic, word));
+        }
+    }
+}
+
+/* ISO 8601: PnDTnHnMnS, as java.time reads it. */
+static bool read_duration(const char *text, int64_t *out)
+{
+    static const struct {
+        char unit;
+        bool is_time;
+        int64_t ms;
+    } units[] = {
+        {'D', false, 86400000}, {'H', true, 3600000}, {'M', true, 60000}, {'S', true, 1000}};
+    bool is_time = false, has_part = false;
+    *out = 0;
+    if (*text++ != 'P') {
+        return false;
+    }
+    while (*text != '\0') {
+        if (*text == 'T' && !is_time) {
+            is_time = true;
+            text++;
+            continue;
+        }
+        char *end = NULL;
+        double number = isdigit((unsigned char)*text) ? strtod(text, &end) : -1;
+        size_t unit = 0;
+        while (unit < 4 && end != NULL &&
+               (units[unit].unit != *end || units[unit].is_time != is_time)) {
+            unit++;
+        }
+        if (end == NULL || unit == 4 || number > 1e9) {
+            return false;
+        }
+        *out += (int64_t)(number * (double)units[unit].ms);
+        has_part = true;
+        text = end + 1;
+    }
+    return has_part;
+}
+
+static int add_duration(struct shim *shim, const char *text)
+{
+    int64_t duration_ms;
+    int64_t now_ms = io_wall_clock(shim->world->io);
+    if (!read_duration(text, &duration_ms) || duration_ms > now_ms) {
+        return shim_refuse(shim, "--by-duration takes PnDTnHnMnS, such as PT1H30M, not '%s'", text);
+    }
+    shim_add_pair(shim, "--to",
+                  arena_printf(&shim->arena, "@%lld", (long long)(now_ms - duration_ms)));
+    return COMMAND_OK;
+}
+
+static int add_goal(struct shim *shim)
+{
+    static const struct {
+        const char *flag;
+        const char *ours;
+        const char *value; /* printf format for the flag's value; NULL: as it is */
+        bool is_plain;     /* `value` stands without the flag's */
+    } goals[] = {
+        {"--to-earliest", "--to", "beginning", true}, {"--to-latest", "--to", "end", true},
+        {"--to-current", "--to", "current", true},    {"--to-offset", "--to", NULL, false},
+        {"--to-datetime", "--to", "@", false},        {"--shift-by", "--by", NULL, false},
+        {"--from-file", "--plan", NULL, false},
+    };
+    const char *duration = shim_value(shim, "--by-duration");
+    int code = duration == NULL ? COMMAND_OK : add_duration(shim, duration);
+    size_t count = duration != NULL;
+    for (size_t i = 0; i < sizeof goals / sizeof goals[0]; i++) {
+        if (!shim_has(shim, goals[i].flag)) {
+            continue;
+        }
+        const char *value = shim_value(shim, goals[i].flag);
+        count++;
+        shim_add_pair(shim, goals[i].ours,
+                      goals[i].is_plain        ? goals[i].value
+                      : goals[i].value == NULL ? value
+                                               : arena_printf(&shim->arena, "@%s", value));
+    }
+    if (code == COMMAND_OK && count != 1) {
+        return shim_refuse(shim, "say once where to: --to-earliest, --to-latest, --to-current, "
+                                 "--to-offset, --to-datetime, --by-duration, --shift-by or "
+                                 "--from-file");
+    }
+    return code;
+}
+
+static int finish_reset(struct shim *shim)
+{
+    bool is_export = shim_has(shim, "--export");
+    if (!shim_has(shim, "--topic") && !shim_has(shim, "--all-topics") &&
+        !shim_has(shim, "--from-file")) {
+        return shim_refuse(shim, "--topic NAME or --all-topics is missing");
+    }
+    add_topics(shim);
+    if (is_export || !shim_has(shim, "--execute")) {
+        shim_add(shim, "--dry-run");
+    }
+    shim_add_pair(shim, "-o", is_export ? "csv" : "kafka");
+    return add_goal(shim);
+}
+
+static int finish_groups(struct shim *shim)
+{
+    const char *group = shim_value(shim, "--group"), *timeout = shim_value(shim, "--timeout");
+    bool is_list = strcmp(shim->command, "group ls") == 0;
+    bool is_describe = strcmp(shim->command, "group describe") == 0;
+    bool is_all = shim_has(shim, "--all-groups");
+    if (shim_value(shim, "--state") != NULL || shim_value(shim, "--type") != NULL) {
+        return shim_refuse(shim, "--state and --type choose nothing here; they take no value");
+    }
+    if (timeout != NULL) {
+        shim_add_pair(shim, "-X", arena_printf(&shim->arena, "request.timeout.ms=%s", timeout));
+    }
+    if (shim_has(shim, "--state")) {
+        shim_add(shim, "--state");
+    }
+    if (shim_has(shim, "--type")) {
+        shim_add(shim, "--type");
+    }
+    if (is_list) {
+        return COMMAND_OK;
+    }
+    if (is_describe && is_all) {
+        shim_add(shim, "--all");
+    } else if (is_all) {
+        return shim_refuse(shim, "--all-groups is only there to describe; name one with --group");
+    } else if (group == NULL) {
+        return shim_refuse(shim, "--group NAME is missing");
+    }
+    for (size_t i = 0; i < shim->given_count && !is_all; i++) {
+        if (strcmp(shim->given[i].flag, "--group") == 0) {
+            shim_add(shim, shim->given[i].value);
+        }
+    }
+    if (strcmp(shim->command, "group seek") == 0) {
+        return finish_reset(shim);
+    }
+    if (strcmp(shim->command, "group rm-offsets") == 0) {
+        add_topics(shim);
+    }
+    shim_add_pair(shim, "-o", "kafka");
+    return COMMAND_OK;
+}
+
+const struct shim_tool shim_consumer_groups = {
+    .name = "kafka-consumer-groups",
+    .actions = "--list, --describe, --reset-offsets, --delete or --delete-offsets",
+    SHIM_FLAGS(group_flags),
+    .finish = finish_groups,
+};

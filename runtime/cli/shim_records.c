@@ -1,0 +1,286 @@
+/* kafka-console-producer and kafka-console-consumer in words of ours; see shim.h. */
+#include "log/base/text.h"
+#include "runtime/cli/shim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SHIM_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
+static const char files_unread[] = "files of properties are not read; give them one by one";
+
+/* --- kafka-console-producer --- */
+
+static const struct shim_flag producer_flags[] = {
+    {"--bootstrap-server", SHIM_VALUE, "-b"},
+    {"--broker-list", SHIM_VALUE, "-b"},
+    {"--help", SHIM_SWITCH, NULL},
+    {"--version", SHIM_SWITCH, NULL},
+    {"--topic", SHIM_VALUE, "-t"},
+    {"--property", SHIM_VALUE, NULL},
+    {"--reader-property", SHIM_VALUE, NULL},
+    {"--producer-property", SHIM_VALUE, "-X"},
+    {"--command-property", SHIM_VALUE, "-X"},
+    {"--compression-codec", SHIM_OPTIONAL, NULL},
+    {"--request-required-acks", SHIM_VALUE, NULL},
+    {"--request-timeout-ms", SHIM_VALUE, NULL},
+    {"--timeout", SHIM_VALUE, NULL},
+    {"--batch-size", SHIM_VALUE, NULL},
+    {"--sync", SHIM_SWITCH, NULL},
+    {"--producer.config", SHIM_REFUSE, files_unread},
+    {"--command-config", SHIM_REFUSE, files_unread},
+    {"--reader-config", SHIM_REFUSE, files_unread},
+    {"--line-reader", SHIM_REFUSE, "classes of Java cannot be loaded"},
+    {"--max-block-ms", SHIM_DROP, NULL},
+    {"--max-memory-bytes", SHIM_DROP, NULL},
+    {"--max-partition-memory-bytes", SHIM_DROP, NULL},
+    {"--message-send-max-retries", SHIM_DROP, NULL},
+    {"--metadata-expiry-ms", SHIM_DROP, NULL},
+    {"--retry-backoff-ms", SHIM_DROP, NULL},
+    {"--socket-buffer-size", SHIM_DROP, NULL},
+};
+
+/* Flags that are client properties under another name. */
+static const struct {
+    const char *flag;
+    const char *property;
+} producer_properties[] = {
+    {"--request-required-acks", "acks"},
+    {"--request-timeout-ms", "request.timeout.ms"},
+    {"--timeout", "linger.ms"},
+    {"--batch-size", "batch.size"},
+};
+
+static const char *reader(const struct shim *shim, const char *name)
+{
+    return shim_property(shim, "--property", "--reader-property", name);
+}
+
+static bool is_true(const char *text)
+{
+    bool value = false;
+    return text != NULL && text_parse_bool(text, &value) == 0 && value;
+}
+
+static int refuse_unknown(struct shim *shim, const char *flag, const char *other,
+                          const char *const *known, size_t count)
+{
+    for (size_t i = 0; i < shim->given_count; i++) {
+        const struct shim_given *given = &shim->given[i];
+        if (strcmp(given->flag, flag) != 0 && strcmp(given->flag, other) != 0) {
+            continue;
+        }
+        const char *equals = strchr(given->value, '=');
+        size_t size = equals == NULL ? 0 : (size_t)(equals - given->value);
+        bool is_known = false;
+        for (size_t j = 0; j < count; j++) {
+            is_known = is_known || bytes_equal_string(bytes_make(given->value, size), known[j]);
+        }
+        if (!is_known) {
+            return shim_refuse(shim, "%s %s: no such property here", given->flag, given->value);
+        }
+    }
+    return COMMAND_OK;
+}
+
+/* Our separators know escapes, theirs are plain. */
+static const char *escape(struct shim *shim, const char *text)
+{
+    struct buffer out;
+    buffer_init(&out);
+    for (; *text != '\0'; text++) {
+        buffer_add_string(&out, *text == '\\' ? "\\" : "");
+        buffer_add_byte(&out, (uint8_t)*text);
+    }
+    const char *kept = arena_string(&shim->arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return kept;
+}
+
+static int finish_producer(struct shim *shim)
+{
+    static const char *const known[] = {"parse.key",    "key.separator",        "parse.headers",
+                                        "ignore.error", "headers.delimiter",    "headers.separator",
+                                        "null.marker",  "headers.key.separator"};
+    int code = refuse_unknown(shim, "--property", "--reader-property", known,
+                              sizeof known / sizeof known[0]);
+    const char *separator = reader(shim, "key.separator"), *null = reader(shim, "null.marker");
+    const char *delimiter = reader(shim, "headers.delimiter");
+    const char *between = reader(shim, "headers.separator");
+    const char *pair = reader(shim, "headers.key.separator");
+    if (code == COMMAND_OK && ((between != NULL && strcmp(between, ",") != 0) ||
+                               (pair != NULL && strcmp(pair, ":") != 0))) {
+        return shim_refuse(shim, "headers are written NAME:VALUE,NAME:VALUE; other separators are "
+                                 "not known");
+    }
+    if (is_true(reader(shim, "parse.key"))) {
+        shim_add_pair(shim, "-K", separator == NULL ? "\\t" : escape(shim, separator));
+    }
+    if (is_true(reader(shim, "parse.headers"))) {
+        shim_add_pair(shim, "--headers", delimiter == NULL ? "\\t" : escape(shim, delimiter));
+    }
+    if (!is_true(reader(shim, "ignore.error"))) {
+        shim_add(shim, "--strict");
+    }
+    if (null != NULL) {
+        shim_add_pair(shim, "--null-as", null);
+    }
+    if (shim_has(shim, "--compression-codec")) {
+        const char *codec = shim_value(shim, "--compression-codec");
+        shim_add_pair(shim, "-z", codec == NULL ? "gzip" : codec);
+    }
+    for (size_t i = 0; i < sizeof producer_properties / sizeof producer_properties[0]; i++) {
+        const char *value = shim_value(shim, producer_properties[i].flag);
+        if (value != NULL) {
+            shim_add_pair(
+                shim, "-X",
+                arena_printf(&shim->arena, "%s=%s", producer_properties[i].property, value));
+        }
+    }
+    shim_add(shim, "--empty");
+    shim_add(shim, "-q");
+    return code;
+}
+
+const struct shim_tool shim_console_producer = {
+    .name = "kafka-console-producer",
+    .command = "produce",
+    SHIM_FLAGS(producer_flags),
+    .finish = finish_producer,
+};
+
+/* --- kafka-console-consumer --- */
+
+static const struct shim_flag consumer_flags[] = {
+    {"--bootstrap-server", SHIM_VALUE, "-b"},
+    {"--help", SHIM_SWITCH, NULL},
+    {"--version", SHIM_SWITCH, NULL},
+    {"--topic", SHIM_VALUE, "-t"},
+    {"--group", SHIM_VALUE, "-G"},
+    {"--partition", SHIM_VALUE, "-p"},
+    {"--offset", SHIM_VALUE, NULL},
+    {"--from-beginning", SHIM_SWITCH, NULL},
+    {"--max-messages", SHIM_VALUE, "-c"},
+    {"--timeout-ms", SHIM_VALUE, "--timeout"},
+    {"--isolation-level", SHIM_VALUE, NULL},
+    {"--property", SHIM_VALUE, NULL},
+    {"--formatter-property", SHIM_VALUE, NULL},
+    {"--consumer-property", SHIM_VALUE, "-X"},
+    {"--command-property", SHIM_VALUE, "-X"},
+    {"--consumer.config", SHIM_REFUSE, files_unread},
+    {"--command-config", SHIM_REFUSE, files_unread},
+    {"--formatter-config", SHIM_REFUSE, files_unread},
+    {"--formatter", SHIM_REFUSE, "classes of Java cannot be loaded; see --formatter-property"},
+    {"--include", SHIM_REFUSE, "name the topic with --topic"},
+    {"--key-deserializer", SHIM_DROP, NULL},
+    {"--value-deserializer", SHIM_DROP, NULL},
+    {"--skip-message-on-error", SHIM_SWITCH, NULL},
+};
+
+static const char *formatter(const struct shim *shim, const char *name)
+{
+    return shim_property(shim, "--property", "--formatter-property", name);
+}
+
+/* Percent signs are tokens and backslashes escapes in our format. */
+static void add_literal(struct buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '%' || *text == '\\') {
+            buffer_add_byte(out, (uint8_t)*text);
+        }
+        buffer_add_byte(out, (uint8_t)*text);
+    }
+}
+
+/* What is printed of a record, in the order of Kafka's formatter. */
+static void add_format(struct shim *shim)
+{
+    static const struct {
+        const char *property;
+        const char *format;
+        bool is_default;
+    } parts[] = {
+        {"print.timestamp", "%y:%T", false},  {"print.partition", "Partition:%p", false},
+        {"print.offset", "Offset:%o", false}, {"print.headers", "%H", false},
+        {"print.key", "%k", false},           {"print.value", "%s", true},
+    };
+    const char *separator = formatter(shim, "key.separator");
+    const char *line = formatter(shim, "line.separator");
+    const char *null = formatter(shim, "null.literal");
+    struct buffer format;
+    buffer_init(&format);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const char *value = formatter(shim, parts[i].property);
+        if (value == NULL ? parts[i].is_default : is_true(value)) {
+            if (format.size > 0) {
+                add_literal(&format, separator == NULL ? "\t" : separator);
+            }
+            buffer_add_string(&format, parts[i].format);
+        }
+    }
+    add_literal(&format, line == NULL ? "\n" : line);
+    shim_add_pair(shim, "-f", arena_string(&shim->arena, buffer_bytes(&format)));
+    shim_add_pair(shim, "--null-as", null == NULL ? "null" : null);
+    buffer_fini(&format);
+}
+
+static int add_offset(struct shim *shim)
+{
+    const char *offset = shim_value(shim, "--offset");
+    bool is_beginning = shim_has(shim, "--from-beginning"), has_group = shim_has(shim, "--group");
+    int64_t number;
+    if (offset != NULL && !shim_has(shim, "--partition")) {
+        return shim_refuse(shim, "--offset needs --partition");
+    }
+    if (offset != NULL && is_beginning) {
+        return shim_refuse(shim, "--from-beginning and --offset both say where to begin");
+    }
+    if (has_group && shim_has(shim, "--partition")) {
+        return shim_refuse(shim, "--group and --partition do not go together");
+    }
+    if (offset != NULL && strcmp(offset, "earliest") != 0 && strcmp(offset, "latest") != 0 &&
+        (text_parse_int64(offset, &number) != 0 || number < 0)) {
+        return shim_refuse(shim, "--offset takes a number, earliest or latest, not '%s'", offset);
+    }
+    if (has_group && !is_beginning) {
+        shim_add_pair(shim, "-X", "auto.offset.reset=latest");
+    } else if (has_group) {
+        shim_add_pair(shim, "-X", "auto.offset.reset=earliest");
+    } else {
+        shim_add_pair(shim, "-o", offset != NULL ? offset : is_beginning ? "beginning" : "end");
+    }
+    return COMMAND_OK;
+}
+
+static int finish_consumer(struct shim *shim)
+{
+    static const char *const known[] = {"print.timestamp",   "print.key",      "print.offset",
+                                        "print.partition",   "print.headers",  "print.value",
+                                        "key.separator",     "line.separator", "null.literal",
+                                        "headers.separator", "print.epoch",    "print.delivery"};
+    const char *headers = formatter(shim, "headers.separator");
+    const char *isolation = shim_value(shim, "--isolation-level");
+    int code = refuse_unknown(shim, "--property", "--formatter-property", known,
+                              sizeof known / sizeof known[0]);
+    if (code == COMMAND_OK && headers != NULL && strcmp(headers, ",") != 0) {
+        return shim_refuse(shim, "headers are separated by commas; headers.separator is not known");
+    }
+    if (code == COMMAND_OK && !shim_has(shim, "--topic")) {
+        return shim_refuse(shim, "--topic NAME is missing");
+    }
+    if (isolation != NULL) {
+        shim_add_pair(shim, "-X", arena_printf(&shim->arena, "isolation.level=%s", isolation));
+    }
+    if (code == COMMAND_OK) {
+        add_format(shim);
+        code = add_offset(shim);
+    }
+    return code;
+}
+
+const struct shim_tool shim_console_consumer = {
+    .name = "kafka-console-consumer",
+    .command = "consume",
+    SHIM_FLAGS(consumer_flags),
+    .finish = finish_consumer,
+};

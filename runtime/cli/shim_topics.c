@@ -1,0 +1,285 @@
+/* kafka-topics, kafka-get-offsets and kafka-configs in words of ours; see shim.h. */
+#include "log/base/text.h"
+#include "runtime/cli/shim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SHIM_COMMON                                                                                \
+    {"--bootstrap-server", SHIM_VALUE, "-b"}, {"--help", SHIM_SWITCH, NULL},                       \
+        {"--version", SHIM_SWITCH, NULL},                                                          \
+    {                                                                                              \
+        "--command-config", SHIM_REFUSE,                                                           \
+            "files of properties are not read; there is no TLS or SASL"                            \
+    }
+#define SHIM_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
+
+/* --- kafka-topics --- */
+
+static const struct shim_flag topic_flags[] = {
+    SHIM_COMMON,
+    {"--create", SHIM_ACTION, "topic create"},
+    {"--list", SHIM_ACTION, "topic ls"},
+    {"--describe", SHIM_ACTION, "topic describe"},
+    {"--alter", SHIM_ACTION, "topic alter"},
+    {"--delete", SHIM_ACTION, "topic rm"},
+    {"--topic", SHIM_VALUE, NULL},
+    {"--partitions", SHIM_VALUE, "-p"},
+    {"--replication-factor", SHIM_VALUE, "-r"},
+    {"--config", SHIM_VALUE, "-c"},
+    {"--if-exists", SHIM_SWITCH, "--if-exists"},
+    {"--if-not-exists", SHIM_SWITCH, "--if-not-exists"},
+    {"--exclude-internal", SHIM_SWITCH, NULL},
+    {"--topics-with-overrides", SHIM_SWITCH, "--overrides"},
+    {"--under-replicated-partitions", SHIM_SWITCH, "--under-replicated"},
+    {"--unavailable-partitions", SHIM_SWITCH, "--unavailable"},
+    {"--under-min-isr-partitions", SHIM_SWITCH, "--under-replicated"},
+    {"--at-min-isr-partitions", SHIM_REFUSE, "not there; see --under-replicated-partitions"},
+    {"--replica-assignment", SHIM_REFUSE, "replicas are placed by the broker"},
+    {"--topic-id", SHIM_REFUSE, "name the topic with --topic"},
+    {"--partition-size-limit-per-response", SHIM_DROP, NULL},
+};
+
+static int finish_topics(struct shim *shim)
+{
+    const char *topic = shim_value(shim, "--topic");
+    bool is_list = strcmp(shim->command, "topic ls") == 0;
+    bool is_create = strcmp(shim->command, "topic create") == 0;
+    bool is_describe = strcmp(shim->command, "topic describe") == 0;
+    if (topic == NULL && !is_list && !is_describe) {
+        return shim_refuse(shim, "--topic NAME is missing");
+    }
+    if (is_list) {
+        if (!shim_has(shim, "--exclude-internal")) {
+            shim_add(shim, "-i");
+        }
+        if (topic != NULL) {
+            shim_add_pair(shim, "-r", arena_printf(&shim->arena, "^(%s)$", topic));
+        }
+    } else if (topic != NULL && is_create) {
+        shim_add(shim, topic);
+    } else if (topic != NULL) {
+        shim_add_topic(shim, topic);
+    }
+    if (is_describe) {
+        shim_add_pair(shim, "-o", "kafka");
+    }
+    shim->is_silent = !is_list && !is_create && !is_describe;
+    return COMMAND_OK;
+}
+
+const struct shim_tool shim_topics = {
+    .name = "kafka-topics",
+    .actions = "--list, --describe, --create, --delete or --alter",
+    SHIM_FLAGS(topic_flags),
+    .finish = finish_topics,
+};
+
+/* --- kafka-get-offsets --- */
+
+static const struct shim_flag offsets_flags[] = {
+    SHIM_COMMON,
+    {"--broker-list", SHIM_VALUE, "-b"},
+    {"--topic", SHIM_VALUE, NULL},
+    {"--partitions", SHIM_VALUE, NULL},
+    {"--topic-partitions", SHIM_VALUE, NULL},
+    {"--time", SHIM_VALUE, NULL},
+    {"--exclude-internal-topics", SHIM_SWITCH, NULL},
+};
+
+/* "0", "1-3" (without 3), or "2-" are not counted out here: only whole numbers name partitions. */
+static int add_partitions(struct shim *shim, const char *topic, const char *text)
+{
+    char *rest = arena_string(&shim->arena, bytes_from_string(text)), *word;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        char *dash = strchr(word, '-');
+        int64_t first = 0, last = 0;
+        if (dash != NULL) {
+            *dash = '\0';
+        }
+        bool is_range = dash != NULL && dash[1] != '\0' && text_parse_int64(dash + 1, &last) == 0;
+        if (text_parse_int64(word, &first) != 0 || first < 0 || (dash != NULL && !is_range) ||
+            (is_range && (last <= first || last - first > 10000))) {
+            return shim_refuse(shim, "partitions are N or N-M with N below M, not '%s'", text);
+        }
+        for (int64_t i = first; i == first || i < last; i++) {
+            shim_add(shim, arena_printf(&shim->arena, "%s:%lld", topic, (long long)i));
+        }
+    }
+    return COMMAND_OK;
+}
+
+/* "topic", "topic:0", "pattern.*:1-3" separated by commas. */
+static int add_topic_partitions(struct shim *shim, const char *text)
+{
+    char *rest = arena_string(&shim->arena, bytes_from_string(text)), *word;
+    struct buffer pattern;
+    buffer_init(&pattern);
+    int code = COMMAND_OK;
+    while (code == COMMAND_OK && (word = strsep(&rest, ",")) != NULL) {
+        char *colon = strrchr(word, ':');
+        if (colon == NULL) {
+            buffer_printf(&pattern, "%s%s", pattern.size > 0 ? "|" : "", word);
+            continue;
+        }
+        *colon = '\0';
+        code = add_partitions(shim, word, colon + 1);
+    }
+    if (code == COMMAND_OK && pattern.size > 0) {
+        shim_add_pair(shim, "-r", arena_string(&shim->arena, buffer_bytes(&pattern)));
+    }
+    buffer_fini(&pattern);
+    return code;
+}
+
+static int add_time(struct shim *shim, const char *time)
+{
+    static const struct {
+        const char *name;
+        const char *place;
+    } names[] = {{"-1", "end"},
+                 {"latest", "end"},
+                 {"-2", "beginning"},
+                 {"earliest", "beginning"},
+                 {"-3", "max-timestamp"},
+                 {"max-timestamp", "max-timestamp"},
+                 {"-4", "earliest-local"},
+                 {"earliest-local", "earliest-local"}};
+    int64_t number;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(time, names[i].name) == 0) {
+            shim_add_pair(shim, "--at", names[i].place);
+            return COMMAND_OK;
+        }
+    }
+    if (text_parse_int64(time, &number) != 0 || number < 0) {
+        return shim_refuse(shim, "--time takes milliseconds, earliest, latest or max-timestamp");
+    }
+    shim_add_pair(shim, "--at", arena_printf(&shim->arena, "@%s", time));
+    return COMMAND_OK;
+}
+
+static int finish_offsets(struct shim *shim)
+{
+    const char *topic = shim_value(shim, "--topic"), *time = shim_value(shim, "--time");
+    const char *partitions = shim_value(shim, "--partitions");
+    const char *both = shim_value(shim, "--topic-partitions");
+    int code = time == NULL ? COMMAND_OK : add_time(shim, time);
+    if (both != NULL && (topic != NULL || partitions != NULL)) {
+        return shim_refuse(shim, "--topic-partitions stands alone, without --topic and "
+                                 "--partitions");
+    }
+    if (code == COMMAND_OK && both != NULL) {
+        code = add_topic_partitions(shim, both);
+    } else if (code == COMMAND_OK && topic != NULL && partitions != NULL) {
+        code = add_partitions(shim, topic, partitions);
+    } else if (topic != NULL) {
+        shim_add_topic(shim, topic);
+    }
+    shim_add_pair(shim, "-o", "kafka");
+    return code;
+}
+
+const struct shim_tool shim_get_offsets = {
+    .name = "kafka-get-offsets",
+    .command = "topic offsets",
+    SHIM_FLAGS(offsets_flags),
+    .finish = finish_offsets,
+};
+
+/* --- kafka-configs --- */
+
+static const struct shim_flag config_flags[] = {
+    SHIM_COMMON,
+    {"--describe", SHIM_ACTION, "config get"},
+    {"--alter", SHIM_ACTION, "config set"},
+    {"--entity-type", SHIM_VALUE, NULL},
+    {"--entity-name", SHIM_VALUE, NULL},
+    {"--entity-default", SHIM_SWITCH, NULL},
+    {"--topic", SHIM_VALUE, NULL},
+    {"--broker", SHIM_VALUE, NULL},
+    {"--broker-defaults", SHIM_SWITCH, NULL},
+    {"--all", SHIM_SWITCH, "--all"},
+    {"--add-config", SHIM_VALUE, NULL},
+    {"--delete-config", SHIM_VALUE, NULL},
+    {"--add-config-file", SHIM_REFUSE, "files are not read; give the settings with --add-config"},
+    {"--force", SHIM_SWITCH, NULL},
+    {"--user", SHIM_REFUSE, "users have no settings here"},
+    {"--client", SHIM_REFUSE, "clients have no settings here"},
+    {"--broker-logger", SHIM_REFUSE, "loggers have no settings here; serve --verbose traces"},
+};
+
+/* "a=b,c=[d,e]": commas in brackets belong to a value, and the brackets to nothing. */
+static void add_settings(struct shim *shim, const char *text)
+{
+    while (*text != '\0') {
+        struct buffer word;
+        int depth = 0;
+        buffer_init(&word);
+        for (; *text != '\0' && (*text != ',' || depth > 0); text++) {
+            depth += *text == '[';
+            depth -= *text == ']';
+            if (*text != '[' && *text != ']') {
+                buffer_add_byte(&word, (uint8_t)*text);
+            }
+        }
+        shim_add(shim, arena_string(&shim->arena, buffer_bytes(&word)));
+        buffer_fini(&word);
+        text += *text == ',';
+    }
+}
+
+static int add_entity(struct shim *shim)
+{
+    const char *type = shim_value(shim, "--entity-type"), *name = shim_value(shim, "--entity-name");
+    bool is_default = shim_has(shim, "--entity-default") || shim_has(shim, "--broker-defaults");
+    if (shim_has(shim, "--topic")) {
+        type = "topics";
+        name = shim_value(shim, "--topic");
+    } else if (shim_has(shim, "--broker") || shim_has(shim, "--broker-defaults")) {
+        type = "brokers";
+        name = shim_value(shim, "--broker");
+    }
+    if (type == NULL) {
+        return shim_refuse(shim, "say whose settings: --entity-type topics or brokers");
+    }
+    bool is_topic = strcmp(type, "topics") == 0;
+    if (!is_topic && strcmp(type, "brokers") != 0) {
+        return shim_refuse(shim, "--entity-type is topics or brokers; '%s' have no settings here",
+                           type);
+    }
+    shim_add(shim, is_topic ? "topic" : "broker");
+    if (is_default && !is_topic) {
+        shim_add(shim, "default");
+    } else if (name != NULL) {
+        shim_add(shim, name);
+    } else if (!is_topic || strcmp(shim->command, "config set") == 0) {
+        return shim_refuse(shim, "--entity-name NAME is missing");
+    }
+    return COMMAND_OK;
+}
+
+static int finish_configs(struct shim *shim)
+{
+    int code = add_entity(shim);
+    const char *set = shim_value(shim, "--add-config"),
+               *unset = shim_value(shim, "--delete-config");
+    if (code == COMMAND_OK && set != NULL) {
+        add_settings(shim, set);
+    }
+    if (code == COMMAND_OK && unset != NULL) {
+        char *rest = arena_string(&shim->arena, bytes_from_string(unset)), *word;
+        while ((word = strsep(&rest, ",")) != NULL) {
+            shim_add_pair(shim, "--unset", word);
+        }
+    }
+    shim_add_pair(shim, "-o", "kafka");
+    return code;
+}
+
+const struct shim_tool shim_configs = {
+    .name = "kafka-configs",
+    .actions = "--describe or --alter",
+    SHIM_FLAGS(config_flags),
+    .finish = finish_configs,
+};

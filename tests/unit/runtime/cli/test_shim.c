@@ -1,0 +1,201 @@
+/* Shows what becomes of other tools' flags: the words of the command that is run, what is refused,
+ * and the exit codes of those tools. */
+#include "runtime/cli/shim.h"
+#include "tests/sim/sim.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stage {
+    struct sim *sim;
+    struct command_world world;
+    char *errors;
+    size_t errors_size;
+    char words[1024]; /* of every command that was run */
+    int code;         /* of the command */
+};
+
+static int set_up(void **state)
+{
+    struct stage *stage = test_calloc(1, sizeof *stage);
+    stage->sim = sim_new(1, 1);
+    stage->world.io = sim_io(stage->sim, 0);
+    stage->world.out = stdout;
+    stage->world.errors = open_memstream(&stage->errors, &stage->errors_size);
+    stage->world.input = -1;
+    stage->world.version = "1";
+    *state = stage;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct stage *stage = *state;
+    fclose(stage->world.errors);
+    free(stage->errors);
+    sim_free(stage->sim);
+    test_free(stage);
+    return 0;
+}
+
+static int take_line(struct command_world *world, void *owner, int argc, const char *const *argv)
+{
+    struct stage *stage = owner;
+    (void)world;
+    for (int i = 1; i < argc; i++) {
+        strcat(stage->words, stage->words[0] == '\0' ? "" : " ");
+        strcat(stage->words, argv[i]);
+    }
+    return stage->code;
+}
+
+/* `line` is cut at its spaces. */
+static int call(struct stage *stage, const char *line)
+{
+    char *copy = strdup(line), *rest = copy, *word;
+    const char *argv[64];
+    int argc = 0;
+    while ((word = strsep(&rest, " ")) != NULL) {
+        argv[argc++] = word;
+    }
+    stage->words[0] = '\0';
+    const struct shim_tool *tool = shim_find(argv[0]);
+    int code = tool != NULL ? shim_run(&stage->world, tool, argc, argv, take_line, stage)
+                            : shim_kcat_run(&stage->world, argc, argv, take_line, stage);
+    free(copy);
+    return code;
+}
+
+static void expect(struct stage *stage, const char *line, const char *words)
+{
+    assert_int_equal(call(stage, line), COMMAND_OK);
+    assert_string_equal(stage->words, words);
+}
+
+static void refuse(struct stage *stage, const char *line, const char *sentence)
+{
+    fflush(stage->world.errors);
+    size_t before = stage->errors_size;
+    assert_int_equal(call(stage, line), COMMAND_FAILED);
+    assert_string_equal(stage->words, "");
+    fflush(stage->world.errors);
+    assert_non_null(strstr(stage->errors + before, sentence));
+}
+
+static void tools_are_known_by_the_last_part_of_their_name(void **state)
+{
+    (void)state;
+    assert_ptr_equal(shim_find("kafka-topics"), &shim_topics);
+    assert_ptr_equal(shim_find("/opt/kafka/bin/kafka-topics.sh"), &shim_topics);
+    assert_ptr_equal(shim_find("./kafka-configs"), &shim_configs);
+    assert_null(shim_find("tidemill"));
+    assert_null(shim_find("kafka-topics.bat"));
+    assert_null(shim_find(".sh"));
+    assert_true(shim_kcat_is("/usr/local/bin/kcat"));
+    assert_false(shim_kcat_is("kcatx"));
+}
+
+static void flags_become_words_of_one_command(void **state)
+{
+    struct stage *stage = *state;
+    expect(stage,
+           "kafka-topics --bootstrap-server h:1 --create --topic t --partitions 3 --config a=b",
+           "topic create -b h:1 -p 3 -c a=b t");
+    expect(stage, "kafka-topics --bootstrap-server=h:1 --delete --topic a,b.* --if-exists",
+           "topic rm -b h:1 --if-exists -r a|b.*");
+    expect(stage, "kafka-topics --list --bootstrap-server h:1", "topic ls -b h:1 -i");
+    expect(stage,
+           "kafka-configs --bootstrap-server h --alter --topic t --add-config a=[x,y],b=1 "
+           "--delete-config c,d",
+           "config set -b h topic t a=x,y b=1 --unset c --unset d -o kafka");
+    expect(stage,
+           "kafka-get-offsets --bootstrap-server h --topic-partitions t:0,u:1-3,v.* --time -2",
+           "topic offsets -b h --at beginning t:0 u:1 u:2 -r v.* -o kafka");
+    expect(stage,
+           "kafka-consumer-groups --bootstrap-server h --group g --reset-offsets --topic "
+           "t:0,1 --shift-by -5 --execute",
+           "group seek -b h g t:0 t:1 -o kafka --by -5");
+    expect(stage,
+           "kafka-consumer-groups --bootstrap-server h --group g --reset-offsets "
+           "--all-topics --to-latest --export",
+           "group seek -b h g --dry-run -o csv --to end");
+}
+
+static void what_a_record_looks_like_is_a_format(void **state)
+{
+    struct stage *stage = *state;
+    expect(stage,
+           "kafka-console-consumer --bootstrap-server h --topic t --property print.key=true "
+           "--property key.separator=%\\ --property print.offset=true --from-beginning",
+           "consume -b h -t t -f Offset:%o%%\\\\%k%%\\\\%s\n --null-as null -o beginning");
+    expect(stage,
+           "kafka-console-producer --bootstrap-server h --topic t --property "
+           "parse.key=true --request-required-acks all",
+           "produce -b h -t t -K \\t --strict -X acks=all --empty -q");
+}
+
+static void the_letters_of_kcat_stay_and_its_modes_become_commands(void **state)
+{
+    struct stage *stage = *state;
+    expect(stage, "kcat -b h -t t -Ceq -o -5 -k unused", "consume -b h -t t -e -q -o -5");
+    expect(stage, "kcat -P -b h -tt -K: -l file", "produce -l file -b h -t t -K :");
+    expect(stage, "kcat -G g a b -m 3", "consume a b -G g -X request.timeout.ms=3000");
+    expect(stage, "kcat -Q -t t:0:-1 -t u:1:5",
+           "topic offsets --kcat t:0 --at end topic offsets --kcat u:1 --at @5");
+    expect(stage, "kcat -L -J -v -b h", "cluster describe -J -b h");
+}
+
+static void what_is_not_there_is_refused(void **state)
+{
+    struct stage *stage = *state;
+    refuse(stage, "kafka-topics --list", "--bootstrap-server HOST:PORT is missing");
+    refuse(stage, "kafka-topics --bootstrap-server h --lst", "did you mean '--list'?");
+    refuse(stage, "kafka-topics --bootstrap-server h", "say what to do: --list");
+    refuse(stage, "kafka-topics --bootstrap-server h --list --create", "only one of --list");
+    refuse(stage, "kafka-topics --list --bootstrap-server", "--bootstrap-server needs a value");
+    refuse(stage, "kafka-topics --bootstrap-server h --create", "--topic NAME is missing");
+    refuse(stage, "kafka-configs --bootstrap-server h --describe --entity-type users",
+           "'users' have no settings here");
+    refuse(stage, "kafka-console-consumer --bootstrap-server h --topic t --formatter x",
+           "classes of Java cannot be loaded");
+    refuse(stage, "kafka-console-consumer --bootstrap-server h --topic t --property nosuch=1",
+           "no such property here");
+    refuse(stage, "kafka-get-offsets --bootstrap-server h --topic t --partitions 5-2",
+           "partitions are N or N-M");
+    refuse(stage, "kafka-get-offsets --bootstrap-server h --topic t --partitions 0-999999999",
+           "partitions are N or N-M");
+    refuse(stage, "kafka-consumer-groups --bootstrap-server h --group g --reset-offsets --topic t",
+           "say once where to");
+    refuse(stage,
+           "kafka-consumer-groups --bootstrap-server h --group g --reset-offsets --topic t "
+           "--by-duration 5m",
+           "--by-duration takes PnDTnHnMnS");
+    refuse(stage, "kcat -t t -y", "unknown flag '-y'");
+    refuse(stage, "kcat -b h", "say what to do");
+    refuse(stage, "kcat -C -t t -s i", "deserializers are not there");
+    refuse(stage, "kcat -Q -t t:0", "-Q takes -t TOPIC:PARTITION:TIME");
+}
+
+static void a_misuse_ends_as_the_tool_would(void **state)
+{
+    struct stage *stage = *state;
+    stage->code = COMMAND_MISUSED;
+    assert_int_equal(call(stage, "kafka-topics --bootstrap-server h --list"), COMMAND_FAILED);
+    assert_int_equal(call(stage, "kcat -L -b h"), COMMAND_FAILED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tools_are_known_by_the_last_part_of_their_name),
+        cmocka_unit_test_setup_teardown(flags_become_words_of_one_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_record_looks_like_is_a_format, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_letters_of_kcat_stay_and_its_modes_become_commands,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_misuse_ends_as_the_tool_would, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
