@@ -71,7 +71,7 @@ floor(log/meta log/wire log/base LINK PkgConfig::PROTOBUFC)
 floor(log/quorum log/store log/net log/wire log/io log/base)
 floor(log/replica log/meta log/store log/net log/wire log/io log/base)
 floor(log/controller log/quorum log/meta log/net log/wire log/io log/base)
-floor(log/coordinator log/replica log/meta log/net log/wire log/io log/base)
+floor(log/coordinator log/replica log/meta log/net log/wire log/io log/base LINK PkgConfig::PCRE2)
 floor(log/server log/coordinator log/controller log/replica log/quorum log/meta log/store log/net
       log/wire log/io log/base)
 floor(log log/server log/coordinator log/controller log/replica log/quorum log/meta log/store
