@@ -125,7 +125,9 @@ static void broker_on_topic_deleted(void *owner, const struct meta_topic *topic)
 static void broker_on_partitions_added(void *owner, const struct meta_topic *topic,
                                        int32_t first_index)
 {
-    broker_open_topic(owner, topic, first_index);
+    struct broker *broker = owner;
+    broker_open_topic(broker, topic, first_index);
+    broker_coordination_on_partitions_added(broker->coordination);
 }
 
 static void broker_apply_settings(struct broker *broker, const struct meta_topic *topic)
@@ -156,6 +158,7 @@ static void broker_on_broker_config(void *owner)
 {
     struct broker *broker = owner;
     broker_apply_cleaner(broker);
+    broker_coordination_on_broker_config(broker->coordination);
     for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
         broker_apply_settings(broker, meta_topic_at(broker->meta, i));
     }

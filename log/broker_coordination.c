@@ -86,6 +86,48 @@ static int broker_coordination_validate_offset(void *owner, struct bytes topic, 
     return is_known ? 0 : ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
+static void broker_coordination_fill_topic(const struct meta_topic *topic,
+                                           struct coordinator_topic *out)
+{
+    *out = (struct coordinator_topic){.name = bytes_from_string(topic->name),
+                                      .id = topic->id,
+                                      .partition_count = topic->partition_count,
+                                      .is_internal = topic->is_internal};
+}
+
+static bool broker_coordination_find_topic(void *owner, struct bytes name,
+                                           struct coordinator_topic *out)
+{
+    const struct broker_coordination *coordination = owner;
+    const struct meta_topic *topic = meta_find_topic(coordination->meta, name);
+    if (topic != NULL) {
+        broker_coordination_fill_topic(topic, out);
+    }
+    return topic != NULL;
+}
+
+static bool broker_coordination_find_topic_id(void *owner, struct wire_uuid id,
+                                              struct coordinator_topic *out)
+{
+    const struct broker_coordination *coordination = owner;
+    const struct meta_topic *topic = meta_find_topic_id(coordination->meta, id);
+    if (topic != NULL) {
+        broker_coordination_fill_topic(topic, out);
+    }
+    return topic != NULL;
+}
+
+static void broker_coordination_each_topic(
+    void *owner, void (*each)(void *context, const struct coordinator_topic *topic), void *context)
+{
+    const struct broker_coordination *coordination = owner;
+    for (size_t i = 0; i < meta_topic_count(coordination->meta); i++) {
+        struct coordinator_topic topic;
+        broker_coordination_fill_topic(meta_topic_at(coordination->meta, i), &topic);
+        each(context, &topic);
+    }
+}
+
 /* Topics ------------------------------------------------------------------------------------- */
 
 /* The journal that a topic belongs to; NULL for all others, or when the node stops. */
@@ -102,6 +144,7 @@ void broker_coordination_on_topic_created(struct broker_coordination *coordinati
                                           const struct meta_topic *topic)
 {
     struct journal *journal = broker_coordination_find(coordination, topic);
+    coordinator_on_topics_changed(coordination->coordinator);
     if (journal == NULL) {
         return;
     }
@@ -125,6 +168,19 @@ void broker_coordination_on_topic_deleted(struct broker_coordination *coordinati
         journal_set_partition_count(journal, 0);
     }
     coordinator_on_topic_deleted(coordination->coordinator, bytes_from_string(topic->name));
+    coordinator_on_topics_changed(coordination->coordinator);
+}
+
+void broker_coordination_on_partitions_added(struct broker_coordination *coordination)
+{
+    coordinator_on_topics_changed(coordination->coordinator);
+}
+
+void broker_coordination_on_broker_config(struct broker_coordination *coordination)
+{
+    const struct broker_options *options = meta_broker_options(coordination->meta);
+    coordinator_set_assignment_interval(coordination->coordinator,
+                                        (int32_t)options->group_consumer_assignment_interval_ms);
 }
 
 /* Start and stop ----------------------------------------------------------------------------- */
@@ -174,8 +230,13 @@ struct broker_coordination *broker_coordination_new(struct io *io, struct meta *
     static const struct coordinator_events events = {
         .append = broker_coordination_append_offsets,
         .validate_partition = broker_coordination_validate_offset,
+        .find_topic = broker_coordination_find_topic,
+        .find_topic_id = broker_coordination_find_topic_id,
+        .each_topic = broker_coordination_each_topic,
     };
     const struct broker_options *options = meta_broker_options(meta);
+    enum broker_options_migration policy =
+        (enum broker_options_migration)options->group_consumer_migration_policy;
     struct coordinator_options coordinator_options = {
         .session_timeout_min_ms = (int32_t)options->group_min_session_timeout_ms,
         .session_timeout_max_ms = (int32_t)options->group_max_session_timeout_ms,
@@ -184,6 +245,15 @@ struct broker_coordination *broker_coordination_new(struct io *io, struct meta *
         .metadata_size_max = (int32_t)options->offset_metadata_max_bytes,
         .offsets_retention_ms = (int64_t)options->offsets_retention_minutes * 60000,
         .retention_check_ms = options->offsets_retention_check_interval_ms,
+        .consumer_session_timeout_ms = (int32_t)options->group_consumer_session_timeout_ms,
+        .consumer_heartbeat_interval_ms = (int32_t)options->group_consumer_heartbeat_interval_ms,
+        .consumer_assignment_interval_ms = (int32_t)options->group_consumer_assignment_interval_ms,
+        .consumer_group_size_max = (int32_t)options->group_consumer_max_size,
+        .consumer_assignors = options->group_consumer_assignors,
+        .can_upgrade =
+            policy == BROKER_OPTIONS_MIGRATION_BOTH || policy == BROKER_OPTIONS_MIGRATION_UPGRADE,
+        .can_downgrade =
+            policy == BROKER_OPTIONS_MIGRATION_BOTH || policy == BROKER_OPTIONS_MIGRATION_DOWNGRADE,
     };
     struct broker_coordination *coordination = memory_new(struct broker_coordination);
     coordination->io = io;

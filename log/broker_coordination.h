@@ -26,4 +26,8 @@ void broker_coordination_on_topic_created(struct broker_coordination *coordinati
                                           const struct meta_topic *topic);
 void broker_coordination_on_topic_deleted(struct broker_coordination *coordination,
                                           const struct meta_topic *topic);
+/* A topic has more partitions. */
+void broker_coordination_on_partitions_added(struct broker_coordination *coordination);
+/* Options of the broker that may change have other values now. */
+void broker_coordination_on_broker_config(struct broker_coordination *coordination);
 void broker_coordination_check(struct broker_coordination *coordination);

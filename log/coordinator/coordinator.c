@@ -20,6 +20,12 @@ struct coordinator_options coordinator_options_default(void)
         .metadata_size_max = 4096,
         .offsets_retention_ms = 7LL * 86400000,
         .retention_check_ms = 600000,
+        .consumer_session_timeout_ms = 45000,
+        .consumer_heartbeat_interval_ms = 5000,
+        .consumer_group_size_max = INT32_MAX,
+        .consumer_assignors = "uniform,range",
+        .can_upgrade = true,
+        .can_downgrade = true,
     };
 }
 
@@ -97,20 +103,6 @@ static void coordinator_on_resize(void *owner, int32_t count)
     coordinator->partition_count = count;
 }
 
-static void coordinator_restore_group(struct group *group)
-{
-    struct arena arena;
-    struct group_metadata_value value;
-    if (bytes_is_null(group->logged)) {
-        return;
-    }
-    arena_init(&arena, 0);
-    int error = group_log_read_metadata(group->logged, &arena, &value);
-    check(error == 0); /* it was read when it was applied */
-    group_restore(group, &value);
-    arena_fini(&arena);
-}
-
 static bool coordinator_is_homeless(void *owner, const struct offset_table_entry *entry)
 {
     const struct coordinator *coordinator = (const struct coordinator *)owner;
@@ -124,7 +116,7 @@ static void coordinator_on_loaded(void *owner, int32_t index)
     struct coordinator *coordinator = (struct coordinator *)owner;
     struct coordinator_partition *partition = &coordinator->partitions[index];
     for (map_each (&partition->groups, entry)) {
-        coordinator_restore_group((struct group *)entry->value);
+        group_load((struct group *)entry->value);
     }
     /* A topic may have been deleted in a moment when the tombstones were not written. */
     for (map_each (&partition->groups, entry)) {
@@ -173,6 +165,16 @@ void coordinator_on_topic_deleted(struct coordinator *coordinator, struct bytes 
     }
 }
 
+void coordinator_set_assignment_interval(struct coordinator *coordinator, int32_t interval_ms)
+{
+    coordinator->host.options.consumer_assignment_interval_ms = interval_ms;
+}
+
+void coordinator_on_topics_changed(struct coordinator *coordinator)
+{
+    coordinator->host.topics_version++;
+}
+
 struct coordinator *coordinator_new(struct io *io, const struct coordinator_options *options,
                                     const struct coordinator_events *events, void *owner)
 {
@@ -183,7 +185,11 @@ struct coordinator *coordinator_new(struct io *io, const struct coordinator_opti
         .write = coordinator_write_batch,
         .answer = coordinator_on_answer,
         .find = coordinator_on_find,
+        .events = events,
+        .events_owner = owner,
     };
+    coordinator->assignors = memory_string(options->consumer_assignors);
+    coordinator->host.options.consumer_assignors = coordinator->assignors;
     coordinator->events = events;
     coordinator->owner = owner;
     coordinator->outbox = outbox_new(io);
@@ -207,6 +213,7 @@ void coordinator_free(struct coordinator *coordinator)
     journal_free(coordinator->journal);
     outbox_free(coordinator->outbox);
     free(coordinator->partitions);
+    free(coordinator->assignors);
     free(coordinator);
 }
 
@@ -222,7 +229,7 @@ void coordinator_read_stats(const struct coordinator *coordinator, struct coordi
         for (map_each (&coordinator->partitions[i].groups, entry)) {
             const struct group *group = (const struct group *)entry->value;
             out->group_count++;
-            out->member_count += (int64_t)group->members.size;
+            out->member_count += (int64_t)group_member_count(group);
             out->offset_count += (int64_t)group->offsets.entries.size;
         }
     }

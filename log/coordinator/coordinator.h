@@ -1,4 +1,5 @@
-/* Coordinates classic groups: who is a member, who reads what, and how far they got.
+/* Coordinates groups, classic ones and consumer groups (KIP-848): who is a member, who reads what,
+ * and how far they got.
  *
  * What must survive is written to the partitions of __consumer_offsets, in Kafka's own formats:
  * each group belongs to one partition, chosen by its name. What is written becomes state only when
@@ -11,10 +12,11 @@
  *         (2) a commit, a leader's assignment and a deletion are answered after their records were
  *             committed and applied;
  *         (3) records are applied in the order of their appends, whatever the order of the answers;
- *         (4) in a generation a partition of a topic is nobody's business but the leader's, and
- * each member gets exactly what the leader gave it in that generation; (5) a group has at most one
- * member per group.instance.id; (6) `done` comes exactly once and never inside a call. Thread: the
- * broker shard. */
+ *         (4) in a generation of a classic group each member gets exactly what the leader gave it;
+ *             in a consumer group a partition has at most one owner;
+ *         (5) a group has at most one member per group.instance.id;
+ *         (6) `done` comes exactly once and never inside a call.
+ * Thread: the broker shard. */
 #pragma once
 
 #include "log/base/arena.h"
@@ -31,9 +33,31 @@ struct coordinator_options {
     int32_t metadata_size_max;          /* offset.metadata.max.bytes */
     int64_t offsets_retention_ms;       /* offsets.retention.minutes */
     int64_t retention_check_ms;         /* offsets.retention.check.interval.ms */
+    /* Of consumer groups. */
+    int32_t consumer_session_timeout_ms;     /* group.consumer.session.timeout.ms */
+    int32_t consumer_heartbeat_interval_ms;  /* group.consumer.heartbeat.interval.ms */
+    int32_t consumer_assignment_interval_ms; /* group.consumer.assignment.interval.ms */
+    int32_t consumer_group_size_max;         /* group.consumer.max.size */
+    const char *consumer_assignors; /* group.consumer.assignors; the first is the default */
+    bool can_upgrade;               /* group.consumer.migration.policy */
+    bool can_downgrade;
 };
 
 struct coordinator_options coordinator_options_default(void);
+
+/* What the coordinator knows of a topic. */
+struct coordinator_topic {
+    struct bytes name; /* borrowed */
+    struct wire_uuid id;
+    int32_t partition_count;
+    bool is_internal;
+};
+
+/* What a group may have of its own; 0 stands for the broker's. */
+struct coordinator_group_options {
+    int32_t session_timeout_ms;    /* consumer.session.timeout.ms */
+    int32_t heartbeat_interval_ms; /* consumer.heartbeat.interval.ms */
+};
 
 struct coordinator_events {
     /* Into a partition of __consumer_offsets. */
@@ -41,6 +65,14 @@ struct coordinator_events {
     /* 0, or why offsets of this partition cannot be committed (ERROR_UNKNOWN_TOPIC_OR_PARTITION).
      * NULL accepts all. */
     int (*validate_partition)(void *owner, struct bytes topic, int32_t partition);
+    /* The topics that there are; false when there is none of that name or id. NULL: none at all. */
+    bool (*find_topic)(void *owner, struct bytes name, struct coordinator_topic *out);
+    bool (*find_topic_id)(void *owner, struct wire_uuid id, struct coordinator_topic *out);
+    void (*each_topic)(void *owner,
+                       void (*each)(void *context, const struct coordinator_topic *topic),
+                       void *context);
+    /* NULL: no group has options of its own. */
+    struct coordinator_group_options (*group_options)(void *owner, struct bytes group_id);
 };
 
 struct coordinator *coordinator_new(struct io *io, const struct coordinator_options *options,
@@ -58,6 +90,10 @@ struct journal *coordinator_journal(struct coordinator *coordinator);
 /* Drops all committed offsets of a topic, in every group. At once for readers, and for good when
  * the tombstones are committed. */
 void coordinator_on_topic_deleted(struct coordinator *coordinator, struct bytes topic);
+/* group.consumer.assignment.interval.ms, which may change. */
+void coordinator_set_assignment_interval(struct coordinator *coordinator, int32_t interval_ms);
+/* A topic came, went or grew: consumer groups look again at their next heartbeat. */
+void coordinator_on_topics_changed(struct coordinator *coordinator);
 
 /* The head of a request that is answered later. The whole request belongs to the coordinator until
  * `done`; `arena` holds the answer and must live as long. */
@@ -85,6 +121,15 @@ struct coordinator_sync {
     struct sync_group_response out;
 };
 
+struct coordinator_consumer_heartbeat {
+    struct coordinator_request request;
+    int16_t version;
+    struct bytes client_id;
+    struct bytes client_host;
+    const struct consumer_group_heartbeat_request *in;
+    struct consumer_group_heartbeat_response out;
+};
+
 struct coordinator_commit {
     struct coordinator_request request;
     int16_t version;
@@ -108,6 +153,8 @@ struct coordinator_delete_offsets {
 
 void coordinator_join_group(struct coordinator *coordinator, struct coordinator_join *join);
 void coordinator_sync_group(struct coordinator *coordinator, struct coordinator_sync *sync);
+void coordinator_consumer_heartbeat(struct coordinator *coordinator,
+                                    struct coordinator_consumer_heartbeat *heartbeat);
 /* Answered at once. */
 int coordinator_heartbeat(struct coordinator *coordinator, const struct heartbeat_request *in);
 /* Version 0-2 of the request names one member, later ones a list; the answer has the shape of its
@@ -126,6 +173,10 @@ void coordinator_list_groups(struct coordinator *coordinator, const struct list_
 /* One group. From version 6 on an unknown one is GROUP_ID_NOT_FOUND, before it is just Dead. */
 void coordinator_describe_group(struct coordinator *coordinator, int16_t version, struct bytes id,
                                 struct arena *arena, struct describe_groups_response_group *out);
+/* One group; GROUP_ID_NOT_FOUND for an unknown or a classic one. */
+void coordinator_describe_consumer_group(struct coordinator *coordinator, struct bytes id,
+                                         struct arena *arena,
+                                         struct consumer_group_describe_response_group *out);
 void coordinator_delete_groups(struct coordinator *coordinator,
                                struct coordinator_delete_groups *request);
 void coordinator_delete_offsets(struct coordinator *coordinator,

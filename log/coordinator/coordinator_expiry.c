@@ -19,7 +19,7 @@ static bool coordinator_is_expired(void *owner, const struct offset_table_entry 
 {
     struct coordinator_expiry *expiry = (struct coordinator_expiry *)owner;
     const struct group *group = expiry->group;
-    bool is_used = group->state != GROUP_EMPTY && group_is_subscribed(group, entry->topic);
+    bool is_used = !group_is_empty(group) && group_is_subscribed(group, entry->topic);
     bool was_joined = group->protocol_type.size > 0;
     int64_t base_ms = group->state == GROUP_EMPTY && was_joined ? group->state_timestamp_ms : -1;
     int64_t retention_ms = expiry->coordinator->host.options.offsets_retention_ms;
@@ -41,7 +41,7 @@ static void coordinator_on_group_expired(struct group_host *host, struct group_w
     struct group *group = host->find(host, write->group_id);
     if (group != NULL && group->state == GROUP_DEAD) {
         if (error != 0) {
-            group_move(group, GROUP_EMPTY);
+            group_revive(group);
         }
         coordinator_release_group(partition, group);
     }
@@ -52,8 +52,9 @@ static void coordinator_on_group_expired(struct group_host *host, struct group_w
 /* Whether nothing would be left of an empty group once its expired offsets are gone. */
 static bool coordinator_is_over(const struct group *group, int64_t kept_count)
 {
-    return group->state == GROUP_EMPTY && kept_count == 0 && group->promises.size == 0 &&
-           group->underway_count == 0 && !bytes_is_null(group->logged);
+    bool is_logged = !bytes_is_null(group->logged) || group->records.size > 0;
+    return group_is_empty(group) && kept_count == 0 && group->promises.size == 0 &&
+           group->underway_count == 0 && is_logged;
 }
 
 static bool coordinator_is_none(void *owner, const struct offset_table_entry *entry)
@@ -78,7 +79,7 @@ static void coordinator_expire_group(struct coordinator *coordinator,
             struct group_write *write = memory_new(struct group_write);
             write->done = coordinator_on_group_expired;
             write->group_id = bytes_copy(group->id);
-            group_move(group, GROUP_DEAD);
+            group_die(group);
             check(coordinator_write_tombstones(coordinator, group, coordinator_is_none, NULL, true,
                                                write));
         }

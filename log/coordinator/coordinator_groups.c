@@ -1,6 +1,7 @@
 /* Requests about groups and their members, on their way to the group; see coordinator.h. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/coordinator/consumer.h"
 #include "log/coordinator/coordinator_state.h"
 
 #include <stdlib.h>
@@ -58,6 +59,13 @@ void coordinator_join_group(struct coordinator *coordinator, struct coordinator_
         return;
     }
     group = coordinator_make_group(coordinator, partition, join->in->group_id);
+    if (group->consumer != NULL && group_is_empty(group)) {
+        group_become_classic(group);
+    }
+    if (group->consumer != NULL) {
+        group_join_refuse(&coordinator->host, join, ERROR_INCONSISTENT_GROUP_PROTOCOL);
+        return;
+    }
     group_join(group, join);
     coordinator_release_group(partition, group);
 }
@@ -164,9 +172,6 @@ void coordinator_list_groups(struct coordinator *coordinator, const struct list_
         count += coordinator->partitions[i].groups.size;
     }
     out->groups.items = arena_array(arena, struct list_groups_response_group, count + 1);
-    if (!coordinator_has_name(in->types_filter.items, in->types_filter.count, "classic")) {
-        return;
-    }
     for (int32_t i = 0; i < coordinator->partition_count; i++) {
         const struct coordinator_partition *partition = &coordinator->partitions[i];
         if (journal_status(coordinator->journal, i) == JOURNAL_LOADING) {
@@ -175,13 +180,17 @@ void coordinator_list_groups(struct coordinator *coordinator, const struct list_
         }
         for (map_each (&partition->groups, entry)) {
             const struct group *group = (const struct group *)entry->value;
-            const char *state = group_state_name(group->state);
-            if (coordinator_has_name(in->states_filter.items, in->states_filter.count, state)) {
+            const char *state = group_current_state_name(group);
+            const char *kind = group_kind(group);
+            if (coordinator_has_name(in->types_filter.items, in->types_filter.count, kind) &&
+                coordinator_has_name(in->states_filter.items, in->states_filter.count, state)) {
                 out->groups.items[out->groups.count++] = (struct list_groups_response_group){
                     .group_id = arena_copy(arena, group->id),
-                    .protocol_type = arena_copy(arena, group->protocol_type),
+                    .protocol_type = group->consumer != NULL
+                                         ? BYTES_LITERAL("consumer")
+                                         : arena_copy(arena, group->protocol_type),
                     .group_state = bytes_from_string(state),
-                    .group_type = BYTES_LITERAL("classic"),
+                    .group_type = bytes_from_string(kind),
                 };
             }
         }
@@ -204,13 +213,94 @@ void coordinator_describe_group(struct coordinator *coordinator, int16_t version
     };
     struct group *group =
         partition == NULL ? NULL : (struct group *)map_find(&partition->groups, id);
-    if (group != NULL) {
+    if (group != NULL && group->consumer == NULL) {
         group_describe(group, arena, out);
     } else if (error == 0 && version >= NOT_FOUND_VERSION) {
         out->error_code = error_code(ERROR_GROUP_ID_NOT_FOUND);
-        out->error_message =
-            bytes_from_string(arena_printf(arena, "Group %.*s not found.", BYTES_FORMAT(id)));
+        out->error_message = bytes_from_string(arena_printf(
+            arena, group == NULL ? "Group %.*s not found." : "Group %.*s is not a classic group.",
+            BYTES_FORMAT(id)));
     }
+}
+
+void coordinator_describe_consumer_group(struct coordinator *coordinator, struct bytes id,
+                                         struct arena *arena,
+                                         struct consumer_group_describe_response_group *out)
+{
+    int error = 0;
+    struct coordinator_partition *partition = coordinator_find_partition(coordinator, id, &error);
+    const struct group *group =
+        partition == NULL ? NULL : (const struct group *)map_find(&partition->groups, id);
+    *out = (struct consumer_group_describe_response_group){
+        .group_id = id,
+        .group_state = BYTES_LITERAL(""),
+        .assignor_name = BYTES_LITERAL(""),
+        .authorized_operations = INT32_MIN,
+    };
+    if (error == 0 && id.size == 0) {
+        error = ERROR_INVALID_GROUP_ID;
+    } else if (error == 0 && (group == NULL || group->consumer == NULL)) {
+        error = ERROR_GROUP_ID_NOT_FOUND;
+        out->error_message = bytes_from_string(arena_printf(
+            arena, group == NULL ? "Group %.*s not found." : "Group %.*s is not a consumer group.",
+            BYTES_FORMAT(id)));
+    }
+    out->error_code = error_code(error);
+    if (error == 0) {
+        consumer_describe(group->consumer, arena, out);
+    }
+}
+
+/* Consumer groups ---------------------------------------------------------------------------- */
+
+/* The group of a heartbeat. A join makes it, or makes an empty classic group one of the right kind.
+ */
+static struct group *coordinator_find_consumer(struct coordinator *coordinator,
+                                               const struct consumer_group_heartbeat_request *in,
+                                               struct arena *arena, int *error,
+                                               const char **message)
+{
+    struct coordinator_partition *partition =
+        coordinator_find_partition(coordinator, in->group_id, error);
+    if (partition == NULL) {
+        return NULL;
+    }
+    struct group *group = (struct group *)map_find(&partition->groups, in->group_id);
+    bool is_join = in->member_epoch == CONSUMER_JOIN_EPOCH;
+    if (group != NULL && (group->is_doubtful || group->state == GROUP_DEAD)) {
+        *error = ERROR_COORDINATOR_NOT_AVAILABLE;
+        return NULL;
+    }
+    if (is_join && (group == NULL || (group->consumer == NULL && group_is_empty(group)))) {
+        group = coordinator_make_group(coordinator, partition, in->group_id);
+        group_become_consumer(group);
+    }
+    if (group == NULL || group->consumer == NULL) {
+        *error = ERROR_GROUP_ID_NOT_FOUND;
+        *message = arena_printf(arena,
+                                group == NULL ? "Consumer group %.*s not found."
+                                              : "Group %.*s is not a consumer group.",
+                                BYTES_FORMAT(in->group_id));
+        return NULL;
+    }
+    return group;
+}
+
+void coordinator_consumer_heartbeat(struct coordinator *coordinator,
+                                    struct coordinator_consumer_heartbeat *heartbeat)
+{
+    const char *message = NULL;
+    int error = consumer_heartbeat_validate(&coordinator->host, heartbeat, &message);
+    struct group *group = NULL;
+    if (error == 0) {
+        group = coordinator_find_consumer(coordinator, heartbeat->in, heartbeat->request.arena,
+                                          &error, &message);
+    }
+    if (group == NULL) {
+        consumer_heartbeat_refuse(&coordinator->host, heartbeat, error, message);
+        return;
+    }
+    consumer_heartbeat(group, heartbeat);
 }
 
 /* Deletion ----------------------------------------------------------------------------------- */
@@ -246,7 +336,7 @@ static void coordinator_on_deleted(struct group_host *host, struct group_write *
     if (group != NULL && error == 0) {
         coordinator_release_group(partition, group);
     } else if (group != NULL) {
-        group_move(group, GROUP_EMPTY);
+        group_revive(group);
     }
     deletion->request->out.results.items[deletion->index].error_code = error_code(error);
     coordinator_finish_deletion(host, deletion->request);
@@ -268,8 +358,11 @@ static int coordinator_begin_deletion(struct coordinator *coordinator,
     if (group == NULL || group->state == GROUP_DEAD) {
         return ERROR_GROUP_ID_NOT_FOUND;
     }
-    if (group->state != GROUP_EMPTY) {
+    if (!group_is_empty(group)) {
         return ERROR_NON_EMPTY_GROUP;
+    }
+    if (group->is_doubtful) {
+        return ERROR_COORDINATOR_NOT_AVAILABLE;
     }
     struct coordinator_deletion *deletion = memory_new(struct coordinator_deletion);
     deletion->write.done = coordinator_on_deleted;
@@ -277,10 +370,7 @@ static int coordinator_begin_deletion(struct coordinator *coordinator,
     deletion->request = request;
     deletion->index = index;
     request->underway++;
-    group_move(group, GROUP_DEAD);
-    for (map_each (&group->promises, entry)) {
-        group_promise_remove(group, ((struct group_promise *)entry->value)->id);
-    }
+    group_die(group);
     check(coordinator_write_tombstones(coordinator, group, coordinator_is_any, NULL, true,
                                        &deletion->write));
     return 0;

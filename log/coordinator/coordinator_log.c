@@ -10,7 +10,8 @@
 enum { COORDINATOR_TOMBSTONE_COUNT = 1000 }; /* of one batch */
 
 static void coordinator_use_record(struct coordinator *coordinator, int32_t index,
-                                   const struct group_log_record *record, struct bytes value)
+                                   const struct group_log_record *record, struct bytes key,
+                                   struct bytes value)
 {
     /* The topic may have had fewer partitions when this was written: the group lives elsewhere. */
     if (record->kind == GROUP_LOG_UNKNOWN ||
@@ -22,6 +23,8 @@ static void coordinator_use_record(struct coordinator *coordinator, int32_t inde
     if (record->kind == GROUP_LOG_OFFSET) {
         offset_table_apply(&group->offsets, record->topic, record->partition,
                            record->is_tombstone ? NULL : &record->offset);
+    } else if (record->kind == GROUP_LOG_CONSUMER) {
+        group_apply_record(group, key, value);
     } else {
         group_set_bytes(&group->logged, value);
     }
@@ -38,13 +41,15 @@ int coordinator_apply_record(void *owner, int32_t index, const struct batch *bat
     arena_init(&arena, 0);
     int error = group_log_read(record->key, record->value, &arena, &parsed);
     if (error == 0) {
-        coordinator_use_record((struct coordinator *)owner, index, &parsed, record->value);
+        coordinator_use_record((struct coordinator *)owner, index, &parsed, record->key,
+                               record->value);
     }
     arena_fini(&arena);
     return error;
 }
 
-/* A tombstone that was not committed hides nothing any more. */
+/* A tombstone that was not committed hides nothing any more; a consumer group is not what it seems.
+ */
 void coordinator_lose_record(void *owner, int32_t index, const struct batch *batch,
                              const struct batch_record *record)
 {
@@ -57,12 +62,15 @@ void coordinator_lose_record(void *owner, int32_t index, const struct batch *bat
     arena_init(&arena, 0);
     int error = group_log_read(record->key, record->value, &arena, &parsed);
     check(error == 0); /* we wrote it */
-    if (parsed.kind == GROUP_LOG_OFFSET && parsed.is_tombstone) {
-        struct group *group =
-            (struct group *)map_find(&coordinator->partitions[index].groups, parsed.group);
-        if (group != NULL) {
-            offset_table_spare(&group->offsets, parsed.topic, parsed.partition);
-        }
+    struct group *group =
+        parsed.kind == GROUP_LOG_UNKNOWN
+            ? NULL
+            : (struct group *)map_find(&coordinator->partitions[index].groups, parsed.group);
+    if (group != NULL && parsed.kind == GROUP_LOG_OFFSET && parsed.is_tombstone) {
+        offset_table_spare(&group->offsets, parsed.topic, parsed.partition);
+    }
+    if (group != NULL && parsed.kind == GROUP_LOG_CONSUMER) {
+        group->is_doubtful = true;
     }
     arena_fini(&arena);
 }
@@ -94,6 +102,10 @@ void coordinator_on_settled(void *owner, int32_t index, struct bytes group_id)
         (struct group *)map_find(&coordinator->partitions[index].groups, group_id);
     if (group != NULL) {
         group->underway_count--;
+        if (group->is_doubtful && group->underway_count == 0 &&
+            journal_status(coordinator->journal, index) == JOURNAL_ACTIVE) {
+            group_reload(group);
+        }
     }
 }
 
@@ -139,7 +151,7 @@ bool coordinator_write_tombstones(struct coordinator *coordinator, struct group 
         group_log_write_offset(&builder, now_ms, group->id, entry->topic, entry->partition, NULL);
     }
     if (has_group) {
-        group_log_write_group(&builder, now_ms, group->id, NULL);
+        group_write_deletion(group, &builder);
     }
     bool has_written = builder.record_count > 0;
     if (has_written) {

@@ -1,6 +1,7 @@
 /* Requests about committed offsets; see coordinator.h. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/coordinator/consumer.h"
 #include "log/coordinator/coordinator_state.h"
 
 #include <stdlib.h>
@@ -156,7 +157,7 @@ static struct group *coordinator_find_commit_group(struct coordinator *coordinat
     if (group == NULL) {
         group = coordinator_make_group(coordinator, partition, in->group_id);
     }
-    *error = group_validate_commit(group, in);
+    *error = group_validate_commit(group, commit->version, in);
     return group;
 }
 
@@ -296,6 +297,10 @@ void coordinator_fetch_offsets(struct coordinator *coordinator,
         .group_id = in->group_id,
         .error_code = error_code(error),
     };
+    if (error == 0 && group != NULL && group->consumer != NULL) {
+        error = consumer_validate_fetch(group->consumer, in->member_id, in->member_epoch);
+        out->error_code = error_code(error);
+    }
     if (error != 0) {
         return;
     }
@@ -329,8 +334,9 @@ static int coordinator_validate_offset_deletion(const struct group *group)
     if (group == NULL || group->state == GROUP_DEAD) {
         return ERROR_GROUP_ID_NOT_FOUND;
     }
-    bool is_consumer = bytes_equal_string(group->protocol_type, "consumer");
-    return group->state == GROUP_EMPTY || is_consumer ? 0 : ERROR_NON_EMPTY_GROUP;
+    bool is_consumer =
+        group->consumer != NULL || bytes_equal_string(group->protocol_type, "consumer");
+    return group_is_empty(group) || is_consumer ? 0 : ERROR_NON_EMPTY_GROUP;
 }
 
 static int coordinator_judge_offset_deletion(const struct coordinator *coordinator,
@@ -356,7 +362,7 @@ static void coordinator_shape_offset_deletion(const struct coordinator *coordina
     for (int32_t i = 0; i < topic_count; i++) {
         const struct offset_delete_request_topic *in = &request->in->topics.items[i];
         struct offset_delete_response_topic *out = &request->out.topics.items[i];
-        bool is_subscribed = group->state != GROUP_EMPTY && group_is_subscribed(group, in->name);
+        bool is_subscribed = !group_is_empty(group) && group_is_subscribed(group, in->name);
         out->name = in->name;
         out->partitions.items =
             arena_array(arena, struct offset_delete_response_partition, in->partitions.count + 1);

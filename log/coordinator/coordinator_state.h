@@ -14,6 +14,7 @@ struct coordinator_partition {
 
 struct coordinator {
     struct group_host host; /* first: the host is the coordinator */
+    char *assignors;        /* of the host's options */
     const struct coordinator_events *events;
     void *owner;
     struct journal *journal;

@@ -5,15 +5,15 @@
 
 #include <string.h>
 
-const struct dealer dealer_table[] = {
+const struct deal_method deal_methods[] = {
     {"uniform", deal_uniform},
     {"range", deal_range},
     {NULL, NULL},
 };
 
-const struct dealer *dealer_find(struct bytes name)
+const struct deal_method *deal_method_find(struct bytes name)
 {
-    for (const struct dealer *dealer = dealer_table; dealer->name != NULL; dealer++) {
+    for (const struct deal_method *dealer = deal_methods; dealer->name != NULL; dealer++) {
         if (bytes_equal_string(name, dealer->name)) {
             return dealer;
         }

@@ -10,10 +10,9 @@
  *         (2) uniform: no chain of hand-overs between members could even out their counts further
  *             (in a group where all subscribe to the same, counts differ by at most one); a
  *             partition changes hands only for that;
- *         (3) range: each topic is cut into runs of neighbours, in the order of the members, so that
- *             equal numbers of equally large topics meet in one member.
- * Owns:   its rows, in the arena of the maker.
- * Thread: any. */
+ *         (3) range: each topic is cut into runs of neighbours, in the order of the members, so
+ * that equal numbers of equally large topics meet in one member. Owns:   its rows, in the arena of
+ * the maker. Thread: any. */
 #pragma once
 
 #include "log/base/arena.h"
@@ -45,14 +44,14 @@ struct deal {
     struct arena *arena;
 };
 
-struct dealer {
+struct deal_method {
     const char *name; /* as clients and group.consumer.assignors know it */
     void (*run)(struct deal *deal);
 };
 
 /* NULL when there is none of that name. The last row has no name. */
-const struct dealer *dealer_find(struct bytes name);
-extern const struct dealer dealer_table[];
+const struct deal_method *deal_method_find(struct bytes name);
+extern const struct deal_method deal_methods[];
 
 /* Numbers the partitions and makes the row of owners, all -1. */
 void deal_start(struct deal *deal);

@@ -33,8 +33,8 @@ static void deal_range_topic(struct deal *deal, int32_t index, struct deal_membe
         if (!deal_wants(sorted[i], index)) {
             continue;
         }
-        int32_t share = topic->partition_count / reader_count +
-                        (rank < topic->partition_count % reader_count);
+        int32_t share =
+            topic->partition_count / reader_count + (rank < topic->partition_count % reader_count);
         rank++;
         for (int32_t j = 0; j < share; j++) {
             deal->owners[next++] = (int32_t)(sorted[i] - deal->members);

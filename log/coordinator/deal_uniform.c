@@ -9,9 +9,8 @@
  *
  * A search walks subscriptions and owners once. Its number is bounded: a very uneven group of many
  * different subscriptions ends less even, never wrong. */
-#include "log/coordinator/deal.h"
-
 #include "log/base/check.h"
+#include "log/coordinator/deal.h"
 
 #include <string.h>
 
@@ -228,8 +227,7 @@ static int32_t deal_find_givers(struct deal_table *table, int32_t member, int32_
     for (int32_t i = table->reader_start[topic]; i < table->reader_start[topic + 1]; i++) {
         int32_t giver = table->readers[i];
         table->work++;
-        if (table->taker[giver] < 0 &&
-            table->owned[deal_subscription(table, giver, topic)] > 0) {
+        if (table->taker[giver] < 0 && table->owned[deal_subscription(table, giver, topic)] > 0) {
             table->taker[giver] = member;
             table->queue[tail++] = giver;
         }
@@ -278,8 +276,8 @@ static void deal_hand_over(struct deal_table *table, int32_t giver, int32_t take
         int32_t given = deal_subscription(table, giver, row->topics[i]);
         int32_t taken = table->row_start[taker] + i;
         if (given >= 0 && table->owned[given] > 0 &&
-            (from < 0 || table->owned[given] - table->owned[taken] >
-                             table->owned[from] - table->owned[to])) {
+            (from < 0 ||
+             table->owned[given] - table->owned[taken] > table->owned[from] - table->owned[to])) {
             from = given;
             to = taken;
         }

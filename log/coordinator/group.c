@@ -6,6 +6,7 @@
 #include "log/base/fsm.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "log/coordinator/consumer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -54,11 +55,19 @@ struct group *group_new(struct group_host *host, struct bytes id)
     map_init(&group->instances);
     map_init(&group->promises);
     map_init(&group->unsynced);
+    map_init(&group->records);
     offset_table_init(&group->offsets);
     return group;
 }
 
-void group_free(struct group *group, int error)
+static void group_free_record(void *value)
+{
+    bytes_free(*(struct bytes *)value);
+    free(value);
+}
+
+/* Members and all that comes with them; offsets and what is committed stay. */
+static void group_clear(struct group *group, int error)
 {
     for (map_each (&group->members, entry)) {
         group_member_remove(group, (struct group_member *)entry->value, error);
@@ -68,10 +77,18 @@ void group_free(struct group *group, int error)
     }
     io_timer_stop(group->host->io, &group->join_timer);
     io_timer_stop(group->host->io, &group->sync_timer);
+    consumer_free(group->consumer);
+    group->consumer = NULL;
+}
+
+void group_free(struct group *group, int error)
+{
+    group_clear(group, error);
     map_fini(&group->members, NULL);
     map_fini(&group->instances, NULL);
     map_fini(&group->promises, NULL);
     map_fini(&group->unsynced, NULL);
+    map_fini(&group->records, group_free_record);
     offset_table_fini(&group->offsets);
     bytes_free(group->id);
     bytes_free(group->protocol_type);
@@ -85,8 +102,157 @@ bool group_is_bare(const struct group *group)
 {
     return (group->state == GROUP_EMPTY || group->state == GROUP_DEAD) &&
            group->promises.size == 0 && group->offsets.entries.size == 0 &&
-           group->underway_count == 0 && bytes_is_null(group->logged);
+           group->underway_count == 0 && bytes_is_null(group->logged) && group->records.size == 0 &&
+           group_member_count(group) == 0;
 }
+
+bool group_is_empty(const struct group *group)
+{
+    return group->state == GROUP_EMPTY && group_member_count(group) == 0;
+}
+
+size_t group_member_count(const struct group *group)
+{
+    return group->consumer != NULL ? group->consumer->members.size : group->members.size;
+}
+
+/* What is committed -------------------------------------------------------------------------- */
+
+void group_apply_record(struct group *group, struct bytes key, struct bytes value)
+{
+    struct bytes *former = (struct bytes *)map_find(&group->records, key);
+    if (bytes_is_null(value)) {
+        former = (struct bytes *)map_remove(&group->records, key);
+        if (former != NULL) {
+            group_free_record(former);
+        }
+    } else if (former != NULL) {
+        group_set_bytes(former, value);
+    } else {
+        struct bytes *kept = memory_new(struct bytes);
+        *kept = bytes_copy(value);
+        map_put(&group->records, key, kept);
+    }
+}
+
+static void group_load_classic(struct group *group)
+{
+    struct arena arena;
+    struct group_metadata_value value;
+    arena_init(&arena, 0);
+    int error = group_log_read_metadata(group->logged, &arena, &value);
+    check(error == 0); /* it was read when it was applied */
+    group_restore(group, &value);
+    arena_fini(&arena);
+}
+
+void group_load(struct group *group)
+{
+    if (group->records.size > 0) {
+        group->consumer = consumer_new(group);
+        consumer_log_restore(group->consumer);
+    } else if (!bytes_is_null(group->logged)) {
+        group_load_classic(group);
+    }
+}
+
+void group_reload(struct group *group)
+{
+    enum group_state state = group->state == GROUP_DEAD ? GROUP_DEAD : GROUP_EMPTY;
+    trace(TRACE_WARN, "group.reloaded", TRACE_BYTES("group", group->id));
+    check(group->underway_count == 0);
+    group->is_doubtful = false;
+    group_clear(group, ERROR_COORDINATOR_NOT_AVAILABLE);
+    for (map_each (&group->unsynced, entry)) {
+        map_remove(&group->unsynced, entry->key);
+    }
+    group_set_bytes(&group->protocol, (struct bytes){0});
+    group_set_bytes(&group->leader, (struct bytes){0});
+    group->is_assigning = false;
+    group->initial_remaining_ms = -1;
+    group->state = state;
+    group_load(group);
+    if (group->consumer != NULL && state == GROUP_DEAD && group_member_count(group) == 0) {
+        consumer_set_dead(group->consumer, true);
+    } else if (group->consumer != NULL) {
+        consumer_bump(group->consumer); /* targets may have been meant for others */
+        consumer_update_state(group->consumer);
+    }
+}
+
+void group_die(struct group *group)
+{
+    group_move(group, GROUP_DEAD);
+    for (map_each (&group->promises, entry)) {
+        group_promise_remove(group, ((struct group_promise *)entry->value)->id);
+    }
+    if (group->consumer != NULL) {
+        consumer_set_dead(group->consumer, true);
+    }
+}
+
+void group_revive(struct group *group)
+{
+    group_move(group, GROUP_EMPTY);
+    if (group->consumer != NULL && group->consumer->state == CONSUMER_DEAD) {
+        consumer_set_dead(group->consumer, false);
+    }
+}
+
+void group_become_consumer(struct group *group)
+{
+    check(group_is_empty(group));
+    group->consumer = consumer_new(group);
+    for (map_each (&group->promises, entry)) {
+        group_promise_remove(group, ((struct group_promise *)entry->value)->id);
+    }
+    if (!bytes_is_null(group->logged) || group->underway_count > 0) {
+        group_log_write_group(&group->consumer->builder, io_wall_clock(group->host->io), group->id,
+                              NULL);
+    }
+    group->generation = 0;
+    group_set_bytes(&group->protocol_type, BYTES_LITERAL(""));
+}
+
+void group_become_classic(struct group *group)
+{
+    struct batch_builder builder;
+    check(group_is_empty(group));
+    batch_builder_init(&builder, COMPRESS_NONE);
+    group_write_deletion(group, &builder);
+    consumer_free(group->consumer);
+    group->consumer = NULL;
+    group->host->write(group->host, group->id, &builder, NULL);
+    batch_builder_fini(&builder);
+}
+
+const char *group_kind(const struct group *group)
+{
+    return group->consumer != NULL ? "consumer" : "classic";
+}
+
+const char *group_current_state_name(const struct group *group)
+{
+    return group->consumer != NULL && group->state != GROUP_DEAD
+               ? consumer_state_name(group->consumer->state)
+               : group_state_name(group->state);
+}
+
+void group_write_deletion(const struct group *group, struct batch_builder *builder)
+{
+    int64_t now_ms = io_wall_clock(group->host->io);
+    if (group->consumer == NULL || !bytes_is_null(group->logged)) {
+        group_log_write_group(builder, now_ms, group->id, NULL);
+    }
+    for (map_each (&group->records, entry)) {
+        batch_builder_add(builder, now_ms, entry->key, (struct bytes){0}, NULL, 0);
+    }
+    if (group->consumer != NULL) {
+        consumer_log_write_deletion(group->consumer, builder);
+    }
+}
+
+/* Requests ----------------------------------------------------------------------------------- */
 
 int group_heartbeat(struct group *group, const struct heartbeat_request *in)
 {
@@ -137,11 +303,15 @@ int group_leave(struct group *group, struct bytes id, struct bytes instance_id)
     return 0;
 }
 
-int group_validate_commit(struct group *group, const struct offset_commit_request *in)
+int group_validate_commit(struct group *group, int16_t version,
+                          const struct offset_commit_request *in)
 {
     int32_t generation = in->generation_id_or_member_epoch;
     if (group->state == GROUP_DEAD) {
         return ERROR_COORDINATOR_NOT_AVAILABLE;
+    }
+    if (group->consumer != NULL) {
+        return consumer_validate_commit(group->consumer, version, in);
     }
     if (generation < 0 && group->state == GROUP_EMPTY) {
         return 0; /* an admin, or a consumer that assigns its partitions itself */
@@ -181,6 +351,9 @@ static int group_subscription_has(struct bytes metadata, struct bytes topic)
 
 bool group_is_subscribed(const struct group *group, struct bytes topic)
 {
+    if (group->consumer != NULL) {
+        return consumer_is_subscribed(group->consumer, topic);
+    }
     if (!bytes_equal_string(group->protocol_type, "consumer")) {
         return group->members.size > 0;
     }
@@ -234,6 +407,27 @@ void group_describe(const struct group *group, struct arena *arena,
     }
 }
 
+static int group_compare_records(const void *left, const void *right)
+{
+    return bytes_compare((*(struct map_entry *const *)left)->key,
+                         (*(struct map_entry *const *)right)->key);
+}
+
+static void group_print_records(const struct group *group, struct buffer *out)
+{
+    struct map_entry **sorted =
+        (struct map_entry **)memory_zero(group->records.size + 1, sizeof *sorted);
+    size_t count = 0;
+    for (map_each (&group->records, entry)) {
+        sorted[count++] = entry;
+    }
+    qsort(sorted, count, sizeof *sorted, group_compare_records);
+    for (size_t i = 0; i < count; i++) {
+        group_log_print(sorted[i]->key, *(const struct bytes *)sorted[i]->value, out);
+    }
+    free(sorted);
+}
+
 void group_print(const struct group *group, struct buffer *out)
 {
     size_t start = out->size;
@@ -249,6 +443,7 @@ void group_print(const struct group *group, struct buffer *out)
         buffer_add_string(out, "\n");
         arena_fini(&arena);
     }
+    group_print_records(group, out);
     offset_table_print(&group->offsets, out);
     if (out->size == empty_size) {
         out->size = start; /* nothing of it must survive */
@@ -275,6 +470,11 @@ static void group_check_member(const struct group *group, const struct group_mem
 void group_check(const struct group *group)
 {
     size_t static_count = 0;
+    if (group->consumer != NULL && !group->is_doubtful) {
+        check(group->members.size == 0);
+        check(group->promises.size == 0);
+        consumer_check(group->consumer);
+    }
     for (map_each (&group->members, entry)) {
         const struct group_member *member = (const struct group_member *)entry->value;
         group_check_member(group, member);

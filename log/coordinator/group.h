@@ -1,4 +1,8 @@
-/* One classic group: its members and the rebalances between them. Inside log/coordinator.
+/* One group: its offsets, and its members. Inside log/coordinator.
+ *
+ * A group is classic or a consumer group (KIP-848, see consumer.h) and may change from one to the
+ * other. Offsets and the way to the log are common; the rest of this file is the classic group:
+ * its members and the rebalances between them. A consumer group is EMPTY or DEAD here.
  *
  *      EMPTY --join--> PREPARING --all joined, or time is up--> COMPLETING --leader's sync-->
  * STABLE ^                |  ^                                      |                           |
@@ -28,6 +32,7 @@
 #include "log/coordinator/offset_table.h"
 
 struct group;
+struct consumer;
 
 enum group_state {
     GROUP_EMPTY,
@@ -87,6 +92,10 @@ struct group_host {
                   struct group_write *write);
     void (*answer)(struct group_host *host, struct coordinator_request *request);
     struct group *(*find)(struct group_host *host, struct bytes group_id);
+    /* The topics, as in coordinator_events. */
+    const struct coordinator_events *events;
+    void *events_owner;
+    int64_t topics_version; /* grows whenever a topic came, went or grew */
 };
 
 struct group {
@@ -109,7 +118,10 @@ struct group {
     bool is_assigning;            /* the leader's assignment of this generation is being written */
     int32_t underway_count;       /* writes that are not committed yet */
     struct offset_table offsets;
-    struct bytes logged; /* owned: the last committed group record, null when there is none */
+    struct bytes logged;       /* owned: the last committed group record, null when there is none */
+    struct consumer *consumer; /* NULL: a classic group */
+    struct map records;        /* of a consumer group, committed: key to struct bytes *, owned */
+    bool is_doubtful;          /* the log refused a record of a consumer group; see group_reload */
 };
 
 struct group *group_new(struct group_host *host, struct bytes id);
@@ -118,6 +130,28 @@ void group_free(struct group *group, int error);
 const char *group_state_name(enum group_state state);
 /* Nothing that anybody could miss: it may be forgotten without a record. */
 bool group_is_bare(const struct group *group);
+/* No members and not being deleted, whatever its kind. */
+bool group_is_empty(const struct group *group);
+size_t group_member_count(const struct group *group);
+/* A committed record of a consumer group; a null value removes it. */
+void group_apply_record(struct group *group, struct bytes key, struct bytes value);
+/* Makes members of the committed records, at the end of loading. */
+void group_load(struct group *group);
+/* As group_load, after the log refused something: whoever waits is told COORDINATOR_NOT_AVAILABLE.
+ */
+void group_reload(struct group *group);
+/* It is being deleted; the deletion failed. */
+void group_die(struct group *group);
+void group_revive(struct group *group);
+/* An empty group becomes one of the other kind; its offsets stay. */
+void group_become_consumer(struct group *group);
+void group_become_classic(struct group *group);
+/* "classic" or "consumer". */
+const char *group_kind(const struct group *group);
+/* The state as its kind names it. */
+const char *group_current_state_name(const struct group *group);
+/* Tombstones for all that says that there is a group. */
+void group_write_deletion(const struct group *group, struct batch_builder *builder);
 
 /* group_member.c */
 struct group_member *group_member_find(const struct group *group, struct bytes id);
@@ -176,7 +210,8 @@ must_use int group_heartbeat(struct group *group, const struct heartbeat_request
  * static member stands for whatever id it has (an admin removes it). */
 must_use int group_leave(struct group *group, struct bytes id, struct bytes instance_id);
 /* Whether this commit is allowed now; a member's session starts anew. */
-must_use int group_validate_commit(struct group *group, const struct offset_commit_request *in);
+must_use int group_validate_commit(struct group *group, int16_t version,
+                                   const struct offset_commit_request *in);
 /* Whether a member of type "consumer" reads the topic; true when that cannot be known. */
 bool group_is_subscribed(const struct group *group, struct bytes topic);
 void group_describe(const struct group *group, struct arena *arena,

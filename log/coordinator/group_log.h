@@ -1,6 +1,7 @@
 /* The records of __consumer_offsets, in Kafka's formats. Inside log/coordinator.
  *
- *     key    int16 version: 0, 1 an offset; 2 a group; 3 and up other kinds of groups
+ *     key    int16 version: 0, 1 an offset; 2 a classic group; 3 to 8 and 16 a consumer group, its
+ *            members, targets and expressions; others belong to kinds of groups we do not have
  *     value  int16 version, then the fields; null deletes
  *
  * Owns:   nothing; what is read borrows from the record and lives in the arena.
@@ -10,12 +11,28 @@
 #include "log/wire/batch.h"
 #include "log/wire/messages.h"
 
-enum group_log_kind { GROUP_LOG_OFFSET, GROUP_LOG_GROUP, GROUP_LOG_UNKNOWN };
+enum group_log_kind { GROUP_LOG_OFFSET, GROUP_LOG_GROUP, GROUP_LOG_CONSUMER, GROUP_LOG_UNKNOWN };
+
+/* The first number of a key. */
+enum group_log_key {
+    GROUP_LOG_KEY_OFFSET_OLD = 0,
+    GROUP_LOG_KEY_OFFSET = 1,
+    GROUP_LOG_KEY_GROUP = 2,
+    GROUP_LOG_KEY_CONSUMER = 3,
+    GROUP_LOG_KEY_CONSUMER_TOPICS = 4, /* of older brokers */
+    GROUP_LOG_KEY_CONSUMER_MEMBER = 5,
+    GROUP_LOG_KEY_CONSUMER_TARGET = 6,
+    GROUP_LOG_KEY_CONSUMER_TARGET_MEMBER = 7,
+    GROUP_LOG_KEY_CONSUMER_CURRENT = 8,
+    GROUP_LOG_KEY_CONSUMER_REGEX = 16,
+};
 
 struct group_log_record {
     enum group_log_kind kind;
     struct bytes group;
     struct bytes topic; /* of an offset */
+    struct bytes name;  /* of a consumer group's member or expression; null for the group */
+    enum group_log_key key;
     int32_t partition;
     bool is_tombstone;
     union {
@@ -27,6 +44,18 @@ struct group_log_record {
 /* 0, or an error for a record of a known kind that cannot be read. */
 must_use int group_log_read(struct bytes key, struct bytes value, struct arena *arena,
                             struct group_log_record *out);
+/* What is behind the version in front of a key or a value: the message, read with its schema. A
+ * version from the future is read as the highest we know when that is flexible (KIP-915). */
+must_use int group_log_read_part(struct bytes bytes, const struct wire_schema *schema,
+                                 struct arena *arena, void *out);
+/* Its opposite. */
+void group_log_write_part(struct buffer *out, const struct wire_schema *schema, int16_t version,
+                          const void *message);
+/* The key of a record of a consumer group; `name` as in group_log_record. */
+void group_log_write_key(struct buffer *out, enum group_log_key key, struct bytes group,
+                         struct bytes name);
+/* Appends a record of a consumer group as a line of text. */
+void group_log_print(struct bytes key, struct bytes value, struct buffer *out);
 /* The value of a group's record alone. */
 must_use int group_log_read_metadata(struct bytes value, struct arena *arena,
                                      struct group_metadata_value *out);

@@ -28,8 +28,8 @@ void partition_set_add(struct partition_set *set, struct wire_uuid topic, int32_
         check(set->capacity <= INT32_MAX / 2);
         set->capacity =
             set->capacity == 0 ? (int32_t)PARTITION_SET_CAPACITY_MIN : set->capacity * 2;
-        set->items = (struct partition_set_item *)memory_resize(
-            set->items, (size_t)set->capacity * sizeof *set->items);
+        set->items = (struct partition_set_item *)memory_resize(set->items, (size_t)set->capacity *
+                                                                                sizeof *set->items);
     }
     set->items[set->count++] =
         (struct partition_set_item){.topic = topic, .index = index, .epoch = epoch};
@@ -85,9 +85,8 @@ const struct partition_set_item *partition_set_find(const struct partition_set *
     if (set->count == 0) {
         return NULL;
     }
-    return (const struct partition_set_item *)bsearch(&wanted, set->items, (size_t)set->count,
-                                                      sizeof *set->items,
-                                                      partition_set_compare_items);
+    return (const struct partition_set_item *)bsearch(
+        &wanted, set->items, (size_t)set->count, sizeof *set->items, partition_set_compare_items);
 }
 
 bool partition_set_equal(const struct partition_set *left, const struct partition_set *right)

@@ -15,9 +15,9 @@
 #include <string.h>
 
 enum {
-    TOPIC_REGEX_REPEAT_MAX = 1000,  /* as RE2 */
-    TOPIC_REGEX_SIZE_MAX = 8192,    /* of a pattern */
-    TOPIC_REGEX_STATES_MAX = 4000,  /* in PCRE2's words; a state takes three */
+    TOPIC_REGEX_REPEAT_MAX = 1000, /* as RE2 */
+    TOPIC_REGEX_SIZE_MAX = 8192,   /* of a pattern */
+    TOPIC_REGEX_STATES_MAX = 4000, /* in PCRE2's words; a state takes three */
     TOPIC_REGEX_REASON_SIZE = 120,
 };
 
@@ -268,9 +268,9 @@ static bool topic_regex_quantifier(struct topic_regex_scan *scan, const uint8_t 
         scan->at++;
     }
     long largest = 0;
-    bool is_nested = scan->at < scan->end &&
-                     (strchr("*+?", *scan->at) != NULL ||
-                      (*scan->at == '{' && topic_regex_counts(scan, &largest) != NULL));
+    bool is_nested =
+        scan->at < scan->end && (strchr("*+?", *scan->at) != NULL ||
+                                 (*scan->at == '{' && topic_regex_counts(scan, &largest) != NULL));
     return !is_nested || *scan->at == 0 ||
            topic_regex_fail(scan, "invalid nested repetition operator", from);
 }
@@ -329,10 +329,10 @@ static int topic_regex_compile(struct bytes text, struct arena *arena, pcre2_cod
 {
     int code = 0;
     PCRE2_SIZE place = 0;
-    *out = pcre2_compile(text.data, text.size,
-                         PCRE2_UTF | PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY |
-                             PCRE2_NEVER_BACKSLASH_C,
-                         &code, &place, NULL);
+    *out =
+        pcre2_compile(text.data, text.size,
+                      PCRE2_UTF | PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
+                      &code, &place, NULL);
     if (*out == NULL) {
         PCRE2_UCHAR8 words[TOPIC_REGEX_REASON_SIZE];
         pcre2_get_error_message(code, words, sizeof words);
@@ -357,8 +357,7 @@ int topic_regex_new(struct bytes pattern, struct arena *arena, struct topic_rege
         return ERROR_INVALID;
     }
     buffer_init(&scan.out);
-    while (scan.at < scan.end && topic_regex_step(&scan)) {
-    }
+    while (scan.at < scan.end && topic_regex_step(&scan)) {}
     int error = bytes_is_null(scan.reason) ? 0 : ERROR_INVALID;
     if (error == 0) {
         error = topic_regex_compile(buffer_bytes(&scan.out), arena, &code, &scan.reason);

@@ -21,6 +21,13 @@ enum broker_options_durability {
     BROKER_OPTIONS_DURABILITY_OS
 };
 
+enum broker_options_migration {
+    BROKER_OPTIONS_MIGRATION_BOTH,
+    BROKER_OPTIONS_MIGRATION_UPGRADE,
+    BROKER_OPTIONS_MIGRATION_DOWNGRADE,
+    BROKER_OPTIONS_MIGRATION_NONE
+};
+
 struct broker_options {
 #define OPTION OPTION_FIELD
 #include "log/meta/broker_options.def"

@@ -2,6 +2,7 @@
  * all.
  *
  * Both shapes are served from the newer one; the older answer is made from the same rows. */
+#include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/repetition.h"
 #include "log/server/server_state.h"
@@ -11,8 +12,8 @@ static void offset_fetch_read_old(struct request *request, struct offset_fetch_r
 {
     const struct offset_fetch_request *asked = request_message(request, offset_fetch_request);
     int32_t count = asked->topics.count;
-    *group = (struct offset_fetch_request_group){.group_id = asked->group_id,
-                                                 .topics = {.count = count}};
+    *group = (struct offset_fetch_request_group){
+        .group_id = asked->group_id, .member_epoch = -1, .topics = {.count = count}};
     if (count > 0) {
         group->topics.items =
             arena_array(&request->arena, struct offset_fetch_request_group_topic, count);
@@ -93,8 +94,85 @@ static void offset_fetch_answer_old(struct request *request)
     request_answer(request, &response);
 }
 
+/* Version 10 asks by id; who asks for all is told ids as well. */
+static void offset_fetch_fill_ids(struct request *request, struct offset_fetch_response_group *out)
+{
+    const struct meta *meta = request->server->parts.meta;
+    int32_t kept = 0;
+    for (int32_t i = 0; i < out->topics.count; i++) {
+        const struct meta_topic *topic = meta_find_topic(meta, out->topics.items[i].name);
+        if (topic != NULL) {
+            out->topics.items[kept] = out->topics.items[i];
+            out->topics.items[kept++].topic_id = topic->id;
+        }
+    }
+    out->topics.count = kept;
+}
+
+static void offset_fetch_refuse_topic(struct arena *arena,
+                                      const struct offset_fetch_request_group_topic *asked,
+                                      struct offset_fetch_response_group_topic *out)
+{
+    int32_t count = asked->partition_indexes.count;
+    *out = (struct offset_fetch_response_group_topic){.topic_id = asked->topic_id};
+    out->partitions.items =
+        arena_array(arena, struct offset_fetch_response_group_partition, count + 1);
+    for (int32_t i = 0; i < count; i++) {
+        out->partitions.items[out->partitions.count++] =
+            (struct offset_fetch_response_group_partition){
+                .index = asked->partition_indexes.items[i],
+                .committed_offset = -1,
+                .committed_leader_epoch = -1,
+                .metadata = BYTES_LITERAL(""),
+                .error_code = error_code(ERROR_UNKNOWN_TOPIC_ID)};
+    }
+}
+
+/* The coordinator is asked for the topics whose ids are known; the answer has all, in their places.
+ */
+static void offset_fetch_by_id(struct request *request,
+                               const struct offset_fetch_request_group *asked,
+                               struct offset_fetch_response_group *out)
+{
+    struct arena *arena = &request->arena;
+    const struct meta *meta = request->server->parts.meta;
+    struct offset_fetch_request_group named = *asked;
+    struct offset_fetch_response_group rows;
+    int32_t count = asked->topics.count;
+    if (count < 0) {
+        coordinator_fetch_offsets(request->server->parts.coordinator, asked, arena, out);
+        offset_fetch_fill_ids(request, out);
+        return;
+    }
+    named.topics.count = 0;
+    named.topics.items = arena_array(arena, struct offset_fetch_request_group_topic, count + 1);
+    for (int32_t i = 0; i < count; i++) {
+        const struct meta_topic *topic = meta_find_topic_id(meta, asked->topics.items[i].topic_id);
+        if (topic != NULL) {
+            named.topics.items[named.topics.count] = asked->topics.items[i];
+            named.topics.items[named.topics.count++].name = bytes_from_string(topic->name);
+        }
+    }
+    coordinator_fetch_offsets(request->server->parts.coordinator, &named, arena, &rows);
+    *out = rows;
+    if (rows.error_code != 0) {
+        return;
+    }
+    out->topics.items = arena_array(arena, struct offset_fetch_response_group_topic, count + 1);
+    out->topics.count = count;
+    int32_t next = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (meta_find_topic_id(meta, asked->topics.items[i].topic_id) != NULL) {
+            out->topics.items[i] = rows.topics.items[next++];
+        } else {
+            offset_fetch_refuse_topic(arena, &asked->topics.items[i], &out->topics.items[i]);
+        }
+    }
+}
+
 void api_offset_fetch(struct request *request)
 {
+    enum { ID_VERSION = 10 };
     const struct offset_fetch_request *asked = request_message(request, offset_fetch_request);
     if (request->version < 8) {
         offset_fetch_answer_old(request);
@@ -106,10 +184,15 @@ void api_offset_fetch(struct request *request)
     response.groups.items =
         arena_array(&request->arena, struct offset_fetch_response_group, asked->groups.count);
     for (int32_t i = 0; i < asked->groups.count; i++) {
-        if (repetition_is_first(&repetition, asked->groups.items[i].group_id)) {
+        if (!repetition_is_first(&repetition, asked->groups.items[i].group_id)) {
+            continue;
+        }
+        struct offset_fetch_response_group *out = &response.groups.items[response.groups.count++];
+        if (request->version >= ID_VERSION) {
+            offset_fetch_by_id(request, &asked->groups.items[i], out);
+        } else {
             coordinator_fetch_offsets(request->server->parts.coordinator, &asked->groups.items[i],
-                                      &request->arena,
-                                      &response.groups.items[response.groups.count++]);
+                                      &request->arena, out);
         }
     }
     repetition_fini(&repetition);

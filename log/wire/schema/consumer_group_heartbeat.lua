@@ -5,7 +5,8 @@ api { name = "ConsumerGroupHeartbeat", key = 68, versions = "0-1", flexible = 0 
 request {
   { "group_id",               "string" },
   { "member_id",              "string" },
-  { "member_epoch",           "int32" }, -- 0: join; -1: leave; -2: a static member leaves for a while
+  -- 0: join; -1: leave; -2: a static member leaves for a while
+  { "member_epoch",           "int32" },
   { "instance_id",            "string?", default = null },
   { "rack_id",                "string?", default = null },
   { "rebalance_timeout_ms",   "int32", default = -1 },

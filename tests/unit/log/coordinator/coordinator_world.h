@@ -9,10 +9,18 @@
 #include "tests/sim/sim.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORLD_PARTITION_COUNT = 3, WORLD_SECOND = 1000000000 };
+enum { WORLD_PARTITION_COUNT = 3, WORLD_TOPIC_MAX = 8, WORLD_SECOND = 1000000000 };
+
+/* A topic for consumer groups. */
+struct world_topic {
+    char name[16];
+    uint8_t generation;      /* grows with each new topic of the name: part of the id */
+    int32_t partition_count; /* 0: there is none now */
+};
 
 struct world_append {
     struct world *world;
@@ -37,6 +45,8 @@ struct world {
     int append_count;
     bool is_frozen; /* nothing is committed */
     const char *missing_topic;
+    struct world_topic topics[WORLD_TOPIC_MAX];
+    int32_t session_timeout_ms; /* of every group's own; 0: the broker's */
     struct arena arena;
 };
 
@@ -92,9 +102,91 @@ static inline int world_validate(void *owner, struct bytes topic, int32_t partit
     return is_missing || partition > 9 ? ERROR_UNKNOWN_TOPIC_OR_PARTITION : 0;
 }
 
+static inline void world_fill_topic(const struct world *world, int index,
+                                    struct coordinator_topic *out)
+{
+    const struct world_topic *topic = &world->topics[index];
+    *out = (struct coordinator_topic){.name = bytes_from_string(topic->name),
+                                      .partition_count = topic->partition_count,
+                                      .is_internal = topic->name[0] == '_'};
+    out->id.octets[0] = (uint8_t)(index + 1);
+    out->id.octets[15] = topic->generation;
+}
+
+static inline bool world_find_topic(void *owner, struct bytes name, struct coordinator_topic *out)
+{
+    const struct world *world = (const struct world *)owner;
+    for (int i = 0; i < WORLD_TOPIC_MAX; i++) {
+        if (world->topics[i].partition_count > 0 &&
+            bytes_equal_string(name, world->topics[i].name)) {
+            world_fill_topic(world, i, out);
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline bool world_find_topic_id(void *owner, struct wire_uuid id,
+                                       struct coordinator_topic *out)
+{
+    const struct world *world = (const struct world *)owner;
+    for (int i = 0; i < WORLD_TOPIC_MAX; i++) {
+        world_fill_topic(world, i, out);
+        if (out->partition_count > 0 && memcmp(&out->id, &id, sizeof id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline void
+world_each_topic(void *owner, void (*each)(void *context, const struct coordinator_topic *topic),
+                 void *context)
+{
+    const struct world *world = (const struct world *)owner;
+    for (int i = 0; i < WORLD_TOPIC_MAX; i++) {
+        struct coordinator_topic topic;
+        world_fill_topic(world, i, &topic);
+        if (topic.partition_count > 0) {
+            each(context, &topic);
+        }
+    }
+}
+
+static inline struct coordinator_group_options world_group_options(void *owner,
+                                                                   struct bytes group_id)
+{
+    (void)group_id;
+    return (struct coordinator_group_options){
+        .session_timeout_ms = ((const struct world *)owner)->session_timeout_ms};
+}
+
+/* Makes a topic, lets it grow, or deletes it with 0 partitions. */
+static inline void world_set_topic(struct world *world, const char *name, int32_t partition_count)
+{
+    for (int i = 0; i < WORLD_TOPIC_MAX; i++) {
+        struct world_topic *topic = &world->topics[i];
+        if (topic->name[0] != '\0' && strcmp(topic->name, name) != 0) {
+            continue;
+        }
+        if (topic->partition_count == 0) {
+            topic->generation++;
+        }
+        snprintf(topic->name, sizeof topic->name, "%s", name);
+        topic->partition_count = partition_count;
+        coordinator_on_topics_changed(world->coordinator);
+        return;
+    }
+    assert_true(false);
+}
+
 static const struct coordinator_events world_events = {
     .append = world_append,
     .validate_partition = world_validate,
+    .find_topic = world_find_topic,
+    .find_topic_id = world_find_topic_id,
+    .each_topic = world_each_topic,
+    .group_options = world_group_options,
 };
 
 static inline void world_check(void *owner)

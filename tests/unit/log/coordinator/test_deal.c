@@ -1,8 +1,7 @@
 /* The properties of deal.h over thousands of random groups: every partition has one owner who wants
  * it, counts are as even as subscriptions allow, nothing moves without need, equal topics meet. */
-#include "log/coordinator/deal.h"
-
 #include "log/base/check.h"
+#include "log/coordinator/deal.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/unit.h"
 
@@ -74,7 +73,8 @@ static bool is_improvable(const struct deal *deal, int32_t start, bool *seen, in
     seen[start] = true;
     for (int32_t i = 0; i < deal->partition_count; i++) {
         int32_t giver = deal->owners[i];
-        if (giver < 0 || seen[giver] || !deal_wants(&deal->members[start], deal_topic_of(deal, i))) {
+        if (giver < 0 || seen[giver] ||
+            !deal_wants(&deal->members[start], deal_topic_of(deal, i))) {
             continue;
         }
         if (deal->members[giver].count >= goal || is_improvable(deal, giver, seen, goal)) {
@@ -280,9 +280,9 @@ static void large_groups_are_dealt_soon_enough(void **state)
 static void dealers_are_found_by_name(void **state)
 {
     (void)state;
-    assert_ptr_equal(dealer_find(BYTES_LITERAL("uniform")), &dealer_table[0]);
-    assert_string_equal(dealer_find(BYTES_LITERAL("range"))->name, "range");
-    assert_null(dealer_find(BYTES_LITERAL("unknown")));
+    assert_ptr_equal(deal_method_find(BYTES_LITERAL("uniform")), &deal_methods[0]);
+    assert_string_equal(deal_method_find(BYTES_LITERAL("range"))->name, "range");
+    assert_null(deal_method_find(BYTES_LITERAL("unknown")));
 }
 
 int main(void)

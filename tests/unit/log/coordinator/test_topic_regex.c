@@ -1,8 +1,7 @@
 /* What RE2 knows matches as RE2 matches; what it does not know is refused with the place; nothing
  * takes long. */
-#include "log/coordinator/topic_regex.h"
-
 #include "log/base/error.h"
+#include "log/coordinator/topic_regex.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -62,8 +61,7 @@ static void names_match_whole(void **state)
         struct topic_regex *regex = NULL;
         struct bytes reason = {0};
         arena_init(&arena, 0);
-        int error =
-            topic_regex_new(bytes_from_string(samples[i].pattern), &arena, &regex, &reason);
+        int error = topic_regex_new(bytes_from_string(samples[i].pattern), &arena, &regex, &reason);
         if (error != 0) {
             fail_msg("%s: %.*s", samples[i].pattern, BYTES_FORMAT(reason));
         }
@@ -134,8 +132,8 @@ static void nothing_backtracks(void **state)
         struct topic_regex *regex = NULL;
         struct bytes reason = {0};
         arena_init(&arena, 0);
-        assert_int_equal(
-            topic_regex_new(bytes_from_string(patterns[i]), &arena, &regex, &reason), 0);
+        assert_int_equal(topic_regex_new(bytes_from_string(patterns[i]), &arena, &regex, &reason),
+                         0);
         assert_true(topic_regex_matches(regex, bytes_make(name, sizeof name)) <= 0);
         topic_regex_free(regex);
         arena_fini(&arena);

@@ -1,0 +1,932 @@
+/* Consumer groups (KIP-848): each event in each state of member and group, crashes in between, and
+ * a log that refuses. After every event the state is held against a replay, and no partition has
+ * two owners (consumer_check). */
+#include "tests/unit/log/coordinator/coordinator_world.h"
+
+enum { NOT_SAID = -9 };
+
+/* A member in the hand of the test. */
+struct member {
+    struct world *world;
+    const char *group;
+    const char *id;
+    const char *instance;
+    int32_t epoch;
+    char has[128]; /* "t:0,1 u:2" as the coordinator said last */
+    int answer_count;
+    int16_t error;
+    char message[256];
+};
+
+/* What a heartbeat says besides the epoch. */
+struct words {
+    const char *topics[4];
+    const char *regex;
+    const char *assignor;
+    const char *owned; /* "t:0,1 u:2"; NULL: not said */
+    bool has_topics;
+    int32_t timeout_ms; /* 0: not said */
+};
+
+struct errand {
+    struct coordinator_consumer_heartbeat heartbeat;
+    struct consumer_group_heartbeat_request in;
+    struct member *member;
+    struct arena arena;
+};
+
+static void setup_world(struct world **world)
+{
+    *world = world_new(7);
+    (*world)->options.consumer_session_timeout_ms = 45000;
+    world_set_topic(*world, "t", 4);
+}
+
+static void print_assignment(const struct world *world,
+                             const struct consumer_group_heartbeat_response_assignment *assignment,
+                             char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int32_t i = 0; i < assignment->topics.count; i++) {
+        const struct consumer_group_heartbeat_response_topic *topic = &assignment->topics.items[i];
+        used += (size_t)snprintf(out + used, size - used, "%s%s:", i > 0 ? " " : "",
+                                 world->topics[topic->topic_id.octets[0] - 1].name);
+        for (int32_t j = 0; j < topic->partitions.count && used + 16 < size; j++) {
+            used += (size_t)snprintf(out + used, size - used, "%s%d", j > 0 ? "," : "",
+                                     (int)topic->partitions.items[j]);
+        }
+    }
+}
+
+static void on_answer(struct coordinator_request *request)
+{
+    struct errand *errand = (struct errand *)request->owner;
+    struct member *member = errand->member;
+    const struct consumer_group_heartbeat_response *out = &errand->heartbeat.out;
+    member->answer_count++;
+    member->error = out->error_code;
+    snprintf(member->message, sizeof member->message, "%.*s", BYTES_FORMAT(out->error_message));
+    if (out->error_code == 0) {
+        member->epoch = out->member_epoch;
+    }
+    if (out->assignment != NULL) {
+        print_assignment(member->world, out->assignment, member->has, sizeof member->has);
+    }
+    arena_fini(&errand->arena);
+    free(errand);
+}
+
+/* Reads "t:0,1 u:2". */
+static void fill_owned(struct errand *errand, const char *text)
+{
+    struct consumer_group_heartbeat_request *in = &errand->in;
+    in->topics.items =
+        arena_array(&errand->arena, struct consumer_group_heartbeat_request_topic, 8);
+    in->topics.count = 0;
+    while (*text != '\0') {
+        struct coordinator_topic found;
+        size_t size = strcspn(text, ":");
+        struct consumer_group_heartbeat_request_topic *topic =
+            &in->topics.items[in->topics.count++];
+        assert_true(world_find_topic(errand->member->world, bytes_make(text, size), &found));
+        topic->topic_id = found.id;
+        topic->partitions.items = arena_array(&errand->arena, int32_t, 16);
+        text += size;
+        do {
+            topic->partitions.items[topic->partitions.count++] = atoi(++text);
+            text += strcspn(text, ", ");
+        } while (*text == ',');
+        text += strspn(text, " ");
+    }
+}
+
+static void send(struct member *member, int32_t epoch, const struct words *words)
+{
+    struct errand *errand = memory_new(struct errand);
+    arena_init(&errand->arena, 0);
+    errand->member = member;
+    errand->in = (struct consumer_group_heartbeat_request){
+        .group_id = bytes_from_string(member->group),
+        .member_id = bytes_from_string(member->id),
+        .member_epoch = epoch,
+        .instance_id = bytes_from_string(member->instance),
+        .rebalance_timeout_ms = words->timeout_ms == 0 ? -1 : words->timeout_ms,
+        .subscribed_topic_names = {.count = -1},
+        .subscribed_topic_regex = bytes_from_string(words->regex),
+        .server_assignor = bytes_from_string(words->assignor),
+        .topics = {.count = -1},
+    };
+    if (words->has_topics || words->topics[0] != NULL) {
+        struct bytes *names = arena_array(&errand->arena, struct bytes, 4);
+        errand->in.subscribed_topic_names.items = names;
+        errand->in.subscribed_topic_names.count = 0;
+        for (int i = 0; i < 4 && words->topics[i] != NULL; i++) {
+            names[errand->in.subscribed_topic_names.count++] = bytes_from_string(words->topics[i]);
+        }
+    }
+    if (words->owned != NULL) {
+        fill_owned(errand, words->owned);
+    }
+    errand->heartbeat = (struct coordinator_consumer_heartbeat){
+        .request = {.done = on_answer, .owner = errand, .arena = &errand->arena},
+        .version = 1,
+        .client_id = BYTES_LITERAL("client"),
+        .client_host = BYTES_LITERAL("/127.0.0.1"),
+        .in = &errand->in};
+    coordinator_consumer_heartbeat(member->world->coordinator, &errand->heartbeat);
+}
+
+/* Sends, waits for the answer, and expects the error. */
+static void say(struct member *member, int32_t epoch, struct words words, int error)
+{
+    int count = member->answer_count;
+    send(member, epoch, &words);
+    assert_int_equal(member->answer_count, count); /* never inside the call */
+    world_run_ms(member->world, 100);
+    assert_int_equal(member->answer_count, count + 1);
+    if (member->error != error_code(error)) {
+        fail_msg("%s: error %d (%s), expected %d", member->id, member->error, member->message,
+                 error_code(error));
+    }
+}
+
+static struct member member_of(struct world *world, const char *id)
+{
+    return (struct member){.world = world, .group = "g", .id = id};
+}
+
+static void join(struct member *member, const char *topic)
+{
+    say(member, 0, (struct words){.topics = {topic}, .owned = "", .timeout_ms = 5000}, 0);
+}
+
+static void beat(struct member *member)
+{
+    say(member, member->epoch, (struct words){0}, 0);
+}
+
+/* Says that it has what it was told to have. */
+static void beat_owning(struct member *member)
+{
+    char owned[128];
+    memcpy(owned, member->has, sizeof owned);
+    say(member, member->epoch, (struct words){.owned = owned}, 0);
+}
+
+static const struct consumer_group_describe_response_group *describe(struct world *world)
+{
+    struct consumer_group_describe_response_group *out =
+        arena_new(&world->arena, struct consumer_group_describe_response_group);
+    coordinator_describe_consumer_group(world->coordinator, BYTES_LITERAL("g"), &world->arena, out);
+    return out;
+}
+
+static void check_group(struct world *world, const char *state, int32_t epoch, int32_t members)
+{
+    const struct consumer_group_describe_response_group *group = describe(world);
+    assert_int_equal(group->error_code, 0);
+    if (!bytes_equal_string(group->group_state, state)) {
+        fail_msg("state is %.*s, not %s", BYTES_FORMAT(group->group_state), state);
+    }
+    assert_int_equal(group->group_epoch, epoch);
+    assert_int_equal(group->members.count, members);
+}
+
+static void restart(struct world *world)
+{
+    world_stop(world);
+    world_start(world);
+    world_check(world);
+}
+
+/* Joining ------------------------------------------------------------------------------------- */
+
+static void the_first_member_gets_everything(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    join(&a, "t");
+    assert_int_equal(a.epoch, 2);
+    assert_string_equal(a.has, "t:0,1,2,3");
+    check_group(world, "Stable", 2, 1);
+    beat(&a);
+    assert_int_equal(a.epoch, 2);
+    world_free(world);
+}
+
+static void a_second_member_waits_until_the_first_gave_up(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    join(&b, "t");
+    assert_int_equal(b.epoch, 3);
+    assert_string_equal(b.has, "");
+    check_group(world, "Reconciling", 3, 2);
+    beat(&a); /* it does not say what it has: it is told what to keep, at its old epoch */
+    assert_int_equal(a.epoch, 2);
+    assert_string_equal(a.has, "t:0,1");
+    beat(&b);
+    assert_string_equal(b.has, "");
+    say(&a, a.epoch, (struct words){.owned = "t:0,1,2,3"}, 0); /* still busy */
+    assert_int_equal(a.epoch, 2);
+    beat(&b);
+    assert_string_equal(b.has, "");
+    beat_owning(&a);
+    assert_int_equal(a.epoch, 3);
+    check_group(world, "Reconciling", 3, 2);
+    beat(&b);
+    assert_string_equal(b.has, "t:2,3");
+    check_group(world, "Stable", 3, 2);
+    world_free(world);
+}
+
+static void a_member_that_leaves_frees_what_it_had(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    join(&b, "t");
+    say(&a, -1, (struct words){0}, 0);
+    assert_int_equal(a.epoch, -1);
+    check_group(world, "Assigning", 4, 1);
+    beat(&b);
+    assert_int_equal(b.epoch, 4);
+    assert_string_equal(b.has, "t:0,1,2,3");
+    say(&b, -1, (struct words){0}, 0);
+    check_group(world, "Empty", 5, 0);
+    say(&b, -1, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
+    world_free(world);
+}
+
+static void a_member_may_subscribe_to_nothing_and_to_what_is_not_there(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    say(&a, 0, (struct words){.has_topics = true, .owned = "", .timeout_ms = 5000}, 0);
+    assert_int_equal(a.epoch, 1);
+    assert_string_equal(a.has, "");
+    say(&a, a.epoch, (struct words){.topics = {"later"}}, 0);
+    assert_int_equal(a.epoch, 2);
+    world_set_topic(world, "later", 2);
+    beat(&a);
+    assert_int_equal(a.epoch, 3);
+    assert_string_equal(a.has, "later:0,1");
+    world_free(world);
+}
+
+static void requests_are_judged(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    say(&a, 0, (struct words){.topics = {"t"}, .owned = ""}, ERROR_INVALID_REQUEST);
+    assert_string_equal(a.message, "RebalanceTimeoutMs must be provided in first request.");
+    say(&a, 0, (struct words){.topics = {"t"}, .owned = "t:0", .timeout_ms = 1},
+        ERROR_INVALID_REQUEST);
+    say(&a, 0, (struct words){.owned = "", .timeout_ms = 1}, ERROR_INVALID_REQUEST);
+    say(&a, -2, (struct words){0}, ERROR_INVALID_REQUEST);
+    say(&a, -3, (struct words){0}, ERROR_INVALID_REQUEST);
+    say(&a, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 1, .assignor = "mine"},
+        ERROR_UNSUPPORTED_ASSIGNOR);
+    assert_string_equal(
+        a.message, "ServerAssignor mine is not supported. Supported assignors: uniform,range.");
+    say(&a, 0, (struct words){.regex = "a(?=b)", .owned = "", .timeout_ms = 1},
+        ERROR_INVALID_REGULAR_EXPRESSION);
+    assert_string_equal(a.message, "SubscribedTopicRegex `a(?=b)` is not a valid regular "
+                                   "expression: invalid or unsupported Perl syntax: `(?=`.");
+    say(&a, 3, (struct words){0}, ERROR_GROUP_ID_NOT_FOUND);
+    a.id = "";
+    say(&a, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 1},
+        ERROR_INVALID_REQUEST);
+    a = member_of(world, "a");
+    a.group = "";
+    say(&a, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 1},
+        ERROR_INVALID_REQUEST);
+    world_free(world);
+}
+
+static void a_full_group_takes_nobody_new(void **state)
+{
+    (void)state;
+    struct world *world = world_new(7);
+    world_stop(world);
+    world->options.consumer_group_size_max = 1;
+    world_start(world);
+    world_set_topic(world, "t", 4);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    say(&b, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000},
+        ERROR_GROUP_MAX_SIZE_REACHED);
+    join(&a, "t");
+    world_free(world);
+}
+
+/* Epochs --------------------------------------------------------------------------------------- */
+
+static void epochs_are_fenced(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    say(&a, 9, (struct words){0}, ERROR_FENCED_MEMBER_EPOCH);
+    say(&a, 1, (struct words){.owned = "t:0"}, ERROR_FENCED_MEMBER_EPOCH);
+    say(&b, 1, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
+    join(&b, "t");
+    beat_owning(&a); /* told to give up two */
+    beat_owning(&a); /* and so it did: epoch 3 after 2 */
+    assert_int_equal(a.epoch, 3);
+    /* The answer was lost: the epoch before is as good, if it has no more than it should. */
+    say(&a, 2, (struct words){.owned = "t:0,1"}, 0);
+    assert_int_equal(a.epoch, 3);
+    say(&a, 2, (struct words){.owned = "t:0,1,2"}, ERROR_FENCED_MEMBER_EPOCH);
+    say(&a, 2, (struct words){0}, ERROR_FENCED_MEMBER_EPOCH);
+    join(&a, "t"); /* it lost its memory and comes anew */
+    assert_int_equal(a.epoch, 3);
+    assert_string_equal(a.has, "t:0,1");
+    world_free(world);
+}
+
+static void silence_ends_a_session(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    join(&b, "t");
+    for (int i = 0; i < 3; i++) {
+        world_run_ms(world, 20000);
+        beat(&b);
+    }
+    assert_string_equal(b.has, "t:0,1,2,3");
+    say(&a, a.epoch, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
+    world_run_ms(world, 60000);
+    check_group(world, "Empty", 5, 0);
+    world_free(world);
+}
+
+static void a_group_may_have_a_session_of_its_own(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    world->session_timeout_ms = 100000;
+    struct member a = member_of(world, "a");
+    join(&a, "t");
+    world_run_ms(world, 90000);
+    beat(&a);
+    world_free(world);
+}
+
+static void who_gives_up_nothing_in_time_is_out(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    join(&b, "t");
+    for (int i = 0; i < 4; i++) {
+        say(&a, a.epoch, (struct words){.owned = "t:0,1,2,3"}, 0);
+        world_run_ms(world, 1000);
+    }
+    world_run_ms(world, 1000);
+    say(&a, a.epoch, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
+    beat(&b);
+    assert_string_equal(b.has, "t:0,1,2,3");
+    world_free(world);
+}
+
+/* Subscriptions -------------------------------------------------------------------------------- */
+
+static void topics_come_grow_and_go(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    say(&a, 0, (struct words){.topics = {"u", "t", "u"}, .owned = "", .timeout_ms = 5000}, 0);
+    assert_string_equal(a.has, "t:0,1,2,3");
+    world_set_topic(world, "u", 1);
+    beat(&a);
+    assert_string_equal(a.has, "t:0,1,2,3 u:0");
+    world_set_topic(world, "t", 5);
+    beat(&a);
+    assert_string_equal(a.has, "t:0,1,2,3,4 u:0");
+    assert_int_equal(a.epoch, 4);
+    world_set_topic(world, "other", 5);
+    beat(&a);
+    assert_int_equal(a.epoch, 4);
+    world_set_topic(world, "t", 0);
+    beat(&a);
+    assert_string_equal(a.has, "u:0");
+    beat_owning(&a);
+    check_group(world, "Stable", 5, 1);
+    world_free(world);
+}
+
+static void what_is_not_subscribed_any_more_is_given_up(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    world_set_topic(world, "u", 2);
+    struct member a = member_of(world, "a");
+    join(&a, "t");
+    say(&a, a.epoch, (struct words){.topics = {"u"}, .owned = "t:0,1,2,3"}, 0);
+    assert_int_equal(a.epoch, 2); /* it has to give up first */
+    assert_string_equal(a.has, "");
+    beat_owning(&a);
+    assert_int_equal(a.epoch, 3);
+    assert_string_equal(a.has, "u:0,1");
+    world_free(world);
+}
+
+static void expressions_stand_for_topics(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    world_set_topic(world, "__tt", 2);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    say(&a, 0, (struct words){.regex = ".*t+", .owned = "", .timeout_ms = 5000}, 0);
+    assert_int_equal(a.epoch, 2);
+    assert_string_equal(a.has, "t:0,1,2,3"); /* never an internal one */
+    world_set_topic(world, "tt", 1);
+    beat(&a);
+    assert_string_equal(a.has, "t:0,1,2,3 tt:0");
+    say(&b, 0, (struct words){.regex = ".*t+", .owned = "", .timeout_ms = 5000}, 0);
+    say(&a, -1, (struct words){0}, 0);
+    restart(world);
+    beat(&b);
+    assert_string_equal(b.has, "t:0,1,2,3 tt:0");
+    say(&b, b.epoch, (struct words){.topics = {"tt"}, .regex = ""}, 0);
+    beat_owning(&b);
+    assert_string_equal(b.has, "tt:0");
+    world_free(world);
+}
+
+static void the_assignor_most_ask_for_deals(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    assert_true(bytes_equal_string(describe(world)->assignor_name, ""));
+    join(&a, "t");
+    assert_true(bytes_equal_string(describe(world)->assignor_name, "uniform"));
+    say(&a, a.epoch, (struct words){.assignor = "range"}, 0);
+    assert_true(bytes_equal_string(describe(world)->assignor_name, "range"));
+    world_free(world);
+}
+
+/* Static members ------------------------------------------------------------------------------- */
+
+static void a_static_member_comes_back_under_another_id(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    struct member c = member_of(world, "c");
+    a.instance = c.instance = "i";
+    b.instance = "j";
+    join(&a, "t");
+    join(&b, "t");
+    beat_owning(&a);
+    beat_owning(&a);
+    beat(&b);
+    say(&c, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000},
+        ERROR_UNRELEASED_INSTANCE_ID);
+    say(&a, -2, (struct words){0}, 0);
+    assert_int_equal(a.epoch, -2);
+    check_group(world, "Reconciling", 3, 2);
+    beat(&b); /* nothing changes for the others */
+    assert_string_equal(b.has, "t:2,3");
+    restart(world);
+    join(&c, "t");
+    assert_int_equal(c.epoch, 3);
+    assert_string_equal(c.has, "t:0,1");
+    check_group(world, "Stable", 3, 2);
+    say(&a, 3, (struct words){0}, ERROR_FENCED_INSTANCE_ID);
+    say(&a, -1, (struct words){0}, ERROR_FENCED_INSTANCE_ID);
+    say(&c, -1, (struct words){0}, 0);
+    say(&c, 3, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
+    world_free(world);
+}
+
+static void a_static_member_that_stays_away_is_gone(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    a.instance = "i";
+    join(&a, "t");
+    say(&a, -2, (struct words){0}, 0);
+    world_run_ms(world, 50000);
+    check_group(world, "Empty", 3, 0);
+    world_free(world);
+}
+
+/* The log -------------------------------------------------------------------------------------- */
+
+static void nothing_is_answered_before_it_is_committed(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    world->is_frozen = true;
+    send(&a, 0, &(struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000});
+    world_run_ms(world, 1000);
+    send(&a, 2, &(struct words){0}); /* sees what is not committed: waits too */
+    world_run_ms(world, 1000);
+    assert_int_equal(a.answer_count, 0);
+    restart(world);
+    world_run_ms(world, 10);
+    assert_int_equal(a.answer_count, 2);
+    assert_int_equal(a.error, error_code(ERROR_COORDINATOR_NOT_AVAILABLE));
+    assert_int_equal(describe(world)->error_code, error_code(ERROR_GROUP_ID_NOT_FOUND));
+    world_free(world);
+}
+
+static void a_crash_in_any_state_forgets_nothing_that_was_told(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    restart(world); /* STABLE */
+    beat(&a);
+    join(&b, "t");
+    restart(world); /* b UNRELEASED */
+    beat_owning(&a);
+    assert_string_equal(a.has, "t:0,1");
+    restart(world); /* a UNREVOKED */
+    beat(&b);
+    assert_string_equal(b.has, "");
+    beat_owning(&a);
+    assert_int_equal(a.epoch, 3);
+    restart(world);
+    beat(&b);
+    assert_string_equal(b.has, "t:2,3");
+    check_group(world, "Stable", 3, 2);
+    say(&a, -1, (struct words){0}, 0);
+    restart(world); /* ASSIGNING */
+    check_group(world, "Assigning", 4, 1);
+    beat(&b);
+    assert_string_equal(b.has, "t:0,1,2,3");
+    world_run_ms(world, 50000); /* sessions go on after a restart */
+    check_group(world, "Empty", 5, 0);
+    world_free(world);
+}
+
+static void a_rebalance_timeout_goes_on_after_a_restart(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    join(&b, "t");
+    beat(&a);
+    restart(world);
+    world_run_ms(world, 6000);
+    say(&a, a.epoch, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
+    world_free(world);
+}
+
+static void what_the_log_refuses_never_was(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    world->append_error = ERROR_NOT_ENOUGH_REPLICAS;
+    say(&b, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000},
+        ERROR_COORDINATOR_NOT_AVAILABLE);
+    world->append_error = 0;
+    check_group(world, "Assigning", 3, 1); /* whatever was meant for it is made anew */
+    beat(&a);
+    assert_string_equal(a.has, "t:0,1,2,3");
+    join(&b, "t");
+    assert_int_equal(b.epoch, 4);
+    world_free(world);
+}
+
+/* The first of two writes that build upon each other is refused, the second is not. */
+static void a_write_upon_a_refused_one_is_mended(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    struct member c = member_of(world, "c");
+    join(&a, "t");
+    world->append_error = ERROR_NOT_ENOUGH_REPLICAS;
+    send(&b, 0, &(struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000});
+    world->append_error = 0;
+    send(&c, 0, &(struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000});
+    world_run_ms(world, 100);
+    assert_int_equal(b.error, error_code(ERROR_COORDINATOR_NOT_AVAILABLE));
+    assert_int_equal(c.error, 0);
+    beat_owning(&a);
+    beat_owning(&a);
+    beat(&c);
+    say(&b, 3, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
+    beat_owning(&a);
+    beat(&c);
+    assert_string_equal(c.has, "t:2,3");
+    restart(world);
+    check_group(world, "Stable", describe(world)->group_epoch, 2);
+    world_free(world);
+}
+
+/* Offsets and admins --------------------------------------------------------------------------- */
+
+struct commit {
+    struct coordinator_commit commit;
+    struct offset_commit_request in;
+    struct offset_commit_request_topic topic;
+    struct offset_commit_request_partition partition;
+    struct arena arena;
+    bool is_done;
+};
+
+static void on_committed(struct coordinator_request *request)
+{
+    ((struct commit *)request->owner)->is_done = true;
+}
+
+static int16_t commit(struct world *world, int16_t version, const char *member, int32_t epoch,
+                      int32_t partition)
+{
+    struct commit commit = {
+        .in = {.group_id = BYTES_LITERAL("g"),
+               .generation_id_or_member_epoch = epoch,
+               .member_id = bytes_from_string(member),
+               .retention_time_ms = -1,
+               .topics = {.items = &commit.topic, .count = 1}},
+        .topic = {.name = BYTES_LITERAL("t"),
+                  .partitions = {.items = &commit.partition, .count = 1}},
+        .partition = {.index = partition, .committed_offset = 5},
+    };
+    arena_init(&commit.arena, 0);
+    commit.commit = (struct coordinator_commit){
+        .request = {.done = on_committed, .owner = &commit, .arena = &commit.arena},
+        .version = version,
+        .in = &commit.in};
+    coordinator_commit_offsets(world->coordinator, &commit.commit);
+    world_run_ms(world, 100);
+    assert_true(commit.is_done);
+    int16_t error = commit.commit.out.topics.items[0].partitions.items[0].error_code;
+    arena_fini(&commit.arena);
+    return error;
+}
+
+static void commits_are_fenced_by_epochs(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct member b = member_of(world, "b");
+    join(&a, "t");
+    assert_int_equal(commit(world, 9, "a", 2, 0), 0);
+    assert_int_equal(commit(world, 9, "a", 3, 0), error_code(ERROR_STALE_MEMBER_EPOCH));
+    assert_int_equal(commit(world, 9, "b", 2, 0), error_code(ERROR_UNKNOWN_MEMBER_ID));
+    assert_int_equal(commit(world, 8, "a", 2, 0), error_code(ERROR_UNSUPPORTED_VERSION));
+    assert_int_equal(commit(world, 9, "", -1, 0), error_code(ERROR_UNKNOWN_MEMBER_ID));
+    join(&b, "t");
+    beat_owning(&a);
+    beat_owning(&a);
+    beat(&b);
+    /* KIP-1251: it has had partition 0 since epoch 2, partition 2 it has no more. */
+    assert_int_equal(commit(world, 9, "a", 2, 0), 0);
+    assert_int_equal(commit(world, 9, "a", 2, 2), error_code(ERROR_STALE_MEMBER_EPOCH));
+    assert_int_equal(commit(world, 9, "b", 2, 2), error_code(ERROR_STALE_MEMBER_EPOCH));
+    say(&a, -1, (struct words){0}, 0);
+    say(&b, -1, (struct words){0}, 0);
+    assert_int_equal(commit(world, 9, "", -1, 0), 0); /* an admin */
+    world_free(world);
+}
+
+static int16_t fetch(struct world *world, const char *member, int32_t epoch)
+{
+    struct offset_fetch_request_group in = {.group_id = BYTES_LITERAL("g"),
+                                            .member_id = bytes_from_string(member),
+                                            .member_epoch = epoch,
+                                            .topics = {.count = -1}};
+    struct offset_fetch_response_group out;
+    coordinator_fetch_offsets(world->coordinator, &in, &world->arena, &out);
+    return out.error_code;
+}
+
+static void fetches_are_fenced_by_epochs(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    join(&a, "t");
+    assert_int_equal(fetch(world, NULL, -1), 0);
+    assert_int_equal(fetch(world, "a", 2), 0);
+    assert_int_equal(fetch(world, "a", 1), error_code(ERROR_STALE_MEMBER_EPOCH));
+    assert_int_equal(fetch(world, "b", 2), error_code(ERROR_UNKNOWN_MEMBER_ID));
+    world_free(world);
+}
+
+struct deletion {
+    struct coordinator_delete_groups groups;
+    struct delete_groups_request in;
+    struct bytes id;
+    bool is_done;
+};
+
+static void on_deleted(struct coordinator_request *request)
+{
+    ((struct deletion *)request->owner)->is_done = true;
+}
+
+static int16_t delete_group(struct world *world)
+{
+    struct deletion deletion = {.in = {.group_names = {.items = &deletion.id, .count = 1}},
+                                .id = BYTES_LITERAL("g")};
+    deletion.groups = (struct coordinator_delete_groups){
+        .request = {.done = on_deleted, .owner = &deletion, .arena = &world->arena},
+        .in = &deletion.in};
+    coordinator_delete_groups(world->coordinator, &deletion.groups);
+    world_run_ms(world, 100);
+    assert_true(deletion.is_done);
+    return deletion.groups.out.results.items[0].error_code;
+}
+
+static void an_empty_group_is_deleted_for_good(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    join(&a, "t");
+    assert_int_equal(delete_group(world), error_code(ERROR_NON_EMPTY_GROUP));
+    say(&a, -1, (struct words){0}, 0);
+    world->append_error = ERROR_NOT_ENOUGH_REPLICAS;
+    assert_int_not_equal(delete_group(world), 0);
+    world->append_error = 0;
+    assert_int_equal(delete_group(world), 0);
+    restart(world);
+    assert_int_equal(describe(world)->error_code, error_code(ERROR_GROUP_ID_NOT_FOUND));
+    join(&a, "t");
+    assert_int_equal(a.epoch, 2);
+    world_free(world);
+}
+
+static int32_t count_listed(struct world *world, const char *kind, const char *group_state)
+{
+    struct bytes kind_name = bytes_from_string(kind);
+    struct bytes state_name = bytes_from_string(group_state);
+    struct list_groups_request in = {
+        .types_filter = {.items = &kind_name, .count = kind != NULL},
+        .states_filter = {.items = &state_name, .count = group_state != NULL}};
+    struct list_groups_response out;
+    coordinator_list_groups(world->coordinator, &in, &world->arena, &out);
+    return out.groups.count;
+}
+
+static void groups_are_listed_by_kind_and_state(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    join(&a, "t");
+    assert_int_equal(count_listed(world, NULL, NULL), 1);
+    assert_int_equal(count_listed(world, "classic", NULL), 0);
+    assert_int_equal(count_listed(world, "Consumer", NULL), 1);
+    assert_int_equal(count_listed(world, "consumer", "Stable"), 1);
+    assert_int_equal(count_listed(world, "consumer", "Reconciling"), 0);
+    world_free(world);
+}
+
+static void old_descriptions_say_dead(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    struct describe_groups_response_group out;
+    join(&a, "t");
+    coordinator_describe_group(world->coordinator, 5, BYTES_LITERAL("g"), &world->arena, &out);
+    assert_int_equal(out.error_code, 0);
+    assert_true(bytes_equal_string(out.group_state, "Dead"));
+    coordinator_describe_group(world->coordinator, 6, BYTES_LITERAL("g"), &world->arena, &out);
+    assert_int_equal(out.error_code, error_code(ERROR_GROUP_ID_NOT_FOUND));
+    assert_true(bytes_equal_string(out.error_message, "Group g is not a classic group."));
+    world_free(world);
+}
+
+static void offsets_expire_with_the_empty_group(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member a = member_of(world, "a");
+    join(&a, "t");
+    assert_int_equal(commit(world, 9, "a", 2, 0), 0);
+    say(&a, -1, (struct words){0}, 0);
+    for (int day = 0; day < 9; day++) {
+        sim_run(world->sim, sim_now(world->sim) + 86400LL * WORLD_SECOND);
+    }
+    assert_int_equal(count_listed(world, NULL, NULL), 0);
+    world_free(world);
+}
+
+/* Records too large for one batch are cut. */
+static void a_large_group_is_written_in_pieces(void **state)
+{
+    (void)state;
+    enum { MEMBER_COUNT = 60 };
+    struct world *world;
+    setup_world(&world);
+    world_set_topic(world, "big", 200000);
+    struct member members[MEMBER_COUNT];
+    static char ids[MEMBER_COUNT][8];
+    for (int i = 0; i < MEMBER_COUNT; i++) {
+        snprintf(ids[i], sizeof ids[i], "m%d", i);
+        members[i] = member_of(world, ids[i]);
+        say(&members[i], 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000}, 0);
+    }
+    sim_on_event(world->sim, NULL, NULL); /* checking it after every event takes long */
+    for (int i = 0; i < 3; i++) {
+        members[i].has[0] = '\0';
+        send(&members[i], members[i].epoch, &(struct words){.topics = {"big", "t"}});
+        world_run_ms(world, 100);
+        assert_int_equal(members[i].error, 0);
+    }
+    assert_true(world->append_count > MEMBER_COUNT + 3);
+    restart(world);
+    world_free(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_member_gets_everything),
+        cmocka_unit_test(a_second_member_waits_until_the_first_gave_up),
+        cmocka_unit_test(a_member_that_leaves_frees_what_it_had),
+        cmocka_unit_test(a_member_may_subscribe_to_nothing_and_to_what_is_not_there),
+        cmocka_unit_test(requests_are_judged),
+        cmocka_unit_test(a_full_group_takes_nobody_new),
+        cmocka_unit_test(epochs_are_fenced),
+        cmocka_unit_test(silence_ends_a_session),
+        cmocka_unit_test(a_group_may_have_a_session_of_its_own),
+        cmocka_unit_test(who_gives_up_nothing_in_time_is_out),
+        cmocka_unit_test(topics_come_grow_and_go),
+        cmocka_unit_test(what_is_not_subscribed_any_more_is_given_up),
+        cmocka_unit_test(expressions_stand_for_topics),
+        cmocka_unit_test(the_assignor_most_ask_for_deals),
+        cmocka_unit_test(a_static_member_comes_back_under_another_id),
+        cmocka_unit_test(a_static_member_that_stays_away_is_gone),
+        cmocka_unit_test(nothing_is_answered_before_it_is_committed),
+        cmocka_unit_test(a_crash_in_any_state_forgets_nothing_that_was_told),
+        cmocka_unit_test(a_rebalance_timeout_goes_on_after_a_restart),
+        cmocka_unit_test(what_the_log_refuses_never_was),
+        cmocka_unit_test(a_write_upon_a_refused_one_is_mended),
+        cmocka_unit_test(commits_are_fenced_by_epochs),
+        cmocka_unit_test(fetches_are_fenced_by_epochs),
+        cmocka_unit_test(an_empty_group_is_deleted_for_good),
+        cmocka_unit_test(groups_are_listed_by_kind_and_state),
+        cmocka_unit_test(old_descriptions_say_dead),
+        cmocka_unit_test(offsets_expire_with_the_empty_group),
+        cmocka_unit_test(a_large_group_is_written_in_pieces),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
