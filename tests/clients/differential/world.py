@@ -101,6 +101,10 @@ class World:
                            {"index": index, "timestamp_ms": -1}]}])
         return name
 
+    def topic_id(self, name):
+        answer = self.quiet("Metadata", 12, topics=[{"name": name, "topic_id": bytes(16)}])
+        return answer["topics"][0]["topic_id"]
+
     def find_coordinator(self, group):
         self.until("coordinator", "FindCoordinator", 0, lambda answer: answer["error_code"] == 0,
                    key=group)

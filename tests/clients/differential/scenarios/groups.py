@@ -1,5 +1,6 @@
 """Scenarios: classic groups and their offsets."""
 
+STRANGE_ID = bytes(range(16))
 RANGE = b"\0\0\0\0\0\1\0\1t\0\0\0\0"
 
 
@@ -176,6 +177,7 @@ def static_members(world):
 
 def committing(world):
     topic = world.make_topic(world.name("commit"), 3)
+    ids = {topic: world.topic_id(topic)}
     for version in world.span("OffsetCommit"):
         group = world.name(f"commit-{version}")
         world.find_coordinator(group)
@@ -185,7 +187,8 @@ def committing(world):
                      **({"committed_leader_epoch": 0} if version >= 6 else {})}
                     for index, offset, text in parts]
             world.ask(label, "OffsetCommit", version, **{
-                "group_id": group, "topics": [{"name": topic, "partitions": rows}], **more})
+                "group_id": group, "topics": [{"name": topic, "topic_id": ids.get(topic, STRANGE_ID),
+                                               "partitions": rows}], **more})
 
         ask("admin", [(0, 5, "note"), (1, 6, None), (2, 0, "")])
         ask("unknown topic", [(0, 5, "")], "no-such-topic")
@@ -213,22 +216,26 @@ def committing(world):
 
 def fetching(world):
     topic = world.make_topic(world.name("fetched"), 2)
+    known = world.topic_id(topic)
     group = world.name("fetched")
     world.find_coordinator(group)
     world.quiet("OffsetCommit", 7, group_id=group, topics=[{"name": topic, "partitions": [
         {"index": 0, "committed_offset": 5, "committed_metadata": "note",
          "committed_leader_epoch": 0}]}])
     for version in world.span("OffsetFetch"):
-        def ask(label, name, topics):
+        def ask(label, name, topics, **more):
             if version < 8:
-                world.ask(label, "OffsetFetch", version, group_id=name, topics=topics)
+                rows = topics and [{"name": row["name"], "partition_indexes":
+                                    row["partition_indexes"]} for row in topics]
+                world.ask(label, "OffsetFetch", version, group_id=name, topics=rows, **more)
             else:
                 world.ask(label, "OffsetFetch", version,
-                          groups=[{"group_id": name, "topics": topics}])
+                          groups=[{"group_id": name, "topics": topics}], **more)
 
-        both = [{"name": topic, "partition_indexes": [0, 1, 9]}]
+        both = [{"name": topic, "topic_id": known, "partition_indexes": [0, 1, 9]}]
         ask("some", group, both)
-        ask("unknown topic", group, [{"name": "no-such-topic", "partition_indexes": [0]}])
+        ask("unknown topic", group, [
+            {"name": "no-such-topic", "topic_id": STRANGE_ID, "partition_indexes": [0]}])
         ask("unknown group", group + "x", both)
         ask("no group", "", both)
         ask("none", group, [])
@@ -237,9 +244,7 @@ def fetching(world):
             ask("all of unknown", group + "x", None)
         if version >= 7:
             stable = {"require_stable": True}
-            asked = {"group_id": group, "topics": both} if version < 8 else {
-                "groups": [{"group_id": group, "topics": both}]}
-            world.ask("stable", "OffsetFetch", version, **asked, **stable)
+            ask("stable", group, both, **stable)
         if version >= 9:
             for label, member, epoch in (("member", "m", 1), ("epoch", None, 1)):
                 world.ask(f"by {label}", "OffsetFetch", version, groups=[
