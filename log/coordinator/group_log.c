@@ -107,7 +107,7 @@ static int group_log_read_consumer(const struct group_log_row *row, struct bytes
                                    struct group_log_record *out)
 {
     struct consumer_group_member_metadata_key name = {0};
-    void *scratch = arena_get(arena, GROUP_LOG_SCRATCH_SIZE);
+    _Alignas(max_align_t) uint8_t scratch[GROUP_LOG_SCRATCH_SIZE] = {0};
     int error = group_log_read_part(key, row->key_schema, arena, &name);
     if (error == 0 && !out->is_tombstone && row->value_schema != NULL) {
         error = group_log_read_part(value, row->value_schema, arena, scratch);

@@ -3,7 +3,7 @@
  *      0  1  'o' a record of __consumer_offsets: size of the key (1), key, value
  *            's' a member's wishes and holdings    'a' its share
  *            'd' members' wishes, each with its size (1) before it, dealt out by both assignors
- *            'p' the position of a task
+ *            'p' the position of a task      'r' an expression: size (1), itself, a name
  *      1     as said
  *
  * Promises: what was read is written and read again as the same; memory follows the bytes, and an
@@ -11,6 +11,7 @@
  */
 #include "log/base/error.h"
 #include "log/coordinator/group_log.h"
+#include "log/coordinator/topic_regex.h"
 #include "runtime/client/subscription.h"
 #include "runtime/state/state_position.h"
 #include "tests/fuzz/fuzz.h"
@@ -41,6 +42,30 @@ static void fuzz_same_record(const struct group_log_record *left,
         check(left->metadata.generation == right->metadata.generation);
         check(left->metadata.members.count == right->metadata.members.count);
     }
+}
+
+/* Its key is written as it was read, and it can be printed. */
+static void fuzz_consumer_record(const struct group_log_record *record, struct bytes value)
+{
+    struct buffer key;
+    struct buffer text;
+    struct group_log_record again;
+    struct arena arena;
+    buffer_init(&key);
+    buffer_init(&text);
+    arena_init(&arena, 0);
+    group_log_write_key(&key, record->key, record->group, record->name);
+    check(group_log_read(buffer_bytes(&key), value, &arena, &again) == 0);
+    check(again.kind == GROUP_LOG_CONSUMER);
+    check(again.key == record->key);
+    check(bytes_equal(again.group, record->group));
+    check(bytes_equal(again.name, record->name));
+    if (!record->is_tombstone) {
+        group_log_print(buffer_bytes(&key), value, &text);
+    }
+    arena_fini(&arena);
+    buffer_fini(&key);
+    buffer_fini(&text);
 }
 
 static void fuzz_record_again(const struct group_log_record *record, struct arena *arena)
@@ -79,9 +104,38 @@ static void fuzz_record(struct bytes input, struct arena *arena)
     struct bytes key = bytes_make(input.data, key_size);
     struct bytes value = bytes_make(input.data + key_size, input.size - key_size);
     value = value.size == 0 ? (struct bytes){0} : value;
-    if (group_log_read(key, value, arena, &record) == 0 && record.kind != GROUP_LOG_UNKNOWN) {
-        fuzz_record_again(&record, arena);
+    if (group_log_read(key, value, arena, &record) != 0) {
+        return;
     }
+    switch (record.kind) {
+    case GROUP_LOG_OFFSET:
+    case GROUP_LOG_GROUP:
+        fuzz_record_again(&record, arena);
+        break;
+    case GROUP_LOG_CONSUMER:
+        fuzz_consumer_record(&record, value);
+        break;
+    case GROUP_LOG_UNKNOWN:
+        break;
+    }
+}
+
+/* Any expression is refused with a sentence or matches in bounded time and memory. */
+static void fuzz_regex(struct bytes input, struct arena *arena)
+{
+    struct topic_regex *regex = NULL;
+    struct bytes reason = {0};
+    size_t size = fuzz_take_byte(&input);
+    size = size < input.size ? size : input.size;
+    struct bytes name = bytes_make(input.data + size, input.size - size);
+    if (topic_regex_new(bytes_make(input.data, size), arena, &regex, &reason) != 0) {
+        check(reason.size > 0);
+        return;
+    }
+    name.size = name.size > 249 ? 249 : name.size; /* of a topic's name */
+    int result = topic_regex_matches(regex, name);
+    check(result == 0 || result == 1 || result == ERROR_TOO_LARGE);
+    topic_regex_free(regex);
 }
 
 /* Every error is one of those in the contract; a small arena gives no other answer. */
@@ -240,6 +294,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'p':
         fuzz_position(input);
+        break;
+    case 'r':
+        fuzz_regex(input, &arena);
         break;
     }
     arena_fini(&arena);

@@ -48,6 +48,42 @@ static void seeds_save_records(const char *folder)
     seeds_save_record(folder, "group/tombstone", &builder);
 }
 
+/* An expression in the format of fuzz_group. */
+static void seeds_save_regex(const char *folder, const char *name, const char *pattern)
+{
+    struct buffer out;
+    buffer_init(&out);
+    buffer_add_byte(&out, 'r');
+    buffer_add_byte(&out, (uint8_t)bytes_from_string(pattern).size);
+    buffer_add_string(&out, pattern);
+    buffer_add_string(&out, "logs.web-1");
+    seeds_save(folder, name, buffer_bytes(&out));
+    buffer_fini(&out);
+}
+
+static void seeds_save_consumers(const char *folder)
+{
+    static const enum group_log_key keys[] = {
+        GROUP_LOG_KEY_CONSUMER_MEMBER, GROUP_LOG_KEY_CONSUMER_CURRENT, GROUP_LOG_KEY_CONSUMER};
+    static const char *const names[] = {"group/consumer_member", "group/consumer_current",
+                                        "group/consumer"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct batch_builder builder;
+        struct buffer key;
+        static const uint8_t value[40] = {0};
+        buffer_init(&key);
+        batch_builder_init(&builder, COMPRESS_NONE);
+        group_log_write_key(&key, keys[i], BYTES_LITERAL("g"), BYTES_LITERAL("m"));
+        batch_builder_add(&builder, 1, buffer_bytes(&key), bytes_make(value, sizeof value), NULL,
+                          0);
+        seeds_save_record(folder, names[i], &builder);
+        buffer_fini(&key);
+    }
+    seeds_save_regex(folder, "group/regex", "(?i)logs[.][[:alpha:]]+-\\d{1,3}|\\Qx\\E*");
+    seeds_save_regex(folder, "group/regex_named", "(?P<kind>\\pL+)\\.(web|db).*?");
+    seeds_save_regex(folder, "group/regex_refused", "a(?=b)");
+}
+
 static void seeds_save_protocol(const char *folder)
 {
     static const struct bytes topics[] = {{(const uint8_t *)"t", 1}, {(const uint8_t *)"u", 1}};
@@ -173,6 +209,7 @@ static void seeds_save_commands(const char *folder)
 void seeds_group(const char *folder)
 {
     seeds_save_records(folder);
+    seeds_save_consumers(folder);
     seeds_save_protocol(folder);
     seeds_save_commands(folder);
 }
