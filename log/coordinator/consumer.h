@@ -220,6 +220,8 @@ bool consumer_reconcile_is_due(const struct consumer_member *member);
 /* Looks at topics and expressions again when the topics changed or `must_look`; bumps the group
  * epoch when `is_changed` or when what is subscribed to differs. */
 void consumer_target_refresh(struct consumer *consumer, bool must_look, bool is_changed);
+/* Takes the topics as they are now for what the targets were made for. */
+void consumer_target_adopt(struct consumer *consumer);
 /* Computes what everybody shall have, if the group epoch is ahead. */
 void consumer_target_update(struct consumer *consumer);
 /* The dealer of that name if the broker offers it (group.consumer.assignors), or NULL. */
@@ -243,6 +245,26 @@ void consumer_log_write_regex_removal(struct consumer *consumer,
 void consumer_log_check(const struct consumer *consumer);
 /* Tombstones for everything, also for what is under way. */
 void consumer_log_write_deletion(struct consumer *consumer, struct batch_builder *builder);
+
+/* consumer_classic.c: members that speak the classic protocol */
+void consumer_classic_join(struct group *group, struct coordinator_join *join);
+void consumer_classic_sync(struct group *group, struct coordinator_sync *sync);
+must_use int consumer_classic_heartbeat(struct group *group, const struct heartbeat_request *in);
+must_use int consumer_classic_leave(struct group *group, struct bytes id, struct bytes instance_id);
+must_use int consumer_classic_read_subscription(struct bytes metadata, struct arena *arena,
+                                                struct consumer_protocol_subscription *out);
+/* As SyncGroup brings it, in the version that the member speaks. */
+struct bytes consumer_classic_write_assignment(const struct consumer_member *member,
+                                               const struct partition_set *set,
+                                               struct arena *arena);
+
+/* consumer_convert.c */
+/* A classic group with members becomes a consumer group: 0, or why not, with a sentence. */
+must_use int consumer_convert_up(struct group *group, struct arena *arena, const char **message);
+/* Whether all members speak the classic protocol, and may be a group of their own. */
+bool consumer_convert_is_down_due(const struct consumer *consumer);
+/* Then it becomes one, and `consumer` is gone. */
+void consumer_convert_down(struct consumer *consumer);
 
 /* consumer_heartbeat.c */
 void consumer_heartbeat(struct group *group, struct coordinator_consumer_heartbeat *heartbeat);

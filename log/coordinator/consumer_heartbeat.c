@@ -455,9 +455,11 @@ void consumer_heartbeat(struct group *group, struct coordinator_consumer_heartbe
     }
     if (error != 0) {
         consumer_heartbeat_refuse(group->host, heartbeat, error, message);
+        consumer_flush(consumer, NULL); /* it may have been made for this member */
     } else {
         consumer_heartbeat_answer(consumer, heartbeat);
     }
+    consumer_convert_down(consumer);
 }
 
 /* Offsets ------------------------------------------------------------------------------------ */

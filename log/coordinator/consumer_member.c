@@ -324,7 +324,9 @@ void consumer_member_fence(struct consumer_member *member, const char *reason)
     trace(TRACE_INFO, "consumer.member_removed", TRACE_BYTES("group", consumer->group->id),
           TRACE_BYTES("member", member->id), TRACE_STRING("reason", reason));
     consumer_member_remove(member);
-    consumer_target_refresh(consumer, true, true);
+    if (!consumer_convert_is_down_due(consumer)) {
+        consumer_target_refresh(consumer, true, true);
+    } /* else its members go on in the generation that they know */
 }
 
 static void consumer_member_on_session_end(struct io_timer *timer)
@@ -333,6 +335,7 @@ static void consumer_member_on_session_end(struct io_timer *timer)
     struct consumer *consumer = member->consumer;
     consumer_member_fence(member, "session timeout");
     consumer_flush(consumer, NULL);
+    consumer_convert_down(consumer);
 }
 
 void consumer_member_touch(struct consumer_member *member)
@@ -357,6 +360,7 @@ static void consumer_member_on_rebalance_end(struct io_timer *timer)
     check(member->state == CONSUMER_MEMBER_UNREVOKED);
     consumer_member_fence(member, "rebalance timeout");
     consumer_flush(consumer, NULL);
+    consumer_convert_down(consumer);
 }
 
 void consumer_member_start_rebalance_timer(struct consumer_member *member)

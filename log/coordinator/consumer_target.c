@@ -291,6 +291,12 @@ void consumer_target_refresh(struct consumer *consumer, bool must_look, bool is_
     }
 }
 
+void consumer_target_adopt(struct consumer *consumer)
+{
+    consumer->metadata_hash = consumer_target_hash(consumer);
+    consumer->topics_version = consumer->group->host->topics_version;
+}
+
 /* Targets ------------------------------------------------------------------------------------ */
 
 /* Whether the broker offers the dealer (group.consumer.assignors). */

@@ -58,12 +58,16 @@ void coordinator_join_group(struct coordinator *coordinator, struct coordinator_
         group_join_refuse(&coordinator->host, join, ERROR_UNKNOWN_MEMBER_ID);
         return;
     }
+    if (group != NULL && group->is_doubtful) {
+        group_join_refuse(&coordinator->host, join, ERROR_COORDINATOR_NOT_AVAILABLE);
+        return;
+    }
     group = coordinator_make_group(coordinator, partition, join->in->group_id);
     if (group->consumer != NULL && group_is_empty(group)) {
         group_become_classic(group);
     }
     if (group->consumer != NULL) {
-        group_join_refuse(&coordinator->host, join, ERROR_INCONSISTENT_GROUP_PROTOCOL);
+        consumer_classic_join(group, join);
         return;
     }
     group_join(group, join);
@@ -85,6 +89,10 @@ static struct group *coordinator_find_group(struct coordinator *coordinator, str
     if (partition != NULL && group == NULL) {
         *error = ERROR_UNKNOWN_MEMBER_ID;
     }
+    if (group != NULL && group->is_doubtful) {
+        *error = ERROR_COORDINATOR_NOT_AVAILABLE;
+        return NULL;
+    }
     return group;
 }
 
@@ -94,6 +102,8 @@ void coordinator_sync_group(struct coordinator *coordinator, struct coordinator_
     struct group *group = coordinator_find_group(coordinator, sync->in->group_id, &error);
     if (group == NULL) {
         group_sync_refuse(&coordinator->host, sync, error);
+    } else if (group->consumer != NULL) {
+        consumer_classic_sync(group, sync);
     } else {
         group_sync(group, sync);
     }
@@ -275,6 +285,10 @@ static struct group *coordinator_find_consumer(struct coordinator *coordinator,
         group = coordinator_make_group(coordinator, partition, in->group_id);
         group_become_consumer(group);
     }
+    if (is_join && group->consumer == NULL) {
+        *error = consumer_convert_up(group, arena, message);
+        return *error == 0 ? group : NULL;
+    }
     if (group == NULL || group->consumer == NULL) {
         *error = ERROR_GROUP_ID_NOT_FOUND;
         *message = arena_printf(arena,
@@ -301,6 +315,8 @@ void coordinator_consumer_heartbeat(struct coordinator *coordinator,
         return;
     }
     consumer_heartbeat(group, heartbeat);
+    coordinator_release_group(
+        coordinator_find_partition(coordinator, heartbeat->in->group_id, &error), group);
 }
 
 /* Deletion ----------------------------------------------------------------------------------- */

@@ -154,6 +154,10 @@ static struct group *coordinator_find_commit_group(struct coordinator *coordinat
                                                                   : ERROR_ILLEGAL_GENERATION;
         return NULL;
     }
+    if (group != NULL && group->is_doubtful) {
+        *error = ERROR_COORDINATOR_NOT_AVAILABLE;
+        return NULL;
+    }
     if (group == NULL) {
         group = coordinator_make_group(coordinator, partition, in->group_id);
     }

@@ -15,8 +15,9 @@ static const struct fsm_state group_states[] = {
     [GROUP_EMPTY] = {"Empty", FSM_TO(GROUP_PREPARING) | FSM_TO(GROUP_DEAD) |
                                   FSM_TO(GROUP_STABLE) /* load */},
     [GROUP_PREPARING] = {"PreparingRebalance", FSM_TO(GROUP_COMPLETING) | FSM_TO(GROUP_EMPTY)},
-    [GROUP_COMPLETING] = {"CompletingRebalance", FSM_TO(GROUP_STABLE) | FSM_TO(GROUP_PREPARING)},
-    [GROUP_STABLE] = {"Stable", FSM_TO(GROUP_PREPARING)},
+    [GROUP_COMPLETING] = {"CompletingRebalance",
+                          FSM_TO(GROUP_STABLE) | FSM_TO(GROUP_PREPARING) | FSM_TO(GROUP_EMPTY)},
+    [GROUP_STABLE] = {"Stable", FSM_TO(GROUP_PREPARING) | FSM_TO(GROUP_EMPTY)},
     [GROUP_DEAD] = {"Dead", FSM_TO(GROUP_EMPTY)},
 };
 
@@ -64,6 +65,18 @@ static void group_free_record(void *value)
 {
     bytes_free(*(struct bytes *)value);
     free(value);
+}
+
+static void group_forget_generation(struct group *group)
+{
+    for (map_each (&group->unsynced, entry)) {
+        map_remove(&group->unsynced, entry->key);
+    }
+    group_set_bytes(&group->protocol, (struct bytes){0});
+    group_set_bytes(&group->leader, (struct bytes){0});
+    group->is_assigning = false;
+    group->initial_remaining_ms = -1;
+    group->has_new_member = false;
 }
 
 /* Members and all that comes with them; offsets and what is committed stay. */
@@ -163,13 +176,7 @@ void group_reload(struct group *group)
     check(group->underway_count == 0);
     group->is_doubtful = false;
     group_clear(group, ERROR_COORDINATOR_NOT_AVAILABLE);
-    for (map_each (&group->unsynced, entry)) {
-        map_remove(&group->unsynced, entry->key);
-    }
-    group_set_bytes(&group->protocol, (struct bytes){0});
-    group_set_bytes(&group->leader, (struct bytes){0});
-    group->is_assigning = false;
-    group->initial_remaining_ms = -1;
+    group_forget_generation(group);
     group->state = state;
     group_load(group);
     if (group->consumer != NULL && state == GROUP_DEAD && group_member_count(group) == 0) {
@@ -226,6 +233,28 @@ void group_become_classic(struct group *group)
     batch_builder_fini(&builder);
 }
 
+void group_leave_classic(struct group *group, struct batch_builder *builder)
+{
+    group_clear(group, ERROR_REBALANCE_IN_PROGRESS);
+    group_forget_generation(group);
+    group_move(group, GROUP_EMPTY);
+    group->generation = 0;
+    group_set_bytes(&group->protocol_type, BYTES_LITERAL(""));
+    group_log_write_group(builder, io_wall_clock(group->host->io), group->id, NULL);
+}
+
+void group_enter_classic(struct group *group, struct batch_builder *builder)
+{
+    group_set_bytes(&group->protocol, group_select_protocol(group));
+    group_move(group, GROUP_STABLE);
+    for (map_each (&group->members, entry)) {
+        group_member_touch((struct group_member *)entry->value);
+    }
+    group_add_metadata(group, builder);
+    group->host->write(group->host, group->id, builder, NULL);
+    group_rebalance(group);
+}
+
 const char *group_kind(const struct group *group)
 {
     return group->consumer != NULL ? "consumer" : "classic";
@@ -259,6 +288,9 @@ int group_heartbeat(struct group *group, const struct heartbeat_request *in)
     if (group->state == GROUP_DEAD) {
         return ERROR_COORDINATOR_NOT_AVAILABLE;
     }
+    if (group->consumer != NULL) {
+        return consumer_classic_heartbeat(group, in);
+    }
     int error = group_member_validate(group, in->member_id, in->group_instance_id);
     if (error != 0) {
         return error;
@@ -287,6 +319,9 @@ int group_leave(struct group *group, struct bytes id, struct bytes instance_id)
 {
     if (group->state == GROUP_DEAD) {
         return ERROR_COORDINATOR_NOT_AVAILABLE;
+    }
+    if (group->consumer != NULL) {
+        return consumer_classic_leave(group, id, instance_id);
     }
     if (!bytes_is_null(instance_id)) {
         return group_leave_static(group, id, instance_id);

@@ -9,6 +9,7 @@
  *        |                |  +----- a member joins or leaves -------+---------------------------+
  *        +- nobody left --+
  *      any state -- deleted --> DEAD (-- the log refused --> EMPTY)
+ *      any state -- it becomes a consumer group --> EMPTY
  *
  * In PREPARING, joins wait in their members; in COMPLETING, syncs do. A leader's sync is written to
  * the log first; the assignment is everybody's when it is committed.
@@ -146,6 +147,12 @@ void group_revive(struct group *group);
 /* An empty group becomes one of the other kind; its offsets stay. */
 void group_become_consumer(struct group *group);
 void group_become_classic(struct group *group);
+/* The members of a classic group are members of a consumer group from now on: who waits joins
+ * again, and the builder gets the end of its record. */
+void group_leave_classic(struct group *group, struct batch_builder *builder);
+/* Members were added and it has its generation: writes what the builder holds and the group's
+ * record in one batch, and rebalances. */
+void group_enter_classic(struct group *group, struct batch_builder *builder);
 /* "classic" or "consumer". */
 const char *group_kind(const struct group *group);
 /* The state as its kind names it. */
@@ -190,12 +197,16 @@ struct bytes group_select_protocol(const struct group *group);
 
 /* group_join.c */
 void group_join(struct group *group, struct coordinator_join *join);
+/* Client or instance id, a dash, and a random UUID (version 4), as Kafka makes them. */
+struct bytes group_make_member_id(const struct group *group, const struct coordinator_join *join);
 /* Refuses: fills the answer and calls back. */
 void group_join_refuse(struct group_host *host, struct coordinator_join *join, int error);
 
 /* group_sync.c */
 void group_sync(struct group *group, struct coordinator_sync *sync);
 void group_sync_refuse(struct group_host *host, struct coordinator_sync *sync, int error);
+/* Adds the group as it is now to a batch. */
+void group_add_metadata(const struct group *group, struct batch_builder *builder);
 /* Writes the group as it is now. `write` may be NULL. */
 void group_write_metadata(struct group *group, struct group_write *write);
 /* Makes members of a record, at the end of loading. */

@@ -21,9 +21,7 @@ void group_join_refuse(struct group_host *host, struct coordinator_join *join, i
     host->answer(host, &join->request);
 }
 
-/* Client or instance id, a dash, and a random UUID (version 4), as Kafka makes them. */
-static struct bytes group_make_member_id(const struct group *group,
-                                         const struct coordinator_join *join)
+struct bytes group_make_member_id(const struct group *group, const struct coordinator_join *join)
 {
     uint8_t random[16];
     struct bytes prefix = join->in->group_instance_id;

@@ -42,12 +42,10 @@ static void group_fill_member_value(const struct group *group, const struct grou
     };
 }
 
-void group_write_metadata(struct group *group, struct group_write *write)
+void group_add_metadata(const struct group *group, struct batch_builder *builder)
 {
     struct arena arena;
-    struct batch_builder builder;
     arena_init(&arena, 0);
-    batch_builder_init(&builder, COMPRESS_NONE);
     struct group_metadata_value value = {
         .protocol_type = group->protocol_type,
         .generation = group->generation,
@@ -61,10 +59,17 @@ void group_write_metadata(struct group *group, struct group_write *write)
         group_fill_member_value(group, (const struct group_member *)entry->value,
                                 &value.members.items[value.members.count++]);
     }
-    group_log_write_group(&builder, io_wall_clock(group->host->io), group->id, &value);
+    group_log_write_group(builder, io_wall_clock(group->host->io), group->id, &value);
+    arena_fini(&arena);
+}
+
+void group_write_metadata(struct group *group, struct group_write *write)
+{
+    struct batch_builder builder;
+    batch_builder_init(&builder, COMPRESS_NONE);
+    group_add_metadata(group, &builder);
     group->host->write(group->host, group->id, &builder, write);
     batch_builder_fini(&builder);
-    arena_fini(&arena);
 }
 
 static struct group_member *group_restore_member(struct group *group, struct bytes protocol,
