@@ -15,6 +15,8 @@ local VOCABULARY = {
   ["log/base/check.h"] = { "must_use" },
   ["log/base/varint.h"] = { "varlong" },
   ["log/meta/broker_options.h"] = { "option" }, -- the OPTION of the rows it includes
+  ["log/meta/client_metrics_options.h"] = { "option" },
+  ["log/meta/group_options.h"] = { "option" },
   ["log/meta/topic_options.h"] = { "option" },
 }
 

@@ -448,6 +448,13 @@ void option_print(const struct option_row *row, const void *values, struct buffe
     option_print_value(row, &value, out);
 }
 
+int64_t option_number(const struct option_row *row, const void *values)
+{
+    check(!option_is_string(row));
+    check(row->kind != OPTION_DOUBLE);
+    return option_load(row, values).number;
+}
+
 bool option_is_default(const struct option_row *row, const void *values)
 {
     struct option_value value = option_load(row, values);

@@ -94,6 +94,8 @@ must_use int option_assign(const struct option_row *rows, size_t count, const ch
 /* Appends the value as option_parse reads it, sizes and durations as plain numbers; nothing for a
  * NULL string; "[hidden]" for a secret. */
 void option_print(const struct option_row *row, const void *values, struct buffer *out);
+/* The value of a BOOL, ENUM or whole number. */
+int64_t option_number(const struct option_row *row, const void *values);
 bool option_is_default(const struct option_row *row, const void *values);
 /* Appends name, kind, default and manual of every row. */
 void option_print_help(const struct option_row *rows, size_t count, struct buffer *out);

@@ -111,7 +111,17 @@ void trace_write(enum trace_level level, const char *event, const struct trace_f
 
 void trace_set_level(enum trace_level level)
 {
+    pthread_mutex_lock(&trace_sink.lock);
     trace_sink.level = level;
+    pthread_mutex_unlock(&trace_sink.lock);
+}
+
+enum trace_level trace_get_level(void)
+{
+    pthread_mutex_lock(&trace_sink.lock);
+    enum trace_level level = trace_sink.level;
+    pthread_mutex_unlock(&trace_sink.lock);
+    return level;
 }
 
 void trace_set_stream(FILE *stream)

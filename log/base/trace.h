@@ -37,6 +37,7 @@ struct trace_field {
 void trace_write(enum trace_level level, const char *event, const struct trace_field *fields);
 /* Lines above this level are only kept for trace_print_recent. Default: TRACE_WARN. */
 void trace_set_level(enum trace_level level);
+enum trace_level trace_get_level(void);
 /* Where lines go; NULL silences them. Default: stderr. */
 void trace_set_stream(FILE *stream);
 /* Milliseconds since the epoch for the line's time; NULL stands for the machine's clock. The

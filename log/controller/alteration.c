@@ -6,13 +6,75 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/base/text.h"
+#include "log/meta/client_match.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { ALTERATION_NAME_SIZE_MAX = 255 };
+
+/* What differs between the kinds of resources. */
+struct alteration_kind {
+    const struct option_row *rows;
+    const size_t *row_count;
+    size_t (*describe)(const struct config_layers *layers, struct arena *arena,
+                       struct config_entry **out);
+    int name_error;      /* of an unknown option */
+    int value_error;     /* of a bad value */
+    const char *no_name; /* why a resource without a name is refused; NULL: it is not */
+    const char *unknown; /* in front of an unknown option */
+};
+
+static const struct alteration_kind alteration_topic = {
+    .rows = topic_options_rows,
+    .row_count = &topic_options_row_count,
+    .describe = config_describe_topic,
+    .name_error = ERROR_INVALID_CONFIG,
+    .value_error = ERROR_INVALID_CONFIG,
+    .no_name = "Default topic resources are not allowed.",
+    .unknown = "Unknown topic config name",
+};
+static const struct alteration_kind alteration_broker = {
+    .rows = broker_options_rows,
+    .row_count = &broker_options_row_count,
+    .describe = config_describe_broker,
+    .name_error = ERROR_INVALID_CONFIG,
+    .value_error = ERROR_INVALID_REQUEST, /* as in Kafka */
+    .unknown = "Unknown broker config name",
+};
+static const struct alteration_kind alteration_group = {
+    .rows = group_options_rows,
+    .row_count = &group_options_row_count,
+    .describe = config_describe_group,
+    .name_error = ERROR_INVALID_CONFIG,
+    .value_error = ERROR_INVALID_CONFIG,
+    .no_name = "Default group resources are not allowed.",
+    .unknown = "Unknown group config name",
+};
+static const struct alteration_kind alteration_client_metrics = {
+    .rows = client_metrics_options_rows,
+    .row_count = &client_metrics_options_row_count,
+    .describe = config_describe_client_metrics,
+    .name_error = ERROR_INVALID_REQUEST,
+    .value_error = ERROR_INVALID_REQUEST,
+    .no_name = "Subscription name can't be empty",
+    .unknown = "Unknown client metrics configuration",
+};
+
+/* Room for the options of any kind. */
+union alteration_scratch {
+    struct topic_options topic;
+    struct broker_options broker;
+    struct group_options group;
+    struct client_metrics_options client_metrics;
+};
+
 /* One resource on its way. */
 struct alteration {
+    const struct alteration_kind *kind;
     struct decision *decision;
     const struct controller_resource *resource;
     struct controller_resource_result *result;
@@ -26,16 +88,12 @@ struct alteration {
     decision_refuse((alteration)->decision, &(alteration)->result->error,                          \
                     &(alteration)->result->message, code, __VA_ARGS__)
 
-/* A broker's bad value is an invalid request, a topic's an invalid config, as in Kafka. */
-static int alteration_value_error(const struct alteration *alteration)
-{
-    return alteration->topic == NULL ? ERROR_INVALID_REQUEST : ERROR_INVALID_CONFIG;
-}
-
 static const struct option_row *alteration_row(const struct alteration *alteration,
                                                const char *name)
 {
-    return alteration->topic == NULL ? broker_options_find(name) : topic_options_find(name);
+    return alteration->kind == &alteration_broker
+               ? broker_options_find(name) /* knows old names */
+               : option_find(alteration->kind->rows, *alteration->kind->row_count, name);
 }
 
 static void alteration_put(struct alteration *alteration, const char *name, const char *value)
@@ -47,21 +105,18 @@ static void alteration_find_topic(struct alteration *alteration)
 {
     struct bytes name = alteration->resource->name;
     const char *reason = meta_refuse_topic_name(name);
-    if (name.size == 0) {
-        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
-                          "Default topic resources are not allowed.");
-    } else if (*reason != 0) {
+    if (*reason != 0) {
         ALTERATION_REFUSE(alteration, ERROR_INVALID_TOPIC, "Topic name '%.*s' is invalid: %s",
                           BYTES_FORMAT(name), reason);
-    } else {
-        alteration->topic = meta_find_topic(alteration->decision->meta, name);
-        if (alteration->topic == NULL) {
-            ALTERATION_REFUSE(alteration, ERROR_UNKNOWN_TOPIC_OR_PARTITION,
-                              "The topic '%.*s' does not exist.", BYTES_FORMAT(name));
-        } else {
-            alteration->before = &alteration->topic->configs;
-        }
+        return;
     }
+    alteration->topic = meta_find_topic(alteration->decision->meta, name);
+    if (alteration->topic == NULL) {
+        ALTERATION_REFUSE(alteration, ERROR_UNKNOWN_TOPIC_OR_PARTITION,
+                          "The topic '%.*s' does not exist.", BYTES_FORMAT(name));
+        return;
+    }
+    alteration->before = &alteration->topic->configs;
 }
 
 static void alteration_find_broker(struct alteration *alteration)
@@ -81,19 +136,57 @@ static void alteration_find_broker(struct alteration *alteration)
     alteration->before = meta_broker_configs(decision->meta, name);
 }
 
-static void alteration_find(struct alteration *alteration)
+/* Exists as soon as something is set on it. */
+static void alteration_find_plain(struct alteration *alteration)
 {
-    switch ((enum controller_resource_kind)alteration->resource->kind) {
-    case CONTROLLER_RESOURCE_TOPIC:
-        alteration_find_topic(alteration);
-        return;
-    case CONTROLLER_RESOURCE_BROKER:
-        alteration_find_broker(alteration);
+    const struct meta_resource *resource = meta_find_resource(
+        alteration->decision->meta, alteration->resource->kind, alteration->resource->name);
+    if (alteration->resource->name.size > ALTERATION_NAME_SIZE_MAX ||
+        memchr(alteration->resource->name.data, 0, alteration->resource->name.size) != NULL) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
+                          "The name of a resource has at most %d bytes, and no NUL.",
+                          ALTERATION_NAME_SIZE_MAX);
         return;
     }
-    ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
-                      "Resources of kind %d have no configurations here.",
-                      alteration->resource->kind);
+    alteration->before = resource == NULL ? NULL : &resource->configs;
+}
+
+static const struct alteration_kind *alteration_kind_of(int8_t kind)
+{
+    switch ((enum controller_resource_kind)kind) {
+    case CONTROLLER_RESOURCE_TOPIC:
+        return &alteration_topic;
+    case CONTROLLER_RESOURCE_BROKER:
+        return &alteration_broker;
+    case CONTROLLER_RESOURCE_GROUP:
+        return &alteration_group;
+    case CONTROLLER_RESOURCE_CLIENT_METRICS:
+        return &alteration_client_metrics;
+    case CONTROLLER_RESOURCE_LOGGER:
+        return NULL;
+    }
+    return NULL;
+}
+
+static void alteration_find(struct alteration *alteration)
+{
+    const struct alteration_kind *kind = alteration_kind_of(alteration->resource->kind);
+    alteration->kind = kind;
+    if (alteration->resource->kind == CONTROLLER_RESOURCE_LOGGER && alteration->is_incremental) {
+        return; /* the broker's own affair */
+    }
+    if (kind == NULL) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST, "Unknown resource type %d",
+                          alteration->resource->kind);
+    } else if (kind->no_name != NULL && alteration->resource->name.size == 0) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST, "%s", kind->no_name);
+    } else if (kind == &alteration_topic) {
+        alteration_find_topic(alteration);
+    } else if (kind == &alteration_broker) {
+        alteration_find_broker(alteration);
+    } else {
+        alteration_find_plain(alteration);
+    }
 }
 
 /* The value a list has before items are added or taken away: the resource's own, or the one it has
@@ -106,9 +199,7 @@ static const char *alteration_current(struct alteration *alteration, const char 
     }
     struct config_layers layers = meta_config_layers(alteration->decision->meta, NULL);
     struct config_entry *entries;
-    size_t count = alteration->topic != NULL
-                       ? config_describe_topic(&layers, alteration->decision->arena, &entries)
-                       : config_describe_broker(&layers, alteration->decision->arena, &entries);
+    size_t count = alteration->kind->describe(&layers, alteration->decision->arena, &entries);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(entries[i].name, name) == 0) {
             return entries[i].value == NULL ? "" : entries[i].value;
@@ -165,13 +256,10 @@ static void alteration_change_list(struct alteration *alteration, const char *na
 static void alteration_set(struct alteration *alteration, const char *name, const char *value)
 {
     const struct option_row *row = alteration_row(alteration, name);
-    struct topic_options topic = {0};
-    struct broker_options broker = {0};
+    union alteration_scratch scratch = {{0}};
     if (row != NULL) {
-        void *scratch = alteration->topic != NULL ? (void *)&topic : (void *)&broker;
-        value = decision_canonical(alteration->decision, row, value, scratch);
-        topic_options_fini(&topic);
-        broker_options_fini(&broker);
+        value = decision_canonical(alteration->decision, row, value, &scratch);
+        option_fini(row, 1, &scratch);
     }
     alteration_put(alteration, name, value);
 }
@@ -249,24 +337,79 @@ static bool alteration_is_changed(const struct alteration *alteration, struct by
     return before == NULL || strcmp(before, value) != 0;
 }
 
-static void alteration_validate_broker_value(struct alteration *alteration, const char *name,
-                                             const char *value)
+/* Brokers do not change what was read at the start. */
+static bool alteration_is_fixed(const struct alteration *alteration, const struct option_row *row)
 {
-    struct broker_options scratch = {0};
+    return alteration->kind == &alteration_broker && (row->flags & OPTION_READ_ONLY) != 0;
+}
+
+/* Kafka's codes: a number out of its bounds is an invalid request, what is no number an invalid
+ * config; but for brokers, where both are invalid requests. */
+static int alteration_value_error(const struct alteration *alteration, const char *value)
+{
+    int64_t number = 0;
+    bool is_metrics = alteration->kind == &alteration_client_metrics;
+    return is_metrics && text_parse_int64(value, &number) != 0 ? ERROR_INVALID_CONFIG
+                                                               : alteration->kind->value_error;
+}
+
+/* "consumer.session.timeout.ms" lies within group.consumer.min.session.timeout.ms and ...max... */
+static void alteration_hold_group_value(struct alteration *alteration, const struct option_row *row,
+                                        const char *value, const char *bound)
+{
+    int64_t number = 0;
+    char name[ALTERATION_NAME_SIZE_MAX];
+    const char *point = strchr(row->name, '.');
+    snprintf(name, sizeof name, "group.%.*s.%s%s", (int)(point - row->name), row->name, bound,
+             point);
+    const struct option_row *limit = broker_options_find(name);
+    if (limit == NULL || text_parse_duration_ms(value, &number) != 0) {
+        return;
+    }
+    int64_t limit_number = option_number(limit, meta_broker_options(alteration->decision->meta));
+    bool is_min = strcmp(bound, "min") == 0;
+    if (is_min ? number < limit_number : number > limit_number) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_CONFIG,
+                          "%s must be %s than or equal to %s, which is %" PRId64, row->name,
+                          is_min ? "greater" : "less", name, limit_number);
+    }
+}
+
+/* What a row cannot say. */
+static void alteration_validate_meaning(struct alteration *alteration, const struct option_row *row,
+                                        const char *value)
+{
     struct report report = {0};
-    const struct option_row *row =
-        option_require(broker_options_rows, broker_options_row_count, name, &report);
-    if (row == NULL) {
+    if (alteration->kind == &alteration_group) {
+        alteration_hold_group_value(alteration, row, value, "min");
+        alteration_hold_group_value(alteration, row, value, "max");
+    }
+    if (alteration->kind == &alteration_client_metrics && strcmp(row->name, "match") == 0 &&
+        client_match_validate(value, &report) != 0) {
         ALTERATION_REFUSE(alteration, ERROR_INVALID_CONFIG, "%s", report.text);
-    } else if ((row->flags & OPTION_READ_ONLY) != 0) {
+    }
+}
+
+static void alteration_validate_value(struct alteration *alteration, const char *name,
+                                      const char *value)
+{
+    const struct alteration_kind *kind = alteration->kind;
+    union alteration_scratch scratch = {{0}};
+    struct report report = {0};
+    const struct option_row *row = option_require(kind->rows, *kind->row_count, name, &report);
+    if (row == NULL) {
+        ALTERATION_REFUSE(alteration, kind->name_error, "%s: %s", kind->unknown, report.text);
+    } else if (alteration_is_fixed(alteration, row)) {
         ALTERATION_REFUSE(alteration, ERROR_INVALID_REQUEST,
                           "Cannot update these configs dynamically: [%s]; set it in "
                           "server.properties and restart",
                           name);
     } else if (option_parse(row, value, &scratch, &report) != 0) {
-        ALTERATION_REFUSE(alteration, alteration_value_error(alteration), "%s", report.text);
+        ALTERATION_REFUSE(alteration, alteration_value_error(alteration, value), "%s", report.text);
+    } else {
+        option_fini(row, 1, &scratch);
+        alteration_validate_meaning(alteration, row, value);
     }
-    broker_options_fini(&scratch);
 }
 
 static void alteration_validate(struct alteration *alteration)
@@ -279,8 +422,8 @@ static void alteration_validate(struct alteration *alteration)
         const char *value = (const char *)entry->value;
         if (alteration->result->error == 0 &&
             alteration_is_changed(alteration, entry->key, value)) {
-            alteration_validate_broker_value(
-                alteration, decision_string(alteration->decision, entry->key), value);
+            alteration_validate_value(alteration, decision_string(alteration->decision, entry->key),
+                                      value);
         }
     }
 }
@@ -326,6 +469,7 @@ static void alteration_add_command(struct alteration *alteration)
 {
     Meta__TopicConfigChanged topic_changed = META__TOPIC_CONFIG_CHANGED__INIT;
     Meta__BrokerConfigChanged broker_changed = META__BROKER_CONFIG_CHANGED__INIT;
+    Meta__ResourceConfigChanged resource_changed = META__RESOURCE_CONFIG_CHANGED__INIT;
     Meta__Command command = META__COMMAND__INIT;
     Meta__Config **changes;
     size_t count = alteration_differ(alteration, &changes);
@@ -338,12 +482,19 @@ static void alteration_add_command(struct alteration *alteration)
         topic_changed.n_changes = count;
         command.kind_case = META__COMMAND__KIND_TOPIC_CONFIG_CHANGED;
         command.topic_config_changed = &topic_changed;
-    } else {
+    } else if (alteration->kind == &alteration_broker) {
         broker_changed.node = decision_string(alteration->decision, alteration->resource->name);
         broker_changed.changes = changes;
         broker_changed.n_changes = count;
         command.kind_case = META__COMMAND__KIND_BROKER_CONFIG_CHANGED;
         command.broker_config_changed = &broker_changed;
+    } else {
+        resource_changed.kind = alteration->resource->kind;
+        resource_changed.name = decision_string(alteration->decision, alteration->resource->name);
+        resource_changed.changes = changes;
+        resource_changed.n_changes = count;
+        command.kind_case = META__COMMAND__KIND_RESOURCE_CONFIG_CHANGED;
+        command.resource_config_changed = &resource_changed;
     }
     decision_add(alteration->decision, &command);
 }
@@ -351,6 +502,9 @@ static void alteration_add_command(struct alteration *alteration)
 static void alteration_decide_resource(struct alteration *alteration, bool is_validate_only)
 {
     alteration_find(alteration);
+    if (alteration->kind == NULL) {
+        return;
+    }
     if (alteration->result->error == 0) {
         if (alteration->is_incremental && alteration->before != NULL) {
             for (map_each (alteration->before, entry)) {

@@ -108,7 +108,13 @@ struct controller_create_partitions {
 };
 
 /* Kafka's numbers. */
-enum controller_resource_kind { CONTROLLER_RESOURCE_TOPIC = 2, CONTROLLER_RESOURCE_BROKER = 4 };
+enum controller_resource_kind {
+    CONTROLLER_RESOURCE_TOPIC = 2,
+    CONTROLLER_RESOURCE_BROKER = 4,
+    CONTROLLER_RESOURCE_LOGGER = 8, /* not decided here: a broker's own */
+    CONTROLLER_RESOURCE_CLIENT_METRICS = META_RESOURCE_CLIENT_METRICS,
+    CONTROLLER_RESOURCE_GROUP = META_RESOURCE_GROUP,
+};
 enum controller_change_kind {
     CONTROLLER_CHANGE_SET = 0,
     CONTROLLER_CHANGE_DELETE = 1,

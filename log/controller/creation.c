@@ -227,7 +227,7 @@ static void creation_describe(struct creation *creation)
 {
     struct config_layers layers = meta_config_layers(creation->decision->meta, NULL);
     struct config_entry *entries;
-    layers.topic = &creation->configs;
+    layers.own = &creation->configs;
     creation->result->config_count =
         config_describe_topic(&layers, creation->decision->arena, &entries);
     creation->result->configs = entries;

@@ -9,21 +9,55 @@
 #include <string.h>
 
 struct config_alias {
-    const char *topic_name;
+    const char *name;
     const char *broker_name;
     int64_t factor;
 };
 
-static const struct config_alias config_aliases[] = {
-#define SYNONYM(topic_name, broker_name, factor) {topic_name, broker_name, factor},
+#define SYNONYM(name, broker_name, factor) {name, broker_name, factor},
+static const struct config_alias config_topic_aliases[] = {
 #include "log/meta/topic_synonyms.def"
+};
+static const struct config_alias config_group_aliases[] = {
+#include "log/meta/group_synonyms.def"
+};
 #undef SYNONYM
+
+enum { CONFIG_VALUE_MAX = 16, CONFIG_NUMBER_SIZE = 32 };
+
+/* A kind of resource: its rows and where their values are looked for. */
+struct config_table {
+    const struct option_row *rows;
+    const size_t *row_count;
+    enum config_source own_source; /* of the layer `own` */
+    const struct config_alias *aliases;
+    size_t alias_count;
+    bool is_broker; /* its rows are the broker's own */
 };
 
-enum {
-    CONFIG_ALIAS_COUNT = sizeof config_aliases / sizeof *config_aliases,
-    CONFIG_VALUE_MAX = 16,
-    CONFIG_NUMBER_SIZE = 32
+static const struct config_table config_topic_table = {
+    .rows = topic_options_rows,
+    .row_count = &topic_options_row_count,
+    .own_source = CONFIG_SOURCE_TOPIC,
+    .aliases = config_topic_aliases,
+    .alias_count = sizeof config_topic_aliases / sizeof *config_topic_aliases,
+};
+static const struct config_table config_broker_table = {
+    .rows = broker_options_rows,
+    .row_count = &broker_options_row_count,
+    .is_broker = true,
+};
+static const struct config_table config_group_table = {
+    .rows = group_options_rows,
+    .row_count = &group_options_row_count,
+    .own_source = CONFIG_SOURCE_GROUP,
+    .aliases = config_group_aliases,
+    .alias_count = sizeof config_group_aliases / sizeof *config_group_aliases,
+};
+static const struct config_table config_client_metrics_table = {
+    .rows = client_metrics_options_rows,
+    .row_count = &client_metrics_options_row_count,
+    .own_source = CONFIG_SOURCE_CLIENT_METRICS,
 };
 
 /* The values of one option, the strongest first. */
@@ -60,16 +94,28 @@ static void config_values_add_broker(struct config_values *values,
     config_values_add_layer(values, layers->file, name, CONFIG_SOURCE_FILE, factor);
 }
 
-static void config_values_collect_topic(struct config_values *values,
-                                        const struct config_layers *layers,
-                                        const struct option_row *row)
+static void config_values_collect_broker(struct config_values *values,
+                                         const struct config_layers *layers,
+                                         const struct option_row *row)
 {
-    values->count = 0;
-    config_values_add_layer(values, layers->topic, row->name, CONFIG_SOURCE_TOPIC, 1);
+    config_values_add_broker(values, layers, row->name, 1);
+    bool is_unset = (row->flags & BROKER_OPTIONS_UNSET) != 0;
+    config_values_add(values, row->name, is_unset ? NULL : row->initial, CONFIG_SOURCE_DEFAULT, 1);
+}
+
+static void config_values_collect(struct config_values *values, const struct config_table *table,
+                                  const struct config_layers *layers, const struct option_row *row)
+{
     const struct config_alias *last = NULL;
-    for (size_t i = 0; i < CONFIG_ALIAS_COUNT; i++) {
-        if (strcmp(config_aliases[i].topic_name, row->name) == 0) {
-            last = &config_aliases[i];
+    values->count = 0;
+    if (table->is_broker) {
+        config_values_collect_broker(values, layers, row);
+        return;
+    }
+    config_values_add_layer(values, layers->own, row->name, table->own_source, 1);
+    for (size_t i = 0; i < table->alias_count; i++) {
+        if (strcmp(table->aliases[i].name, row->name) == 0) {
+            last = &table->aliases[i];
             config_values_add_broker(values, layers, last->broker_name, last->factor);
         }
     }
@@ -79,16 +125,6 @@ static void config_values_collect_topic(struct config_values *values,
     } else {
         config_values_add(values, base->name, base->initial, CONFIG_SOURCE_DEFAULT, last->factor);
     }
-}
-
-static void config_values_collect_broker(struct config_values *values,
-                                         const struct config_layers *layers,
-                                         const struct option_row *row)
-{
-    values->count = 0;
-    config_values_add_broker(values, layers, row->name, 1);
-    bool is_unset = (row->flags & BROKER_OPTIONS_UNSET) != 0;
-    config_values_add(values, row->name, is_unset ? NULL : row->initial, CONFIG_SOURCE_DEFAULT, 1);
 }
 
 /* -1 hours is no limit, as -1 milliseconds is. */
@@ -122,22 +158,35 @@ static void config_values_apply(const struct config_values *values, const struct
     }
 }
 
-void config_read_topic(const struct config_layers *layers, struct topic_options *out)
+static void config_read(const struct config_table *table, const struct config_layers *layers,
+                        void *out)
 {
     struct config_values values;
-    for (size_t i = 0; i < topic_options_row_count; i++) {
-        config_values_collect_topic(&values, layers, &topic_options_rows[i]);
-        config_values_apply(&values, &topic_options_rows[i], out);
+    for (size_t i = 0; i < *table->row_count; i++) {
+        config_values_collect(&values, table, layers, &table->rows[i]);
+        config_values_apply(&values, &table->rows[i], out);
     }
+}
+
+void config_read_topic(const struct config_layers *layers, struct topic_options *out)
+{
+    config_read(&config_topic_table, layers, out);
 }
 
 void config_read_broker(const struct config_layers *layers, struct broker_options *out)
 {
-    struct config_values values;
-    for (size_t i = 0; i < broker_options_row_count; i++) {
-        config_values_collect_broker(&values, layers, &broker_options_rows[i]);
-        config_values_apply(&values, &broker_options_rows[i], out);
-    }
+    config_read(&config_broker_table, layers, out);
+}
+
+void config_read_group(const struct config_layers *layers, struct group_options *out)
+{
+    config_read(&config_group_table, layers, out);
+}
+
+void config_read_client_metrics(const struct config_layers *layers,
+                                struct client_metrics_options *out)
+{
+    config_read(&config_client_metrics_table, layers, out);
 }
 
 /* A default that is no value is left out. */
@@ -184,32 +233,46 @@ static struct config_entry config_describe_option(const struct config_values *va
     return entry;
 }
 
+/* `options` is zeroed, of the table's struct, and freed here. */
+static size_t config_describe(const struct config_table *table, const struct config_layers *layers,
+                              void *options, struct arena *arena, struct config_entry **out)
+{
+    struct config_values values;
+    size_t count = *table->row_count;
+    config_read(table, layers, options);
+    *out = arena_array(arena, struct config_entry, count);
+    for (size_t i = 0; i < count; i++) {
+        config_values_collect(&values, table, layers, &table->rows[i]);
+        (*out)[i] = config_describe_option(&values, &table->rows[i], options, arena);
+    }
+    option_fini(table->rows, count, options);
+    return count;
+}
+
 size_t config_describe_topic(const struct config_layers *layers, struct arena *arena,
                              struct config_entry **out)
 {
-    struct config_values values;
     struct topic_options options = {0};
-    config_read_topic(layers, &options);
-    *out = arena_array(arena, struct config_entry, topic_options_row_count);
-    for (size_t i = 0; i < topic_options_row_count; i++) {
-        config_values_collect_topic(&values, layers, &topic_options_rows[i]);
-        (*out)[i] = config_describe_option(&values, &topic_options_rows[i], &options, arena);
-    }
-    topic_options_fini(&options);
-    return topic_options_row_count;
+    return config_describe(&config_topic_table, layers, &options, arena, out);
 }
 
 size_t config_describe_broker(const struct config_layers *layers, struct arena *arena,
                               struct config_entry **out)
 {
-    struct config_values values;
     struct broker_options options = {0};
-    config_read_broker(layers, &options);
-    *out = arena_array(arena, struct config_entry, broker_options_row_count);
-    for (size_t i = 0; i < broker_options_row_count; i++) {
-        config_values_collect_broker(&values, layers, &broker_options_rows[i]);
-        (*out)[i] = config_describe_option(&values, &broker_options_rows[i], &options, arena);
-    }
-    broker_options_fini(&options);
-    return broker_options_row_count;
+    return config_describe(&config_broker_table, layers, &options, arena, out);
+}
+
+size_t config_describe_group(const struct config_layers *layers, struct arena *arena,
+                             struct config_entry **out)
+{
+    struct group_options options = {0};
+    return config_describe(&config_group_table, layers, &options, arena, out);
+}
+
+size_t config_describe_client_metrics(const struct config_layers *layers, struct arena *arena,
+                                      struct config_entry **out)
+{
+    struct client_metrics_options options = {0};
+    return config_describe(&config_client_metrics_table, layers, &options, arena, out);
 }

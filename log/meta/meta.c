@@ -7,9 +7,11 @@
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/meta/meta.pb-c.h"
+#include "log/meta/meta_resource.h"
 #include "log/meta/meta_topic.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,8 @@ struct meta {
     const struct map *file;
     struct meta_topic_set topics;
     struct map broker_configs; /* node ("" for all) to struct map * of name to char * */
+    struct meta_resource_set resources;
+    struct quota_table quotas;
     struct broker_options broker_options;
     struct topic_options topic_defaults;
     char *cluster_id; /* NULL until it is named */
@@ -58,7 +62,7 @@ const struct map *meta_broker_configs(const struct meta *meta, const char *node)
 struct config_layers meta_config_layers(const struct meta *meta, const struct meta_topic *topic)
 {
     return (struct config_layers){
-        .topic = topic == NULL ? NULL : &topic->configs,
+        .own = topic == NULL ? NULL : &topic->configs,
         .broker = meta_broker_configs(meta, meta->node_name),
         .all_brokers = meta_broker_configs(meta, ""),
         .file = meta->file,
@@ -99,6 +103,8 @@ struct meta *meta_new(int32_t node_id, const struct map *file)
     meta_topic_set_init(&meta->topics);
     map_init(&meta->broker_configs);
     map_init(&meta->features);
+    meta_resource_set_init(&meta->resources);
+    quota_table_init(&meta->quotas);
     list_init(&meta->listeners);
     broker_options_init(&meta->broker_options);
     topic_options_init(&meta->topic_defaults);
@@ -114,6 +120,8 @@ void meta_free(struct meta *meta)
     meta_topic_set_fini(&meta->topics);
     map_fini(&meta->broker_configs, meta_free_configs);
     map_fini(&meta->features, free);
+    meta_resource_set_fini(&meta->resources);
+    quota_table_fini(&meta->quotas);
     broker_options_fini(&meta->broker_options);
     topic_options_fini(&meta->topic_defaults);
     free(meta->cluster_id);
@@ -275,6 +283,64 @@ static int meta_apply_feature(struct meta *meta, const Meta__FeatureSet *command
     return 0;
 }
 
+static int meta_apply_resource_config(struct meta *meta, const Meta__ResourceConfigChanged *command)
+{
+    struct bytes name = bytes_from_string(command->name);
+    int8_t kind = (int8_t)command->kind;
+    if ((command->kind != META_RESOURCE_CLIENT_METRICS && command->kind != META_RESOURCE_GROUP) ||
+        name.size == 0) {
+        return ERROR_INVALID;
+    }
+    struct meta_resource *resource = meta_resource_set_get(&meta->resources, kind, name);
+    meta_change_configs(&resource->configs, command->changes, command->n_changes);
+    meta_resource_set_trim(&meta->resources, resource);
+    META_TELL(meta, resource_config_changed, kind, name);
+    return 0;
+}
+
+/* False when a name is too long to be one. */
+static bool meta_read_quota_part(struct quota_entity_name *part, bool is_given, bool is_default,
+                                 const char *name)
+{
+    part->is_given = is_given;
+    part->name = is_default ? (struct bytes){NULL, 0} : bytes_from_string(name);
+    return part->name.size <= UINT16_MAX;
+}
+
+static bool meta_read_quota_entity(const Meta__ClientQuotaChanged *command,
+                                   struct quota_entity *entity)
+{
+    bool is_good = meta_read_quota_part(&entity->parts[QUOTA_ENTITY_USER], command->has_user,
+                                        command->is_user_default, command->user) &&
+                   meta_read_quota_part(&entity->parts[QUOTA_ENTITY_CLIENT], command->has_client_id,
+                                        command->is_client_id_default, command->client_id) &&
+                   meta_read_quota_part(&entity->parts[QUOTA_ENTITY_IP], command->has_ip,
+                                        command->is_ip_default, command->ip);
+    return is_good && command->has_ip != (command->has_user || command->has_client_id);
+}
+
+static int meta_apply_client_quota(struct meta *meta, const Meta__ClientQuotaChanged *command)
+{
+    struct quota_entity entity = {0};
+    enum quota_kind kind = QUOTA_KINDS;
+    bool is_good = meta_read_quota_entity(command, &entity);
+    for (size_t i = 0; i < command->n_values && is_good; i++) {
+        const Meta__QuotaValue *value = command->values[i];
+        is_good = quota_find_kind(bytes_from_string(value->name), &kind) && value->value >= 0 &&
+                  isfinite(value->value) &&
+                  (!quota_row(kind)->is_whole || floor(value->value) == value->value);
+    }
+    if (!is_good) {
+        return ERROR_INVALID;
+    }
+    for (size_t i = 0; i < command->n_values; i++) {
+        check(quota_find_kind(bytes_from_string(command->values[i]->name), &kind));
+        quota_table_set(&meta->quotas, &entity, kind, command->values[i]->value);
+    }
+    META_TELL(meta, client_quota_changed);
+    return 0;
+}
+
 static int meta_apply_command(struct meta *meta, const Meta__Command *command)
 {
     switch (command->kind_case) {
@@ -299,6 +365,10 @@ static int meta_apply_command(struct meta *meta, const Meta__Command *command)
         return 0;
     case META__COMMAND__KIND_FEATURE_SET:
         return meta_apply_feature(meta, command->feature_set);
+    case META__COMMAND__KIND_RESOURCE_CONFIG_CHANGED:
+        return meta_apply_resource_config(meta, command->resource_config_changed);
+    case META__COMMAND__KIND_CLIENT_QUOTA_CHANGED:
+        return meta_apply_client_quota(meta, command->client_quota_changed);
     case META__COMMAND__KIND__NOT_SET:
     case _META__COMMAND__KIND__CASE_IS_INT_SIZE:
         return ERROR_UNSUPPORTED;
@@ -384,6 +454,37 @@ int64_t meta_feature_epoch(const struct meta *meta)
     return meta->feature_epoch;
 }
 
+const struct meta_resource *meta_find_resource(const struct meta *meta, int8_t kind,
+                                               struct bytes name)
+{
+    return meta_resource_set_find(&meta->resources, kind, name);
+}
+
+void meta_each_resource(const struct meta *meta, int8_t kind,
+                        void (*each)(void *owner, const struct meta_resource *resource),
+                        void *owner)
+{
+    for (map_each (&meta->resources.resources, entry)) {
+        const struct meta_resource *resource = (const struct meta_resource *)entry->value;
+        if (resource->kind == kind) {
+            each(owner, resource);
+        }
+    }
+}
+
+void meta_read_group_options(const struct meta *meta, struct bytes group, struct group_options *out)
+{
+    const struct meta_resource *resource = meta_find_resource(meta, META_RESOURCE_GROUP, group);
+    struct config_layers layers = meta_config_layers(meta, NULL);
+    layers.own = resource == NULL ? NULL : &resource->configs;
+    config_read_group(&layers, out);
+}
+
+const struct quota_table *meta_quotas(const struct meta *meta)
+{
+    return &meta->quotas;
+}
+
 const struct broker_options *meta_broker_options(const struct meta *meta)
 {
     return &meta->broker_options;
@@ -435,5 +536,7 @@ void meta_check(const struct meta *meta)
     for (size_t i = 0; i < meta->topics.count; i++) {
         meta_check_topic_options(meta, meta->topics.sorted[i]); /* (5) */
     }
+    meta_resource_set_check(&meta->resources);
+    quota_table_check(&meta->quotas);
     check(meta->next_producer_id >= 0);
 }

@@ -5,7 +5,7 @@
  * which they were added, so that a change is complete everywhere before the proposal that caused it
  * is answered and before anybody can see a topic that cannot be used.
  *
- * Owns:   topics, broker values, producer id blocks, features.
+ * Owns:   topics, values of brokers and other resources, quotas, producer id blocks, features.
  * Keeps:  (1) topics have unique names and unique ids; both indexes hold the same topics, and the
  *         row in name order is strictly rising;
  *         (2) the partitions of a topic are numbered 0 to partition_count - 1 without a gap;
@@ -21,6 +21,7 @@
 #include "log/base/map.h"
 #include "log/meta/broker_options.h"
 #include "log/meta/config.h"
+#include "log/meta/quota.h"
 #include "log/meta/topic_options.h"
 #include "log/wire/wire.h"
 
@@ -46,6 +47,15 @@ struct meta_topic {
     bool is_internal; /* __consumer_offsets, __transaction_state */
 };
 
+/* Kafka's numbers of the kinds that exist only as configurations. */
+enum meta_resource_kind { META_RESOURCE_CLIENT_METRICS = 16, META_RESOURCE_GROUP = 32 };
+
+struct meta_resource {
+    int8_t kind; /* enum meta_resource_kind */
+    char *name;
+    struct map configs; /* name to char * */
+};
+
 /* Embedded by the listener; any function may be NULL. */
 struct meta_listener {
     struct list_link link; /* the meta's */
@@ -59,6 +69,8 @@ struct meta_listener {
     /* Leader, epoch or ISR of a partition changed. */
     void (*partition_changed)(void *owner, const struct meta_topic *topic, int32_t index);
     void (*broker_config_changed)(void *owner);
+    void (*resource_config_changed)(void *owner, int8_t kind, struct bytes name);
+    void (*client_quota_changed)(void *owner);
     void (*producer_ids_allocated)(void *owner, int32_t node, int64_t first_id, int32_t count);
 };
 
@@ -100,6 +112,16 @@ const struct broker_options *meta_broker_options(const struct meta *meta);
 const struct topic_options *meta_topic_defaults(const struct meta *meta);
 /* Dynamic values: of a node ("1") or of all ("") ; NULL when there are none. */
 const struct map *meta_broker_configs(const struct meta *meta, const char *node);
+/* NULL when nothing is set on it. Valid until the next apply, as all resources. */
+const struct meta_resource *meta_find_resource(const struct meta *meta, int8_t kind,
+                                               struct bytes name);
+void meta_each_resource(const struct meta *meta, int8_t kind,
+                        void (*each)(void *owner, const struct meta_resource *resource),
+                        void *owner);
+/* The settings of a group: its own, over the broker's, over the defaults. */
+void meta_read_group_options(const struct meta *meta, struct bytes group,
+                             struct group_options *out);
+const struct quota_table *meta_quotas(const struct meta *meta);
 /* `topic` NULL: the layers of the broker. Valid until the next apply. */
 struct config_layers meta_config_layers(const struct meta *meta, const struct meta_topic *topic);
 

@@ -1,7 +1,9 @@
-/* DescribeConfigs (key 32): every value of a topic or of this broker, with where it comes from. */
+/* DescribeConfigs (key 32): every value of a topic, this broker, its logger, a group or a
+ * subscription to client metrics, with where it comes from. */
 #include "log/base/error.h"
 #include "log/base/text.h"
 #include "log/server/api.h"
+#include "log/server/loggers.h"
 #include "log/server/repetition.h"
 #include "log/server/server_state.h"
 
@@ -126,21 +128,70 @@ static void describe_configs_broker(struct request *request,
     describe_configs_fill(request, asked, entries, count, answer);
 }
 
+static void describe_configs_logger(struct request *request,
+                                    const struct describe_configs_request_resource *asked,
+                                    struct describe_configs_response_result *answer)
+{
+    const char *message = NULL;
+    struct config_entry *entries = NULL;
+    int error = loggers_judge_name(&request->arena, request->server->parts.node_id,
+                                   asked->resource_name, &message);
+    answer->error_code = error_code(error);
+    answer->error_message = bytes_from_string(message);
+    if (error == 0) {
+        size_t count = loggers_describe(&request->arena, &entries);
+        describe_configs_fill(request, asked, entries, count, answer);
+    }
+}
+
+/* Also of one on which nothing is set: it has the defaults. */
+static void describe_configs_plain(struct request *request,
+                                   const struct describe_configs_request_resource *asked,
+                                   struct describe_configs_response_result *answer)
+{
+    struct meta *meta = request->server->parts.meta;
+    bool is_group = asked->resource_type == CONTROLLER_RESOURCE_GROUP;
+    if (asked->resource_name.size == 0) {
+        answer->error_code = error_code(ERROR_INVALID_REQUEST);
+        answer->error_message =
+            bytes_from_string(is_group ? "Group name must not be empty"
+                                       : "Client metrics subscription name must not be empty");
+        return;
+    }
+    const struct meta_resource *resource =
+        meta_find_resource(meta, asked->resource_type, asked->resource_name);
+    struct config_layers layers = meta_config_layers(meta, NULL);
+    struct config_entry *entries = NULL;
+    layers.own = resource == NULL ? NULL : &resource->configs;
+    size_t count = is_group ? config_describe_group(&layers, &request->arena, &entries)
+                            : config_describe_client_metrics(&layers, &request->arena, &entries);
+    describe_configs_fill(request, asked, entries, count, answer);
+}
+
 static void describe_configs_serve(struct request *request,
                                    const struct describe_configs_request_resource *asked,
                                    struct describe_configs_response_result *answer)
 {
     answer->resource_type = asked->resource_type;
     answer->resource_name = asked->resource_name;
-    if (asked->resource_type == CONTROLLER_RESOURCE_TOPIC) {
+    switch ((enum controller_resource_kind)asked->resource_type) {
+    case CONTROLLER_RESOURCE_TOPIC:
         describe_configs_topic(request, asked, answer);
-    } else if (asked->resource_type == CONTROLLER_RESOURCE_BROKER) {
+        return;
+    case CONTROLLER_RESOURCE_BROKER:
         describe_configs_broker(request, asked, answer);
-    } else {
-        answer->error_code = error_code(ERROR_INVALID_REQUEST);
-        answer->error_message =
-            BYTES_LITERAL("only topics (2) and brokers (4) have configurations here");
+        return;
+    case CONTROLLER_RESOURCE_LOGGER:
+        describe_configs_logger(request, asked, answer);
+        return;
+    case CONTROLLER_RESOURCE_CLIENT_METRICS:
+    case CONTROLLER_RESOURCE_GROUP:
+        describe_configs_plain(request, asked, answer);
+        return;
     }
+    answer->error_code = error_code(ERROR_INVALID_REQUEST);
+    answer->error_message = bytes_from_string(
+        arena_printf(&request->arena, "Unsupported resource type: %d", asked->resource_type));
 }
 
 void api_describe_configs(struct request *request)

@@ -1,7 +1,8 @@
 /* IncrementalAlterConfigs (key 44, KIP-339): sets, removes, appends to and subtracts from single
- * values. */
+ * values. Loggers are this broker's own; all else is decided by the controller. */
 #include "log/base/error.h"
 #include "log/server/api.h"
+#include "log/server/loggers.h"
 #include "log/server/server_state.h"
 
 struct incremental_alter_configs {
@@ -19,12 +20,18 @@ static void incremental_alter_configs_on_done(struct controller_operation *opera
     response.resources.items =
         arena_array(&request->arena, struct incremental_alter_configs_response_resource, count);
     for (size_t i = 0; i < count; i++) {
-        const struct controller_resource_result *result = &alteration->operation.results[i];
+        const struct controller_resource *resource = &alteration->operation.resources[i];
+        struct controller_resource_result *result = &alteration->operation.results[i];
+        if (operation->error == 0 && result->error == 0 &&
+            resource->kind == CONTROLLER_RESOURCE_LOGGER) {
+            loggers_alter(&request->arena, request->server->parts.node_id, resource,
+                          alteration->operation.is_validate_only, result);
+        }
         response.resources.items[i] = (struct incremental_alter_configs_response_resource){
             .error_code = error_code(operation->error != 0 ? operation->error : result->error),
             .error_message = bytes_from_string(operation->error != 0 ? NULL : result->message),
-            .resource_type = alteration->operation.resources[i].kind,
-            .resource_name = alteration->operation.resources[i].name};
+            .resource_type = resource->kind,
+            .resource_name = resource->name};
     }
     request_answer(request, &response);
 }

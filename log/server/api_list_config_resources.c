@@ -48,6 +48,12 @@ static void config_listing_add_node(struct config_listing *listing, int8_t kind)
                                                       request->server->parts.node_id)));
 }
 
+static void config_listing_add_resource(void *owner, const struct meta_resource *resource)
+{
+    config_listing_add((struct config_listing *)owner, resource->kind,
+                       bytes_from_string(resource->name));
+}
+
 static void config_listing_add_kind(struct config_listing *listing,
                                     enum controller_resource_kind kind)
 {
@@ -56,9 +62,28 @@ static void config_listing_add_kind(struct config_listing *listing,
         config_listing_add_topics(listing);
         return;
     case CONTROLLER_RESOURCE_BROKER:
+    case CONTROLLER_RESOURCE_LOGGER:
         config_listing_add_node(listing, (int8_t)kind);
         return;
+    case CONTROLLER_RESOURCE_CLIENT_METRICS:
+    case CONTROLLER_RESOURCE_GROUP:
+        meta_each_resource(listing->request->server->parts.meta, (int8_t)kind,
+                           config_listing_add_resource, listing);
+        return;
     }
+}
+
+static bool config_listing_is_known(int8_t kind)
+{
+    switch ((enum controller_resource_kind)kind) {
+    case CONTROLLER_RESOURCE_TOPIC:
+    case CONTROLLER_RESOURCE_BROKER:
+    case CONTROLLER_RESOURCE_LOGGER:
+    case CONTROLLER_RESOURCE_CLIENT_METRICS:
+    case CONTROLLER_RESOURCE_GROUP:
+        return true;
+    }
+    return false;
 }
 
 static bool config_listing_is_asked(struct request *request, int8_t kind)
@@ -72,18 +97,11 @@ static bool config_listing_is_asked(struct request *request, int8_t kind)
     return is_asked;
 }
 
-/* Kinds of Kafka that nothing here has are known and empty. */
-static bool config_listing_is_known(int8_t kind)
-{
-    enum { BROKER_LOGGER = 8, CLIENT_METRICS = 16, GROUP = 32 };
-    return kind == CONTROLLER_RESOURCE_TOPIC || kind == CONTROLLER_RESOURCE_BROKER ||
-           kind == BROKER_LOGGER || kind == CLIENT_METRICS || kind == GROUP;
-}
-
 void api_list_config_resources(struct request *request)
 {
-    static const enum controller_resource_kind kinds[] = {CONTROLLER_RESOURCE_BROKER,
-                                                          CONTROLLER_RESOURCE_TOPIC};
+    static const enum controller_resource_kind kinds[] = {
+        CONTROLLER_RESOURCE_GROUP, CONTROLLER_RESOURCE_CLIENT_METRICS, CONTROLLER_RESOURCE_LOGGER,
+        CONTROLLER_RESOURCE_BROKER, CONTROLLER_RESOURCE_TOPIC};
     const struct list_config_resources_request *asked =
         request_message(request, list_config_resources_request);
     struct config_listing listing = {.request = request};
@@ -93,8 +111,9 @@ void api_list_config_resources(struct request *request)
         }
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (listing.response.error_code == 0 && request->version > 0 &&
-            config_listing_is_asked(request, (int8_t)kinds[i])) {
+        bool is_asked = request->version == 0 ? kinds[i] == CONTROLLER_RESOURCE_CLIENT_METRICS
+                                              : config_listing_is_asked(request, (int8_t)kinds[i]);
+        if (listing.response.error_code == 0 && is_asked) {
             config_listing_add_kind(&listing, kinds[i]);
         }
     }

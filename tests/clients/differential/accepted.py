@@ -58,7 +58,8 @@ ROWS = [
     ("refusals", r"^malformed assignment ", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("describe_configs", r"^broker .* ours: absent$", "an option without a meaning here"),
     ("describe_configs", r"^broker .* kafka: absent$", "an option of ours"),
-    ("config_resources", r"^(all|kinds \[8\]) ", "there are no loggers with names"),
+    ("resources", r"^group (low|high|beat low)", "the bounds come with the consumer protocol"),
+    ("resources", r"^metrics .*synonyms", "every layer that has a value is listed"),
 ]
 
 NOTHING = (None, "", "NONE")

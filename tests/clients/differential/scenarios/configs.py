@@ -2,7 +2,7 @@
 
 from scenarios.topics import CONFIG_ERRORS
 
-TOPIC, BROKER, LOGGER = 2, 4, 8
+TOPIC, BROKER, LOGGER, METRICS, GROUP = 2, 4, 8, 16, 32
 SET, DELETE, APPEND, SUBTRACT = range(4)
 SETTLED_COUNT = 10  # readings
 
@@ -154,4 +154,71 @@ def incremental(world):
     world.ask("resource twice", "IncrementalAlterConfigs", 1, resources=[resource, resource])
 
 
-SCENARIOS = [describe_configs, alter_configs, incremental]
+def resources(world):
+    """Groups, subscriptions to client metrics, and loggers."""
+    group, metrics = world.name("group"), world.name("subscription")
+
+    def ask(label, kind, resource, *configs, **more):
+        world.ask(label, "IncrementalAlterConfigs", 1, **more, resources=[
+            {"resource_type": kind, "resource_name": resource, "configs": [
+                {"name": key, "config_operation": operation, "value": value}
+                for key, operation, value in configs]}])
+
+    def describe(label, kind, resource, keys=None):
+        answer = world.quiet("DescribeConfigs", 4, include_synonyms=True, resources=[
+            {"resource_type": kind, "resource_name": resource, "configuration_keys": keys}])
+        world.note(label, by_name(answer))
+
+    session = "consumer.session.timeout.ms"
+    mine = [session, "consumer.heartbeat.interval.ms"]
+    describe("group before", GROUP, group, mine)
+    ask("group set", GROUP, group, (session, SET, "50000"))
+    ask("group validate", GROUP, group, (session, SET, "51000"), validate_only=True)
+    world.until("the group's value", "DescribeConfigs", 4, lambda answer: answer["results"][0][
+        "configs"][0]["value"] == "50000", resources=[
+            {"resource_type": GROUP, "resource_name": group, "configuration_keys": [session]}])
+    describe("group after", GROUP, group, mine)
+    ask("group bad", GROUP, group, (session, SET, "soon"))
+    ask("group low", GROUP, group, (session, SET, "1"))
+    ask("group high", GROUP, group, (session, SET, "9999999"))
+    ask("group beat low", GROUP, group, ("consumer.heartbeat.interval.ms", SET, "1"))
+    ask("group unknown", GROUP, group, ("no.such", SET, "1"))
+    ask("group no name", GROUP, "", (session, SET, "50000"))
+    ask("group append", GROUP, group, (session, APPEND, "1"))
+    ask("group delete", GROUP, group, (session, DELETE, None))
+    describe("group without a name", GROUP, "")
+    describe("metrics before", METRICS, metrics)
+    ask("metrics set", METRICS, metrics, ("interval.ms", SET, "1000"),
+        ("metrics", SET, "org.apache.kafka.producer.,org.x"), ("match", SET, "client_id=app.*"))
+    world.until("the subscription", "DescribeConfigs", 4, lambda answer: "1000" in [
+        row["value"] for row in answer["results"][0]["configs"]], resources=[
+            {"resource_type": METRICS, "resource_name": metrics, "configuration_keys": None}])
+    describe("metrics after", METRICS, metrics)
+    for label, key, value in (
+            ("low", "interval.ms", "99"), ("high", "interval.ms", "3600001"),
+            ("no number", "interval.ms", "x"), ("match unknown", "match", "client_idd=a"),
+            ("match bad", "match", "client_id=(("), ("match bare", "match", "client_id"),
+            ("match empty", "match", ""), ("unknown", "no.such", "1")):
+        ask(f"metrics {label}", METRICS, metrics, (key, SET, value))
+    ask("metrics no name", METRICS, "", ("interval.ms", SET, "1000"))
+    describe("metrics without a name", METRICS, "")
+    world.ask("metrics replace", "AlterConfigs", 2, resources=[
+        {"resource_type": METRICS, "resource_name": metrics,
+         "configs": [{"name": "interval.ms", "value": "2000"}]}])
+    describe("logger", LOGGER, "1", ["root"])
+    ask("logger same", LOGGER, "1", ("root", SET, "WARN"))
+    ask("logger validate", LOGGER, "1", ("root", SET, "DEBUG"), validate_only=True)
+    ask("logger bad", LOGGER, "1", ("root", SET, "NOPE"))
+    ask("logger unknown", LOGGER, "1", ("no.such.logger", SET, "DEBUG"))
+    ask("logger append", LOGGER, "1", ("root", APPEND, "DEBUG"))
+    ask("logger delete", LOGGER, "1", ("root", DELETE, None))
+    ask("logger elsewhere", LOGGER, "7", ("root", SET, "WARN"))
+    ask("logger nowhere", LOGGER, "", ("root", SET, "WARN"))
+    describe("logger of nobody", LOGGER, "")
+    describe("logger no number", LOGGER, "one")
+    world.ask("logger replace", "AlterConfigs", 2, resources=[
+        {"resource_type": LOGGER, "resource_name": "1",
+         "configs": [{"name": "root", "value": "WARN"}]}])
+
+
+SCENARIOS = [describe_configs, alter_configs, incremental, resources]

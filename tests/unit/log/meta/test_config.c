@@ -25,7 +25,7 @@ static int open_fixture(void **state)
     map_init(&fixture->all_brokers);
     map_init(&fixture->file);
     fixture->layers = (struct config_layers){
-        .topic = &fixture->topic,
+        .own = &fixture->topic,
         .broker = &fixture->broker,
         .all_brokers = &fixture->all_brokers,
         .file = &fixture->file,

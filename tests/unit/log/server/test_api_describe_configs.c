@@ -2,7 +2,16 @@
  * was set last, and that wrong values are refused and change nothing. */
 #include "tests/unit/log/server/node.h"
 
-enum { TOPIC = 2, BROKER = 4, SET = 0, DELETE = 1, APPEND = 2, SUBTRACT = 3 };
+enum {
+    TOPIC = 2,
+    BROKER = 4,
+    METRICS = 16,
+    GROUP = 32,
+    SET = 0,
+    DELETE = 1,
+    APPEND = 2,
+    SUBTRACT = 3
+};
 
 static const struct describe_configs_response_result *describe(struct node *node, int8_t kind,
                                                                const char *name, const char *key)
@@ -301,6 +310,44 @@ static void a_change_named_twice_is_refused(void **state)
     assert_int_equal(response->resources.items[0].error_code, 42);
 }
 
+static void expect_resource(struct node *node, int8_t kind, const char *key, const char *value,
+                            int8_t source)
+{
+    const struct describe_configs_response_config *config = find(node, kind, "x", key);
+    assert_true(bytes_equal_string(config->value, value));
+    assert_int_equal(config->config_source, source);
+}
+
+static void groups_and_subscriptions_keep_their_values(void **state)
+{
+    struct node *node = *state;
+    static const char session[] = "consumer.session.timeout.ms";
+    expect_resource(node, GROUP, session, "45000", 5);
+    assert_int_equal(change(node, GROUP, "x", session, SET, "50s"), 0);
+    assert_int_equal(change(node, METRICS, "x", "metrics", SET, "a,b"), 0);
+    assert_int_equal(change(node, METRICS, "x", "metrics", APPEND, "c"), 0);
+    assert_int_equal(change(node, METRICS, "x", "match", SET, "client_id=a.*"), 0);
+    node_restart(node);
+    expect_resource(node, GROUP, session, "50000", 8);
+    expect_resource(node, METRICS, "metrics", "a,b,c", 7);
+    assert_int_equal(change(node, GROUP, "x", session, DELETE, NULL), 0);
+    expect_resource(node, GROUP, session, "45000", 5);
+}
+
+static void wrong_values_of_groups_and_subscriptions_are_refused(void **state)
+{
+    struct node *node = *state;
+    assert_int_equal(change(node, GROUP, "x", "consumer.session.timeout.ms", SET, "soon"), 40);
+    assert_int_equal(change(node, GROUP, "x", "no.such", SET, "1"), 40);
+    assert_int_equal(change(node, GROUP, "", "consumer.session.timeout.ms", SET, "50000"), 42);
+    assert_int_equal(change(node, METRICS, "x", "interval.ms", SET, "99"), 42);
+    assert_int_equal(change(node, METRICS, "x", "interval.ms", SET, "x"), 40);
+    assert_int_equal(change(node, METRICS, "x", "match", SET, "client_id=(("), 40);
+    assert_int_equal(change(node, METRICS, "x", "no.such", SET, "1"), 42);
+    assert_int_equal(change(node, METRICS, "", "interval.ms", SET, "1000"), 42);
+    expect_resource(node, METRICS, "interval.ms", "300000", 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +363,8 @@ int main(void)
         NODE_TEST(wrong_changes_are_refused),
         NODE_TEST(a_value_is_in_force_at_once),
         NODE_TEST(a_change_named_twice_is_refused),
+        NODE_TEST(groups_and_subscriptions_keep_their_values),
+        NODE_TEST(wrong_values_of_groups_and_subscriptions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
