@@ -10,6 +10,7 @@
 #include "log/controller/creation.h"
 #include "log/controller/decision.h"
 #include "log/controller/growth.h"
+#include "log/controller/rationing.h"
 #include "log/controller/removal.h"
 #include "log/controller/upgrade.h"
 #include "log/meta/feature.h"
@@ -107,6 +108,7 @@ static void controller_on_decided(struct quorum_proposal *proposal, int error, i
 static void controller_begin(struct controller *controller, struct controller_operation *operation)
 {
     struct decision decision = {
+        .operation = operation,
         .io = controller->io,
         .meta = controller->meta,
         .arena = operation->arena,
@@ -349,6 +351,13 @@ void controller_alter_configs(struct controller *controller,
 {
     operation->results = NULL;
     controller_submit(controller, &operation->operation, &alteration_kind);
+}
+
+void controller_alter_quotas(struct controller *controller,
+                             struct controller_alter_quotas *operation)
+{
+    operation->results = NULL;
+    controller_submit(controller, &operation->operation, &rationing_kind);
 }
 
 void controller_update_features(struct controller *controller,

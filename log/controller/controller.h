@@ -28,6 +28,9 @@ struct controller_operation {
     void (*done)(struct controller_operation *operation);
     void *owner;
     struct arena *arena; /* results and sentences live here; it lives until `done` */
+    /* NULL, or asked before partitions of a topic that is otherwise good are created or deleted;
+     * false refuses the topic with ERROR_THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+    bool (*permit)(struct controller_operation *operation, int32_t partition_count);
     /* out: 0, or why nothing was decided at all (ERROR_NOT_CONTROLLER, ERROR_SHUTDOWN) or is not
      * known (ERROR_CLOSED: it may still happen) */
     int error;
@@ -149,6 +152,32 @@ struct controller_alter_configs {
     struct controller_resource_result *results;
 };
 
+struct controller_quota_part {
+    struct bytes type; /* "user" */
+    struct bytes name; /* null: the default */
+};
+
+struct controller_quota_change {
+    struct bytes key; /* "producer_byte_rate" */
+    double value;
+    bool is_removed;
+};
+
+struct controller_quota_entry {
+    const struct controller_quota_part *parts;
+    int32_t part_count;
+    const struct controller_quota_change *changes;
+    int32_t change_count;
+};
+
+struct controller_alter_quotas {
+    struct controller_operation operation;
+    const struct controller_quota_entry *entries;
+    size_t count;
+    bool is_validate_only;
+    struct controller_resource_result *results;
+};
+
 /* Kafka's numbers. */
 enum controller_upgrade_kind {
     CONTROLLER_UPGRADE = 1,
@@ -199,6 +228,8 @@ void controller_create_partitions(struct controller *controller,
                                   struct controller_create_partitions *operation);
 void controller_alter_configs(struct controller *controller,
                               struct controller_alter_configs *operation);
+void controller_alter_quotas(struct controller *controller,
+                             struct controller_alter_quotas *operation);
 void controller_update_features(struct controller *controller,
                                 struct controller_update_features *operation);
 void controller_take_producer_id(struct controller *controller,

@@ -275,7 +275,8 @@ static void creation_decide_topic(struct creation *creation, bool is_validate_on
             creation_place_spread(creation);
         }
     }
-    if (creation->result->error == 0) {
+    if (creation->result->error == 0 &&
+        decision_permit(creation->decision, creation->result->partition_count, creation->result)) {
         creation_describe(creation);
         if (!is_validate_only) {
             creation_add_command(creation);

@@ -59,6 +59,19 @@ bool decision_has_broker(const struct decision *decision, int32_t broker)
     return false;
 }
 
+bool decision_permit(struct decision *decision, int32_t partition_count,
+                     struct controller_topic_result *result)
+{
+    struct controller_operation *operation = decision->operation;
+    if (operation->permit == NULL || operation->permit(operation, partition_count)) {
+        return true;
+    }
+    decision_refuse(decision, &result->error, &result->message, ERROR_THROTTLING_QUOTA_EXCEEDED,
+                    "The controller mutation quota is used up; wait as long as throttle_time_ms "
+                    "says and try again.");
+    return false;
+}
+
 char *decision_string(struct decision *decision, struct bytes text)
 {
     return arena_string(decision->arena, text);

@@ -8,6 +8,7 @@
 #include "log/meta/meta.pb-c.h"
 
 struct decision {
+    struct controller_operation *operation;
     struct io *io;
     const struct meta *meta;
     struct arena *arena;
@@ -33,6 +34,9 @@ __attribute__((format(printf, 5, 6))) void decision_refuse(struct decision *deci
                                                            const char **message, int code,
                                                            const char *format, ...);
 bool decision_has_broker(const struct decision *decision, int32_t broker);
+/* Whether the caller may create or delete so many partitions; else the result is refused. */
+bool decision_permit(struct decision *decision, int32_t partition_count,
+                     struct controller_topic_result *result);
 /* A copy in the arena that ends with a NUL. */
 char *decision_string(struct decision *decision, struct bytes text);
 ProtobufCBinaryData decision_id(const struct wire_uuid *id);

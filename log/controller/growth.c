@@ -80,7 +80,7 @@ static void growth_decide_topic(struct decision *decision,
         decision_assign(decision, topic->partition_count, added, replication_factor,
                         growth_number_assignments(decision, grown, topic->partition_count),
                         &partitions, &result->message);
-    if (result->error != 0 || is_validate_only) {
+    if (result->error != 0 || !decision_permit(decision, added, result) || is_validate_only) {
         return;
     }
     Meta__PartitionsAdded command_added = META__PARTITIONS_ADDED__INIT;

@@ -82,6 +82,11 @@ static void removal_add_command(struct decision *decision, struct controller_top
     decision_add(decision, &command);
 }
 
+static int32_t removal_partition_count(struct decision *decision, struct wire_uuid id)
+{
+    return meta_find_topic_id(decision->meta, id)->partition_count;
+}
+
 static int removal_decide(struct decision *decision, struct controller_operation *head)
 {
     struct controller_delete_topics *operation = (struct controller_delete_topics *)head;
@@ -100,7 +105,9 @@ static int removal_decide(struct decision *decision, struct controller_operation
     }
     removal_refuse_same(decision, operation);
     for (size_t i = 0; i < operation->count; i++) {
-        if (results[i].error == 0) {
+        if (results[i].error == 0 &&
+            decision_permit(decision, removal_partition_count(decision, results[i].id),
+                            &results[i])) {
             removal_add_command(decision, &results[i]);
         }
     }

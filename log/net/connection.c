@@ -44,6 +44,9 @@ struct connection {
         written_ns; /* when the first waiting answer was handed over, or the last one was taken */
     bool is_paused; /* the stream */
     bool is_held;   /* connection_pause */
+    bool is_muted;  /* connection_mute */
+    uint64_t muted_until_ns;
+    struct io_timer mute_timer;
     bool is_draining;
     bool is_closing;
     bool is_feeding; /* inside framer_feed */
@@ -60,7 +63,8 @@ static struct connection_slot *connection_slot_of(struct list_link *link)
 
 static bool connection_is_full(const struct connection *connection)
 {
-    return connection->is_held || connection->in_flight_count >= connection->limits.in_flight_max ||
+    return connection->is_held || connection->is_muted ||
+           connection->in_flight_count >= connection->limits.in_flight_max ||
            connection->output_size >= connection->limits.output_size_max;
 }
 
@@ -104,6 +108,7 @@ static void connection_free_if_ended(struct connection *connection)
         return;
     }
     connection_forget_frames(connection);
+    io_timer_stop(connection->io, &connection->mute_timer);
     io_timer_stop(connection->io, &connection->send_timer);
     framer_fini(&connection->framer);
     free(connection);
@@ -286,6 +291,13 @@ static void connection_on_resume(struct io_timer *timer)
     connection_update_pause(connection);
 }
 
+static void connection_on_unmuted(struct io_timer *timer)
+{
+    struct connection *connection = timer->owner;
+    connection->is_muted = false;
+    connection_update_pause(connection);
+}
+
 static void connection_on_data(void *owner, const uint8_t *data, size_t size)
 {
     struct connection *connection = owner;
@@ -309,6 +321,7 @@ static void connection_on_closed(void *owner, int reason)
     connection->stream = NULL;
     connection->is_closing = true;
     connection->is_ended = true;
+    io_timer_stop(connection->io, &connection->mute_timer);
     connection_forget_frames(connection);
     /* Those still being served are given back when they are answered, which may be now; others may
      * be answered because of them. */
@@ -344,6 +357,7 @@ struct connection *connection_new(struct io *io, struct io_stream *stream,
     list_init(&connection->slots);
     list_init(&connection->writing);
     list_init(&connection->frames);
+    connection->mute_timer = (struct io_timer){.fired = connection_on_unmuted, .owner = connection};
     connection->resume_timer =
         (struct io_timer){.fired = connection_on_resume, .owner = connection};
     connection->send_timer = (struct io_timer){.fired = connection_on_send, .owner = connection};
@@ -412,6 +426,18 @@ void connection_drain(struct connection *connection)
 void connection_pause(struct connection *connection, bool is_paused)
 {
     connection->is_held = is_paused;
+    connection_update_pause(connection);
+}
+
+void connection_mute(struct connection *connection, uint64_t duration_ns)
+{
+    uint64_t until_ns = io_now(connection->io) + duration_ns;
+    if (until_ns <= connection->muted_until_ns || connection->is_closing) {
+        return;
+    }
+    connection->muted_until_ns = until_ns;
+    connection->is_muted = true;
+    io_timer_start(connection->io, &connection->mute_timer, duration_ns);
     connection_update_pause(connection);
 }
 

@@ -68,6 +68,9 @@ void connection_close(struct connection *connection);
 void connection_drain(struct connection *connection);
 /* Stops or goes on reading, beside the connection's own limits. */
 void connection_pause(struct connection *connection, bool is_paused);
+/* Takes no request for so long, beside all other limits; answers still leave. A shorter time does
+ * not shorten one that runs. */
+void connection_mute(struct connection *connection, uint64_t duration_ns);
 /* Nothing is being served or sent; half a frame may be here. */
 bool connection_is_idle(const struct connection *connection);
 /* "HOST:PORT" of both ends. */

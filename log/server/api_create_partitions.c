@@ -3,10 +3,20 @@
 #include "log/server/api.h"
 #include "log/server/server_state.h"
 
+enum { CREATE_PARTITIONS_STRICT_VERSION = 3 }; /* knows THROTTLING_QUOTA_EXCEEDED */
+
 struct create_partitions {
     struct request *request;
     struct controller_create_partitions operation;
 };
+
+static bool create_partitions_permit(struct controller_operation *operation,
+                                     int32_t partition_count)
+{
+    struct request *request = ((struct create_partitions *)operation->owner)->request;
+    return request_permit(request, partition_count,
+                          request->version >= CREATE_PARTITIONS_STRICT_VERSION);
+}
 
 static void create_partitions_on_done(struct controller_operation *operation)
 {
@@ -61,10 +71,13 @@ void api_create_partitions(struct request *request)
         create_partitions_convert(&request->arena, &asked->topics.items[i], &topics[i]);
     }
     growth->request = request;
-    growth->operation = (struct controller_create_partitions){
-        .operation = {.done = create_partitions_on_done, .owner = growth, .arena = &request->arena},
-        .topics = topics,
-        .count = (size_t)asked->topics.count,
-        .is_validate_only = asked->validate_only};
+    growth->operation =
+        (struct controller_create_partitions){.operation = {.done = create_partitions_on_done,
+                                                            .permit = create_partitions_permit,
+                                                            .owner = growth,
+                                                            .arena = &request->arena},
+                                              .topics = topics,
+                                              .count = (size_t)asked->topics.count,
+                                              .is_validate_only = asked->validate_only};
     controller_create_partitions(request->server->parts.controller, &growth->operation);
 }

@@ -3,6 +3,8 @@
 #include "log/server/api.h"
 #include "log/server/server_state.h"
 
+enum { CREATE_TOPICS_STRICT_VERSION = 6 }; /* knows THROTTLING_QUOTA_EXCEEDED */
+
 struct create_topics {
     struct request *request;
     struct controller_create_topics operation;
@@ -60,6 +62,13 @@ static void create_topics_fill_configs(struct arena *arena,
     }
 }
 
+static bool create_topics_permit(struct controller_operation *operation, int32_t partition_count)
+{
+    struct request *request = ((struct create_topics *)operation->owner)->request;
+    return request_permit(request, partition_count,
+                          request->version >= CREATE_TOPICS_STRICT_VERSION);
+}
+
 static void create_topics_on_done(struct controller_operation *operation)
 {
     struct create_topics *creation = operation->owner;
@@ -103,10 +112,13 @@ void api_create_topics(struct request *request)
         create_topics_convert(&request->arena, &asked->topics.items[i], &topics[i]);
     }
     creation->request = request;
-    creation->operation = (struct controller_create_topics){
-        .operation = {.done = create_topics_on_done, .owner = creation, .arena = &request->arena},
-        .topics = topics,
-        .count = (size_t)asked->topics.count,
-        .is_validate_only = asked->validate_only};
+    creation->operation =
+        (struct controller_create_topics){.operation = {.done = create_topics_on_done,
+                                                        .permit = create_topics_permit,
+                                                        .owner = creation,
+                                                        .arena = &request->arena},
+                                          .topics = topics,
+                                          .count = (size_t)asked->topics.count,
+                                          .is_validate_only = asked->validate_only};
     controller_create_topics(request->server->parts.controller, &creation->operation);
 }

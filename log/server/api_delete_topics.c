@@ -3,10 +3,19 @@
 #include "log/server/api.h"
 #include "log/server/server_state.h"
 
+enum { DELETE_TOPICS_STRICT_VERSION = 5 }; /* knows THROTTLING_QUOTA_EXCEEDED */
+
 struct delete_topics {
     struct request *request;
     struct controller_delete_topics operation;
 };
+
+static bool delete_topics_permit(struct controller_operation *operation, int32_t partition_count)
+{
+    struct request *request = ((struct delete_topics *)operation->owner)->request;
+    return request_permit(request, partition_count,
+                          request->version >= DELETE_TOPICS_STRICT_VERSION);
+}
 
 static void delete_topics_on_done(struct controller_operation *operation)
 {
@@ -54,9 +63,12 @@ void api_delete_topics(struct request *request)
         }
     }
     deletion->request = request;
-    deletion->operation = (struct controller_delete_topics){
-        .operation = {.done = delete_topics_on_done, .owner = deletion, .arena = &request->arena},
-        .topics = topics,
-        .count = (size_t)count};
+    deletion->operation =
+        (struct controller_delete_topics){.operation = {.done = delete_topics_on_done,
+                                                        .permit = delete_topics_permit,
+                                                        .owner = deletion,
+                                                        .arena = &request->arena},
+                                          .topics = topics,
+                                          .count = (size_t)count};
     controller_delete_topics(request->server->parts.controller, &deletion->operation);
 }

@@ -196,6 +196,7 @@ static void fetch_send(struct fetch *fetch)
         request_answer(request, &fetch->response);
     } else {
         metric_add(server->fetched_size, (double)fetch->size);
+        request_record(request, QUOTA_CONSUMER_BYTE_RATE, (double)fetch->size);
         fetch_answer_send(&fetch->answer, request, &fetch->response, slices, slice_count);
     }
     if (is_new && !has_lasted) {
@@ -531,10 +532,15 @@ static void fetch_begin(struct fetch *fetch)
     fetch_start(fetch);
 }
 
-static size_t fetch_choose_size_max(const struct server *server, int32_t asked_size)
+/* Never more than a quota grants in all its windows, or the client would wait for ever. */
+static size_t fetch_choose_size_max(const struct request *request, int32_t asked_size)
 {
+    const struct server *server = request->server;
+    struct throttle_client client = request_client(request);
+    double room = throttle_room(server->throttle, QUOTA_CONSUMER_BYTE_RATE, &client);
     size_t broker_max = (size_t)meta_broker_options(server->parts.meta)->fetch_max_bytes;
     broker_max = broker_max < FETCH_SIZE_MAX ? broker_max : FETCH_SIZE_MAX;
+    broker_max = room < (double)broker_max ? (size_t)room : broker_max;
     size_t size_max = asked_size < 0 ? 0 : (size_t)asked_size;
     return size_max < broker_max ? size_max : broker_max;
 }
@@ -563,7 +569,7 @@ void api_fetch(struct request *request)
     fetch->counted_size = request->arena.used_size;
     fetch->is_committed = asked->isolation_level == 1;
     fetch->size_min = asked->min_bytes < 0 ? 0 : (size_t)asked->min_bytes;
-    fetch->size_max = fetch_choose_size_max(request->server, asked->max_bytes);
+    fetch->size_max = fetch_choose_size_max(request, asked->max_bytes);
     if (fetch->size_min > fetch->size_max) {
         fetch->size_min = fetch->size_max;
     }

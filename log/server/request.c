@@ -64,8 +64,81 @@ static bool request_check_size(struct request *request, const void *response, si
     return true;
 }
 
+struct throttle_client request_client(const struct request *request)
+{
+    struct bytes client_id = request->header.client_id;
+    return (struct throttle_client){.user = BYTES_LITERAL("ANONYMOUS"),
+                                    .client_id =
+                                        bytes_is_null(client_id) ? BYTES_LITERAL("") : client_id};
+}
+
+void request_throttle(struct request *request, int32_t throttle_ms)
+{
+    if (throttle_ms <= request->throttle_ms) {
+        return;
+    }
+    metric_add(request->server->throttled_count, request->throttle_ms == 0);
+    request->throttle_ms = throttle_ms;
+    /* A muted connection does not notice that its client has left: no longer than a silent one. */
+    int64_t mute_max_ms = request->server->options.connection_idle_ms;
+    int64_t mute_ms = mute_max_ms > 0 && throttle_ms > mute_max_ms ? mute_max_ms : throttle_ms;
+    if (request->slot.connection != NULL) {
+        connection_mute(request->slot.connection, (uint64_t)mute_ms * 1000000);
+    }
+}
+
+void request_record(struct request *request, enum quota_kind kind, double amount)
+{
+    struct throttle *throttle = request->server->throttle;
+    if (throttle_is_active(throttle)) {
+        struct throttle_client client = request_client(request);
+        request_throttle(request, throttle_record(throttle, kind, &client, amount));
+    }
+}
+
+bool request_permit(struct request *request, int32_t partition_count, bool is_strict)
+{
+    struct throttle *throttle = request->server->throttle;
+    struct throttle_client client = request_client(request);
+    bool is_permitted = throttle_take_mutations(throttle, &client, partition_count, is_strict);
+    if (!is_permitted || !is_strict) {
+        request_throttle(request, throttle_mutation_delay_ms(throttle, &client));
+    }
+    return is_permitted;
+}
+
+/* The handler's time counts when the request is answered; what others do for it does not. */
+static void request_charge(struct request *request)
+{
+    struct server *server = request->server;
+    if (server->serving == request) {
+        server->serving = NULL;
+        request->spent_ns = io_now(server->parts.io) - server->serving_ns;
+    }
+    request_record(request, QUOTA_REQUEST_PERCENTAGE, (double)request->spent_ns / 1e7);
+}
+
+/* The response with the time in it, if the message has such a field. */
+static const void *request_tell_throttle(struct request *request, const void *response)
+{
+    request_charge(request);
+    const struct wire_schema *schema = request->api->response;
+    const struct wire_field *field = schema->fields;
+    while (field->kind != WIRE_END && strcmp(field->name, "throttle_time_ms") != 0) {
+        field++;
+    }
+    if (request->throttle_ms == 0 || field->kind != WIRE_INT32) {
+        return response;
+    }
+    uint8_t *copy = arena_get(&request->arena, schema->size);
+    memcpy(copy, response, schema->size);
+    memcpy(copy + field->offset, &request->throttle_ms, sizeof request->throttle_ms);
+    return copy;
+}
+
 void request_answer(struct request *request, const void *response)
 {
+    response = request_tell_throttle(request, response);
     struct buffer *answer = &request->slot.answer;
     size_t size = 0;
     if (!request_check_size(request, response, &size)) {
@@ -79,6 +152,7 @@ void request_answer(struct request *request, const void *response)
 
 void request_answer_around(struct request *request, const void *response, struct wire_holes *holes)
 {
+    response = request_tell_throttle(request, response);
     size_t size = 0;
     if (!request_check_size(request, response, &size)) {
         return;
@@ -90,11 +164,17 @@ void request_answer_around(struct request *request, const void *response, struct
 
 void request_answer_nothing(struct request *request)
 {
+    if (request->server->serving == request) {
+        request->server->serving = NULL;
+    }
     request_send(request);
 }
 
 void request_refuse(struct request *request, const char *reason)
 {
+    if (request->server->serving == request) {
+        request->server->serving = NULL;
+    }
     struct connection *connection = request->slot.connection;
     if (connection != NULL) {
         trace(TRACE_INFO, "server.connection_closed", TRACE_STRING("api", request->api->name),

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "log/net/connection.h"
+#include "log/server/throttle.h"
 #include "log/wire/frame.h"
 #include "log/wire/messages.h"
 
@@ -23,6 +24,8 @@ struct request {
     const void *message; /* the generated request struct */
     struct arena arena;
     uint64_t started_ns;
+    uint64_t spent_ns;   /* by its handler until it returned without an answer */
+    int32_t throttle_ms; /* how long its connection rests; told in the answer */
     struct buffer frame; /* the message borrows from it */
     size_t held_size;    /* bytes counted in the server for this request */
     struct connection_slot slot;
@@ -46,6 +49,16 @@ void request_answer_around(struct request *request, const void *response, struct
 void request_grow(struct request *request, size_t size);
 /* Frees the frame early: nothing of the message that points into it is used any more. */
 void request_release_frame(struct request *request);
+/* Lets the connection rest for so long, counted from now (KIP-219): the answer leaves at once and
+ * tells the time, the next request is taken when it is over. The longest of several counts. */
+void request_throttle(struct request *request, int32_t throttle_ms);
+/* Counts an amount for the client of this request and throttles it if that was too much. */
+void request_record(struct request *request, enum quota_kind kind, double amount);
+/* Whether partitions may be created or deleted (KIP-599): with `is_strict` not while earlier ones
+ * are over the quota; without they may, and the client waits afterwards. */
+bool request_permit(struct request *request, int32_t partition_count, bool is_strict);
+/* Who this is, for quotas. */
+struct throttle_client request_client(const struct request *request);
 /* No answer at all: acks = 0. */
 void request_answer_nothing(struct request *request);
 /* Closes the connection instead of answering: what Kafka does where the protocol has no error. */

@@ -114,6 +114,23 @@ static struct request *server_begin(struct server *server, struct connection *co
     return request;
 }
 
+/* Produced bytes count before they are looked at. A handler that has not answered when it returns
+ * is not at work any more; the request may be gone by then. */
+static void server_handle(struct server *server, struct request *request,
+                          const struct server_api *api)
+{
+    if (api->request->key == API_PRODUCE) {
+        request_record(request, QUOTA_PRODUCER_BYTE_RATE, (double)request->frame.size);
+    }
+    server->serving = request;
+    server->serving_ns = io_now(server->parts.io);
+    api->handle(request);
+    if (server->serving == request) {
+        request->spent_ns = io_now(server->parts.io) - server->serving_ns;
+        server->serving = NULL;
+    }
+}
+
 /* Kafka closes the connection on a version it does not know, except for ApiVersions, whose answer
  * lets the client try again with one that is known (KIP-511). */
 static int server_decode(struct server *server, struct request *request)
@@ -148,7 +165,7 @@ static int server_decode(struct server *server, struct request *request)
     request->message = message;
     request->arena.limit_size = 0; /* the rest is ours */
     request_grow(request, request->arena.used_size);
-    api->handle(request);
+    server_handle(server, request, api);
     return 0;
 }
 
@@ -175,6 +192,7 @@ static void server_on_closed(void *owner, struct connection *connection, int rea
     struct server_client *client =
         map_remove(&server->clients, bytes_make(&connection, sizeof connection));
     check(client != NULL);
+    io_timer_stop(server->parts.io, &client->close_timer);
     free(client);
     metric_set(server->connection_gauge, (double)server->clients.size);
     server_stop_if_done(server);
@@ -209,6 +227,38 @@ static bool server_is_crowded(const struct server *server, const struct connecti
            server_count_of_host(server, host) > (size_t)options->max_connections_per_ip;
 }
 
+static void server_on_close_time(struct io_timer *timer)
+{
+    struct server_client *client = timer->owner;
+    connection_close(client->connection);
+}
+
+/* Too many connections in too short a time: of one address they are closed, after a while, so that
+ * the client does not come back at once (KIP-612); of all together they wait. */
+static void server_slow_down(struct server *server, struct server_client *client)
+{
+    struct bytes address = server_host(client->connection);
+    if (bytes_equal_string(address, "loopback")) {
+        return; /* this process' own */
+    }
+    if (address.size > 2 && address.data[0] == '[') {
+        address = bytes_make(address.data + 1, address.size - 2);
+    }
+    int32_t delay_ms = throttle_connection(server->throttle, address);
+    uint64_t delay_ns = (uint64_t)delay_ms * 1000000;
+    if (delay_ms > 0) {
+        metric_add(server->throttled_count, 1);
+        connection_mute(client->connection, delay_ns + 1000000);
+        client->close_timer = (struct io_timer){.fired = server_on_close_time, .owner = client};
+        io_timer_start(server->parts.io, &client->close_timer, delay_ns);
+        return;
+    }
+    delay_ms = throttle_accept(server->throttle);
+    if (delay_ms > 0) {
+        connection_mute(client->connection, (uint64_t)delay_ms * 1000000);
+    }
+}
+
 static void server_on_accepted(void *owner, struct io_stream *stream)
 {
     static const struct connection_events events = {.request = server_on_request,
@@ -228,6 +278,8 @@ static void server_on_accepted(void *owner, struct io_stream *stream)
               TRACE_STRING("peer", connection_peer_address(connection)),
               TRACE_INT("connections", (int64_t)server->clients.size));
         connection_close(connection);
+    } else {
+        server_slow_down(server, client);
     }
 }
 
@@ -297,6 +349,10 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     fetch_session_cache_init(&server->sessions, parts->io, parts->metrics,
                              (size_t)broker_options->max_incremental_fetch_session_cache_slots,
                              (size_t)broker_options->max_incremental_fetch_session_cache_bytes);
+    server->throttle = throttle_new(parts->io, parts->meta);
+    server->throttled_count =
+        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_throttled_total", NULL,
+                   "Requests and connections that had to wait because of a quota.");
     server->connection_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_connections",
                                           NULL, "Client connections now open.");
     server->held_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_request_bytes", NULL,
@@ -411,6 +467,7 @@ void server_free(struct server *server)
     while (server->piece_count > 0) {
         free(server->pieces[--server->piece_count]);
     }
+    throttle_free(server->throttle);
     free(server->api_requests);
     free((void *)(uintptr_t)server->options.advertised);
     free(server);
@@ -427,6 +484,8 @@ void server_check(const struct server *server)
     }
     check(held_size == server->held_size);
     fetch_session_cache_check(&server->sessions);
+    check(server->serving == NULL);
+    throttle_check(server->throttle);
     for (map_each (&server->clients, entry)) {
         connection_check(((struct server_client *)entry->value)->connection);
     }

@@ -18,6 +18,7 @@ struct server_api {
 
 struct server_client {
     struct connection *connection;
+    struct io_timer close_timer; /* of one that came too soon after others */
 };
 
 struct server {
@@ -39,6 +40,10 @@ struct server {
     void *stopped_owner;
     struct io_timer idle_timer;
     struct io_timer stop_timer;
+    struct throttle *throttle;
+    struct request *serving; /* whose handler runs, until it answers; or NULL */
+    uint64_t serving_ns;     /* since when */
+    struct metric *throttled_count;
     struct metric *connection_gauge;
     struct metric *held_gauge;
     struct metric *produced_size;

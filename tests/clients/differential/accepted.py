@@ -58,6 +58,8 @@ ROWS = [
     ("refusals", r"^malformed assignment ", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("describe_configs", r"^broker .* ours: absent$", "an option without a meaning here"),
     ("describe_configs", r"^broker .* kafka: absent$", "an option of ours"),
+    ("throttling", r"^consumer over",
+     "records go out with the time to wait, so that who waited comes on"),
     ("resources", r"^group (low|high|beat low)", "the bounds come with the consumer protocol"),
     ("resources", r"^metrics .*synonyms", "every layer that has a value is listed"),
 ]

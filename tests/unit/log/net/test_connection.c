@@ -610,6 +610,28 @@ static void a_held_connection_waits(void **state)
     world_free(world);
 }
 
+/* Answers still leave; the longest of several times counts. */
+static void a_muted_connection_takes_requests_later(void **state)
+{
+    (void)state;
+    struct world *world = world_new(1);
+    send_requests(world, 0, 1);
+    sim_run(world->sim, sim_now(world->sim) + SECOND);
+    assert_int_equal(world->request_count, 1);
+    connection_mute(world->connection, 30 * SECOND);
+    connection_mute(world->connection, SECOND);
+    answer(world, 0);
+    send_requests(world, 1, 3);
+    sim_run(world->sim, sim_now(world->sim) + 20 * SECOND);
+    assert_int_equal(world->request_count, 1);
+    assert_int_equal(world->answer_count, 1);
+    sim_run(world->sim, sim_now(world->sim) + 20 * SECOND);
+    assert_int_equal(world->request_count, 3);
+    answer(world, 1);
+    answer(world, 2);
+    world_free(world);
+}
+
 static void a_refused_or_oversized_frame_ends_the_connection(void **state)
 {
     (void)state;
@@ -674,6 +696,7 @@ int main(void)
         cmocka_unit_test(draining_answers_what_is_out_and_closes),
         cmocka_unit_test(draining_an_idle_connection_closes_it),
         cmocka_unit_test(a_held_connection_waits),
+        cmocka_unit_test(a_muted_connection_takes_requests_later),
         cmocka_unit_test(a_refused_or_oversized_frame_ends_the_connection),
         cmocka_unit_test(what_waits_is_told_that_its_connection_is_gone),
     };
