@@ -50,6 +50,22 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/log/meta/meta.proto)
                               "-Wno-error;-w")
 endif()
 
+# What clients tell of themselves.
+if(EXISTS ${CMAKE_SOURCE_DIR}/log/server/otlp.proto)
+  set(log_server_GENERATED ${GENERATED_DIR}/log/server/otlp.pb-c.c
+      ${GENERATED_DIR}/log/server/otlp.pb-c.h)
+  add_custom_command(
+    OUTPUT ${log_server_GENERATED}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}
+    COMMAND ${PROTOC_C_PROGRAM} --proto_path=${CMAKE_SOURCE_DIR} --c_out=${GENERATED_DIR}
+            log/server/otlp.proto
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+    DEPENDS ${CMAKE_SOURCE_DIR}/log/server/otlp.proto
+    COMMENT "Generating the metrics of clients")
+  set_source_files_properties(${GENERATED_DIR}/log/server/otlp.pb-c.c PROPERTIES COMPILE_OPTIONS
+                              "-Wno-error;-w")
+endif()
+
 # The builder that scripts see, as bytes.
 if(EXISTS ${CMAKE_SOURCE_DIR}/runtime/lua/builder.lua)
   set(runtime_lua_GENERATED ${GENERATED_DIR}/runtime/lua/builder.c)

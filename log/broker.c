@@ -512,7 +512,7 @@ void broker_write_metrics(struct broker *broker, struct buffer *out)
     broker_set_gauge(broker, METRIC_COUNTER, "tidemill_group_offsets_expired_total",
                      "Committed offsets that were forgotten after their retention.",
                      (double)groups.expired_offset_count);
-    metric_write_all(broker->metrics, out);
+    server_write_metrics(broker->server, out);
 }
 
 void broker_check(struct broker *broker)

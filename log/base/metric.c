@@ -174,14 +174,16 @@ static void metric_write_value(struct buffer *out, double value)
     }
 }
 
-static void metric_write(const struct metric *metric, struct buffer *out)
+void metric_write_sample(struct buffer *out, const char *name, const char *labels, double value)
 {
-    buffer_add_string(out, metric->name);
-    if (metric->labels[0] != 0) {
-        buffer_printf(out, "{%s}", metric->labels);
+    buffer_add_string(out, name);
+    if (labels[0] != 0) {
+        buffer_add_byte(out, '{');
+        buffer_add_string(out, labels);
+        buffer_add_byte(out, '}');
     }
     buffer_add_byte(out, ' ');
-    metric_write_value(out, metric->value);
+    metric_write_value(out, value);
     buffer_add_byte(out, '\n');
 }
 
@@ -196,7 +198,8 @@ void metric_write_all(const struct metric_registry *registry, struct buffer *out
         buffer_printf(out, "# HELP %s %s\n", family->name, family->help);
         buffer_printf(out, "# TYPE %s %s\n", family->name, kinds[family->kind]);
         for (list_each (&family->rows, link)) {
-            metric_write(&list_member(link, struct metric_row, link)->metric, out);
+            const struct metric *metric = &list_member(link, struct metric_row, link)->metric;
+            metric_write_sample(out, metric->name, metric->labels, metric->value);
         }
     }
 }

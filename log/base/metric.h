@@ -29,6 +29,8 @@ struct metric *metric_get(struct metric_registry *registry, enum metric_kind kin
 void metric_remove(struct metric_registry *registry, struct metric *metric);
 /* Appends `name="value"` (with a comma when the buffer is not empty), escaped. */
 void metric_label(struct buffer *labels, const char *name, struct bytes value);
+/* Appends one line of a scraper's page: `name{labels} value`; labels may be "". */
+void metric_write_sample(struct buffer *out, const char *name, const char *labels, double value);
 /* Appends all rows, grouped by name in order of first registration, with HELP and TYPE lines. */
 void metric_write_all(const struct metric_registry *registry, struct buffer *out);
 

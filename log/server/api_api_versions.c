@@ -7,6 +7,8 @@
 #include "log/server/api.h"
 #include "log/server/server_state.h"
 
+#include <stdlib.h>
+
 /* What this broker can do, and what is in force; a feature at level 0 is not. */
 static void api_versions_fill_features(struct request *request,
                                        struct api_versions_response *response)
@@ -52,9 +54,34 @@ static void api_versions_fill(struct request *request, struct api_versions_respo
     }
 }
 
+/* Bounded: they are kept as long as the connection. */
+static char *api_versions_copy(struct bytes text)
+{
+    enum { SIZE_MAX_KEPT = 128 };
+    return bytes_to_string(
+        bytes_make(text.data, text.size < SIZE_MAX_KEPT ? text.size : SIZE_MAX_KEPT));
+}
+
+/* Subscriptions to metrics may be for certain clients (KIP-714). */
+static void api_versions_remember(struct request *request)
+{
+    const struct api_versions_request *asked = request_message(request, api_versions_request);
+    struct server_client *client =
+        request->slot.connection == NULL
+            ? NULL
+            : server_find_client(request->server, request->slot.connection);
+    if (client != NULL && asked->client_software_name.size > 0) {
+        free(client->software_name);
+        free(client->software_version);
+        client->software_name = api_versions_copy(asked->client_software_name);
+        client->software_version = api_versions_copy(asked->client_software_version);
+    }
+}
+
 void api_api_versions(struct request *request)
 {
     struct api_versions_response response = {0};
+    api_versions_remember(request);
     api_versions_fill(request, &response);
     request_answer(request, &response);
 }

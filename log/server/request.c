@@ -224,3 +224,23 @@ struct bytes request_client_host(struct request *request)
     }
     return bytes_from_string(arena_printf(&request->arena, "/%.*s", BYTES_FORMAT(host)));
 }
+
+void request_client_facts(struct request *request, struct client_match_facts *out)
+{
+    struct server_client *client =
+        request->slot.connection == NULL
+            ? NULL
+            : server_find_client(request->server, request->slot.connection);
+    *out = (struct client_match_facts){0};
+    out->values[CLIENT_MATCH_ID] = arena_string(&request->arena, request->header.client_id);
+    if (client == NULL) {
+        return;
+    }
+    struct bytes host = {NULL, 0};
+    int32_t port = 0;
+    request_split_address(request, connection_peer_address(client->connection), &host, &port);
+    out->values[CLIENT_MATCH_SOFTWARE_NAME] = client->software_name;
+    out->values[CLIENT_MATCH_SOFTWARE_VERSION] = client->software_version;
+    out->values[CLIENT_MATCH_SOURCE_ADDRESS] = arena_string(&request->arena, host);
+    out->values[CLIENT_MATCH_SOURCE_PORT] = arena_printf(&request->arena, "%d", (int)port);
+}

@@ -9,6 +9,7 @@
  * Thread: the server's shard. */
 #pragma once
 
+#include "log/meta/client_match.h"
 #include "log/net/connection.h"
 #include "log/server/throttle.h"
 #include "log/wire/frame.h"
@@ -59,6 +60,8 @@ void request_record(struct request *request, enum quota_kind kind, double amount
 bool request_permit(struct request *request, int32_t partition_count, bool is_strict);
 /* Who this is, for quotas. */
 struct throttle_client request_client(const struct request *request);
+/* What is known of the client behind this connection; lives in the arena. */
+void request_client_facts(struct request *request, struct client_match_facts *out);
 /* No answer at all: acks = 0. */
 void request_answer_nothing(struct request *request);
 /* Closes the connection instead of answering: what Kafka does where the protocol has no error. */

@@ -193,9 +193,17 @@ static void server_on_closed(void *owner, struct connection *connection, int rea
         map_remove(&server->clients, bytes_make(&connection, sizeof connection));
     check(client != NULL);
     io_timer_stop(server->parts.io, &client->close_timer);
+    free(client->software_name);
+    free(client->software_version);
     free(client);
     metric_set(server->connection_gauge, (double)server->clients.size);
     server_stop_if_done(server);
+}
+
+struct server_client *server_find_client(const struct server *server,
+                                         const struct connection *connection)
+{
+    return map_find(&server->clients, bytes_make(&connection, sizeof connection));
 }
 
 /* "HOST:PORT" without the port. */
@@ -350,6 +358,7 @@ struct server *server_new(const struct server_parts *parts, const struct server_
                              (size_t)broker_options->max_incremental_fetch_session_cache_slots,
                              (size_t)broker_options->max_incremental_fetch_session_cache_bytes);
     server->throttle = throttle_new(parts->io, parts->meta);
+    server->telemetry = telemetry_new(parts->io, parts->meta);
     server->throttled_count =
         metric_get(parts->metrics, METRIC_COUNTER, "tidemill_throttled_total", NULL,
                    "Requests and connections that had to wait because of a quota.");
@@ -468,9 +477,33 @@ void server_free(struct server *server)
         free(server->pieces[--server->piece_count]);
     }
     throttle_free(server->throttle);
+    telemetry_free(server->telemetry);
     free(server->api_requests);
     free((void *)(uintptr_t)server->options.advertised);
     free(server);
+}
+
+static void server_tell_telemetry(struct server *server)
+{
+    struct metric_registry *metrics = server->parts.metrics;
+    struct telemetry_stats stats;
+    telemetry_read_stats(server->telemetry, &stats);
+    metric_set(metric_get(metrics, METRIC_GAUGE, "tidemill_telemetry_clients", NULL,
+                          "Clients that push their metrics."),
+               (double)stats.instance_count);
+    metric_set(metric_get(metrics, METRIC_COUNTER, "tidemill_telemetry_pushes_total", NULL,
+                          "Pushes of metrics that clients made."),
+               (double)stats.push_count);
+    metric_set(metric_get(metrics, METRIC_COUNTER, "tidemill_telemetry_dropped_total", NULL,
+                          "Numbers that clients pushed and that are not shown."),
+               (double)stats.dropped_count);
+}
+
+void server_write_metrics(struct server *server, struct buffer *out)
+{
+    server_tell_telemetry(server);
+    metric_write_all(server->parts.metrics, out);
+    telemetry_write_metrics(server->telemetry, out);
 }
 
 void server_check(const struct server *server)
@@ -486,6 +519,7 @@ void server_check(const struct server *server)
     fetch_session_cache_check(&server->sessions);
     check(server->serving == NULL);
     throttle_check(server->throttle);
+    telemetry_check(server->telemetry);
     for (map_each (&server->clients, entry)) {
         connection_check(((struct server_client *)entry->value)->connection);
     }

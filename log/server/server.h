@@ -45,4 +45,6 @@ void server_address(const struct server *server, char out[IO_ADDRESS_SIZE]);
 /* Stops accepting, answers what is being served, closes; then `stopped` is called. */
 void server_stop(struct server *server, void (*stopped)(void *owner), void *owner);
 void server_free(struct server *server);
+/* Appends all metrics of the registry and what clients pushed, as Prometheus text. */
+void server_write_metrics(struct server *server, struct buffer *out);
 void server_check(const struct server *server);

@@ -5,6 +5,7 @@
 #include "log/server/fetch_session_cache.h"
 #include "log/server/request.h"
 #include "log/server/server.h"
+#include "log/server/telemetry.h"
 
 enum { SERVER_LISTENER_MAX = 8, SERVER_PIECE_MAX = 16 };
 
@@ -19,6 +20,8 @@ struct server_api {
 struct server_client {
     struct connection *connection;
     struct io_timer close_timer; /* of one that came too soon after others */
+    char *software_name;         /* of ApiVersions; NULL when it did not say */
+    char *software_version;
 };
 
 struct server {
@@ -41,6 +44,7 @@ struct server {
     struct io_timer idle_timer;
     struct io_timer stop_timer;
     struct throttle *throttle;
+    struct telemetry *telemetry;
     struct request *serving; /* whose handler runs, until it answers; or NULL */
     uint64_t serving_ns;     /* since when */
     struct metric *throttled_count;
@@ -54,5 +58,8 @@ struct server {
 
 /* The row after `api`, the first for NULL, NULL at the end. */
 const struct server_api *server_api_next(const struct server_api *api);
+/* NULL when it is gone. */
+struct server_client *server_find_client(const struct server *server,
+                                         const struct connection *connection);
 void server_update_pause(struct server *server);
 void server_stop_if_done(struct server *server);

@@ -58,6 +58,7 @@ ROWS = [
     ("refusals", r"^malformed assignment ", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("describe_configs", r"^broker .* ours: absent$", "an option without a meaning here"),
     ("describe_configs", r"^broker .* kafka: absent$", "an option of ours"),
+    ("versions", r"^key 7[12] ", "telemetry needs no plugin here"),
     ("throttling", r"^consumer over",
      "records go out with the time to wait, so that who waited comes on"),
     ("resources", r"^group (low|high|beat low)", "the bounds come with the consumer protocol"),

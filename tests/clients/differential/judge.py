@@ -82,6 +82,6 @@ class Judge:
             reason, scenario, bare, path, kafka, ours = line
             if reason is None or with_accepted:
                 word = "differs" if reason is None else f"accepted ({reason})"
-                where = "" if versions == [None] else f" v{print_versions(sorted(versions))}"
+                where = "" if None in versions else f" v{print_versions(sorted(versions))}"
                 print(f"{word} {scenario}: {bare}{where} {path}: kafka {kafka}, ours {ours}",
                       flush=True)

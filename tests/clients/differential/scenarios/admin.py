@@ -198,5 +198,14 @@ def cluster(world):
         world.ask(f"unregister {broker}", "UnregisterBroker", 0, broker_id=broker)
 
 
+def scram_users(world):
+    """Nobody has SCRAM credentials, but tools ask."""
+    world.ask("all", "DescribeUserScramCredentials", 0, users=None)
+    world.ask("none", "DescribeUserScramCredentials", 0, users=[])
+    world.ask("some", "DescribeUserScramCredentials", 0, users=[{"name": "u"}])
+    world.ask("twice", "DescribeUserScramCredentials", 0, users=[{"name": "u"}, {"name": "u"}])
+    world.ask("no name", "DescribeUserScramCredentials", 0, users=[{"name": ""}])
+
+
 SCENARIOS = [log_dirs, topic_partitions, config_resources, quorum, features, elections,
-             reassignments, cluster]
+             reassignments, cluster, scram_users]
