@@ -11,6 +11,7 @@
 #include "log/base/metric.h"
 #include "log/base/trace.h"
 #include "log/broker_coordination.h"
+#include "log/broker_metrics.h"
 #include "log/broker_settings.h"
 #include "log/server/server.h"
 
@@ -512,7 +513,15 @@ void broker_write_metrics(struct broker *broker, struct buffer *out)
     broker_set_gauge(broker, METRIC_COUNTER, "tidemill_group_offsets_expired_total",
                      "Committed offsets that were forgotten after their retention.",
                      (double)groups.expired_offset_count);
+    struct broker_metrics_parts parts = {.io = broker->io,
+                                         .meta = broker->meta,
+                                         .store = broker->store,
+                                         .replicas = broker->replicas,
+                                         .coordinator =
+                                             broker_coordination_groups(broker->coordination),
+                                         .path = broker->path};
     server_write_metrics(broker->server, out);
+    broker_metrics_write(&parts, out);
 }
 
 void broker_check(struct broker *broker)

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double metric_bounds[METRIC_BUCKET_COUNT] = {
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+
 struct metric_family {
     const char *name;
     const char *help;
@@ -41,6 +44,7 @@ struct metric_registry *metric_registry_new(void)
 static void metric_free(void *row)
 {
     free(((struct metric_row *)row)->metric.labels);
+    free(((struct metric_row *)row)->metric.counts);
     free(row);
 }
 
@@ -89,6 +93,9 @@ struct metric *metric_get(struct metric_registry *registry, enum metric_kind kin
                                       .labels = memory_string(labels == NULL ? "" : labels),
                                       .help = family->help,
                                       .kind = kind};
+        if (kind == METRIC_HISTOGRAM) {
+            row->metric.counts = memory_zero(METRIC_BUCKET_COUNT + 1, sizeof(uint64_t));
+        }
         list_add(&family->rows, &row->link);
         map_put(&registry->rows, buffer_bytes(&key), row);
     }
@@ -187,9 +194,42 @@ void metric_write_sample(struct buffer *out, const char *name, const char *label
     buffer_add_byte(out, '\n');
 }
 
+void metric_observe(struct metric *metric, double seconds)
+{
+    size_t bucket = 0;
+    check(metric->kind == METRIC_HISTOGRAM);
+    while (bucket < METRIC_BUCKET_COUNT && seconds > metric_bounds[bucket]) {
+        bucket++;
+    }
+    metric->counts[bucket]++;
+    metric->value += seconds;
+}
+
+/* The buckets add up: each counts what is not above its bound. */
+static void metric_write_histogram(struct buffer *out, const struct metric *metric)
+{
+    uint64_t count = 0;
+    const char *comma = metric->labels[0] == 0 ? "" : ",";
+    for (size_t i = 0; i <= METRIC_BUCKET_COUNT; i++) {
+        count += metric->counts[i];
+        buffer_printf(out, "%s_bucket{%s%sle=\"", metric->name, metric->labels, comma);
+        if (i < METRIC_BUCKET_COUNT) {
+            buffer_printf(out, "%g", metric_bounds[i]);
+        } else {
+            buffer_add_string(out, "+Inf");
+        }
+        buffer_printf(out, "\"} %llu\n", (unsigned long long)count);
+    }
+    buffer_printf(out, "%s_sum", metric->name);
+    metric_write_sample(out, "", metric->labels, metric->value);
+    buffer_printf(out, "%s_count", metric->name);
+    metric_write_sample(out, "", metric->labels, (double)count);
+}
+
 void metric_write_all(const struct metric_registry *registry, struct buffer *out)
 {
-    static const char *const kinds[] = {[METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge"};
+    static const char *const kinds[] = {
+        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
     for (map_each (&registry->families, entry)) {
         struct metric_family *family = entry->value;
         if (list_is_empty(&family->rows)) {
@@ -199,7 +239,11 @@ void metric_write_all(const struct metric_registry *registry, struct buffer *out
         buffer_printf(out, "# TYPE %s %s\n", family->name, kinds[family->kind]);
         for (list_each (&family->rows, link)) {
             const struct metric *metric = &list_member(link, struct metric_row, link)->metric;
-            metric_write_sample(out, metric->name, metric->labels, metric->value);
+            if (metric->kind == METRIC_HISTOGRAM) {
+                metric_write_histogram(out, metric);
+            } else {
+                metric_write_sample(out, metric->name, metric->labels, metric->value);
+            }
         }
     }
 }

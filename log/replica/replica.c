@@ -17,6 +17,7 @@ struct replica {
     int32_t leader_epoch;
     int64_t high_watermark; /* as last told to watchers */
     struct list watches;    /* of struct replica_watch */
+    struct replica_traffic traffic;
 };
 
 struct replica_set {
@@ -147,6 +148,11 @@ void replica_set_each(struct replica_set *set, void (*each)(void *owner, struct 
     for (map_each (&set->replicas, entry)) {
         each(owner, entry->value);
     }
+}
+
+struct replica_traffic *replica_traffic(struct replica *replica)
+{
+    return &replica->traffic;
 }
 
 struct log *replica_log(struct replica *replica)

@@ -45,6 +45,14 @@ struct replica *replica_set_find(struct replica_set *set, struct bytes topic, in
 void replica_set_each(struct replica_set *set, void (*each)(void *owner, struct replica *replica),
                       void *owner);
 
+/* What clients moved through a replica in this life of the process. */
+struct replica_traffic {
+    int64_t produced_size; /* bytes */
+    int64_t produced_count;
+    int64_t fetched_size;
+};
+/* Counted by who serves the clients. */
+struct replica_traffic *replica_traffic(struct replica *replica);
 struct log *replica_log(struct replica *replica);
 int32_t replica_leader_epoch(const struct replica *replica);
 int64_t replica_high_watermark(const struct replica *replica);

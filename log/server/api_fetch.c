@@ -163,6 +163,9 @@ static size_t fetch_finish_parts(struct fetch *fetch, struct log_slice **slices)
     size_t slice_count = 0;
     for (struct fetch_part *part = fetch->parts; part != NULL; part = part->next) {
         fetch_part_finish(part);
+        if (part->slice.size > 0 && part->partition->replica != NULL) {
+            replica_traffic(part->partition->replica)->fetched_size += (int64_t)part->slice.size;
+        }
         bool is_news = fetch_session_tell(part->partition, &part->answer);
         if (part->answer.current_leader.leader_id >= 0 &&
             fetch->response.node_endpoints.count == 0) {

@@ -153,6 +153,8 @@ static void produce_serve(struct produce_part *part, struct bytes topic,
     } else {
         metric_add(server->produced_size, (double)batch.bytes.size);
         metric_add(server->produced_count, (double)batch.record_count);
+        replica_traffic(replica)->produced_size += (int64_t)batch.bytes.size;
+        replica_traffic(replica)->produced_count += batch.record_count;
         (void)produce_append(part, replica, &batch, &rules);
     }
     buffer_fini(&changed);

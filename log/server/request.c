@@ -37,6 +37,10 @@ void request_release_frame(struct request *request)
  * is needed to bring the rest. */
 static void request_send(struct request *request)
 {
+    if (request->latency != NULL) {
+        uint64_t taken_ns = io_now(request->server->parts.io) - request->started_ns;
+        metric_observe(request->latency, (double)taken_ns / 1e9);
+    }
     request->message = NULL;
     if (request->sent == NULL) {
         arena_fini(&request->arena);
@@ -78,6 +82,8 @@ void request_throttle(struct request *request, int32_t throttle_ms)
         return;
     }
     metric_add(request->server->throttled_count, request->throttle_ms == 0);
+    metric_add(request->server->throttled_seconds,
+               (double)(throttle_ms - request->throttle_ms) / 1000);
     request->throttle_ms = throttle_ms;
     /* A muted connection does not notice that its client has left: no longer than a silent one. */
     int64_t mute_max_ms = request->server->options.connection_idle_ms;

@@ -25,10 +25,11 @@ struct request {
     const void *message; /* the generated request struct */
     struct arena arena;
     uint64_t started_ns;
-    uint64_t spent_ns;   /* by its handler until it returned without an answer */
-    int32_t throttle_ms; /* how long its connection rests; told in the answer */
-    struct buffer frame; /* the message borrows from it */
-    size_t held_size;    /* bytes counted in the server for this request */
+    struct metric *latency; /* of its API; NULL when that is not known */
+    uint64_t spent_ns;      /* by its handler until it returned without an answer */
+    int32_t throttle_ms;    /* how long its connection rests; told in the answer */
+    struct buffer frame;    /* the message borrows from it */
+    size_t held_size;       /* bytes counted in the server for this request */
     struct connection_slot slot;
     /* NULL, or called when the answer has left or never will, before the request is freed. The
      * arena is kept until then. */

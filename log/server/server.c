@@ -52,7 +52,8 @@ static const struct server_api *server_api_find(int16_t key)
     return api;
 }
 
-static void server_count_request(struct server *server, const struct server_api *api)
+static void server_count_request(struct server *server, const struct server_api *api,
+                                 struct request *request)
 {
     size_t index = (size_t)(api - server_apis);
     if (server->api_requests[index] == NULL) {
@@ -62,9 +63,15 @@ static void server_count_request(struct server *server, const struct server_api 
         server->api_requests[index] =
             metric_get(server->parts.metrics, METRIC_COUNTER, "tidemill_requests_total",
                        buffer_string(&labels), "Requests received, by API.");
+        server->api_latencies[index] =
+            metric_get(server->parts.metrics, METRIC_HISTOGRAM, "tidemill_request_duration_seconds",
+                       buffer_string(&labels),
+                       "From a request's arrival to its answer; of fetches also the time they wait "
+                       "for records.");
         buffer_fini(&labels);
     }
     metric_add(server->api_requests[index], 1);
+    request->latency = server->api_latencies[index];
 }
 
 static void server_on_sent(struct connection_slot *slot)
@@ -143,7 +150,7 @@ static int server_decode(struct server *server, struct request *request)
     if (api == NULL || request->api == NULL) {
         return ERROR_UNSUPPORTED;
     }
-    server_count_request(server, api);
+    server_count_request(server, api, request);
     bool is_known = request->version >= api->lowest && request->version <= api->highest;
     if (request->header.api_key == API_API_VERSIONS && !is_known) {
         api_versions_answer_unsupported(request);
@@ -281,7 +288,9 @@ static void server_on_accepted(void *owner, struct io_stream *stream)
     client->connection = connection;
     map_put(&server->clients, bytes_make(&connection, sizeof connection), client);
     metric_set(server->connection_gauge, (double)server->clients.size);
+    metric_add(server->accepted_count, 1);
     if (server->is_stopping || server_is_crowded(server, connection)) {
+        metric_add(server->refused_count, 1);
         trace(TRACE_WARN, "server.connection_refused",
               TRACE_STRING("peer", connection_peer_address(connection)),
               TRACE_INT("connections", (int64_t)server->clients.size));
@@ -349,6 +358,8 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     server->options.advertised = memory_string(options->advertised);
     server->api_requests =
         memory_zero(sizeof server_apis / sizeof *server_apis, sizeof *server->api_requests);
+    server->api_latencies =
+        memory_zero(sizeof server_apis / sizeof *server_apis, sizeof *server->api_latencies);
     list_init(&server->requests);
     list_init(&server->fetches);
     list_init(&server->parked);
@@ -362,6 +373,15 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     server->throttled_count =
         metric_get(parts->metrics, METRIC_COUNTER, "tidemill_throttled_total", NULL,
                    "Requests and connections that had to wait because of a quota.");
+    server->throttled_seconds =
+        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_throttled_seconds_total", NULL,
+                   "How long clients had to wait because of a quota.");
+    server->accepted_count =
+        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_connections_accepted_total", NULL,
+                   "Client connections that were opened.");
+    server->refused_count =
+        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_connections_refused_total", NULL,
+                   "Client connections that were closed at once, because there were too many.");
     server->connection_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_connections",
                                           NULL, "Client connections now open.");
     server->held_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_request_bytes", NULL,
@@ -479,6 +499,7 @@ void server_free(struct server *server)
     throttle_free(server->throttle);
     telemetry_free(server->telemetry);
     free(server->api_requests);
+    free(server->api_latencies);
     free((void *)(uintptr_t)server->options.advertised);
     free(server);
 }

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-READY = re.compile(rb"^tidemill \S+ ready: kafka ([^\s,]+:\d+)", re.MULTILINE)
+READY = re.compile(rb"^tidemill \S+ ready: kafka ([^\s,]+:\d+), http ([^\s,]+)", re.MULTILINE)
 START_SECONDS = 60  # sanitizers on a busy machine
 STOP_SECONDS = 60
 
@@ -20,6 +20,7 @@ class Process:
         self.command = [os.path.abspath(program), *arguments, "--listen", "127.0.0.1:0",
                         "--http", "127.0.0.1:0"]
         self.process = None
+        self.http = None  # its address, or "off"
         self.stderr_path = os.path.join(folder, "stderr")
 
     def launch(self):
@@ -45,6 +46,7 @@ class Process:
                 code = self.process.wait()
                 raise RuntimeError(f"tidemill ended with {code}: {output!r}\n{self.last_words()}")
             output += part
+        self.http = match.group(2).decode()
         return match.group(1).decode()
 
     def stop(self):

@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <string.h>
 
 static struct metric_registry *registry;
 
@@ -125,6 +126,28 @@ static void bytes_that_are_no_text_become_question_marks(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_registry, close_registry)
 
+static void a_histogram_counts_what_is_below_its_bounds(void **state)
+{
+    (void)state;
+    struct metric *metric = metric_get(registry, METRIC_HISTOGRAM, "h_seconds", "a=\"b\"", "Help.");
+    struct buffer out;
+    buffer_init(&out);
+    metric_observe(metric, 0.0005);
+    metric_observe(metric, 0.003);
+    metric_observe(metric, 100);
+    metric_write_all(registry, &out);
+    const char *text = buffer_string(&out);
+    assert_non_null(strstr(text, "# TYPE h_seconds histogram\n"));
+    assert_non_null(strstr(text, "h_seconds_bucket{a=\"b\",le=\"0.0005\"} 1\n"));
+    assert_non_null(strstr(text, "h_seconds_bucket{a=\"b\",le=\"0.0025\"} 1\n"));
+    assert_non_null(strstr(text, "h_seconds_bucket{a=\"b\",le=\"0.005\"} 2\n"));
+    assert_non_null(strstr(text, "h_seconds_bucket{a=\"b\",le=\"30\"} 2\n"));
+    assert_non_null(strstr(text, "h_seconds_bucket{a=\"b\",le=\"+Inf\"} 3\n"));
+    assert_non_null(strstr(text, "h_seconds_sum{a=\"b\"} 100.0035"));
+    assert_non_null(strstr(text, "h_seconds_count{a=\"b\"} 3\n"));
+    buffer_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +157,7 @@ int main(void)
         TEST(values_are_written_exactly),
         TEST(label_values_are_escaped),
         TEST(bytes_that_are_no_text_become_question_marks),
+        TEST(a_histogram_counts_what_is_below_its_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,115 @@
+/* Shows what a scraper sees of topics, partitions, groups and requests, and that the page is
+ * bounded and well formed. */
+#include "tests/unit/log/server/node.h"
+
+#include <ctype.h>
+
+static void commit(struct node *node, const char *group, int64_t offset)
+{
+    struct offset_commit_request_partition partition = {
+        .index = 0, .committed_offset = offset, .committed_leader_epoch = -1};
+    struct offset_commit_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                                .partitions = {.items = &partition, .count = 1}};
+    struct offset_commit_request request = {.group_id = node_text(group),
+                                            .generation_id_or_member_epoch = -1,
+                                            .topics = {.items = &topic, .count = 1}};
+    const struct offset_commit_response *response = node_ask(node, API_OFFSET_COMMIT, 7, &request);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 0);
+}
+
+static void fill(struct node *node)
+{
+    node_make_topic(node, "t", 2, NULL);
+    node_find_coordinator(node);
+    node_produce(node, "t", 0, node_batch(node, 10, "x", node_wall_ms(node)));
+    commit(node, "g", 4);
+}
+
+static void topics_and_groups_are_shown(void **state)
+{
+    struct node *node = *state;
+    fill(node);
+    assert_int_equal(node_metric(node, "kafka_topic_partitions{topic=\"t\"}"), 2);
+    assert_int_equal(node_metric(node, "tidemill_topic_records_in_total{topic=\"t\"}"), 10);
+    assert_true(node_metric(node, "tidemill_topic_bytes_in_total{topic=\"t\"}") > 61);
+    assert_int_equal(
+        node_metric(node, "kafka_topic_partition_current_offset{topic=\"t\",partition=\"0\"}"), 10);
+    assert_int_equal(
+        node_metric(node,
+                    "kafka_consumergroup_lag{consumergroup=\"g\",topic=\"t\",partition=\"0\"}"),
+        6);
+    assert_int_equal(
+        node_metric(node, "kafka_consumergroup_lag_sum{consumergroup=\"g\",topic=\"t\"}"), 6);
+    commit(node, "g", 10);
+    assert_int_equal(
+        node_metric(node, "kafka_consumergroup_lag_sum{consumergroup=\"g\",topic=\"t\"}"), 0);
+    assert_true(node_metric(node, "tidemill_request_duration_seconds_count{api=\"produce\"}") >= 1);
+    assert_true(node_metric(node, "tidemill_connections_accepted_total") >= 1);
+}
+
+static int set_up_small(void **state)
+{
+    struct node *node = node_new();
+    node_set(node, "metrics.series.max", "3");
+    node_start(node);
+    *state = node;
+    return 0;
+}
+
+static void the_page_is_bounded(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 20, NULL);
+    node_make_topic(node, "u", 20, NULL);
+    struct buffer page;
+    buffer_init(&page);
+    broker_write_metrics(node->broker, &page);
+    int count = 0;
+    for (const char *at = buffer_string(&page);
+         (at = strstr(at, "\nkafka_topic_partition_current_offset{")) != NULL; at++) {
+        count++;
+    }
+    assert_int_equal(count, 3);
+    assert_true(node_metric(node, "tidemill_metrics_omitted") >= 37);
+    buffer_fini(&page);
+}
+
+/* Each family once, with its type in front, and every line a name, labels and a number. */
+static void the_page_is_well_formed(void **state)
+{
+    struct node *node = *state;
+    fill(node);
+    struct buffer page;
+    struct map families;
+    map_init(&families);
+    buffer_init(&page);
+    broker_write_metrics(node->broker, &page);
+    char family[128] = "";
+    for (char *line = strtok((char *)(uintptr_t)buffer_string(&page), "\n"); line != NULL;
+         line = strtok(NULL, "\n")) {
+        if (strncmp(line, "# TYPE ", 7) == 0) {
+            sscanf(line + 7, "%127s", family);
+            assert_null(map_put(&families, bytes_from_string(family), &families));
+        } else if (line[0] != '#') {
+            assert_int_equal(strncmp(line, family, strlen(family)), 0);
+            const char *number = strrchr(line, ' ');
+            assert_non_null(number);
+            char *end = NULL;
+            strtod(number + 1, &end);
+            assert_int_equal(*end, 0);
+            assert_true(isalpha((unsigned char)line[0]) || line[0] == '_');
+        }
+    }
+    map_fini(&families, NULL);
+    buffer_fini(&page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NODE_TEST(topics_and_groups_are_shown),
+        cmocka_unit_test_setup_teardown(the_page_is_bounded, set_up_small, node_tear_down),
+        NODE_TEST(the_page_is_well_formed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
