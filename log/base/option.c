@@ -9,6 +9,7 @@
 #include "log/base/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -395,6 +396,20 @@ void option_fini(const struct option_row *rows, size_t count, void *values)
     }
 }
 
+/* "1.5e+300" as Kafka writes it: "1.5E300". */
+static void option_print_exponent(struct buffer *out, size_t start)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s", buffer_string(out) + start);
+    char *exponent = strchr(text, 'e');
+    if (exponent != NULL) {
+        *exponent = 0;
+        out->size = start;
+        buffer_printf(out, "%s%sE%ld", text, strchr(text, '.') == NULL ? ".0" : "",
+                      strtol(exponent + 1, NULL, 10));
+    }
+}
+
 static void option_print_double(double value, struct buffer *out)
 {
     /* The shortest of the two that reads back as the same number. */
@@ -404,6 +419,7 @@ static void option_print_double(double value, struct buffer *out)
         out->size = start;
         buffer_printf(out, "%.17g", value);
     }
+    option_print_exponent(out, start);
 }
 
 static void option_print_value(const struct option_row *row, const struct option_value *value,

@@ -103,6 +103,8 @@ static void every_kind_is_read_and_printed(void **state)
         {"flush.messages", "10000", "10000"},
         {"dirty.ratio", "0.1", "0.1"},
         {"dirty.ratio", "0.30000000000000004", "0.30000000000000004"},
+        {"dirty.ratio", "1e-300", "1.0E-300"},
+        {"dirty.ratio", "1.25E-300", "1.25E-300"},
         {"host", " a b ", " a b "},
         {"cleanup.policy", " compact , delete ", "compact,delete"},
         {"brokers", "a:1,b:2", "a:1,b:2"},
