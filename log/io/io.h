@@ -116,6 +116,8 @@ struct io_ops {
     void (*stream_pause)(struct io *io, struct io_stream *stream, bool is_paused);
     void (*stream_write)(struct io *io, struct io_request *request, struct io_stream *stream,
                          const struct bytes *parts, size_t count);
+    size_t (*stream_send_file)(struct io *io, struct io_stream *stream, struct io_file *file,
+                               uint64_t position, size_t size);
     void (*stream_close)(struct io *io, struct io_stream *stream);
     void (*stream_addresses)(struct io *io, struct io_stream *stream, char local[IO_ADDRESS_SIZE],
                              char peer[IO_ADDRESS_SIZE]);
@@ -329,6 +331,15 @@ static inline void io_stream_write(struct io *io, struct io_request *request,
                                    size_t count)
 {
     io->ops->stream_write(io, request, stream, parts, count);
+}
+
+/* Sends bytes of a file without copying them: from `position` on as many of `size` as are in memory
+ * and as the stream takes at once, perhaps none; none behind a write that waits. What is wrong with
+ * either, a read or a write will tell. */
+static inline size_t io_stream_send_file(struct io *io, struct io_stream *stream,
+                                         struct io_file *file, uint64_t position, size_t size)
+{
+    return io->ops->stream_send_file(io, stream, file, position, size);
 }
 
 /* Pending writes are called back with ERROR_CANCELLED, then `closed` comes. */

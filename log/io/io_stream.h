@@ -12,6 +12,9 @@ struct io_stream_kind {
     void (*pause)(struct io_stream *stream, bool is_paused);
     void (*write)(struct io_stream *stream, struct io_request *request, const struct bytes *parts,
                   size_t count);
+    /* NULL: cannot. */
+    size_t (*send_file)(struct io_stream *stream, struct io_file *file, uint64_t position,
+                        size_t size);
     void (*close)(struct io_stream *stream);
     void (*addresses)(struct io_stream *stream, char local[IO_ADDRESS_SIZE],
                       char peer[IO_ADDRESS_SIZE]);

@@ -297,6 +297,14 @@ static void uv_stream_write(struct io *io, struct io_request *request, struct io
     stream->kind->write(stream, request, parts, count);
 }
 
+static size_t uv_stream_send_file(struct io *io, struct io_stream *stream, struct io_file *file,
+                                  uint64_t position, size_t size)
+{
+    (void)io;
+    return stream->kind->send_file == NULL ? 0
+                                           : stream->kind->send_file(stream, file, position, size);
+}
+
 static void uv_stream_close(struct io *io, struct io_stream *stream)
 {
     (void)io;
@@ -341,6 +349,7 @@ static const struct io_ops loop_ops = {
     .stream_watch = uv_stream_watch,
     .stream_pause = uv_stream_pause,
     .stream_write = uv_stream_write,
+    .stream_send_file = uv_stream_send_file,
     .stream_close = uv_stream_close,
     .stream_addresses = uv_stream_addresses,
     .work = uv_work,

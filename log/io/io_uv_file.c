@@ -9,11 +9,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { FILE_VECTOR_COUNT = 64 }; /* parts handed to the kernel at once */
+enum {
+    FILE_VECTOR_COUNT = 64, /* parts handed to the kernel at once */
+    FILE_PAGE_SIZE = 4096,
+    FILE_PAGES_MAX = 512, /* looked for in the page cache at once */
+};
 
 struct io_file {
     int descriptor;
@@ -64,6 +69,34 @@ int io_uv_file_size(struct io *io, struct io_file *file, uint64_t *out)
     }
     *out = (uint64_t)status.st_size;
     return 0;
+}
+
+/* A mapping that is never touched costs no page fault. What is in memory now may be gone when it is
+ * sent; then the sender waits for the disk, once, which is rare enough. */
+size_t io_uv_file_find_cached(struct io_file *file, uint64_t position, size_t size, int *out)
+{
+    unsigned char pages[FILE_PAGES_MAX] = {0};
+    size_t skipped = (size_t)(position % FILE_PAGE_SIZE);
+    size_t most = (size_t)FILE_PAGES_MAX * FILE_PAGE_SIZE - skipped;
+    size = size < most ? size : most;
+    size_t mapped_size = skipped + size;
+    size_t count = (mapped_size + FILE_PAGE_SIZE - 1) / FILE_PAGE_SIZE;
+    size_t cached = 0;
+    *out = file->descriptor;
+    void *map = mmap(NULL, mapped_size, PROT_READ, MAP_SHARED, file->descriptor,
+                     (off_t)(position - skipped));
+    if (map == MAP_FAILED) {
+        return 0;
+    }
+    if (mincore(map, mapped_size, pages) == 0) {
+        while (cached < count && (pages[cached] & 1) != 0) {
+            cached++;
+        }
+    }
+    munmap(map, mapped_size);
+    size_t cached_size = cached * FILE_PAGE_SIZE;
+    cached_size = cached_size < skipped ? 0 : cached_size - skipped;
+    return cached_size < size ? cached_size : size;
 }
 
 /* A file system that cannot tell what is cached answers ERROR_AGAIN too. */

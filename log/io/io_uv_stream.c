@@ -1,6 +1,7 @@
 /* TCP streams; see io_uv.h.
  *
- * A write is tried at once, without allocating; only what the socket does not take is queued.
+ * A write is tried at once, without allocating; only what the socket does not take is queued. A
+ * file is sent by sendfile, past libuv, while nothing is queued.
  * Keeps:  (1) bytes are read only while the stream is watched, not paused and open;
  *         (2) every write is called back before `closed`, which comes last;
  *         (3) once close_reason is set the handle is closing. */
@@ -10,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 
 enum { STREAM_VECTOR_COUNT = 64 }; /* parts on the stack; more are allocated */
 
@@ -183,6 +185,23 @@ static void stream_write(struct io_stream *base, struct io_request *request,
     }
 }
 
+static size_t stream_send_file(struct io_stream *base, struct io_file *file, uint64_t position,
+                               size_t size)
+{
+    struct io_uv_stream *stream = stream_of(base);
+    uv_os_fd_t socket = -1;
+    int descriptor = -1;
+    off_t at = (off_t)position;
+    if (stream->close_reason != 0 ||
+        uv_stream_get_write_queue_size((uv_stream_t *)&stream->tcp) > 0 ||
+        uv_fileno((uv_handle_t *)&stream->tcp, &socket) != 0) {
+        return 0;
+    }
+    size = io_uv_file_find_cached(file, position, size, &descriptor);
+    ssize_t sent = size == 0 ? 0 : sendfile(socket, descriptor, &at, size);
+    return sent > 0 ? (size_t)sent : 0;
+}
+
 static void stream_close(struct io_stream *base)
 {
     stream_finish(stream_of(base), ERROR_CANCELLED);
@@ -208,6 +227,7 @@ static const struct io_stream_kind tcp_kind = {
     .watch = stream_watch,
     .pause = stream_pause,
     .write = stream_write,
+    .send_file = stream_send_file,
     .close = stream_close,
     .addresses = stream_addresses,
 };

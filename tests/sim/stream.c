@@ -624,6 +624,36 @@ static void stream_write(struct io *io, struct io_request *request, struct io_st
     writes_check(stream);
 }
 
+/* Now and then it takes nothing, or a part of what would fit. */
+static size_t stream_send_file(struct io *io, struct io_stream *stream, struct io_file *file,
+                               uint64_t position, size_t size)
+{
+    struct sim_process *process = sim_process_of(io);
+    if (process->is_dead || stream->finish_reason != 0 || stream->peer == NULL ||
+        !list_is_empty(&stream->writes) || sim_random(process->sim, 4) == 0) {
+        return 0;
+    }
+    uint64_t taken = stream->sent_total - stream->peer->consumed_total;
+    uint64_t window = sim_node_of(process)->plan.stream_window;
+    uint64_t room = taken >= window ? 0 : window - taken;
+    size = size < room ? size : (size_t)room;
+    size = sim_random(process->sim, 2) == 0 ? size : (size_t)sim_random(process->sim, size + 1);
+    if (size == 0) {
+        return 0;
+    }
+    struct buffer bytes;
+    buffer_init(&bytes);
+    int64_t count =
+        io_file_read(io, file, buffer_reserve(&bytes, size), size, position, IO_READ_CACHED);
+    if (count > 0 && !process->is_dead) {
+        bytes.size = (size_t)count;
+        sim_trace_mix(process->sim, bytes.size);
+        send_cut(stream, &bytes);
+    }
+    buffer_fini(&bytes);
+    return count > 0 ? (size_t)count : 0;
+}
+
 static void stream_close(struct io *io, struct io_stream *stream)
 {
     if (!sim_process_of(io)->is_dead) {
@@ -648,6 +678,7 @@ void sim_stream_ops(struct io_ops *ops)
     ops->stream_watch = stream_watch;
     ops->stream_pause = stream_pause;
     ops->stream_write = stream_write;
+    ops->stream_send_file = stream_send_file;
     ops->stream_close = stream_close;
     ops->stream_addresses = stream_addresses;
 }

@@ -200,6 +200,12 @@ static void liar_stream_write(struct io *io, struct io_request *request, struct 
     io_stream_write(liar_of(io)->real, request, stream, parts, count);
 }
 
+static size_t liar_stream_send_file(struct io *io, struct io_stream *stream, struct io_file *file,
+                                    uint64_t position, size_t size)
+{
+    return io_stream_send_file(liar_of(io)->real, stream, file, position, size);
+}
+
 static void liar_stream_close(struct io *io, struct io_stream *stream)
 {
     io_stream_close(liar_of(io)->real, stream);
@@ -283,6 +289,7 @@ void store_liar_init(struct store_liar *liar, struct io *real, enum store_lie li
         .stream_watch = liar_stream_watch,
         .stream_pause = liar_stream_pause,
         .stream_write = liar_stream_write,
+        .stream_send_file = liar_stream_send_file,
         .stream_close = liar_stream_close,
         .stream_addresses = liar_stream_addresses,
         .work = liar_work,

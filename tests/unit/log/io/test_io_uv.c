@@ -475,6 +475,164 @@ static void a_stream_carries_everything_and_ends_on_both_sides(void **state)
     }
 }
 
+enum { SENDING_SIZE = 6 << 20, SENDING_PIECE_SIZE = 5000 };
+
+/* A file that is sent, partly without being copied, and what arrives of it. */
+struct sending {
+    struct world *world;
+    struct io_file *file;
+    struct io_listener *listener;
+    struct io_stream *client;
+    struct io_request connect;
+    struct io_request write;
+    uint8_t piece[SENDING_PIECE_SIZE];
+    size_t piece_size;
+    uint64_t position;
+    uint64_t sent_size; /* without being copied */
+    uint64_t received_size;
+    bool is_reader_slow;
+    struct io_timer wake;
+    struct io_stream *server;
+};
+
+static uint8_t sending_byte(uint64_t position)
+{
+    return (uint8_t)(position * 7 + position / 4093);
+}
+
+static void sending_step(struct sending *sending);
+
+static void on_sending_written(struct io_request *request, int64_t result)
+{
+    struct sending *sending = request->owner;
+    assert_int_equal(result, 0);
+    sending->position += sending->piece_size;
+    sending_step(sending);
+}
+
+static void sending_step(struct sending *sending)
+{
+    struct io *io = sending->world->io;
+    size_t left = SENDING_SIZE - sending->position;
+    size_t sent = io_stream_send_file(io, sending->client, sending->file, sending->position, left);
+    assert_true(sent <= left);
+    sending->position += sent;
+    sending->sent_size += sent;
+    left -= sent;
+    if (left == 0) {
+        io_stream_close(io, sending->client);
+        return;
+    }
+    sending->piece_size = left < SENDING_PIECE_SIZE ? left : SENDING_PIECE_SIZE;
+    assert_int_equal(io_file_read(io, sending->file, sending->piece, sending->piece_size,
+                                  sending->position, IO_READ_WAIT),
+                     sending->piece_size);
+    struct bytes part = bytes_make(sending->piece, sending->piece_size);
+    sending->write = (struct io_request){.done = on_sending_written, .owner = sending};
+    io_stream_write(io, &sending->write, sending->client, &part, 1);
+}
+
+static void on_sending_data(void *owner, const uint8_t *data, size_t size)
+{
+    struct sending *sending = owner;
+    for (size_t i = 0; i < size; i++) {
+        if (data[i] != sending_byte(sending->received_size + i)) {
+            fail_msg("byte %zu is another", (size_t)(sending->received_size + i));
+        }
+    }
+    sending->received_size += size;
+}
+
+static void on_sending_closed(void *owner, int reason)
+{
+    struct sending *sending = owner;
+    assert_int_equal(reason, ERROR_CLOSED);
+    io_uv_stop(sending->world->io);
+}
+
+static void on_sending_woken(struct io_timer *timer)
+{
+    struct sending *sending = timer->owner;
+    io_stream_pause(sending->world->io, sending->server, false);
+}
+
+static void on_sending_accepted(void *owner, struct io_stream *stream)
+{
+    static const struct io_stream_events events = {on_sending_data, on_sending_closed};
+    struct sending *sending = owner;
+    sending->server = stream;
+    io_stream_watch(sending->world->io, stream, &events, sending);
+    if (sending->is_reader_slow) {
+        io_stream_pause(sending->world->io, stream, true);
+        sending->wake = (struct io_timer){.fired = on_sending_woken, .owner = sending};
+        io_timer_start(sending->world->io, &sending->wake, 20000000);
+    }
+}
+
+static void on_sender_data(void *owner, const uint8_t *data, size_t size)
+{
+    (void)owner;
+    (void)data;
+    fail_msg("nobody sent %zu bytes", size);
+}
+
+static void on_sender_closed(void *owner, int reason)
+{
+    (void)owner;
+    assert_int_equal(reason, ERROR_CANCELLED);
+}
+
+static void on_sending_connected(struct io_request *request, int64_t result)
+{
+    static const struct io_stream_events events = {on_sender_data, on_sender_closed};
+    struct sending *sending = request->owner;
+    assert_int_equal(result, 0);
+    io_stream_watch(sending->world->io, sending->client, &events, sending);
+    sending_step(sending);
+}
+
+static struct io_file *sending_make_file(struct world *world)
+{
+    struct io_file *file = NULL;
+    uint8_t *content = test_calloc(1, SENDING_SIZE);
+    for (uint64_t i = 0; i < SENDING_SIZE; i++) {
+        content[i] = sending_byte(i);
+    }
+    struct bytes part = bytes_make(content, SENDING_SIZE);
+    assert_int_equal(
+        io_file_open(world->io, path_of(world, "sent"), IO_OPEN_WRITE | IO_OPEN_CREATE, &file), 0);
+    assert_int_equal(io_file_write(world->io, file, &part, 1, 0), 0);
+    test_free(content);
+    return file;
+}
+
+/* Over TCP most of it goes from the page cache, however slow the reader is; the loopback copies. */
+static void a_file_is_sent_whole_with_and_without_copies(void **state)
+{
+    static const char *const addresses[] = {"127.0.0.1:0", "127.0.0.1:0", "loopback:sent"};
+    struct world *world = *state;
+    struct io_file *file = sending_make_file(world);
+    for (int i = 0; i < 3; i++) {
+        struct sending *sending = test_calloc(1, sizeof *sending);
+        char bound[IO_ADDRESS_SIZE];
+        sending->world = world;
+        sending->file = file;
+        sending->is_reader_slow = i == 1;
+        assert_int_equal(
+            io_listen(world->io, addresses[i], on_sending_accepted, sending, &sending->listener),
+            0);
+        io_listener_address(world->io, sending->listener, bound);
+        sending->connect = (struct io_request){.done = on_sending_connected, .owner = sending};
+        io_connect(world->io, &sending->connect, bound, &sending->client);
+        io_uv_run(world->io);
+        assert_int_equal(sending->received_size, SENDING_SIZE);
+        assert_true(i == 2 ? sending->sent_size == 0 : sending->sent_size > SENDING_SIZE / 4);
+        io_listener_close(world->io, sending->listener);
+        test_free(sending);
+    }
+    io_file_close(world->io, file);
+}
+
 static void close_client(struct io_timer *timer)
 {
     struct talk *talk = timer->owner;
@@ -667,6 +825,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_signal_is_told_on_the_loop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(random_bytes_differ, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_idle_loop_sleeps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_is_sent_whole_with_and_without_copies, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_file_is_sent_whole_with_and_without_copies, set_up_memory,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_stream_carries_everything_and_ends_on_both_sides, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(closing_cancels_the_writes_a_paused_reader_holds_up, set_up,
