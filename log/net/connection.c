@@ -441,6 +441,12 @@ void connection_mute(struct connection *connection, uint64_t duration_ns)
     connection_update_pause(connection);
 }
 
+struct io_stream *connection_stream(struct connection *connection)
+{
+    check(connection->stream != NULL);
+    return connection->stream;
+}
+
 bool connection_is_idle(const struct connection *connection)
 {
     return connection->in_flight_count == 0 && list_is_empty(&connection->writing) &&

@@ -63,6 +63,8 @@ void connection_begin(struct connection *connection, struct connection_slot *slo
 void connection_answer(struct connection_slot *slot);
 /* The next piece may be asked for: after `next` returned false, never inside it. */
 void connection_continue(struct connection_slot *slot);
+/* Inside `next`, for who hands something to the stream itself: it stands between the pieces. */
+struct io_stream *connection_stream(struct connection *connection);
 void connection_close(struct connection *connection);
 /* No more reading; closes when the last answer has left. */
 void connection_drain(struct connection *connection);

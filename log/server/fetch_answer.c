@@ -36,14 +36,19 @@ static void fetch_answer_on_sent(struct request *request)
     fetch_answer_give_piece(answer);
 }
 
-static void fetch_answer_take(struct fetch_answer *answer, size_t size)
+static void fetch_answer_pass(struct fetch_answer *answer, size_t size)
 {
-    answer->piece_size += size;
     answer->slice_size += size;
     if (answer->slice_size == answer->holes.items[answer->hole_index].size) {
         log_slice_close(answer->slices[answer->hole_index++]);
         answer->slice_size = 0;
     }
+}
+
+static void fetch_answer_take(struct fetch_answer *answer, size_t size)
+{
+    answer->piece_size += size;
+    fetch_answer_pass(answer, size);
 }
 
 static void fetch_answer_on_read(struct log_slice *slice, int error)
@@ -91,6 +96,38 @@ static void fetch_answer_trace(const struct fetch_answer *answer)
           TRACE_STRING("peer", connection_peer_address(connection)));
 }
 
+/* True when the records of the next hole are sent from their file, so that what stands before them
+ * goes first. */
+static bool fetch_answer_is_large(const struct fetch_answer *answer)
+{
+    return answer->hole_index < answer->holes.count &&
+           answer->head_size == answer->holes.items[answer->hole_index].place &&
+           answer->holes.items[answer->hole_index].size - answer->slice_size >=
+               FETCH_ANSWER_SEND_MIN;
+}
+
+/* Sends from the file as much as the stream takes, in one turn up to a limit, so that no client
+ * holds up others. A piece follows, which calls back when the stream has room again. */
+static size_t fetch_answer_send_file(struct fetch_answer *answer)
+{
+    struct io_stream *stream = connection_stream(answer->request->slot.connection);
+    size_t sent_size = 0;
+    while (fetch_answer_is_large(answer) && sent_size < FETCH_ANSWER_SEND_MAX) {
+        size_t left = answer->holes.items[answer->hole_index].size - answer->slice_size;
+        size_t size = left < FETCH_ANSWER_SEND_MAX ? left : FETCH_ANSWER_SEND_MAX;
+        size_t sent =
+            log_slice_send(answer->slices[answer->hole_index], answer->slice_size, size, stream);
+        sent_size += sent;
+        if (sent > 0) {
+            fetch_answer_pass(answer, sent);
+        }
+        if (sent < size) {
+            return FETCH_ANSWER_PIECE_SIZE;
+        }
+    }
+    return FETCH_ANSWER_TURN_SIZE;
+}
+
 /* What is not known to be readable before the size was sent can only be told by closing the
  * connection; the client asks again and is told then. */
 static bool fetch_answer_next(struct connection_slot *slot, struct bytes *piece, int *error)
@@ -99,10 +136,14 @@ static bool fetch_answer_next(struct connection_slot *slot, struct bytes *piece,
     if (answer->piece == NULL) {
         fetch_answer_take_piece(answer);
     }
-    while (answer->error == 0 && answer->piece_size < FETCH_ANSWER_PIECE_SIZE) {
-        fetch_answer_take_head(answer, FETCH_ANSWER_PIECE_SIZE - answer->piece_size);
-        size_t room = FETCH_ANSWER_PIECE_SIZE - answer->piece_size;
-        if (answer->hole_index == answer->holes.count || room == 0) {
+    size_t limit = answer->piece_size == 0 && fetch_answer_is_large(answer)
+                       ? fetch_answer_send_file(answer)
+                       : FETCH_ANSWER_PIECE_SIZE;
+    while (answer->error == 0 && answer->piece_size < limit) {
+        fetch_answer_take_head(answer, limit - answer->piece_size);
+        size_t room = limit - answer->piece_size;
+        bool is_head = answer->piece_size > 0 && fetch_answer_is_large(answer);
+        if (answer->hole_index == answer->holes.count || room == 0 || is_head) {
             break;
         }
         if (!fetch_answer_take_records(answer, room)) {

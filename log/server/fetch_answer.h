@@ -1,7 +1,9 @@
 /* A Fetch response on its way out: what was encoded, with slices of logs where the records belong.
  *
- * Records go from the file into one small piece of memory and from there to the client; what a
- * client asked for and does not take costs a piece, not its size.
+ * Records go from the file into one small piece of memory and from there to the client; many at
+ * once go from the page cache to the stream without being copied, as long as it takes them, and
+ * only what it does not take at once is copied to a piece. What a client asked for and does not
+ * take costs a piece, not its size.
  *
  * Owns:   between fetch_answer_send and its end: the slices, and a piece while it is this answer's
  *         turn.
@@ -14,7 +16,12 @@
 #include "log/server/request.h"
 #include "log/store/log_slice.h"
 
-enum { FETCH_ANSWER_PIECE_SIZE = 64 << 10 };
+enum {
+    FETCH_ANSWER_PIECE_SIZE = 64 << 10,
+    FETCH_ANSWER_SEND_MIN = 64 << 10, /* bytes left of a slice that are sent from its file */
+    FETCH_ANSWER_SEND_MAX = 1 << 20,  /* bytes sent from files in one turn */
+    FETCH_ANSWER_TURN_SIZE = 4 << 10, /* of the piece that ends such a turn */
+};
 
 struct fetch_answer {
     struct request *request;

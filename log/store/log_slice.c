@@ -307,6 +307,15 @@ bool log_slice_read(struct log_slice *slice, size_t at, void *out, size_t size, 
     return true;
 }
 
+size_t log_slice_send(struct log_slice *slice, size_t at, size_t size, struct io_stream *stream)
+{
+    check(at <= slice->size && size <= slice->size - at);
+    return slice->cut_count != slice->log->cut_count
+               ? 0
+               : io_stream_send_file(slice->log->home.io, stream, slice->segment->file.file,
+                                     (uint64_t)slice->position + at, size);
+}
+
 void log_slice_close(struct log_slice *slice)
 {
     if (slice->size > 0) {

@@ -56,5 +56,8 @@ must_use bool log_slice_open(struct log *log, struct log_slice *slice, int *erro
  * off by log_truncate. `out` must stay until `done`. */
 must_use bool log_slice_read(struct log_slice *slice, size_t at, void *out, size_t size,
                              int *error);
+/* Sends bytes from `at` on without copying them, as io_stream_send_file. How many; those that were
+ * cut off are none. */
+size_t log_slice_send(struct log_slice *slice, size_t at, size_t size, struct io_stream *stream);
 /* Lets go of the file. A slice of size 0, and one that was closed, may be closed again. */
 void log_slice_close(struct log_slice *slice);
