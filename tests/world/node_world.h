@@ -2,8 +2,8 @@
  *
  * world_node.c the steps, node_process the broker's lives, node_model what must hold, node_auditor
  * reads everything back, node_writer produces, node_scribe produces with malice, node_reader
- * fetches, node_clerk makes and deletes topics, node_party the consumer groups, node_marks what
- * they commit, node_call one request. Thread: one. */
+ * fetches, node_session too, in a session, node_clerk makes and deletes topics, node_party the
+ * consumer groups, node_marks what they commit, node_call one request. Thread: one. */
 #pragma once
 
 #include "runtime/client/client.h"
@@ -17,6 +17,7 @@
 #include "tests/world/node_process.h"
 #include "tests/world/node_reader.h"
 #include "tests/world/node_scribe.h"
+#include "tests/world/node_session.h"
 #include "tests/world/node_writer.h"
 
 enum { NODE_WORLD_BROKER = 0, NODE_WORLD_CLIENT = 1, NODE_WORLD_AUDITOR = 2, NODE_WORLD_NODES = 3 };
@@ -41,6 +42,7 @@ struct node_world {
     struct client *client; /* the workload's */
     struct node_writers writers;
     struct node_readers readers;
+    struct node_session session;
     struct node_clerk clerk;
     struct node_scribe scribe;
     struct node_marks marks;

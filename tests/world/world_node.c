@@ -149,6 +149,7 @@ static void world_repeat(struct node_world *world)
 static void world_read(struct node_world *world)
 {
     node_readers_act(&world->readers);
+    node_session_act(&world->session);
 }
 
 static void world_change_topics(struct node_world *world)
@@ -202,6 +203,7 @@ static void world_lose_client(struct node_world *world)
     world_open_client(world);
     node_writers_init(&world->writers, world);
     node_readers_init(&world->readers, world);
+    node_session_init(&world->session, world);
     node_clerk_reopen(&world->clerk);
     node_scribe_reopen(&world->scribe);
     node_marks_reopen(&world->marks);
@@ -334,6 +336,7 @@ static struct node_world *world_new(uint64_t seed, enum store_lie lie, bool is_v
     world_open_client(world);
     node_writers_init(&world->writers, world);
     node_readers_init(&world->readers, world);
+    node_session_init(&world->session, world);
     node_clerk_init(&world->clerk, world);
     node_scribe_init(&world->scribe, world);
     node_marks_init(&world->marks, world);
@@ -361,6 +364,9 @@ static void world_tell(const struct node_world *world)
         {"batches taken", world->readers.batch_count},
         {"fetches", world->readers.fetch_count},
         {"offsets by time", world->readers.time_count},
+        {"sessions", world->session.created_count},
+        {"told in sessions", world->session.told_count},
+        {"silent in sessions", world->session.silence_count},
         {"changes of topics", world->clerk.done_count},
         {"changes failed", world->clerk.failed_count},
         {"batches written", world->scribe.written_count},
