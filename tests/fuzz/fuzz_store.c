@@ -5,6 +5,7 @@
  *            'e' leader-epoch-checkpoint               'm' partition.metadata
  *            'p' rows of recovery-points               'P' the whole file
  *            'k' recovery-point-offset-checkpoint
+ *            'a' aborted transactions: segment's base offset (8), count of offsets (4), the file
  *      1     as said
  *
  * Promises: what was read keeps the invariants of its module and is written and read again as the
@@ -13,6 +14,7 @@
 #include "log/base/endian.h"
 #include "log/base/error.h"
 #include "log/base/trace.h"
+#include "log/store/aborted_index.h"
 #include "log/store/epoch_cache.h"
 #include "log/store/log_points.h"
 #include "log/store/partition_metadata.h"
@@ -79,6 +81,29 @@ static void fuzz_snapshot_rest(struct bytes rest)
     buffer_add_bytes(&snapshot, rest);
     fuzz_snapshot(buffer_bytes(&snapshot));
     buffer_fini(&snapshot);
+}
+
+static void fuzz_aborts(struct bytes input)
+{
+    if (input.size < 12) {
+        return;
+    }
+    int64_t base_offset = endian_read_i64(input.data) & INT64_MAX / 2;
+    int64_t next_offset = base_offset + endian_read_u32(input.data + 8);
+    input = bytes_make(input.data + 12, input.size - 12);
+    struct aborted_index index;
+    struct buffer again;
+    aborted_index_init(&index);
+    buffer_init(&again);
+    if (aborted_index_read(&index, input, base_offset, next_offset) == 0) {
+        aborted_index_check(&index);
+        aborted_index_write(&index, &again);
+        check(bytes_equal(buffer_bytes(&again), input));
+    } else {
+        check(index.count == 0);
+    }
+    aborted_index_fini(&index);
+    buffer_fini(&again);
 }
 
 static void fuzz_index(struct bytes input)
@@ -230,6 +255,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'i':
         fuzz_index(input);
+        break;
+    case 'a':
+        fuzz_aborts(input);
         break;
     default:
         fuzz_file(kind, input);
