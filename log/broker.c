@@ -300,6 +300,7 @@ static int broker_open_store(struct broker *broker, struct report *report)
     options.retention_check_interval_ms = broker->options.log_retention_check_interval_ms;
     options.producer_expiration_ms = broker->options.producer_id_expiration_ms;
     options.open_file_max = broker->options.open_file_max;
+    options.tail_size_max = broker->options.log_tail_cache_bytes;
     return store_open(broker->io, &options, &broker->store, report);
 }
 

@@ -70,6 +70,7 @@ struct log *log_new(struct store *store, const char *name, const struct log_sett
 
 void log_free(struct log *log)
 {
+    tail_cache_drop(&log->tail);
     for (int32_t i = 0; i < log->segment_count; i++) {
         segment_release(log->segments[i]);
     }
@@ -440,6 +441,8 @@ int log_append(struct log *log, uint8_t *data, size_t size, int32_t leader_epoch
     if (error != 0) {
         return error;
     }
+    tail_cache_note(&log->store->tails, &log->tail, log_last_segment(log)->base_offset,
+                    log_last_segment(log)->size, bytes_make(data, size));
     log_apply(log, bytes_make(data, size), &plan);
     log_on_appended(log);
     *out = (struct log_append){
@@ -519,6 +522,7 @@ int log_roll(struct log *log)
         return ERROR_IO;
     }
     log_add_segment(log, next);
+    tail_cache_roll(&log->tail);
     flusher_add(&log->store->flusher, log);
     if (log->store->options.durability != STORE_DURABILITY_INTERVAL) {
         flusher_ask(&log->store->flusher, log);

@@ -7,6 +7,7 @@
 #include "log/store/walker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     SLICE_WINDOW_SIZE = 8 << 10, /* what is brought into the page cache around a header */
@@ -19,19 +20,34 @@ struct slice_end {
     int64_t next_offset;
 };
 
+/* What lies in memory needs no file. */
 static void slice_hold(struct log_slice *slice)
 {
-    segment_pin(slice->segment);
+    if (slice->tail != NULL) {
+        slice->segment = NULL;
+    } else {
+        segment_pin(slice->segment);
+    }
     slice->log->pending_count++;
     list_add(&slice->log->store->reads, &slice->link);
+}
+
+static void slice_release(struct log_slice *slice)
+{
+    if (slice->tail != NULL) {
+        tail_cache_release(slice->tail);
+    } else {
+        segment_unpin(slice->segment);
+    }
+    slice->tail = NULL;
+    slice->segment = NULL;
 }
 
 static void slice_let_go(struct log_slice *slice)
 {
     struct log *log = slice->log;
     list_remove(&slice->link);
-    segment_unpin(slice->segment);
-    slice->segment = NULL;
+    slice_release(slice);
     slice->log = NULL;
     store_on_quiet(log->store);
     log_release(log);
@@ -44,7 +60,7 @@ void log_slice_forget(struct list_link *link)
     slice->window = NULL;
     slice->size = 0;
     list_remove(link);
-    segment_unpin(slice->segment);
+    slice_release(slice);
     log_release(slice->log);
 }
 
@@ -180,6 +196,9 @@ static int slice_find(struct log_slice *slice)
     slice->next_offset = end.next_offset;
     slice->has_next = end.position == slice->segment->size && index + 1 < log->segment_count &&
                       slice->limit_offset > slice->segment->next_offset;
+    if (end.next_offset == log->end_offset || end.next_offset == log->synced.offset) {
+        tail_cache_follow(&log->tail);
+    }
     if (slice->size > 0) {
         log->hint = (struct log_mark){end.next_offset, slice->segment->base_offset, end.position};
     }
@@ -216,7 +235,9 @@ static bool slice_go(struct log_slice *slice, int *error)
         return *error != 0;
     }
     if (*error == 0 && slice->size > 0) {
-        *error = segment_open_file(slice->segment, &file);
+        slice->tail = tail_cache_hold(&slice->log->tail, slice->segment->base_offset,
+                                      slice->position, slice->size);
+        *error = slice->tail != NULL ? 0 : segment_open_file(slice->segment, &file);
         if (*error == 0) {
             slice_hold(slice);
         }
@@ -266,6 +287,7 @@ bool log_slice_open(struct log *log, struct log_slice *slice, int *error)
     slice->log = log;
     slice->segment = NULL;
     slice->window = NULL;
+    slice->tail = NULL;
     slice->cut_count = log->cut_count;
     slice->wait_count = 0;
     slice->link = (struct list_link){0};
@@ -288,12 +310,17 @@ bool log_slice_read(struct log_slice *slice, size_t at, void *out, size_t size, 
 {
     check(at <= slice->size && size <= slice->size - at);
     struct io *io = slice->log->home.io;
-    struct io_file *file = slice->segment->file.file; /* pinned: it is open */
     uint64_t position = (uint64_t)slice->position + at;
     if (slice->cut_count != slice->log->cut_count) {
         *error = ERROR_CANCELLED;
         return true;
     }
+    if (slice->tail != NULL) {
+        memcpy(out, slice->tail->data + (position - (uint64_t)slice->tail->position), size);
+        *error = 0;
+        return true;
+    }
+    struct io_file *file = slice->segment->file.file; /* pinned: it is open */
     int64_t count = io_file_read(io, file, out, size, position,
                                  slice->may_wait ? IO_READ_WAIT : IO_READ_CACHED);
     if (count == ERROR_AGAIN || (count >= 0 && (size_t)count < size && !slice->may_wait)) {
@@ -310,7 +337,7 @@ bool log_slice_read(struct log_slice *slice, size_t at, void *out, size_t size, 
 size_t log_slice_send(struct log_slice *slice, size_t at, size_t size, struct io_stream *stream)
 {
     check(at <= slice->size && size <= slice->size - at);
-    return slice->cut_count != slice->log->cut_count
+    return slice->cut_count != slice->log->cut_count || slice->tail != NULL
                ? 0
                : io_stream_send_file(slice->log->home.io, stream, slice->segment->file.file,
                                      (uint64_t)slice->position + at, size);

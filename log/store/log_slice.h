@@ -1,13 +1,12 @@
 /* Whole batches of a log as a place in one of its files: found by their headers, read when they are
  * wanted.
  *
- * Owns:   a pin on the segment, so that its bytes stay readable whatever retention or a deletion do
- *         to the log meanwhile.
- * Keeps:  (1) a slice begins with the batch that contains the offset asked for, or the next one if
- *             there is none, and ends at a batch's end; it lies in one segment; (2) it holds
- * nothing at or beyond limit_offset; (3) it holds at most size_max bytes, or one batch if
- *             is_first_whole; (4) one operation at a time: between a call that returned false and
- *             `done` the slice belongs to the log.
+ * Owns:   a pin on the segment, or the block of newest bytes that holds it (tail_cache.h), so that
+ * its bytes stay readable whatever retention or a deletion do to the log meanwhile. Keeps:  (1) a
+ * slice begins with the batch that contains the offset asked for, or the next one if there is none,
+ * and ends at a batch's end; it lies in one segment; (2) it holds nothing at or beyond
+ * limit_offset; (3) it holds at most size_max bytes, or one batch if is_first_whole; (4) one
+ * operation at a time: between a call that returned false and `done` the slice belongs to the log.
  * Thread: the store's shard.
  *
  * Opening looks at no more than two places of the file: where the first batch is (the sparse index
@@ -20,6 +19,7 @@
 #include "log/store/log.h"
 
 struct segment;
+struct tail_cache_block;
 
 /* Embedded by the caller. */
 struct log_slice {
@@ -38,7 +38,8 @@ struct log_slice {
     bool has_next;       /* below the limit there is more, in another file */
     /* the log's */
     struct log *log;
-    struct segment *segment; /* pinned while size > 0 or the disk is asked */
+    struct tail_cache_block *tail; /* held, when it has all bytes of the slice */
+    struct segment *segment; /* pinned while size > 0 or the disk is asked; not beside `tail` */
     int64_t position;        /* of the first byte in the file */
     int32_t cut_count;
     int32_t wait_count; /* how often opening asked the disk */

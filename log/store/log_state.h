@@ -8,6 +8,7 @@
 #include "log/store/log.h"
 #include "log/store/producer_state.h"
 #include "log/store/segment.h"
+#include "log/store/tail_cache.h"
 
 /* A place between two batches. */
 struct log_mark {
@@ -30,15 +31,16 @@ struct log {
     int64_t end_offset;
     int64_t flushed_offset; /* acknowledged: durable, or written when durability is weaker */
     int64_t size;
-    struct log_mark synced;   /* durable */
-    struct log_mark flushing; /* will be durable when the running flush ends */
-    struct log_mark hint;     /* where the last read ended; offset -1: none */
-    int64_t snapshot_offset;  /* newest producer snapshot on the disk; -1: none */
-    int64_t points_offset;    /* the recovery point in the points file */
-    int64_t points_start;     /* the start offset in the points file */
-    int64_t points_segment;   /* base offset of the recovery point's segment there; -1: not known */
-    int64_t clean_offset;     /* compaction is done below; in the cleaner's checkpoint file */
-    int64_t clean_barrier; /* up to here a run found nothing to do: a transaction is in the way */
+    struct log_mark synced;      /* durable */
+    struct log_mark flushing;    /* will be durable when the running flush ends */
+    struct log_mark hint;        /* where the last read ended; offset -1: none */
+    struct tail_cache_tail tail; /* newest bytes, while somebody follows */
+    int64_t snapshot_offset;     /* newest producer snapshot on the disk; -1: none */
+    int64_t points_offset;       /* the recovery point in the points file */
+    int64_t points_start;        /* the start offset in the points file */
+    int64_t points_segment; /* base offset of the recovery point's segment there; -1: not known */
+    int64_t clean_offset;   /* compaction is done below; in the cleaner's checkpoint file */
+    int64_t clean_barrier;  /* up to here a run found nothing to do: a transaction is in the way */
     struct epoch_cache epochs;
     struct producer_state producers;
     struct list waits;           /* log_flush_wait, by offset */

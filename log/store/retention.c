@@ -276,6 +276,7 @@ int retention_truncate(struct log *log, int64_t offset)
         return error;
     }
     log->cut_count++;
+    tail_cache_drop(&log->tail);
     log->hint.offset = -1;
     error = retention_cut_files(log, keep, cut);
     if (log->start_offset > cut.offset) {

@@ -29,6 +29,7 @@ struct store_options store_options_default(const char *path)
         .retention_check_interval_ms = 300000,
         .producer_expiration_ms = INT64_C(86400000),
         .open_file_max = 512,
+        .tail_size_max = 16 << 20,
         .cleaner =
             {
                 .is_enabled = true,
@@ -268,6 +269,7 @@ static struct store *store_new(struct io *io, const struct store_options *option
     }
     file_cache_init(&store->files, io, options->open_file_max);
     store->files.evicted = segment_on_evicted;
+    tail_cache_init(&store->tails, (size_t)options->tail_size_max);
     flusher_init(&store->flusher, store);
     graveyard_init(&store->graveyard, io);
     cleaner_init(&store->cleaner, store);
@@ -294,6 +296,7 @@ static void store_free(struct store *store)
         log_free(log);
     }
     graveyard_fini(&store->graveyard);
+    tail_cache_fini(&store->tails);
     map_fini(&store->logs, NULL);
     io_file_close(store->io, store->lock);
     free(store->path);
@@ -659,6 +662,7 @@ void store_check(const struct store *store)
     file_cache_check(&store->files);
     flusher_check(&store->flusher);
     cleaner_check(&store->cleaner);
+    tail_cache_check(&store->tails);
     for (list_each (&store->log_list, link)) {
         const struct log *log = list_member(link, struct log, store_link);
         check(log->store == store);

@@ -36,6 +36,7 @@ struct store_options {
     int64_t retention_check_interval_ms; /* default 300000 */
     int64_t producer_expiration_ms;      /* default 86400000 */
     int64_t open_file_max;               /* segment descriptors held open at once */
+    int64_t tail_size_max;               /* bytes of newest records in memory; default 16777216 */
     struct store_cleaner_options cleaner;
     bool is_read_only; /* tools: no lock, no recovery writes */
 };

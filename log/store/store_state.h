@@ -10,6 +10,7 @@
 #include "log/store/log_points.h"
 #include "log/store/log_state.h"
 #include "log/store/store.h"
+#include "log/store/tail_cache.h"
 
 #include <limits.h>
 
@@ -32,6 +33,7 @@ struct store {
     struct map logs; /* by name */
     struct list log_list;
     struct file_cache files;
+    struct tail_cache tails;
     struct flusher flusher;
     struct graveyard graveyard;
     struct cleaner cleaner;

@@ -273,6 +273,108 @@ static void a_file_shorter_than_its_segment_is_damage(void **state)
     log_slice_close(&opening.slice); /* once more is fine */
 }
 
+/* A small batch of the model at the end. */
+static void append_small(struct fixture *fixture, struct model *model)
+{
+    struct log_append out;
+    fixture_build(fixture, NULL, 1, 1000, 50, COMPRESS_NONE);
+    assert_int_equal(fixture_append_built(fixture, &out), 0);
+    model->batches[model->count].base_offset = out.base_offset;
+    model->batches[model->count].next_offset = out.last_offset + 1;
+    model->batches[model->count++].size = fixture->batch.size;
+    buffer_add_bytes(&model->bytes, buffer_bytes(&fixture->batch));
+}
+
+static int read_count;
+
+static enum sim_verdict count_reads(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    read_count += call->operation == SIM_FILE_READ;
+    return SIM_GO_ON;
+}
+
+/* Opens and reads what lies from the offset on, and compares; how often the file was read. */
+static int follow(struct fixture *fixture, const struct model *model, int64_t offset)
+{
+    struct opening opening;
+    struct buffer bytes;
+    buffer_init(&bytes);
+    read_count = 0;
+    assert_int_equal(
+        open_slice(fixture, &opening, offset, log_end_offset(fixture->log), 1 << 20, true), 0);
+    read_slice(fixture, &opening, 100, &bytes);
+    assert_true(bytes_equal(buffer_bytes(&bytes), expect(model, &opening)));
+    log_slice_close(&opening.slice);
+    store_check(fixture->store);
+    buffer_fini(&bytes);
+    return read_count;
+}
+
+/* The first time nobody has kept it; from then on every small batch at the end is at hand. */
+static void who_follows_reads_no_file(void **state)
+{
+    struct fixture *fixture = *state;
+    struct model model = {.count = 0};
+    buffer_init(&model.bytes);
+    append_small(fixture, &model);
+    sim_on_operation(fixture->sim, count_reads, NULL);
+    assert_true(follow(fixture, &model, 0) > 0);
+    for (int64_t offset = 1; offset < 100; offset++) {
+        append_small(fixture, &model);
+        assert_int_equal(follow(fixture, &model, offset), 0);
+        if (offset % 10 == 0) { /* another, a little behind */
+            follow(fixture, &model, offset - 2);
+        }
+    }
+    for (int i = 0; i < 70; i++) { /* nobody reads for long */
+        append_small(fixture, &model);
+    }
+    assert_true(follow(fixture, &model, 169) > 0);
+    append_small(fixture, &model);
+    assert_int_equal(follow(fixture, &model, 170), 0);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    buffer_fini(&model.bytes);
+}
+
+/* What is held stays readable, whatever becomes of the log; what was cut is not. */
+static void newest_bytes_outlive_their_log_and_no_cut(void **state)
+{
+    struct fixture *fixture = *state;
+    struct model model = {.count = 0};
+    struct opening opening;
+    struct buffer bytes;
+    buffer_init(&model.bytes);
+    buffer_init(&bytes);
+    append_small(fixture, &model);
+    follow(fixture, &model, 0);
+    append_small(fixture, &model);
+    append_small(fixture, &model);
+    assert_int_equal(open_slice(fixture, &opening, 1, 3, 1 << 20, true), 0);
+    assert_int_equal(log_truncate(fixture->log, 2), 0);
+    uint8_t byte = 0;
+    int error = 0;
+    assert_true(log_slice_read(&opening.slice, 0, &byte, 1, &error));
+    assert_int_equal(error, ERROR_CANCELLED);
+    log_slice_close(&opening.slice);
+    model.count = 2;
+    model.bytes.size -= fixture->batch.size;
+    append_small(fixture, &model);
+    follow(fixture, &model, 1);
+    append_small(fixture, &model);
+    assert_int_equal(open_slice(fixture, &opening, 3, 4, 1 << 20, true), 0);
+    assert_int_equal(store_delete_log(fixture->store, fixture->log), 0);
+    sim_on_operation(fixture->sim, count_reads, NULL);
+    read_count = 0;
+    read_slice(fixture, &opening, 10, &bytes);
+    assert_int_equal(read_count, 0);
+    assert_true(bytes_equal(buffer_bytes(&bytes), expect(&model, &opening)));
+    log_slice_close(&opening.slice);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    buffer_fini(&model.bytes);
+    buffer_fini(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +385,8 @@ int main(void)
         CASE(a_slice_can_be_read_after_its_log_was_deleted),
         CASE(bytes_that_were_cut_off_are_not_read),
         CASE(a_file_shorter_than_its_segment_is_damage),
+        CASE(who_follows_reads_no_file),
+        CASE(newest_bytes_outlive_their_log_and_no_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
