@@ -745,6 +745,8 @@ void log_check(const struct log *log)
     check(log->synced.offset <= log->flushed_offset);
     check(log->points_offset <= log->synced.offset);
     log_check_segments(log);
+    check(log->tail.block == NULL ||
+          log->tail.block->segment_offset == log_last_segment(log)->base_offset);
     epoch_cache_check(&log->epochs);
     check(log->epochs.count == 0 ||
           log->epochs.entries[log->epochs.count - 1].start_offset <= log->end_offset);
