@@ -640,6 +640,12 @@ void log_each_producer(const struct log *log,
     }
 }
 
+bool log_has_transaction(const struct log *log, int64_t producer_id, int16_t epoch)
+{
+    const struct producer_state_entry *entry = producer_state_find(&log->producers, producer_id);
+    return entry != NULL && entry->transaction_start_offset >= 0 && entry->epoch == epoch;
+}
+
 int log_set_start_offset(struct log *log, int64_t offset)
 {
     int error = log_writable(log);

@@ -133,6 +133,8 @@ struct log_producer {
     int32_t coordinator_epoch;
     int64_t transaction_start_offset; /* -1: no open transaction */
 };
+/* Whether the producer has a transaction open here at this epoch. */
+bool log_has_transaction(const struct log *log, int64_t producer_id, int16_t epoch);
 void log_each_producer(const struct log *log,
                        void (*each)(void *owner, const struct log_producer *producer), void *owner);
 

@@ -33,6 +33,8 @@ enum {
     BATCH_CRC_START = 21, /* what the CRC covers, to the end */
     BATCH_MAGIC = 2,
     BATCH_RECORD_SIZE_MIN = 7, /* six varints and the attributes */
+    BATCH_MARKER_KEY_SIZE = 4,
+    BATCH_MARKER_VALUE_SIZE = 6,
 
     BATCH_CODEC_MASK = 0x07,
     BATCH_LOG_APPEND_TIME = 0x08,
@@ -135,6 +137,12 @@ void batch_iterator_close(struct batch_iterator *iterator);
 /* Walks headers_encoded: advances `*at`; 1, 0 at the end, or ERROR_INVALID_RECORD. */
 must_use int batch_header_next(const uint8_t **at, const uint8_t *end, struct batch_header *out);
 
+/* What a record of a control batch says: false when it is no COMMIT or ABORT marker.
+ *     key    int16 version, int16 type (0 ABORT, 1 COMMIT)
+ *     value  int16 version, int32 coordinator epoch */
+bool batch_record_read_marker(const struct batch_record *record, bool *is_commit,
+                              int32_t *coordinator_epoch);
+
 /* Builds one batch. Add records, then finish. Fields are set between init or clear and the first
  * record; with BATCH_DELETE_HORIZON among the attributes base_timestamp is the horizon and kept. */
 struct batch_builder {
@@ -167,6 +175,9 @@ void batch_builder_add_encoded(struct batch_builder *builder, int64_t timestamp_
 /* As batch_builder_add_encoded with the record's own offset, which is past the last one and not
  * below base_offset: compaction leaves gaps. */
 void batch_builder_add_record(struct batch_builder *builder, const struct batch_record *record);
+/* Makes it the marker that ends the transaction of the builder's producer: its only record. */
+void batch_builder_add_marker(struct batch_builder *builder, int64_t timestamp_ms, bool is_commit,
+                              int32_t coordinator_epoch);
 /* The largest size the batch could have uncompressed if one more record were added. */
 size_t batch_builder_size_with(const struct batch_builder *builder, size_t key_size,
                                size_t value_size, size_t headers_size);

@@ -255,3 +255,16 @@ void batch_write_empty(const struct batch *batch, bool is_anonymous, struct buff
     out->size += BATCH_HEADER_SIZE;
     batch_builder_write_header(&builder, at, BATCH_HEADER_SIZE);
 }
+
+void batch_builder_add_marker(struct batch_builder *builder, int64_t timestamp_ms, bool is_commit,
+                              int32_t coordinator_epoch)
+{
+    uint8_t key[BATCH_MARKER_KEY_SIZE] = {0};
+    uint8_t value[BATCH_MARKER_VALUE_SIZE] = {0};
+    check(builder->record_count == 0);
+    endian_write_i16(key + 2, is_commit ? 1 : 0);
+    endian_write_i32(value + 2, coordinator_epoch);
+    builder->attributes |= BATCH_CONTROL | BATCH_TRANSACTIONAL;
+    batch_builder_add(builder, timestamp_ms, bytes_make(key, sizeof key),
+                      bytes_make(value, sizeof value), NULL, 0);
+}

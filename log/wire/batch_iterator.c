@@ -11,6 +11,7 @@
  *
  * This is the hottest loop of the runtime. Most of the varints have one byte, so that case is
  * inline here; the rest goes to base/varint. */
+#include "log/base/endian.h"
 #include "log/base/error.h"
 #include "log/base/varint.h"
 #include "log/wire/batch.h"
@@ -195,4 +196,16 @@ int batch_iterator_next(struct batch_iterator *iterator, struct batch_record *ou
     iterator->at = end;
     iterator->index++;
     return 1;
+}
+
+bool batch_record_read_marker(const struct batch_record *record, bool *is_commit,
+                              int32_t *coordinator_epoch)
+{
+    if (record->key.size < BATCH_MARKER_KEY_SIZE || record->value.size < BATCH_MARKER_VALUE_SIZE) {
+        return false;
+    }
+    int16_t type = endian_read_i16(record->key.data + 2);
+    *is_commit = type == 1;
+    *coordinator_epoch = endian_read_i32(record->value.data + 2);
+    return type == 0 || type == 1;
 }
