@@ -270,6 +270,11 @@ static void broker_apply_command(void *owner, int64_t offset, struct bytes comma
     }
 }
 
+static void broker_write_marker(void *owner, struct transactor_marker *marker)
+{
+    broker_coordination_write_marker(owner, marker);
+}
+
 static void broker_make_server(struct broker *broker)
 {
     const struct broker_options *options = meta_broker_options(broker->meta);
@@ -280,6 +285,10 @@ static void broker_make_server(struct broker *broker)
                                  .meta = broker->meta,
                                  .controller = broker->controller,
                                  .coordinator = broker_coordination_groups(broker->coordination),
+                                 .transactor =
+                                     broker_coordination_transactions(broker->coordination),
+                                 .write_marker = broker_write_marker,
+                                 .marker_owner = broker->coordination,
                                  .replicas = broker->replicas,
                                  .metrics = broker->metrics,
                                  .node_id = meta_node_id(broker->meta)};
@@ -357,7 +366,8 @@ static void broker_run(struct broker *broker)
 {
     broker->controller = controller_new(broker->io, broker->quorum, broker->meta);
     broker->replicas = replica_set_new(broker->store);
-    broker->coordination = broker_coordination_new(broker->io, broker->meta, broker->replicas);
+    broker->coordination =
+        broker_coordination_new(broker->io, broker->meta, broker->controller, broker->replicas);
     for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
         broker_open_topic(broker, meta_topic_at(broker->meta, i), 0);
     }

@@ -10,12 +10,15 @@
 #include <string.h>
 
 static const char BROKER_COORDINATION_OFFSETS[] = "__consumer_offsets";
+static const char BROKER_COORDINATION_TRANSACTIONS[] = "__transaction_state";
 
 struct broker_coordination {
     struct io *io;
     struct meta *meta;
+    struct controller *controller;
     struct replica_set *replicas;
     struct coordinator *coordinator;
+    struct transactor *transactor;
     struct broker_loader *loader;
     bool is_stopping;
     void (*loaded)(void *owner);
@@ -25,45 +28,55 @@ struct broker_coordination {
 /* Appends ------------------------------------------------------------------------------------ */
 
 struct broker_coordination_append {
-    struct journal_append *append;
+    void (*done)(void *owner, int error);
+    void *owner;
     struct log_flush_wait wait;
     struct io_timer timer;
     int error;
 };
 
+static void broker_coordination_end_append(struct broker_coordination_append *pending, int error)
+{
+    void (*done)(void *owner, int error) = pending->done;
+    void *owner = pending->owner;
+    free(pending);
+    done(owner, error);
+}
+
 static void broker_coordination_on_flushed(struct log_flush_wait *wait, int error)
 {
-    struct broker_coordination_append *pending = wait->owner;
-    struct journal_append *append = pending->append;
-    free(pending);
-    append->done(append, error);
+    broker_coordination_end_append(wait->owner, error);
 }
 
 static void broker_coordination_on_failed(struct io_timer *timer)
 {
     struct broker_coordination_append *pending = timer->owner;
-    struct journal_append *append = pending->append;
-    int error = pending->error;
-    free(pending);
-    append->done(append, error);
+    broker_coordination_end_append(pending, pending->error);
 }
 
-static void broker_coordination_append(struct broker_coordination *coordination, const char *topic,
-                                       int32_t partition, struct journal_append *append,
-                                       uint8_t *data, size_t size)
+/* An error is told on a later turn. */
+static void broker_coordination_fail(struct broker_coordination *coordination,
+                                     struct broker_coordination_append *pending, int error)
+{
+    pending->error = error;
+    pending->timer = (struct io_timer){.fired = broker_coordination_on_failed, .owner = pending};
+    io_timer_start(coordination->io, &pending->timer, 0);
+}
+
+static void broker_coordination_append(struct broker_coordination *coordination, struct bytes topic,
+                                       int32_t partition, uint8_t *data, size_t size,
+                                       void (*done)(void *owner, int error), void *owner)
 {
     struct broker_coordination_append *pending = memory_new(struct broker_coordination_append);
-    struct replica *replica =
-        replica_set_find(coordination->replicas, bytes_from_string(topic), partition);
+    struct replica *replica = replica_set_find(coordination->replicas, topic, partition);
     struct log_append result = {0};
-    pending->append = append;
-    pending->error = replica == NULL
-                         ? ERROR_COORDINATOR_NOT_AVAILABLE
-                         : replica_append(replica, data, size, LOG_ORIGIN_COORDINATOR, &result);
-    if (pending->error != 0) {
-        pending->timer =
-            (struct io_timer){.fired = broker_coordination_on_failed, .owner = pending};
-        io_timer_start(coordination->io, &pending->timer, 0);
+    pending->done = done;
+    pending->owner = owner;
+    int error = replica == NULL
+                    ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
+                    : replica_append(replica, data, size, LOG_ORIGIN_COORDINATOR, &result);
+    if (error != 0) {
+        broker_coordination_fail(coordination, pending, error);
         return;
     }
     pending->wait = (struct log_flush_wait){
@@ -71,11 +84,116 @@ static void broker_coordination_append(struct broker_coordination *coordination,
     log_wait_flushed(replica_log(replica), &pending->wait);
 }
 
+static void broker_coordination_on_journaled(void *owner, int error)
+{
+    struct journal_append *append = owner;
+    append->done(append, error);
+}
+
 static void broker_coordination_append_offsets(void *owner, int32_t partition,
                                                struct journal_append *append, uint8_t *data,
                                                size_t size)
 {
-    broker_coordination_append(owner, BROKER_COORDINATION_OFFSETS, partition, append, data, size);
+    broker_coordination_append(owner, bytes_from_string(BROKER_COORDINATION_OFFSETS), partition,
+                               data, size, broker_coordination_on_journaled, append);
+}
+
+static void broker_coordination_append_transactions(void *owner, int32_t partition,
+                                                    struct journal_append *append, uint8_t *data,
+                                                    size_t size)
+{
+    broker_coordination_append(owner, bytes_from_string(BROKER_COORDINATION_TRANSACTIONS),
+                               partition, data, size, broker_coordination_on_journaled, append);
+}
+
+/* Markers ------------------------------------------------------------------------------------ */
+
+static void broker_coordination_on_marked(void *owner, int error)
+{
+    struct transactor_marker *marker = owner;
+    marker->done(marker, error);
+}
+
+/* Group offsets change with their marker, so it goes through their coordinator. */
+static void broker_coordination_mark_offsets(struct broker_coordination *coordination,
+                                             struct transactor_marker *marker)
+{
+    struct coordinator_marker end = {.producer_id = marker->producer_id,
+                                     .producer_epoch = marker->producer_epoch,
+                                     .coordinator_epoch = marker->coordinator_epoch,
+                                     .is_commit = marker->is_commit};
+    int error = coordinator_write_marker(coordination->coordinator, marker->partition, &end,
+                                         broker_coordination_on_marked, marker);
+    if (error != 0) {
+        struct broker_coordination_append *pending = memory_new(struct broker_coordination_append);
+        pending->done = broker_coordination_on_marked;
+        pending->owner = marker;
+        broker_coordination_fail(coordination, pending, error);
+    }
+}
+
+void broker_coordination_write_marker(struct broker_coordination *coordination,
+                                      struct transactor_marker *marker)
+{
+    if (bytes_equal_string(marker->topic, BROKER_COORDINATION_OFFSETS)) {
+        broker_coordination_mark_offsets(coordination, marker);
+        return;
+    }
+    struct batch_builder builder;
+    struct buffer batch;
+    buffer_init(&batch);
+    batch_builder_init(&builder, COMPRESS_NONE);
+    builder.producer_id = marker->producer_id;
+    builder.producer_epoch = marker->producer_epoch;
+    batch_builder_add_marker(&builder, io_wall_clock(coordination->io), marker->is_commit,
+                             marker->coordinator_epoch);
+    int error = batch_builder_finish(&builder, &batch);
+    check(error == 0);
+    broker_coordination_append(coordination, marker->topic, marker->partition, batch.data,
+                               batch.size, broker_coordination_on_marked, marker);
+    batch_builder_fini(&builder);
+    buffer_fini(&batch);
+}
+
+static void broker_coordination_mark(void *owner, int32_t state_partition,
+                                     struct transactor_marker *marker)
+{
+    struct broker_coordination *coordination = owner;
+    const struct replica *replica =
+        replica_set_find(coordination->replicas,
+                         bytes_from_string(BROKER_COORDINATION_TRANSACTIONS), state_partition);
+    marker->coordinator_epoch = replica == NULL ? 0 : replica_leader_epoch(replica);
+    broker_coordination_write_marker(coordination, marker);
+}
+
+/* Producer ids ------------------------------------------------------------------------------- */
+
+struct broker_coordination_identity {
+    struct controller_producer_id operation;
+    struct transactor_identity *identity;
+    struct arena arena;
+};
+
+static void broker_coordination_on_identity(struct controller_operation *operation)
+{
+    struct broker_coordination_identity *taken = operation->owner;
+    struct transactor_identity *identity = taken->identity;
+    int error = operation->error;
+    int64_t producer_id = taken->operation.producer_id;
+    arena_fini(&taken->arena);
+    free(taken);
+    identity->done(identity, error, producer_id);
+}
+
+static void broker_coordination_take_identity(void *owner, struct transactor_identity *identity)
+{
+    struct broker_coordination *coordination = owner;
+    struct broker_coordination_identity *taken = memory_new(struct broker_coordination_identity);
+    arena_init(&taken->arena, 0);
+    taken->identity = identity;
+    taken->operation.operation = (struct controller_operation){
+        .done = broker_coordination_on_identity, .owner = taken, .arena = &taken->arena};
+    controller_take_producer_id(coordination->controller, &taken->operation);
 }
 
 static int broker_coordination_validate_offset(void *owner, struct bytes topic, int32_t partition)
@@ -134,8 +252,14 @@ static void broker_coordination_each_topic(
 static struct journal *broker_coordination_find(struct broker_coordination *coordination,
                                                 const struct meta_topic *topic)
 {
-    if (!coordination->is_stopping && strcmp(topic->name, BROKER_COORDINATION_OFFSETS) == 0) {
+    if (coordination->is_stopping) {
+        return NULL;
+    }
+    if (strcmp(topic->name, BROKER_COORDINATION_OFFSETS) == 0) {
         return coordinator_journal(coordination->coordinator);
+    }
+    if (strcmp(topic->name, BROKER_COORDINATION_TRANSACTIONS) == 0) {
+        return transactor_journal(coordination->transactor);
     }
     return NULL;
 }
@@ -185,33 +309,55 @@ void broker_coordination_on_broker_config(struct broker_coordination *coordinati
 
 /* Start and stop ----------------------------------------------------------------------------- */
 
-static void broker_coordination_on_loaded(void *owner, int error)
+static void broker_coordination_load(struct broker_coordination *coordination,
+                                     struct journal *journal, const char *topic,
+                                     void (*done)(void *owner, int error))
 {
-    struct broker_coordination *coordination = owner;
+    const struct meta_topic *found = meta_find_topic(coordination->meta, bytes_from_string(topic));
+    journal_set_partition_count(journal, found == NULL ? 0 : found->partition_count);
+    coordination->loader = broker_loader_start(coordination->io, coordination->replicas, journal,
+                                               topic, done, coordination);
+}
+
+/* False when the node stops. The names of a damaged partition stay unavailable; everything else
+ * works. */
+static bool broker_coordination_end_load(struct broker_coordination *coordination,
+                                         const char *topic, int error)
+{
     broker_loader_free(coordination->loader);
     coordination->loader = NULL;
-    if (coordination->is_stopping) {
-        return;
+    if (error != 0 && !coordination->is_stopping) {
+        trace(TRACE_ERROR, "broker.coordinator_not_loaded", TRACE_STRING("topic", topic),
+              TRACE_STRING("error", error_name(error)));
     }
-    if (error != 0) {
-        /* The names of the damaged partition stay unavailable; everything else works. */
-        trace(TRACE_ERROR, "broker.offsets_not_loaded", TRACE_STRING("error", error_name(error)));
+    return !coordination->is_stopping;
+}
+
+static void broker_coordination_on_transactions_loaded(void *owner, int error)
+{
+    struct broker_coordination *coordination = owner;
+    if (broker_coordination_end_load(coordination, BROKER_COORDINATION_TRANSACTIONS, error)) {
+        coordination->loaded(coordination->owner);
     }
-    coordination->loaded(coordination->owner);
+}
+
+static void broker_coordination_on_groups_loaded(void *owner, int error)
+{
+    struct broker_coordination *coordination = owner;
+    if (broker_coordination_end_load(coordination, BROKER_COORDINATION_OFFSETS, error)) {
+        broker_coordination_load(coordination, transactor_journal(coordination->transactor),
+                                 BROKER_COORDINATION_TRANSACTIONS,
+                                 broker_coordination_on_transactions_loaded);
+    }
 }
 
 void broker_coordination_start(struct broker_coordination *coordination,
                                void (*loaded)(void *owner), void *owner)
 {
-    const struct meta_topic *topic =
-        meta_find_topic(coordination->meta, bytes_from_string(BROKER_COORDINATION_OFFSETS));
-    struct journal *journal = coordinator_journal(coordination->coordinator);
-    journal_set_partition_count(journal, topic == NULL ? 0 : topic->partition_count);
     coordination->loaded = loaded;
     coordination->owner = owner;
-    coordination->loader = broker_loader_start(coordination->io, coordination->replicas, journal,
-                                               BROKER_COORDINATION_OFFSETS,
-                                               broker_coordination_on_loaded, coordination);
+    broker_coordination_load(coordination, coordinator_journal(coordination->coordinator),
+                             BROKER_COORDINATION_OFFSETS, broker_coordination_on_groups_loaded);
 }
 
 void broker_coordination_stop(struct broker_coordination *coordination)
@@ -222,10 +368,10 @@ void broker_coordination_stop(struct broker_coordination *coordination)
         coordination->loader = NULL;
     }
     coordinator_stop(coordination->coordinator);
+    transactor_stop(coordination->transactor);
 }
 
-struct broker_coordination *broker_coordination_new(struct io *io, struct meta *meta,
-                                                    struct replica_set *replicas)
+static struct coordinator *broker_coordination_make_groups(struct broker_coordination *coordination)
 {
     static const struct coordinator_events events = {
         .append = broker_coordination_append_offsets,
@@ -234,10 +380,10 @@ struct broker_coordination *broker_coordination_new(struct io *io, struct meta *
         .find_topic_id = broker_coordination_find_topic_id,
         .each_topic = broker_coordination_each_topic,
     };
-    const struct broker_options *options = meta_broker_options(meta);
+    const struct broker_options *options = meta_broker_options(coordination->meta);
     enum broker_options_migration policy =
         (enum broker_options_migration)options->group_consumer_migration_policy;
-    struct coordinator_options coordinator_options = {
+    struct coordinator_options group_options = {
         .session_timeout_min_ms = (int32_t)options->group_min_session_timeout_ms,
         .session_timeout_max_ms = (int32_t)options->group_max_session_timeout_ms,
         .initial_rebalance_delay_ms = (int32_t)options->group_initial_rebalance_delay_ms,
@@ -255,17 +401,46 @@ struct broker_coordination *broker_coordination_new(struct io *io, struct meta *
         .can_downgrade =
             policy == BROKER_OPTIONS_MIGRATION_BOTH || policy == BROKER_OPTIONS_MIGRATION_DOWNGRADE,
     };
+    return coordinator_new(coordination->io, &group_options, &events, coordination);
+}
+
+static struct transactor *
+broker_coordination_make_transactions(struct broker_coordination *coordination)
+{
+    static const struct transactor_events events = {
+        .append = broker_coordination_append_transactions,
+        .write_marker = broker_coordination_mark,
+        .take_identity = broker_coordination_take_identity,
+    };
+    const struct broker_options *options = meta_broker_options(coordination->meta);
+    struct transactor_options transactor_options = {
+        .timeout_max_ms = (int32_t)options->transaction_max_timeout_ms,
+        .abort_check_ms = options->transaction_abort_check_ms,
+        .expiration_ms = options->transactional_id_expiration_ms,
+        .expiry_check_ms = options->transaction_expiry_check_ms,
+        .wait_max_ms = options->add_partitions_retry_max_ms,
+    };
+    return transactor_new(coordination->io, &transactor_options, &events, coordination);
+}
+
+struct broker_coordination *broker_coordination_new(struct io *io, struct meta *meta,
+                                                    struct controller *controller,
+                                                    struct replica_set *replicas)
+{
     struct broker_coordination *coordination = memory_new(struct broker_coordination);
     coordination->io = io;
     coordination->meta = meta;
+    coordination->controller = controller;
     coordination->replicas = replicas;
-    coordination->coordinator = coordinator_new(io, &coordinator_options, &events, coordination);
+    coordination->coordinator = broker_coordination_make_groups(coordination);
+    coordination->transactor = broker_coordination_make_transactions(coordination);
     return coordination;
 }
 
 void broker_coordination_free(struct broker_coordination *coordination)
 {
     if (coordination != NULL) {
+        transactor_free(coordination->transactor);
         coordinator_free(coordination->coordinator);
         free(coordination);
     }
@@ -276,7 +451,13 @@ struct coordinator *broker_coordination_groups(struct broker_coordination *coord
     return coordination->coordinator;
 }
 
+struct transactor *broker_coordination_transactions(struct broker_coordination *coordination)
+{
+    return coordination->transactor;
+}
+
 void broker_coordination_check(struct broker_coordination *coordination)
 {
     coordinator_check(coordination->coordinator);
+    transactor_check(coordination->transactor);
 }

@@ -107,7 +107,7 @@ static void broker_metrics_add_group(struct broker_metrics *metrics, struct byte
 {
     struct offset_fetch_request_group asked = {.group_id = id, .topics = {.count = -1}};
     struct offset_fetch_response_group answer;
-    coordinator_fetch_offsets(metrics->parts->coordinator, &asked, arena, &answer);
+    coordinator_fetch_offsets(metrics->parts->coordinator, &asked, false, arena, &answer);
     for (int32_t i = 0; i < answer.topics.count; i++) {
         const struct offset_fetch_response_group_topic *topic = &answer.topics.items[i];
         double sum = 0;

@@ -311,7 +311,7 @@ struct bytes consumer_classic_write_assignment(const struct consumer_member *mem
         i = end;
     }
     buffer_init(&out);
-    group_log_write_part(&out, &consumer_protocol_assignment_schema, version, &assignment);
+    state_record_write(&out, &consumer_protocol_assignment_schema, version, &assignment);
     struct bytes copy = arena_copy(arena, buffer_bytes(&out));
     buffer_fini(&out);
     return copy;

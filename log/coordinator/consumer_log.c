@@ -47,7 +47,7 @@ static void consumer_log_write_metadata(const struct consumer_member *member, st
         }
         value.classic_member_metadata = &classic;
     }
-    group_log_write_part(out, &consumer_group_member_metadata_value_schema, 0, &value);
+    state_record_write(out, &consumer_group_member_metadata_value_schema, 0, &value);
 }
 
 /* One topic of a set, as all three kinds of records want it. */
@@ -91,7 +91,7 @@ static void consumer_log_write_target(const struct consumer_member *member, stru
             .topic_id = topics[i].id,
             .partitions = {.items = topics[i].partitions, .count = topics[i].count}};
     }
-    group_log_write_part(out, &consumer_group_target_member_value_schema, 0, &value);
+    state_record_write(out, &consumer_group_target_member_value_schema, 0, &value);
 }
 
 static void consumer_log_write_current(const struct consumer_member *member, struct arena *arena,
@@ -125,7 +125,7 @@ static void consumer_log_write_current(const struct consumer_member *member, str
                 .partitions = {.items = topics[i].partitions, .count = topics[i].count},
                 .assignment_epochs = {.items = topics[i].epochs, .count = topics[i].count}};
     }
-    group_log_write_part(out, &consumer_group_current_member_value_schema, 0, &value);
+    state_record_write(out, &consumer_group_current_member_value_schema, 0, &value);
 }
 
 static void consumer_log_write_text(const struct consumer_member *member, enum consumer_text text,
@@ -153,7 +153,7 @@ static void consumer_log_write_epoch_text(const struct consumer *consumer, struc
 {
     struct consumer_group_metadata_value value = {.epoch = consumer->epoch,
                                                   .metadata_hash = consumer->metadata_hash};
-    group_log_write_part(out, &consumer_group_metadata_value_schema, 0, &value);
+    state_record_write(out, &consumer_group_metadata_value_schema, 0, &value);
 }
 
 static void consumer_log_write_target_text(const struct consumer *consumer, struct buffer *out)
@@ -161,7 +161,7 @@ static void consumer_log_write_target_text(const struct consumer *consumer, stru
     struct consumer_group_target_metadata_value value = {
         .assignment_epoch = consumer->assignment_epoch,
         .assignment_timestamp_ms = consumer->assignment_timestamp_ms};
-    group_log_write_part(out, &consumer_group_target_metadata_value_schema, 0, &value);
+    state_record_write(out, &consumer_group_target_metadata_value_schema, 0, &value);
 }
 
 static void consumer_log_write_regex_text(const struct consumer_regex *regex, struct buffer *out)
@@ -170,7 +170,7 @@ static void consumer_log_write_regex_text(const struct consumer_regex *regex, st
         .topics = {.items = regex->topics, .count = regex->topic_count},
         .timestamp_ms = regex->timestamp_ms,
     };
-    group_log_write_part(out, &consumer_group_regex_value_schema, 0, &value);
+    state_record_write(out, &consumer_group_regex_value_schema, 0, &value);
 }
 
 /* Writing ------------------------------------------------------------------------------------ */
@@ -294,7 +294,7 @@ static void consumer_log_restore_metadata(struct consumer *consumer,
                                           struct arena *arena)
 {
     struct consumer_group_member_metadata_value read;
-    check(group_log_read_part(value, &consumer_group_member_metadata_value_schema, arena, &read) ==
+    check(state_record_read(value, &consumer_group_member_metadata_value_schema, arena, &read) ==
           0); /* it was read when it was applied */
     struct consumer_member *member = consumer_member_add(consumer, record->name);
     if (consumer_member_find_instance(consumer, read.instance_id) == NULL) {
@@ -326,8 +326,7 @@ static void consumer_log_restore_target(struct consumer_member *member, struct b
                                         struct arena *arena)
 {
     struct consumer_group_target_member_value read;
-    check(group_log_read_part(value, &consumer_group_target_member_value_schema, arena, &read) ==
-          0);
+    check(state_record_read(value, &consumer_group_target_member_value_schema, arena, &read) == 0);
     for (int32_t i = 0; i < read.topic_partitions.count; i++) {
         const struct consumer_group_target_member_value_topic *topic =
             &read.topic_partitions.items[i];
@@ -368,8 +367,7 @@ static void consumer_log_restore_current(struct consumer_member *member, struct 
     struct consumer_group_current_member_value read;
     struct partition_set assigned = {0};
     struct partition_set revoking = {0};
-    check(group_log_read_part(value, &consumer_group_current_member_value_schema, arena, &read) ==
-          0);
+    check(state_record_read(value, &consumer_group_current_member_value_schema, arena, &read) == 0);
     member->epoch = read.member_epoch;
     member->previous_epoch = read.previous_member_epoch;
     member->state = consumer_log_state(read.member_state);
@@ -403,7 +401,7 @@ static void consumer_log_restore_regex(struct consumer *consumer,
     struct consumer_group_regex_value read;
     struct consumer_regex *regex =
         (struct consumer_regex *)map_find(&consumer->regexes, record->name);
-    check(group_log_read_part(value, &consumer_group_regex_value_schema, arena, &read) == 0);
+    check(state_record_read(value, &consumer_group_regex_value_schema, arena, &read) == 0);
     if (regex == NULL) {
         /* Nobody subscribes with it: only a refused record can leave it. */
         consumer_log_add(consumer, &consumer->builder, record->key, record->name,
@@ -442,14 +440,13 @@ static void consumer_log_restore_group(struct consumer *consumer,
     struct consumer_group_metadata_value group;
     struct consumer_group_target_metadata_value target;
     if (record->key == GROUP_LOG_KEY_CONSUMER) {
-        check(group_log_read_part(value, &consumer_group_metadata_value_schema, arena, &group) ==
-              0);
+        check(state_record_read(value, &consumer_group_metadata_value_schema, arena, &group) == 0);
         consumer->epoch = group.epoch;
         consumer->metadata_hash = group.metadata_hash;
         group_set_bytes(&consumer->written_epoch, value);
     } else {
-        check(group_log_read_part(value, &consumer_group_target_metadata_value_schema, arena,
-                                  &target) == 0);
+        check(state_record_read(value, &consumer_group_target_metadata_value_schema, arena,
+                                &target) == 0);
         consumer->assignment_epoch = target.assignment_epoch;
         consumer->assignment_timestamp_ms = target.assignment_timestamp_ms;
         group_set_bytes(&consumer->written_target, value);

@@ -93,12 +93,14 @@ static void coordinator_on_resize(void *owner, int32_t count)
     struct coordinator *coordinator = (struct coordinator *)owner;
     for (int32_t i = 0; i < coordinator->partition_count; i++) {
         map_fini(&coordinator->partitions[i].groups, NULL);
+        map_fini(&coordinator->partitions[i].producers, NULL);
     }
     free(coordinator->partitions);
     coordinator->partitions =
         (struct coordinator_partition *)memory_zero((size_t)count, sizeof *coordinator->partitions);
     for (int32_t i = 0; i < count; i++) {
         map_init(&coordinator->partitions[i].groups);
+        map_init(&coordinator->partitions[i].producers);
     }
     coordinator->partition_count = count;
 }
@@ -134,6 +136,7 @@ static void coordinator_on_loaded(void *owner, int32_t index)
 static void coordinator_on_left(void *owner, int32_t index, int error)
 {
     struct coordinator *coordinator = (struct coordinator *)owner;
+    coordinator_forget_producers(&coordinator->partitions[index]);
     coordinator_free_groups(&coordinator->partitions[index], error);
 }
 

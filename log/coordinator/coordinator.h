@@ -133,6 +133,9 @@ struct coordinator_consumer_heartbeat {
 struct coordinator_commit {
     struct coordinator_request request;
     int16_t version;
+    bool is_transactional; /* the offsets count when the producer's transaction commits */
+    int64_t producer_id;
+    int16_t producer_epoch;
     const struct offset_commit_request *in; /* topics by name; ids are resolved by the caller */
     struct offset_commit_response out;      /* topic ids are copied from the request */
     int32_t underway;                       /* the coordinator's */
@@ -164,10 +167,11 @@ void coordinator_leave_group(struct coordinator *coordinator, int16_t version,
                              struct leave_group_response *out);
 void coordinator_commit_offsets(struct coordinator *coordinator, struct coordinator_commit *commit);
 /* One group of the request; older versions are brought into this shape by the caller (topics.count
- * -1 for all). Topic ids are copied; metadata is borrowed until the coordinator is called again. */
+ * -1 for all). Topic ids are copied; metadata is borrowed until the coordinator is called again.
+ * When stable offsets are required, UNSTABLE_OFFSET_COMMIT stands for what a transaction holds. */
 void coordinator_fetch_offsets(struct coordinator *coordinator,
-                               const struct offset_fetch_request_group *in, struct arena *arena,
-                               struct offset_fetch_response_group *out);
+                               const struct offset_fetch_request_group *in, bool is_stable_required,
+                               struct arena *arena, struct offset_fetch_response_group *out);
 void coordinator_list_groups(struct coordinator *coordinator, const struct list_groups_request *in,
                              struct arena *arena, struct list_groups_response *out);
 /* One group. From version 6 on an unknown one is GROUP_ID_NOT_FOUND, before it is just Dead. */
@@ -181,6 +185,19 @@ void coordinator_delete_groups(struct coordinator *coordinator,
                                struct coordinator_delete_groups *request);
 void coordinator_delete_offsets(struct coordinator *coordinator,
                                 struct coordinator_delete_offsets *request);
+
+/* The end of a producer's transaction in a partition of __consumer_offsets. */
+struct coordinator_marker {
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t coordinator_epoch;
+    bool is_commit;
+};
+/* `done` comes later, with 0 when the marker is durable and the offsets are what it says; not when
+ * an error is returned. */
+must_use int coordinator_write_marker(struct coordinator *coordinator, int32_t partition,
+                                      const struct coordinator_marker *marker,
+                                      void (*done)(void *owner, int error), void *owner);
 
 struct coordinator_stats {
     int64_t group_count;

@@ -24,6 +24,7 @@ static bool coordinator_is_expired(void *owner, const struct offset_table_entry 
     int64_t base_ms = group->state == GROUP_EMPTY && was_joined ? group->state_timestamp_ms : -1;
     int64_t retention_ms = expiry->coordinator->host.options.offsets_retention_ms;
     if (is_used || entry->pending_count > 0 || !entry->has_value ||
+        offset_table_is_unstable(entry) ||
         offset_table_expiry_ms(entry, base_ms, retention_ms) > expiry->now_ms) {
         expiry->count++;
         return false;

@@ -10,19 +10,22 @@
 enum { COORDINATOR_TOMBSTONE_COUNT = 1000 }; /* of one batch */
 
 static void coordinator_use_record(struct coordinator *coordinator, int32_t index,
-                                   const struct group_log_record *record, struct bytes key,
-                                   struct bytes value)
+                                   const struct batch *batch, const struct group_log_record *record,
+                                   struct bytes key, struct bytes value)
 {
+    struct coordinator_partition *partition = &coordinator->partitions[index];
     /* The topic may have had fewer partitions when this was written: the group lives elsewhere. */
     if (record->kind == GROUP_LOG_UNKNOWN ||
         journal_partition_of(coordinator->journal, record->group) != index) {
         return;
     }
-    struct group *group =
-        coordinator_make_group(coordinator, &coordinator->partitions[index], record->group);
-    if (record->kind == GROUP_LOG_OFFSET) {
+    struct group *group = coordinator_make_group(coordinator, partition, record->group);
+    if (record->kind == GROUP_LOG_OFFSET && batch_is_transactional(batch) &&
+        !record->is_tombstone) {
+        coordinator_stage_offset(partition, group, record, batch->producer_id);
+    } else if (record->kind == GROUP_LOG_OFFSET) {
         offset_table_apply(&group->offsets, record->topic, record->partition,
-                           record->is_tombstone ? NULL : &record->offset);
+                           record->is_tombstone ? NULL : &record->offset, partition->record_count);
     } else if (record->kind == GROUP_LOG_CONSUMER) {
         group_apply_record(group, key, value);
     } else {
@@ -33,16 +36,23 @@ static void coordinator_use_record(struct coordinator *coordinator, int32_t inde
 int coordinator_apply_record(void *owner, int32_t index, const struct batch *batch,
                              const struct batch_record *record)
 {
+    struct coordinator *coordinator = (struct coordinator *)owner;
+    struct coordinator_partition *partition = &coordinator->partitions[index];
     struct group_log_record parsed;
     struct arena arena;
+    partition->record_count++;
     if (batch_is_control(batch)) {
+        bool is_commit = false;
+        int32_t epoch = 0;
+        if (batch_record_read_marker(record, &is_commit, &epoch)) {
+            coordinator_end_transaction(partition, batch->producer_id, is_commit);
+        }
         return 0;
     }
     arena_init(&arena, 0);
     int error = group_log_read(record->key, record->value, &arena, &parsed);
     if (error == 0) {
-        coordinator_use_record((struct coordinator *)owner, index, &parsed, record->key,
-                               record->value);
+        coordinator_use_record(coordinator, index, batch, &parsed, record->key, record->value);
     }
     arena_fini(&arena);
     return error;
@@ -77,30 +87,12 @@ void coordinator_lose_record(void *owner, int32_t index, const struct batch *bat
 
 /* Writes ------------------------------------------------------------------------------------- */
 
-/* What a client is told when the log refused. */
-static int coordinator_translate(int error)
-{
-    switch (error) {
-    case 0:
-        return 0;
-    case ERROR_NOT_LEADER:
-    case ERROR_NOT_FOUND:
-    case ERROR_FENCED_LEADER_EPOCH:
-    case ERROR_NOT_COORDINATOR: /* the partition was left */
-        return ERROR_NOT_COORDINATOR;
-    case ERROR_MESSAGE_TOO_LARGE:
-    case ERROR_RECORD_LIST_TOO_LARGE:
-        return ERROR_INVALID_COMMIT_OFFSET_SIZE;
-    }
-    return ERROR_COORDINATOR_NOT_AVAILABLE;
-}
-
 void coordinator_on_settled(void *owner, int32_t index, struct bytes group_id)
 {
     struct coordinator *coordinator = (struct coordinator *)owner;
     struct group *group =
         (struct group *)map_find(&coordinator->partitions[index].groups, group_id);
-    if (group != NULL) {
+    if (group != NULL && !bytes_is_null(group_id)) { /* markers are nobody's */
         group->underway_count--;
         if (group->is_doubtful && group->underway_count == 0 &&
             journal_status(coordinator->journal, index) == JOURNAL_ACTIVE) {
@@ -114,7 +106,8 @@ static void coordinator_on_written(void *owner, void *write, int error)
     struct coordinator *coordinator = (struct coordinator *)owner;
     struct group_write *group_write = (struct group_write *)write;
     if (group_write != NULL) {
-        group_write->done(&coordinator->host, group_write, coordinator_translate(error));
+        group_write->done(&coordinator->host, group_write,
+                          journal_translate(error, ERROR_INVALID_COMMIT_OFFSET_SIZE));
     }
 }
 

@@ -161,7 +161,7 @@ static struct group *coordinator_find_commit_group(struct coordinator *coordinat
     if (group == NULL) {
         group = coordinator_make_group(coordinator, partition, in->group_id);
     }
-    *error = group_validate_commit(group, commit->version, in);
+    *error = group_validate_commit(group, commit->version, in, commit->is_transactional);
     return group;
 }
 
@@ -177,6 +177,11 @@ static void coordinator_write_commit(struct coordinator *coordinator, struct gro
                                     ? -1
                                     : batch.now_ms + retention_ms;
     batch_builder_init(&batch.builder, COMPRESS_NONE);
+    if (commit->is_transactional) {
+        batch.builder.producer_id = commit->producer_id;
+        batch.builder.producer_epoch = commit->producer_epoch;
+        batch.builder.attributes = BATCH_TRANSACTIONAL;
+    }
     coordinator_each_accepted(commit, coordinator_add_offset, &batch);
     if (batch.builder.record_count == 0) {
         coordinator->host.answer(&coordinator->host, &commit->request);
@@ -204,20 +209,34 @@ void coordinator_commit_offsets(struct coordinator *coordinator, struct coordina
 }
 
 static void coordinator_fill_offset(const struct group *group, struct bytes topic, int32_t index,
+                                    bool is_stable_required,
                                     struct offset_fetch_response_group_partition *out)
 {
+    const struct offset_table_entry *held =
+        group == NULL ? NULL : offset_table_find(&group->offsets, topic, index);
     const struct offset_table_entry *entry =
         group == NULL ? NULL : offset_table_find_value(&group->offsets, topic, index);
+    if (is_stable_required && held != NULL && offset_table_is_unstable(held)) {
+        *out = (struct offset_fetch_response_group_partition){
+            .index = index,
+            .committed_offset = -1,
+            .committed_leader_epoch = -1,
+            .metadata = BYTES_LITERAL(""),
+            .error_code = error_code(ERROR_UNSTABLE_OFFSET_COMMIT),
+        };
+        return;
+    }
     *out = (struct offset_fetch_response_group_partition){
         .index = index,
-        .committed_offset = entry == NULL ? -1 : entry->offset,
-        .committed_leader_epoch = entry == NULL ? -1 : entry->leader_epoch,
-        .metadata = entry == NULL ? BYTES_LITERAL("") : entry->metadata,
+        .committed_offset = entry == NULL ? -1 : entry->value.offset,
+        .committed_leader_epoch = entry == NULL ? -1 : entry->value.leader_epoch,
+        .metadata = entry == NULL ? BYTES_LITERAL("") : entry->value.metadata,
     };
 }
 
 static void coordinator_fetch_some(const struct group *group,
-                                   const struct offset_fetch_request_group *in, struct arena *arena,
+                                   const struct offset_fetch_request_group *in,
+                                   bool is_stable_required, struct arena *arena,
                                    struct offset_fetch_response_group *out)
 {
     out->topics.items =
@@ -234,7 +253,7 @@ static void coordinator_fetch_some(const struct group *group,
         topic->partitions.count = count;
         for (int32_t j = 0; j < count; j++) {
             coordinator_fill_offset(group, asked->name, asked->partition_indexes.items[j],
-                                    &topic->partitions.items[j]);
+                                    is_stable_required, &topic->partitions.items[j]);
         }
     }
 }
@@ -256,8 +275,8 @@ coordinator_answer_topic(struct offset_fetch_response_group *out, struct map *kn
     return topic;
 }
 
-static void coordinator_fetch_all(const struct group *group, struct arena *arena,
-                                  struct offset_fetch_response_group *out)
+static void coordinator_fetch_all(const struct group *group, bool is_stable_required,
+                                  struct arena *arena, struct offset_fetch_response_group *out)
 {
     struct map known;  /* topic to its place in the answer */
     struct map counts; /* topic to its number of entries, as a pointer-sized count */
@@ -281,7 +300,7 @@ static void coordinator_fetch_all(const struct group *group, struct arena *arena
         }
         struct offset_fetch_response_group_topic *topic = coordinator_answer_topic(
             out, &known, entry->topic, *(size_t *)map_find(&counts, entry->topic), arena);
-        coordinator_fill_offset(group, entry->topic, entry->partition,
+        coordinator_fill_offset(group, entry->topic, entry->partition, is_stable_required,
                                 &topic->partitions.items[topic->partitions.count++]);
     }
     map_fini(&known, NULL);
@@ -289,8 +308,8 @@ static void coordinator_fetch_all(const struct group *group, struct arena *arena
 }
 
 void coordinator_fetch_offsets(struct coordinator *coordinator,
-                               const struct offset_fetch_request_group *in, struct arena *arena,
-                               struct offset_fetch_response_group *out)
+                               const struct offset_fetch_request_group *in, bool is_stable_required,
+                               struct arena *arena, struct offset_fetch_response_group *out)
 {
     int error = 0;
     struct coordinator_partition *partition =
@@ -309,9 +328,9 @@ void coordinator_fetch_offsets(struct coordinator *coordinator,
         return;
     }
     if (in->topics.count >= 0) {
-        coordinator_fetch_some(group, in, arena, out);
+        coordinator_fetch_some(group, in, is_stable_required, arena, out);
     } else if (group != NULL) {
-        coordinator_fetch_all(group, arena, out);
+        coordinator_fetch_all(group, is_stable_required, arena, out);
     }
 }
 

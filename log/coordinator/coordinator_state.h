@@ -9,7 +9,9 @@
 #include "log/coordinator/outbox.h"
 
 struct coordinator_partition {
-    struct map groups; /* id to struct group * */
+    struct map groups;    /* id to struct group * */
+    struct map producers; /* with open transactions here: id to struct coordinator_producer * */
+    int64_t record_count; /* applied so far: the order of the next one */
 };
 
 struct coordinator {
@@ -55,6 +57,15 @@ bool coordinator_write_tombstones(struct coordinator *coordinator, struct group 
                                   bool (*is_chosen)(void *owner,
                                                     const struct offset_table_entry *entry),
                                   void *owner, bool has_group, struct group_write *write);
+
+/* coordinator_transactions.c */
+/* A committed offset of an open transaction. */
+void coordinator_stage_offset(struct coordinator_partition *partition, struct group *group,
+                              const struct group_log_record *record, int64_t producer_id);
+/* A committed marker. */
+void coordinator_end_transaction(struct coordinator_partition *partition, int64_t producer_id,
+                                 bool is_commit);
+void coordinator_forget_producers(struct coordinator_partition *partition);
 
 /* coordinator_expiry.c */
 void coordinator_start_expiry(struct coordinator *coordinator);

@@ -338,15 +338,25 @@ int group_leave(struct group *group, struct bytes id, struct bytes instance_id)
     return 0;
 }
 
+enum { GROUP_CONSUMER_COMMIT_VERSION = 9 }; /* of OffsetCommit, the first with member epochs */
+
 int group_validate_commit(struct group *group, int16_t version,
-                          const struct offset_commit_request *in)
+                          const struct offset_commit_request *in, bool is_transactional)
 {
+    bool is_member = in->member_id.size > 0 || !bytes_is_null(in->group_instance_id);
     int32_t generation = in->generation_id_or_member_epoch;
     if (group->state == GROUP_DEAD) {
         return ERROR_COORDINATOR_NOT_AVAILABLE;
     }
+    if (generation < 0 && !is_member && is_transactional) {
+        return 0; /* a producer that knows nothing of the group (KIP-447: older than that) */
+    }
     if (group->consumer != NULL) {
-        return consumer_validate_commit(group->consumer, version, in);
+        /* A transaction's commit knows members of consumer groups, but not their error. */
+        int error = consumer_validate_commit(
+            group->consumer, is_transactional ? GROUP_CONSUMER_COMMIT_VERSION : version, in);
+        return is_transactional && error == ERROR_STALE_MEMBER_EPOCH ? ERROR_ILLEGAL_GENERATION
+                                                                     : error;
     }
     if (generation < 0 && group->state == GROUP_EMPTY) {
         return 0; /* an admin, or a consumer that assigns its partitions itself */
@@ -360,7 +370,8 @@ int group_validate_commit(struct group *group, int16_t version,
     }
     group_member_touch(group_member_find(group, in->member_id));
     /* The member does not know yet what it may commit for (KIP-429). */
-    return group->state == GROUP_COMPLETING ? ERROR_REBALANCE_IN_PROGRESS : 0;
+    bool is_early = group->state == GROUP_COMPLETING && !is_transactional;
+    return is_early ? ERROR_REBALANCE_IN_PROGRESS : 0;
 }
 
 /* Reads the topics out of a subscription: 1 found, 0 not found, negative when it is unreadable. */

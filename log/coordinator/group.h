@@ -222,7 +222,7 @@ must_use int group_heartbeat(struct group *group, const struct heartbeat_request
 must_use int group_leave(struct group *group, struct bytes id, struct bytes instance_id);
 /* Whether this commit is allowed now; a member's session starts anew. */
 must_use int group_validate_commit(struct group *group, int16_t version,
-                                   const struct offset_commit_request *in);
+                                   const struct offset_commit_request *in, bool is_transactional);
 /* Whether a member of type "consumer" reads the topic; true when that cannot be known. */
 bool group_is_subscribed(const struct group *group, struct bytes topic);
 void group_describe(const struct group *group, struct arena *arena,

@@ -15,28 +15,13 @@ enum {
     GROUP_LOG_SCRATCH_SIZE = 512, /* of any value's struct */
 };
 
-int group_log_read_part(struct bytes bytes, const struct wire_schema *schema, struct arena *arena,
-                        void *out)
-{
-    if (bytes.size < GROUP_LOG_VERSION_SIZE) {
-        return ERROR_CORRUPT;
-    }
-    int16_t version = endian_read_i16(bytes.data);
-    struct wire_reader reader = {.at = bytes.data + GROUP_LOG_VERSION_SIZE,
-                                 .end = bytes.data + bytes.size};
-    if (version > schema->highest && schema->highest >= schema->flexible) {
-        version = schema->highest;
-    }
-    return wire_read(&reader, schema, version, arena, out) == 0 ? 0 : ERROR_CORRUPT;
-}
-
 static int group_log_read_offset(struct bytes key, struct bytes value, struct arena *arena,
                                  struct group_log_record *out)
 {
     struct offset_commit_key name;
-    int error = group_log_read_part(key, &offset_commit_key_schema, arena, &name);
+    int error = state_record_read(key, &offset_commit_key_schema, arena, &name);
     if (error == 0 && !out->is_tombstone) {
-        error = group_log_read_part(value, &offset_commit_value_schema, arena, &out->offset);
+        error = state_record_read(value, &offset_commit_value_schema, arena, &out->offset);
     }
     if (error == 0) {
         out->kind = GROUP_LOG_OFFSET;
@@ -51,9 +36,9 @@ static int group_log_read_group(struct bytes key, struct bytes value, struct are
                                 struct group_log_record *out)
 {
     struct group_metadata_key name;
-    int error = group_log_read_part(key, &group_metadata_key_schema, arena, &name);
+    int error = state_record_read(key, &group_metadata_key_schema, arena, &name);
     if (error == 0 && !out->is_tombstone) {
-        error = group_log_read_part(value, &group_metadata_value_schema, arena, &out->metadata);
+        error = state_record_read(value, &group_metadata_value_schema, arena, &out->metadata);
     }
     if (error == 0) {
         out->kind = GROUP_LOG_GROUP;
@@ -108,9 +93,9 @@ static int group_log_read_consumer(const struct group_log_row *row, struct bytes
 {
     struct consumer_group_member_metadata_key name = {0};
     _Alignas(max_align_t) uint8_t scratch[GROUP_LOG_SCRATCH_SIZE] = {0};
-    int error = group_log_read_part(key, row->key_schema, arena, &name);
+    int error = state_record_read(key, row->key_schema, arena, &name);
     if (error == 0 && !out->is_tombstone && row->value_schema != NULL) {
-        error = group_log_read_part(value, row->value_schema, arena, scratch);
+        error = state_record_read(value, row->value_schema, arena, scratch);
     }
     if (error == 0) {
         out->kind = row->value_schema == NULL ? GROUP_LOG_UNKNOWN : GROUP_LOG_CONSUMER;
@@ -129,7 +114,7 @@ _Static_assert(sizeof(struct consumer_group_current_member_value) <= GROUP_LOG_S
 int group_log_read_metadata(struct bytes value, struct arena *arena,
                             struct group_metadata_value *out)
 {
-    return group_log_read_part(value, &group_metadata_value_schema, arena, out);
+    return state_record_read(value, &group_metadata_value_schema, arena, out);
 }
 
 int group_log_read(struct bytes key, struct bytes value, struct arena *arena,
@@ -153,51 +138,26 @@ int group_log_read(struct bytes key, struct bytes value, struct arena *arena,
     return row == NULL ? 0 : group_log_read_consumer(row, key, value, arena, out);
 }
 
-void group_log_write_part(struct buffer *out, const struct wire_schema *schema, int16_t version,
-                          const void *message)
-{
-    endian_write_i16(buffer_reserve(out, GROUP_LOG_VERSION_SIZE), version);
-    out->size += GROUP_LOG_VERSION_SIZE;
-    wire_write(out, schema, version, message);
-}
-
-/* Adds the record; `value` NULL for a tombstone. */
-static void group_log_add(struct batch_builder *builder, int64_t now_ms,
-                          const struct wire_schema *key_schema, int16_t key_version,
-                          const void *key, const struct wire_schema *value_schema,
-                          int16_t value_version, const void *value)
-{
-    struct buffer key_bytes;
-    struct buffer value_bytes;
-    buffer_init(&key_bytes);
-    buffer_init(&value_bytes);
-    group_log_write_part(&key_bytes, key_schema, key_version, key);
-    if (value != NULL) {
-        group_log_write_part(&value_bytes, value_schema, value_version, value);
-    }
-    batch_builder_add(builder, now_ms, buffer_bytes(&key_bytes),
-                      value == NULL ? (struct bytes){0} : buffer_bytes(&value_bytes), NULL, 0);
-    buffer_fini(&key_bytes);
-    buffer_fini(&value_bytes);
-}
-
 void group_log_write_offset(struct batch_builder *builder, int64_t now_ms, struct bytes group,
                             struct bytes topic, int32_t partition,
                             const struct offset_commit_value *value)
 {
     struct offset_commit_key key = {.group = group, .topic = topic, .partition = partition};
     bool is_expiring = value != NULL && value->expire_timestamp_ms != -1;
-    group_log_add(builder, now_ms, &offset_commit_key_schema, GROUP_LOG_KEY_OFFSET, &key,
-                  &offset_commit_value_schema,
-                  is_expiring ? GROUP_LOG_EXPIRING_VALUE : GROUP_LOG_VALUE, value);
+    struct state_record_part name = {&offset_commit_key_schema, GROUP_LOG_KEY_OFFSET, &key};
+    struct state_record_part part = {&offset_commit_value_schema,
+                                     is_expiring ? GROUP_LOG_EXPIRING_VALUE : GROUP_LOG_VALUE,
+                                     value};
+    state_record_add(builder, now_ms, name, part);
 }
 
 void group_log_write_group(struct batch_builder *builder, int64_t now_ms, struct bytes group,
                            const struct group_metadata_value *value)
 {
     struct group_metadata_key key = {.group = group};
-    group_log_add(builder, now_ms, &group_metadata_key_schema, GROUP_LOG_KEY_GROUP, &key,
-                  &group_metadata_value_schema, GROUP_LOG_VALUE, value);
+    struct state_record_part name = {&group_metadata_key_schema, GROUP_LOG_KEY_GROUP, &key};
+    struct state_record_part part = {&group_metadata_value_schema, GROUP_LOG_VALUE, value};
+    state_record_add(builder, now_ms, name, part);
 }
 
 void group_log_write_key(struct buffer *out, enum group_log_key key, struct bytes group,
@@ -206,7 +166,7 @@ void group_log_write_key(struct buffer *out, enum group_log_key key, struct byte
     const struct group_log_row *row = group_log_find_row((int16_t)key);
     struct consumer_group_member_metadata_key message = {.group_id = group, .member_id = name};
     check(row != NULL);
-    group_log_write_part(out, row->key_schema, (int16_t)key, &message);
+    state_record_write(out, row->key_schema, (int16_t)key, &message);
 }
 
 void group_log_print(struct bytes key, struct bytes value, struct buffer *out)
@@ -217,8 +177,8 @@ void group_log_print(struct bytes key, struct bytes value, struct buffer *out)
     check(row != NULL && row->value_schema != NULL);
     arena_init(&arena, 0);
     void *message = arena_get(&arena, GROUP_LOG_SCRATCH_SIZE);
-    check(group_log_read_part(key, row->key_schema, &arena, &name) == 0);
-    check(group_log_read_part(value, row->value_schema, &arena, message) == 0);
+    check(state_record_read(key, row->key_schema, &arena, &name) == 0);
+    check(state_record_read(value, row->value_schema, &arena, message) == 0);
     buffer_printf(out, "  %s %.*s ", row->value_schema->name,
                   BYTES_FORMAT(row->has_name ? name.member_id : BYTES_LITERAL("")));
     wire_print(out, row->value_schema, row->value_schema->highest, message);

@@ -8,6 +8,7 @@
  * Thread: any. */
 #pragma once
 
+#include "log/coordinator/state_record.h"
 #include "log/wire/batch.h"
 #include "log/wire/messages.h"
 
@@ -44,13 +45,6 @@ struct group_log_record {
 /* 0, or an error for a record of a known kind that cannot be read. */
 must_use int group_log_read(struct bytes key, struct bytes value, struct arena *arena,
                             struct group_log_record *out);
-/* What is behind the version in front of a key or a value: the message, read with its schema. A
- * version from the future is read as the highest we know when that is flexible (KIP-915). */
-must_use int group_log_read_part(struct bytes bytes, const struct wire_schema *schema,
-                                 struct arena *arena, void *out);
-/* Its opposite. */
-void group_log_write_part(struct buffer *out, const struct wire_schema *schema, int16_t version,
-                          const void *message);
 /* The key of a record of a consumer group; `name` as in group_log_record. */
 void group_log_write_key(struct buffer *out, enum group_log_key key, struct bytes group,
                          struct bytes name);

@@ -132,6 +132,7 @@ void journal_free(struct journal *journal)
 {
     journal_stop(journal);
     journal_set_partition_count(journal, 0);
+    free(journal->partitions);
     free(journal);
 }
 
@@ -255,7 +256,7 @@ void journal_write(struct journal *journal, int32_t index, struct bytes name,
     write->append = (struct journal_append){.done = journal_on_appended, .owner = write};
     write->journal = journal;
     write->partition = index;
-    write->name = bytes_copy(name);
+    write->name = bytes_is_null(name) ? name : bytes_copy(name);
     write->done = done;
     write->write = owner;
     buffer_init(&write->batch);
@@ -306,6 +307,24 @@ void journal_stop(struct journal *journal)
     for (int32_t i = 0; i < journal->partition_count; i++) {
         journal_leave(journal, i, ERROR_COORDINATOR_NOT_AVAILABLE);
     }
+}
+
+int journal_translate(int error, int too_large)
+{
+    switch (error) {
+    case 0:
+    case ERROR_INVALID_PRODUCER_EPOCH:
+        return error;
+    case ERROR_NOT_LEADER:
+    case ERROR_NOT_FOUND:
+    case ERROR_FENCED_LEADER_EPOCH:
+    case ERROR_NOT_COORDINATOR: /* the partition was left */
+        return ERROR_NOT_COORDINATOR;
+    case ERROR_MESSAGE_TOO_LARGE:
+    case ERROR_RECORD_LIST_TOO_LARGE:
+        return too_large;
+    }
+    return ERROR_COORDINATOR_NOT_AVAILABLE;
 }
 
 void journal_check(const struct journal *journal)

@@ -87,5 +87,7 @@ void journal_unload(struct journal *journal, int32_t partition);
 void journal_write(struct journal *journal, int32_t partition, struct bytes name,
                    struct batch_builder *builder,
                    void (*done)(void *keeper_owner, void *write, int error), void *write);
+/* What a client is told when the log refused; `too_large` for a batch the log cannot hold. */
+int journal_translate(int error, int too_large);
 /* Asserts (1) of what is under way. */
 void journal_check(const struct journal *journal);

@@ -16,11 +16,47 @@ static struct bytes offset_table_key(struct buffer *key, struct bytes topic, int
     return buffer_bytes(key);
 }
 
+/* What a transaction would make the value. */
+struct offset_table_stage {
+    struct list_link link;
+    int64_t producer_id;
+    struct offset_table_value value;
+};
+
+static struct offset_table_value offset_table_value_make(const struct offset_commit_value *from,
+                                                         int64_t order)
+{
+    return (struct offset_table_value){
+        .offset = from->offset,
+        .leader_epoch = from->leader_epoch,
+        .metadata = bytes_copy(from->metadata),
+        .commit_timestamp_ms = from->commit_timestamp_ms,
+        .expire_timestamp_ms = from->expire_timestamp_ms,
+        .order = order,
+    };
+}
+
+static void offset_table_stage_free(struct offset_table_stage *stage)
+{
+    list_remove(&stage->link);
+    bytes_free(stage->value.metadata);
+    free(stage);
+}
+
+static void offset_table_clear_stages(struct offset_table_entry *entry)
+{
+    while (!list_is_empty(&entry->staged)) {
+        offset_table_stage_free(
+            list_member(entry->staged.head.next, struct offset_table_stage, link));
+    }
+}
+
 static void offset_table_entry_free(void *value)
 {
     struct offset_table_entry *entry = (struct offset_table_entry *)value;
+    offset_table_clear_stages(entry);
     bytes_free(entry->topic);
-    bytes_free(entry->metadata);
+    bytes_free(entry->value.metadata);
     free(entry);
 }
 
@@ -62,6 +98,7 @@ static struct offset_table_entry *offset_table_make(struct offset_table *offsets
     entry = memory_new(struct offset_table_entry);
     entry->topic = bytes_copy(topic);
     entry->partition = partition;
+    list_init(&entry->staged);
     map_put(&offsets->entries, offset_table_key(&key, topic, partition), entry);
     buffer_fini(&key);
     return entry;
@@ -71,7 +108,8 @@ static struct offset_table_entry *offset_table_make(struct offset_table *offsets
 static void offset_table_release(struct offset_table *offsets, struct offset_table_entry *entry)
 {
     struct buffer key;
-    if (entry->has_value || entry->pending_count > 0 || entry->doomed_count > 0) {
+    if (entry->has_value || entry->pending_count > 0 || entry->doomed_count > 0 ||
+        !list_is_empty(&entry->staged)) {
         return;
     }
     check(map_remove(&offsets->entries, offset_table_key(&key, entry->topic, entry->partition)) ==
@@ -106,32 +144,84 @@ void offset_table_spare(struct offset_table *offsets, struct bytes topic, int32_
     offset_table_release(offsets, entry);
 }
 
+static void offset_table_set(struct offset_table_entry *entry, struct offset_table_value value)
+{
+    bytes_free(entry->value.metadata);
+    entry->value = value;
+    entry->has_value = true;
+}
+
 void offset_table_apply(struct offset_table *offsets, struct bytes topic, int32_t partition,
-                        const struct offset_commit_value *value)
+                        const struct offset_commit_value *value, int64_t order)
 {
     struct offset_table_entry *entry = offset_table_make(offsets, topic, partition);
-    bytes_free(entry->metadata);
-    entry->metadata = (struct bytes){0};
-    entry->has_value = value != NULL;
-    if (value == NULL) {
-        entry->doomed_count -= entry->doomed_count > 0; /* when loading it is nobody's */
-        offset_table_release(offsets, entry);
+    if (value != NULL) {
+        offset_table_set(entry, offset_table_value_make(value, order));
         return;
     }
-    entry->offset = value->offset;
-    entry->leader_epoch = value->leader_epoch;
-    entry->metadata = bytes_copy(value->metadata);
-    entry->commit_timestamp_ms = value->commit_timestamp_ms;
-    entry->expire_timestamp_ms = value->expire_timestamp_ms;
+    bytes_free(entry->value.metadata);
+    entry->value = (struct offset_table_value){0};
+    entry->has_value = false;
+    entry->doomed_count -= entry->doomed_count > 0; /* when loading it is nobody's */
+    offset_table_clear_stages(entry);               /* (4) */
+    offset_table_release(offsets, entry);
+}
+
+static struct offset_table_stage *offset_table_find_stage(const struct offset_table_entry *entry,
+                                                          int64_t producer_id)
+{
+    for (list_each (&entry->staged, link)) {
+        struct offset_table_stage *stage = list_member(link, struct offset_table_stage, link);
+        if (stage->producer_id == producer_id) {
+            return stage;
+        }
+    }
+    return NULL;
+}
+
+void offset_table_stage(struct offset_table *offsets, struct bytes topic, int32_t partition,
+                        const struct offset_commit_value *value, int64_t order, int64_t producer_id)
+{
+    struct offset_table_entry *entry = offset_table_make(offsets, topic, partition);
+    struct offset_table_stage *stage = offset_table_find_stage(entry, producer_id);
+    if (stage == NULL) {
+        stage = memory_new(struct offset_table_stage);
+        stage->producer_id = producer_id;
+        list_add(&entry->staged, &stage->link);
+    }
+    bytes_free(stage->value.metadata);
+    stage->value = offset_table_value_make(value, order);
+}
+
+void offset_table_end(struct offset_table *offsets, int64_t producer_id, bool is_commit)
+{
+    for (map_each (&offsets->entries, place)) {
+        struct offset_table_entry *entry = (struct offset_table_entry *)place->value;
+        struct offset_table_stage *stage = offset_table_find_stage(entry, producer_id);
+        if (stage == NULL) {
+            continue;
+        }
+        if (is_commit && (!entry->has_value || stage->value.order > entry->value.order)) { /* (3) */
+            offset_table_set(entry, stage->value);
+            stage->value.metadata = (struct bytes){0};
+        }
+        offset_table_stage_free(stage);
+        offset_table_release(offsets, entry);
+    }
+}
+
+bool offset_table_is_unstable(const struct offset_table_entry *entry)
+{
+    return !list_is_empty(&entry->staged);
 }
 
 int64_t offset_table_expiry_ms(const struct offset_table_entry *entry, int64_t base_ms,
                                int64_t retention_ms)
 {
-    if (entry->expire_timestamp_ms != -1) {
-        return entry->expire_timestamp_ms;
+    if (entry->value.expire_timestamp_ms != -1) {
+        return entry->value.expire_timestamp_ms;
     }
-    int64_t from_ms = entry->commit_timestamp_ms;
+    int64_t from_ms = entry->value.commit_timestamp_ms;
     if (base_ms > from_ms) {
         from_ms = base_ms;
     }
@@ -146,6 +236,17 @@ static int offset_table_compare(const void *left, const void *right)
     return order != 0 ? order : (a->partition > b->partition) - (a->partition < b->partition);
 }
 
+static void offset_table_print_value(const struct offset_table_entry *entry,
+                                     const struct offset_table_value *value, struct buffer *out)
+{
+    buffer_printf(out,
+                  "  %.*s-%" PRId32 " offset=%" PRId64 " epoch=%" PRId32 " committed=%" PRId64
+                  " expires=%" PRId64 " metadata=%.*s\n",
+                  BYTES_FORMAT(entry->topic), entry->partition, value->offset, value->leader_epoch,
+                  value->commit_timestamp_ms, value->expire_timestamp_ms,
+                  BYTES_FORMAT(value->metadata));
+}
+
 void offset_table_print(const struct offset_table *offsets, struct buffer *out)
 {
     struct offset_table_entry **sorted = (struct offset_table_entry **)memory_zero(
@@ -153,19 +254,22 @@ void offset_table_print(const struct offset_table *offsets, struct buffer *out)
     size_t count = 0;
     for (map_each (&offsets->entries, place)) {
         struct offset_table_entry *entry = (struct offset_table_entry *)place->value;
-        if (entry->has_value) {
+        if (entry->has_value || offset_table_is_unstable(entry)) {
             sorted[count++] = entry;
         }
     }
     qsort(sorted, count, sizeof(struct offset_table_entry *), offset_table_compare);
     for (size_t i = 0; i < count; i++) {
         const struct offset_table_entry *entry = sorted[i];
-        buffer_printf(out,
-                      "  %.*s-%" PRId32 " offset=%" PRId64 " epoch=%" PRId32 " committed=%" PRId64
-                      " expires=%" PRId64 " metadata=%.*s\n",
-                      BYTES_FORMAT(entry->topic), entry->partition, entry->offset,
-                      entry->leader_epoch, entry->commit_timestamp_ms, entry->expire_timestamp_ms,
-                      BYTES_FORMAT(entry->metadata));
+        if (entry->has_value) {
+            offset_table_print_value(entry, &entry->value, out);
+        }
+        for (list_each (&entry->staged, link)) {
+            const struct offset_table_stage *stage =
+                list_member(link, struct offset_table_stage, link);
+            buffer_printf(out, "  producer %" PRId64, stage->producer_id);
+            offset_table_print_value(entry, &stage->value, out);
+        }
     }
     free(sorted);
 }
@@ -176,7 +280,8 @@ void offset_table_check(const struct offset_table *offsets)
         const struct offset_table_entry *entry = (const struct offset_table_entry *)place->value;
         check(entry->pending_count >= 0);
         check(entry->doomed_count >= 0);
-        check(entry->has_value || entry->pending_count > 0 || entry->doomed_count > 0); /* (1) */
+        check(entry->has_value || entry->pending_count > 0 || entry->doomed_count > 0 ||
+              !list_is_empty(&entry->staged)); /* (1) */
         check(offset_table_find(offsets, entry->topic, entry->partition) == entry);
     }
 }

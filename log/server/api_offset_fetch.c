@@ -80,7 +80,9 @@ static void offset_fetch_answer_old(struct request *request)
     struct offset_fetch_response_group rows;
     struct offset_fetch_response response = {0};
     offset_fetch_read_old(request, &group);
-    coordinator_fetch_offsets(request->server->parts.coordinator, &group, arena, &rows);
+    coordinator_fetch_offsets(request->server->parts.coordinator, &group,
+                              request_message(request, offset_fetch_request)->require_stable, arena,
+                              &rows);
     if (rows.error_code != 0) {
         offset_fetch_spread_error(arena, &group, &rows);
     }
@@ -138,9 +140,11 @@ static void offset_fetch_by_id(struct request *request,
     const struct meta *meta = request->server->parts.meta;
     struct offset_fetch_request_group named = *asked;
     struct offset_fetch_response_group rows;
+    bool is_stable_required = request_message(request, offset_fetch_request)->require_stable;
     int32_t count = asked->topics.count;
     if (count < 0) {
-        coordinator_fetch_offsets(request->server->parts.coordinator, asked, arena, out);
+        coordinator_fetch_offsets(request->server->parts.coordinator, asked, is_stable_required,
+                                  arena, out);
         offset_fetch_fill_ids(request, out);
         return;
     }
@@ -153,7 +157,8 @@ static void offset_fetch_by_id(struct request *request,
             named.topics.items[named.topics.count++].name = bytes_from_string(topic->name);
         }
     }
-    coordinator_fetch_offsets(request->server->parts.coordinator, &named, arena, &rows);
+    coordinator_fetch_offsets(request->server->parts.coordinator, &named, is_stable_required, arena,
+                              &rows);
     *out = rows;
     if (rows.error_code != 0) {
         return;
@@ -192,7 +197,7 @@ void api_offset_fetch(struct request *request)
             offset_fetch_by_id(request, &asked->groups.items[i], out);
         } else {
             coordinator_fetch_offsets(request->server->parts.coordinator, &asked->groups.items[i],
-                                      &request->arena, out);
+                                      asked->require_stable, &request->arena, out);
         }
     }
     repetition_fini(&repetition);

@@ -10,7 +10,7 @@
 
 #include "log/base/metric.h"
 #include "log/controller/controller.h"
-#include "log/coordinator/coordinator.h"
+#include "log/coordinator/transactor.h"
 #include "log/meta/meta.h"
 #include "log/replica/replica.h"
 
@@ -25,6 +25,10 @@ struct server_parts {
     struct meta *meta;
     struct controller *controller;
     struct coordinator *coordinator;
+    struct transactor *transactor;
+    /* Writes a marker that a client brought (WriteTxnMarkers); its `done` comes later. */
+    void (*write_marker)(void *owner, struct transactor_marker *marker);
+    void *marker_owner;
     struct replica_set *replicas;
     struct metric_registry *metrics;
     int32_t node_id;

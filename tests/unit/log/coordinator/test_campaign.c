@@ -265,7 +265,7 @@ static int64_t campaign_fetch(struct campaign *campaign, int group, int topic)
                                             .topics = {.items = &asked, .count = 1}};
     struct offset_fetch_response_group out;
     arena_init(&arena, 0);
-    coordinator_fetch_offsets(campaign->world->coordinator, &in, &arena, &out);
+    coordinator_fetch_offsets(campaign->world->coordinator, &in, false, &arena, &out);
     assert_int_equal(out.error_code, 0);
     int64_t offset = out.topics.items[0].partitions.items[0].committed_offset;
     arena_fini(&arena);

@@ -549,7 +549,7 @@ static int16_t fetch(struct world *world, const char *member, int32_t epoch)
                                             .member_epoch = epoch,
                                             .topics = {.count = -1}};
     struct offset_fetch_response_group out;
-    coordinator_fetch_offsets(world->coordinator, &in, &world->arena, &out);
+    coordinator_fetch_offsets(world->coordinator, &in, false, &world->arena, &out);
     return out.error_code;
 }
 

@@ -613,7 +613,7 @@ static int64_t fetch_offset(struct world *world, const char *topic, int32_t part
     in.topics.items = &asked;
     in.topics.count = 1;
     struct offset_fetch_response_group out;
-    coordinator_fetch_offsets(world->coordinator, &in, &world->arena, &out);
+    coordinator_fetch_offsets(world->coordinator, &in, false, &world->arena, &out);
     assert_int_equal(out.error_code, 0);
     return out.topics.items[0].partitions.items[0].committed_offset;
 }
@@ -631,7 +631,7 @@ static void offsets_are_seen_when_their_commit_is_answered(void **state)
     struct offset_fetch_request_group in = {.group_id = BYTES_LITERAL("g"),
                                             .topics = {.count = -1}};
     struct offset_fetch_response_group out;
-    coordinator_fetch_offsets(world->coordinator, &in, &world->arena, &out);
+    coordinator_fetch_offsets(world->coordinator, &in, false, &world->arena, &out);
     assert_int_equal(out.topics.count, 1);
     assert_int_equal(out.topics.items[0].partitions.count, 1);
     assert_int_equal(out.topics.items[0].partitions.items[0].committed_leader_epoch, 5);
