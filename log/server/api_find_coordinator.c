@@ -1,6 +1,7 @@
 /* FindCoordinator (key 10): this broker coordinates everything there is to coordinate.
  *
- * The first question makes __consumer_offsets, as in Kafka, and is answered when it can be used. */
+ * The first question makes __consumer_offsets or __transaction_state, as in Kafka, and is answered
+ * when it can be used. */
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/server_state.h"
@@ -13,13 +14,21 @@ struct find_coordinator {
     struct controller_new_topic topic;
 };
 
+/* Where a coordinator's memory is; empty for a kind that is not there. */
+static struct bytes find_coordinator_topic(int8_t key_type)
+{
+    switch (key_type) {
+    case FIND_COORDINATOR_GROUP:
+        return BYTES_LITERAL("__consumer_offsets");
+    case FIND_COORDINATOR_TRANSACTION:
+        return BYTES_LITERAL("__transaction_state");
+    }
+    return (struct bytes){0};
+}
+
 static int find_coordinator_judge(int8_t key_type)
 {
-    if (key_type == FIND_COORDINATOR_GROUP) {
-        return 0;
-    }
-    return key_type == FIND_COORDINATOR_TRANSACTION ? ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-                                                    : ERROR_INVALID_REQUEST;
+    return find_coordinator_topic(key_type).size > 0 ? 0 : ERROR_INVALID_REQUEST;
 }
 
 static void find_coordinator_answer(struct request *request)
@@ -63,7 +72,7 @@ void api_find_coordinator(struct request *request)
 {
     const struct find_coordinator_request *asked =
         request_message(request, find_coordinator_request);
-    struct bytes name = BYTES_LITERAL("__consumer_offsets");
+    struct bytes name = find_coordinator_topic(asked->key_type);
     struct server *server = request->server;
     if (find_coordinator_judge(asked->key_type) != 0 ||
         meta_find_topic(server->parts.meta, name) != NULL) {

@@ -1,8 +1,9 @@
 /* Produce (key 0): appends record batches to partitions.
  *
- * Every partition is judged and appended in the order of the request; with acks = all the answer
- * waits until a flush that was started after the append covers it, with acks = 1 it does not, with
- * acks = 0 there is none.
+ * Transactional batches are appended when their partitions are part of the transaction
+ * (produce_transaction.h). Every partition is judged and appended in the order of the request; with
+ * acks = all the answer waits until a flush that was started after the append covers it, with acks
+ * = 1 it does not, with acks = 0 there is none.
  *
  * Keeps:  (1) a base offset is answered only for bytes that are in the log, with acks = all on the
  * disk; (2) each partition is answered once: by its append, by its flush, or by the request's
@@ -10,6 +11,8 @@
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/produce_rules.h"
+#include "log/server/produce_topic.h"
+#include "log/server/produce_transaction.h"
 #include "log/server/server_state.h"
 
 struct produce_part {
@@ -28,6 +31,7 @@ struct produce {
     int16_t acks;
     int first_error; /* acks = 0 knows no other way than to close the connection */
     struct io_timer timer;
+    struct produce_transaction transaction;
 };
 
 static void produce_fail(struct produce_part *part, int error, const char *message)
@@ -160,15 +164,34 @@ static void produce_serve(struct produce_part *part, struct bytes topic,
     buffer_fini(&changed);
 }
 
-static void produce_serve_topic(struct produce *produce, const struct produce_request_topic *asked,
-                                struct produce_response_topic *answer, bool is_acks_valid)
+/* What can be said before the batch is looked at; 0 to go on. */
+static int produce_refuse(const struct produce *produce, struct bytes name, size_t index,
+                          const char **message)
 {
-    *answer = (struct produce_response_topic){.name = asked->name};
+    const struct produce_transaction_part *part = &produce->transaction.parts[index];
+    if (bytes_is_null(name) && produce->request->version >= PRODUCE_TOPIC_ID_VERSION) {
+        return ERROR_UNKNOWN_TOPIC_ID;
+    }
+    if (produce->acks < -1 || produce->acks > 1) {
+        return ERROR_INVALID_REQUIRED_ACKS;
+    }
+    *message = part->message;
+    return part->error;
+}
+
+static void produce_serve_topic(struct produce *produce, const struct produce_request_topic *asked,
+                                struct produce_response_topic *answer)
+{
+    struct bytes name = produce_topic_name(produce->request, asked);
+    *answer = (struct produce_response_topic){.name = asked->name, .topic_id = asked->topic_id};
     answer->partitions.count = asked->partitions.count;
     answer->partitions.items = arena_array(
         &produce->request->arena, struct produce_response_partition, asked->partitions.count);
     for (int32_t i = 0; i < asked->partitions.count; i++) {
-        struct produce_part *part = &produce->parts[produce->part_count++];
+        size_t index = produce->part_count++;
+        struct produce_part *part = &produce->parts[index];
+        const char *message = NULL;
+        int error = produce_refuse(produce, name, index, &message);
         part->produce = produce;
         part->answer = &answer->partitions.items[i];
         *part->answer = (struct produce_response_partition){
@@ -177,12 +200,34 @@ static void produce_serve_topic(struct produce *produce, const struct produce_re
             .log_append_time_ms = -1,
             .log_start_offset = -1,
             .current_leader = {.leader_id = -1, .leader_epoch = -1}};
-        if (is_acks_valid) {
-            produce_serve(part, asked->name, &asked->partitions.items[i]);
+        if (error == 0) {
+            produce_serve(part, name, &asked->partitions.items[i]);
         } else {
-            produce_fail(part, ERROR_INVALID_REQUIRED_ACKS, NULL);
+            produce_fail(part, error, message);
         }
     }
+}
+
+/* Nothing of a transaction stands in the way any more. */
+static void produce_begin(struct produce_transaction *transaction)
+{
+    struct produce *produce = transaction->owner;
+    struct request *request = produce->request;
+    const struct produce_request *asked = request_message(request, produce_request);
+    produce->response.topics.count = asked->topics.count;
+    produce->response.topics.items =
+        arena_array(&request->arena, struct produce_response_topic, asked->topics.count);
+    produce->waiting_count = 1; /* this call */
+    for (int32_t i = 0; i < asked->topics.count; i++) {
+        produce_serve_topic(produce, &asked->topics.items[i], &produce->response.topics.items[i]);
+    }
+    if (--produce->waiting_count == 0) {
+        produce_answer(produce);
+        return;
+    }
+    produce->timer = (struct io_timer){.fired = produce_on_timeout, .owner = produce};
+    io_timer_start(request->server->parts.io, &produce->timer,
+                   (uint64_t)(asked->timeout_ms < 0 ? 0 : asked->timeout_ms) * 1000000);
 }
 
 void api_produce(struct request *request)
@@ -196,21 +241,10 @@ void api_produce(struct request *request)
     produce->request = request;
     produce->acks = asked->acks;
     produce->parts = arena_array(&request->arena, struct produce_part, part_count);
-    produce->response.topics.count = asked->topics.count;
-    produce->response.topics.items =
-        arena_array(&request->arena, struct produce_response_topic, asked->topics.count);
-    produce->waiting_count = 1; /* this call */
-    for (int32_t i = 0; i < asked->topics.count; i++) {
-        produce_serve_topic(produce, &asked->topics.items[i], &produce->response.topics.items[i],
-                            asked->acks >= -1 && asked->acks <= 1);
-    }
-    if (--produce->waiting_count == 0) {
-        produce_answer(produce);
-        return;
-    }
-    produce->timer = (struct io_timer){.fired = produce_on_timeout, .owner = produce};
-    io_timer_start(request->server->parts.io, &produce->timer,
-                   (uint64_t)(asked->timeout_ms < 0 ? 0 : asked->timeout_ms) * 1000000);
+    produce_transaction_start(
+        &produce->transaction, request,
+        arena_array(&request->arena, struct produce_transaction_part, part_count), part_count,
+        produce_begin, produce);
 }
 
 void api_produce_answer_unsupported(struct request *request)

@@ -94,10 +94,6 @@ static int produce_rules_judge_form(const struct produce_rules *rules, const str
         verdict->message = "a client may not write control records";
         return ERROR_INVALID_RECORD;
     }
-    if (batch_is_transactional(batch)) {
-        verdict->message = "this broker has no transactions yet";
-        return ERROR_INVALID_TXN_STATE;
-    }
     if (batch->bytes.size > rules->batch_size_max) {
         return ERROR_MESSAGE_TOO_LARGE;
     }

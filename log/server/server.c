@@ -363,6 +363,7 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     list_init(&server->requests);
     list_init(&server->fetches);
     list_init(&server->parked);
+    list_init(&server->joining);
     map_init(&server->clients);
     const struct broker_options *broker_options = meta_broker_options(parts->meta);
     fetch_session_cache_init(&server->sessions, parts->io, parts->metrics,

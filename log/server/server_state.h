@@ -33,6 +33,7 @@ struct server {
     struct list requests; /* being served or sent */
     struct list fetches;  /* waiting for data */
     struct list parked;   /* fetches waiting for memory */
+    struct list joining;  /* produces waiting for their transaction */
     struct fetch_session_cache sessions;
     size_t held_size;                  /* bytes of all requests and their answers */
     uint8_t *pieces[SERVER_PIECE_MAX]; /* spare ones; see fetch_answer.h */

@@ -1,5 +1,5 @@
 /* Shows that this broker coordinates every group, makes the offsets topic at the first question,
- * and knows no other kind of coordinator. */
+ * does the same for transactions, and knows no other kind of coordinator. */
 #include "tests/unit/log/server/node.h"
 
 enum { GROUP = 0, TRANSACTION = 1, OTHER = 9 };
@@ -49,11 +49,23 @@ static void the_first_question_makes_the_offsets_topic(void **state)
     assert_int_equal(after->error_code, 0);
 }
 
+static void every_transaction_is_coordinated_here(void **state)
+{
+    struct node *node = *state;
+    struct bytes keys[] = {BYTES_LITERAL("a"), BYTES_LITERAL("b")};
+    struct metadata_request all = {.topics = {.count = -1}};
+    assert_int_equal(ask(node, 2, TRANSACTION, keys, 1)->error_code, 0);
+    assert_int_equal(ask(node, 6, TRANSACTION, keys, 2)->coordinators.items[1].node_id, 1);
+    const struct metadata_response *metadata = node_ask(node, API_METADATA, 8, &all);
+    assert_int_equal(metadata->topics.count, 1);
+    assert_true(bytes_equal_string(metadata->topics.items[0].name, "__transaction_state"));
+    assert_true(metadata->topics.items[0].is_internal);
+}
+
 static void there_are_no_other_coordinators(void **state)
 {
     struct node *node = *state;
     struct bytes keys[] = {BYTES_LITERAL("a")};
-    assert_int_equal(ask(node, 2, TRANSACTION, keys, 1)->error_code, 53);
     assert_int_equal(ask(node, 2, OTHER, keys, 1)->error_code, 42);
     assert_int_equal(ask(node, 2, OTHER, keys, 1)->node_id, -1);
     assert_int_equal(ask(node, 4, OTHER, keys, 1)->coordinators.items[0].error_code, 42);
@@ -64,6 +76,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NODE_TEST(every_group_is_coordinated_here),
         NODE_TEST(the_first_question_makes_the_offsets_topic),
+        NODE_TEST(every_transaction_is_coordinated_here),
         NODE_TEST(there_are_no_other_coordinators),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,11 +49,25 @@ static void id_and_epoch_come_together(void **state)
     assert_int_equal(ask(node, 2, NULL, 5, -1)->error_code, 0); /* carries neither */
 }
 
-static void there_are_no_transactions(void **state)
+static void a_transactional_id_has_one_producer_and_rising_epochs(void **state)
 {
     struct node *node = *state;
     assert_int_equal(ask(node, 4, "", -1, -1)->error_code, 42);
-    assert_int_equal(ask(node, 4, "t", -1, -1)->error_code, 53);
+    assert_int_equal(ask(node, 4, "t", -1, -1)->error_code, 15); /* nobody asked for the topic */
+    struct find_coordinator_request find = {.key = node_text("t"), .key_type = 1};
+    node_ask(node, API_FIND_COORDINATOR, 2, &find);
+    const struct init_producer_id_response *first = ask(node, 4, "t", -1, -1);
+    const struct init_producer_id_response *second = ask(node, 4, "t", -1, -1);
+    assert_int_equal(first->error_code, 0);
+    assert_int_equal(first->producer_epoch, 0);
+    assert_int_equal(second->producer_id, first->producer_id);
+    assert_int_equal(second->producer_epoch, 1);
+    assert_int_equal(ask(node, 4, "t", first->producer_id, 0)->error_code, 90);
+    assert_int_equal(ask(node, 3, "t", first->producer_id, 0)->error_code, 47);
+    assert_int_equal(ask(node, 4, "t", first->producer_id, 1)->producer_epoch, 2);
+    assert_int_equal(ask(node, 4, "t", first->producer_id, 1)->producer_epoch, 2); /* again */
+    node_restart(node);
+    assert_int_equal(ask(node, 4, "t", -1, -1)->producer_epoch, 3);
 }
 
 static void what_a_partition_remembers_is_described(void **state)
@@ -91,7 +105,7 @@ int main(void)
         NODE_TEST(every_producer_gets_an_id_of_its_own),
         NODE_TEST(ids_are_not_given_again_after_a_restart),
         NODE_TEST(id_and_epoch_come_together),
-        NODE_TEST(there_are_no_transactions),
+        NODE_TEST(a_transactional_id_has_one_producer_and_rising_epochs),
         NODE_TEST(what_a_partition_remembers_is_described),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,20 +143,12 @@ static void size_is_judged_as_it_arrives(void **state)
     assert_int_equal(judge(fixture), ERROR_MESSAGE_TOO_LARGE);
 }
 
-static void control_and_transactional_batches_are_not_a_clients(void **state)
+static void control_batches_are_not_a_clients(void **state)
 {
     struct fixture *fixture = *state;
     fixture->builder.attributes = BATCH_CONTROL;
     one(fixture);
     assert_int_equal(judge(fixture), ERROR_INVALID_RECORD);
-    buffer_clear(&fixture->bytes);
-    batch_builder_clear(&fixture->builder);
-    fixture->builder.attributes = BATCH_TRANSACTIONAL;
-    fixture->builder.producer_id = 1;
-    fixture->builder.producer_epoch = 0;
-    fixture->builder.base_sequence = 0;
-    one(fixture);
-    assert_int_equal(judge(fixture), ERROR_INVALID_TXN_STATE);
 }
 
 static void zstd_needs_version_7(void **state)
@@ -279,7 +271,7 @@ int main(void)
         TEST(a_changed_byte_is_found),
         TEST(a_client_counts_from_0),
         TEST(size_is_judged_as_it_arrives),
-        TEST(control_and_transactional_batches_are_not_a_clients),
+        TEST(control_batches_are_not_a_clients),
         TEST(zstd_needs_version_7),
         TEST(a_compacted_topic_wants_keys),
         TEST(timestamps_lie_within_the_window),

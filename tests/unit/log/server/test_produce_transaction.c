@@ -1,0 +1,151 @@
+/* Shows that transactional batches are appended only as part of a transaction: added by the newest
+ * Produce, asked for by older ones, in the order in which they came. */
+#include "tests/unit/log/server/transaction_client.h"
+
+enum { ABORTABLE = 120, INVALID_STATE = 48, INVALID_EPOCH = 47, UNAUTHORIZED = 53 };
+
+static void the_newest_version_adds_what_it_appends_to(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 2, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    assert_int_equal(transaction_client_produce(&client, 12, "t", 0, 0), 0);
+    assert_int_equal(transaction_client_produce(&client, 12, "t", 0, 1), 0);
+    assert_int_equal(transaction_client_produce(&client, 12, "t", 1, 0), 0);
+    assert_true(transaction_client_is(&client, "Ongoing"));
+    assert_int_equal(transaction_client_describe(&client)->topics.items[0].partitions.count, 2);
+    int16_t epoch = client.epoch;
+    assert_int_equal(transaction_client_end(&client, 5, true), 0);
+    assert_int_equal(client.epoch, epoch + 1);
+    node_run_ms(node, 100);
+    assert_true(transaction_client_is(&client, "CompleteCommit"));
+}
+
+static void older_versions_must_have_said_so(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 1, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 0), ABORTABLE);
+    assert_int_equal(transaction_client_produce(&client, 10, "t", 0, 0), INVALID_STATE);
+    assert_int_equal(transaction_client_add(&client, "t", 0), 0);
+    assert_int_equal(transaction_client_produce(&client, 7, "t", 0, 0), 0);
+    assert_int_equal(transaction_client_end(&client, 1, true), 0);
+    node_run_ms(node, 100);
+    assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 1), ABORTABLE);
+    assert_int_equal(transaction_client_add(&client, "t", 0), 0);
+    assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 1), 0);
+}
+
+static void zombies_are_refused(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 2, NULL);
+    struct transaction_client zombie = transaction_client_make(node, "x");
+    assert_int_equal(transaction_client_produce(&zombie, 12, "t", 0, 0), 0);
+    struct transaction_client client = transaction_client_make(node, "x");
+    for (int16_t version = 10; version <= 12; version++) {
+        assert_int_equal(transaction_client_produce(&zombie, version, "t", 0, 1), INVALID_EPOCH);
+        assert_int_equal(transaction_client_produce(&zombie, version, "t", 1, 0), INVALID_EPOCH);
+    }
+    assert_int_equal(transaction_client_end(&zombie, 5, true), 90);
+    assert_int_equal(transaction_client_end(&zombie, 1, true), INVALID_EPOCH);
+    assert_int_equal(transaction_client_produce(&client, 12, "t", 0, 0), 0);
+}
+
+/* Sent in one go right behind the end: each waits for what stands before it. */
+static void what_is_sent_early_waits_and_keeps_its_order(void **state)
+{
+    enum { COUNT = 6 };
+    struct node *node = *state;
+    struct node_call *calls[COUNT];
+    node_make_topic(node, "t", 2, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            calls[i] = transaction_client_send(&client, 12, "t", i < 4 ? 0 : 1, i < 4 ? i : i - 4);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            assert_int_equal(transaction_client_heard(calls[i]), 0);
+        }
+        assert_int_equal(transaction_client_end(&client, 5, round != 1), 0);
+    }
+}
+
+static void a_batch_without_an_id_is_not_authorized(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 1, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    struct bytes records = transaction_client_batch(&client, 0);
+    assert_int_equal(node_produce(node, "t", 0, records).error_code, UNAUTHORIZED);
+}
+
+static void an_unknown_id_has_no_transaction(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 1, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    client.id = "y";
+    assert_int_equal(transaction_client_produce(&client, 12, "t", 0, 0), 49);
+    assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 0), 49);
+}
+
+static void a_topic_can_be_named_by_its_id(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 1, NULL);
+    struct metadata_request all = {.topics = {.count = -1}};
+    const struct metadata_response *metadata = node_ask(node, API_METADATA, 12, &all);
+    struct produce_request_partition partition = {.index = 0,
+                                                  .records = node_batch(node, 1, "v", 1)};
+    struct produce_request_partition other = {.index = 0, .records = node_batch(node, 1, "v", 1)};
+    struct produce_request_topic topics[] = {
+        {.topic_id = metadata->topics.items[0].topic_id, .partitions = {&partition, 1}},
+        {.topic_id = {.octets = {9}}, .partitions = {&other, 1}}};
+    struct produce_request request = {.acks = -1, .timeout_ms = 1000, .topics = {topics, 2}};
+    partition.records = node_batch(node, 1, "v", node_wall_ms(node));
+    const struct produce_response *response = node_ask(node, API_PRODUCE, 13, &request);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 0);
+    assert_memory_equal(&response->topics.items[0].topic_id, &topics[0].topic_id, 16);
+    assert_int_equal(response->topics.items[1].partitions.items[0].error_code, 100);
+}
+
+static void an_end_survives_a_restart_and_readers_see_it(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 1, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    assert_int_equal(transaction_client_produce(&client, 12, "t", 0, 0), 0);
+    node_restart(node);
+    assert_true(transaction_client_is(&client, "Ongoing"));
+    assert_int_equal(transaction_client_produce(&client, 12, "t", 0, 1), 0);
+    assert_int_equal(transaction_client_end(&client, 5, true), 0);
+    node_restart(node);
+    node_run_ms(node, 100);
+    assert_true(transaction_client_is(&client, "CompleteCommit"));
+    struct list_offsets_request_partition partitions[] = {
+        {.index = 0, .current_leader_epoch = -1, .timestamp_ms = -1}};
+    struct list_offsets_request_topic topics[] = {
+        {.name = BYTES_LITERAL("t"), .partitions = {partitions, 1}}};
+    struct list_offsets_request request = {
+        .replica_id = -1, .isolation_level = 1, .topics = {topics, 1}};
+    const struct list_offsets_response *response = node_ask(node, API_LIST_OFFSETS, 5, &request);
+    /* Two records and their marker, which may stand there again after the restart. */
+    assert_true(response->topics.items[0].partitions.items[0].offset >= 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NODE_TEST(the_newest_version_adds_what_it_appends_to),
+        NODE_TEST(older_versions_must_have_said_so),
+        NODE_TEST(zombies_are_refused),
+        NODE_TEST(what_is_sent_early_waits_and_keeps_its_order),
+        NODE_TEST(a_batch_without_an_id_is_not_authorized),
+        NODE_TEST(an_unknown_id_has_no_transaction),
+        NODE_TEST(a_topic_can_be_named_by_its_id),
+        NODE_TEST(an_end_survives_a_restart_and_readers_see_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
