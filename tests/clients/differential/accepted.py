@@ -29,7 +29,7 @@ ROWS = [
     ("produce idempotence", r"log_start_offset", "-1, unknown, with every error"),
     ("produce", r"^no records", "Kafka's handler fails and never answers"),
     ("produce", r"^no record ", "damaged, since its offsets contradict themselves"),
-    ("produce", r"^transactional", "there are no transactions yet"),
+    ("markers", r"^old epoch", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("produce", r"^bad codec", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("produce", r"^(magic 3|garbage) .*message", "damage has no sentence"),
     ("produce", r"^(no epoch|trailing)",
