@@ -29,6 +29,7 @@ struct client {
     struct client_refresh finding;
     struct list failed; /* calls whose `error` is told on the next turn */
     struct io_timer timer;
+    int16_t transaction_version;
     bool is_closing;
     void (*closed)(void *owner);
     void *closed_owner;
@@ -399,4 +400,14 @@ void client_check(const struct client *client)
                   strcmp(link_address(client->links[i]), link_address(client->links[j])) != 0);
         }
     }
+}
+
+int16_t client_transaction_version(const struct client *client)
+{
+    return client->transaction_version;
+}
+
+void client_set_transaction_version(struct client *client, int16_t version)
+{
+    client->transaction_version = version;
 }

@@ -132,5 +132,9 @@ void client_add_broker(struct client *client, int32_t node_id, struct bytes host
 /* As told by metadata; null while unknown. Valid until the next turn. */
 struct bytes client_cluster_id(const struct client *client);
 int32_t client_controller_id(const struct client *client);
+/* The finalized feature transaction.version as last told by a broker; 0 while unknown. */
+int16_t client_transaction_version(const struct client *client);
+/* Inside this folder: a broker told it. */
+void client_set_transaction_version(struct client *client, int16_t version);
 const struct client_options *client_get_options(const struct client *client);
 void client_check(const struct client *client);

@@ -280,6 +280,15 @@ must_use static int link_take_versions(struct link *link, struct bytes frame)
     if (error != 0) {
         return error;
     }
+    int16_t transaction_version = 0;
+    for (int32_t i = 0; i < response.finalized_features.count; i++) {
+        const struct api_versions_response_finalized_feature *feature =
+            &response.finalized_features.items[i];
+        if (bytes_equal_string(feature->name, "transaction.version")) {
+            transaction_version = feature->max_version_level;
+        }
+    }
+    client_set_transaction_version(link->client, transaction_version);
     for (int i = 0; i < LINK_API_KEY_COUNT; i++) {
         link->ranges[i] = (struct link_range){.lowest = 0, .highest = -1};
     }

@@ -5,7 +5,6 @@
 
 enum {
     LOCATOR_FIND_COORDINATOR_KEY = 10,
-    LOCATOR_KEY_TYPE_GROUP = 0,
     LOCATOR_VERSION_BATCHED = 4, /* keys in, coordinators out */
 };
 
@@ -67,7 +66,7 @@ void locator_search(struct locator *locator, void (*done)(void *owner, int error
     locator->owner = owner;
     locator->request = (struct find_coordinator_request){
         .key = locator->group,
-        .key_type = LOCATOR_KEY_TYPE_GROUP,
+        .key_type = locator->key_type,
     };
     locator->request.coordinator_keys.items = &locator->group;
     locator->request.coordinator_keys.count = 1;

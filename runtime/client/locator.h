@@ -1,4 +1,4 @@
-/* Finds the coordinator of one group and remembers it.
+/* Finds the coordinator of one group or transactional id and remembers it.
  *
  * Owns:   the answer and the one request that is out.
  * Keeps:  (1) one search at a time; (2) `done` is called exactly once per search, on a later turn,
@@ -9,10 +9,13 @@
 #include "log/wire/messages.h"
 #include "runtime/client/client.h"
 
+enum { LOCATOR_GROUP = 0, LOCATOR_TRANSACTION = 1 };
+
 struct locator {
     struct client *client;
     int lane;
     struct bytes group; /* borrowed */
+    int8_t key_type;    /* LOCATOR_GROUP, or LOCATOR_TRANSACTION set after init */
     int32_t node_id;    /* -1: not known */
     bool is_searching;
     struct client_call call;

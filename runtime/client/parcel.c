@@ -76,6 +76,9 @@ int parcel_encode(struct parcel *parcel, const struct parcel_sequence *sequence)
     builder->producer_id = sequence->producer_id;
     builder->producer_epoch = sequence->epoch;
     builder->base_sequence = sequence->base;
+    if (sequence->is_transactional) {
+        builder->attributes |= BATCH_TRANSACTIONAL;
+    }
     int error = batch_builder_finish(builder, &parcel->encoded);
     if (error != 0) {
         buffer_clear(&parcel->encoded);

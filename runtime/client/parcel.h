@@ -31,6 +31,7 @@ struct parcel_sequence {
     int64_t producer_id; /* -1: none */
     int16_t epoch;
     int32_t base; /* of the first record */
+    bool is_transactional;
 };
 
 struct parcel {

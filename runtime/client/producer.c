@@ -142,6 +142,7 @@ struct producer *producer_new(struct client *client, const struct producer_optio
 {
     check(options->acks >= -1 && options->acks <= 1);
     check(!options->is_idempotent || options->acks == -1);
+    check(options->transactional_id == NULL || options->is_idempotent);
     check(options->batch_size > 0 && options->request_size_max > 0);
     check(options->linger_ns >= 0 && options->delivery_timeout_ms >= 0);
     struct producer *producer = memory_new(struct producer);
@@ -216,6 +217,42 @@ void producer_flush(struct producer *producer, struct producer_flush *flush)
     flush->error = producer->flush_error;
     producer->flush_error = 0;
     list_add(&producer->flushes, &flush->link);
+    producer_wake_at(producer, 0);
+}
+
+void producer_set_identity(struct producer *producer, int64_t producer_id, int16_t epoch,
+                           bool is_bumped)
+{
+    check(producer->sender.is_transactional);
+    producer->sender.producer_id = producer_id;
+    producer->sender.epoch = epoch;
+    producer->sender.is_bumped = is_bumped;
+    producer->sender.fatal = 0;
+    producer_wake_at(producer, 0);
+}
+
+void producer_refuse(struct producer *producer, int error)
+{
+    check(error != 0);
+    producer->sender.fatal = error;
+    producer_wake_at(producer, 0);
+}
+
+int producer_refusal(const struct producer *producer)
+{
+    return producer->sender.fatal;
+}
+
+void producer_on_permit(struct producer *producer,
+                        bool (*permit)(void *owner, const char *topic, int32_t partition),
+                        void *owner)
+{
+    producer->sender.permit = permit;
+    producer->sender.permit_owner = owner;
+}
+
+void producer_wake(struct producer *producer)
+{
     producer_wake_at(producer, 0);
 }
 

@@ -22,7 +22,8 @@ struct producer_options {
     size_t batch_size;       /* bytes; default 256 KiB */
     size_t buffer_size;      /* bytes of all batches; default 32 MiB */
     size_t request_size_max; /* bytes of batches in a request, and of one record; default 1 MiB */
-    int64_t delivery_timeout_ms; /* default 120000; 0: retry for ever */
+    int64_t delivery_timeout_ms;  /* default 120000; 0: retry for ever */
+    const char *transactional_id; /* NULL; see transactional.h */
 };
 
 struct producer_options producer_options_default(void);
@@ -78,6 +79,20 @@ struct producer_flush {
 };
 /* Closes the open batches and waits for everything sent so far. */
 void producer_flush(struct producer *producer, struct producer_flush *flush);
+/* For transactional.h. Under which identity records are sent from now on; until there is one
+ * nothing leaves. What was refused before is over. `is_bumped`: the cluster has transactions v2. */
+void producer_set_identity(struct producer *producer, int64_t producer_id, int16_t epoch,
+                           bool is_bumped);
+/* What was not sent yet fails, and whatever comes, until the next identity. */
+void producer_refuse(struct producer *producer, int error);
+/* Why nothing is sent, or 0. */
+int producer_refusal(const struct producer *producer);
+/* Asked before a batch leaves for a partition: false keeps it until producer_wake. */
+void producer_on_permit(struct producer *producer,
+                        bool (*permit)(void *owner, const char *topic, int32_t partition),
+                        void *owner);
+void producer_wake(struct producer *producer);
+
 /* Bytes buffered or in flight. */
 size_t producer_pending_size(const struct producer *producer);
 void producer_check(const struct producer *producer);

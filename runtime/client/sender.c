@@ -10,6 +10,7 @@
 enum {
     SENDER_PRODUCE_KEY = 0,
     SENDER_PRODUCE_VERSION_MAX = 12, /* from 13 on topics have ids instead of names */
+    SENDER_MARKED_VERSION_MAX = 11,  /* before transactions v2 */
     SENDER_INIT_PRODUCER_ID_KEY = 22,
     SENDER_REQUESTS_PER_BROKER = 5,
     SENDER_PARCELS_PER_PARTITION = 5,
@@ -47,6 +48,8 @@ void sender_init(struct sender *sender, struct client *client, struct accumulato
         .accumulator = accumulator,
         .acks = options->acks,
         .is_idempotent = options->is_idempotent,
+        .is_transactional = options->transactional_id != NULL,
+        .transactional_id = bytes_from_string(options->transactional_id),
         .request_size_max = options->request_size_max,
         .producer_id = -1,
         .id_backoff = backoff,
@@ -109,6 +112,16 @@ static bool sender_is_about_sequence(int error)
            error == ERROR_INVALID_PRODUCER_EPOCH;
 }
 
+/* A parcel that nobody will repeat. The transaction it was in cannot commit any more (5). */
+static void sender_fail(struct sender *sender, struct parcel *parcel, int error)
+{
+    if (sender->is_transactional && sender->fatal == 0) {
+        sender->fatal = error;
+    }
+    parcel->partition->needs_reset = sender->is_idempotent && !sender->is_transactional;
+    accumulator_finish(sender->accumulator, parcel, error, -1);
+}
+
 static void sender_repeat(struct sender *sender, struct parcel *parcel, int error)
 {
     struct accumulator_partition *partition = parcel->partition;
@@ -131,8 +144,7 @@ static void sender_split(struct sender *sender, struct parcel *parcel)
     struct parcel *second = NULL;
     int error = parcel_split(parcel, (size_t)INT32_MAX, &second);
     if (error != 0) {
-        partition->needs_reset = sender->is_idempotent;
-        accumulator_finish(sender->accumulator, parcel, error, -1);
+        sender_fail(sender, parcel, error);
         return;
     }
     parcel_move(parcel, PARCEL_RETRY);
@@ -160,7 +172,7 @@ static void sender_settle(struct sender *sender, struct parcel *parcel, int erro
     }
     trace(TRACE_INFO, "sender.refused", TRACE_STRING("topic", partition->topic->name),
           TRACE_INT("partition", partition->index), TRACE_STRING("error", error_name(error)));
-    if (sender->is_idempotent && sender_is_about_sequence(error)) {
+    if (sender->is_idempotent && !sender->is_transactional && sender_is_about_sequence(error)) {
         /* Behind an older parcel that failed it only lacks its predecessor. At the front it is told
          * that neither it nor anything behind it was appended. */
         bool is_front = sender_is_front(parcel);
@@ -173,8 +185,7 @@ static void sender_settle(struct sender *sender, struct parcel *parcel, int erro
                (error_is_retriable(error) || error == ERROR_MALFORMED)) {
         sender_repeat(sender, parcel, error);
     } else {
-        partition->needs_reset = sender->is_idempotent;
-        accumulator_finish(sender->accumulator, parcel, error, -1);
+        sender_fail(sender, parcel, error);
     }
 }
 
@@ -272,6 +283,9 @@ static bool sender_adopt_id(struct sender *sender, struct accumulator_partition 
     }
     bool is_same =
         partition->producer_id == sender->producer_id && partition->epoch == sender->epoch;
+    if (is_same && sender->is_transactional) {
+        return false; /* (5): only the end of the transaction helps */
+    }
     if (is_same && sender->epoch == INT16_MAX) {
         sender->producer_id = -1;
         return false;
@@ -317,7 +331,10 @@ static bool sender_prepare(struct sender *sender, struct parcel *parcel)
     struct accumulator_partition *partition = parcel->partition;
     struct parcel_sequence sequence = {.producer_id = -1, .epoch = -1, .base = -1};
     if (sender->is_idempotent) {
-        bool is_new = partition->producer_id < 0 || partition->needs_reset;
+        bool is_other =
+            sender->is_transactional &&
+            (partition->producer_id != sender->producer_id || partition->epoch != sender->epoch);
+        bool is_new = partition->producer_id < 0 || partition->needs_reset || is_other;
         if (partition->is_unresolved && parcel->was_sent) {
             return true; /* again as it was: with a new sequence it might be there twice */
         }
@@ -326,7 +343,8 @@ static bool sender_prepare(struct sender *sender, struct parcel *parcel)
         }
         sequence = (struct parcel_sequence){.producer_id = partition->producer_id,
                                             .epoch = partition->epoch,
-                                            .base = partition->next_sequence};
+                                            .base = partition->next_sequence,
+                                            .is_transactional = sender->is_transactional};
     }
     if (parcel->encoded.size == 0) {
         if (parcel->state == PARCEL_OPEN) {
@@ -359,6 +377,7 @@ static void sender_dispatch(struct sender *sender, struct sender_broker *broker)
     broker->building = NULL;
     struct produce_request *produce = &request->request;
     produce->acks = sender->acks;
+    produce->transactional_id = sender->transactional_id;
     produce->timeout_ms = (int32_t)client_get_options(sender->client)->request_timeout_ms;
     produce->topics.items =
         arena_array(&request->arena, struct produce_request_topic, request->parcel_count);
@@ -384,7 +403,8 @@ static void sender_dispatch(struct sender *sender, struct sender_broker *broker)
     request->call = (struct client_call){
         .target = broker->node_id,
         .api_key = SENDER_PRODUCE_KEY,
-        .version_max = SENDER_PRODUCE_VERSION_MAX,
+        .version_max = sender->is_transactional && !sender->is_bumped ? SENDER_MARKED_VERSION_MAX
+                                                                      : SENDER_PRODUCE_VERSION_MAX,
         .request = produce,
         .done = sender_on_done,
         .owner = request,
@@ -484,7 +504,11 @@ static bool sender_advance(struct sender *sender, struct accumulator_partition *
         return false;
     }
     if (sender->is_idempotent && sender->producer_id < 0 &&
-        (partition->producer_id < 0 || partition->needs_reset)) {
+        (partition->producer_id < 0 || partition->needs_reset || sender->is_transactional)) {
+        return false;
+    }
+    if (sender->permit != NULL &&
+        !sender->permit(sender->permit_owner, partition->topic->name, partition->index)) {
         return false;
     }
     return sender_load(sender, sender_get_broker(sender, leader_id), parcel);
@@ -516,6 +540,9 @@ static void sender_fail_front(struct sender *sender, struct accumulator_partitio
         if (parcel->deadline > now || parcel->serial >= end_serial ||
             parcel->state == PARCEL_IN_FLIGHT) {
             return;
+        }
+        if (sender->is_transactional && sender->fatal == 0) {
+            sender->fatal = error; /* (5) */
         }
         partition->needs_reset =
             partition->needs_reset || (sender->is_idempotent && parcel->encoded.size > 0);
@@ -619,8 +646,8 @@ static void sender_refresh(struct sender *sender, uint64_t now, uint64_t *wake)
 
 static void sender_seek_id(struct sender *sender, uint64_t now, uint64_t *wake)
 {
-    if (!sender->is_idempotent || sender->producer_id >= 0 || sender->is_asking_id ||
-        sender->fatal != 0) {
+    if (!sender->is_idempotent || sender->is_transactional || sender->producer_id >= 0 ||
+        sender->is_asking_id || sender->fatal != 0) {
         return;
     }
     if (sender->ask_id_not_before > now) {

@@ -10,7 +10,9 @@
  *             broker lost or refused the sequence: then the partition starts at 0 under a new epoch
  *             when nothing of it is in flight (KIP-360);
  *         (4) when one ran out of time, those sent behind it keep theirs too, until the broker told
- *             whether it has them.
+ *             whether it has them;
+ *         (5) in a transaction the first parcel that fails fails all that are not sent, until a new
+ *             identity is given.
  * Thread: its producer's shard. */
 #pragma once
 
@@ -35,7 +37,13 @@ struct sender {
     struct backoff id_backoff;
     struct client_call id_call;
     struct init_producer_id_request id_request;
-    int fatal; /* nothing can be sent any more */
+    int fatal; /* nothing can be sent any more; in a transaction: until its end */
+    /* Transactions: the identity is given by producer_set_identity. */
+    bool is_transactional;
+    bool is_bumped; /* transactions v2 */
+    struct bytes transactional_id;
+    bool (*permit)(void *owner, const char *topic, int32_t partition);
+    void *permit_owner;
     /* Metadata. */
     bool is_refreshing;
     uint64_t refresh_not_before;
