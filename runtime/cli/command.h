@@ -69,6 +69,9 @@ extern const struct command command_topic_ls;
 extern const struct command command_topic_offsets;
 extern const struct command command_topic_rm;
 extern const struct command command_topic_trim;
+extern const struct command command_txn_abort;
+extern const struct command command_txn_describe;
+extern const struct command command_txn_ls;
 
 /* Prints "tidemill: " and the sentence; returns COMMAND_FAILED. */
 __attribute__((format(printf, 2, 3))) int command_fail(struct command_world *world,

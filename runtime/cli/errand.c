@@ -229,10 +229,13 @@ static int pause_before_retry(struct errand *errand)
     return error;
 }
 
-static int ask_coordinator(struct errand *errand, const char *group, int32_t *node_id)
+enum { COORDINATOR_OF_GROUP = 0, COORDINATOR_OF_TRANSACTIONS = 1 };
+
+static int ask_coordinator(struct errand *errand, const char *name, int8_t key_type,
+                           int32_t *node_id)
 {
-    struct bytes key = bytes_from_string(group);
-    struct find_coordinator_request request = {.key = key};
+    struct bytes key = bytes_from_string(name);
+    struct find_coordinator_request request = {.key = key, .key_type = key_type};
     request.coordinator_keys.items = &key;
     request.coordinator_keys.count = 1;
     const void *found;
@@ -250,9 +253,10 @@ static int ask_coordinator(struct errand *errand, const char *group, int32_t *no
     return code == 0 ? 0 : error_from_code(code);
 }
 
-int errand_find_coordinator(struct errand *errand, const char *group, int32_t *node_id)
+static int find_coordinator(struct errand *errand, const char *name, int8_t key_type,
+                            int32_t *node_id)
 {
-    int error = ask_coordinator(errand, group, node_id);
+    int error = ask_coordinator(errand, name, key_type, node_id);
     for (int i = 0; i < RETRY_COUNT_MAX && error != 0 && error_is_retriable(error) &&
                     error != ERROR_CANCELLED && error != ERROR_TIMEOUT && error != ERROR_REFUSED;
          i++) {
@@ -260,7 +264,7 @@ int errand_find_coordinator(struct errand *errand, const char *group, int32_t *n
         if (stop != 0) {
             return stop;
         }
-        error = ask_coordinator(errand, group, node_id);
+        error = ask_coordinator(errand, name, key_type, node_id);
     }
     if (error != 0) {
         return error;
@@ -268,6 +272,21 @@ int errand_find_coordinator(struct errand *errand, const char *group, int32_t *n
     /* So that the client knows where the node listens. */
     const struct metadata_response *metadata;
     return errand_read_metadata(errand, NULL, 0, &metadata);
+}
+
+int errand_find_coordinator(struct errand *errand, const char *group, int32_t *node_id)
+{
+    return find_coordinator(errand, group, COORDINATOR_OF_GROUP, node_id);
+}
+
+int errand_find_transaction_coordinator(struct errand *errand, const char *id, int32_t *node_id)
+{
+    return find_coordinator(errand, id, COORDINATOR_OF_TRANSACTIONS, node_id);
+}
+
+int errand_pause(struct errand *errand)
+{
+    return pause_before_retry(errand);
 }
 
 static void on_refreshed(struct client_refresh *refresh, int error)

@@ -59,6 +59,11 @@ must_use int errand_call(struct errand *errand, int32_t target, int16_t api_key,
                          int16_t version_max, const void *request, const void **response);
 /* The node that coordinates a group. */
 must_use int errand_find_coordinator(struct errand *errand, const char *group, int32_t *node_id);
+/* The node that coordinates a transactional id. */
+must_use int errand_find_transaction_coordinator(struct errand *errand, const char *id,
+                                                 int32_t *node_id);
+/* A moment before the next try: 0, or ERROR_CANCELLED after a signal. */
+must_use int errand_pause(struct errand *errand);
 /* Metadata of these topics; of all with `topics` NULL. */
 must_use int errand_read_metadata(struct errand *errand, const char *const *topics, size_t count,
                                   const struct metadata_response **response);
