@@ -192,6 +192,29 @@ async function idempotent() {
   expectEqual(values, numbers(200).map((i) => `${Math.floor(i / 10)}.${i % 10}`), "values");
 }
 
+// kafkajs is from before transactions v2: it adds partitions and offsets itself.
+async function transactions() {
+  const [topic, group] = [unique("kafkajs-transactions"), unique("kafkajs-readers")];
+  await create(topic, 1);
+  const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1,
+                                    idempotent: true });
+  await producer.connect();
+  for (const [word, isCommitted] of [["a", true], ["b", false], ["c", true]]) {
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: numbers(5).map((i) => ({ value: `${word}${i}` })) });
+    await transaction.sendOffsets({ consumerGroupId: group, topics: [
+      { topic, partitions: [{ partition: 0, offset: word === "b" ? "99" : "7" }] }] });
+    await (isCommitted ? transaction.commit() : transaction.abort());
+  }
+  await producer.disconnect();
+  const values = (await readAll(topic, 10)).map((message) => message.value.toString());
+  expectEqual(values, ["a", "c"].flatMap((word) => numbers(5).map((i) => word + i)), "values");
+  await withAdmin(async (admin) => {
+    const [row] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+    expectEqual(row.partitions.map((part) => part.offset), ["7"], "the group's offset");
+  });
+}
+
 async function produceEverywhere(topic, name) {
   const messages = numbers(40).map((i) => ({ value: `${name} ${i}`, partition: i % 4 }));
   await produce(topic, messages);
@@ -335,6 +358,7 @@ async function main() {
   await check("kafkajs group of two with a rebalance", groupOfTwo);
   await check("kafkajs commit and resume", commitAndResume);
   await check("kafkajs seek by time", seekByTime);
+  await check("kafkajs transactions", transactions);
   await check("kafkajs admin topics", adminTopics);
   await check("kafkajs admin configs", adminConfigs);
   await check("kafkajs admin groups", adminGroups);

@@ -1,11 +1,12 @@
 /* librdkafka from Debian, as a C program uses it: codecs, headers, the idempotent producer, groups
- * of two in one process, commit and resume, seek by time.
+ * of two in one process, commit and resume, seek by time, transactions.
  *
  * The broker is the one that $BROKER names. Every check prints its line; the exit code is 1 when
  * one failed.
  * Thread: main; librdkafka has its own inside. */
 #include "tests/clients/librdkafka/admin.h"
 #include "tests/clients/librdkafka/client.h"
+#include "tests/clients/librdkafka/transactions.h"
 
 static const char *const no_settings[] = {NULL};
 
@@ -414,6 +415,10 @@ int main(void)
             report("group of two with a rebalance, ", strategies[i], check_group(strategies[i]));
     }
     failed += report("commit and resume", "", check_resume());
+    failed += report("transactions that commit and abort", "", transactions_check_ends());
+    failed += report("transactions with offsets", "", transactions_check_offsets());
+    failed += report("transactions of a zombie", "", transactions_check_zombie());
+    failed += report("transactions that time out", "", transactions_check_timeout());
     failed += report("admin topics", "", admin_check_topics());
     failed += report("admin configs", "", admin_check_configs());
     return failed == 0 ? 0 : 1;
