@@ -1,6 +1,7 @@
 /* What admins see of transactions (KIP-664); see transactor.h. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/coordinator/topic_regex.h"
 #include "log/coordinator/transactor_state.h"
 
 static bool transactor_is_known_state(struct bytes name)
@@ -36,14 +37,22 @@ static bool transactor_is_producer_wanted(const struct list_transactions_request
     return in->producer_id_filters.count <= 0;
 }
 
+/* Whether no pattern or this one lets the id pass; one that needs too much does not. */
+static bool transactor_is_id_wanted(struct topic_regex *regex, struct bytes id)
+{
+    return regex == NULL || topic_regex_matches(regex, id) == 1;
+}
+
 static bool transactor_is_listed(const struct list_transactions_request *in,
-                                 const struct transaction *transaction, int64_t now_ms)
+                                 struct topic_regex *regex, const struct transaction *transaction,
+                                 int64_t now_ms)
 {
     const struct transaction_value *value = &transaction->value;
     bool is_long = in->duration_filter_ms < 0 ||
                    (value->start_ms >= 0 && now_ms - value->start_ms > in->duration_filter_ms);
     return !transaction->is_new && is_long && transactor_is_state_wanted(in, value->state) &&
-           transactor_is_producer_wanted(in, value->producer_id);
+           transactor_is_producer_wanted(in, value->producer_id) &&
+           transactor_is_id_wanted(regex, transaction->id);
 }
 
 static void transactor_list_unknown_states(const struct list_transactions_request *in,
@@ -60,28 +69,17 @@ static void transactor_list_unknown_states(const struct list_transactions_reques
     }
 }
 
-void transactor_list(const struct transactor *transactor,
-                     const struct list_transactions_request *in, struct arena *arena,
-                     struct list_transactions_response *out)
+static void transactor_list_matching(const struct transactor *transactor,
+                                     const struct list_transactions_request *in,
+                                     struct topic_regex *regex, struct arena *arena,
+                                     struct list_transactions_response *out)
 {
     int64_t now_ms = io_wall_clock(transactor->io);
-    size_t count = 0;
-    *out = (struct list_transactions_response){0};
-    for (int32_t i = 0; i < transactor->shelf_count; i++) {
-        count += transactor->shelves[i].items.size;
-        if (journal_status(transactor->journal, i) == JOURNAL_LOADING) {
-            out->error_code = error_code(ERROR_COORDINATOR_LOAD_IN_PROGRESS);
-            return;
-        }
-    }
-    transactor_list_unknown_states(in, arena, out);
-    out->transactions.items =
-        arena_array(arena, struct list_transactions_response_transaction, count + 1);
     for (int32_t i = 0; i < transactor->shelf_count; i++) {
         for (map_each (&transactor->shelves[i].items, entry)) {
             const struct transactor_item *item = (const struct transactor_item *)entry->value;
             const struct transaction *transaction = item->transaction;
-            if (transactor_is_listed(in, transaction, now_ms)) {
+            if (transactor_is_listed(in, regex, transaction, now_ms)) {
                 out->transactions.items[out->transactions.count++] =
                     (struct list_transactions_response_transaction){
                         .transactional_id = arena_copy(arena, transaction->id),
@@ -92,6 +90,33 @@ void transactor_list(const struct transactor *transactor,
             }
         }
     }
+}
+
+void transactor_list(const struct transactor *transactor,
+                     const struct list_transactions_request *in, struct arena *arena,
+                     struct list_transactions_response *out)
+{
+    size_t count = 0;
+    *out = (struct list_transactions_response){0};
+    for (int32_t i = 0; i < transactor->shelf_count; i++) {
+        count += transactor->shelves[i].items.size;
+        if (journal_status(transactor->journal, i) == JOURNAL_LOADING) {
+            out->error_code = error_code(ERROR_COORDINATOR_LOAD_IN_PROGRESS);
+            return;
+        }
+    }
+    struct topic_regex *regex = NULL;
+    struct bytes reason;
+    if (in->transactional_id_pattern.size > 0 &&
+        topic_regex_new(in->transactional_id_pattern, arena, &regex, &reason) != 0) {
+        out->error_code = error_code(ERROR_INVALID_REGULAR_EXPRESSION);
+        return;
+    }
+    transactor_list_unknown_states(in, arena, out);
+    out->transactions.items =
+        arena_array(arena, struct list_transactions_response_transaction, count + 1);
+    transactor_list_matching(transactor, in, regex, arena, out);
+    topic_regex_free(regex);
 }
 
 /* Partitions by topic; while the end is being written those that have no marker yet. */

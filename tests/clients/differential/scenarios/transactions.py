@@ -355,6 +355,10 @@ def listing(world):
         if version >= 1:
             ask("long", version, duration_filter_ms=600000)
             ask("short", version, duration_filter_ms=0)
+        if version >= 2:
+            for label, pattern in (("empty", ""), ("whole", "listing-b.*"), ("part", "listing"),
+                                   ("broken", "("), ("no RE2", "(?=x)")):
+                ask(f"pattern {label}", version, transactional_id_pattern=pattern)
     world.ask("none", "DescribeTransactions", 0, transactional_ids=[])
     world.ask("unknown", "DescribeTransactions", 0, transactional_ids=["nobody", ""])
     world.note("busy", busy.state())

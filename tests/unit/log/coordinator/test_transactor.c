@@ -667,6 +667,16 @@ static void ids_are_listed_by_what_is_asked(void **state)
     in.duration_filter_ms = 60000;
     transactor_list(stage->transactor, &in, &stage->arena, &out);
     assert_int_equal(out.transactions.count, 0);
+    in.duration_filter_ms = -1;
+    in.transactional_id_pattern = BYTES_LITERAL("b.*y");
+    transactor_list(stage->transactor, &in, &stage->arena, &out);
+    assert_int_equal(out.transactions.count, 1);
+    in.transactional_id_pattern = BYTES_LITERAL("bus");
+    transactor_list(stage->transactor, &in, &stage->arena, &out);
+    assert_int_equal(out.transactions.count, 0); /* the whole id */
+    in.transactional_id_pattern = BYTES_LITERAL("(");
+    transactor_list(stage->transactor, &in, &stage->arena, &out);
+    assert_int_equal(out.error_code, 128);
 }
 
 /* The campaign ------------------------------------------------------------------------------- */
