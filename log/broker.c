@@ -524,6 +524,19 @@ void broker_write_metrics(struct broker *broker, struct buffer *out)
     broker_set_gauge(broker, METRIC_COUNTER, "tidemill_group_offsets_expired_total",
                      "Committed offsets that were forgotten after their retention.",
                      (double)groups.expired_offset_count);
+    struct transactor_stats transactions;
+    transactor_read_stats(broker_coordination_transactions(broker->coordination), &transactions);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_transactional_ids", "Transactional ids.",
+                     (double)transactions.id_count);
+    broker_set_gauge(broker, METRIC_GAUGE, "tidemill_transactions_open", "Transactions that go on.",
+                     (double)transactions.ongoing_count);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_transactions_committed_total",
+                     "Transactions that were committed.", (double)transactions.committed_count);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_transactions_aborted_total",
+                     "Transactions that were aborted.", (double)transactions.aborted_count);
+    broker_set_gauge(broker, METRIC_COUNTER, "tidemill_transactions_timed_out_total",
+                     "Transactions that were aborted because their time was up.",
+                     (double)transactions.timed_out_count);
     struct broker_metrics_parts parts = {.io = broker->io,
                                          .meta = broker->meta,
                                          .store = broker->store,

@@ -185,6 +185,8 @@ const struct command command_txn_abort = {
     .verb = "abort",
     .arguments = "[ID...]",
     .summary = "aborts open transactions and fences their producers",
+    .examples = "tidemill txn abort payments-1\n"
+                "tidemill txn abort -t orders:0 -p 4711\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct abort_values),
     .initial = &initial,

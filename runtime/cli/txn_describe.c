@@ -95,6 +95,7 @@ const struct command command_txn_describe = {
     .verb = "describe",
     .arguments = "ID...",
     .summary = "shows the transaction of transactional ids",
+    .examples = "tidemill txn describe payments-1 -o json\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct describe_values),
     .argument_min = 1,

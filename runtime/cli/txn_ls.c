@@ -173,6 +173,8 @@ const struct command command_txn_ls = {
     .verb = "ls",
     .arguments = "",
     .summary = "lists transactional ids",
+    .examples = "tidemill txn ls --state Ongoing --longer-than 10m\n"
+                "tidemill txn ls -t orders:0\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct ls_values),
     .initial = &initial,

@@ -19,6 +19,9 @@ static void the_newest_version_adds_what_it_appends_to(void **state)
     assert_int_equal(client.epoch, epoch + 1);
     node_run_ms(node, 100);
     assert_true(transaction_client_is(&client, "CompleteCommit"));
+    assert_int_equal((int)node_metric(node, "tidemill_transactional_ids"), 1);
+    assert_int_equal((int)node_metric(node, "tidemill_transactions_committed_total"), 1);
+    assert_int_equal((int)node_metric(node, "tidemill_transactions_open"), 0);
 }
 
 static void older_versions_must_have_said_so(void **state)
