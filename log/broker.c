@@ -469,6 +469,13 @@ int broker_status(const struct broker *broker)
     return store_status(broker->store);
 }
 
+int broker_explain_group(struct broker *broker, struct bytes id, struct arena *arena,
+                         struct coordinator_explanation *out)
+{
+    return coordinator_explain_group(broker_coordination_groups(broker->coordination), id, arena,
+                                     out);
+}
+
 static void broker_set_gauge(struct broker *broker, enum metric_kind kind, const char *name,
                              const char *help, double value)
 {

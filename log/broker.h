@@ -8,6 +8,7 @@
 
 #include "log/base/map.h"
 #include "log/base/report.h"
+#include "log/coordinator/coordinator.h"
 #include "log/io/io.h"
 
 struct broker;
@@ -43,6 +44,9 @@ void broker_stop(struct broker *broker, void (*stopped)(void *owner), void *owne
 /* "HOST:PORT" as bound. */
 void broker_address(const struct broker *broker, char out[IO_ADDRESS_SIZE]);
 const char *broker_path(const struct broker *broker);
+/* Why a group rebalanced lately; see coordinator_explain_group. */
+must_use int broker_explain_group(struct broker *broker, struct bytes id, struct arena *arena,
+                                  struct coordinator_explanation *out);
 /* Prometheus text. */
 void broker_write_metrics(struct broker *broker, struct buffer *out);
 /* 0, or ERROR_FENCED: nothing can be written any more. */

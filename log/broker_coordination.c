@@ -391,6 +391,7 @@ static struct coordinator *broker_coordination_make_groups(struct broker_coordin
         .metadata_size_max = (int32_t)options->offset_metadata_max_bytes,
         .offsets_retention_ms = (int64_t)options->offsets_retention_minutes * 60000,
         .retention_check_ms = options->offsets_retention_check_interval_ms,
+        .history_size = (int32_t)options->group_history_size,
         .consumer_session_timeout_ms = (int32_t)options->group_consumer_session_timeout_ms,
         .consumer_heartbeat_interval_ms = (int32_t)options->group_consumer_heartbeat_interval_ms,
         .consumer_assignment_interval_ms = (int32_t)options->group_consumer_assignment_interval_ms,

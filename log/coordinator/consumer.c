@@ -59,6 +59,9 @@ void consumer_update_state(struct consumer *consumer)
         }
     }
     consumer_move(consumer, state);
+    if (state == CONSUMER_STABLE || state == CONSUMER_EMPTY) {
+        group_remember_end(consumer->group);
+    }
 }
 
 void consumer_set_dead(struct consumer *consumer, bool is_dead)

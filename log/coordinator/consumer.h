@@ -204,7 +204,11 @@ void consumer_member_touch(struct consumer_member *member);
 /* It gives up nothing within its rebalance timeout: it is gone. */
 void consumer_member_start_rebalance_timer(struct consumer_member *member);
 /* It is gone and the group goes on without it. `reason` goes into the history. */
-void consumer_member_fence(struct consumer_member *member, const char *reason);
+void consumer_member_fence(struct consumer_member *member, enum group_cause cause,
+                           const char *reason);
+/* A cause of a rebalance, for the history. */
+void consumer_member_remember(const struct consumer_member *member, enum group_cause cause,
+                              const char *detail);
 void consumer_member_start_timer(struct consumer_member *member, struct io_timer *timer,
                                  void (*fired)(struct io_timer *timer), int64_t timeout_ms);
 

@@ -141,7 +141,8 @@ static void consumer_classic_on_no_sync(struct io_timer *timer)
 {
     struct consumer_member *member = (struct consumer_member *)timer->owner;
     struct consumer *consumer = member->consumer;
-    consumer_member_fence(member, "it never asked for its assignment");
+    consumer_member_fence(member, GROUP_CAUSE_SLOW,
+                          "never asked for its assignment (SyncGroup) within max.poll.interval.ms");
     consumer_flush(consumer, NULL);
     consumer_convert_down(consumer);
 }
@@ -150,7 +151,8 @@ static void consumer_classic_on_no_join(struct io_timer *timer)
 {
     struct consumer_member *member = (struct consumer_member *)timer->owner;
     struct consumer *consumer = member->consumer;
-    consumer_member_fence(member, "it did not join in time");
+    consumer_member_fence(member, GROUP_CAUSE_SLOW,
+                          "did not join again (JoinGroup) within max.poll.interval.ms");
     consumer_flush(consumer, NULL);
     consumer_convert_down(consumer);
 }
@@ -239,7 +241,12 @@ void consumer_classic_join(struct group *group, struct coordinator_join *join)
     }
     struct partition_set owned = {0};
     consumer_classic_read_owned(group->host, &subscription, &owned);
+    bool is_new = member->protocol_count == 0;
     bool is_changed = consumer_classic_update(member, join, &subscription);
+    if (is_changed) {
+        consumer_member_remember(member, is_new ? GROUP_CAUSE_JOINED : GROUP_CAUSE_SUBSCRIBED,
+                                 "with group.protocol=classic");
+    }
     consumer_target_refresh(consumer, is_changed, is_changed);
     consumer_target_update(consumer);
     error = consumer_reconcile(member, is_changed, &owned);
@@ -397,7 +404,7 @@ int consumer_classic_leave(struct group *group, struct bytes id, struct bytes in
     if (!bytes_is_null(instance_id) && id.size > 0 && !bytes_equal(id, member->id)) {
         return ERROR_FENCED_INSTANCE_ID;
     }
-    consumer_member_fence(member, "left");
+    consumer_member_fence(member, GROUP_CAUSE_LEFT, "left");
     consumer_flush(consumer, NULL);
     consumer_convert_down(consumer);
     return 0;

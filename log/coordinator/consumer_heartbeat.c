@@ -350,7 +350,12 @@ static int consumer_heartbeat_stay(struct consumer *consumer, struct consumer_me
     struct arena *arena = heartbeat->request.arena;
     struct partition_set before = {0};
     partition_set_copy(&before, &member->assigned);
+    bool is_new = bytes_is_null(member->written[CONSUMER_TEXT_METADATA]);
     bool is_changed = consumer_heartbeat_update(member, heartbeat); /* 2. */
+    if (is_changed) {
+        consumer_member_remember(member, is_new ? GROUP_CAUSE_JOINED : GROUP_CAUSE_SUBSCRIBED,
+                                 is_new ? NULL : "reads other topics");
+    }
     consumer_target_refresh(consumer, is_changed, is_changed);
     consumer_target_update(consumer);                          /* 3. */
     int error = consumer_reconcile(member, is_changed, owned); /* 4. */
@@ -392,7 +397,7 @@ static int consumer_heartbeat_leave(struct consumer *consumer,
     if (in->member_epoch == CONSUMER_AWAY_EPOCH) {
         consumer_heartbeat_go_away(member);
     } else {
-        consumer_member_fence(member, "left");
+        consumer_member_fence(member, GROUP_CAUSE_LEFT, "left");
     }
     heartbeat->out = (struct consumer_group_heartbeat_response){.member_id = in->member_id,
                                                                 .member_epoch = in->member_epoch};

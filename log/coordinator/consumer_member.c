@@ -318,9 +318,26 @@ struct consumer_member *consumer_member_replace(struct consumer_member *member, 
     return heir;
 }
 
-void consumer_member_fence(struct consumer_member *member, const char *reason)
+void consumer_member_remember(const struct consumer_member *member, enum group_cause cause,
+                              const char *detail)
+{
+    struct group *group = member->consumer->group;
+    struct group_history_cause row = {
+        .cause = cause,
+        .at_ms = io_wall_clock(group->host->io),
+        .member = member->id,
+        .client_id = member->client_id,
+        .client_host = member->client_host,
+        .detail = bytes_from_string(detail),
+    };
+    group_history_add(&group->history, &row);
+}
+
+void consumer_member_fence(struct consumer_member *member, enum group_cause cause,
+                           const char *reason)
 {
     struct consumer *consumer = member->consumer;
+    consumer_member_remember(member, cause, reason);
     trace(TRACE_INFO, "consumer.member_removed", TRACE_BYTES("group", consumer->group->id),
           TRACE_BYTES("member", member->id), TRACE_STRING("reason", reason));
     consumer_member_remove(member);
@@ -333,7 +350,7 @@ static void consumer_member_on_session_end(struct io_timer *timer)
 {
     struct consumer_member *member = (struct consumer_member *)timer->owner;
     struct consumer *consumer = member->consumer;
-    consumer_member_fence(member, "session timeout");
+    consumer_member_fence(member, GROUP_CAUSE_SILENT, "no heartbeat within its session timeout");
     consumer_flush(consumer, NULL);
     consumer_convert_down(consumer);
 }
@@ -358,7 +375,8 @@ static void consumer_member_on_rebalance_end(struct io_timer *timer)
     struct consumer_member *member = (struct consumer_member *)timer->owner;
     struct consumer *consumer = member->consumer;
     check(member->state == CONSUMER_MEMBER_UNREVOKED);
-    consumer_member_fence(member, "rebalance timeout");
+    consumer_member_fence(member, GROUP_CAUSE_SLOW,
+                          "did not give up partitions within max.poll.interval.ms");
     consumer_flush(consumer, NULL);
     consumer_convert_down(consumer);
 }

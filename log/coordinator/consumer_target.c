@@ -274,18 +274,24 @@ void consumer_target_refresh(struct consumer *consumer, bool must_look, bool is_
 {
     int64_t version = consumer->group->host->topics_version;
     bool is_stale = consumer->topics_version != version;
+    bool is_matching = false;
     if (!must_look && !is_stale) {
         return;
     }
     for (map_each (&consumer->regexes, entry)) {
         struct consumer_regex *regex = (struct consumer_regex *)entry->value;
         if (is_stale || !regex->is_resolved) {
-            is_changed = consumer_target_resolve(consumer, regex) || is_changed;
+            is_matching = consumer_target_resolve(consumer, regex) || is_matching;
         }
     }
     int64_t hash = consumer_target_hash(consumer);
+    bool is_due = is_changed || is_matching || hash != consumer->metadata_hash;
+    if (is_due && !is_changed) {
+        group_remember(consumer->group, GROUP_CAUSE_TOPICS, NULL,
+                       "topics it subscribes to were made, deleted or got more partitions");
+    }
     consumer->topics_version = version;
-    if (is_changed || hash != consumer->metadata_hash) {
+    if (is_due) {
         consumer->metadata_hash = hash;
         consumer_bump(consumer);
     }

@@ -34,6 +34,7 @@ struct coordinator_options {
     int64_t offsets_retention_ms;       /* offsets.retention.minutes */
     int64_t retention_check_ms;         /* offsets.retention.check.interval.ms */
     /* Of consumer groups. */
+    int32_t history_size; /* group.history.size: rebalances that are remembered per group */
     int32_t consumer_session_timeout_ms;     /* group.consumer.session.timeout.ms */
     int32_t consumer_heartbeat_interval_ms;  /* group.consumer.heartbeat.interval.ms */
     int32_t consumer_assignment_interval_ms; /* group.consumer.assignment.interval.ms */
@@ -198,6 +199,40 @@ struct coordinator_marker {
 must_use int coordinator_write_marker(struct coordinator *coordinator, int32_t partition,
                                       const struct coordinator_marker *marker,
                                       void (*done)(void *owner, int error), void *owner);
+
+/* Why a group rebalanced lately. What it points to lives in the arena. */
+struct coordinator_cause {
+    const char *kind; /* a word: joined, left, silent, slow, subscribed, rejoined, ... */
+    int64_t at_ms;
+    struct bytes member;
+    struct bytes client_id;
+    struct bytes client_host;
+    struct bytes detail;
+};
+
+struct coordinator_rebalance {
+    int64_t began_ms;
+    int64_t ended_ms; /* -1: under way */
+    int32_t generation;
+    int32_t member_count;
+    struct coordinator_cause *causes;
+    int32_t cause_count;
+    int64_t more_count; /* of causes that were not kept */
+};
+
+struct coordinator_explanation {
+    const char *kind; /* "classic" or "consumer" */
+    const char *state;
+    int32_t generation; /* or group epoch */
+    int32_t member_count;
+    int64_t now_ms;
+    struct coordinator_rebalance *rebalances; /* the newest first */
+    int32_t rebalance_count;
+};
+
+/* 0, GROUP_ID_NOT_FOUND, or why it cannot be asked now. */
+must_use int coordinator_explain_group(struct coordinator *coordinator, struct bytes id,
+                                       struct arena *arena, struct coordinator_explanation *out);
 
 struct coordinator_stats {
     int64_t group_count;

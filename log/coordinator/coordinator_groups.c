@@ -261,6 +261,61 @@ void coordinator_describe_consumer_group(struct coordinator *coordinator, struct
     }
 }
 
+/* Explaining --------------------------------------------------------------------------------- */
+
+static void coordinator_explain_rebalance(const struct group_history_rebalance *from,
+                                          struct arena *arena, struct coordinator_rebalance *to)
+{
+    *to = (struct coordinator_rebalance){
+        .began_ms = from->began_ms,
+        .ended_ms = from->ended_ms,
+        .generation = from->generation,
+        .member_count = from->member_count,
+        .causes = arena_array(arena, struct coordinator_cause, from->cause_count + 1),
+        .cause_count = from->cause_count,
+        .more_count = from->more_count,
+    };
+    for (int32_t i = 0; i < from->cause_count; i++) {
+        const struct group_history_cause *cause = &from->causes[i];
+        to->causes[i] = (struct coordinator_cause){
+            .kind = group_history_cause_name(cause->cause),
+            .at_ms = cause->at_ms,
+            .member = arena_copy(arena, cause->member),
+            .client_id = arena_copy(arena, cause->client_id),
+            .client_host = arena_copy(arena, cause->client_host),
+            .detail = arena_copy(arena, cause->detail),
+        };
+    }
+}
+
+int coordinator_explain_group(struct coordinator *coordinator, struct bytes id, struct arena *arena,
+                              struct coordinator_explanation *out)
+{
+    int error = 0;
+    struct coordinator_partition *partition = coordinator_find_partition(coordinator, id, &error);
+    if (partition == NULL) {
+        return error;
+    }
+    const struct group *group = (const struct group *)map_find(&partition->groups, id);
+    if (group == NULL) {
+        return ERROR_GROUP_ID_NOT_FOUND;
+    }
+    const struct group_history *history = &group->history;
+    *out = (struct coordinator_explanation){
+        .kind = group_kind(group),
+        .state = group_current_state_name(group),
+        .generation = group->consumer != NULL ? group->consumer->epoch : group->generation,
+        .member_count = (int32_t)group_member_count(group),
+        .now_ms = io_wall_clock(coordinator->host.io),
+        .rebalances = arena_array(arena, struct coordinator_rebalance, history->count + 1),
+        .rebalance_count = history->count,
+    };
+    for (int32_t i = 0; i < history->count; i++) {
+        coordinator_explain_rebalance(group_history_at(history, i), arena, &out->rebalances[i]);
+    }
+    return 0;
+}
+
 /* Consumer groups ---------------------------------------------------------------------------- */
 
 /* The group of a heartbeat. A join makes it, or makes an empty classic group one of the right kind.

@@ -37,6 +37,29 @@ void group_move(struct group *group, enum group_state state)
           TRACE_INT("generation", group->generation));
 }
 
+void group_remember(struct group *group, enum group_cause cause, const struct group_member *member,
+                    const char *detail)
+{
+    struct group_history_cause row = {
+        .cause = cause,
+        .at_ms = io_wall_clock(group->host->io),
+        .detail = bytes_from_string(detail),
+    };
+    if (member != NULL) {
+        row.member = member->id;
+        row.client_id = member->client_id;
+        row.client_host = member->client_host;
+    }
+    group_history_add(&group->history, &row);
+}
+
+void group_remember_end(struct group *group)
+{
+    group_history_end(&group->history, io_wall_clock(group->host->io),
+                      group->consumer != NULL ? group->consumer->epoch : group->generation,
+                      (int32_t)group_member_count(group));
+}
+
 void group_set_bytes(struct bytes *field, struct bytes value)
 {
     struct bytes copy = bytes_copy(value);
@@ -57,6 +80,7 @@ struct group *group_new(struct group_host *host, struct bytes id)
     map_init(&group->promises);
     map_init(&group->unsynced);
     map_init(&group->records);
+    group_history_init(&group->history, host->options.history_size);
     offset_table_init(&group->offsets);
     return group;
 }
@@ -102,6 +126,7 @@ void group_free(struct group *group, int error)
     map_fini(&group->promises, NULL);
     map_fini(&group->unsynced, NULL);
     map_fini(&group->records, group_free_record);
+    group_history_fini(&group->history);
     offset_table_fini(&group->offsets);
     bytes_free(group->id);
     bytes_free(group->protocol_type);
@@ -173,6 +198,8 @@ void group_reload(struct group *group)
 {
     enum group_state state = group->state == GROUP_DEAD ? GROUP_DEAD : GROUP_EMPTY;
     trace(TRACE_WARN, "group.reloaded", TRACE_BYTES("group", group->id));
+    group_remember(group, GROUP_CAUSE_LOG, NULL,
+                   "__consumer_offsets refused a record of the group");
     check(group->underway_count == 0);
     group->is_doubtful = false;
     group_clear(group, ERROR_COORDINATOR_NOT_AVAILABLE);
@@ -237,6 +264,8 @@ void group_leave_classic(struct group *group, struct batch_builder *builder)
 {
     group_clear(group, ERROR_REBALANCE_IN_PROGRESS);
     group_forget_generation(group);
+    group_remember(group, GROUP_CAUSE_CONVERTED, NULL,
+                   "a member joined with group.protocol=consumer: a consumer group now");
     group_move(group, GROUP_EMPTY);
     group->generation = 0;
     group_set_bytes(&group->protocol_type, BYTES_LITERAL(""));
@@ -252,6 +281,8 @@ void group_enter_classic(struct group *group, struct batch_builder *builder)
     }
     group_add_metadata(group, builder);
     group->host->write(group->host, group->id, builder, NULL);
+    group_remember(group, GROUP_CAUSE_CONVERTED, NULL,
+                   "the last member with group.protocol=consumer is gone: a classic group now");
     group_rebalance(group);
 }
 
@@ -311,7 +342,7 @@ static int group_leave_static(struct group *group, struct bytes id, struct bytes
     if (id.size > 0 && !bytes_equal(id, member->id)) {
         return ERROR_FENCED_INSTANCE_ID;
     }
-    group_rebalance_without(group, member, ERROR_UNKNOWN_MEMBER_ID);
+    group_rebalance_without(group, member, ERROR_UNKNOWN_MEMBER_ID, GROUP_CAUSE_LEFT, "left");
     return 0;
 }
 
@@ -334,7 +365,7 @@ int group_leave(struct group *group, struct bytes id, struct bytes instance_id)
     if (member == NULL) {
         return ERROR_UNKNOWN_MEMBER_ID;
     }
-    group_rebalance_without(group, member, ERROR_UNKNOWN_MEMBER_ID);
+    group_rebalance_without(group, member, ERROR_UNKNOWN_MEMBER_ID, GROUP_CAUSE_LEFT, "left");
     return 0;
 }
 
@@ -516,6 +547,7 @@ static void group_check_member(const struct group *group, const struct group_mem
 void group_check(const struct group *group)
 {
     size_t static_count = 0;
+    group_history_check(&group->history);
     if (group->consumer != NULL && !group->is_doubtful) {
         check(group->members.size == 0);
         check(group->promises.size == 0);

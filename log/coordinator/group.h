@@ -29,6 +29,7 @@
 #include "log/base/check.h"
 #include "log/base/map.h"
 #include "log/coordinator/coordinator.h"
+#include "log/coordinator/group_history.h"
 #include "log/coordinator/group_log.h"
 #include "log/coordinator/offset_table.h"
 
@@ -122,7 +123,8 @@ struct group {
     struct bytes logged;       /* owned: the last committed group record, null when there is none */
     struct consumer *consumer; /* NULL: a classic group */
     struct map records;        /* of a consumer group, committed: key to struct bytes *, owned */
-    bool is_doubtful;          /* the log refused a record of a consumer group; see group_reload */
+    struct group_history history;
+    bool is_doubtful; /* the log refused a record of a consumer group; see group_reload */
 };
 
 struct group *group_new(struct group_host *host, struct bytes id);
@@ -189,7 +191,8 @@ void group_rebalance(struct group *group);
 /* A member or a promise went away, or a member joined. */
 void group_rebalance_progress(struct group *group);
 /* A member left or died. */
-void group_rebalance_without(struct group *group, struct group_member *member, int error);
+void group_rebalance_without(struct group *group, struct group_member *member, int error,
+                             enum group_cause cause, const char *detail);
 /* Whether every member would find a protocol of its own if these joined too. */
 bool group_supports(const struct group *group, const struct join_group_request *in);
 /* The protocol that most members prefer among those that all know. */
@@ -201,6 +204,12 @@ void group_join(struct group *group, struct coordinator_join *join);
 struct bytes group_make_member_id(const struct group *group, const struct coordinator_join *join);
 /* Refuses: fills the answer and calls back. */
 void group_join_refuse(struct group_host *host, struct coordinator_join *join, int error);
+
+/* A cause of a rebalance, for the history. `member` may be NULL. */
+void group_remember(struct group *group, enum group_cause cause, const struct group_member *member,
+                    const char *detail);
+/* The group is at rest. */
+void group_remember_end(struct group *group);
 
 /* group_sync.c */
 void group_sync(struct group *group, struct coordinator_sync *sync);

@@ -86,11 +86,19 @@ static void group_join_as_new(struct group *group, struct bytes id, struct coord
         group->has_new_member = true;
     }
     group_member_wait(member, join);
+    group_remember(group, GROUP_CAUSE_JOINED, member, NULL);
     group_join_rebalance(group);
 }
 
 static void group_join_again(struct group_member *member, struct coordinator_join *join)
 {
+    bool is_same = group_member_has_same_protocols(member, join->in);
+    if (member->group->state != GROUP_PREPARING) {
+        group_remember(member->group, is_same ? GROUP_CAUSE_REJOINED : GROUP_CAUSE_SUBSCRIBED,
+                       member,
+                       is_same ? "asked for a rebalance"
+                               : "its subscription, what it owns, or its protocols changed");
+    }
     group_member_set_protocols(member, join->in);
     group_member_wait(member, join);
     group_join_rebalance(member->group);
@@ -192,6 +200,8 @@ static void group_join_replace(struct group *group, struct group_member *member,
         bytes_equal(group_select_protocol(group), group->protocol)) {
         group_log_replacement(group, member, old_id, old_leader);
     } else {
+        group_remember(group, GROUP_CAUSE_REPLACED, member,
+                       "a static member came back and changed the group's protocol");
         group_join_rebalance(group);
     }
 }

@@ -91,7 +91,8 @@ static void group_member_on_session_end(struct io_timer *timer)
     struct group *group = member->group;
     trace(TRACE_INFO, "group.member_expired", TRACE_BYTES("group", group->id),
           TRACE_BYTES("member", member->id));
-    group_rebalance_without(group, member, ERROR_UNKNOWN_MEMBER_ID);
+    group_rebalance_without(group, member, ERROR_UNKNOWN_MEMBER_ID, GROUP_CAUSE_SILENT,
+                            "no heartbeat within session.timeout.ms");
 }
 
 /* A member that waits for an answer is alive, except that a new one gets lost after a while when

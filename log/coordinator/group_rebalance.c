@@ -170,6 +170,8 @@ static void group_on_sync_timeout(struct io_timer *timer)
         struct group_member *member = (struct group_member *)entry->value;
         trace(TRACE_INFO, "group.member_never_synced", TRACE_BYTES("group", group->id),
               TRACE_BYTES("member", member->id));
+        group_remember(group, GROUP_CAUSE_SLOW, member,
+                       "never asked for its assignment (SyncGroup) within max.poll.interval.ms");
         group_member_remove(group, member, ERROR_UNKNOWN_MEMBER_ID);
     }
     if (is_changed) {
@@ -200,6 +202,7 @@ static void group_become_empty(struct group *group)
     group_set_bytes(&group->protocol, (struct bytes){0});
     group_set_bytes(&group->leader, (struct bytes){0});
     group_move(group, GROUP_EMPTY);
+    group_remember_end(group);
     group_write_metadata(group, NULL);
 }
 
@@ -213,6 +216,8 @@ static void group_complete_join(struct group *group)
     for (map_each (&group->members, entry)) {
         struct group_member *member = (struct group_member *)entry->value;
         if (member->join == NULL && bytes_is_null(member->instance_id)) {
+            group_remember(group, GROUP_CAUSE_SLOW, member,
+                           "did not join again (JoinGroup) within max.poll.interval.ms");
             group_member_remove(group, member, ERROR_UNKNOWN_MEMBER_ID);
         }
     }
@@ -296,8 +301,10 @@ void group_rebalance_progress(struct group *group)
     }
 }
 
-void group_rebalance_without(struct group *group, struct group_member *member, int error)
+void group_rebalance_without(struct group *group, struct group_member *member, int error,
+                             enum group_cause cause, const char *detail)
 {
+    group_remember(group, cause, member, detail);
     group_member_remove(group, member, error);
     switch (group->state) {
     case GROUP_COMPLETING:

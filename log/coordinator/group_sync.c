@@ -129,9 +129,11 @@ static void group_on_assigned(struct group_host *host, struct group_write *write
             for (map_each (&group->members, entry)) {
                 group_member_answer_sync((struct group_member *)entry->value, error);
             }
+            group_remember(group, GROUP_CAUSE_LOG, NULL, "the assignment could not be written");
             group_rebalance(group);
         } else {
             group_move(group, GROUP_STABLE);
+            group_remember_end(group);
             for (map_each (&group->members, entry)) {
                 struct group_member *member = (struct group_member *)entry->value;
                 if (member->sync != NULL) {

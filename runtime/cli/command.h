@@ -55,6 +55,7 @@ extern const struct command command_config_get;
 extern const struct command command_config_set;
 extern const struct command command_consume;
 extern const struct command command_group_describe;
+extern const struct command command_group_explain;
 extern const struct command command_group_ls;
 extern const struct command command_group_rm;
 extern const struct command command_group_rm_offsets;

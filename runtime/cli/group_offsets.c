@@ -110,6 +110,84 @@ static int describe(struct errand *errand, struct group_offsets *offsets)
     return code == 0 ? 0 : error_from_code(code);
 }
 
+/* The assignment of a consumer group's member, as a classic member would have got it. */
+static struct bytes
+encode_assignment(struct errand *errand,
+                  const struct consumer_group_describe_response_assignment *assignment)
+{
+    struct consumer_protocol_assignment encoded = {0};
+    int32_t count = assignment->topic_partitions.count;
+    struct buffer out;
+    encoded.assigned_partitions.items =
+        arena_array(&errand->arena, struct consumer_protocol_assignment_topic, count + 1);
+    encoded.assigned_partitions.count = count;
+    for (int32_t i = 0; i < count; i++) {
+        const struct consumer_group_describe_response_assignment_topic *topic =
+            &assignment->topic_partitions.items[i];
+        encoded.assigned_partitions.items[i].name = topic->name;
+        encoded.assigned_partitions.items[i].partitions.items = topic->partitions.items;
+        encoded.assigned_partitions.items[i].partitions.count = topic->partitions.count;
+    }
+    buffer_init(&out);
+    endian_write_i16(buffer_reserve(&out, sizeof(int16_t)), 0);
+    out.size += sizeof(int16_t);
+    wire_write(&out, &consumer_protocol_assignment_schema, 0, &encoded);
+    struct bytes copy = arena_copy(&errand->arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return copy;
+}
+
+static void take_consumer_group(struct errand *errand, struct group_offsets *offsets,
+                                const struct consumer_group_describe_response_group *group)
+{
+    struct describe_groups_response_group *out =
+        arena_new(&errand->arena, struct describe_groups_response_group);
+    *out = (struct describe_groups_response_group){
+        .group_id = group->group_id,
+        .group_state = group->group_state,
+        .protocol_type = BYTES_LITERAL("consumer"),
+        .protocol_data = group->assignor_name,
+    };
+    out->members.items = arena_array(&errand->arena, struct describe_groups_response_member,
+                                     group->members.count + 1);
+    for (int32_t i = 0; i < group->members.count; i++) {
+        const struct consumer_group_describe_response_member *member = &group->members.items[i];
+        out->members.items[out->members.count++] = (struct describe_groups_response_member){
+            .member_id = member->member_id,
+            .group_instance_id = member->instance_id,
+            .client_id = member->client_id,
+            .client_host = member->client_host,
+            .member_assignment = encode_assignment(errand, &member->assignment)};
+    }
+    offsets->description = out;
+    offsets->state = out->group_state;
+}
+
+/* A group that is not classic may be a consumer group (KIP-848), if the broker knows such. */
+static int describe_consumer(struct errand *errand, struct group_offsets *offsets)
+{
+    struct bytes name = bytes_from_string(offsets->group);
+    struct consumer_group_describe_request request = {.groups = {.items = &name, .count = 1}};
+    const void *found;
+    int error = errand_call(errand, offsets->coordinator, API_CONSUMER_GROUP_DESCRIBE, -1, &request,
+                            &found);
+    if (error == ERROR_UNSUPPORTED || error == ERROR_UNSUPPORTED_VERSION) {
+        return 0;
+    }
+    if (error != 0) {
+        return error;
+    }
+    const struct consumer_group_describe_response *response = found;
+    if (response->groups.count != 1) {
+        return ERROR_MALFORMED;
+    }
+    int16_t code = response->groups.items[0].error_code;
+    if (code == 0) {
+        take_consumer_group(errand, offsets, &response->groups.items[0]);
+    }
+    return code == 0 ? 0 : error_from_code(code);
+}
+
 /* Up to version 7 one group is asked for, later a list of groups. */
 static int fetch_offsets(struct errand *errand, struct group_offsets *offsets)
 {
@@ -156,6 +234,10 @@ int group_offsets_read(struct errand *errand, const char *group, struct group_of
     int error = errand_find_coordinator(errand, group, &out->coordinator);
     if (error == 0) {
         error = describe(errand, out);
+    }
+    if (error == ERROR_GROUP_ID_NOT_FOUND ||
+        (error == 0 && bytes_equal_string(out->state, "Dead"))) {
+        error = describe_consumer(errand, out);
     }
     if (error == ERROR_GROUP_ID_NOT_FOUND) {
         error = 0; /* newer versions say so of a group that is only offsets */

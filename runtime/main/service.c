@@ -5,6 +5,7 @@
 #include "log/base/trace.h"
 #include "log/meta/broker_options.h"
 #include "runtime/format/json_writer.h"
+#include "runtime/main/explanation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,14 @@ static unsigned write_health(void *owner, const struct http_request *request, st
     return is_well ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
+static unsigned explain_group(void *owner, const struct http_request *request, struct buffer *out,
+                              const char **content_type)
+{
+    (void)content_type;
+    struct service *service = owner;
+    return explanation_write(service->broker, bytes_from_string(request->suffix), out);
+}
+
 void service_add_route(struct service *service, const struct http_route *route)
 {
     check(service->route_count < SERVICE_ROUTE_MAX);
@@ -175,6 +184,10 @@ void service_init(struct service *service)
     service_add_route(service, &(struct http_route){.method = "GET",
                                                     .path = "/metrics",
                                                     .handle = write_metrics,
+                                                    .owner = service});
+    service_add_route(service, &(struct http_route){.method = "GET",
+                                                    .path = "/groups/",
+                                                    .handle = explain_group,
                                                     .owner = service});
     service_add_route(
         service, &(struct http_route){

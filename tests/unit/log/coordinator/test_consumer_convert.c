@@ -524,9 +524,66 @@ static void a_change_that_the_log_refuses_never_was(void **state)
     world_free(world);
 }
 
+/* What the coordinator tells of the newest rebalance, as "kind member: detail; ...". */
+static void explain(struct world *world, int32_t index, char *out, size_t size)
+{
+    struct coordinator_explanation explanation;
+    size_t used = 0;
+    assert_int_equal(coordinator_explain_group(world->coordinator, BYTES_LITERAL("g"),
+                                               &world->arena, &explanation),
+                     0);
+    assert_true(index < explanation.rebalance_count);
+    const struct coordinator_rebalance *rebalance = &explanation.rebalances[index];
+    for (int32_t i = 0; i < rebalance->cause_count; i++) {
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? "; " : "",
+                                 rebalance->causes[i].kind);
+    }
+    assert_true(rebalance->ended_ms >= rebalance->began_ms || rebalance->ended_ms == -1);
+}
+
+static void rebalances_of_both_kinds_are_explained(void **state)
+{
+    (void)state;
+    char text[256];
+    struct world *world;
+    struct classic a, b;
+    struct coordinator_explanation explanation;
+    make_classic_pair(&world, &a, &b);
+    explain(world, 0, text, sizeof text);
+    assert_string_equal(text, "joined");
+    struct member m = member_of(world, "m");
+    join(&m, "t");
+    explain(world, 0, text, sizeof text);
+    assert_string_equal(text, "converted; joined");
+    classic_leave(&a);
+    classic_leave(&b);
+    world_set_topic(world, "t", 6);
+    beat(&m);
+    explain(world, 0, text, sizeof text);
+    assert_string_equal(text, "converted; joined; left; left; topics");
+    assert_int_equal(coordinator_explain_group(world->coordinator, BYTES_LITERAL("g"),
+                                               &world->arena, &explanation),
+                     0);
+    assert_string_equal(explanation.kind, "consumer");
+    assert_string_equal(explanation.state, "Stable");
+    assert_int_equal(explanation.rebalances[0].generation, m.epoch);
+    assert_int_equal(explanation.rebalances[0].member_count, 1);
+    say(&m, m.epoch, (struct words){.topics = {"t", "u"}}, 0);
+    explain(world, 0, text, sizeof text);
+    assert_string_equal(text, "subscribed");
+    world_run_ms(world, 60000);
+    explain(world, 0, text, sizeof text);
+    assert_string_equal(text, "silent");
+    assert_int_equal(coordinator_explain_group(world->coordinator, BYTES_LITERAL("nobody"),
+                                               &world->arena, &explanation),
+                     ERROR_GROUP_ID_NOT_FOUND);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rebalances_of_both_kinds_are_explained),
         cmocka_unit_test(an_empty_group_changes_its_kind_and_keeps_its_offsets),
         cmocka_unit_test(a_group_goes_up_one_member_at_a_time),
         cmocka_unit_test(whoever_waits_in_a_classic_group_joins_again),
