@@ -224,6 +224,8 @@ bool consumer_reconcile_is_due(const struct consumer_member *member);
 /* Looks at topics and expressions again when the topics changed or `must_look`; bumps the group
  * epoch when `is_changed` or when what is subscribed to differs. */
 void consumer_target_refresh(struct consumer *consumer, bool must_look, bool is_changed);
+/* Whether the targets deal out everything that is subscribed to, once, to who wants it. */
+bool consumer_target_is_whole(const struct consumer *consumer);
 /* Takes the topics as they are now for what the targets were made for. */
 void consumer_target_adopt(struct consumer *consumer);
 /* Computes what everybody shall have, if the group epoch is ahead. */

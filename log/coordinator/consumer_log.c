@@ -513,6 +513,27 @@ static void consumer_log_clean(struct consumer *consumer)
     }
 }
 
+/* When the log refused one batch and took a later one that built upon it, members may be ahead of
+ * the group, and targets may overlap or leave something out. New targets mend both. */
+static void consumer_log_mend(struct consumer *consumer)
+{
+    bool is_broken = consumer->epoch < consumer->assignment_epoch;
+    for (map_each (&consumer->members, entry)) {
+        const struct consumer_member *member = (const struct consumer_member *)entry->value;
+        if (member->epoch > consumer->assignment_epoch) {
+            consumer->assignment_epoch = member->epoch;
+            is_broken = true;
+        }
+    }
+    if (consumer->epoch < consumer->assignment_epoch) {
+        consumer->epoch = consumer->assignment_epoch;
+    }
+    if (is_broken ||
+        (consumer->epoch == consumer->assignment_epoch && !consumer_target_is_whole(consumer))) {
+        consumer_bump(consumer);
+    }
+}
+
 void consumer_log_restore(struct consumer *consumer)
 {
     const struct map *records = &consumer->group->records;
@@ -528,6 +549,7 @@ void consumer_log_restore(struct consumer *consumer)
         consumer_member_start_rebalance_timer(member);
     }
     consumer_log_clean(consumer);
+    consumer_log_mend(consumer);
     consumer_update_state(consumer);
 }
 
@@ -577,6 +599,7 @@ void consumer_log_check(const struct consumer *consumer)
                        !bytes_is_null(consumer->written_epoch) +
                        !bytes_is_null(consumer->written_target);
         check(group->records.size == count); /* (7) */
+        check(bytes_is_null(group->logged)); /* of its classic days */
         consumer_log_check_record(consumer, GROUP_LOG_KEY_CONSUMER, none, consumer->written_epoch);
         consumer_log_check_record(consumer, GROUP_LOG_KEY_CONSUMER_TARGET, none,
                                   consumer->written_target);

@@ -364,6 +364,45 @@ static void consumer_target_put_owners(const struct consumer *consumer, struct d
     }
 }
 
+/* False when a target is somebody else's too, or of a topic that the member does not read. */
+static bool consumer_target_claim(struct deal *deal, const struct consumer_member *member,
+                                  int32_t index)
+{
+    for (int32_t i = 0; i < member->target.count; i++) {
+        const struct partition_set_item *item = &member->target.items[i];
+        const struct deal_topic *topic = deal_find_topic(deal, item->topic);
+        if (topic == NULL || item->index >= topic->partition_count) {
+            continue; /* it is gone: the topics are looked at anyway */
+        }
+        int32_t *owner = &deal->owners[topic->first + item->index];
+        if (*owner >= 0 || !deal_wants(&deal->members[index], (int32_t)(topic - deal->topics))) {
+            return false;
+        }
+        *owner = index;
+    }
+    return true;
+}
+
+bool consumer_target_is_whole(const struct consumer *consumer)
+{
+    struct arena arena;
+    struct deal deal;
+    bool is_whole = true;
+    int32_t index = 0;
+    arena_init(&arena, 0);
+    consumer_target_gather(consumer, &arena, &deal);
+    deal_start(&deal);
+    for (map_each (&consumer->members, entry)) {
+        is_whole = is_whole && consumer_target_claim(
+                                   &deal, (const struct consumer_member *)entry->value, index++);
+    }
+    for (int32_t i = 0; i < deal.partition_count; i++) {
+        is_whole = is_whole && deal.owners[i] >= 0;
+    }
+    arena_fini(&arena);
+    return is_whole;
+}
+
 static void consumer_target_take_owners(struct consumer *consumer, const struct deal *deal)
 {
     struct partition_set *targets =
