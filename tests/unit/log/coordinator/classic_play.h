@@ -89,7 +89,7 @@ static inline struct bytes classic_metadata(struct classic *member, struct arena
         topic->partitions.count = owned[i].partitions.count;
     }
     buffer_init(&out);
-    group_log_write_part(&out, &consumer_protocol_subscription_schema, 1, &subscription);
+    state_record_write(&out, &consumer_protocol_subscription_schema, 1, &subscription);
     struct bytes copy = arena_copy(arena, buffer_bytes(&out));
     buffer_fini(&out);
     return copy;
@@ -201,7 +201,7 @@ static inline void classic_send_sync(struct classic *member, struct classic *con
         assignment.assigned_partitions.count =
             classic_read_text(&errand->arena, shares[i], &assignment.assigned_partitions.items);
         buffer_init(&out);
-        group_log_write_part(&out, &consumer_protocol_assignment_schema, 0, &assignment);
+        state_record_write(&out, &consumer_protocol_assignment_schema, 0, &assignment);
         errand->sync_in.assignments.items[errand->sync_in.assignments.count++] =
             (struct sync_group_request_assignment){
                 .member_id = arena_copy(&errand->arena, bytes_from_string(others[i]->id)),
