@@ -2,7 +2,7 @@
  *
  * Start: (1) the store recovers every log; (2) the metadata log is replayed into the picture; (3)
  * logs and picture are brought together: a topic without its log gets one, a log without its topic
- * is deleted; (4) from now on the picture's changes open and delete logs; (5) the controller
+ * is deleted or set aside; (4) from now on the picture's changes open and delete logs; (5) the controller
  * registers this node; (6) coordinators read their partitions; (7) the server listens. */
 #include "log/broker.h"
 
@@ -12,6 +12,7 @@
 #include "log/base/trace.h"
 #include "log/broker_coordination.h"
 #include "log/broker_metrics.h"
+#include "log/broker_orphans.h"
 #include "log/broker_settings.h"
 #include "log/server/server.h"
 
@@ -38,6 +39,7 @@ struct broker {
     struct controller *controller;
     struct controller_registration registration;
     struct arena registration_arena;
+    struct broker_orphans *orphans;
     struct replica_set *replicas;
     struct broker_coordination *coordination;
     struct server *server;
@@ -68,8 +70,8 @@ static int broker_open_partition(struct broker *broker, const struct meta_topic 
     }
     struct log *log = store_find_log(broker->store, topic->name, partition->index);
     int error = 0;
-    if (log != NULL && log_status(log) == 0 && !meta_uuid_equal(log_topic_id(log), topic->id)) {
-        error = store_delete_log(broker->store, log);
+    if (log != NULL && !meta_uuid_equal(log_topic_id(log), topic->id)) {
+        error = broker_orphans_clear(broker->orphans);
     }
     return error != 0 ? error
                       : replica_set_add(broker->replicas, topic->name, partition->index, topic->id,
@@ -118,6 +120,7 @@ static void broker_on_topic_deleted(void *owner, const struct meta_topic *topic)
         if (error != 0 && error != ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
             trace(TRACE_ERROR, "broker.log_not_deleted", TRACE_STRING("topic", topic->name),
                   TRACE_INT("partition", i), TRACE_STRING("error", error_name(error)));
+            broker_orphans_note(broker->orphans, topic);
             broker_retry_later(broker);
         }
     }
@@ -165,51 +168,13 @@ static void broker_on_broker_config(void *owner)
     }
 }
 
-struct broker_orphans {
-    struct broker *broker;
-    struct log **logs;
-    size_t count;
-};
-
-static void broker_find_orphan(void *owner, struct log *log)
-{
-    struct broker_orphans *orphans = owner;
-    const char *name = log_name(log);
-    const char *dash = strrchr(name, '-');
-    if (dash == NULL || strncmp(name, "__cluster_metadata-", 19) == 0) {
-        return;
-    }
-    struct bytes topic = bytes_make(name, (size_t)(dash - name));
-    const struct meta_topic *found = meta_find_topic(orphans->broker->meta, topic);
-    if (found != NULL && meta_uuid_equal(found->id, log_topic_id(log)) &&
-        meta_find_partition(found, (int32_t)strtol(dash + 1, NULL, 10)) != NULL) {
-        return;
-    }
-    orphans->logs = memory_resize(orphans->logs, (orphans->count + 1) * sizeof *orphans->logs);
-    orphans->logs[orphans->count++] = log;
-}
-
-/* A crash between the record of a deletion and the deletion leaves a log without a topic. */
-static int broker_delete_orphans(struct broker *broker)
-{
-    struct broker_orphans orphans = {.broker = broker};
-    int error = 0;
-    store_each_log(broker->store, broker_find_orphan, &orphans);
-    for (size_t i = 0; i < orphans.count && error == 0; i++) {
-        trace(TRACE_WARN, "broker.orphan_deleted", TRACE_STRING("log", log_name(orphans.logs[i])));
-        error = store_delete_log(broker->store, orphans.logs[i]);
-    }
-    free(orphans.logs);
-    return error;
-}
-
 static void broker_on_retry(struct io_timer *timer)
 {
     struct broker *broker = timer->owner;
     if (broker->is_stopping || store_status(broker->store) != 0) {
         return;
     }
-    if (broker_delete_orphans(broker) != 0) {
+    if (broker_orphans_clear(broker->orphans) != 0) {
         broker_retry_later(broker);
     }
     for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
@@ -317,6 +282,7 @@ static void broker_free(struct broker *broker)
 {
     io_timer_stop(broker->io, &broker->retry_timer);
     broker_coordination_free(broker->coordination);
+    broker_orphans_free(broker->orphans);
     meta_free(broker->meta);
     metric_registry_free(broker->metrics);
     broker_options_fini(&broker->options);
@@ -337,9 +303,11 @@ static int broker_open(struct broker *broker, struct report *report)
         return error;
     }
     broker->meta = meta_new((int32_t)broker->options.node_id, broker->settings.file);
+    broker->orphans = broker_orphans_new(broker->store, broker->meta);
     error = quorum_open(broker->io, broker->store, &quorum_events, broker, &broker->quorum, report);
+    broker_orphans_end_replay(broker->orphans);
     if (error == 0) {
-        error = broker_delete_orphans(broker);
+        error = broker_orphans_clear(broker->orphans);
     }
     return error;
 }

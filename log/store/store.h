@@ -66,6 +66,11 @@ struct log *store_find_log(struct store *store, const char *topic, int32_t parti
 /* Renames the directory away at once, durably, and removes it after file_delete_delay_ms. The
  * pointer is gone; pending reads and waits get ERROR_NOT_FOUND on a later turn. */
 must_use int store_delete_log(struct store *store, struct log *log);
+/* For a log that nobody knows and nobody deleted: renames its directory to "NAME.HEX-stray", where
+ * it stays for a person to look at. Else as store_delete_log. */
+must_use int store_set_aside_log(struct store *store, struct log *log);
+/* Writes the topic's id of a log that lost it, durably. */
+must_use int store_give_topic_id(struct store *store, struct log *log, struct wire_uuid topic_id);
 void store_each_log(struct store *store, void (*each)(void *owner, struct log *log), void *owner);
 /* Called on the shard after flushed offsets moved, once per log and flush. One listener. */
 void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct log *log),

@@ -3,9 +3,10 @@
  * Creation: directory, first segment, then partition.metadata, whose write syncs the directory;
  * last the store's directory is synced, once for all logs of one call. A crash leaves directories
  * without metadata, which the next opening removes. Deletion: one rename, synced; the files go
- * later. Thread: the shard's. */
+ * later. What is set aside is renamed likewise and stays. Thread: the shard's. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/base/trace.h"
 #include "log/store/partition_metadata.h"
 #include "log/store/store_state.h"
 
@@ -139,7 +140,8 @@ int store_create_log(struct store *store, const char *topic, int32_t partition,
     return store_create_logs(store, topic, partition, 1, topic_id, settings, out);
 }
 
-static void store_bury_name(const struct store *store, const struct log *log, char out[PATH_MAX])
+static void store_bury_name(const struct store *store, const struct log *log, const char *suffix,
+                            char out[PATH_MAX])
 {
     uint8_t octets[16];
     char hex[2 * sizeof octets + 1];
@@ -149,16 +151,14 @@ static void store_bury_name(const struct store *store, const struct log *log, ch
     }
     /* A directory's name has its limit; Kafka cuts the topic too. */
     int room = NAME_MAX - (int)sizeof hex - 8;
-    snprintf(out, PATH_MAX, "%s/%.*s.%s-delete", store->path, room, log->name, hex);
+    snprintf(out, PATH_MAX, "%s/%.*s.%s%s", store->path, room, log->name, hex, suffix);
 }
 
-int store_delete_log(struct store *store, struct log *log)
+/* Renames the directory of the log, durably, to a name that the next opening knows. */
+static int store_move_log(struct store *store, struct log *log, const char *suffix,
+                          char path[PATH_MAX])
 {
-    if (!store_is_writable(store)) {
-        return store->is_fenced ? ERROR_FENCED : ERROR_DENIED;
-    }
-    char path[PATH_MAX];
-    store_bury_name(store, log, path);
+    store_bury_name(store, log, suffix, path);
     int error = io_path_rename(store->io, log->directory, path);
     if (error == ERROR_NO_SPACE) {
         return error;
@@ -170,9 +170,13 @@ int store_delete_log(struct store *store, struct log *log)
         store_fence(store, "delete", log->name, error);
         return ERROR_IO;
     }
+    return 0;
+}
+
+static void store_forget_log(struct store *store, struct log *log)
+{
     store->is_points_stale = true;
     cleaner_on_deleted(&store->cleaner, log);
-    graveyard_add(&store->graveyard, path, true, log->settings.file_delete_delay_ms);
     struct list_link *wait = NULL;
     while ((wait = list_take(&log->waits)) != NULL) {
         store_answer(store, store_wait_of(wait), STORE_NOT_FOUND);
@@ -182,5 +186,52 @@ int store_delete_log(struct store *store, struct log *log)
     if (log->pending_count == 0) {
         log_free(log);
     }
-    return 0;
+}
+
+int store_delete_log(struct store *store, struct log *log)
+{
+    if (!store_is_writable(store)) {
+        return store->is_fenced ? ERROR_FENCED : ERROR_DENIED;
+    }
+    char path[PATH_MAX];
+    int error = store_move_log(store, log, "-delete", path);
+    if (error == 0) {
+        graveyard_add(&store->graveyard, path, true, log->settings.file_delete_delay_ms);
+        store_forget_log(store, log);
+    }
+    return error;
+}
+
+int store_set_aside_log(struct store *store, struct log *log)
+{
+    if (!store_is_writable(store)) {
+        return store->is_fenced ? ERROR_FENCED : ERROR_DENIED;
+    }
+    char path[PATH_MAX];
+    int error = store_move_log(store, log, "-stray", path);
+    if (error == 0) {
+        trace(TRACE_ERROR, "store.log_set_aside", TRACE_STRING("log", log->name),
+              TRACE_STRING("path", path),
+              TRACE_STRING("effect", "no topic has this log and none was deleted that had it"));
+        store_forget_log(store, log);
+    }
+    return error;
+}
+
+int store_give_topic_id(struct store *store, struct log *log, struct wire_uuid topic_id)
+{
+    if (!store_is_writable(store)) {
+        return store->is_fenced ? ERROR_FENCED : ERROR_DENIED;
+    }
+    int error = partition_metadata_write(store->io, log->directory, topic_id);
+    if (error == 0) {
+        error = partition_metadata_sync(store->io, log->directory);
+        error = error == ERROR_NO_SPACE ? ERROR_IO : error;
+    }
+    if (error != 0 && error != ERROR_NO_SPACE) {
+        store_fence(store, "topic id", log->name, error);
+        return ERROR_IO;
+    }
+    log->topic_id = error == 0 ? topic_id : log->topic_id;
+    return error;
 }
