@@ -114,6 +114,7 @@ static int log_points_parse_kafka(struct log_points *points, struct bytes text, 
         *(is_start ? &point.start_offset : &point.recovery_offset) = offset;
         log_points_put_row(points, buffer_bytes(&name), &point);
         buffer_fini(&name);
+        points->is_foreign = true;
     }
     return error;
 }

@@ -28,6 +28,7 @@ struct log_point {
 struct log_points {
     struct map rows; /* struct log_point, owned */
     bool is_whole;   /* read from our own file, undamaged */
+    bool is_foreign; /* rows are Kafka's: logs may have been compacted beyond their points */
 };
 
 void log_points_init(struct log_points *points);

@@ -11,6 +11,7 @@
 
 enum {
     SLICE_WINDOW_SIZE = 8 << 10, /* what is brought into the page cache around a header */
+    SLICE_PROOF_SIZE = 128 << 10, /* and for a proof */
     SLICE_WAIT_MAX = 2,          /* for the first and for the last header; then wait inside */
 };
 
@@ -111,6 +112,10 @@ static int slice_find_start(struct log_slice *slice, int64_t *start)
     *start = segment->size;
     slice_walk_from(slice, &walker, near);
     while ((result = walker_next(&walker, &batch, &position)) > 0) {
+        if (position == near && near > 0 && !segment_is_led_to(segment, near, &batch)) {
+            result = ERROR_CORRUPT;
+            break;
+        }
         if (batch_last_offset(&batch) >= slice->offset) {
             *start = position;
             break;
@@ -172,23 +177,29 @@ static int slice_find_end(struct log_slice *slice, int64_t start, struct slice_e
     return slice_walk_end(slice, &walker, result);
 }
 
+static int slice_find_both(struct log_slice *slice, int64_t *start, struct slice_end *end)
+{
+    int error = slice_find_start(slice, start);
+    return error != 0 || *start == slice->segment->size ? error
+                                                        : slice_find_end(slice, *start, end);
+}
+
 /* Finds both ends, or says what is in the way. */
 static int slice_find(struct log_slice *slice)
 {
     struct log *log = slice->log;
     int64_t start = 0;
-    struct slice_end end;
+    struct slice_end end = {0, 0};
     int32_t index = log_find_segment(log, slice->offset);
     int error = 0;
     do { /* the last offsets of a segment may have been compacted away */
         slice->segment = log->segments[index];
-        error = slice_find_start(slice, &start);
+        error = slice_find_both(slice, &start, &end);
+        if (error == ERROR_CORRUPT && segment_doubt_index(slice->segment)) {
+            error = slice_find_both(slice, &start, &end);
+        }
     } while (error == 0 && start == slice->segment->size && ++index < log->segment_count);
     if (error != 0 || start == slice->segment->size) {
-        return error;
-    }
-    error = slice_find_end(slice, start, &end);
-    if (error != 0) {
         return error;
     }
     slice->position = start;
@@ -207,8 +218,8 @@ static int slice_find(struct log_slice *slice)
 
 static void slice_on_window(struct io_request *request, int64_t result);
 
-/* Brings the neighbourhood of slice->position into the page cache, off the loop. */
-static int slice_ask_window(struct log_slice *slice)
+/* Brings the neighbourhood of a place into the page cache, off the loop. */
+static int slice_ask_window(struct log_slice *slice, int64_t position, size_t size)
 {
     struct io_file *file = NULL;
     int error = segment_open_file(slice->segment, &file);
@@ -218,11 +229,26 @@ static int slice_ask_window(struct log_slice *slice)
     slice_hold(slice);
     slice->wait_count++;
     slice->was_on_disk = true;
-    slice->window = memory_alloc(SLICE_WINDOW_SIZE);
+    slice->window = memory_alloc(size);
     slice->request = (struct io_request){.done = slice_on_window, .owner = slice};
-    io_file_read_async(slice->log->home.io, &slice->request, file, slice->window, SLICE_WINDOW_SIZE,
-                       (uint64_t)slice->position);
+    io_file_read_async(slice->log->home.io, &slice->request, file, slice->window, size,
+                       (uint64_t)position);
     return 0;
+}
+
+/* Old bytes are checked before they are handed out; ERROR_AGAIN: the disk must be asked. */
+static int slice_prove(struct log_slice *slice)
+{
+    int64_t end = slice->position + (int64_t)slice->size;
+    int64_t start =
+        slice->proof_position > slice->position ? slice->proof_position : slice->position;
+    int64_t at = start;
+    int error = segment_prove(slice->segment, start, end, slice_mode(slice), &at);
+    if (error == ERROR_AGAIN && at > slice->proof_position) {
+        slice->proof_position = at;
+        slice->wait_count = 0;
+    }
+    return error;
 }
 
 /* True when there is an answer, false when the disk is asked. */
@@ -231,7 +257,15 @@ static bool slice_go(struct log_slice *slice, int *error)
     struct io_file *file = NULL;
     *error = slice_find(slice);
     if (*error == ERROR_AGAIN) {
-        *error = slice_ask_window(slice);
+        *error = slice_ask_window(slice, slice->position, SLICE_WINDOW_SIZE);
+        return *error != 0;
+    }
+    if (*error == 0 && slice->size > 0) {
+        *error = slice_prove(slice);
+    }
+    if (*error == ERROR_AGAIN) {
+        slice->size = 0;
+        *error = slice_ask_window(slice, slice->proof_position, SLICE_PROOF_SIZE);
         return *error != 0;
     }
     if (*error == 0 && slice->size > 0) {
@@ -290,6 +324,7 @@ bool log_slice_open(struct log *log, struct log_slice *slice, int *error)
     slice->tail = NULL;
     slice->cut_count = log->cut_count;
     slice->wait_count = 0;
+    slice->proof_position = 0;
     slice->link = (struct list_link){0};
     return slice_judge(log, slice, error) || slice_go(slice, error);
 }

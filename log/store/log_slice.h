@@ -9,10 +9,11 @@
  * operation at a time: between a call that returned false and `done` the slice belongs to the log.
  * Thread: the store's shard.
  *
- * Opening looks at no more than two places of the file: where the first batch is (the sparse index
+ * Finding looks at no more than two places of the file: where the first batch is (the sparse index
  * leads near it, and a reader that goes on where the last one stopped is there already) and where
  * the last one ends. What is not in the page cache is brought there off the loop.
- * Bytes are handed on as they are; who reads them checks CRCs, as Kafka's consumers do. */
+ * Bytes that this process appended or walked at its start are handed on as they are. Older ones had
+ * their CRCs checked when the slice was opened. */
 #pragma once
 
 #include "log/base/list.h"
@@ -42,10 +43,11 @@ struct log_slice {
     struct segment *segment; /* pinned while size > 0 or the disk is asked; not beside `tail` */
     int64_t position;        /* of the first byte in the file */
     int32_t cut_count;
-    int32_t wait_count; /* how often opening asked the disk */
+    int32_t wait_count; /* how often opening asked the disk and got no further */
     struct io_request request;
     struct list_link link; /* in the store while pinned */
     uint8_t *window;       /* while opening asks the disk */
+    int64_t proof_position; /* up to where segment_prove has come */
     size_t asked_size;     /* while reading asks the disk */
 };
 

@@ -185,7 +185,7 @@ static int recovery_add_segments(struct log *log, const struct recovery_listing 
             return error;
         }
         struct segment *segment = segment_new(&log->home, base_offset);
-        segment->size = size;
+        segment->size = segment->doubtful_size = size;
         segment->next_offset = next_offset;
         segment->has_abort_file = recovery_has_offset(&listing->aborts, base_offset);
         log_add_segment(log, segment);
@@ -210,17 +210,20 @@ static struct log_mark recovery_first_mark(const struct log *log, const struct l
     return (struct log_mark){segment->base_offset, segment->base_offset, 0};
 }
 
-/* Walks one segment from a mark on; moves the mark behind the last good batch. 1 when the file is
+/* Compaction stays below the recovery point, so beyond it there is no gap: a base offset, which no
+ * CRC covers, shows by one that it is damaged. Walks one segment from a mark on; moves the mark behind the last good batch. 1 when the file is
  * good to its end, 0 when it is not, or an error of the disk. */
 static int recovery_walk(struct log *log, struct segment *segment, struct log_mark *mark)
 {
     struct walker walker;
     walker_open(&walker, segment, mark->position, mark->offset, segment->size, true);
     int64_t start = mark->position;
+    bool may_have_gaps = log->store->has_foreign_points;
     struct batch batch;
     int64_t position = 0;
     int result = 0;
-    while ((result = walker_next(&walker, &batch, &position)) > 0 && batch_crc_matches(&batch)) {
+    while ((result = walker_next(&walker, &batch, &position)) > 0 && batch_crc_matches(&batch) &&
+           (may_have_gaps || batch.base_offset == mark->offset)) {
         epoch_cache_note(&log->epochs, batch.leader_epoch, batch.base_offset);
         mark->offset = batch_next_offset(&batch);
         mark->position = walker.position;
@@ -330,6 +333,7 @@ static int recovery_walk_all(struct log *log, struct log_mark mark, int64_t dura
         struct segment *segment = log->segments[index];
         int64_t start = mark.position;
         int is_whole = recovery_walk(log, segment, &mark);
+        segment->doubtful_size = start;
         if (is_whole < 0) {
             return is_whole;
         }

@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/base/trace.h"
 #include "log/store/small_file.h"
 #include "log/store/walker.h"
 
@@ -249,6 +250,27 @@ static int segment_read_index(struct segment *segment)
     return error;
 }
 
+/* Whether the entry names a batch with that largest timestamp. */
+static int segment_check_time(struct segment *segment, const struct sparse_index_time *entry)
+{
+    struct walker walker;
+    struct batch batch = {0};
+    int64_t position = 0;
+    int64_t base_offset = 0;
+    int64_t timestamp_ms = entry->timestamp_ms; /* the index may be rebuilt on the way */
+    int error = walker_find(segment, segment->base_offset + entry->relative_offset, &position,
+                            &base_offset);
+    if (error != 0) {
+        return error;
+    }
+    walker_open(&walker, segment, position, base_offset, segment->size, false);
+    int result = walker_next(&walker, &batch, &position);
+    walker_close(&walker);
+    return result > 0 && batch.max_timestamp == timestamp_ms ? 0
+           : result < 0 && result != ERROR_TRUNCATED         ? result
+                                                             : ERROR_CORRUPT;
+}
+
 static void segment_adopt_index(struct segment *segment)
 {
     const struct sparse_index *index = segment->index;
@@ -289,9 +311,17 @@ int segment_load(struct segment *segment)
     sparse_index_init(segment->index);
     bool has_file = segment->size > 0 && segment->is_index_written;
     int error = has_file ? segment_read_index(segment) : ERROR_NOT_FOUND;
+    segment->is_index_read = error == 0;
     if (error == 0) {
         segment_adopt_index(segment);
-        return 0;
+        error = segment_check_time(segment, &segment->index->times[segment->index->time_count - 1]);
+        if (error == 0 || segment->index == NULL || !segment->is_index_read) {
+            return error; /* it may have been rebuilt meanwhile */
+        }
+        trace(TRACE_WARN, "segment.index_damaged", TRACE_STRING("log", segment->home->directory),
+              TRACE_INT("base_offset", segment->base_offset));
+        sparse_index_fini(segment->index);
+        segment->is_index_read = false;
     }
     if (error == ERROR_NOT_FOUND || error == ERROR_CORRUPT || error == ERROR_TOO_LARGE) {
         error = segment_rebuild_index(segment);
@@ -301,6 +331,25 @@ int segment_load(struct segment *segment)
         segment->max_timestamp_ms = SEGMENT_TIMESTAMP_UNKNOWN;
     }
     return error;
+}
+
+bool segment_is_led_to(const struct segment *segment, int64_t position, const struct batch *batch)
+{
+    int32_t relative_offset = sparse_index_offset_at(segment->index, (int32_t)position);
+    return relative_offset < 0 || batch->base_offset - segment->base_offset <= relative_offset;
+}
+
+bool segment_doubt_index(struct segment *segment)
+{
+    if (segment->index == NULL || !segment->is_index_read) {
+        return false;
+    }
+    trace(TRACE_WARN, "segment.index_damaged", TRACE_STRING("log", segment->home->directory),
+          TRACE_INT("base_offset", segment->base_offset));
+    segment_drop_index(segment);
+    segment->is_index_read = false;
+    segment->is_index_written = false;
+    return true;
 }
 
 void segment_on_evicted(struct file_cache_entry *entry)
@@ -508,6 +557,7 @@ int segment_truncate(struct segment *segment, int64_t position, int64_t next_off
     segment_drop_index(segment);
     segment->size = position;
     segment->reserved_size = 0;
+    segment->doubtful_size = segment->doubtful_size < position ? segment->doubtful_size : position;
     segment->next_offset = next_offset;
     segment->max_timestamp_ms = SEGMENT_TIMESTAMP_UNKNOWN;
     segment->max_timestamp_offset = -1;
@@ -552,8 +602,18 @@ int segment_find_time(struct segment *segment, int64_t timestamp_ms, int64_t *po
     if (error != 0) {
         return error;
     }
-    *position =
-        sparse_index_find(segment->index, sparse_index_find_time(segment->index, timestamp_ms));
+    const struct sparse_index_time *entry = sparse_index_find_time(segment->index, timestamp_ms);
+    if (entry != NULL && segment->is_index_read) {
+        error = segment_check_time(segment, entry);
+        if (error == ERROR_CORRUPT && segment_doubt_index(segment)) {
+            return segment_find_time(segment, timestamp_ms, position);
+        }
+        if (error != 0) {
+            return error;
+        }
+        entry = sparse_index_find_time(segment->index, timestamp_ms);
+    }
+    *position = entry == NULL ? 0 : sparse_index_find(segment->index, entry->relative_offset);
     return 0;
 }
 

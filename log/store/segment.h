@@ -56,6 +56,10 @@ struct segment {
     struct sparse_index *index;   /* NULL while not loaded */
     struct aborted_index *aborts; /* NULL while not loaded, or when there is no row */
     struct file_cache_entry file;
+    int64_t doubtful_size; /* bytes that were there before this process and that it did not walk */
+    int64_t proven_size;   /* of those, what segment_prove found good from the front on */
+    bool is_index_read;    /* from its files: what it says is checked against the batches */
+    bool is_damage_told;   /* traced once */
     bool is_dirty;         /* written since the last flush that covers it was started */
     bool is_index_written; /* the index files say what the memory says */
     bool is_index_dirty;   /* the index files were written since they were synced */
@@ -88,6 +92,16 @@ must_use int segment_append(struct segment *segment, struct bytes data);
 void segment_note(struct segment *segment, const struct batch *batch);
 /* Loads the index, or rebuilds it from the file. */
 must_use int segment_load(struct segment *segment);
+/* Index files have no checksum: whether the batch that begins where the index led may be there. */
+bool segment_is_led_to(const struct segment *segment, int64_t position, const struct batch *batch);
+/* Drops an index that is wrong, so that the next use rebuilds it. False when it did not come from
+ * files: then the batches are. */
+must_use bool segment_doubt_index(struct segment *segment);
+/* Checks CRCs, and that offsets meet, of the batches from `position` to `end` as far as nobody did
+ * so yet; both are ends of batches. ERROR_AGAIN with IO_READ_CACHED: *at is what the disk must be
+ * asked for, and where to go on. ERROR_CORRUPT is traced. */
+must_use int segment_prove(struct segment *segment, int64_t position, int64_t end,
+                           enum io_read_mode mode, int64_t *at);
 /* Loads the aborted transactions. ERROR_CORRUPT when the file is damaged: recovery can tell what it
  * said (recovery_rebuild_aborts). */
 must_use int segment_load_aborts(struct segment *segment);

@@ -93,7 +93,24 @@ int32_t sparse_index_find_place(const struct sparse_index *index, int32_t positi
     return low == 0 ? 0 : index->entries[low - 1].position;
 }
 
-int32_t sparse_index_find_time(const struct sparse_index *index, int64_t timestamp_ms)
+int32_t sparse_index_offset_at(const struct sparse_index *index, int32_t position)
+{
+    int32_t low = 0;
+    int32_t high = index->entry_count;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (index->entries[middle].position < position) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool is_there = low < index->entry_count && index->entries[low].position == position;
+    return is_there ? index->entries[low].relative_offset : -1;
+}
+
+const struct sparse_index_time *sparse_index_find_time(const struct sparse_index *index,
+                                                       int64_t timestamp_ms)
 {
     int32_t low = 0;
     int32_t high = index->time_count;
@@ -105,7 +122,7 @@ int32_t sparse_index_find_time(const struct sparse_index *index, int64_t timesta
             high = middle;
         }
     }
-    return low == 0 ? 0 : index->times[low - 1].relative_offset;
+    return low == 0 ? NULL : &index->times[low - 1];
 }
 
 void sparse_index_truncate(struct sparse_index *index, int32_t relative_offset)

@@ -47,8 +47,11 @@ void sparse_index_add_time(struct sparse_index *index, int64_t timestamp_ms,
 int32_t sparse_index_find(const struct sparse_index *index, int32_t relative_offset);
 /* The last position at or before `position`; 0 when there is none. */
 int32_t sparse_index_find_place(const struct sparse_index *index, int32_t position);
-/* A relative offset such that every record before it is older than timestamp_ms. */
-int32_t sparse_index_find_time(const struct sparse_index *index, int64_t timestamp_ms);
+/* The relative offset of the entry for exactly this position; -1 when there is none. */
+int32_t sparse_index_offset_at(const struct sparse_index *index, int32_t position);
+/* The last entry that is older than timestamp_ms: so is every record before it. NULL: none is. */
+const struct sparse_index_time *sparse_index_find_time(const struct sparse_index *index,
+                                                       int64_t timestamp_ms);
 /* Drops what speaks of offsets at or above relative_offset. */
 void sparse_index_truncate(struct sparse_index *index, int32_t relative_offset);
 void sparse_index_write(const struct sparse_index *index, struct buffer *entries,

@@ -452,6 +452,7 @@ static int store_recover(struct store *store)
     if (error == 0) {
         error = log_points_read(&points, store->io, store->path);
     }
+    store->has_foreign_points = points.is_foreign;
     if (error == 0) {
         store_remove_buried(store, &listing);
         error = store_open_logs(store, &listing, &points);

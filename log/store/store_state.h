@@ -51,6 +51,7 @@ struct store {
     enum store_phase phase;
     bool is_full; /* the last write found no space; said once */
     bool is_fenced;
+    bool has_foreign_points; /* at open; see log_points */
     bool is_points_stale; /* a log was deleted since the points file was written */
     struct list reads;    /* under way */
     int64_t appended_size;

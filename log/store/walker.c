@@ -110,7 +110,8 @@ int walker_next(struct walker *walker, struct batch *out, int64_t *position)
     return 1;
 }
 
-int walker_find(struct segment *segment, int64_t offset, int64_t *position, int64_t *base_offset)
+static int walker_find_once(struct segment *segment, int64_t offset, int64_t *position,
+                            int64_t *base_offset)
 {
     int64_t start = 0;
     int error = segment_find_position(segment, offset, &start);
@@ -126,6 +127,10 @@ int walker_find(struct segment *segment, int64_t offset, int64_t *position, int6
     int64_t found_offset = segment->next_offset;
     int64_t end_offset = segment->base_offset; /* of the batch before */
     while ((result = walker_next(&walker, &batch, &at)) > 0) {
+        if (at == start && start > 0 && !segment_is_led_to(segment, start, &batch)) {
+            result = ERROR_CORRUPT;
+            break;
+        }
         if (batch_last_offset(&batch) >= offset) {
             found_position = at;
             found_offset = batch.base_offset <= offset ? batch.base_offset : end_offset;
@@ -140,4 +145,13 @@ int walker_find(struct segment *segment, int64_t offset, int64_t *position, int6
     *position = found_position;
     *base_offset = found_offset;
     return 0;
+}
+
+int walker_find(struct segment *segment, int64_t offset, int64_t *position, int64_t *base_offset)
+{
+    int error = walker_find_once(segment, offset, position, base_offset);
+    if (error == ERROR_CORRUPT && segment_doubt_index(segment)) {
+        error = walker_find_once(segment, offset, position, base_offset);
+    }
+    return error;
 }

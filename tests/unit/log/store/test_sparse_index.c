@@ -28,9 +28,9 @@ static void a_lookup_never_goes_past_what_is_wanted(void **state)
     assert_int_equal(sparse_index_find_place(&index, 1000), 1000);
     assert_int_equal(sparse_index_find_place(&index, 19999), 19000);
     assert_int_equal(sparse_index_find_place(&index, INT32_MAX), 20000);
-    assert_int_equal(sparse_index_find_time(&index, 100), 0);
-    assert_int_equal(sparse_index_find_time(&index, 101), 19);
-    assert_int_equal(sparse_index_find_time(&index, 99999), 209);
+    assert_null(sparse_index_find_time(&index, 100));
+    assert_int_equal(sparse_index_find_time(&index, 101)->relative_offset, 19);
+    assert_int_equal(sparse_index_find_time(&index, 99999)->relative_offset, 209);
     sparse_index_truncate(&index, 100);
     assert_int_equal(sparse_index_find(&index, 5000), 9000);
     sparse_index_check(&index);
