@@ -74,8 +74,8 @@ static const struct meta_topic *broker_orphans_topic(const struct broker_orphans
     check(dash != NULL);
     const struct meta_topic *topic =
         meta_find_topic(orphans->meta, bytes_make(name, (size_t)(dash - name)));
-    bool is_partition = topic != NULL && meta_find_partition(
-                                             topic, (int32_t)strtol(dash + 1, NULL, 10)) != NULL;
+    bool is_partition =
+        topic != NULL && meta_find_partition(topic, (int32_t)strtol(dash + 1, NULL, 10)) != NULL;
     return is_partition ? topic : NULL;
 }
 

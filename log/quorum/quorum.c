@@ -310,6 +310,7 @@ static int quorum_open_log(struct store *store, struct log **out)
     settings.is_compacted = false;
     if (log != NULL) {
         log_set_settings(log, &settings);
+        log_limit_epochs(log, QUORUM_EPOCH);
         *out = log;
         return log_status(log);
     }

@@ -108,6 +108,7 @@ int replica_set_add(struct replica_set *set, const char *topic, int32_t partitio
         }
     } else {
         log_set_settings(log, settings);
+        log_limit_epochs(log, leader_epoch);
     }
     struct replica *replica = memory_new(struct replica);
     *replica = (struct replica){

@@ -75,6 +75,16 @@ void epoch_cache_truncate(struct epoch_cache *cache, int64_t offset)
     }
 }
 
+bool epoch_cache_limit(struct epoch_cache *cache, int32_t epoch)
+{
+    int32_t count = cache->count;
+    while (cache->count > 0 && cache->entries[cache->count - 1].epoch > epoch) {
+        cache->count--;
+        cache->is_written = false;
+    }
+    return cache->count < count;
+}
+
 void epoch_cache_set_start(struct epoch_cache *cache, int64_t offset)
 {
     int32_t gone = 0;

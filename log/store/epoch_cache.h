@@ -39,6 +39,8 @@ int32_t epoch_cache_at(const struct epoch_cache *cache, int64_t offset);
 void epoch_cache_truncate(struct epoch_cache *cache, int64_t offset);
 /* Forgets epochs that end at or below the offset; the oldest left begins there. */
 void epoch_cache_set_start(struct epoch_cache *cache, int64_t offset);
+/* Forgets epochs above `epoch`; whether there were any. */
+bool epoch_cache_limit(struct epoch_cache *cache, int32_t epoch);
 /* ERROR_NOT_FOUND, ERROR_CORRUPT, or an error of the disk. */
 must_use int epoch_cache_read(struct epoch_cache *cache, struct io *io, const char *directory);
 /* Durable when it returns 0. Nothing is done when the file holds the entries already. */

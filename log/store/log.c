@@ -100,6 +100,14 @@ void log_set_settings(struct log *log, const struct log_settings *settings)
     log->home.index_interval_size = settings->index_interval_size;
 }
 
+void log_limit_epochs(struct log *log, int32_t leader_epoch)
+{
+    if (epoch_cache_limit(&log->epochs, leader_epoch)) {
+        trace(TRACE_WARN, "log.epochs_damaged", TRACE_STRING("log", log->name),
+              TRACE_INT("leader_epoch", leader_epoch));
+    }
+}
+
 void log_add_segment(struct log *log, struct segment *segment)
 {
     if (log->segment_count == log->segment_capacity) {

@@ -144,6 +144,9 @@ must_use int log_set_start_offset(struct log *log, int64_t offset);
  * leader). */
 must_use int log_truncate(struct log *log, int64_t offset);
 void log_set_settings(struct log *log, const struct log_settings *settings);
+/* No leader was ever of a higher epoch. One that the log knows nevertheless is damage: it is
+ * forgotten, or nothing could be appended any more. */
+void log_limit_epochs(struct log *log, int32_t leader_epoch);
 /* Applies time and size retention and time-based rolling now; returns bytes removed or a negative
  * error. */
 must_use int64_t log_clean(struct log *log);

@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-    SLICE_WINDOW_SIZE = 8 << 10, /* what is brought into the page cache around a header */
+    SLICE_WINDOW_SIZE = 8 << 10,  /* what is brought into the page cache around a header */
     SLICE_PROOF_SIZE = 128 << 10, /* and for a proof */
-    SLICE_WAIT_MAX = 2,          /* for the first and for the last header; then wait inside */
+    SLICE_WAIT_MAX = 2,           /* for the first and for the last header; then wait inside */
 };
 
 /* The place behind some batches. */

@@ -45,10 +45,10 @@ struct log_slice {
     int32_t cut_count;
     int32_t wait_count; /* how often opening asked the disk and got no further */
     struct io_request request;
-    struct list_link link; /* in the store while pinned */
-    uint8_t *window;       /* while opening asks the disk */
+    struct list_link link;  /* in the store while pinned */
+    uint8_t *window;        /* while opening asks the disk */
     int64_t proof_position; /* up to where segment_prove has come */
-    size_t asked_size;     /* while reading asks the disk */
+    size_t asked_size;      /* while reading asks the disk */
 };
 
 /* True when the answer is there (`done` is not called and *error is set), false when `done` will be

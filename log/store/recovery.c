@@ -211,8 +211,9 @@ static struct log_mark recovery_first_mark(const struct log *log, const struct l
 }
 
 /* Compaction stays below the recovery point, so beyond it there is no gap: a base offset, which no
- * CRC covers, shows by one that it is damaged. Walks one segment from a mark on; moves the mark behind the last good batch. 1 when the file is
- * good to its end, 0 when it is not, or an error of the disk. */
+ * CRC covers, shows by one that it is damaged. Walks one segment from a mark on; moves the mark
+ * behind the last good batch. 1 when the file is good to its end, 0 when it is not, or an error of
+ * the disk. */
 static int recovery_walk(struct log *log, struct segment *segment, struct log_mark *mark)
 {
     struct walker walker;

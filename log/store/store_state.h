@@ -52,8 +52,8 @@ struct store {
     bool is_full; /* the last write found no space; said once */
     bool is_fenced;
     bool has_foreign_points; /* at open; see log_points */
-    bool is_points_stale; /* a log was deleted since the points file was written */
-    struct list reads;    /* under way */
+    bool is_points_stale;    /* a log was deleted since the points file was written */
+    struct list reads;       /* under way */
     int64_t appended_size;
     int64_t points_size; /* appended_size when the points were written */
     int64_t recovered_log_count;

@@ -6,14 +6,12 @@
  * Two directories are made once: one of a broker that was stopped, one of a broker that was killed.
  * Each wound is one flipped bit, or 4 KiB of zeroes or garbage, in one file of a kind. Then:
  *  (1) the broker starts or says why not; it neither dies nor hangs, and later stops;
- *  (2) no record is given that was not written, each at its own offset, and none is left out between
- *      two others;
- *  (3) what was acknowledged is there, or its partition answers with an error, or (only what lay
- *      behind the recovery point) the cut was traced;
- *  (4) nothing leaves by retention that is not due, and a search by time finds what is there;
- *  (5) a commit is the last one, or an error, or the damage of its log was traced;
- *  (6) a producer's batch that was acknowledged is not taken twice.
- * A finding is one line and the exit code 1. */
+ *  (2) no record is given that was not written, each at its own offset, and none is left out
+ * between two others; (3) what was acknowledged is there, or its partition answers with an error,
+ * or (only what lay behind the recovery point) the cut was traced; (4) nothing leaves by retention
+ * that is not due, and a search by time finds what is there; (5) a commit is the last one, or an
+ * error, or the damage of its log was traced; (6) a producer's batch that was acknowledged is not
+ * taken twice, and a log that is whole takes it. A finding is one line and the exit code 1. */
 #include "tests/unit/log/server/node.h"
 #include "tests/world/rot_disk.h"
 
@@ -288,8 +286,8 @@ static int64_t committed(struct node *node)
 
 static void make_disk(struct rot_world *world, bool is_clean)
 {
-    static const char *const configs[] = {"segment.ms", "10000", "retention.ms", "3600000",
-                                          "file.delete.delay.ms", "0", NULL};
+    static const char *const configs[] = {
+        "segment.ms", "10000", "retention.ms", "3600000", "file.delete.delay.ms", "0", NULL};
     struct node *node = make_node();
     static const struct rot_partition partitions[ROT_PARTITION_COUNT] = {
         {.topic = "orders"}, {.topic = "bills", .index = 0}, {.topic = "bills", .index = 1}};
@@ -424,6 +422,10 @@ static void judge_twice(struct rot_world *world, struct node *node,
     }
     const struct produce_response_partition *answer =
         &response->topics.items[0].partitions.items[0];
+    if (answer->error_code != 0 && world->outcome == ROT_WHOLE) {
+        find(world, "%s-%d takes nothing any more: error %d", partition->topic,
+             (int)partition->index, answer->error_code);
+    }
     if (answer->error_code == 0 && answer->base_offset != partition->last_offset &&
         world->outcome != ROT_CUT) {
         find(world, "%s-%d took the batch of %" PRId64 " again, at %" PRId64, partition->topic,

@@ -28,6 +28,10 @@ static void an_epoch_ends_where_the_next_one_begins(void **state)
     assert_int_equal(end, 100);
     assert_int_equal(epoch_cache_at(&cache, 39), 2);
     assert_int_equal(epoch_cache_at(&cache, 40), 5);
+    epoch_cache_note(&cache, 1 << 20, 60);
+    assert_true(epoch_cache_limit(&cache, 5));
+    assert_false(epoch_cache_limit(&cache, 5));
+    assert_int_equal(epoch_cache_last(&cache), 5);
     epoch_cache_set_start(&cache, 45);
     assert_int_equal(cache.count, 1);
     assert_int_equal(cache.entries[0].start_offset, 45);

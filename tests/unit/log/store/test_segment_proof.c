@@ -101,7 +101,8 @@ static void times_that_lie_are_not_believed(void **state)
     assert_int_equal(found.offset, COUNT - 1);
 }
 
-/* What recovery walked was looked at already; a gap beyond the recovery point is no compaction's. */
+/* What recovery walked was looked at already; a gap beyond the recovery point is no compaction's.
+ */
 static void a_gap_in_the_tail_is_cut(void **state)
 {
     struct fixture *fixture = *state;
