@@ -25,5 +25,6 @@ int main(int count, char **arguments)
     seeds_store(arguments[1]);
     seeds_group(arguments[1]);
     seeds_text(arguments[1]);
+    seeds_server(arguments[1]);
     return 0;
 }

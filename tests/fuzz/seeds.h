@@ -15,3 +15,5 @@ void seeds_store(const char *folder);
 void seeds_group(const char *folder);
 /* What is written as text: rows of seeds_text.c. */
 void seeds_text(const char *folder);
+/* Conversations with a broker. */
+void seeds_server(const char *folder);
