@@ -534,3 +534,8 @@ void broker_check(struct broker *broker)
     broker_coordination_check(broker->coordination);
     server_check(broker->server);
 }
+
+int broker_check_replay(struct broker *broker)
+{
+    return broker_coordination_check_replay(broker->coordination);
+}

@@ -53,3 +53,6 @@ void broker_write_metrics(struct broker *broker, struct buffer *out);
 int broker_status(const struct broker *broker);
 /* Asserts the invariants of every part. */
 void broker_check(struct broker *broker);
+/* Asserts that coordinators remember what reading their topics again tells; how many partitions
+ * could be compared. Waits for the disk. */
+int broker_check_replay(struct broker *broker);

@@ -5,6 +5,7 @@
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/broker_loader.h"
+#include "log/store/log_read.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -461,4 +462,57 @@ void broker_coordination_check(struct broker_coordination *coordination)
 {
     coordinator_check(coordination->coordinator);
     transactor_check(coordination->transactor);
+}
+
+/* Appends all batches of a log; false when the disk does not give them. */
+static bool broker_coordination_read(struct log *log, struct buffer *out)
+{
+    int64_t offset = log_start_offset(log);
+    int64_t end_offset = log_end_offset(log);
+    int error = 0;
+    while (error == 0 && offset < end_offset) {
+        struct log_read read = {.offset = offset,
+                                .limit_offset = end_offset,
+                                .size_max = 1 << 20,
+                                .is_first_whole = true,
+                                .may_wait = true};
+        buffer_init(&read.bytes);
+        check(log_read(log, &read, &error));
+        struct bytes rest = buffer_bytes(&read.bytes);
+        error = error == 0 && rest.size == 0 ? ERROR_CORRUPT : error;
+        while (error == 0 && rest.size > 0) {
+            struct batch batch;
+            error = batch_read_header(rest, &batch, NULL);
+            if (error == 0) {
+                offset = batch_next_offset(&batch);
+                rest = bytes_make(rest.data + batch.bytes.size, rest.size - batch.bytes.size);
+            }
+        }
+        buffer_add_bytes(out, buffer_bytes(&read.bytes));
+        buffer_fini(&read.bytes);
+    }
+    return error == 0;
+}
+
+int broker_coordination_check_replay(struct broker_coordination *coordination)
+{
+    struct journal *journal = coordinator_journal(coordination->coordinator);
+    int count = 0;
+    for (int32_t i = 0; i < journal_partition_count(journal); i++) {
+        struct replica *replica = replica_set_find(
+            coordination->replicas, bytes_from_string(BROKER_COORDINATION_OFFSETS), i);
+        struct log *log = replica == NULL ? NULL : replica_log(replica);
+        if (log == NULL || journal_status(journal, i) != JOURNAL_ACTIVE || log_status(log) != 0 ||
+            log_flushed_offset(log) != log_end_offset(log)) {
+            continue;
+        }
+        struct buffer batches;
+        buffer_init(&batches);
+        if (broker_coordination_read(log, &batches)) {
+            coordinator_check_replay(coordination->coordinator, i, buffer_bytes(&batches));
+            count++;
+        }
+        buffer_fini(&batches);
+    }
+    return count;
 }

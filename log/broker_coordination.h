@@ -39,3 +39,6 @@ void broker_coordination_on_partitions_added(struct broker_coordination *coordin
 /* Options of the broker that may change have other values now. */
 void broker_coordination_on_broker_config(struct broker_coordination *coordination);
 void broker_coordination_check(struct broker_coordination *coordination);
+/* Asserts of every partition that can be read and has nothing under way that reading it again gives
+ * what is remembered; how many those were. Reads files, waiting: for tests. */
+int broker_coordination_check_replay(struct broker_coordination *coordination);

@@ -88,8 +88,8 @@ static void fuzz_start(struct fuzz_world *world)
                                        .file = &world->file,
                                        .memory_size_max = FUZZ_BROKER_MEMORY};
     struct report report = {.text = ""};
-    check(broker_start(sim_io(world->sim, 0), &settings, &events, world, &world->broker,
-                       &report) == 0);
+    check(broker_start(sim_io(world->sim, 0), &settings, &events, world, &world->broker, &report) ==
+          0);
     check(sim_run_until(world->sim, is_true, &world->is_ready, FUZZ_LIMIT_S * FUZZ_SECOND));
 }
 

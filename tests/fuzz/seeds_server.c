@@ -11,7 +11,10 @@ static const struct {
     const char *steps;
     size_t size;
 } seeds_server_rows[] = {
-#define ROW(name, steps) {name, steps, sizeof steps - 1}
+#define ROW(name, steps)                                                                           \
+    {                                                                                              \
+        name, steps, sizeof steps - 1                                                              \
+    }
     /* Lengths of 2 GiB, negative ones, nothing, and silence after them. */
     ROW("server/lengths", "\x03\x00\x0b\x01\x13\x02\x1b\x03\x05\x14\x03\x05\x0b\x06\x05\xff"),
     /* Half a frame, then the end; a whole one behind half a one. */
@@ -19,7 +22,8 @@ static const struct {
     /* Metadata, ApiVersions and Produce without bodies. */
     ROW("server/headers", "\x01\x03\x01\x00\x01\x12\x03\x00\x01\x00\x05\x00"),
     /* Counts of two thousand million topics. */
-    ROW("server/counts", "\x01\x03\x01\x04\x7f\xff\xff\xff\x01\x03\x09\x06\xff\xff\xff\xff\x0f\x00"),
+    ROW("server/counts",
+        "\x01\x03\x01\x04\x7f\xff\xff\xff\x01\x03\x09\x06\xff\xff\xff\xff\x0f\x00"),
     /* Bombs of each codec, and one of them twice on one line. */
     ROW("server/bombs", "\x07\x00\x0f\x01\x17\x02\x1f\x03\x07\x03\x05\x05"),
     /* Batches whose records are no records, control batches, codecs that are not there. */
@@ -68,8 +72,9 @@ static void seeds_server_newest(const char *folder)
     for (int key = 0; key < 128; key++) {
         const struct frame_api *api = frame_api_find((int16_t)key);
         if (api != NULL) {
-            uint8_t step[] = {0, (uint8_t)key,
-                              (uint8_t)(api->request->highest - api->request->lowest), 1, 0, 0, 0};
+            uint8_t step[] = {
+                0, (uint8_t)key, (uint8_t)(api->request->highest - api->request->lowest), 1, 0, 0,
+                0};
             char name[64];
             snprintf(name, sizeof name, "server/%s", api->name);
             seeds_save(folder, name, bytes_make(step, sizeof step));

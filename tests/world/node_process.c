@@ -255,3 +255,18 @@ void node_process_check(struct node_process *process)
         broker_check(process->broker);
     }
 }
+
+void node_process_check_replay(struct node_process *process)
+{
+    struct sim *sim = process->world->sim;
+    if (process->broker == NULL || process->is_gone || process->is_stopping || !process->is_ready) {
+        return;
+    }
+    struct sim_plan *plan = sim_plan(sim, NODE_WORLD_BROKER);
+    struct sim_plan kept = *plan;
+    *plan = sim_plan_default();
+    sim_on_operation(sim, NULL, NULL);
+    process->replay_count += (uint64_t)broker_check_replay(process->broker);
+    sim_on_operation(sim, node_process_on_operation, process);
+    *plan = kept;
+}

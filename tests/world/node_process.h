@@ -33,6 +33,7 @@ struct node_process {
     uint64_t kill_count;
     uint64_t stop_count;
     uint64_t fence_count;
+    uint64_t replay_count; /* partitions of coordinators that were read again and compared */
 };
 
 void node_process_init(struct node_process *process, struct node_world *world);
@@ -49,3 +50,5 @@ void node_process_doom(struct node_process *process, uint64_t operation_count);
 /* Whether something is left that can serve. */
 bool node_process_is_well(const struct node_process *process);
 void node_process_check(struct node_process *process);
+/* What coordinators remember is what their logs tell. Its reading of the disk meets no fault. */
+void node_process_check_replay(struct node_process *process);

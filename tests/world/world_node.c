@@ -24,7 +24,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORLD_STEP_COUNT = 400, WORLD_PATIENCE_S = 300, WORLD_CHECK_EVERY = 32 };
+enum {
+    WORLD_STEP_COUNT = 400,
+    WORLD_PATIENCE_S = 300,
+    WORLD_CHECK_EVERY = 32,
+    WORLD_REPLAY_EVERY = 256
+};
 
 /* The world that runs; for the handler of a broken check and for the clock. */
 static struct node_world *world_now;
@@ -69,6 +74,9 @@ static void world_on_event(void *owner)
         return; /* a check of everything costs more than an event */
     }
     node_process_check(&world->process);
+    if (world->event_count % WORLD_REPLAY_EVERY == 0) {
+        node_process_check_replay(&world->process);
+    }
     client_check(world->client);
     node_writers_check(&world->writers);
     node_readers_check(&world->readers);
@@ -86,6 +94,7 @@ static void world_start(struct node_world *world)
     world->process.may_limp = false;
     node_process_set_faults(&world->process, false);
     node_auditor_run(&world->auditor);
+    node_process_check_replay(&world->process);
     if (node_world_chance(world, 25)) {
         uint64_t digest = world->auditor.digest;
         world->action = "start again";
@@ -355,6 +364,7 @@ static void world_tell(const struct node_world *world)
         {"events", (int64_t)world->event_count},
         {"starts", (int64_t)world->process.start_count},
         {"deaths", (int64_t)world->process.kill_count},
+        {"replays", (int64_t)world->process.replay_count},
         {"stops", (int64_t)world->process.stop_count},
         {"fences", (int64_t)world->process.fence_count},
         {"audits", (int64_t)world->auditor.audit_count},
