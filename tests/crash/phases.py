@@ -156,6 +156,29 @@ class Retention(Phase):
                  "retention")
 
 
+class Compaction(Phase):
+    """Full segments become one: the new file, its rows, the swap, what goes."""
+    name = "compaction"
+    settings = ("log.cleaner.backoff.ms=20", "log.flush.offset.checkpoint.interval.ms=50")
+
+    def prepare(self, ledger, data):
+        ledger.create("compacted", 1, segment_ms=1, cleanup_policy="compact",
+                      min_cleanable_dirty_ratio="0.9", file_delete_delay_ms=0)
+        for _ in range(8):
+            ledger.produce("compacted")
+
+    def act(self, ledger, data):
+        partition = ledger.partitions["compacted", 0]
+        ledger.configure("compacted", min_cleanable_dirty_ratio="0.01")
+        ledger.produce("compacted")
+
+        def is_compacted():
+            found, _ = ledger.read(partition)
+            return ledger.may_fail or len(found) <= 6
+        wait_for(is_compacted, "compaction")
+        ledger.produce("compacted")
+
+
 class Commit(Phase):
     """Committed offsets, and the group's topic when it is not there yet."""
     name = "offset commit"
@@ -234,5 +257,5 @@ class Recovery(Phase):
                 file.write(content)
 
 
-PHASES = [Roll, Checkpoint, Creation, Deletion, Growth, Cut, Retention, Commit, Stop, FirstStart,
-          CleanStart, Recovery]
+PHASES = [Roll, Checkpoint, Creation, Deletion, Growth, Cut, Retention, Compaction, Commit, Stop,
+          FirstStart, CleanStart, Recovery]
