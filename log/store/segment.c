@@ -315,8 +315,12 @@ int segment_load(struct segment *segment)
     if (error == 0) {
         segment_adopt_index(segment);
         error = segment_check_time(segment, &segment->index->times[segment->index->time_count - 1]);
-        if (error == 0 || segment->index == NULL || !segment->is_index_read) {
-            return error; /* it may have been rebuilt meanwhile */
+        if (error == 0 || (segment->index != NULL && !segment->is_index_read)) {
+            return 0; /* it may have been rebuilt meanwhile */
+        }
+        if (error != ERROR_CORRUPT || segment->index == NULL) {
+            segment_drop_index(segment);
+            return error;
         }
         trace(TRACE_WARN, "segment.index_damaged", TRACE_STRING("log", segment->home->directory),
               TRACE_INT("base_offset", segment->base_offset));

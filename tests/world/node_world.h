@@ -2,8 +2,9 @@
  *
  * world_node.c the steps, node_process the broker's lives, node_model what must hold, node_auditor
  * reads everything back, node_writer produces, node_scribe produces with malice, node_reader
- * fetches, node_session too, in a session, node_clerk makes and deletes topics, node_party the
- * consumer groups, node_marks what they commit, node_call one request. Thread: one. */
+ * fetches, node_session too, in a session, node_clerk makes and deletes topics, node_party
+ * classic groups, node_crew a consumer group, node_marks what they commit, node_call one request.
+ * Thread: one. */
 #pragma once
 
 #include "runtime/client/client.h"
@@ -11,6 +12,7 @@
 #include "tests/world/node_auditor.h"
 #include "tests/world/node_call.h"
 #include "tests/world/node_clerk.h"
+#include "tests/world/node_crew.h"
 #include "tests/world/node_marks.h"
 #include "tests/world/node_model.h"
 #include "tests/world/node_party.h"
@@ -47,6 +49,7 @@ struct node_world {
     struct node_scribe scribe;
     struct node_marks marks;
     struct node_party party;
+    struct node_crew crew;
 };
 
 /* Prints the one line and ends the run. */

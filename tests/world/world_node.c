@@ -174,6 +174,7 @@ static void world_commit(struct node_world *world)
 static void world_gather(struct node_world *world)
 {
     node_party_act(&world->party);
+    node_crew_act(&world->crew);
 }
 
 static void world_doom(struct node_world *world)
@@ -217,6 +218,7 @@ static void world_lose_client(struct node_world *world)
     node_scribe_reopen(&world->scribe);
     node_marks_reopen(&world->marks);
     node_party_reopen(&world->party);
+    node_crew_reopen(&world->crew);
 }
 
 static void world_end_client(struct node_world *world)
@@ -317,6 +319,11 @@ static void world_finish(struct node_world *world)
                        WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
         node_world_fail(world, "%s", node_party_why(&world->party));
     }
+    if (!sim_run_until(world->sim, node_crew_is_settled, &world->crew,
+                       WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
+        node_world_fail(world, "%s", world->crew.why);
+    }
+    node_crew_end(&world->crew);
     if (!sim_run_until(world->sim, node_readers_are_done, &world->readers,
                        WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
         node_world_fail(world, "a fetcher does not get everything");
@@ -350,6 +357,7 @@ static struct node_world *world_new(uint64_t seed, enum store_lie lie, bool is_v
     node_scribe_init(&world->scribe, world);
     node_marks_init(&world->marks, world);
     node_party_init(&world->party, world);
+    node_crew_init(&world->crew, world);
     sim_on_event(world->sim, world_on_event, world);
     return world;
 }
@@ -364,6 +372,9 @@ static void world_tell(const struct node_world *world)
         {"events", (int64_t)world->event_count},
         {"starts", (int64_t)world->process.start_count},
         {"deaths", (int64_t)world->process.kill_count},
+        {"beats of the crew", world->crew.beat_count},
+        {"partitions it was given", world->crew.given_count},
+        {"fences it met", world->crew.fenced_count},
         {"replays", (int64_t)world->process.replay_count},
         {"stops", (int64_t)world->process.stop_count},
         {"fences", (int64_t)world->process.fence_count},
