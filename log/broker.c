@@ -15,6 +15,7 @@
 #include "log/broker_metrics.h"
 #include "log/broker_orphans.h"
 #include "log/broker_settings.h"
+#include "log/listener_set.h"
 #include "log/server/server.h"
 
 #include <stdio.h>
@@ -30,8 +31,7 @@ struct broker {
     void *owner;
     struct broker_options options; /* the file's and the defaults: what start needs */
     char *path;
-    char *advertised;
-    char *addresses[BROKER_LISTEN_MAX];
+    struct listener_set listeners;
     struct metric_registry *metrics;
     struct store *store;
     struct meta *meta;
@@ -164,6 +164,8 @@ static void broker_on_broker_config(void *owner)
     struct broker *broker = owner;
     broker_apply_cleaner(broker);
     broker_coordination_on_broker_config(broker->coordination);
+    store_set_producer_expiration(broker->store,
+                                  meta_broker_options(broker->meta)->producer_id_expiration_ms);
     for (size_t i = 0; i < meta_topic_count(broker->meta); i++) {
         broker_apply_settings(broker, meta_topic_at(broker->meta, i));
     }
@@ -190,10 +192,11 @@ static void broker_listen(struct broker *broker)
     struct report report = {0};
     int error = 0;
     if (broker->settings.loopback != NULL) {
-        error = server_listen(broker->server, broker->settings.loopback, &report);
+        error = server_listen(broker->server, broker->settings.loopback, NULL, &report);
     }
-    for (size_t i = 0; i < BROKER_LISTEN_MAX && broker->addresses[i] != NULL && error == 0; i++) {
-        error = server_listen(broker->server, broker->addresses[i], &report);
+    for (size_t i = 0; i < broker->listeners.count && error == 0; i++) {
+        error = server_listen(broker->server, broker->listeners.items[i].address,
+                              broker->listeners.items[i].advertised, &report);
     }
     if (error != 0) {
         broker_fail(broker, &report);
@@ -261,8 +264,7 @@ static void broker_make_server(struct broker *broker)
     struct server_options server_options = {
         .frame_size_max = (size_t)options->socket_request_max_bytes,
         .memory_size_max = (size_t)broker->settings.memory_size_max,
-        .connection_idle_ms = options->connections_max_idle_ms,
-        .advertised = broker->advertised};
+        .connection_idle_ms = options->connections_max_idle_ms};
     broker->server = server_new(&parts, &server_options);
 }
 
@@ -288,10 +290,7 @@ static void broker_free(struct broker *broker)
     metric_registry_free(broker->metrics);
     broker_options_fini(&broker->options);
     arena_fini(&broker->registration_arena);
-    for (size_t i = 0; i < BROKER_LISTEN_MAX; i++) {
-        free(broker->addresses[i]);
-    }
-    free(broker->advertised);
+    listener_set_fini(&broker->listeners);
     free(broker->path);
     free(broker);
 }
@@ -313,7 +312,8 @@ static int broker_open(struct broker *broker, struct report *report)
     return error;
 }
 
-static void broker_read_settings(struct broker *broker, const struct broker_settings *settings)
+static int broker_read_settings(struct broker *broker, const struct broker_settings *settings,
+                                struct report *report)
 {
     struct config_layers layers = {.file = settings->file};
     size_t path_size = 0;
@@ -321,14 +321,14 @@ static void broker_read_settings(struct broker *broker, const struct broker_sett
     const char *path = broker_options_data_dir(&broker->options, &path_size);
     broker->settings = *settings;
     if (broker->settings.memory_size_max <= 0) {
-        broker->settings.memory_size_max = BROKER_MEMORY_SIZE;
+        broker->settings.memory_size_max = broker->options.queued_max_request_bytes > 0
+                                               ? broker->options.queued_max_request_bytes
+                                               : BROKER_MEMORY_SIZE;
     }
     broker->path = settings->path != NULL ? memory_string(settings->path)
                                           : bytes_to_string(bytes_make(path, path_size));
-    broker->advertised = settings->advertised != NULL
-                             ? memory_string(settings->advertised)
-                             : broker_settings_first_address(broker->options.advertised_listeners);
-    broker_settings_addresses(settings, broker->options.listeners, broker->addresses);
+    return listener_set_read(settings->listen, settings->advertised, &broker->options,
+                             &broker->listeners, report);
 }
 
 static void broker_run(struct broker *broker)
@@ -371,8 +371,12 @@ int broker_start(struct io *io, const struct broker_settings *settings,
     broker->retry_timer = (struct io_timer){.fired = broker_on_retry, .owner = broker};
     broker->metrics = metric_registry_new();
     arena_init(&broker->registration_arena, 0);
-    broker_read_settings(broker, settings);
-    int error = broker_open(broker, report);
+    int error = broker_read_settings(broker, settings, report);
+    if (error != 0) {
+        broker_free(broker);
+        return error;
+    }
+    error = broker_open(broker, report);
     if (error != 0) {
         if (broker->quorum != NULL) {
             quorum_close(broker->quorum);

@@ -1,9 +1,5 @@
-/* See broker_settings.h. */
+/* Options of topics and brokers in the words of log/store; see broker_settings.h. */
 #include "log/broker_settings.h"
-
-#include "log/base/memory.h"
-
-#include <string.h>
 
 struct log_settings broker_settings_of_topic(const struct topic_options *options)
 {
@@ -35,58 +31,4 @@ struct store_cleaner_options broker_settings_of_cleaner(const struct broker_opti
         .chunk_size = options->log_cleaner_io_buffer_size / 2,
         .bytes_per_second = options->log_cleaner_io_max_bytes_per_second,
     };
-}
-
-/* One listener without its protocol: "PLAINTEXT://:9092" -> ":9092". */
-static char *broker_settings_strip(struct bytes listener)
-{
-    char *text = bytes_to_string(listener);
-    char *slashes = strstr(text, "://");
-    if (slashes != NULL) {
-        memmove(text, slashes + 3, strlen(slashes + 3) + 1);
-    }
-    return text;
-}
-
-static struct bytes broker_settings_next(const char **rest)
-{
-    *rest += strspn(*rest, ", ");
-    size_t size = strcspn(*rest, ", ");
-    struct bytes word = bytes_make(*rest, size);
-    *rest += size;
-    return word;
-}
-
-char *broker_settings_first_address(const char *listeners)
-{
-    if (listeners == NULL) {
-        return NULL;
-    }
-    struct bytes first = broker_settings_next(&listeners);
-    return first.size == 0 ? NULL : broker_settings_strip(first);
-}
-
-/* A controller's listener has no clients. */
-static bool broker_settings_is_for_clients(struct bytes listener)
-{
-    return listener.size > 0 && !bytes_has_prefix(listener, BYTES_LITERAL("CONTROLLER://"));
-}
-
-void broker_settings_addresses(const struct broker_settings *settings, const char *listeners,
-                               char *addresses[BROKER_LISTEN_MAX])
-{
-    size_t count = 0;
-    for (size_t i = 0; i < BROKER_LISTEN_MAX && settings->listen[i] != NULL; i++) {
-        addresses[count++] = memory_string(settings->listen[i]);
-    }
-    bool has_own = count > 0;
-    while (!has_own && listeners != NULL && *listeners != 0 && count < BROKER_LISTEN_MAX) {
-        struct bytes listener = broker_settings_next(&listeners);
-        if (broker_settings_is_for_clients(listener)) {
-            addresses[count++] = broker_settings_strip(listener);
-        }
-    }
-    if (count == 0) {
-        addresses[0] = memory_string(":9092");
-    }
 }

@@ -63,6 +63,24 @@ static void broker_options_suspect(const char *name, const char *place, broker_o
     }
 }
 
+/* What is understood and means less than it says is told. */
+static void broker_options_qualify(const struct option_row *row, const char *value,
+                                   const char *place, broker_options_warn warn, void *owner)
+{
+    struct report warning = {0};
+    if (warn == NULL) {
+        return;
+    }
+    if ((row->flags & BROKER_OPTIONS_IGNORED) != 0) {
+        report_add(&warning, place, "%s has no effect here. %s", row->name, row->doc);
+        warn(owner, &warning);
+    } else if (strncmp(row->name, "log.dir", 7) == 0 && strchr(value, ',') != NULL) {
+        report_add(&warning, place, "%s: only the first of several directories is used, %.*s",
+                   row->name, (int)strcspn(value, ","), value);
+        warn(owner, &warning);
+    }
+}
+
 int broker_options_put(struct map *values, const char *name, const char *value, const char *place,
                        broker_options_warn warn, void *owner, struct report *report)
 {
@@ -78,6 +96,7 @@ int broker_options_put(struct map *values, const char *name, const char *value, 
         if (error != 0) {
             return report_add(report, place, "%s", refusal.text);
         }
+        broker_options_qualify(row, value, place, warn, owner);
     }
     free(map_put(values, bytes_from_string(name), memory_string(value)));
     return 0;

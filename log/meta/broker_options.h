@@ -45,7 +45,8 @@ void broker_options_fini(struct broker_options *options);
  * directories is in *size. */
 const char *broker_options_data_dir(const struct broker_options *options, size_t *size);
 
-/* Called with a sentence and its place for a name that is kept but not known. */
+/* Called with a sentence and its place for a name that is not known, and for one that is and has no
+ * effect: both are kept. */
 typedef void (*broker_options_warn)(void *owner, const struct report *warning);
 
 /* Puts one value into the map after judging it. ERROR_INVALID with a sentence. `place` may be NULL;

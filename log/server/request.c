@@ -213,9 +213,12 @@ static void request_split_address(struct request *request, const char *address, 
 
 void request_advertised_address(struct request *request, struct bytes *host, int32_t *port)
 {
-    const char *address = request->server->options.advertised;
-    if (address == NULL && request->slot.connection != NULL) {
-        address = connection_local_address(request->slot.connection);
+    const struct connection *connection = request->slot.connection;
+    const struct server_client *client =
+        connection == NULL ? NULL : server_find_client(request->server, connection);
+    const char *address = client == NULL ? NULL : client->listener->advertised;
+    if (address == NULL && connection != NULL) {
+        address = connection_local_address(connection);
     }
     request_split_address(request, address == NULL ? "localhost:9092" : address, host, port);
 }

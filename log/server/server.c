@@ -221,6 +221,13 @@ static struct bytes server_host(const struct connection *connection)
     return bytes_make(address, colon == NULL ? strlen(address) : (size_t)(colon - address));
 }
 
+/* "[::1]" is "::1". */
+static struct bytes server_bare_host(struct bytes host)
+{
+    bool is_bracketed = host.size > 2 && host.data[0] == '[';
+    return is_bracketed ? bytes_make(host.data + 1, host.size - 2) : host;
+}
+
 static size_t server_count_of_host(const struct server *server, struct bytes host)
 {
     size_t count = 0;
@@ -228,6 +235,25 @@ static size_t server_count_of_host(const struct server *server, struct bytes hos
         count += bytes_equal(server_host(((struct server_client *)entry->value)->connection), host);
     }
     return count;
+}
+
+/* "10.0.0.1:5,::1:9": the number behind the address, or the limit of all others. */
+static size_t server_limit_of_host(const struct broker_options *options, struct bytes host)
+{
+    const char *rest = options->max_connections_per_ip_overrides;
+    while (rest != NULL && *rest != 0) {
+        size_t size = strcspn(rest, ",");
+        const char *colon = memrchr(rest, ':', size);
+        struct bytes address = {NULL, 0};
+        if (colon != NULL) {
+            address = server_bare_host(bytes_make(rest, (size_t)(colon - rest)));
+        }
+        if (colon != NULL && bytes_equal(address, server_bare_host(host))) {
+            return strtoul(colon + 1, NULL, 10);
+        }
+        rest += size + (rest[size] == ',');
+    }
+    return (size_t)options->max_connections_per_ip;
 }
 
 /* This process' own shards are not counted by their address. */
@@ -238,8 +264,9 @@ static bool server_is_crowded(const struct server *server, const struct connecti
     if (server->clients.size > (size_t)options->max_connections) {
         return true;
     }
-    return options->max_connections_per_ip != INT32_MAX && !bytes_equal_string(host, "loopback") &&
-           server_count_of_host(server, host) > (size_t)options->max_connections_per_ip;
+    size_t limit = server_limit_of_host(options, host);
+    return limit < INT32_MAX && !bytes_equal_string(host, "loopback") &&
+           server_count_of_host(server, host) > limit;
 }
 
 static void server_on_close_time(struct io_timer *timer)
@@ -256,10 +283,7 @@ static void server_slow_down(struct server *server, struct server_client *client
     if (bytes_equal_string(address, "loopback")) {
         return; /* this process' own */
     }
-    if (address.size > 2 && address.data[0] == '[') {
-        address = bytes_make(address.data + 1, address.size - 2);
-    }
-    int32_t delay_ms = throttle_connection(server->throttle, address);
+    int32_t delay_ms = throttle_connection(server->throttle, server_bare_host(address));
     uint64_t delay_ns = (uint64_t)delay_ms * 1000000;
     if (delay_ms > 0) {
         metric_add(server->throttled_count, 1);
@@ -278,7 +302,8 @@ static void server_on_accepted(void *owner, struct io_stream *stream)
 {
     static const struct connection_events events = {.request = server_on_request,
                                                     .closed = server_on_closed};
-    struct server *server = owner;
+    const struct server_listener *listener = owner;
+    struct server *server = listener->server;
     struct connection_limits limits = {.frame_size_max = server->options.frame_size_max,
                                        .in_flight_max = SERVER_IN_FLIGHT_MAX,
                                        .output_size_max = SERVER_OUTPUT_SIZE_MAX};
@@ -286,6 +311,7 @@ static void server_on_accepted(void *owner, struct io_stream *stream)
         connection_new(server->parts.io, stream, &limits, &events, server);
     struct server_client *client = memory_new(struct server_client);
     client->connection = connection;
+    client->listener = listener;
     map_put(&server->clients, bytes_make(&connection, sizeof connection), client);
     metric_set(server->connection_gauge, (double)server->clients.size);
     metric_add(server->accepted_count, 1);
@@ -355,7 +381,6 @@ struct server *server_new(const struct server_parts *parts, const struct server_
     struct server *server = memory_new(struct server);
     server->parts = *parts;
     server->options = *options;
-    server->options.advertised = memory_string(options->advertised);
     server->api_requests =
         memory_zero(sizeof server_apis / sizeof *server_apis, sizeof *server->api_requests);
     server->api_latencies =
@@ -415,16 +440,20 @@ static const char *server_listen_reason(int error)
     }
 }
 
-int server_listen(struct server *server, const char *address, struct report *report)
+int server_listen(struct server *server, const char *address, const char *advertised,
+                  struct report *report)
 {
     check(server->listener_count < SERVER_LISTENER_MAX);
-    struct io_listener **listener = &server->listeners[server->listener_count];
-    int error = io_listen(server->parts.io, address, server_on_accepted, server, listener);
+    struct server_listener *listener = &server->listeners[server->listener_count];
+    listener->server = server;
+    int error =
+        io_listen(server->parts.io, address, server_on_accepted, listener, &listener->listener);
     if (error != 0) {
         report_add(report, NULL, "cannot listen on %s: %s; choose another address with --listen",
                    address, server_listen_reason(error));
         return error;
     }
+    listener->advertised = memory_string(advertised);
     server->listener_count++;
     return 0;
 }
@@ -433,7 +462,7 @@ void server_address(const struct server *server, char out[IO_ADDRESS_SIZE])
 {
     out[0] = 0;
     for (size_t i = 0; i < server->listener_count; i++) {
-        io_listener_address(server->parts.io, server->listeners[i], out);
+        io_listener_address(server->parts.io, server->listeners[i].listener, out);
         if (strncmp(out, "loopback:", 9) != 0) {
             return;
         }
@@ -473,7 +502,7 @@ void server_stop(struct server *server, void (*stopped)(void *owner), void *owne
     server->stopped_owner = owner;
     io_timer_stop(server->parts.io, &server->idle_timer);
     for (size_t i = 0; i < server->listener_count; i++) {
-        io_listener_close(server->parts.io, server->listeners[i]);
+        io_listener_close(server->parts.io, server->listeners[i].listener);
     }
     server->listener_count = 0;
     api_fetch_stop(server);
@@ -501,7 +530,9 @@ void server_free(struct server *server)
     telemetry_free(server->telemetry);
     free(server->api_requests);
     free(server->api_latencies);
-    free((void *)(uintptr_t)server->options.advertised);
+    for (size_t i = 0; i < SERVER_LISTENER_MAX; i++) {
+        free(server->listeners[i].advertised);
+    }
     free(server);
 }
 

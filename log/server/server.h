@@ -38,12 +38,13 @@ struct server_options {
     size_t frame_size_max;      /* bytes; socket.request.max.bytes */
     size_t memory_size_max;     /* bytes of all requests and answers */
     int64_t connection_idle_ms; /* connections.max.idle.ms */
-    const char *advertised;     /* "HOST:PORT", or NULL: the address the client dialled */
 };
 
 struct server *server_new(const struct server_parts *parts, const struct server_options *options);
-/* Also "loopback:NAME". */
-must_use int server_listen(struct server *server, const char *address, struct report *report);
+/* Also "loopback:NAME". `advertised`: "HOST:PORT" that clients of this listener are told, or NULL:
+ * the address that the client dialled. */
+must_use int server_listen(struct server *server, const char *address, const char *advertised,
+                           struct report *report);
 /* "HOST:PORT" of the first listener with a port. */
 void server_address(const struct server *server, char out[IO_ADDRESS_SIZE]);
 /* Stops accepting, answers what is being served, closes; then `stopped` is called. */

@@ -17,17 +17,24 @@ struct server_api {
     void (*handle)(struct request *request);
 };
 
+struct server_listener {
+    struct server *server;
+    struct io_listener *listener;
+    char *advertised; /* "HOST:PORT"; NULL: the address the client dialled */
+};
+
 struct server_client {
     struct connection *connection;
-    struct io_timer close_timer; /* of one that came too soon after others */
-    char *software_name;         /* of ApiVersions; NULL when it did not say */
+    const struct server_listener *listener; /* where it came in */
+    struct io_timer close_timer;            /* of one that came too soon after others */
+    char *software_name;                    /* of ApiVersions; NULL when it did not say */
     char *software_version;
 };
 
 struct server {
     struct server_parts parts;
     struct server_options options;
-    struct io_listener *listeners[SERVER_LISTENER_MAX];
+    struct server_listener listeners[SERVER_LISTENER_MAX];
     size_t listener_count;
     struct map clients;   /* by the connection's address; found, iterated in order of arrival */
     struct list requests; /* being served or sent */

@@ -51,6 +51,11 @@ void store_path(const struct store *store, const char *name, char out[PATH_MAX])
     snprintf(out, PATH_MAX, "%s/%s", store->path, name);
 }
 
+void store_set_producer_expiration(struct store *store, int64_t expiration_ms)
+{
+    store->options.producer_expiration_ms = expiration_ms;
+}
+
 int store_status(const struct store *store)
 {
     return store->is_fenced ? ERROR_FENCED : 0;

@@ -78,6 +78,8 @@ void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct l
 /* Forgets a store whose process is over, as the simulator ends it: frees the memory, calls nobody,
  * touches no file. */
 void store_abandon(struct store *store);
+/* As the option of that name, from now on. */
+void store_set_producer_expiration(struct store *store, int64_t expiration_ms);
 /* 0 or ERROR_FENCED. */
 int store_status(const struct store *store);
 

@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct warnings {
     struct report last;
@@ -43,6 +44,30 @@ static void files_of_kafka_are_read(void **state)
     assert_string_equal(map_find_string(&values, "num.partitions"), "5");
     assert_int_equal(warnings.count, 0);
     map_fini(&values, free);
+}
+
+static void what_has_no_effect_is_told(void **state)
+{
+    (void)state;
+    static const char *const pairs[][3] = {
+        {"num.io.threads", "8", "num.io.threads has no effect here"},
+        {"log.dirs", "/a,/b", "only the first of several directories is used, /a"},
+        {"log.dirs", "/a", NULL},
+        {"num.partitions", "4", NULL}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct map values;
+        struct warnings warnings = {0};
+        map_init(&values);
+        assert_int_equal(broker_options_put(&values, pairs[i][0], pairs[i][1], "here", remember,
+                                            &warnings, NULL),
+                         0);
+        assert_int_equal(warnings.count, pairs[i][2] != NULL);
+        if (pairs[i][2] != NULL) {
+            assert_non_null(strstr(warnings.last.text, pairs[i][2]));
+        }
+        assert_int_equal(values.size, 1);
+        map_fini(&values, free);
+    }
 }
 
 static void an_unknown_name_is_kept_with_a_warning(void **state)
@@ -110,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_kafka_are_read),
+        cmocka_unit_test(what_has_no_effect_is_told),
         cmocka_unit_test(an_unknown_name_is_kept_with_a_warning),
         cmocka_unit_test(a_bad_value_is_refused_with_its_place),
         cmocka_unit_test(variables_of_containers_become_names),

@@ -295,6 +295,37 @@ static void one_address_has_its_share_of_connections(void **state)
     node_free(node);
 }
 
+static void addresses_may_have_limits_of_their_own(void **state)
+{
+    (void)state;
+    struct node *node = node_new();
+    node_set(node, "max.connections.per.ip", "1");
+    struct raw raw;
+    node_start(node); /* with one */
+    node_run_ms(node, 1000);
+    raw_open(&raw, node);
+    node_run_ms(node, 100);
+    assert_true(raw.is_closed);
+    raw_close(&raw);
+    struct incremental_alter_configs_request_config config = {
+        .name = BYTES_LITERAL("max.connections.per.ip.overrides"),
+        .value = BYTES_LITERAL("10.9.8.7:1,node1:2")};
+    struct incremental_alter_configs_request_resource resource = {
+        .resource_type = 4,
+        .resource_name = BYTES_LITERAL("1"),
+        .configs = {.items = &config, .count = 1}};
+    struct incremental_alter_configs_request request = {
+        .resources = {.items = &resource, .count = 1}};
+    const struct incremental_alter_configs_response *response =
+        node_ask(node, API_INCREMENTAL_ALTER_CONFIGS, 1, &request);
+    assert_int_equal(response->resources.items[0].error_code, 0);
+    raw_open(&raw, node);
+    node_run_ms(node, 100);
+    assert_false(raw.is_closed);
+    raw_close(&raw);
+    node_free(node);
+}
+
 static void the_number_of_connections_can_be_changed(void **state)
 {
     struct node *node = *state;
@@ -492,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_silent_connection_is_closed_after_its_time),
         cmocka_unit_test(one_connection_too_many_is_refused),
         cmocka_unit_test(one_address_has_its_share_of_connections),
+        cmocka_unit_test(addresses_may_have_limits_of_their_own),
         NODE_TEST(the_number_of_connections_can_be_changed),
         NODE_TEST(a_client_that_takes_nothing_is_let_go),
         cmocka_unit_test(above_the_memory_ceiling_fetches_wait),

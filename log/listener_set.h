@@ -1,0 +1,27 @@
+/* Where a node listens, and what clients of each listener are told: `listeners`,
+ * `advertised.listeners`, `listener.security.protocol.map` and `controller.listener.names`.
+ *
+ * A listener that asks for encryption or passwords is refused: a client must never get less safety
+ * than the file says. A controller's listener has no clients here and is left out.
+ * Owns:   its strings.
+ * Thread: any. */
+#pragma once
+
+#include "log/broker.h"
+#include "log/meta/broker_options.h"
+
+struct listener_set {
+    struct {
+        char *address;    /* for io_listen: "HOST:PORT" */
+        char *advertised; /* "HOST:PORT"; NULL: the address the client dialled */
+    } items[BROKER_LISTEN_MAX];
+    size_t count;
+};
+
+/* `listen`: what was asked for beside the options (at most BROKER_LISTEN_MAX, NULL at the end),
+ * which then counts alone; `advertised`: one address for all, or NULL. ERROR_INVALID with a
+ * sentence. */
+must_use int listener_set_read(const char *const listen[BROKER_LISTEN_MAX], const char *advertised,
+                               const struct broker_options *options, struct listener_set *out,
+                               struct report *report);
+void listener_set_fini(struct listener_set *set);

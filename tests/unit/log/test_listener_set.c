@@ -1,0 +1,141 @@
+/* Shows where a node listens and what clients are told, and that nobody gets less safety than
+ * asked. */
+#include "log/listener_set.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+struct fixture {
+    struct broker_options options;
+    struct listener_set set;
+    struct report report;
+    const char *listen[BROKER_LISTEN_MAX];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = test_calloc(1, sizeof *fixture);
+    broker_options_init(&fixture->options);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    listener_set_fini(&fixture->set);
+    broker_options_fini(&fixture->options);
+    test_free(fixture);
+    return 0;
+}
+
+static void set(struct fixture *fixture, const char *name, const char *value)
+{
+    assert_int_equal(option_assign(broker_options_rows, broker_options_row_count, name, value,
+                                   &fixture->options, NULL),
+                     0);
+}
+
+static int read_set(struct fixture *fixture, const char *advertised)
+{
+    return listener_set_read(fixture->listen, advertised, &fixture->options, &fixture->set,
+                             &fixture->report);
+}
+
+static void expect(struct fixture *fixture, size_t index, const char *address,
+                   const char *advertised)
+{
+    assert_in_range(index, 0, fixture->set.count - 1);
+    assert_string_equal(fixture->set.items[index].address, address);
+    if (advertised == NULL) {
+        assert_null(fixture->set.items[index].advertised);
+    } else {
+        assert_string_equal(fixture->set.items[index].advertised, advertised);
+    }
+}
+
+static void without_settings_it_is_the_usual_port(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(read_set(fixture, NULL), 0);
+    assert_int_equal(fixture->set.count, 1);
+    expect(fixture, 0, ":9092", NULL);
+}
+
+/* As in the files that people bring from containers. */
+static void each_listener_has_its_own_advertised_address(void **state)
+{
+    struct fixture *fixture = *state;
+    set(fixture, "listeners", "INSIDE://:29092,OUTSIDE://:9092,CONTROLLER://:9093");
+    set(fixture, "advertised.listeners", "OUTSIDE://localhost:9092,INSIDE://kafka:29092");
+    set(fixture, "listener.security.protocol.map",
+        "CONTROLLER:PLAINTEXT,INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT");
+    assert_int_equal(read_set(fixture, NULL), 0);
+    assert_int_equal(fixture->set.count, 2);
+    expect(fixture, 0, ":29092", "kafka:29092");
+    expect(fixture, 1, ":9092", "localhost:9092");
+}
+
+static void a_controller_may_have_any_name(void **state)
+{
+    struct fixture *fixture = *state;
+    set(fixture, "listeners", "PLAINTEXT://:1,BOSS://:2");
+    set(fixture, "controller.listener.names", "BOSS");
+    assert_int_equal(read_set(fixture, NULL), 0);
+    assert_int_equal(fixture->set.count, 1);
+    expect(fixture, 0, ":1", NULL);
+}
+
+static void flags_count_more_than_files(void **state)
+{
+    struct fixture *fixture = *state;
+    set(fixture, "listeners", "SSL://:9093");
+    set(fixture, "advertised.listeners", "SSL://far:9093");
+    fixture->listen[0] = "127.0.0.1:0";
+    assert_int_equal(read_set(fixture, "near:1"), 0);
+    assert_int_equal(fixture->set.count, 1);
+    expect(fixture, 0, "127.0.0.1:0", "near:1");
+}
+
+static void nobody_gets_less_safety_than_asked(void **state)
+{
+    static const char *const listeners[] = {"SSL://:1", "PLAINTEXT://:1,SASL_SSL://:2",
+                                            "sasl_plaintext://:1", "CLIENT://:1"};
+    struct fixture *fixture = *state;
+    set(fixture, "listener.security.protocol.map", "CLIENT:SASL_SSL");
+    for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++) {
+        set(fixture, "listeners", listeners[i]);
+        fixture->report = (struct report){0};
+        assert_int_not_equal(read_set(fixture, NULL), 0);
+        assert_non_null(strstr(fixture->report.text, "no TLS and no SASL"));
+        assert_int_equal(fixture->set.count, 0);
+    }
+}
+
+static void a_name_that_nothing_explains_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    set(fixture, "listeners", "DOCKER://:9092");
+    assert_int_not_equal(read_set(fixture, NULL), 0);
+    assert_non_null(strstr(fixture->report.text, "DOCKER:PLAINTEXT"));
+    fixture->report = (struct report){0};
+    set(fixture, "listeners",
+        "PLAINTEXT://:1,PLAINTEXT://:2,PLAINTEXT://:3,PLAINTEXT://:4,PLAINTEXT://:5");
+    assert_int_not_equal(read_set(fixture, NULL), 0);
+    assert_non_null(strstr(fixture->report.text, "at most"));
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(without_settings_it_is_the_usual_port),
+        TEST(each_listener_has_its_own_advertised_address),
+        TEST(a_controller_may_have_any_name),
+        TEST(flags_count_more_than_files),
+        TEST(nobody_gets_less_safety_than_asked),
+        TEST(a_name_that_nothing_explains_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
