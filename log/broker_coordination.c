@@ -372,6 +372,22 @@ void broker_coordination_stop(struct broker_coordination *coordination)
     transactor_stop(coordination->transactor);
 }
 
+/* What was set on the group as a resource; nothing is the usual case. */
+static struct coordinator_group_options broker_coordination_group_options(void *owner,
+                                                                          struct bytes group_id)
+{
+    const struct broker_coordination *coordination = owner;
+    struct coordinator_group_options own = {0};
+    if (meta_find_resource(coordination->meta, META_RESOURCE_GROUP, group_id) != NULL) {
+        struct group_options options = {0};
+        meta_read_group_options(coordination->meta, group_id, &options);
+        own.session_timeout_ms = (int32_t)options.consumer_session_timeout_ms;
+        own.heartbeat_interval_ms = (int32_t)options.consumer_heartbeat_interval_ms;
+        option_fini(group_options_rows, group_options_row_count, &options);
+    }
+    return own;
+}
+
 static struct coordinator *broker_coordination_make_groups(struct broker_coordination *coordination)
 {
     static const struct coordinator_events events = {
@@ -380,6 +396,7 @@ static struct coordinator *broker_coordination_make_groups(struct broker_coordin
         .find_topic = broker_coordination_find_topic,
         .find_topic_id = broker_coordination_find_topic_id,
         .each_topic = broker_coordination_each_topic,
+        .group_options = broker_coordination_group_options,
     };
     const struct broker_options *options = meta_broker_options(coordination->meta);
     enum broker_options_migration policy =

@@ -61,7 +61,6 @@ ROWS = [
     ("versions", r"^key 7[12] ", "telemetry needs no plugin here"),
     ("throttling", r"^consumer over",
      "records go out with the time to wait, so that who waited comes on"),
-    ("resources", r"^group (low|high|beat low)", "the bounds come with the consumer protocol"),
     ("resources", r"^metrics .*synonyms", "every layer that has a value is listed"),
 ]
 

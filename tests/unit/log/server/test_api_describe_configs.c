@@ -334,6 +334,38 @@ static void groups_and_subscriptions_keep_their_values(void **state)
     expect_resource(node, GROUP, session, "45000", 5);
 }
 
+static int32_t told_interval(struct node *node, const char *member)
+{
+    struct bytes topic = BYTES_LITERAL("t");
+    struct consumer_group_heartbeat_request request = {
+        .group_id = BYTES_LITERAL("x"),
+        .member_id = node_text(member),
+        .member_epoch = 0,
+        .rebalance_timeout_ms = 10000,
+        .subscribed_topic_names = {.items = &topic, .count = 1},
+        .topics = {.count = 0}};
+    const struct consumer_group_heartbeat_response *response =
+        node_ask(node, API_CONSUMER_GROUP_HEARTBEAT, 1, &request);
+    assert_int_equal(response->error_code, 0);
+    return response->heartbeat_interval_ms;
+}
+
+/* As soon as it is set, and only in its group. */
+static void a_groups_own_interval_is_told_to_its_members(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 1, NULL);
+    node_find_coordinator(node);
+    assert_int_equal(told_interval(node, "m1"), 5000);
+    assert_int_equal(change(node, GROUP, "y", "consumer.heartbeat.interval.ms", SET, "14000"), 0);
+    assert_int_equal(told_interval(node, "m2"), 5000);
+    assert_int_equal(change(node, GROUP, "x", "consumer.heartbeat.interval.ms", SET, "14000"), 0);
+    assert_int_equal(told_interval(node, "m3"), 14000);
+    assert_int_equal(change(node, GROUP, "x", "consumer.heartbeat.interval.ms", SET, "1"), 40);
+    assert_int_equal(change(node, GROUP, "x", "consumer.heartbeat.interval.ms", SET, "15001"), 40);
+    assert_int_equal(told_interval(node, "m4"), 14000);
+}
+
 static void wrong_values_of_groups_and_subscriptions_are_refused(void **state)
 {
     struct node *node = *state;
@@ -364,6 +396,7 @@ int main(void)
         NODE_TEST(a_value_is_in_force_at_once),
         NODE_TEST(a_change_named_twice_is_refused),
         NODE_TEST(groups_and_subscriptions_keep_their_values),
+        NODE_TEST(a_groups_own_interval_is_told_to_its_members),
         NODE_TEST(wrong_values_of_groups_and_subscriptions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
