@@ -83,6 +83,7 @@ static void fuzz_same(const struct meta *left, const struct meta *right)
     check(meta_registration_count(left) == meta_registration_count(right));
     check(meta_feature_epoch(left) == meta_feature_epoch(right));
     check(meta_topic_count(left) == meta_topic_count(right));
+    check(meta_quotas(left)->limits.size == meta_quotas(right)->limits.size);
     for (size_t i = 0; i < meta_topic_count(left); i++) {
         const struct meta_topic *topic = meta_topic_at(left, i);
         const struct meta_topic *other = meta_topic_at(right, i);

@@ -2,6 +2,7 @@
  * commands of the metadata log. */
 #include "log/base/check.h"
 #include "log/coordinator/group_log.h"
+#include "log/meta/meta.h"
 #include "log/meta/meta.pb-c.h"
 #include "runtime/client/subscription.h"
 #include "tests/fuzz/seeds.h"
@@ -203,11 +204,52 @@ static void seeds_save_commands(const char *folder)
     command.feature_set = &feature;
     seeds_add_command(&out, &command);
     seeds_save(folder, "meta/others", buffer_bytes(&out));
+    buffer_clear(&out);
+    Meta__Config config = META__CONFIG__INIT;
+    Meta__Config *configs[] = {&config};
+    Meta__ResourceConfigChanged resource = META__RESOURCE_CONFIG_CHANGED__INIT;
+    config.name = (char *)(uintptr_t) "interval.ms";
+    config.value = (char *)(uintptr_t) "1000";
+    resource.kind = META_RESOURCE_CLIENT_METRICS;
+    resource.name = (char *)(uintptr_t) "r";
+    resource.changes = configs;
+    resource.n_changes = 1;
+    command.kind_case = META__COMMAND__KIND_RESOURCE_CONFIG_CHANGED;
+    command.resource_config_changed = &resource;
+    seeds_add_command(&out, &command);
+    Meta__QuotaValue limit = META__QUOTA_VALUE__INIT;
+    Meta__QuotaValue *limits[] = {&limit};
+    Meta__ClientQuotaChanged quota = META__CLIENT_QUOTA_CHANGED__INIT;
+    limit.name = (char *)(uintptr_t) "request_percentage";
+    limit.value = 12.5;
+    quota.has_user = quota.has_client_id = quota.is_client_id_default = true;
+    quota.user = (char *)(uintptr_t) "u";
+    quota.values = limits;
+    quota.n_values = 1;
+    command.kind_case = META__COMMAND__KIND_CLIENT_QUOTA_CHANGED;
+    command.client_quota_changed = &quota;
+    seeds_add_command(&out, &command);
+    seeds_save(folder, "meta/resources", buffer_bytes(&out));
     buffer_fini(&out);
+}
+
+/* A resource "host"="h" with a gauge "x" of 5 and a delta "y" of 3, each of topic "t". */
+static void seeds_save_telemetry(const char *folder)
+{
+    static const uint8_t pushed[] = {
+        0x0a, 0x56, 0x0a, 0x0d, 0x0a, 0x0b, 0x0a, 0x04, 0x68, 0x6f, 0x73, 0x74, 0x12, 0x03, 0x0a,
+        0x01, 0x68, 0x12, 0x45, 0x12, 0x1e, 0x0a, 0x01, 0x78, 0x2a, 0x19, 0x0a, 0x17, 0x21, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x14, 0x40, 0x3a, 0x0c, 0x0a, 0x05, 0x74, 0x6f, 0x70, 0x69,
+        0x63, 0x12, 0x03, 0x0a, 0x01, 0x74, 0x12, 0x23, 0x0a, 0x01, 0x79, 0x3a, 0x1e, 0x0a, 0x18,
+        0x31, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x3a, 0x0d, 0x0a, 0x05, 0x74, 0x6f,
+        0x70, 0x69, 0x63, 0x12, 0x04, 0x0a, 0x02, 0x22, 0x71, 0x10, 0x01, 0x18, 0x01,
+    };
+    seeds_save(folder, "telemetry/push", bytes_make(pushed, sizeof pushed));
 }
 
 void seeds_group(const char *folder)
 {
+    seeds_save_telemetry(folder);
     seeds_save_records(folder);
     seeds_save_consumers(folder);
     seeds_save_protocol(folder);
