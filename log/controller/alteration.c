@@ -275,6 +275,12 @@ static void alteration_apply(struct alteration *alteration, const struct control
                           name);
         return;
     }
+    if (!decision_is_plain(change->name) || !decision_is_plain(change->value)) {
+        ALTERATION_REFUSE(alteration, ERROR_INVALID_CONFIG,
+                          "%.200s: names and values have at most %d bytes, and no NUL", name,
+                          DECISION_VALUE_SIZE_MAX);
+        return;
+    }
     const char *value = decision_string(alteration->decision, change->value);
     switch (kind) {
     case CONTROLLER_CHANGE_SET:
@@ -412,8 +418,25 @@ static void alteration_validate_value(struct alteration *alteration, const char 
     }
 }
 
+/* Lists grow by what is appended. */
+static void alteration_validate_sizes(struct alteration *alteration)
+{
+    for (map_each (&alteration->after, entry)) {
+        if (strlen((const char *)entry->value) > DECISION_VALUE_SIZE_MAX &&
+            alteration->result->error == 0) {
+            ALTERATION_REFUSE(alteration, ERROR_INVALID_CONFIG,
+                              "%.*s would have more than %d bytes", BYTES_FORMAT(entry->key),
+                              DECISION_VALUE_SIZE_MAX);
+        }
+    }
+}
+
 static void alteration_validate(struct alteration *alteration)
 {
+    alteration_validate_sizes(alteration);
+    if (alteration->result->error != 0) {
+        return;
+    }
     if (alteration->topic != NULL) {
         alteration_validate_topic(alteration);
         return;

@@ -121,11 +121,21 @@ static void creation_read_configs(struct creation *creation)
                             "Null value not supported for topic configs: %s", name);
             return;
         }
+        if (!decision_is_plain(config->name) || !decision_is_plain(config->value)) {
+            CREATION_REFUSE(creation, ERROR_INVALID_CONFIG,
+                            "%.200s: names and values have at most %d bytes, and no NUL", name,
+                            DECISION_VALUE_SIZE_MAX);
+            break;
+        }
         const struct option_row *row = topic_options_find(name);
         const char *value = decision_string(creation->decision, config->value);
         creation_put(creation, name,
                      row == NULL ? value
                                  : decision_canonical(creation->decision, row, value, &options));
+    }
+    if (creation->result->error != 0) {
+        topic_options_fini(&options);
+        return;
     }
     topic_options_copy(meta_topic_defaults(creation->decision->meta), &options);
     int error = topic_options_override(&options, &creation->configs, &report);

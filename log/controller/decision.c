@@ -72,6 +72,12 @@ bool decision_permit(struct decision *decision, int32_t partition_count,
     return false;
 }
 
+bool decision_is_plain(struct bytes text)
+{
+    return text.size <= DECISION_VALUE_SIZE_MAX &&
+           (text.size == 0 || memchr(text.data, 0, text.size) == NULL);
+}
+
 char *decision_string(struct decision *decision, struct bytes text)
 {
     return arena_string(decision->arena, text);

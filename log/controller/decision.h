@@ -37,6 +37,10 @@ bool decision_has_broker(const struct decision *decision, int32_t broker);
 /* Whether the caller may create or delete so many partitions; else the result is refused. */
 bool decision_permit(struct decision *decision, int32_t partition_count,
                      struct controller_topic_result *result);
+/* The most bytes of an option's value that is kept. */
+enum { DECISION_VALUE_SIZE_MAX = 65536 };
+/* Whether a name or value can be kept as it is: no NUL inside, and not too large. */
+bool decision_is_plain(struct bytes text);
 /* A copy in the arena that ends with a NUL. */
 char *decision_string(struct decision *decision, struct bytes text);
 ProtobufCBinaryData decision_id(const struct wire_uuid *id);

@@ -334,6 +334,34 @@ static void groups_and_subscriptions_keep_their_values(void **state)
     expect_resource(node, GROUP, session, "45000", 5);
 }
 
+static void values_have_a_size_and_no_nul(void **state)
+{
+    struct node *node = *state;
+    enum { SIZE = 30000 }; /* the wire's strings have at most 32767 bytes */
+    char *large = arena_get(&node->arena, SIZE + 1);
+    memset(large, 'a', SIZE);
+    large[SIZE] = 0;
+    node_make_topic(node, "t", 1, NULL);
+    assert_int_equal(change(node, METRICS, "x", "metrics", SET, large), 0);
+    large[0] = 'b';
+    assert_int_equal(change(node, METRICS, "x", "metrics", APPEND, large), 0);
+    large[0] = 'c';
+    assert_int_equal(change(node, METRICS, "x", "metrics", APPEND, large), 40); /* 90,002 in all */
+    assert_int_equal(change(node, TOPIC, "t", large, SET, "1"), 40);
+    struct incremental_alter_configs_request_config config = {
+        .name = BYTES_LITERAL("retention.ms\0x"), .value = BYTES_LITERAL("1000")};
+    struct incremental_alter_configs_request_resource resource = {
+        .resource_type = TOPIC,
+        .resource_name = BYTES_LITERAL("t"),
+        .configs = {.items = &config, .count = 1}};
+    struct incremental_alter_configs_request request = {
+        .resources = {.items = &resource, .count = 1}};
+    const struct incremental_alter_configs_response *response =
+        node_ask(node, API_INCREMENTAL_ALTER_CONFIGS, 1, &request);
+    assert_int_equal(response->resources.items[0].error_code, 40);
+    expect(node, "retention.ms", "604800000", 5);
+}
+
 static int32_t told_interval(struct node *node, const char *member)
 {
     struct bytes topic = BYTES_LITERAL("t");
@@ -396,6 +424,7 @@ int main(void)
         NODE_TEST(a_value_is_in_force_at_once),
         NODE_TEST(a_change_named_twice_is_refused),
         NODE_TEST(groups_and_subscriptions_keep_their_values),
+        NODE_TEST(values_have_a_size_and_no_nul),
         NODE_TEST(a_groups_own_interval_is_told_to_its_members),
         NODE_TEST(wrong_values_of_groups_and_subscriptions_are_refused),
     };
