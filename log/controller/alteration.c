@@ -136,6 +136,29 @@ static void alteration_find_broker(struct alteration *alteration)
     alteration->before = meta_broker_configs(decision->meta, name);
 }
 
+static void alteration_count(void *owner, const struct meta_resource *resource)
+{
+    (void)resource;
+    ++*(size_t *)owner;
+}
+
+/* One more of what has nothing but its options is refused beyond a limit. */
+static void alteration_limit_plain(struct alteration *alteration)
+{
+    const struct broker_options *options = meta_broker_options(alteration->decision->meta);
+    bool is_group = alteration->kind == &alteration_group;
+    int32_t limit =
+        is_group ? options->group_configs_max : options->client_metrics_subscriptions_max;
+    size_t count = 0;
+    meta_each_resource(alteration->decision->meta, alteration->resource->kind, alteration_count,
+                       &count);
+    if (count >= (size_t)limit) {
+        ALTERATION_REFUSE(alteration, ERROR_POLICY_VIOLATION,
+                          "There are %d already, which is as many as %s allows.", (int)count,
+                          is_group ? "group.configs.max" : "client.metrics.subscriptions.max");
+    }
+}
+
 /* Exists as soon as something is set on it. */
 static void alteration_find_plain(struct alteration *alteration)
 {
@@ -149,6 +172,9 @@ static void alteration_find_plain(struct alteration *alteration)
         return;
     }
     alteration->before = resource == NULL ? NULL : &resource->configs;
+    if (resource == NULL && alteration->resource->change_count > 0) {
+        alteration_limit_plain(alteration);
+    }
 }
 
 static const struct alteration_kind *alteration_kind_of(int8_t kind)

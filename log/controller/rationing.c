@@ -122,6 +122,22 @@ static void rationing_fill_entity(struct rationing *rationing, Meta__ClientQuota
     changed->ip = decision_string(rationing->decision, address->name);
 }
 
+/* One more entity than client.quotas.max is refused; those of one request count all. */
+static void rationing_limit(struct rationing *rationing)
+{
+    const struct decision *decision = rationing->decision;
+    const struct quota_table *table = meta_quotas(decision->meta);
+    size_t limit = (size_t)meta_broker_options(decision->meta)->client_quotas_max;
+    if (table->limits.size + decision->command_count >= limit &&
+        quota_table_find(table, &rationing->entity) == NULL) {
+        decision_refuse(rationing->decision, &rationing->result->error, &rationing->result->message,
+                        ERROR_POLICY_VIOLATION,
+                        "There are %d quotas already, which is as many as client.quotas.max "
+                        "allows.",
+                        (int)table->limits.size);
+    }
+}
+
 /* The changes as a command; no more than one of each kind. */
 static void rationing_decide_changes(struct rationing *rationing, bool is_validate_only)
 {
@@ -145,6 +161,9 @@ static void rationing_decide_changes(struct rationing *rationing, bool is_valida
         value->name = (char *)(uintptr_t)quota_row(kind)->name;
         value->value = change->is_removed ? 0 : change->value;
         rows[changed.n_values++] = value;
+    }
+    if (rationing->result->error == 0) {
+        rationing_limit(rationing);
     }
     if (rationing->result->error != 0 || is_validate_only || changed.n_values == 0) {
         return;

@@ -15,6 +15,8 @@
 enum {
     TELEMETRY_INTERVAL_MS = 300000, /* of a client without a subscription */
     TELEMETRY_SILENT_INTERVALS = 3,
+    TELEMETRY_METRIC_MAX = 1000,   /* prefixes that one client is told */
+    TELEMETRY_LOOK_MAX = 10000,    /* that are looked at for it */
     TELEMETRY_CLIENT_ID_MAX = 255, /* bytes of it in a label */
     TELEMETRY_MEMORY_FACTOR = 16,  /* decoding may take so much more than the data */
     TELEMETRY_MEMORY_MIN = 64 * 1024,
@@ -159,17 +161,14 @@ static char *telemetry_make_labels(const struct telemetry_client *client)
 struct telemetry_search {
     struct telemetry_instance *instance;
     const struct client_match_facts *facts;
+    struct map seen; /* prefixes */
+    size_t look_count;
     int64_t interval_ms;
     bool has_all;
 };
 
 static void telemetry_add_metric(struct telemetry_instance *instance, struct bytes name)
 {
-    for (size_t i = 0; i < instance->metric_count; i++) {
-        if (bytes_equal_string(name, instance->metrics[i])) {
-            return;
-        }
-    }
     instance->metrics =
         memory_resize(instance->metrics, (instance->metric_count + 1) * sizeof *instance->metrics);
     instance->metrics[instance->metric_count++] = bytes_to_string(name);
@@ -185,11 +184,15 @@ static void telemetry_add_subscription(void *owner, const struct meta_resource *
         if (options.interval_ms < search->interval_ms) {
             search->interval_ms = options.interval_ms;
         }
-        for (const char *at = options.metrics; *at != 0;) {
+        for (const char *at = options.metrics;
+             *at != 0 && search->look_count++ < TELEMETRY_LOOK_MAX;) {
             size_t size = strcspn(at, ",");
             struct bytes name = bytes_make(at, size);
             search->has_all = search->has_all || bytes_equal_string(name, "*");
-            telemetry_add_metric(search->instance, name);
+            if (map_put(&search->seen, name, search) == NULL &&
+                search->instance->metric_count < TELEMETRY_METRIC_MAX) {
+                telemetry_add_metric(search->instance, name);
+            }
             at += size + (at[size] == ',');
         }
     }
@@ -222,11 +225,13 @@ static void telemetry_work_out(struct telemetry *telemetry, struct telemetry_ins
     struct client_match_facts facts = client->facts;
     struct telemetry_search search = {
         .instance = instance, .facts = &facts, .interval_ms = TELEMETRY_INTERVAL_MS};
+    map_init(&search.seen);
     meta_print_uuid(instance->id, id);
     facts.values[CLIENT_MATCH_INSTANCE_ID] = id;
     telemetry_forget_metrics(instance);
     meta_each_resource(telemetry->meta, META_RESOURCE_CLIENT_METRICS, telemetry_add_subscription,
                        &search);
+    map_fini(&search.seen, NULL);
     if (search.has_all) {
         telemetry_forget_metrics(instance);
         telemetry_add_metric(instance, BYTES_LITERAL(""));

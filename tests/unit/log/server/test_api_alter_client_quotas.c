@@ -95,12 +95,31 @@ static void wrong_filters_are_refused(void **state)
     assert_int_equal(response->entries.count, -1);
 }
 
+static int set_up_small(void **state)
+{
+    struct node *node = node_new();
+    node_set(node, "client.quotas.max", "2");
+    node_start(node);
+    *state = node;
+    return 0;
+}
+
+/* Two are there after the first call: it sets one of "v" as well. */
+static void quotas_are_bounded_in_number(void **state)
+{
+    struct node *node = *state;
+    assert_int_equal(set(node, "user", "a", "producer_byte_rate", 1), 0);
+    assert_int_equal(set(node, "user", "b", "producer_byte_rate", 1), 44);
+    assert_int_equal(set(node, "user", "a", "producer_byte_rate", 2), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         NODE_TEST(quotas_are_kept_and_found),
         NODE_TEST(wrong_quotas_are_refused),
         NODE_TEST(wrong_filters_are_refused),
+        cmocka_unit_test_setup_teardown(quotas_are_bounded_in_number, set_up_small, node_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

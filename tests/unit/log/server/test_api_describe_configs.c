@@ -362,6 +362,18 @@ static void values_have_a_size_and_no_nul(void **state)
     expect(node, "retention.ms", "604800000", 5);
 }
 
+static void resources_without_anything_behind_them_are_bounded(void **state)
+{
+    struct node *node = *state;
+    assert_int_equal(change(node, BROKER, "", "client.metrics.subscriptions.max", SET, "2"), 0);
+    assert_int_equal(change(node, METRICS, "a", "interval.ms", SET, "1000"), 0);
+    assert_int_equal(change(node, METRICS, "b", "interval.ms", SET, "1000"), 0);
+    assert_int_equal(change(node, METRICS, "c", "interval.ms", SET, "1000"), 44);
+    assert_int_equal(change(node, METRICS, "b", "interval.ms", SET, "2000"), 0);
+    assert_int_equal(change(node, METRICS, "b", "interval.ms", DELETE, NULL), 0);
+    assert_int_equal(change(node, METRICS, "c", "interval.ms", SET, "1000"), 0);
+}
+
 static int32_t told_interval(struct node *node, const char *member)
 {
     struct bytes topic = BYTES_LITERAL("t");
@@ -425,6 +437,7 @@ int main(void)
         NODE_TEST(a_change_named_twice_is_refused),
         NODE_TEST(groups_and_subscriptions_keep_their_values),
         NODE_TEST(values_have_a_size_and_no_nul),
+        NODE_TEST(resources_without_anything_behind_them_are_bounded),
         NODE_TEST(a_groups_own_interval_is_told_to_its_members),
         NODE_TEST(wrong_values_of_groups_and_subscriptions_are_refused),
     };
