@@ -109,5 +109,5 @@ floor(runtime/app runtime/connect runtime/lua runtime/plugin runtime/operators r
       runtime/topology runtime/state runtime/format runtime/client log/wire log/io log/base)
 floor(runtime/host runtime/app runtime/connect runtime/client log/io log/base)
 floor(runtime/admin runtime/client runtime/format log/io log/base LINK PkgConfig::MICROHTTPD)
-floor(runtime/cli runtime/admin runtime/host runtime/app runtime/client runtime/format log/store
-      log/wire log/io log/base)
+floor(runtime/cli runtime/admin runtime/host runtime/app runtime/client runtime/format log/meta
+      log/store log/wire log/io log/base)

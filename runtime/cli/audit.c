@@ -15,6 +15,7 @@
 enum {
     INDEX_ENTRY_SIZE = 8,
     TIME_ENTRY_SIZE = 12,
+    ABORTED_ROW_SIZE = 34,
     OFFSET_DIGITS = 20,
     SMALL_FILE_MAX = 256 << 20,
     INFLATED_MAX = 512 << 20,
@@ -288,6 +289,32 @@ static void judge_time_index(struct trial *trial, int64_t base_offset)
     buffer_fini(&times);
 }
 
+/* Rows of version 0 whose markers rise, each behind the beginning of its transaction. */
+static void judge_aborted(struct trial *trial)
+{
+    struct buffer rows;
+    int64_t last_marker = -1;
+    buffer_init(&rows);
+    int error = read_file(trial, trial->file, &rows);
+    if (error != 0) {
+        blame(trial, "cannot be read: %s", error_text(error));
+    } else if (rows.size % ABORTED_ROW_SIZE != 0) {
+        blame(trial, "has %zu bytes, no multiple of %d", rows.size, ABORTED_ROW_SIZE);
+    }
+    for (size_t at = 0; at + ABORTED_ROW_SIZE <= rows.size; at += ABORTED_ROW_SIZE) {
+        const uint8_t *row = rows.data + at;
+        int64_t first = (int64_t)endian_read_u64(row + 10);
+        int64_t marker = (int64_t)endian_read_u64(row + 18);
+        if (endian_read_u16(row) != 0 || first >= marker || marker <= last_marker) {
+            blame(trial, "row %zu is no aborted transaction behind the one before it",
+                  at / ABORTED_ROW_SIZE);
+            break;
+        }
+        last_marker = marker;
+    }
+    buffer_fini(&rows);
+}
+
 static void judge_snapshot(struct trial *trial)
 {
     struct buffer content;
@@ -444,6 +471,8 @@ static void judge_log(struct audit *audit, const char *directory, const struct a
             judge_segment(&trial, base_offset);
         } else if (audit_is_segment_file(trial.file, ".timeindex", &base_offset)) {
             judge_time_index(&trial, base_offset);
+        } else if (audit_is_segment_file(trial.file, ".txnindex", &base_offset)) {
+            judge_aborted(&trial);
         } else if (audit_is_segment_file(trial.file, ".snapshot", &base_offset)) {
             judge_snapshot(&trial);
         }

@@ -1,8 +1,9 @@
 /* Judges a data directory without changing it: what `tidemill log verify` does.
  *
  * Of each log: batches lie end to end, their CRCs match, their records can be read, offsets and
- * leader epochs rise, index entries point at batches, producer snapshots have the CRC they claim,
- * and the leader-epoch checkpoint knows every epoch that is in the log.
+ * leader epochs rise, index entries point at batches, aborted transactions are rows of their
+ * format, producer snapshots have the CRC they claim, and the leader-epoch checkpoint knows every
+ * epoch that is in the log.
  *
  * Owns:   nothing between calls.
  * Thread: the main thread; waits for the disk. */

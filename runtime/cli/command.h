@@ -61,6 +61,7 @@ extern const struct command command_group_rm;
 extern const struct command command_group_rm_offsets;
 extern const struct command command_group_seek;
 extern const struct command command_log_dump;
+extern const struct command command_log_repair;
 extern const struct command command_log_verify;
 extern const struct command command_produce;
 extern const struct command command_topic_alter;

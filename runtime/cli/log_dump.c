@@ -1,15 +1,18 @@
-/* tidemill log dump FILE|DIR: prints the batches of segment files, and with --deep their records.
+/* tidemill log dump FILE|DIR: prints what the files of a log say: the batches of segments, with
+ * --deep their records, and the small files beside them.
  *
  * A line has the fields and names of Kafka's own dump tool, because scripts look for them. */
 #include "log/base/error.h"
 #include "runtime/cli/audit.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/envelope.h"
+#include "runtime/cli/file_dump.h"
+#include "runtime/cli/record_decoder.h"
 #include "runtime/cli/segment_reader.h"
 
 #include <string.h>
 
-enum { INFLATED_MAX = 512 << 20, PRINT_SIZE = 64 << 10 };
+enum { INFLATED_MAX = 512 << 20, PRINT_SIZE = 64 << 10, SMALL_FILE_MAX = 256 << 20 };
 
 struct dump_values {
     bool is_deep;
@@ -19,6 +22,7 @@ struct dump_values {
 struct dump {
     struct command_world *world;
     bool is_deep;
+    struct bytes topic; /* of the file that is dumped */
     struct buffer out;
 };
 
@@ -59,17 +63,19 @@ static long long length_of(struct bytes view)
     return bytes_is_null(view) ? -1 : (long long)view.size;
 }
 
-static void print_record(struct dump *dump, const struct batch_record *record)
+static void print_record(struct dump *dump, bool is_control, const struct batch_record *record)
 {
     struct buffer *out = &dump->out;
     buffer_printf(out, "| offset: %lld CreateTime: %lld keySize: %lld valueSize: %lld headers: ",
                   (long long)record->offset, (long long)record->timestamp_ms,
                   length_of(record->key), length_of(record->value));
     envelope_write_headers(record, "=", "NULL", out);
-    buffer_add_string(out, " key: ");
-    envelope_write_text(record->key, out);
-    buffer_add_string(out, " payload: ");
-    envelope_write_text(record->value, out);
+    if (!record_decoder_print(dump->topic, is_control, record, out)) {
+        buffer_add_string(out, " key: ");
+        envelope_write_text(record->key, out);
+        buffer_add_string(out, " payload: ");
+        envelope_write_text(record->value, out);
+    }
     buffer_add_byte(out, '\n');
 }
 
@@ -82,7 +88,7 @@ static int print_records(struct dump *dump, const struct batch *batch)
         return result;
     }
     while ((result = batch_iterator_next(&iterator, &record)) == 1) {
-        print_record(dump, &record);
+        print_record(dump, batch_is_control(batch), &record);
         if (dump->out.size > PRINT_SIZE) {
             command_print(dump->world, &dump->out);
         }
@@ -91,7 +97,7 @@ static int print_records(struct dump *dump, const struct batch *batch)
     return result;
 }
 
-static int dump_file(struct dump *dump, const char *path)
+static int dump_segment(struct dump *dump, const char *path)
 {
     struct segment_reader reader;
     int result = segment_reader_open(&reader, dump->world->io, path);
@@ -100,6 +106,7 @@ static int dump_file(struct dump *dump, const char *path)
     }
     struct batch batch;
     uint64_t position;
+    dump->topic = record_decoder_topic(path);
     buffer_printf(&dump->out, "Dumping %s\n", path);
     while ((result = segment_reader_next(&reader, &batch, &position)) == 1) {
         print_batch(dump, &batch, position);
@@ -120,6 +127,37 @@ static int dump_file(struct dump *dump, const char *path)
     }
     segment_reader_close(&reader);
     return code;
+}
+
+static int dump_small_file(struct dump *dump, const char *path)
+{
+    struct buffer content;
+    buffer_init(&content);
+    int code = command_read_file(dump->world, path, SMALL_FILE_MAX, &content);
+    if (code == COMMAND_OK) {
+        buffer_printf(&dump->out, "Dumping %s\n", path);
+        int error = file_dump_print(path, buffer_bytes(&content), &dump->out);
+        if (error == ERROR_NOT_FOUND) {
+            buffer_clear(&dump->out);
+            code = command_fail(dump->world,
+                                "%s: no file of a log by its name; known are .log, .index, "
+                                ".timeindex, .txnindex, .snapshot and the checkpoints",
+                                path);
+        } else if (error != 0) {
+            command_print(dump->world, &dump->out);
+            code = command_fail(dump->world, "%s: %s", path, error_text(error));
+        }
+        command_print(dump->world, &dump->out);
+    }
+    buffer_fini(&content);
+    return code;
+}
+
+static int dump_file(struct dump *dump, const char *path)
+{
+    size_t size = strlen(path);
+    return size > 4 && strcmp(path + size - 4, ".log") == 0 ? dump_segment(dump, path)
+                                                            : dump_small_file(dump, path);
 }
 
 static int dump_directory(struct dump *dump, const char *path)
@@ -178,7 +216,13 @@ const struct command command_log_dump = {
     .noun = "log",
     .verb = "dump",
     .arguments = "FILE|DIR...",
-    .summary = "prints the batches of segment files",
+    .summary = "prints what the files of a log say",
+    .details = "Segments (.log), indexes, producer snapshots and checkpoints, by their names, in\n"
+               "the words of kafka-dump-log. With --deep also the records, those of\n"
+               "__consumer_offsets, __transaction_state and __cluster_metadata decoded.\n",
+    .examples = "tidemill log dump tidemill-data/orders-0\n"
+                "tidemill log dump --deep tidemill-data/__consumer_offsets-7\n"
+                "tidemill log dump tidemill-data/orders-0/00000000000000000000.index\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct dump_values),
     .argument_min = 1,

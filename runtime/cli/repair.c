@@ -1,0 +1,555 @@
+/* See repair.h for what is kept. Each finding is told in one line: place, what is wrong, what is
+ * done, what is lost. */
+#include "runtime/cli/repair.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/store/epoch_cache.h"
+#include "log/store/log_points.h"
+#include "log/store/producer_state.h"
+#include "log/store/small_file.h"
+#include "log/wire/batch.h"
+#include "runtime/cli/audit.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SEGMENT_MAX = INT32_MAX,
+    MAGIC_PLACE = 16,
+    COPY_SIZE = 1 << 20,
+    REPAIR_DIRECTORY_MAX = 3000
+};
+
+#define REPAIR_QUARANTINE "quarantined"
+
+/* One log while it is mended. */
+struct patient {
+    struct repair *repair;
+    const char *directory; /* of the data */
+    const char *name;      /* "orders-0" */
+    char path[PATH_MAX];
+    int64_t next_offset;       /* behind the last batch that is kept */
+    bool is_prepared;          /* marker and recovery point are taken back */
+    bool is_changed;           /* a segment is not what it was */
+    struct epoch_cache epochs; /* as the batches tell */
+};
+
+/* A segment's bytes that are kept, in order. */
+struct piece {
+    size_t start;
+    size_t size;
+};
+struct pieces {
+    struct piece *items;
+    size_t count;
+};
+
+__attribute__((format(printf, 3, 4))) static void tell(struct patient *patient, const char *file,
+                                                       const char *format, ...)
+{
+    struct buffer *out = patient->repair->out;
+    va_list arguments;
+    buffer_printf(out, "%s/%s: ", patient->path, file);
+    va_start(arguments, format);
+    buffer_vprintf(out, format, arguments);
+    va_end(arguments);
+    buffer_add_byte(out, '\n');
+    patient->repair->problem_count++;
+}
+
+static void join(char out[PATH_MAX], const char *directory, const char *name)
+{
+    snprintf(out, PATH_MAX, "%.3500s/%.300s", directory, name); /* both were checked */
+}
+
+/* --- Before the first change --- */
+
+static int make_directory(struct io *io, const char *path)
+{
+    int error = io_dir_make(io, path);
+    return error == ERROR_EXISTS ? 0 : error;
+}
+
+static int take_back_point(struct patient *patient)
+{
+    struct io *io = patient->repair->io;
+    struct log_points points;
+    log_points_init(&points);
+    int error = log_points_read(&points, io, patient->directory);
+    if (error == 0) {
+        const struct log_point *known = log_points_find(&points, patient->name);
+        if (known != NULL) {
+            struct log_point point = *known;
+            point.recovery_offset = point.start_offset;
+            point.segment_offset = -1;
+            point.position = 0;
+            point.has_producers = 1;
+            log_points_put(&points, patient->name, &point);
+            error = log_points_write(&points, io, patient->directory);
+        }
+    }
+    log_points_fini(&points);
+    return error;
+}
+
+/* Marker and recovery point first; the quarantine next. */
+static int prepare(struct patient *patient)
+{
+    struct io *io = patient->repair->io;
+    char path[PATH_MAX], quarantine[PATH_MAX];
+    if (patient->is_prepared) {
+        return 0;
+    }
+    join(path, patient->directory, ".kafka_cleanshutdown");
+    int error = io_path_remove(io, path);
+    error = error == ERROR_NOT_FOUND ? 0 : error;
+    if (error == 0) {
+        error = io_dir_sync(io, patient->directory);
+    }
+    if (error == 0) {
+        error = take_back_point(patient);
+    }
+    join(quarantine, patient->directory, REPAIR_QUARANTINE);
+    if (error == 0) {
+        error = make_directory(io, quarantine);
+    }
+    join(path, quarantine, patient->name);
+    if (error == 0) {
+        error = make_directory(io, path);
+    }
+    if (error == 0) {
+        error = io_dir_sync(io, quarantine);
+    }
+    if (error == 0) {
+        error = io_dir_sync(io, patient->directory);
+    }
+    patient->is_prepared = error == 0;
+    return error;
+}
+
+/* --- Copies --- */
+
+static int copy_bytes(struct io *io, struct io_file *from, struct io_file *to)
+{
+    uint8_t *chunk = memory_alloc(COPY_SIZE);
+    uint64_t position = 0;
+    int error = 0;
+    while (error == 0) {
+        int64_t size = io_file_read(io, from, chunk, COPY_SIZE, position, IO_READ_WAIT);
+        if (size <= 0) {
+            error = (int)size;
+            break;
+        }
+        struct bytes part = bytes_make(chunk, (size_t)size);
+        error = io_file_write(io, to, &part, 1, position);
+        position += (uint64_t)size;
+    }
+    free(chunk);
+    return error == 0 ? io_file_sync(io, to) : error;
+}
+
+/* A name that is free in the quarantine: an earlier repair may have kept one. */
+static int open_copy(struct patient *patient, const char *name, struct io_file **out)
+{
+    char root[PATH_MAX], directory[PATH_MAX], copy[PATH_MAX], path[PATH_MAX];
+    join(root, patient->directory, REPAIR_QUARANTINE);
+    join(directory, root, patient->name);
+    for (int i = 0; i < INT16_MAX; i++) {
+        snprintf(copy, sizeof copy, i == 0 ? "%.200s" : "%.200s.%d", name, i);
+        join(path, directory, copy);
+        int error = io_file_open(patient->repair->io, path,
+                                 IO_OPEN_WRITE | IO_OPEN_CREATE | IO_OPEN_EXCLUSIVE, out);
+        if (error != ERROR_EXISTS) {
+            return error == 0 ? io_dir_sync(patient->repair->io, directory) : error;
+        }
+    }
+    return ERROR_EXISTS;
+}
+
+static int quarantine(struct patient *patient, const char *name)
+{
+    struct io *io = patient->repair->io;
+    struct io_file *from = NULL, *to = NULL;
+    char path[PATH_MAX];
+    int error = prepare(patient);
+    join(path, patient->path, name);
+    if (error == 0) {
+        error = io_file_open(io, path, IO_OPEN_READ, &from);
+    }
+    if (error == 0) {
+        error = open_copy(patient, name, &to);
+    }
+    if (error == 0) {
+        error = copy_bytes(io, from, to);
+    }
+    io_file_close(io, from);
+    io_file_close(io, to);
+    return error;
+}
+
+/* Copies and removes a file that the broker can do without. */
+static int drop_file(struct patient *patient, const char *name)
+{
+    char path[PATH_MAX];
+    patient->repair->mended_count++;
+    if (!patient->repair->is_applied) {
+        return 0;
+    }
+    int error = quarantine(patient, name);
+    join(path, patient->path, name);
+    if (error == 0) {
+        error = io_path_remove(patient->repair->io, path);
+    }
+    return error == 0 ? io_dir_sync(patient->repair->io, patient->path) : error;
+}
+
+/* --- Segments --- */
+
+static bool is_good_batch(struct bytes bytes, int64_t next_offset, struct batch *out)
+{
+    size_t needed;
+    return batch_read_header(bytes, out, &needed) == 0 && out->base_offset >= next_offset &&
+           batch_crc_matches(out);
+}
+
+/* The next place at or behind `at` where a good batch begins; the size when there is none. */
+static size_t find_batch(struct bytes content, size_t at, int64_t next_offset, struct batch *out)
+{
+    for (; at + BATCH_HEADER_SIZE <= content.size; at++) {
+        const uint8_t *magic =
+            memchr(content.data + at + MAGIC_PLACE, BATCH_MAGIC, content.size - at - MAGIC_PLACE);
+        if (magic == NULL) {
+            break;
+        }
+        at = (size_t)(magic - content.data) - MAGIC_PLACE;
+        if (is_good_batch(bytes_make(content.data + at, content.size - at), next_offset, out)) {
+            return at;
+        }
+    }
+    return content.size;
+}
+
+static void keep(struct pieces *pieces, size_t start, size_t size)
+{
+    struct piece *last = pieces->count == 0 ? NULL : &pieces->items[pieces->count - 1];
+    if (last != NULL && last->start + last->size == start) {
+        last->size += size;
+        return;
+    }
+    pieces->items = memory_resize(pieces->items, (pieces->count + 1) * sizeof(*pieces->items));
+    pieces->items[pieces->count++] = (struct piece){.start = start, .size = size};
+}
+
+/* Tells of bytes start..end that are no batch; `next` is the batch behind them, or NULL. */
+static void tell_damage(struct patient *patient, const char *file, size_t start, size_t end,
+                        const struct batch *next)
+{
+    struct repair *repair = patient->repair;
+    const char *what = repair->is_applied ? "taken out" : "would be taken out";
+    repair->mended_count++;
+    patient->is_changed = true;
+    if (next == NULL) {
+        tell(patient, file,
+             "bytes %zu to %zu, its end, hold no whole batch: %s; the log goes on at offset %lld, "
+             "what was written from there on in this file is lost",
+             start, end, what, (long long)patient->next_offset);
+        return;
+    }
+    int64_t lost = next->base_offset - patient->next_offset;
+    repair->lost_count += lost;
+    tell(patient, file, "bytes %zu to %zu hold no good batch: %s; offsets %lld to %lld are lost",
+         start, end, what, (long long)patient->next_offset, (long long)next->base_offset - 1);
+}
+
+/* What is good of a segment. */
+static void judge_segment(struct patient *patient, const char *file, struct bytes content,
+                          struct pieces *pieces)
+{
+    size_t at = 0;
+    while (at < content.size) {
+        struct batch batch;
+        size_t found = at;
+        if (!is_good_batch(bytes_make(content.data + at, content.size - at), patient->next_offset,
+                           &batch)) {
+            found = find_batch(content, at + 1, patient->next_offset, &batch);
+            tell_damage(patient, file, at, found, found == content.size ? NULL : &batch);
+        }
+        if (found == content.size) {
+            return;
+        }
+        keep(pieces, found, batch.bytes.size);
+        epoch_cache_note(&patient->epochs, batch.leader_epoch, batch.base_offset);
+        patient->next_offset = batch_next_offset(&batch);
+        at = found + batch.bytes.size;
+    }
+}
+
+static int write_pieces(struct patient *patient, const char *file, struct bytes content,
+                        const struct pieces *pieces)
+{
+    struct io *io = patient->repair->io;
+    char path[PATH_MAX], fresh[PATH_MAX], fresh_name[NAME_MAX];
+    struct io_file *out = NULL;
+    uint64_t position = 0;
+    join(path, patient->path, file);
+    snprintf(fresh_name, sizeof fresh_name, "%.200s.repaired", file);
+    join(fresh, patient->path, fresh_name);
+    int error = io_file_open(io, fresh, IO_OPEN_WRITE | IO_OPEN_CREATE, &out);
+    if (error == 0) {
+        error = io_file_truncate(io, out, 0);
+    }
+    for (size_t i = 0; i < pieces->count && error == 0; i++) {
+        struct bytes part =
+            bytes_make(content.data + pieces->items[i].start, pieces->items[i].size);
+        error = io_file_write(io, out, &part, 1, position);
+        position += part.size;
+    }
+    if (error == 0) {
+        error = io_file_sync(io, out);
+    }
+    io_file_close(io, out);
+    if (error == 0) {
+        error = io_path_rename(io, fresh, path);
+    }
+    return error == 0 ? io_dir_sync(io, patient->path) : error;
+}
+
+static int read_segment(struct io *io, const char *path, size_t size, struct buffer *out)
+{
+    struct io_file *file = NULL;
+    int error = io_file_open(io, path, IO_OPEN_READ, &file);
+    if (error == 0) {
+        int64_t count = io_file_read(io, file, buffer_reserve(out, size), size, 0, IO_READ_WAIT);
+        error = count < 0 ? (int)count : 0;
+        out->size += count < 0 ? 0 : (size_t)count;
+    }
+    io_file_close(io, file);
+    return error;
+}
+
+static int mend_segment(struct patient *patient, const char *file)
+{
+    struct buffer content;
+    struct pieces pieces = {0};
+    char path[PATH_MAX];
+    struct io_file_info info;
+    int64_t found = patient->repair->problem_count;
+    buffer_init(&content);
+    join(path, patient->path, file);
+    int error = io_path_info(patient->repair->io, path, &info);
+    if (error == 0 && info.size > SEGMENT_MAX) {
+        error = ERROR_TOO_LARGE;
+    }
+    if (error == 0) {
+        error = read_segment(patient->repair->io, path, (size_t)info.size, &content);
+    }
+    if (error == 0) {
+        judge_segment(patient, file, buffer_bytes(&content), &pieces);
+        if (patient->repair->problem_count > found && patient->repair->is_applied) {
+            error = quarantine(patient, file);
+            error =
+                error == 0 ? write_pieces(patient, file, buffer_bytes(&content), &pieces) : error;
+        }
+    }
+    free(pieces.items);
+    buffer_fini(&content);
+    return error;
+}
+
+/* --- The files beside them --- */
+
+/* Whether the audit of this log, as it was, complained of this file's index. */
+static bool is_blamed(const struct buffer *problems, const char *path, const char *file)
+{
+    char place[PATH_MAX + 2];
+    join(place, path, file);
+    strcat(place, ": ");
+    return memmem(problems->data, problems->size, place, strlen(place)) != NULL;
+}
+
+/* Indexes are caches: they go when the segment changed, or when the audit doubts them. */
+static int mend_indexes(struct patient *patient, const struct audit_names *names,
+                        bool is_segment_changed, const char *segment, const struct buffer *problems)
+{
+    static const char *const suffixes[] = {".index", ".timeindex", ".txnindex"};
+    int error = 0;
+    for (size_t i = 0; i < names->count && error == 0; i++) {
+        const char *name = names->items[i];
+        for (size_t j = 0; j < sizeof suffixes / sizeof suffixes[0] && error == 0; j++) {
+            int64_t base_offset;
+            bool is_its = audit_is_segment_file(name, suffixes[j], &base_offset) &&
+                          strncmp(name, segment, 20) == 0;
+            bool is_doubted = is_its && (is_blamed(problems, patient->path, name) ||
+                                         (j == 0 && is_blamed(problems, patient->path, segment)));
+            if (is_its && (is_segment_changed || is_doubted)) {
+                tell(patient, name, "does not fit its segment: %s; the broker builds it anew",
+                     patient->repair->is_applied ? "removed" : "would be removed");
+                error = drop_file(patient, name);
+            }
+        }
+    }
+    return error;
+}
+
+static int mend_snapshot(struct patient *patient, const char *file, int64_t offset)
+{
+    struct producer_state state;
+    struct buffer content;
+    buffer_init(&content);
+    producer_state_init(&state);
+    int error = small_file_read(patient->repair->io, patient->path, file, &content);
+    if (error == 0) {
+        bool is_bad = producer_state_read(&state, buffer_bytes(&content)) != 0;
+        /* What a snapshot tells of lost batches would be believed. */
+        if (is_bad || offset > patient->next_offset) {
+            tell(patient, file, "%s: %s; the broker replays the batches",
+                 is_bad ? "is damaged" : "tells of batches that are not there",
+                 patient->repair->is_applied ? "removed" : "would be removed");
+            error = drop_file(patient, file);
+        }
+    }
+    producer_state_fini(&state);
+    buffer_fini(&content);
+    return error;
+}
+
+/* The checkpoint must know the epochs of the batches; what it knows beyond them is kept. */
+static int mend_epochs(struct patient *patient)
+{
+    struct repair *repair = patient->repair;
+    static const char file[] = "leader-epoch-checkpoint";
+    struct epoch_cache known;
+    epoch_cache_init(&known);
+    int error = epoch_cache_read(&known, repair->io, patient->path);
+    bool is_missing = error == ERROR_NOT_FOUND, is_bad = error == ERROR_CORRUPT;
+    if (error != 0 && !is_missing && !is_bad) {
+        epoch_cache_fini(&known);
+        return error;
+    }
+    error = 0;
+    for (int32_t i = 0; i < patient->epochs.count && !is_bad; i++) {
+        const struct epoch_cache_entry *entry = &patient->epochs.entries[i];
+        is_bad = epoch_cache_at(&known, entry->start_offset) != entry->epoch;
+    }
+    for (int32_t i = 0; i < known.count && !is_bad; i++) {
+        is_bad = known.entries[i].start_offset > patient->next_offset;
+    }
+    if (is_bad && patient->epochs.count > 0) {
+        tell(patient, file, "does not fit the batches: %s from them",
+             repair->is_applied ? "written" : "would be written");
+        repair->mended_count++;
+        if (repair->is_applied) {
+            error = is_missing ? prepare(patient) : quarantine(patient, file);
+            patient->epochs.is_written = false;
+            error =
+                error == 0 ? epoch_cache_write(&patient->epochs, repair->io, patient->path) : error;
+        }
+    }
+    epoch_cache_fini(&known);
+    return error;
+}
+
+/* --- One log, one directory --- */
+
+static int mend_files(struct patient *patient, const struct audit_names *names,
+                      const struct buffer *problems)
+{
+    int64_t base_offset;
+    int error = 0;
+    for (size_t i = 0; i < names->count && error == 0; i++) {
+        const char *name = names->items[i];
+        if (!audit_is_segment_file(name, ".log", &base_offset)) {
+            continue;
+        }
+        patient->is_changed = false;
+        if (base_offset > patient->next_offset) {
+            patient->next_offset = base_offset;
+        }
+        error = mend_segment(patient, name);
+        if (error == 0) {
+            error = mend_indexes(patient, names, patient->is_changed, name, problems);
+        }
+    }
+    for (size_t i = 0; i < names->count && error == 0; i++) {
+        if (audit_is_segment_file(names->items[i], ".snapshot", &base_offset)) {
+            error = mend_snapshot(patient, names->items[i], base_offset);
+        }
+    }
+    return error == 0 ? mend_epochs(patient) : error;
+}
+
+static int mend_log(struct repair *repair, const char *directory, const char *name)
+{
+    struct patient patient = {.repair = repair, .directory = directory, .name = name};
+    struct buffer problems;
+    struct audit audit = {.io = repair->io, .problems = &problems};
+    struct audit_names names;
+    buffer_init(&problems);
+    join(patient.path, directory, name);
+    int error = audit_directory(&audit, patient.path);
+    if (error == 0 && audit.problem_count > 0) {
+        error = audit_list(repair->io, patient.path, &names);
+        if (error == 0) {
+            epoch_cache_init(&patient.epochs);
+            error = mend_files(&patient, &names, &problems);
+            epoch_cache_fini(&patient.epochs);
+            audit_names_free(&names);
+        }
+    }
+    buffer_fini(&problems);
+    return error;
+}
+
+static bool is_log_name(const char *name)
+{
+    const char *dash = strrchr(name, '-');
+    return dash != NULL && dash != name && dash[1] != '\0' &&
+           strspn(dash + 1, "0123456789") == strlen(dash + 1);
+}
+
+/* The broker's lock, so that nobody serves what is being changed. */
+static int lock(struct repair *repair, const char *path, struct io_file **out)
+{
+    char name[PATH_MAX];
+    join(name, path, ".lock");
+    int error = io_file_open(repair->io, name, IO_OPEN_WRITE, out);
+    if (error == ERROR_NOT_FOUND) {
+        *out = NULL; /* a copy of a directory, which no broker has opened yet */
+        return 0;
+    }
+    if (error == 0) {
+        error = io_file_lock(repair->io, *out);
+        if (error != 0) {
+            io_file_close(repair->io, *out);
+            *out = NULL;
+        }
+    }
+    return error;
+}
+
+int repair_directory(struct repair *repair, const char *path)
+{
+    struct audit_names names;
+    struct io_file *lock_file = NULL;
+    if (strlen(path) > REPAIR_DIRECTORY_MAX) {
+        return ERROR_TOO_LARGE;
+    }
+    int error = lock(repair, path, &lock_file);
+    if (error != 0) {
+        return error;
+    }
+    error = audit_list(repair->io, path, &names);
+    if (error == 0) {
+        for (size_t i = 0; i < names.count && error == 0; i++) {
+            if (is_log_name(names.items[i])) {
+                error = mend_log(repair, path, names.items[i]);
+            }
+        }
+        audit_names_free(&names);
+    }
+    io_file_close(repair->io, lock_file);
+    return error;
+}

@@ -1,0 +1,34 @@
+/* Mends a data directory that the broker does not open, as far as bytes allow: `tidemill log
+ * repair`.
+ *
+ * Of a segment, everything that is no batch with a right CRC, rising offsets and a place behind the
+ * batch before it is taken out; what lies behind damage is kept. A torn end is cut. Index files
+ * that do not fit are removed: the broker builds them anew. A producer snapshot or leader-epoch
+ * checkpoint that is damaged goes too: the first is replayed, the second written again from the
+ * batches.
+ *
+ * Keeps:  (1) without is_applied nothing is changed;
+ *         (2) no byte is lost: whatever is changed or removed was first copied, durably, to
+ *             DIR/quarantined/LOG/;
+ *         (3) the clean-shutdown marker and the log's recovery point are taken back, durably,
+ * before the first change, so that the broker looks at all of a mended log, whenever we are
+ *             interrupted;
+ *         (4) a segment is replaced by renaming: it is the old one or the mended one;
+ *         (5) a batch that is kept is kept byte for byte, at its offset.
+ * Thread: the main thread; waits for the disk. */
+#pragma once
+
+#include "log/io/io.h"
+
+struct repair {
+    struct io *io;
+    struct buffer *out; /* one line per finding is appended */
+    bool is_applied;
+    int64_t problem_count; /* found */
+    int64_t mended_count;  /* or that would be */
+    int64_t lost_count;    /* offsets that no batch covers any more */
+};
+
+/* `path`: a data directory whose broker is stopped. ERROR_BUSY when it is not. Stops at the first
+ * error of the disk. */
+must_use int repair_directory(struct repair *repair, const char *path);
