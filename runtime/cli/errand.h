@@ -16,14 +16,17 @@ struct errand_flags {
     struct flag_list properties; /* -X name=value */
 };
 
-/* The rows that every command has whose values have a member `errand`. */
-#define ERRAND_FLAGS(type)                                                                         \
-    FLAG('b', "bootstrap", STRING, type, errand.brokers, "HOST:PORT", "brokers to ask first"),     \
-        FLAG('X', NULL, LIST, type, errand.properties, "NAME=VALUE",                               \
+/* The rows that every command has; `place` is the member of its values that is errand_flags. */
+#define ERRAND_FLAGS_AT(type, place)                                                               \
+    FLAG('b', "bootstrap", STRING, type, place.brokers, "HOST:PORT", "brokers to ask first"),      \
+        FLAG('X', NULL, LIST, type, place.properties, "NAME=VALUE",                                \
              "a client property, such as request.timeout.ms=5000")
-#define ERRAND_OUTPUT_FLAG(type)                                                                   \
-    FLAG('o', "output", STRING, type, errand.output, "text|json|kafka",                            \
+#define ERRAND_OUTPUT_FLAG_AT(type, place)                                                         \
+    FLAG('o', "output", STRING, type, place.output, "text|json|kafka",                             \
          "how to print; kafka: as its own tools do")
+/* Of values that have a member `errand`. */
+#define ERRAND_FLAGS(type)       ERRAND_FLAGS_AT(type, errand)
+#define ERRAND_OUTPUT_FLAG(type) ERRAND_OUTPUT_FLAG_AT(type, errand)
 
 struct errand {
     struct command_world *world;

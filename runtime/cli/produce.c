@@ -6,14 +6,18 @@
 #include "log/base/memory.h"
 #include "log/base/text.h"
 #include "runtime/cli/errand.h"
-#include "runtime/client/producer.h"
+#include "runtime/cli/producer_property.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK_SIZE = 256 << 10, RECORD_SIZE_MAX = 1 << 30, LINGER_NS = 5 * 1000 * 1000 };
+enum {
+    CHUNK_SIZE = 256 << 10,
+    RECORD_SIZE_MAX = PRODUCER_PROPERTY_RECORD_MAX,
+    LINGER_NS = 5 * 1000 * 1000
+};
 
 struct produce_values {
     struct errand_flags errand;
@@ -365,36 +369,7 @@ static int transfer(struct produce *produce)
 static bool take_property(void *owner, const char *name, const char *value)
 {
     struct produce *produce = owner;
-    struct producer_options *options = &produce->options;
-    int64_t number;
-    bool is_number = text_parse_int64(value, &number) == 0;
-    if (strcmp(name, "acks") == 0 || strcmp(name, "request.required.acks") == 0) {
-        number = strcmp(value, "all") == 0 ? -1 : number;
-        options->acks = (int16_t)number;
-        options->is_idempotent = number == -1;
-        return strcmp(value, "all") == 0 || (is_number && number >= -1 && number <= 1);
-    }
-    if (strcmp(name, "compression.codec") == 0 || strcmp(name, "compression.type") == 0) {
-        return compress_codec_parse(value, &options->codec) == 0;
-    }
-    if (strcmp(name, "linger.ms") == 0) {
-        options->linger_ns = is_number ? number * 1000000 : 0;
-        return is_number && number >= 0 && number <= 60000;
-    }
-    if (strcmp(name, "batch.size") == 0 || strcmp(name, "message.max.bytes") == 0) {
-        bool is_sane = is_number && number > 0 && number <= RECORD_SIZE_MAX;
-        size_t *field = name[0] == 'b' ? &options->batch_size : &options->request_size_max;
-        *field = is_sane ? (size_t)number : *field;
-        return is_sane;
-    }
-    if (strcmp(name, "delivery.timeout.ms") == 0 || strcmp(name, "message.timeout.ms") == 0) {
-        options->delivery_timeout_ms = is_number ? number : 0;
-        return is_number && number >= 0;
-    }
-    if (strcmp(name, "enable.idempotence") == 0) {
-        return text_parse_bool(value, &options->is_idempotent) == 0;
-    }
-    return false;
+    return producer_property_take(&produce->options, name, value);
 }
 
 static int read_headers(struct produce *produce, struct command_world *world)

@@ -10,9 +10,9 @@
 
 enum { SHIM_ARENA_MAX = 64 << 20 };
 
-static const struct shim_tool *const tools[] = {&shim_topics,           &shim_console_producer,
-                                                &shim_console_consumer, &shim_consumer_groups,
-                                                &shim_configs,          &shim_get_offsets};
+static const struct shim_tool *const tools[] = {
+    &shim_topics,  &shim_console_producer, &shim_console_consumer,  &shim_consumer_groups,
+    &shim_configs, &shim_get_offsets,      &shim_producer_perf_test};
 enum { TOOL_COUNT = sizeof(tools) / sizeof(tools[0]) };
 
 const struct shim_tool *shim_find(const char *program)
@@ -270,7 +270,8 @@ int shim_run(struct command_world *world, const struct shim_tool *tool, int argc
         fprintf(world->out, "%s\n", world->version);
     } else if (code == COMMAND_OK) {
         shim.command = shim.command == NULL ? tool->command : shim.command;
-        bool has_broker = shim_has(&shim, "--bootstrap-server") || shim_has(&shim, "--broker-list");
+        bool has_broker = tool->is_brokerless || shim_has(&shim, "--bootstrap-server") ||
+                          shim_has(&shim, "--broker-list");
         if (shim.command == NULL) {
             code = shim_refuse(&shim, "say what to do: %s", tool->actions);
         } else if (!has_broker) {

@@ -36,6 +36,7 @@ struct shim_tool {
     const char *actions; /* for the sentence that misses one */
     const struct shim_flag *flags;
     size_t flag_count;
+    bool is_brokerless; /* brokers may be named otherwise than with --bootstrap-server */
     /* Adds what depends on more than one flag. COMMAND_OK, or an exit code after a complaint. */
     int (*finish)(struct shim *shim);
 };
@@ -65,6 +66,7 @@ extern const struct shim_tool shim_console_consumer;
 extern const struct shim_tool shim_consumer_groups;
 extern const struct shim_tool shim_configs;
 extern const struct shim_tool shim_get_offsets;
+extern const struct shim_tool shim_producer_perf_test;
 
 /* The tool that argv[0] names, with or without a folder and ".sh"; NULL: none. */
 const struct shim_tool *shim_find(const char *program);

@@ -1,4 +1,5 @@
-/* kafka-console-producer and kafka-console-consumer in words of ours; see shim.h. */
+/* kafka-console-producer, kafka-console-consumer and kafka-producer-perf-test in words of ours; see
+ * shim.h. */
 #include "log/base/text.h"
 #include "runtime/cli/shim.h"
 
@@ -283,4 +284,76 @@ const struct shim_tool shim_console_consumer = {
     .command = "consume",
     SHIM_FLAGS(consumer_flags),
     .finish = finish_consumer,
+};
+
+/* --- kafka-producer-perf-test --- */
+
+static const struct shim_flag perf_flags[] = {
+    {"--bootstrap-server", SHIM_VALUE, "-b"},
+    {"--help", SHIM_SWITCH, NULL},
+    {"--version", SHIM_SWITCH, NULL},
+    {"--topic", SHIM_VALUE, NULL},
+    {"--num-records", SHIM_VALUE, "-n"},
+    {"--record-size", SHIM_VALUE, "-s"},
+    {"--throughput", SHIM_VALUE, NULL},
+    {"--producer-props", SHIM_VALUE, NULL},
+    {"--command-property", SHIM_VALUE, NULL},
+    {"--print-metrics", SHIM_SWITCH, NULL},
+    {"--producer.config", SHIM_REFUSE, files_unread},
+    {"--command-config", SHIM_REFUSE, files_unread},
+    {"--payload-file", SHIM_REFUSE, "values are made up, of --record-size bytes"},
+    {"--payload-monotonic", SHIM_REFUSE, "values are made up, of --record-size bytes"},
+    {"--payload-delimiter", SHIM_REFUSE, "values are made up, of --record-size bytes"},
+    {"--transactional-id", SHIM_REFUSE, "there are no transactions in this measurement"},
+    {"--transaction-duration-ms", SHIM_REFUSE, "there are no transactions in this measurement"},
+    {"--warmup-records", SHIM_DROP, NULL},
+    {"--reporting-interval", SHIM_DROP, NULL},
+};
+
+/* One property; that of the brokers is a flag of ours. */
+static void add_property(struct shim *shim, const char *pair)
+{
+    static const char brokers[] = "bootstrap.servers=";
+    if (strncmp(pair, brokers, sizeof brokers - 1) == 0) {
+        shim_add_pair(shim, "-b", pair + sizeof brokers - 1);
+    } else {
+        shim_add_pair(shim, "-X", pair);
+    }
+}
+
+static int finish_perf(struct shim *shim)
+{
+    const char *topic = shim_value(shim, "--topic"), *rate = shim_value(shim, "--throughput");
+    int64_t number = -1;
+    if (topic == NULL) {
+        return shim_refuse(shim, "--topic NAME is missing");
+    }
+    if (rate != NULL && text_parse_int64(rate, &number) != 0) {
+        return shim_refuse(shim, "--throughput takes a number, -1 for no limit, not '%s'", rate);
+    }
+    shim_add(shim, topic);
+    if (number > 0) {
+        shim_add_pair(shim, "--rate", rate);
+    }
+    for (size_t i = 0; i < shim->given_count; i++) {
+        const struct shim_given *given = &shim->given[i];
+        if (strcmp(given->flag, "--producer-props") == 0 ||
+            strcmp(given->flag, "--command-property") == 0) {
+            add_property(shim, given->value);
+        }
+    }
+    for (size_t i = 0; i < shim->argument_count; i++) { /* --producer-props takes several words */
+        add_property(shim, shim->arguments[i]);
+    }
+    shim_add_pair(shim, "--linger", "0");
+    shim_add(shim, "--brief");
+    return COMMAND_OK;
+}
+
+const struct shim_tool shim_producer_perf_test = {
+    .name = "kafka-producer-perf-test",
+    .command = "perf produce",
+    .is_brokerless = true,
+    SHIM_FLAGS(perf_flags),
+    .finish = finish_perf,
 };

@@ -1,0 +1,10 @@
+/* Client properties of producers by the names that librdkafka and the Java client give them.
+ * Thread: any. */
+#pragma once
+
+#include "runtime/client/producer.h"
+
+enum { PRODUCER_PROPERTY_RECORD_MAX = 1 << 30 };
+
+/* False for an unknown name or a value that does not fit it. */
+bool producer_property_take(struct producer_options *options, const char *name, const char *value);
