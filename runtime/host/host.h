@@ -21,8 +21,8 @@ struct host_options {
     const char *scripts[HOST_SCRIPT_MAX];
     size_t script_count;
     const char *bootstrap;   /* "host:port" or "loopback:NAME" */
-    const char *instance_id; /* of group members; a process that is alone with its log has a fixed
-                              * one, so that a restart takes its partitions at once; else NULL */
+    const char *instance_id; /* of group members, so that a restart takes its partitions at once;
+                              * NULL: none */
     const char *const *plugin_directories;
     size_t plugin_directory_count;
     int64_t commit_interval_ms;  /* 0: the default */

@@ -4,10 +4,12 @@
  * SIGTERM or SIGINT: applications first, then the log; with 1 when no application runs any more. */
 #include "runtime/main/run.h"
 
+#include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "runtime/cli/errand.h"
 #include "runtime/host/host.h"
+#include "runtime/main/instance.h"
 #include "runtime/main/service.h"
 
 #include <stdlib.h>
@@ -40,6 +42,7 @@ struct run {
     char own_directory[RUN_PATH_SIZE];       /* connectors beside the program */
     char installed_directory[RUN_PATH_SIZE]; /* ../lib/tidemill/connectors */
     char state_directory[RUN_PATH_SIZE];
+    struct instance instance; /* our name in groups, with --bootstrap */
     bool is_host_stopped;
 };
 
@@ -109,7 +112,12 @@ static int run_judge(struct run *run)
     }
     run->options.bootstrap =
         run->values->bootstrap == NULL ? RUN_LOOPBACK : buffer_string(&run->brokers);
-    run->options.instance_id = run->values->bootstrap == NULL ? "embedded" : NULL;
+    run->options.instance_id = "embedded";
+    if (run->values->bootstrap != NULL) {
+        run_choose_state(run);
+        run->options.instance_id =
+            instance_read(&run->instance, run->world->io, run->state_directory);
+    }
     run->options.commit_interval_ms = run->values->commit_interval_ms;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
@@ -166,12 +174,41 @@ static int run_embedded(struct run *run)
     return code;
 }
 
+/* Asks for the cluster until it answers; says once what is waited for. False after a signal. */
+static bool run_await_cluster(struct run *run)
+{
+    const char *patience = "request.timeout.ms=1000";
+    const struct errand_flags flags = {.brokers = buffer_string(&run->brokers),
+                                       .properties = {.items = &patience, .count = 1}};
+    bool is_told = false;
+    int error = ERROR_REFUSED;
+    while (error != 0 && !run->world->is_interrupted) {
+        const struct metadata_response *metadata;
+        struct errand errand;
+        if (errand_open(&errand, run->world, &flags, NULL, NULL) != COMMAND_OK) {
+            return false;
+        }
+        error = errand_read_metadata(&errand, NULL, 0, &metadata);
+        errand_close(&errand);
+        if (error != 0 && !is_told && !run->world->is_interrupted) {
+            fprintf(run->world->errors, "tidemill: no broker answers at %s (%s); waiting for one\n",
+                    flags.brokers, error_text(error));
+            is_told = true;
+        }
+    }
+    return error == 0;
+}
+
 /* On somebody's cluster. */
 static int run_attached(struct run *run)
 {
     if (run->values->service.is_verbose) {
         trace_set_level(TRACE_INFO);
     }
+    if (!run_await_cluster(run)) {
+        return COMMAND_OK;
+    }
+    instance_write(&run->instance, run->state_directory);
     run_start_host(run);
     fprintf(run->world->out, "tidemill %s ready: applications on %s, state %s\n",
             run->world->version, buffer_string(&run->brokers), run->state_directory);
@@ -194,11 +231,13 @@ static int run_scripts(struct command_world *world, const void *given,
     }
     int code = run_judge(&run);
     if (code != COMMAND_OK) {
+        instance_close(&run.instance);
         buffer_fini(&run.brokers);
         return code;
     }
     code = run.values->bootstrap == NULL ? run_embedded(&run) : run_attached(&run);
     run_stop_host(&run);
+    instance_close(&run.instance);
     buffer_fini(&run.brokers);
     if (code == COMMAND_OK && run.service.is_over) {
         code = COMMAND_FAILED; /* each said why */
@@ -228,6 +267,8 @@ const struct command run_command = {
     .verb = "run",
     .arguments = "APP.lua...",
     .summary = "runs applications, by default with a log of their own",
+    .examples = "tidemill run words.lua\n"
+                "tidemill run words.lua --bootstrap kafka1:9092,kafka2:9092\n",
     .details = "Without --bootstrap a broker is started in --data, and clients see its topics on\n"
                "--listen. Ctrl-C commits and ends; nothing is lost by kill -9 either.\n",
     COMMAND_FLAGS(run_flags),

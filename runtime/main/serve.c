@@ -145,6 +145,9 @@ const struct command serve_command = {
     .verb = "serve",
     .arguments = "",
     .summary = "runs a broker",
+    .examples = "tidemill serve -c server.properties -d /var/lib/tidemill\n"
+                "tidemill serve --listen 0.0.0.0:9092 --advertise broker1.example.org:9092\n"
+                "tidemill serve --memory --port 0 --until-eof     # for a test\n",
     .details =
         "Speaks the Kafka protocol on --listen; prints one line when it is ready. The names\n"
         "of server.properties are understood in --config and --set, and as variables\n"
