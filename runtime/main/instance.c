@@ -1,4 +1,4 @@
-/* See instance.h. */
+/* Reads, makes up and keeps the name; see instance.h. */
 #include "runtime/main/instance.h"
 
 #include "log/base/error.h"

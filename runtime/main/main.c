@@ -4,6 +4,7 @@
  * are taken up to the hard limit: every connection and every open segment is one. */
 #include "log/io/io_uv.h"
 #include "runtime/cli/cli.h"
+#include "runtime/main/doctor.h"
 #include "runtime/main/run.h"
 #include "runtime/main/serve.h"
 
@@ -46,7 +47,7 @@ static void raise_descriptor_limit(void)
 
 int main(int argc, char **argv)
 {
-    static const struct command *const commands[] = {&run_command, &serve_command};
+    static const struct command *const commands[] = {&run_command, &serve_command, &doctor_command};
     struct io *io = io_uv_new();
     struct command_world world = {
         .io = io,

@@ -1,0 +1,10 @@
+/* This machine as a broker meets it: disk, file system, descriptors, memory.
+ * Thread: the main thread; waits for the disk. */
+#pragma once
+
+#include "log/io/io.h"
+#include "runtime/main/diagnosis.h"
+
+/* `data`: the data directory; NULL: ./tidemill-data if it is there. What needs no directory is
+ * looked at in any case. With `is_read_only` nothing is written. */
+void machine_visit(struct io *io, const char *data, bool is_read_only, struct diagnosis *diagnosis);
