@@ -17,25 +17,10 @@ static const struct command *const commands[] = {
     &command_config_get,   &command_config_set,     &command_cluster_describe,
     &command_log_dump,     &command_log_verify,     &command_log_repair,
     &command_perf_produce, &command_perf_consume,   &command_perf_e2e,
-    &command_txn_ls,       &command_txn_describe,   &command_txn_abort,
+    &command_completion,   &command_manual,         &command_txn_ls,
+    &command_txn_describe, &command_txn_abort,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
-
-/* All commands, main's first. */
-struct book {
-    const struct command *const *extra;
-    size_t extra_count;
-};
-
-static size_t book_count(const struct book *book)
-{
-    return book->extra_count + COMMAND_COUNT;
-}
-
-static const struct command *book_row(const struct book *book, size_t index)
-{
-    return index < book->extra_count ? book->extra[index] : commands[index - book->extra_count];
-}
 
 static bool is_same(const char *left, const char *right)
 {
@@ -58,14 +43,15 @@ static void print_summary(const struct command *command, struct buffer *out)
 }
 
 /* The whole program, or one noun. */
-static int print_overview(struct command_world *world, const struct book *book, const char *noun)
+static int print_overview(struct command_world *world, const struct command_list *book,
+                          const char *noun)
 {
     struct buffer out;
     buffer_init(&out);
     buffer_printf(&out, "Usage: tidemill %s COMMAND [FLAGS] [ARGUMENTS]\n\n",
                   noun == NULL ? "" : noun);
-    for (size_t i = 0; i < book_count(book); i++) {
-        const struct command *command = book_row(book, i);
+    for (size_t i = 0; i < book->count; i++) {
+        const struct command *command = book->items[i];
         if (noun == NULL || is_same(command->noun, noun)) {
             print_summary(command, &out);
         }
@@ -113,21 +99,21 @@ static int print_help(struct command_world *world, const struct command *command
     return COMMAND_OK;
 }
 
-static bool has_noun(const struct book *book, const char *noun)
+static bool has_noun(const struct command_list *book, const char *noun)
 {
-    for (size_t i = 0; i < book_count(book); i++) {
-        if (book_row(book, i)->noun != NULL && is_same(book_row(book, i)->noun, noun)) {
+    for (size_t i = 0; i < book->count; i++) {
+        if (book->items[i]->noun != NULL && is_same(book->items[i]->noun, noun)) {
             return true;
         }
     }
     return false;
 }
 
-static const struct command *find_command(const struct book *book, const char *noun,
+static const struct command *find_command(const struct command_list *book, const char *noun,
                                           const char *verb)
 {
-    for (size_t i = 0; i < book_count(book); i++) {
-        const struct command *command = book_row(book, i);
+    for (size_t i = 0; i < book->count; i++) {
+        const struct command *command = book->items[i];
         if (is_same(command->noun, noun) && is_same(command->verb, verb)) {
             return command;
         }
@@ -136,13 +122,13 @@ static const struct command *find_command(const struct book *book, const char *n
 }
 
 /* `noun` NULL: `word` is the first word of the line. */
-static int refuse_word(struct command_world *world, const struct book *book, const char *noun,
-                       const char *word)
+static int refuse_word(struct command_world *world, const struct command_list *book,
+                       const char *noun, const char *word)
 {
-    const char **names = memory_zero(book_count(book) + 2, sizeof(*names));
+    const char **names = memory_zero(book->count + 2, sizeof(*names));
     size_t count = 0;
-    for (size_t i = 0; i < book_count(book); i++) {
-        const struct command *command = book_row(book, i);
+    for (size_t i = 0; i < book->count; i++) {
+        const struct command *command = book->items[i];
         if (noun == NULL) {
             names[count++] = command->noun != NULL ? command->noun : command->verb;
         } else if (is_same(command->noun, noun)) {
@@ -220,7 +206,7 @@ static int print_version(struct command_world *world)
     return COMMAND_OK;
 }
 
-static int dispatch(struct command_world *world, const struct book *book, int argc,
+static int dispatch(struct command_world *world, const struct command_list *book, int argc,
                     const char *const *argv, bool wants_help)
 {
     const char *word = argv[0];
@@ -243,34 +229,50 @@ static int dispatch(struct command_world *world, const struct book *book, int ar
 
 static int run_line(struct command_world *world, void *owner, int argc, const char *const *argv)
 {
-    const struct book book = *(const struct book *)owner;
+    const struct command_list *book = owner;
     const char *word = argc > 1 ? argv[1] : NULL;
     if (word == NULL) {
-        print_overview(world, &book, NULL);
+        print_overview(world, book, NULL);
         return COMMAND_MISUSED;
     }
     if (is_same(word, "version") || is_same(word, "--version") || is_same(word, "-V")) {
         return print_version(world);
     }
     if (is_same(word, "--help") || is_same(word, "-h") || (is_same(word, "help") && argc == 2)) {
-        return print_overview(world, &book, NULL);
+        return print_overview(world, book, NULL);
     }
     if (is_same(word, "help")) {
-        return dispatch(world, &book, argc - 2, argv + 2, true);
+        return dispatch(world, book, argc - 2, argv + 2, true);
     }
-    return dispatch(world, &book, argc - 1, argv + 1, false);
+    return dispatch(world, book, argc - 1, argv + 1, false);
+}
+
+static int run_named(struct command_world *world, struct command_list *book, int argc,
+                     const char *const *argv)
+{
+    const struct shim_tool *tool = argc > 0 ? shim_find(argv[0]) : NULL;
+    if (tool != NULL) {
+        return shim_run(world, tool, argc, argv, run_line, book);
+    }
+    if (argc > 0 && shim_kcat_is(argv[0])) {
+        return shim_kcat_run(world, argc, argv, run_line, book);
+    }
+    return run_line(world, book, argc, argv);
 }
 
 int cli_run(struct command_world *world, const struct command *const *extra, size_t extra_count,
             int argc, const char *const *argv)
 {
-    struct book book = {.extra = extra, .extra_count = extra_count};
-    const struct shim_tool *tool = argc > 0 ? shim_find(argv[0]) : NULL;
-    if (tool != NULL) {
-        return shim_run(world, tool, argc, argv, run_line, &book);
+    /* Main's commands come first. */
+    const struct command **all = memory_zero(extra_count + COMMAND_COUNT, sizeof(*all));
+    for (size_t i = 0; i < extra_count; i++) {
+        all[i] = extra[i];
     }
-    if (argc > 0 && shim_kcat_is(argv[0])) {
-        return shim_kcat_run(world, argc, argv, run_line, &book);
-    }
-    return run_line(world, &book, argc, argv);
+    memcpy(all + extra_count, commands, sizeof(commands));
+    struct command_list book = {.items = all, .count = extra_count + COMMAND_COUNT};
+    world->commands = &book;
+    int code = run_named(world, &book, argc, argv);
+    world->commands = NULL;
+    free(all);
+    return code;
 }

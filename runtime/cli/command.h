@@ -18,6 +18,14 @@ enum command_exit {
     COMMAND_MISUSED = 2,
 };
 
+struct command;
+
+/* All commands of the program. */
+struct command_list {
+    const struct command *const *items;
+    size_t count;
+};
+
 /* Where a command runs: the real process, or a test. */
 struct command_world {
     struct io *io;
@@ -30,6 +38,7 @@ struct command_world {
     const char *brokers; /* of the environment; NULL: none */
     bool is_interrupted; /* a signal asked to end; set before `stop` is called for it */
     const char *version; /* "0.1.0" */
+    const struct command_list *commands; /* set by cli_run */
 };
 
 struct command {
@@ -51,6 +60,7 @@ struct command {
 #define COMMAND_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
 
 extern const struct command command_cluster_describe;
+extern const struct command command_completion;
 extern const struct command command_config_get;
 extern const struct command command_config_set;
 extern const struct command command_consume;
@@ -63,6 +73,7 @@ extern const struct command command_group_seek;
 extern const struct command command_log_dump;
 extern const struct command command_log_repair;
 extern const struct command command_log_verify;
+extern const struct command command_manual;
 extern const struct command command_perf_consume;
 extern const struct command command_perf_e2e;
 extern const struct command command_perf_produce;
