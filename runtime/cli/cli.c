@@ -5,6 +5,7 @@
 #include "log/base/text.h"
 #include "runtime/cli/shim.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,11 @@ static const struct command *const commands[] = {
     &command_txn_describe, &command_txn_abort,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+struct command_list cli_own_commands(void)
+{
+    return (struct command_list){.items = commands, .count = COMMAND_COUNT};
+}
 
 static bool is_same(const char *left, const char *right)
 {
@@ -196,7 +202,6 @@ static int run_command(struct command_world *world, const struct command *comman
     }
     flag_fini(command->flags, command->flag_count, values, &arguments);
     free(values);
-    fflush(world->out);
     return code;
 }
 
@@ -260,6 +265,17 @@ static int run_named(struct command_world *world, struct command_list *book, int
     return run_line(world, book, argc, argv);
 }
 
+/* What was printed must have arrived; a reader that has enough (head) is no fault. */
+static int judge_output(struct command_world *world, int code)
+{
+    command_flush(world);
+    if (world->output_error != 0 && world->output_error != EPIPE && code == COMMAND_OK) {
+        return command_fail(world, "what was printed could not be written: %s",
+                            strerror(world->output_error));
+    }
+    return code;
+}
+
 int cli_run(struct command_world *world, const struct command *const *extra, size_t extra_count,
             int argc, const char *const *argv)
 {
@@ -271,7 +287,7 @@ int cli_run(struct command_world *world, const struct command *const *extra, siz
     memcpy(all + extra_count, commands, sizeof(commands));
     struct command_list book = {.items = all, .count = extra_count + COMMAND_COUNT};
     world->commands = &book;
-    int code = run_named(world, &book, argc, argv);
+    int code = judge_output(world, run_named(world, &book, argc, argv));
     world->commands = NULL;
     free(all);
     return code;

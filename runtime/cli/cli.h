@@ -11,3 +11,5 @@
 /* argv[0] is the program's name. `extra` are commands known only to main. */
 int cli_run(struct command_world *world, const struct command *const *extra, size_t extra_count,
             int argc, const char *const *argv);
+/* The commands of this folder. */
+struct command_list cli_own_commands(void);

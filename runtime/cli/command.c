@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 
 static void complain(struct command_world *world, const char *format, va_list arguments)
@@ -31,11 +32,24 @@ int command_misuse(struct command_world *world, const char *format, ...)
     return COMMAND_MISUSED;
 }
 
+static bool note_output(struct command_world *world, bool is_good)
+{
+    if (!is_good && world->output_error == 0) {
+        world->output_error = errno;
+    }
+    return is_good;
+}
+
 bool command_print(struct command_world *world, struct buffer *out)
 {
     bool is_good = out->size == 0 || fwrite(out->data, 1, out->size, world->out) == out->size;
     buffer_clear(out);
-    return is_good;
+    return note_output(world, is_good);
+}
+
+bool command_flush(struct command_world *world)
+{
+    return note_output(world, fflush(world->out) == 0);
 }
 
 int command_read_file(struct command_world *world, const char *path, uint64_t size_max,

@@ -37,6 +37,7 @@ struct command_world {
     int input;           /* descriptor of standard input; -1: none */
     const char *brokers; /* of the environment; NULL: none */
     bool is_interrupted; /* a signal asked to end; set before `stop` is called for it */
+    int output_error;    /* errno of the first write to `out` that failed */
     const char *version; /* "0.1.0" */
     const struct command_list *commands; /* set by cli_run */
 };
@@ -97,6 +98,8 @@ __attribute__((format(printf, 2, 3))) int command_misuse(struct command_world *w
                                                          const char *format, ...);
 /* Writes and clears the buffer. False when nobody reads any more. */
 bool command_print(struct command_world *world, struct buffer *out);
+/* Pushes what was printed to its reader; false when it cannot be written. */
+bool command_flush(struct command_world *world);
 /* Appends a file's content: COMMAND_OK, or COMMAND_FAILED after a complaint. */
 must_use int command_read_file(struct command_world *world, const char *path, uint64_t size_max,
                                struct buffer *out);

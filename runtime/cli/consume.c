@@ -105,7 +105,7 @@ static void print_out(struct consume *consume)
 {
     if (consume->errand->out.size > 0 &&
         (!command_print(consume->errand->world, &consume->errand->out) ||
-         fflush(consume->errand->world->out) != 0)) {
+         !command_flush(consume->errand->world))) {
         consume->is_unread = true;
     }
 }

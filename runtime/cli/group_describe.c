@@ -171,7 +171,7 @@ static int describe_group(struct errand *errand, const struct describe_values *v
         add_members(errand, &offsets, grid);
         return COMMAND_OK;
     }
-    if (!errand->is_json && offsets.description->members.count == 0) {
+    if (errand->is_kafka && offsets.description->members.count == 0) {
         fprintf(errand->world->errors, "Consumer group '%s' has no active members.\n", group);
     }
     return add_offsets(errand, &offsets, grid);

@@ -114,6 +114,8 @@ const struct command command_group_ls = {
     .verb = "ls",
     .arguments = "",
     .summary = "lists consumer groups",
+    .examples = "tidemill group ls\n"
+                "tidemill group ls -d -o json\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct ls_values),
     .argument_max = 0,

@@ -67,6 +67,7 @@ const struct command command_group_rm = {
     .verb = "rm",
     .arguments = "GROUP...",
     .summary = "deletes groups that have no members",
+    .examples = "tidemill group rm old-reader\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct rm_values),
     .argument_min = 1,

@@ -286,6 +286,6 @@ int shim_run(struct command_world *world, const struct shim_tool *tool, int argc
     }
     free(shim.words.items);
     arena_fini(&shim.arena);
-    fflush(world->out);
+    command_flush(world);
     return code == COMMAND_OK ? COMMAND_OK : COMMAND_FAILED; /* Kafka's tools know no other */
 }

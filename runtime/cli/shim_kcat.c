@@ -309,6 +309,6 @@ int shim_kcat_run(struct command_world *world, int argc, const char *const *argv
     free(kcat.topics.items);
     free(kcat.arguments.items);
     arena_fini(&kcat.arena);
-    fflush(world->out);
+    command_flush(world);
     return code == COMMAND_OK ? COMMAND_OK : COMMAND_FAILED; /* kcat knows no other */
 }

@@ -134,6 +134,8 @@ const struct command command_topic_create = {
     .verb = "create",
     .arguments = "TOPIC...",
     .summary = "makes topics",
+    .examples = "tidemill topic create logs -p 12 -c retention.ms=86400000\n"
+                "tidemill topic create users --compact --if-not-exists\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct create_values),
     .initial = &initial,

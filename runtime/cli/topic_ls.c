@@ -97,6 +97,8 @@ const struct command command_topic_ls = {
     .verb = "ls",
     .arguments = "",
     .summary = "lists topics",
+    .examples = "tidemill topic ls\n"
+                "tidemill topic ls -d -r '^logs[.]' -o json\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct ls_values),
     .argument_max = 0,

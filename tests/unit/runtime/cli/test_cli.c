@@ -158,40 +158,55 @@ static void help_is_everywhere(void **state)
 }
 
 /* Every row must be well formed: its help is printed and its flags are unique. */
-static void every_command_has_help(void **state)
+static void every_command_has_help_and_examples_of_itself(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const commands[][2] = {
-        {"topic", "ls"},       {"topic", "create"}, {"topic", "describe"}, {"topic", "alter"},
-        {"topic", "rm"},       {"group", "ls"},     {"group", "describe"}, {"group", "seek"},
-        {"group", "rm"},       {"log", "dump"},     {"log", "verify"},     {"produce", "--help"},
-        {"consume", "--help"},
-    };
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        assert_int_equal(RUN(commands[i][0], commands[i][1], "--help"), COMMAND_OK);
+    struct command_list all = cli_own_commands();
+    for (size_t i = 0; i < all.count; i++) {
+        const struct command *command = all.items[i];
+        char name[64];
+        snprintf(name, sizeof name, "tidemill %s%s%s", command->noun == NULL ? "" : command->noun,
+                 command->noun == NULL ? "" : " ", command->verb);
+        if (command->noun == NULL) {
+            assert_int_equal(RUN(command->verb, "--help"), COMMAND_OK);
+        } else {
+            assert_int_equal(RUN(command->noun, command->verb, "--help"), COMMAND_OK);
+        }
         assert_memory_equal(fixture->out, "Usage: tidemill ", 16);
-        assert_non_null(strstr(fixture->out, commands[i][0]));
+        if (command->examples == NULL || strstr(command->examples, name) == NULL) {
+            fail_msg("'%s' has no example of itself", name);
+        }
     }
 }
 
 static void flags_of_commands_are_unique(void **state)
 {
     (void)state;
-    static const struct command *const rows[] = {
-        &command_consume,        &command_produce,    &command_topic_ls, &command_topic_create,
-        &command_topic_alter,    &command_topic_rm,   &command_group_ls, &command_group_describe,
-        &command_topic_describe, &command_group_seek, &command_group_rm, &command_log_dump,
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        for (size_t j = 0; j < rows[i]->flag_count; j++) {
+    struct command_list all = cli_own_commands();
+    for (size_t i = 0; i < all.count; i++) {
+        const struct command *command = all.items[i];
+        for (size_t j = 0; j < command->flag_count; j++) {
             for (size_t k = 0; k < j; k++) {
-                const struct flag *one = &rows[i]->flags[j], *two = &rows[i]->flags[k];
-                assert_true(one->letter == 0 || one->letter != two->letter);
-                assert_true(one->name == NULL || two->name == NULL ||
-                            strcmp(one->name, two->name) != 0);
+                const struct flag *one = &command->flags[j], *two = &command->flags[k];
+                assert_false(one->letter != 0 && one->letter == two->letter);
+                assert_false(one->name != NULL && two->name != NULL &&
+                             strcmp(one->name, two->name) == 0);
             }
         }
     }
+}
+
+static void what_cannot_be_written_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    FILE *out = fixture->world.out;
+    fixture->world.out = fopen("/dev/full", "w");
+    assert_non_null(fixture->world.out);
+    assert_int_equal(RUN("topic", "ls", "--help"), COMMAND_FAILED);
+    fclose(fixture->world.out);
+    fixture->world.out = out;
+    fflush(fixture->world.errors);
+    assert_non_null(strstr(fixture->errors, "what was printed could not be written"));
 }
 
 static void wrong_values_do_not_reach_a_broker(void **state)
@@ -229,7 +244,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(slips_are_answered_with_the_nearest_word, setup, teardown),
         cmocka_unit_test_setup_teardown(arguments_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(help_is_everywhere, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_command_has_help, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_command_has_help_and_examples_of_itself, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_written_is_told, setup, teardown),
         cmocka_unit_test(flags_of_commands_are_unique),
         cmocka_unit_test_setup_teardown(wrong_values_do_not_reach_a_broker, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_looked_at_without_a_broker, setup, teardown),
