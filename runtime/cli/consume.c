@@ -35,6 +35,7 @@ struct consume_values {
     int64_t timeout_ms;
     bool is_unbuffered;
     bool is_committed;
+    bool may_create;
 };
 
 /* One partition that is read. */
@@ -317,7 +318,10 @@ static int find_partitions(struct consume *consume, const char *const *topics, s
 {
     struct errand *errand = consume->errand;
     const struct metadata_response *metadata;
-    int error = errand_read_metadata(errand, topics, topic_count, &metadata);
+    int error = consume->values->may_create ? errand_make_topics(errand, topics, topic_count) : 0;
+    if (error == 0) {
+        error = errand_read_metadata(errand, topics, topic_count, &metadata);
+    }
     if (error != 0) {
         return errand_fail(errand, error, "looking for the topic");
     }
@@ -535,7 +539,10 @@ static int run_prepared(struct consume *consume, struct command_world *world,
     }
     consume->errand = &errand;
     if (consume->values->group != NULL) {
-        code = read_group(consume, topics, topic_count);
+        int error =
+            consume->values->may_create ? errand_make_topics(&errand, topics, topic_count) : 0;
+        code = error != 0 ? errand_fail(&errand, error, "looking for the topic")
+                          : read_group(consume, topics, topic_count);
         errand_close(&errand);
         return code;
     }
@@ -601,6 +608,8 @@ static const struct flag flags[] = {
          "write each record at once"),
     FLAG(0, "committed", BOOL, struct consume_values, is_committed, NULL,
          "leave out what transactions have not committed"),
+    FLAG(0, "create", BOOL, struct consume_values, may_create, NULL,
+         "have the topic made when it is not there, and wait for records"),
     ERRAND_FLAGS(struct consume_values),
 };
 

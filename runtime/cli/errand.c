@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/text.h"
+#include "runtime/cli/property_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +24,13 @@ struct errand_answer {
     bool is_done;
 };
 
-static const char *find_brokers(const struct command_world *world, const struct errand_flags *flags)
+/* -b, then the file of properties, then the environment. */
+static const char *find_brokers(const struct command_world *world, const struct errand_flags *flags,
+                                const char *of_file)
 {
-    const char *brokers = flags->brokers != NULL ? flags->brokers : world->brokers;
+    const char *brokers = flags->brokers != NULL ? flags->brokers
+                          : of_file != NULL      ? of_file
+                                                 : world->brokers;
     return brokers != NULL && brokers[0] != '\0' ? brokers : "localhost:9092";
 }
 
@@ -65,30 +70,80 @@ int errand_read_brokers(struct command_world *world, const char *brokers, struct
     return out->size > 0 ? COMMAND_OK : command_misuse(world, "a broker is HOST:PORT, not ''");
 }
 
-static int take_property(struct command_world *world, struct client_options *options,
-                         const char *property,
-                         bool (*known)(void *owner, const char *name, const char *value),
-                         void *owner, struct arena *arena)
+/* Whom a command asks besides itself for the meaning of a property. */
+struct property_taker {
+    struct client_options *options;
+    bool (*known)(void *owner, const char *name, const char *value);
+    void *owner;
+};
+
+/* False for an unknown name, or a value that does not fit it. */
+static bool try_property(const struct property_taker *taker, const char *name, const char *value)
+{
+    if (strcmp(name, "client.id") == 0) {
+        taker->options->client_id = value;
+        return true;
+    }
+    if (strcmp(name, "request.timeout.ms") == 0 || strcmp(name, "socket.timeout.ms") == 0) {
+        int64_t timeout_ms;
+        if (text_parse_int64(value, &timeout_ms) != 0 || timeout_ms <= 0) {
+            return false;
+        }
+        taker->options->request_timeout_ms = timeout_ms;
+        return true;
+    }
+    if (strcmp(name, "security.protocol") == 0) {
+        return strcasecmp(value, "plaintext") == 0;
+    }
+    return taker->known != NULL && taker->known(taker->owner, name, value);
+}
+
+/* One -X. */
+static int take_property(struct errand *errand, const struct property_taker *taker,
+                         const char *property)
 {
     const char *equals = strchr(property, '=');
     if (equals == NULL) {
-        return command_misuse(world, "-X takes NAME=VALUE, not '%s'", property);
+        return command_misuse(errand->world, "-X takes NAME=VALUE, not '%s'", property);
     }
-    const char *name = arena_string(arena, bytes_make(property, (size_t)(equals - property)));
-    const char *value = equals + 1;
-    if (strcmp(name, "client.id") == 0) {
-        options->client_id = value;
-        return 0;
+    const char *name =
+        arena_string(&errand->arena, bytes_make(property, (size_t)(equals - property)));
+    return try_property(taker, name, equals + 1)
+               ? COMMAND_OK
+               : command_misuse(errand->world, "unknown property or value '%s=%s'", name,
+                                equals + 1);
+}
+
+/* A file may hold what other clients know, as long as it asks for nothing that we cannot do. */
+static int take_file(struct errand *errand, const struct property_taker *taker, const char *path,
+                     const char **brokers)
+{
+    struct property_file file;
+    int code = property_file_read(errand->world, path, &errand->arena, &file);
+    for (size_t i = 0; i < file.count && code == COMMAND_OK; i++) {
+        const struct property_file_row *row = &file.rows[i];
+        bool is_taken = try_property(taker, row->name, row->value);
+        if (strcmp(row->name, "bootstrap.servers") == 0 ||
+            strcmp(row->name, "metadata.broker.list") == 0) {
+            *brokers = row->value;
+        } else if (!is_taken && strcmp(row->name, "security.protocol") == 0) {
+            code = command_misuse(errand->world,
+                                  "%s: security.protocol=%s: there is no TLS and no SASL; only "
+                                  "PLAINTEXT",
+                                  path, row->value);
+        }
     }
-    if (strcmp(name, "request.timeout.ms") == 0 || strcmp(name, "socket.timeout.ms") == 0) {
-        return text_parse_int64(value, &options->request_timeout_ms) == 0
-                   ? 0
-                   : command_misuse(world, "%s takes milliseconds, not '%s'", name, value);
+    return code;
+}
+
+static int take_properties(struct errand *errand, const struct errand_flags *flags,
+                           const struct property_taker *taker, const char **brokers)
+{
+    int code = flags->file == NULL ? COMMAND_OK : take_file(errand, taker, flags->file, brokers);
+    for (size_t i = 0; i < flags->properties.count && code == COMMAND_OK; i++) {
+        code = take_property(errand, taker, flags->properties.items[i]);
     }
-    if (known != NULL && known(owner, name, value)) {
-        return 0;
-    }
-    return command_misuse(world, "unknown property or value '%s=%s'", name, value);
+    return code;
 }
 
 int errand_open(struct errand *errand, struct command_world *world,
@@ -106,16 +161,15 @@ int errand_open(struct errand *errand, struct command_world *world,
     struct client_options options = client_options_default();
     options.client_id = "tidemill";
     options.request_timeout_ms = TIMEOUT_MS;
-    for (size_t i = 0; i < flags->properties.count; i++) {
-        int code = take_property(world, &options, flags->properties.items[i], known, owner,
-                                 &errand->arena);
-        if (code != 0) {
-            arena_fini(&errand->arena);
-            return code;
-        }
+    const struct property_taker taker = {.options = &options, .known = known, .owner = owner};
+    const char *of_file = NULL;
+    int judged = take_properties(errand, flags, &taker, &of_file);
+    if (judged != COMMAND_OK) {
+        arena_fini(&errand->arena);
+        return judged;
     }
     struct buffer brokers = {0};
-    int judged = errand_read_brokers(world, find_brokers(world, flags), &brokers);
+    judged = errand_read_brokers(world, find_brokers(world, flags, of_file), &brokers);
     errand->brokers = arena_string(&errand->arena, buffer_bytes(&brokers));
     buffer_fini(&brokers);
     if (judged != COMMAND_OK) {
@@ -326,6 +380,38 @@ int errand_read_metadata(struct errand *errand, const char *const *topics, size_
     error = errand_call(errand, CLIENT_ANY, API_METADATA, -1, &request, &found);
     if (error == 0) {
         *response = found;
+    }
+    return error;
+}
+
+int errand_make_topics(struct errand *errand, const char *const *topics, size_t count)
+{
+    struct metadata_request request;
+    wire_set_defaults(&metadata_request_schema, &request);
+    request.allow_auto_topic_creation = true;
+    request.topics.count = (int32_t)count;
+    request.topics.items = arena_array(&errand->arena, struct metadata_request_topic, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        request.topics.items[i].name = bytes_from_string(topics[i]);
+    }
+    const void *found;
+    int error = errand_call(errand, CLIENT_ANY, API_METADATA, -1, &request, &found);
+    for (int i = 0; i < RETRY_COUNT_MAX && error == 0; i++) {
+        const struct metadata_response *response = found;
+        bool is_complete = true;
+        for (int32_t j = 0; j < response->topics.count; j++) {
+            int16_t code = response->topics.items[j].error_code;
+            is_complete = is_complete &&
+                          (code == 0 || !error_is_retriable(error_from_code(code)) ||
+                           (i > 0 && error_from_code(code) == ERROR_UNKNOWN_TOPIC_OR_PARTITION));
+        }
+        if (is_complete) {
+            return 0;
+        }
+        error = pause_before_retry(errand);
+        if (error == 0) {
+            error = errand_call(errand, CLIENT_ANY, API_METADATA, -1, &request, &found);
+        }
     }
     return error;
 }

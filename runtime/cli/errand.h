@@ -14,13 +14,16 @@ struct errand_flags {
     const char *brokers;
     const char *output;          /* "text", "json" or "kafka" */
     struct flag_list properties; /* -X name=value */
+    const char *file;            /* -F: of properties */
 };
 
 /* The rows that every command has; `place` is the member of its values that is errand_flags. */
 #define ERRAND_FLAGS_AT(type, place)                                                               \
     FLAG('b', "bootstrap", STRING, type, place.brokers, "HOST:PORT", "brokers to ask first"),      \
         FLAG('X', NULL, LIST, type, place.properties, "NAME=VALUE",                                \
-             "a client property, such as request.timeout.ms=5000")
+             "a client property, such as request.timeout.ms=5000"),                                \
+        FLAG('F', "properties", STRING, type, place.file, "FILE",                                  \
+             "client properties, a NAME=VALUE each line")
 #define ERRAND_OUTPUT_FLAG_AT(type, place)                                                         \
     FLAG('o', "output", STRING, type, place.output, "text|json|kafka",                             \
          "how to print; kafka: as its own tools do")
@@ -70,6 +73,9 @@ must_use int errand_pause(struct errand *errand);
 /* Metadata of these topics; of all with `topics` NULL. */
 must_use int errand_read_metadata(struct errand *errand, const char *const *topics, size_t count,
                                   const struct metadata_response **response);
+/* Has topics made that are not there, where the cluster makes them by itself; waits until they have
+ * leaders. Whether they are there now is for errand_read_metadata to tell. */
+must_use int errand_make_topics(struct errand *errand, const char *const *topics, size_t count);
 /* Complains of an error with the address and the next step; returns COMMAND_FAILED. */
 int errand_fail(struct errand *errand, int error, const char *action);
 /* Complains of a broker's answer; `message` may be null. Returns COMMAND_FAILED. */

@@ -12,7 +12,7 @@ static const struct shim_flag group_flags[] = {
     {"--bootstrap-server", SHIM_VALUE, "-b"},
     {"--help", SHIM_SWITCH, NULL},
     {"--version", SHIM_SWITCH, NULL},
-    {"--command-config", SHIM_REFUSE, "files of properties are not read; there is no TLS or SASL"},
+    {"--command-config", SHIM_VALUE, "-F"},
     {"--list", SHIM_ACTION, "group ls"},
     {"--describe", SHIM_ACTION, "group describe"},
     {"--reset-offsets", SHIM_ACTION, "group seek"},

@@ -18,16 +18,16 @@ struct kcat_letter {
 };
 
 static const struct kcat_letter letters[] = {
-    {'b', true, "CPLQ"}, {'X', true, "CPLQ"}, {'t', true, "CPL"}, {'p', true, "CP"},
-    {'o', true, "C"},    {'c', true, "CP"},   {'e', false, "C"},  {'q', false, "CP"},
-    {'f', true, "C"},    {'J', false, "CL"},  {'D', true, "CP"},  {'K', true, "CP"},
-    {'k', true, "P"},    {'H', true, "P"},    {'z', true, "P"},   {'Z', false, "CP"},
-    {'T', false, "P"},   {'u', false, "C"},   {'G', true, "C"},
+    {'b', true, "CPLQ"}, {'X', true, "CPLQ"}, {'F', true, "CPLQ"}, {'t', true, "CPL"},
+    {'p', true, "CP"},   {'o', true, "C"},    {'c', true, "CP"},   {'e', false, "C"},
+    {'q', false, "CP"},  {'f', true, "C"},    {'J', false, "CL"},  {'D', true, "CP"},
+    {'K', true, "CP"},   {'k', true, "P"},    {'H', true, "P"},    {'z', true, "P"},
+    {'Z', false, "CP"},  {'T', false, "P"},   {'u', false, "C"},   {'G', true, "C"},
 };
 enum { LETTER_COUNT = sizeof(letters) / sizeof(letters[0]) };
 
 /* Letters with a meaning of their own, or with none here. */
-static const char own_values[] = "mdFsrM";
+static const char own_values[] = "mdsrM";
 static const char own_switches[] = "CPLQlvEVhO";
 
 struct kcat {
@@ -93,9 +93,6 @@ static int take_own(struct kcat *kcat, char letter, const char *value)
     case 'O':
         kcat->has_offsets = true;
         return COMMAND_OK;
-    case 'F':
-        return command_misuse(kcat->world, "-F: files of properties are not read; give them with "
-                                           "-X NAME=VALUE");
     case 's':
     case 'r':
         return command_misuse(kcat->world,

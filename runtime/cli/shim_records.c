@@ -27,8 +27,8 @@ static const struct shim_flag producer_flags[] = {
     {"--timeout", SHIM_VALUE, NULL},
     {"--batch-size", SHIM_VALUE, NULL},
     {"--sync", SHIM_SWITCH, NULL},
-    {"--producer.config", SHIM_REFUSE, files_unread},
-    {"--command-config", SHIM_REFUSE, files_unread},
+    {"--producer.config", SHIM_VALUE, "-F"},
+    {"--command-config", SHIM_VALUE, "-F"},
     {"--reader-config", SHIM_REFUSE, files_unread},
     {"--line-reader", SHIM_REFUSE, "classes of Java cannot be loaded"},
     {"--max-block-ms", SHIM_DROP, NULL},
@@ -167,8 +167,8 @@ static const struct shim_flag consumer_flags[] = {
     {"--formatter-property", SHIM_VALUE, NULL},
     {"--consumer-property", SHIM_VALUE, "-X"},
     {"--command-property", SHIM_VALUE, "-X"},
-    {"--consumer.config", SHIM_REFUSE, files_unread},
-    {"--command-config", SHIM_REFUSE, files_unread},
+    {"--consumer.config", SHIM_VALUE, "-F"},
+    {"--command-config", SHIM_VALUE, "-F"},
     {"--formatter-config", SHIM_REFUSE, files_unread},
     {"--formatter", SHIM_REFUSE, "classes of Java cannot be loaded; see --formatter-property"},
     {"--include", SHIM_REFUSE, "name the topic with --topic"},
@@ -273,6 +273,7 @@ static int finish_consumer(struct shim *shim)
         shim_add_pair(shim, "-X", arena_printf(&shim->arena, "isolation.level=%s", isolation));
     }
     if (code == COMMAND_OK) {
+        shim_add(shim, "--create");
         add_format(shim);
         code = add_offset(shim);
     }
@@ -299,8 +300,8 @@ static const struct shim_flag perf_flags[] = {
     {"--producer-props", SHIM_VALUE, NULL},
     {"--command-property", SHIM_VALUE, NULL},
     {"--print-metrics", SHIM_SWITCH, NULL},
-    {"--producer.config", SHIM_REFUSE, files_unread},
-    {"--command-config", SHIM_REFUSE, files_unread},
+    {"--producer.config", SHIM_VALUE, "-F"},
+    {"--command-config", SHIM_VALUE, "-F"},
     {"--payload-file", SHIM_REFUSE, "values are made up, of --record-size bytes"},
     {"--payload-monotonic", SHIM_REFUSE, "values are made up, of --record-size bytes"},
     {"--payload-delimiter", SHIM_REFUSE, "values are made up, of --record-size bytes"},

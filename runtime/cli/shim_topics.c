@@ -9,8 +9,7 @@
     {"--bootstrap-server", SHIM_VALUE, "-b"}, {"--help", SHIM_SWITCH, NULL},                       \
         {"--version", SHIM_SWITCH, NULL},                                                          \
     {                                                                                              \
-        "--command-config", SHIM_REFUSE,                                                           \
-            "files of properties are not read; there is no TLS or SASL"                            \
+        "--command-config", SHIM_VALUE, "-F"                                                       \
     }
 #define SHIM_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
 

@@ -19,6 +19,7 @@ struct serve_values {
     int64_t port;
     bool is_memory;
     bool is_until_eof;
+    bool is_check;
     const char *output;
 };
 
@@ -124,6 +125,13 @@ static int run(struct command_world *world, const void *given, const struct flag
     if (values.is_memory) {
         serve_choose_memory(&values.service);
     }
+    if (values.is_check) {
+        code = service_judge(world, &values.service);
+        if (code == COMMAND_OK) {
+            fputs("the options are valid\n", world->out);
+        }
+        return code;
+    }
     return serve(world, &values);
 }
 
@@ -136,6 +144,8 @@ static const struct flag flags[] = {
          "for tests: keep the log in memory, on 127.0.0.1, without HTTP"),
     FLAG(0, "until-eof", BOOL, struct serve_values, is_until_eof, NULL,
          "end when standard input ends"),
+    FLAG(0, "check", BOOL, struct serve_values, is_check, NULL,
+         "only say whether the options are valid"),
     FLAG('o', "output", STRING, struct serve_values, output, "text|json",
          "how to print the ready line"),
     SERVICE_FLAGS(struct serve_values),
@@ -147,6 +157,7 @@ const struct command serve_command = {
     .summary = "runs a broker",
     .examples = "tidemill serve -c server.properties -d /var/lib/tidemill\n"
                 "tidemill serve --listen 0.0.0.0:9092 --advertise broker1.example.org:9092\n"
+                "tidemill serve -c server.properties --check\n"
                 "tidemill serve --memory --port 0 --until-eof     # for a test\n",
     .details =
         "Speaks the Kafka protocol on --listen; prints one line when it is ready. The names\n"

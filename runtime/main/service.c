@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { CONFIG_SIZE_MAX = 1 << 20, STATUS_OK = 200, STATUS_UNAVAILABLE = 503 };
@@ -282,6 +284,28 @@ static void put_json(struct buffer *out, const char *name, const char *text)
     }
 }
 
+/* A datagram, as sd_notify(3) says; whoever is not there is not told. */
+static void tell_manager(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t size = path == NULL ? 0 : strlen(path);
+    if (size == 0 || size >= sizeof address.sun_path) {
+        return;
+    }
+    memcpy(address.sun_path, path, size);
+    if (path[0] == '@') {
+        address.sun_path[0] = '\0'; /* a name without a file */
+    }
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor >= 0) {
+        (void)!sendto(descriptor, state, strlen(state), MSG_NOSIGNAL,
+                      (const struct sockaddr *)&address,
+                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
+        close(descriptor);
+    }
+}
+
 void service_print_ready(struct service *service, bool is_json)
 {
     struct command_world *world = service->world;
@@ -304,6 +328,20 @@ void service_print_ready(struct service *service, bool is_json)
                 address, http == NULL ? "off" : http, broker_path(service->broker));
     }
     fflush(world->out);
+    tell_manager("READY=1");
+}
+
+int service_judge(struct command_world *world, const struct service_flags *flags)
+{
+    struct service service;
+    service_init(&service);
+    service.world = world;
+    int code = read_values(&service, flags) == 0 ? COMMAND_OK : COMMAND_MISUSED;
+    if (code != COMMAND_OK) {
+        complain(&service);
+    }
+    map_fini(&service.file, free);
+    return code;
 }
 
 int service_wait(struct service *service)
@@ -331,6 +369,9 @@ static void wait_for_stop(struct service *service)
 
 void service_stop(struct service *service)
 {
+    if (service->is_ready) {
+        tell_manager("STOPPING=1");
+    }
     if (service->http != NULL) {
         service->stopping_count++;
         http_stop(service->http, on_stopped, service);

@@ -62,10 +62,14 @@ struct service {
  * `loopback`: "loopback:NAME" for apps of this process, or NULL. */
 must_use int service_start(struct service *service, struct command_world *world,
                            const struct service_flags *flags, const char *loopback);
+/* Reads and judges all values, and starts nothing: COMMAND_OK, or an exit code after a complaint.
+ */
+must_use int service_judge(struct command_world *world, const struct service_flags *flags);
 /* Adds routes of others (before service_start) beside /metrics and /health. */
 void service_add_route(struct service *service, const struct http_route *route);
 void service_init(struct service *service);
-/* "tidemill 0.1.0 ready: kafka …" on standard output, or one JSON object with the same. */
+/* "tidemill 0.1.0 ready: kafka …" on standard output, or one JSON object with the same. A service
+ * manager that waits for it ($NOTIFY_SOCKET, sd_notify(3)) is told too. */
 void service_print_ready(struct service *service, bool is_json);
 /* Turns the loop until a signal asks to end or it is over (0), or the broker fails (COMMAND_FAILED,
  * after a complaint). */

@@ -129,7 +129,7 @@ static void what_a_record_looks_like_is_a_format(void **state)
     expect(stage,
            "kafka-console-consumer --bootstrap-server h --topic t --property print.key=true "
            "--property key.separator=%\\ --property print.offset=true --from-beginning",
-           "consume -b h -t t -f Offset:%o%%\\\\%k%%\\\\%s\n --null-as null -o beginning");
+           "consume -b h -t t --create -f Offset:%o%%\\\\%k%%\\\\%s\n --null-as null -o beginning");
     expect(stage,
            "kafka-console-producer --bootstrap-server h --topic t --property "
            "parse.key=true --request-required-acks all",
