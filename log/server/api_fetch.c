@@ -27,7 +27,7 @@
 enum { FETCH_SESSION_NEW = 0, FETCH_SESSION_NONE = -1 }; /* epochs */
 enum { FETCH_SIZE_MAX = 512 << 20 };                     /* well below what a frame can hold */
 enum { FETCH_PARK_MAX_MS = 1000 };
-enum { FETCH_PARTITION_MAX = 1 << 18 };
+enum { FETCH_PARTITION_MAX = 1 << 17 };
 /* The first versions with ids instead of names (KIP-516), and with a follower's state. */
 enum { FETCH_ID_VERSION = 13, FETCH_STATE_VERSION = 15 };
 

@@ -14,6 +14,9 @@ offset_for_leader_epoch_serve(struct request *request, struct bytes topic,
         replica_set_find(request->server->parts.replicas, topic, asked->index);
     int error = replica == NULL ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
                                 : replica_check_epoch(replica, asked->current_leader_epoch);
+    if (error == 0) {
+        error = log_status(replica_log(replica));
+    }
     if (error == 0 && asked->leader_epoch <= replica_leader_epoch(replica)) {
         log_find_epoch(replica_log(replica), asked->leader_epoch, &position);
     }
