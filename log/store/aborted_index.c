@@ -90,8 +90,9 @@ int aborted_index_read(struct aborted_index *index, struct bytes content, int64_
                                         .last_offset = endian_read_i64(data + 18),
                                         .stable_offset = endian_read_i64(data + 26)};
         int32_t count = read.count;
-        if (endian_read_i16(data) == ABORTED_INDEX_VERSION && row.last_offset >= base_offset &&
-            row.last_offset < next_offset) {
+        bool is_falling = count > 0 && row.stable_offset < read.rows[count - 1].stable_offset;
+        if (!is_falling && endian_read_i16(data) == ABORTED_INDEX_VERSION &&
+            row.last_offset >= base_offset && row.last_offset < next_offset) {
             aborted_index_add(&read, &row);
         }
         error = read.count == count ? ERROR_CORRUPT : 0;

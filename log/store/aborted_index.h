@@ -41,8 +41,8 @@ int32_t aborted_index_truncate(struct aborted_index *index, int64_t offset);
 int32_t aborted_index_find(const struct aborted_index *index, int64_t offset);
 void aborted_index_write(const struct aborted_index *index, struct buffer *out);
 /* Reads a file into an empty index; ERROR_CORRUPT when anything is in doubt: a size that is no
- * multiple, another version, rows that break (1) or (2), a marker outside base_offset ..
- * next_offset - 1. */
+ * multiple, another version, rows that break (1) or (2), a stable offset that falls, a marker
+ * outside base_offset .. next_offset - 1. */
 must_use int aborted_index_read(struct aborted_index *index, struct bytes content,
                                 int64_t base_offset, int64_t next_offset);
 bool aborted_index_equal(const struct aborted_index *left, const struct aborted_index *right);

@@ -328,7 +328,11 @@ static bool log_should_roll(const struct log *log, size_t size, int64_t last_off
 
 int log_load_aborts(struct log *log, struct segment *segment)
 {
+    bool is_loaded = segment->aborts != NULL;
     int error = segment_load_aborts(segment);
+    if (error == 0 && segment->aborts != NULL && !is_loaded) {
+        error = log_prove_aborts(log, segment);
+    }
     return error == ERROR_CORRUPT ? recovery_rebuild_aborts(log, segment) : error;
 }
 

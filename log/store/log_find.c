@@ -172,6 +172,59 @@ void log_find_epoch(const struct log *log, int32_t epoch, struct log_position *o
     }
 }
 
+/* The header of the batch that holds an offset, or of the next one. 0 when the segment ends before.
+ */
+static int log_find_header(struct segment *segment, int64_t offset, struct batch *out)
+{
+    struct walker walker;
+    int64_t position = 0;
+    int64_t base_offset = 0;
+    int error = walker_find(segment, offset, &position, &base_offset);
+    if (error != 0) {
+        return error;
+    }
+    walker_open(&walker, segment, position, base_offset, segment->size, false);
+    int result = walker_next(&walker, out, &position);
+    walker_close(&walker);
+    return result;
+}
+
+/* What a row says can be seen: its marker, and where the transaction begins, unless compaction or
+ * retention took that. Only of the stable offset nothing is left to see. */
+static int log_prove_abort(struct log *log, struct segment *segment,
+                           const struct aborted_index_row *row)
+{
+    struct batch batch;
+    int result = log_find_header(segment, row->last_offset, &batch);
+    if (result < 0) {
+        return result;
+    }
+    bool is_marker = result > 0 && batch.base_offset == row->last_offset &&
+                     batch_is_control(&batch) && batch.producer_id == row->producer_id;
+    if (!is_marker) {
+        return ERROR_CORRUPT;
+    }
+    struct segment *first = log->segments[log_find_segment(log, row->first_offset)];
+    result = row->first_offset < first->base_offset
+                 ? 0
+                 : log_find_header(first, row->first_offset, &batch);
+    if (result <= 0 || batch.base_offset > row->first_offset) {
+        return result < 0 ? result : 0;
+    }
+    bool is_begin = batch.base_offset == row->first_offset && batch_is_transactional(&batch) &&
+                    !batch_is_control(&batch) && batch.producer_id == row->producer_id;
+    return is_begin ? 0 : ERROR_CORRUPT;
+}
+
+int log_prove_aborts(struct log *log, struct segment *segment)
+{
+    int error = 0;
+    for (int32_t i = 0; error == 0 && i < segment->aborts->count; i++) {
+        error = log_prove_abort(log, segment, &segment->aborts->rows[i]);
+    }
+    return error == ERROR_TRUNCATED ? ERROR_CORRUPT : error;
+}
+
 /* True when no row further on can matter. */
 static bool log_find_aborted_in(const struct aborted_index *index, int64_t offset,
                                 int64_t end_offset,

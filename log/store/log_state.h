@@ -80,7 +80,10 @@ must_use int log_root(struct log *log);
 /* Whether there is anything about producers that has to be remembered. */
 bool log_has_producers(const struct log *log);
 must_use int log_write_snapshot(struct log *log);
-/* Loads a segment's aborted transactions; what the file cannot tell is told by a replay. */
+/* ERROR_CORRUPT when a row of a segment's aborted transactions says what the batches do not. */
+must_use int log_prove_aborts(struct log *log, struct segment *segment);
+/* Loads a segment's aborted transactions and proves them, for no checksum guards them; what the
+ * file cannot tell is told by a replay. */
 must_use int log_load_aborts(struct log *log, struct segment *segment);
 /* Makes the aborted transactions of all segments durable. */
 must_use int log_sync_aborts(struct log *log);

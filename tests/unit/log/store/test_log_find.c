@@ -197,6 +197,38 @@ static void a_damaged_file_is_told_anew(void **state)
     check_three(fixture);
 }
 
+/* No checksum guards the file, so each row is compared with the batches it speaks of. Only what it
+ * says of the stable offset cannot be. */
+static void a_flipped_bit_is_found(void **state)
+{
+    static const char path[] = "/data/orders-0/00000000000000000000.txnindex";
+    struct fixture *fixture = *state;
+    struct io *io = sim_io(fixture->sim, 0);
+    write_three(fixture);
+    fixture_close(fixture);
+    for (uint64_t bit = 0; bit < 2 * ABORTED_INDEX_ROW_SIZE * 8; bit++) {
+        if (bit / 8 % ABORTED_INDEX_ROW_SIZE >= ABORTED_INDEX_ROW_SIZE - 8) {
+            continue;
+        }
+        struct io_file *file = NULL;
+        uint8_t byte = 0;
+        assert_int_equal(io_file_open(io, path, IO_OPEN_WRITE, &file), 0);
+        assert_int_equal(io_file_read(io, file, &byte, 1, bit / 8, IO_READ_WAIT), 1);
+        byte ^= (uint8_t)(1 << bit % 8);
+        struct bytes part = bytes_make(&byte, 1);
+        assert_int_equal(io_file_write(io, file, &part, 1, bit / 8), 0);
+        io_file_close(io, file);
+        fixture_open(fixture);
+        check_three(fixture);
+        store_abandon(fixture->store);
+        fixture->store = NULL;
+        byte ^= (uint8_t)(1 << bit % 8);
+        assert_int_equal(io_file_open(io, path, IO_OPEN_WRITE, &file), 0);
+        assert_int_equal(io_file_write(io, file, &part, 1, bit / 8), 0);
+        io_file_close(io, file);
+    }
+}
+
 /* What its first records were is gone, but it is still open: the stable offset cannot be below the
  * start. */
 static void the_stable_offset_is_never_below_the_start(void **state)
@@ -225,6 +257,7 @@ int main(void)
         FIND_TEST(they_cross_segments_and_leave_with_them),
         FIND_TEST(a_cut_takes_them_along),
         FIND_TEST(a_damaged_file_is_told_anew),
+        FIND_TEST(a_flipped_bit_is_found),
         FIND_TEST(the_stable_offset_is_never_below_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
