@@ -63,14 +63,14 @@ static void fetch_go_on(struct fetch *fetch);
 static void fetch_forget_slice(struct fetch_part *part)
 {
     struct fetch *fetch = part->owner;
-    fetch->size -= part->slice.size;
-    log_slice_close(&part->slice);
+    fetch->size -= fetch_part_size(part);
+    fetch_part_close_slice(part);
 }
 
 static void fetch_fail(struct fetch_part *part, int error)
 {
     struct fetch *fetch = part->owner;
-    fetch->size -= part->slice.size;
+    fetch->size -= fetch_part_size(part);
     fetch_part_fail(part, error);
     fetch->has_error = true;
 }
@@ -110,7 +110,7 @@ static void fetch_pass_turn(struct io *io, struct fetch_session *session)
 static void fetch_settle_part(struct fetch_part *part, bool is_full)
 {
     struct fetch_session_partition *partition = part->partition;
-    bool is_served = part->slice.size > 0;
+    bool is_served = fetch_part_size(part) > 0;
     bool is_quiet = partition->topic->session->arena == NULL && partition->replica != NULL &&
                     !is_served && !part->is_diverged && fetch_part_is_at_end(part);
     fetch_session_settle(partition, is_quiet);
@@ -124,13 +124,14 @@ static void fetch_add_row(struct fetch *fetch, const struct fetch_part *part,
                           struct fetch_response_partition *rows, size_t row_count)
 {
     const struct fetch_session_topic *topic = part->partition->topic;
+    struct fetch_response_topic *items = fetch->response.topics.items;
     struct fetch_response_topic *last =
-        &fetch->response.topics.items[fetch->response.topics.count - 1];
+        row_count == 0 ? NULL : &items[fetch->response.topics.count - 1];
     bool is_same =
-        row_count > 0 && (topic->session->uses_ids ? meta_uuid_equal(last->topic_id, topic->id)
-                                                   : bytes_equal(last->name, topic->name));
+        last != NULL && (topic->session->uses_ids ? meta_uuid_equal(last->topic_id, topic->id)
+                                                  : bytes_equal(last->name, topic->name));
     if (!is_same) {
-        last = &fetch->response.topics.items[fetch->response.topics.count++];
+        last = &items[fetch->response.topics.count++];
         *last = (struct fetch_response_topic){.name = topic->name, .topic_id = topic->id};
         last->partitions.items = &rows[row_count];
     }
@@ -163,8 +164,9 @@ static size_t fetch_finish_parts(struct fetch *fetch, struct log_slice **slices)
     size_t slice_count = 0;
     for (struct fetch_part *part = fetch->parts; part != NULL; part = part->next) {
         fetch_part_finish(part);
-        if (part->slice.size > 0 && part->partition->replica != NULL) {
-            replica_traffic(part->partition->replica)->fetched_size += (int64_t)part->slice.size;
+        if (fetch_part_size(part) > 0 && part->partition->replica != NULL) {
+            replica_traffic(part->partition->replica)->fetched_size +=
+                (int64_t)fetch_part_size(part);
         }
         bool is_news = fetch_session_tell(part->partition, &part->answer);
         if (part->answer.current_leader.leader_id >= 0 &&
@@ -175,8 +177,8 @@ static size_t fetch_finish_parts(struct fetch *fetch, struct log_slice **slices)
             fetch_add_row(fetch, part, rows, row_count++);
         }
         fetch_settle_part(part, fetch->is_full);
-        if (part->slice.size > 0) {
-            slices[slice_count++] = &part->slice;
+        if (fetch_part_size(part) > 0) {
+            slices[slice_count++] = part->slice;
         }
     }
     return slice_count;
@@ -295,9 +297,9 @@ static void fetch_finish_round(struct fetch *fetch)
 static void fetch_end_part(struct fetch_part *part, int error)
 {
     struct fetch *fetch = part->owner;
-    fetch->size += part->slice.size;
+    fetch->size += fetch_part_size(part);
     fetch->looking = part->next;
-    fetch->has_next = fetch->has_next || (error == 0 && part->slice.has_next);
+    fetch->has_next = fetch->has_next || (error == 0 && part->slice->has_next);
     if (part->partition->replica == NULL) {
         fetch_forget_slice(part);
     } else if (error != 0) {
@@ -329,7 +331,10 @@ static bool fetch_look_at(struct fetch *fetch, struct fetch_part *part)
         fetch->looking = part->next;
         return false;
     }
-    part->slice =
+    if (part->slice == NULL) {
+        part->slice = arena_new(&fetch->request->arena, struct log_slice);
+    }
+    *part->slice =
         (struct log_slice){.offset = partition->fetch_offset,
                            .limit_offset = replica_limit(partition->replica, part->is_committed),
                            .size_max = size_left,
@@ -337,7 +342,7 @@ static bool fetch_look_at(struct fetch *fetch, struct fetch_part *part)
                            .done = fetch_on_slice,
                            .owner = part};
     int error = 0;
-    if (!log_slice_open(replica_log(partition->replica), &part->slice, &error)) {
+    if (!log_slice_open(replica_log(partition->replica), part->slice, &error)) {
         return true;
     }
     fetch_end_part(part, error);

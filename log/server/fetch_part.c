@@ -124,6 +124,13 @@ static void fetch_part_point_to_leader(struct fetch_part *part)
     }
 }
 
+void fetch_part_close_slice(struct fetch_part *part)
+{
+    if (part->slice != NULL) {
+        log_slice_close(part->slice);
+    }
+}
+
 void fetch_part_fail(struct fetch_part *part, int error)
 {
     if (error == ERROR_NOT_FOUND) {
@@ -136,7 +143,7 @@ void fetch_part_fail(struct fetch_part *part, int error)
         part->answer.aborted_transactions.count = 0; /* as Kafka: none, not null */
     }
     part->answer.error_code = error_code(error);
-    log_slice_close(&part->slice);
+    fetch_part_close_slice(part);
     fetch_session_unwatch(part->partition);
 }
 
@@ -181,12 +188,12 @@ static int fetch_part_compare_aborted(const void *left, const void *right)
 static int fetch_part_fill_aborts(struct fetch_part *part)
 {
     struct fetch_part_aborts aborts = {.arena = &part->request->arena};
-    if (!part->is_committed || part->slice.size == 0) {
+    if (!part->is_committed || fetch_part_size(part) == 0) {
         return 0;
     }
     int error =
         log_each_aborted(replica_log(part->partition->replica), part->partition->fetch_offset,
-                         part->slice.next_offset, fetch_part_on_aborted, &aborts);
+                         part->slice->next_offset, fetch_part_on_aborted, &aborts);
     if (error == 0 && aborts.count > 0) {
         qsort(aborts.items, (size_t)aborts.count, sizeof *aborts.items, fetch_part_compare_aborted);
         part->answer.aborted_transactions.items = aborts.items;
@@ -206,5 +213,5 @@ void fetch_part_finish(struct fetch_part *part)
         return;
     }
     fetch_part_fill_offsets(part);
-    part->answer.records = bytes_make("", part->slice.size);
+    part->answer.records = bytes_make("", fetch_part_size(part));
 }

@@ -15,10 +15,10 @@ struct fetch_part {
     struct fetch_session_partition *partition;
     struct fetch_part *next; /* of the fetch */
     struct fetch_response_partition answer;
-    struct log_slice slice;
-    bool is_committed; /* only what is committed may be read */
-    bool is_diverged;  /* the client has something else before its offset than this log */
-    void *owner;       /* the fetch */
+    struct log_slice *slice; /* NULL until there was something to look at */
+    bool is_committed;       /* only what is committed may be read */
+    bool is_diverged;        /* the client has something else before its offset than this log */
+    void *owner;             /* the fetch */
 };
 
 /* The first version with the leader's address beside errors about it (KIP-951). */
@@ -31,5 +31,10 @@ must_use int fetch_part_open(struct fetch_part *part);
 void fetch_part_fail(struct fetch_part *part, int error);
 /* Whether there is nothing to read for now. */
 bool fetch_part_is_at_end(const struct fetch_part *part);
+static inline size_t fetch_part_size(const struct fetch_part *part)
+{
+    return part->slice == NULL ? 0 : part->slice->size;
+}
+void fetch_part_close_slice(struct fetch_part *part);
 /* Fills the row: offsets, aborted transactions, the size of the records. */
 void fetch_part_finish(struct fetch_part *part);
