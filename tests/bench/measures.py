@@ -16,6 +16,7 @@ SYNC_COUNT = 1500
 LINE_COUNT = 2000000
 IDLE_SECONDS = 5
 PARTITIONS_MANY = 10000
+POLL_PARTITIONS = 1000
 
 
 class Bench:
@@ -292,7 +293,33 @@ def measure_idle(bench):
                     most=120e6)
 
 
+def measure_polls(bench):
+    """What a consumer that follows many partitions without news costs its broker, per poll."""
+    raw = os.path.join(os.path.dirname(bench.tidemill), "bench/bench_raw")
+    if not os.access(raw, os.X_OK):
+        raise RuntimeError(f"{raw} is not built (cmake -DTIDEMILL_TESTS=ON)")
+    brokers = bench.brokers()
+    for how, count in (("session", 3000), ("whole", 300)):
+        costs = {}
+        for run in range(RUNS + 1):  # the first one warms the peer's compiler and is not counted
+            for broker in brokers:
+                if run == 0 and how == "session":
+                    bench.create(broker, "polls", POLL_PARTITIONS)
+                    time.sleep(2)
+                before = broker.cpu_seconds()
+                bench.command(raw, "polls", broker.address, "polls", POLL_PARTITIONS, count, how)
+                if run:
+                    costs.setdefault(broker.name, []).append(
+                        (broker.cpu_seconds() - before) / count)
+        words = "in a session" if how == "session" else "named each time"
+        bench.table.row(f"idle poll of {POLL_PARTITIONS:,} partitions, {words}, broker CPU", "s",
+                        *pair(costs))
+    for broker in brokers:
+        broker.discard()
+
+
 MEASURES = {
+    "polls": measure_polls,
     "throughput": measure_throughput,
     "durable": measure_durable,
     "mill": measure_mill,

@@ -7,6 +7,9 @@
  *         delays count from there
  *     raw fetch    HOST:PORT TOPIC PARTITIONS MB
  *         seconds and megabytes: from the beginning of every partition
+ *     raw polls    HOST:PORT TOPIC PARTITIONS COUNT whole|session
+ *         seconds: so many fetches that do not wait, of partitions without records; each names all
+ *         of them, or goes on in a session (KIP-227)
  *     raw e2e      HOST:PORT TOPIC RATE SECONDS RECORD_SIZE ACKS
  *         p50, p99, p99.9 and the worst delay in microseconds from the moment a record was due to
  *         be sent until it was read again by a waiting fetch; TOPIC is empty; the first second is
@@ -459,6 +462,67 @@ static void fetch(char **words)
     printf("%.6f %.1f\n", (double)(now_ns() - started) / 1e9, (double)size / MEGABYTE);
 }
 
+/* One poll; the session that answers. */
+static int32_t poll_once(struct peer *peer, const char *topic, int32_t partition_count,
+                         int32_t session, int32_t epoch)
+{
+    struct fetch_request_partition *parts = memory_zero((size_t)partition_count + 1, sizeof *parts);
+    for (int32_t i = 0; i < partition_count; i++) {
+        parts[i] = (struct fetch_request_partition){.index = i,
+                                                    .current_leader_epoch = -1,
+                                                    .last_fetched_epoch = -1,
+                                                    .log_start_offset = -1,
+                                                    .partition_max_bytes = 1 << 20};
+    }
+    struct fetch_request_topic named = {.name = bytes_from_string(topic),
+                                        .partitions = {parts, partition_count}};
+    struct fetch_request request;
+    struct frame_request_header header = {
+        .api_key = FETCH_KEY, .api_version = FETCH_VERSION, .client_id = bytes_from_string("raw")};
+    wire_set_defaults(frame_api_find(FETCH_KEY)->request, &request);
+    request.replica_id = -1;
+    request.min_bytes = 1;
+    request.max_bytes = 50 << 20;
+    request.session_id = session;
+    request.session_epoch = epoch;
+    request.topics.items = &named;
+    request.topics.count = partition_count > 0;
+    struct buffer frame;
+    buffer_init(&frame);
+    frame_write_request(&frame, frame_api_find(FETCH_KEY), &header, &request);
+    send_all(peer->stream, frame.data, frame.size);
+    buffer_fini(&frame);
+    free(parts);
+    struct bytes answer;
+    while (!peer_take(peer, &answer)) {
+        peer_receive(peer, true);
+    }
+    struct fetch_response response;
+    struct arena arena;
+    arena_init(&arena, 0);
+    read_answer(answer, FETCH_KEY, FETCH_VERSION, &arena, &response);
+    check_code(response.error_code);
+    int32_t told = response.session_id;
+    arena_fini(&arena);
+    return told;
+}
+
+static void polls(char **words)
+{
+    struct peer peer;
+    int32_t partition_count = (int32_t)number(words[2]);
+    int64_t count = number(words[3]);
+    bool is_session = strcmp(words[4], "session") == 0;
+    peer_open(&peer, words[0]);
+    int32_t session = is_session ? poll_once(&peer, words[1], partition_count, 0, 0) : 0;
+    int64_t started = now_ns();
+    for (int64_t i = 0; i < count; i++) {
+        poll_once(&peer, words[1], is_session ? 0 : partition_count, session,
+                  is_session ? (int32_t)i + 1 : -1);
+    }
+    printf("%.6f\n", (double)(now_ns() - started) / 1e9);
+}
+
 /* End to end --------------------------------------------------------------------------------- */
 
 struct trip {
@@ -630,13 +694,15 @@ int main(int count, char **words)
         int least;
         void (*run)(char **words);
     } modes[] = {
-        {"produce", 8, produce}, {"fetch", 4, fetch}, {"e2e", 6, e2e}, {"loopback", 3, loopback}};
+        {"produce", 8, produce}, {"fetch", 4, fetch},       {"polls", 5, polls},
+        {"e2e", 6, e2e},         {"loopback", 3, loopback},
+    };
     for (size_t i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++) {
         if (strcmp(words[1], modes[i].name) == 0 && count - 2 >= modes[i].least) {
             modes[i].run(words + 2);
             return 0;
         }
     }
-    fprintf(stderr, "raw: produce, fetch, e2e or loopback; see the top of raw.c\n");
+    fprintf(stderr, "raw: produce, fetch, polls, e2e or loopback; see the top of raw.c\n");
     return 2;
 }
