@@ -1,4 +1,4 @@
-/* Four hashes; see hash.h. SipHash after Aumasson and Bernstein, "SipHash: a fast short-input PRF"
+/* Five hashes; see hash.h. SipHash after Aumasson and Bernstein, "SipHash: a fast short-input PRF"
  * (2012), with the longer output of its reference implementation. */
 #include "log/base/hash.h"
 
@@ -13,9 +13,12 @@ static uint64_t hash_mix(uint64_t value)
     return value ^ value >> 32;
 }
 
-uint64_t hash_bytes(struct bytes view)
+/* Of the process; written once, before there is anybody to read it. */
+static uint64_t hash_table_secret[2];
+
+static uint64_t hash_words(struct bytes view, uint64_t first, uint64_t last)
 {
-    uint64_t hash = 0x9e3779b97f4a7c15u ^ view.size;
+    uint64_t hash = 0x9e3779b97f4a7c15u ^ view.size ^ first;
     size_t i = 0;
     for (; i + 8 <= view.size; i += 8) {
         uint64_t word;
@@ -26,7 +29,23 @@ uint64_t hash_bytes(struct bytes view)
     if (i < view.size) {
         memcpy(&tail, view.data + i, view.size - i);
     }
-    return hash_mix(hash ^ tail);
+    return hash_mix(hash ^ tail ^ last);
+}
+
+uint64_t hash_bytes(struct bytes view)
+{
+    return hash_words(view, 0, 0);
+}
+
+uint64_t hash_table(struct bytes view)
+{
+    return hash_words(view, hash_table_secret[0], hash_table_secret[1]);
+}
+
+void hash_set_secret(const uint64_t secret[2])
+{
+    hash_table_secret[0] = secret[0];
+    hash_table_secret[1] = secret[1];
 }
 
 uint32_t hash_murmur2(struct bytes view)

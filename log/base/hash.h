@@ -1,4 +1,4 @@
-/* Hashes with a fixed seed, the same in every run.
+/* Hashes, the same in every run but for the one with a secret of the process.
  * Thread: any. */
 #pragma once
 
@@ -6,6 +6,12 @@
 
 /* For tables and fingerprints; FNV-1a folded with a final mix. Not for files: it may change. */
 uint64_t hash_bytes(struct bytes view);
+/* For tables that hold what strangers name: as hash_bytes, mixed with the secret of the process, so
+ * that nobody can choose names that all fall on one place. Nothing may depend on its order. */
+uint64_t hash_table(struct bytes view);
+/* Before the first table is made and the first thread is started, and in a process that serves
+ * strangers only: without a secret a run can be repeated. */
+void hash_set_secret(const uint64_t secret[2]);
 /* Kafka's murmur2 (seed 0x9747b28c), the partitioner of the Java client:
  * partition = (hash & 0x7fffffff) % count. */
 uint32_t hash_murmur2(struct bytes view);

@@ -85,7 +85,7 @@ void *map_find(const struct map *map, struct bytes key)
     if (map->size == 0) {
         return NULL;
     }
-    size_t slot = map_slot(map, key, hash_bytes(key));
+    size_t slot = map_slot(map, key, hash_table(key));
     return map->slots[slot] == MAP_SLOT_FREE ? NULL : map->entries[map->slots[slot] - 1].value;
 }
 
@@ -96,7 +96,7 @@ void *map_put(struct map *map, struct bytes key, void *value)
     if (map->entry_count == map->entry_capacity) {
         map_rebuild(map, map->size < 8 ? 8 : map->size * 2);
     }
-    uint64_t hash = hash_bytes(key);
+    uint64_t hash = hash_table(key);
     size_t slot = map_slot(map, key, hash);
     if (map->slots[slot] != MAP_SLOT_FREE) {
         struct map_entry *entry = &map->entries[map->slots[slot] - 1];
@@ -116,7 +116,7 @@ void *map_remove(struct map *map, struct bytes key)
     if (map->size == 0) {
         return NULL;
     }
-    size_t slot = map_slot(map, key, hash_bytes(key));
+    size_t slot = map_slot(map, key, hash_table(key));
     if (map->slots[slot] == MAP_SLOT_FREE) {
         return NULL;
     }

@@ -2,6 +2,7 @@
  *
  * SIGINT and SIGTERM ask the command to end; a second one ends the process at once. Descriptors
  * are taken up to the hard limit: every connection and every open segment is one. */
+#include "log/base/hash.h"
 #include "log/io/io_uv.h"
 #include "runtime/cli/cli.h"
 #include "runtime/main/doctor.h"
@@ -60,6 +61,9 @@ int main(int argc, char **argv)
         .brokers = getenv("TIDEMILL_BROKERS"),
         .version = TIDEMILL_VERSION,
     };
+    uint64_t secret[2];
+    io_random(io, secret, sizeof secret);
+    hash_set_secret(secret);
     raise_descriptor_limit();
     io_uv_on_signal(io, SIGINT, on_signal, &world);
     io_uv_on_signal(io, SIGTERM, on_signal, &world);

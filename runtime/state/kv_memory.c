@@ -122,7 +122,7 @@ static struct kv_entry *add_entry(struct kv_memory *memory, struct bytes key)
 {
     struct kv_entry *entry = memory_new(struct kv_entry);
     entry->key = bytes_copy(key);
-    entry->priority = hash_bytes(key);
+    entry->priority = hash_table(key);
     map_put(&memory->entries, entry->key, entry);
     treap_add(&memory->root, entry);
     return entry;

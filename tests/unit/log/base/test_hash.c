@@ -84,6 +84,31 @@ static void the_secure_hash_is_siphash(void **state)
     }
 }
 
+/* Names chosen to fall on one place of a table do not, once there is a secret. */
+static void a_secret_scatters_what_was_chosen_to_collide(void **state)
+{
+    (void)state;
+    enum { PLACES = 1024, CHOSEN = 200 };
+    static const uint64_t secret[2] = {0x1234567890abcdefu, 0xfedcba0987654321u};
+    static const uint64_t none[2] = {0, 0};
+    uint64_t chosen[CHOSEN];
+    size_t count = 0;
+    for (uint64_t key = 0; count < CHOSEN; key++) {
+        if (hash_table(bytes_make(&key, sizeof key)) % PLACES == 7) {
+            chosen[count++] = key;
+        }
+    }
+    hash_set_secret(secret);
+    int hits[PLACES] = {0};
+    int most = 0;
+    for (size_t i = 0; i < CHOSEN; i++) {
+        int *hit = &hits[hash_table(bytes_make(&chosen[i], sizeof chosen[i])) % PLACES];
+        most = ++*hit > most ? *hit : most;
+    }
+    hash_set_secret(none);
+    assert_true(most < 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +116,7 @@ int main(void)
         cmocka_unit_test(java_strings_hash_as_java_does),
         cmocka_unit_test(every_byte_and_the_size_count),
         cmocka_unit_test(the_low_bits_are_spread),
+        cmocka_unit_test(a_secret_scatters_what_was_chosen_to_collide),
         cmocka_unit_test(the_secure_hash_is_siphash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
