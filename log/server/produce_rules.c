@@ -110,6 +110,21 @@ static bool produce_rules_is_time_wrong(const struct produce_rules *rules, int64
            (timestamp_ms > now_ms && timestamp_ms - now_ms > rules->after_max_ms);
 }
 
+/* The CRC is right, so the batch is as it was sent: what cannot be unpacked or counted was made so,
+ * and to send it again, as clients do with a corrupt message, would not mend it. */
+static int produce_rules_on_unreadable(int error, struct produce_rules_verdict *verdict)
+{
+    if (error == ERROR_TOO_LARGE) {
+        verdict->message = "the records unpack to far more than max.message.bytes allows";
+        return ERROR_MESSAGE_TOO_LARGE;
+    }
+    if (error == ERROR_CORRUPT_MESSAGE) {
+        verdict->message = "the records cannot be unpacked, or are not as many as the batch says";
+        return ERROR_INVALID_RECORD;
+    }
+    return error;
+}
+
 /* Walks the records for what only they can tell. The counts of the batch are proved on the way. */
 static int produce_rules_judge_records(const struct produce_rules *rules, const struct batch *batch,
                                        struct batch_builder *rebuilt, int64_t now_ms,
@@ -119,7 +134,7 @@ static int produce_rules_judge_records(const struct produce_rules *rules, const 
     struct batch_record record;
     int error = batch_iterator_open(&iterator, batch, produce_rules_inflated_max(rules));
     if (error != 0) {
-        return error == ERROR_TOO_LARGE ? ERROR_MESSAGE_TOO_LARGE : error;
+        return produce_rules_on_unreadable(error, verdict);
     }
     bool has_wrong_time = produce_rules_is_time_wrong(rules, batch->max_timestamp, now_ms) ||
                           rules->before_max_ms != INT64_MAX;
@@ -143,7 +158,7 @@ static int produce_rules_judge_records(const struct produce_rules *rules, const 
         }
     }
     batch_iterator_close(&iterator);
-    return error != 0 ? error : verdict_error;
+    return error != 0 ? produce_rules_on_unreadable(error, verdict) : verdict_error;
 }
 
 static int produce_rules_finish(struct batch_builder *builder, struct batch *batch,
@@ -199,6 +214,10 @@ int produce_rules_judge(const struct produce_rules *rules, struct bytes records,
         }
         batch_set_append_time(changed->data, changed->size, now_ms);
         error = batch_read_header(buffer_bytes(changed), out, NULL);
+    }
+    if (error == 0 && out->bytes.size > rules->batch_size_max) {
+        verdict->message = "the batch is larger than max.message.bytes with the topic's codec";
+        error = ERROR_MESSAGE_TOO_LARGE;
     }
     return error;
 }

@@ -31,6 +31,10 @@ ROWS = [
     ("produce", r"^no record ", "damaged, since its offsets contradict themselves"),
     ("markers", r"^old epoch", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("produce", r"^bad codec", "Kafka says UNKNOWN_SERVER_ERROR"),
+    ("compression", r"^no codec", "Kafka says UNKNOWN_SERVER_ERROR"),
+    ("compression", r"^(gzip|snappy|lz4|zstd): (cut|one byte|nothing|other|wrong|plain|zlib|half a h|"
+                    r"no |size|block|head|lies|window).*error_code",
+     "what cannot be unpacked is an invalid record: Kafka says UNKNOWN_SERVER_ERROR"),
     ("produce", r"^(magic 3|garbage) .*message", "damage has no sentence"),
     ("produce", r"^(no epoch|trailing)",
      "a producer without an epoch, bytes behind the batch: refused"),

@@ -6,6 +6,7 @@ what it cannot read and answers what we cannot read to the end.
 """
 
 import glob
+import gzip
 import json
 import os
 import socket
@@ -140,6 +141,10 @@ class Reader:
             shift += 7
             if byte < 0x80:
                 return value
+
+    def zigzag(self):
+        value = self.varint()
+        return value >> 1 ^ -(value & 1)
 
     def length(self, kind):
         if self.flexible:
@@ -314,12 +319,44 @@ def record(offset_delta, timestamp_delta, key, value):
     return varint(len(body)) + body
 
 
+def read_batches(data):
+    """What batches say of themselves and, where they are not compressed or gzip, their records."""
+    at = 0
+    while at + 61 <= len(data):
+        base, size = struct.unpack_from(">qi", data, at)
+        attributes, last_delta, first, highest, producer, epoch, sequence, count = (
+            struct.unpack_from(">hiqqqhii", data, at + 21))
+        content = data[at + 61:at + 12 + size]
+        if attributes & 7 == 1 and count:
+            content = gzip.decompress(content)
+        records = []
+        reader = Reader(content, False)
+        for _ in range(count if attributes & 7 < 2 else 0):
+            reader.zigzag()
+            reader.take(1)
+            time_delta = reader.zigzag()
+            offset = base + reader.zigzag()
+            sizes_and_views = [reader.take(length) if (length := reader.zigzag()) >= 0 else None
+                               for _ in range(2)]
+            for _ in range(reader.zigzag()):
+                reader.take(reader.zigzag())
+                length = reader.zigzag()
+                reader.take(max(length, 0))
+            records.append((offset, first + time_delta, *sizes_and_views))
+        yield {"base": base, "last": base + last_delta, "attributes": attributes, "first": first,
+               "max": highest, "producer": producer, "epoch": epoch, "sequence": sequence,
+               "count": count, "records": records}
+        at += 12 + size
+
+
 def batch(records, timestamp, *, magic=2, attributes=0, producer=(-1, -1, -1), crc_change=0,
-          count=None, last_delta=None, max_timestamp=None, base_offset=0):
-    """`records`: (key, value) or (key, value, timestamp) each."""
+          count=None, last_delta=None, max_timestamp=None, base_offset=0, pack=None):
+    """`records`: (key, value) or (key, value, timestamp) each; `pack` turns their bytes into what is
+    sent (a codec, or what it can be made to do wrong)."""
     times = [item[2] if len(item) > 2 else timestamp for item in records]
     content = b"".join(record(i, times[i] - times[0], item[0], item[1])
                        for i, item in enumerate(records))
+    content = pack(content) if pack else content
     count = len(records) if count is None else count
     last_delta = len(records) - 1 if last_delta is None else last_delta
     first = times[0] if times else timestamp

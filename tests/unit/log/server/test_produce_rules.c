@@ -1,5 +1,6 @@
 /* Shows which batches a topic's rules accept, with which error they refuse the others, and that
  * what they change is right again. */
+#include "log/base/crc32c.h"
 #include "log/base/endian.h"
 #include "log/base/error.h"
 #include "log/server/produce_rules.h"
@@ -238,26 +239,89 @@ static void the_topics_codec_replaces_the_clients(void **state)
     assert_int_equal(batch_validate(&fixture->batch), 0);
 }
 
-/* A batch may not inflate to whatever it likes. */
+/* A batch may not inflate to whatever it likes. Snappy cannot make much of little. */
 static void a_bomb_is_refused(void **state)
 {
+    static const enum compress_codec codecs[] = {COMPRESS_GZIP, COMPRESS_LZ4, COMPRESS_ZSTD};
     struct fixture *fixture = *state;
-    fixture->rules.is_recompressed = true;
-    fixture->rules.codec = COMPRESS_LZ4;
-    fixture->rules.batch_size_max = 40000;
-    fixture->builder.codec = COMPRESS_GZIP;
+    fixture->rules.must_have_keys = true;
+    fixture->rules.batch_size_max = 200000;
     struct buffer zeros;
     buffer_init(&zeros);
     for (int i = 0; i < 1000000; i++) {
         buffer_add_byte(&zeros, 0);
     }
-    for (int i = 0; i < 30; i++) {
-        batch_builder_add(&fixture->builder, NOW_MS, (struct bytes){0}, buffer_bytes(&zeros), NULL,
-                          0);
+    for (size_t k = 0; k < sizeof codecs / sizeof *codecs; k++) {
+        buffer_clear(&fixture->bytes);
+        batch_builder_clear(&fixture->builder);
+        fixture->builder.codec = codecs[k];
+        for (int i = 0; i < 40; i++) {
+            batch_builder_add(&fixture->builder, NOW_MS, BYTES_LITERAL("k"), buffer_bytes(&zeros),
+                              NULL, 0);
+        }
+        finish(fixture);
+        assert_true(fixture->bytes.size <= 200000);
+        assert_int_equal(judge(fixture), ERROR_MESSAGE_TOO_LARGE);
+    }
+    buffer_fini(&zeros);
+}
+
+/* Gives the bytes behind the header the size and the CRC that they have now. */
+static void seal(struct fixture *fixture)
+{
+    struct buffer *bytes = &fixture->bytes;
+    endian_write_i32(bytes->data + 8, (int32_t)(bytes->size - BATCH_PREFIX_SIZE));
+    endian_write_u32(bytes->data + BATCH_CRC_AT, crc32c_update(0, bytes->data + BATCH_CRC_START,
+                                                               bytes->size - BATCH_CRC_START));
+}
+
+/* The CRC is right and what it covers is not: cut at each byte, each byte changed, bytes added. */
+static void what_a_codec_cannot_unpack_is_invalid(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->rules.must_have_keys = true;
+    for (int codec = COMPRESS_NONE; codec < COMPRESS_CODEC_COUNT; codec++) {
+        buffer_clear(&fixture->bytes);
+        batch_builder_clear(&fixture->builder);
+        fixture->builder.codec = (enum compress_codec)codec;
+        for (int i = 0; i < 20; i++) {
+            add(fixture, "some key", NOW_MS + i);
+        }
+        finish(fixture);
+        assert_int_equal(judge(fixture), 0);
+        size_t size = fixture->bytes.size;
+        for (size_t cut = BATCH_HEADER_SIZE; cut < size; cut++) {
+            fixture->bytes.size = cut;
+            seal(fixture);
+            assert_int_equal(judge(fixture), ERROR_INVALID_RECORD);
+        }
+        fixture->bytes.size = size;
+        for (size_t at = BATCH_HEADER_SIZE; at < size; at++) {
+            fixture->bytes.data[at] ^= 0x55;
+            seal(fixture);
+            int error = judge(fixture);
+            assert_true(error == 0 || error == ERROR_INVALID_RECORD ||
+                        error == ERROR_INVALID_TIMESTAMP || error == ERROR_MESSAGE_TOO_LARGE);
+            fixture->bytes.data[at] ^= 0x55;
+        }
+        buffer_add(&fixture->bytes, "rest", 4);
+        seal(fixture);
+        assert_int_equal(judge(fixture), ERROR_INVALID_RECORD);
+    }
+}
+
+static void size_is_judged_once_more_as_it_is_stored(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->builder.codec = COMPRESS_GZIP;
+    for (int i = 0; i < 1000; i++) {
+        add(fixture, "the same key", NOW_MS);
     }
     finish(fixture);
-    buffer_fini(&zeros);
-    assert_true(fixture->bytes.size <= 40000);
+    fixture->rules.batch_size_max = fixture->bytes.size + 1000;
+    assert_int_equal(judge(fixture), 0);
+    fixture->rules.is_recompressed = true;
+    fixture->rules.codec = COMPRESS_NONE;
     assert_int_equal(judge(fixture), ERROR_MESSAGE_TOO_LARGE);
 }
 
@@ -278,6 +342,8 @@ int main(void)
         TEST(append_time_is_written_into_the_batch),
         TEST(the_topics_codec_replaces_the_clients),
         TEST(a_bomb_is_refused),
+        TEST(what_a_codec_cannot_unpack_is_invalid),
+        TEST(size_is_judged_once_more_as_it_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
