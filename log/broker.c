@@ -151,18 +151,20 @@ static void broker_on_topic_config(void *owner, const struct meta_topic *topic)
     broker_apply_settings(owner, topic);
 }
 
-static void broker_apply_cleaner(struct broker *broker)
+static void broker_apply_store_options(struct broker *broker)
 {
     struct store_cleaner_options options =
         broker_settings_of_cleaner(meta_broker_options(broker->meta));
     store_set_cleaner(broker->store, &options);
+    store_set_retention_total(broker->store,
+                              meta_broker_options(broker->meta)->retention_total_bytes);
 }
 
 /* A broker's value is the default of every topic that has none of its own. */
 static void broker_on_broker_config(void *owner)
 {
     struct broker *broker = owner;
-    broker_apply_cleaner(broker);
+    broker_apply_store_options(broker);
     broker_coordination_on_broker_config(broker->coordination);
     store_set_producer_expiration(broker->store,
                                   meta_broker_options(broker->meta)->producer_id_expiration_ms);
@@ -347,7 +349,7 @@ static void broker_run(struct broker *broker)
                                               .partitions_added = broker_on_partitions_added,
                                               .broker_config_changed = broker_on_broker_config};
     meta_listen(broker->meta, &broker->listener);
-    broker_apply_cleaner(broker);
+    broker_apply_store_options(broker);
     broker_make_server(broker);
     broker->registration.operation = (struct controller_operation){
         .done = broker_on_registered, .owner = broker, .arena = &broker->registration_arena};

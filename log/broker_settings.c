@@ -6,6 +6,8 @@ struct log_settings broker_settings_of_topic(const struct topic_options *options
     struct log_settings settings = log_settings_default();
     settings.segment_size = options->segment_bytes;
     settings.segment_ms = options->segment_ms;
+    settings.segment_jitter_ms = options->segment_jitter_ms;
+    settings.is_preallocated = options->preallocate;
     settings.index_interval_size = options->index_interval_bytes;
     settings.index_size = options->segment_index_bytes;
     settings.retention_ms = options->retention_ms;

@@ -243,11 +243,23 @@ void flusher_ask_all(struct flusher *flusher)
     }
 }
 
+void flusher_ask_within(struct flusher *flusher, int64_t delay_ms)
+{
+    const int64_t longest_ms = INT64_MAX / 4000000;
+    bool is_started = flusher->timer.private_state != NULL;
+    uint64_t delay_ns = (uint64_t)(delay_ms < longest_ms ? delay_ms : longest_ms) * 1000000;
+    uint64_t due_ns = io_now(flusher->store->io) + delay_ns;
+    if (!is_started || due_ns < flusher->timer_due_ns) {
+        flusher->timer_due_ns = due_ns;
+        io_timer_start(flusher->store->io, &flusher->timer, delay_ns);
+    }
+}
+
 void flusher_ask_later(struct flusher *flusher)
 {
     bool is_started = flusher->timer.private_state != NULL;
     if (!is_started) {
-        io_timer_start(flusher->store->io, &flusher->timer, FLUSHER_DELAY_MS * UINT64_C(1000000));
+        flusher_ask_within(flusher, FLUSHER_DELAY_MS);
     }
 }
 

@@ -40,6 +40,7 @@ struct flusher {
     struct list syncs;   /* files under way */
     struct io_request request;
     struct io_timer timer; /* of what nobody waits for */
+    uint64_t timer_due_ns; /* while it runs */
     int32_t running_count; /* flushes under way, of deleted logs too */
     bool is_posted;        /* a turn comes */
     int64_t flush_count;
@@ -57,6 +58,8 @@ void flusher_ask(struct flusher *flusher, struct log *log);
 void flusher_ask_all(struct flusher *flusher);
 /* The same after FLUSHER_DELAY_MS at the latest. */
 void flusher_ask_later(struct flusher *flusher);
+/* The same after `delay_ms` at the latest. */
+void flusher_ask_within(struct flusher *flusher, int64_t delay_ms);
 /* Takes the log out; syncs under way go on. */
 void flusher_remove(struct flusher *flusher, struct log *log);
 /* Nothing is dirty and nothing under way; after a failure, nothing under way. */

@@ -91,13 +91,48 @@ void log_release(struct log *log)
     }
 }
 
+static void log_draw_jitter(struct log *log)
+{
+    if (log->settings.segment_jitter_ms > 0) {
+        io_random(log->home.io, &log->roll_chance, sizeof log->roll_chance);
+    }
+}
+
+int64_t log_segment_ms(const struct log *log)
+{
+    const struct log_settings *settings = &log->settings;
+    int64_t ms = settings->segment_ms;
+    if (settings->is_compacted && settings->max_compaction_lag_ms < ms) {
+        ms = settings->max_compaction_lag_ms;
+    }
+    int64_t jitter_ms = settings->segment_jitter_ms < ms ? settings->segment_jitter_ms : ms;
+    return jitter_ms == 0 ? ms : ms - (int64_t)log->roll_chance % jitter_ms;
+}
+
+/* Whether something of the log may have to go now that had not to before. */
+static bool log_keeps_less(const struct log_settings *before, const struct log_settings *after)
+{
+    return after->is_deleted &&
+           (!before->is_deleted || (uint64_t)after->retention_ms < (uint64_t)before->retention_ms ||
+            (uint64_t)after->retention_size < (uint64_t)before->retention_size);
+}
+
 void log_set_settings(struct log *log, const struct log_settings *settings)
 {
+    if (log->is_configured && log_keeps_less(&log->settings, settings)) {
+        store_ask_retention(log->store);
+    }
+    bool had_jitter = log->settings.segment_jitter_ms > 0;
+    log->is_configured = true;
     log->settings = *settings;
+    if (!had_jitter) {
+        log_draw_jitter(log);
+    }
     if (log->settings.segment_size > SEGMENT_SIZE_MAX) {
         log->settings.segment_size = SEGMENT_SIZE_MAX;
     }
     log->home.index_interval_size = settings->index_interval_size;
+    log->home.preallocated_size = settings->is_preallocated ? log->settings.segment_size : 0;
 }
 
 void log_limit_epochs(struct log *log, int32_t leader_epoch)
@@ -322,7 +357,7 @@ static bool log_should_roll(const struct log *log, size_t size, int64_t last_off
     }
     return last->size + (int64_t)size > log->settings.segment_size ||
            last_offset - last->base_offset > INT32_MAX ||
-           now_ms - last->first_append_ms > log->settings.segment_ms ||
+           now_ms - last->first_append_ms > log_segment_ms(log) ||
            (int64_t)last->index->entry_count * SPARSE_INDEX_ENTRY_SIZE >= log->settings.index_size;
 }
 
@@ -414,6 +449,8 @@ static void log_on_appended(struct log *log)
     store_on_moved(store, log);
     if (log->end_offset - log->synced.offset >= log->settings.flush_message_count) {
         flusher_ask(&store->flusher, log);
+    } else if (log->settings.flush_ms < INT64_MAX) {
+        flusher_ask_within(&store->flusher, log->settings.flush_ms);
     }
 }
 
@@ -535,6 +572,7 @@ int log_roll(struct log *log)
     }
     log_add_segment(log, next);
     tail_cache_roll(&log->tail);
+    log_draw_jitter(log);
     flusher_add(&log->store->flusher, log);
     if (log->store->options.durability != STORE_DURABILITY_INTERVAL) {
         flusher_ask(&log->store->flusher, log);

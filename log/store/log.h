@@ -31,17 +31,19 @@ struct store;
 struct log_settings {
     int64_t segment_size;        /* segment.bytes */
     int64_t segment_ms;          /* segment.ms */
+    int64_t segment_jitter_ms;   /* segment.jitter.ms: the most by which a segment ends earlier */
     int64_t index_interval_size; /* index.interval.bytes */
     int64_t index_size;          /* segment.index.bytes */
     int64_t retention_ms;        /* -1: for ever */
     int64_t retention_size;      /* -1: without limit */
     int64_t file_delete_delay_ms;
     int64_t flush_message_count; /* flush.messages; used only with durability other than fsync */
-    int64_t flush_ms;
+    int64_t flush_ms;            /* flush.ms; the same */
     int64_t min_compaction_lag_ms;
     int64_t max_compaction_lag_ms;
     int64_t delete_retention_ms; /* how long a tombstone stays readable */
     double min_dirty_ratio;      /* min.cleanable.dirty.ratio */
+    bool is_preallocated;        /* preallocate: a segment's whole size is reserved at once */
     bool is_deleted;             /* cleanup.policy has delete */
     bool is_compacted;
 };

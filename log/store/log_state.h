@@ -39,6 +39,7 @@ struct log {
     int64_t points_offset;       /* the recovery point in the points file */
     int64_t points_start;        /* the start offset in the points file */
     int64_t points_segment; /* base offset of the recovery point's segment there; -1: not known */
+    uint32_t roll_chance;   /* drawn for the growing segment, for its jitter */
     int64_t clean_offset;   /* compaction is done below; in the cleaner's checkpoint file */
     int64_t clean_barrier;  /* up to here a run found nothing to do: a transaction is in the way */
     struct epoch_cache epochs;
@@ -53,6 +54,7 @@ struct log {
     int32_t sync_count;    /* files of the running flush that are under way */
     int flush_error;       /* the first of the running flush */
     uint64_t flush_started_ns;
+    bool is_configured;  /* its settings are its topic's, not yet those of a log that is opened */
     bool is_uncleanable; /* compaction found damage and leaves it alone from now on */
     bool is_dirty;       /* something was written that no flush has taken yet */
     bool is_flush_asked; /* and somebody waits for it */
@@ -70,6 +72,9 @@ struct segment *log_last_segment(const struct log *log);
 /* Index of the segment that holds the offset; 0 when it lies below all. */
 int32_t log_find_segment(const struct log *log, int64_t offset);
 struct log_mark log_end_mark(const struct log *log);
+/* How long the growing segment may grow: segment.ms, less its jitter; of a compacted log not longer
+ * than a record may wait for compaction. */
+int64_t log_segment_ms(const struct log *log);
 /* Closes the growing segment and starts the next one. */
 must_use int log_roll(struct log *log);
 /* A log is made without waiting for the disk: it is empty, and whoever keeps the topics makes it

@@ -803,6 +803,7 @@ int recovery_open_log(struct store *store, const char *name, const struct log_po
 {
     struct log_settings settings = log_settings_default();
     struct log *log = log_new(store, name, &settings);
+    log->is_configured = false;
     log->is_rooted = point != NULL;
     struct recovery_listing listing;
     recovery_listing_init(&listing);

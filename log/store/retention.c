@@ -179,7 +179,7 @@ static int retention_roll_by_time(struct log *log)
     struct segment *last = log_last_segment(log);
     int error = last->size == 0 ? 0 : segment_read_ages(last);
     if (error != 0 || last->size == 0 ||
-        io_wall_clock(log->store->io) - last->first_append_ms <= log->settings.segment_ms) {
+        io_wall_clock(log->store->io) - last->first_append_ms <= log_segment_ms(log)) {
         return error;
     }
     return log_roll(log);
@@ -202,6 +202,60 @@ int64_t retention_apply(struct log *log)
               TRACE_INT("start_offset", log->start_offset), TRACE_INT("bytes", size - log->size));
     }
     return error != 0 ? error : size - log->size;
+}
+
+/* The first segment of a log may go: it is full, flushed, and no longer than the start. */
+static bool retention_may_remove(const struct log *log)
+{
+    return log->status == 0 && log->settings.is_deleted && log->segment_count > 1 &&
+           log->segments[0]->next_offset <= log->synced.offset;
+}
+
+/* The log whose first segment is the oldest of all; NULL when nothing can go. */
+static int retention_find_oldest(struct store *store, int64_t now_ms, struct log **out)
+{
+    int64_t oldest_ms = 0;
+    *out = NULL;
+    for (list_each (&store->log_list, link)) {
+        struct log *log = list_member(link, struct log, store_link);
+        int64_t age_ms = 0;
+        if (!retention_may_remove(log)) {
+            continue;
+        }
+        int error = retention_age(log->segments[0], now_ms, &age_ms);
+        if (error != 0) {
+            return error;
+        }
+        if (*out == NULL || age_ms > oldest_ms) {
+            *out = log;
+            oldest_ms = age_ms;
+        }
+    }
+    return 0;
+}
+
+int retention_apply_total(struct store *store, int64_t size)
+{
+    int64_t now_ms = io_wall_clock(store->io);
+    int64_t total = 0;
+    int error = 0;
+    for (list_each (&store->log_list, link)) {
+        total += list_member(link, struct log, store_link)->size;
+    }
+    while (error == 0 && total > size) {
+        struct log *log = NULL;
+        error = retention_find_oldest(store, now_ms, &log);
+        if (error != 0 || log == NULL) {
+            break; /* what still grows, or is only compacted, stays */
+        }
+        int64_t before = log->size;
+        error = retention_set_start(log, log->segments[0]->next_offset);
+        trace(TRACE_INFO, "retention.segments_removed", TRACE_STRING("log", log->name),
+              TRACE_INT("start_offset", log->start_offset), TRACE_INT("bytes", before - log->size),
+              TRACE_STRING("reason", "all logs together"));
+        total -= before - log->size;
+    }
+    return error;
 }
 
 /* On failure nothing has changed. */

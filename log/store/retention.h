@@ -18,6 +18,9 @@ must_use int retention_set_start(struct log *log, int64_t offset);
 must_use int retention_truncate(struct log *log, int64_t offset);
 /* Bytes removed, or a negative error. */
 must_use int64_t retention_apply(struct log *log);
+/* Removes the oldest full segments of all logs that delete, until they have at most `size` bytes
+ * together or nothing more can go. */
+must_use int retention_apply_total(struct store *store, int64_t size);
 /* How long ago the newest record of a segment was written; see (3). */
 must_use int retention_age(struct segment *segment, int64_t now_ms, int64_t *age_ms);
 /* Renames the segment's files away, to disappear later; not durable yet. */

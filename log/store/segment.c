@@ -153,6 +153,9 @@ static void segment_reserve(struct segment *segment, struct io_file *file, int64
     }
     int64_t step = segment->size < SEGMENT_RESERVE_MIN ? SEGMENT_RESERVE_MIN : segment->size;
     step = step > SEGMENT_RESERVE_MAX ? SEGMENT_RESERVE_MAX : step;
+    if (segment->home->preallocated_size > end + step) {
+        step = segment->home->preallocated_size - end;
+    }
     int error = io_file_allocate(segment->home->io, file, (uint64_t)segment->size,
                                  (uint64_t)(end - segment->size + step));
     if (error == 0) {

@@ -37,6 +37,7 @@ struct segment_home {
     struct file_cache *files;
     const char *directory;
     int64_t index_interval_size;
+    int64_t preallocated_size; /* of a new file, 0: space is reserved in steps */
     bool is_read_only;
 };
 

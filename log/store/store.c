@@ -5,6 +5,7 @@
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/store/recovery.h"
+#include "log/store/retention.h"
 #include "log/store/small_file.h"
 #include "log/store/store_state.h"
 
@@ -15,6 +16,8 @@
 
 /* Bytes behind the recovery points, which a recovery has to read and write once more. */
 enum { STORE_POINTS_SIZE_MAX = 256 << 20 };
+/* The limit of all logs is looked at whenever this part of it was appended. */
+enum { STORE_TOTAL_PARTS = 32 };
 
 static const char store_lock_file[] = ".lock";
 static const char store_clean_file[] = ".kafka_cleanshutdown";
@@ -27,6 +30,7 @@ struct store_options store_options_default(const char *path)
         .flush_interval_ms = 1000,
         .checkpoint_interval_ms = 60000,
         .retention_check_interval_ms = 300000,
+        .retention_total_size = -1,
         .producer_expiration_ms = INT64_C(86400000),
         .open_file_max = 512,
         .tail_size_max = 16 << 20,
@@ -201,6 +205,12 @@ static bool store_has_new_points(const struct store *store)
 
 void store_on_synced(struct store *store)
 {
+    if (store->options.retention_total_size >= 0 &&
+        store->appended_size - store->retention_checked_size >
+            store->options.retention_total_size / STORE_TOTAL_PARTS) {
+        store->retention_checked_size = store->appended_size;
+        store_ask_retention(store);
+    }
     if (store_is_writable(store) &&
         store->appended_size - store->points_size >= STORE_POINTS_SIZE_MAX) {
         int error = store_write_points(store);
@@ -225,6 +235,25 @@ static void store_on_checkpoint(struct io_timer *timer)
     io_timer_start(store->io, timer, (uint64_t)store->options.checkpoint_interval_ms * 1000000);
 }
 
+static void store_apply_total(struct store *store)
+{
+    store->retention_checked_size = store->appended_size;
+    if (store->options.retention_total_size < 0 || !store_is_writable(store)) {
+        return;
+    }
+    int error = retention_apply_total(store, store->options.retention_total_size);
+    if (error != 0) {
+        trace(TRACE_WARN, "store.total_not_kept", TRACE_STRING("error", error_name(error)));
+    }
+}
+
+void store_ask_retention(struct store *store)
+{
+    if (store_is_writable(store)) {
+        io_timer_start(store->io, &store->retention_timer, 0);
+    }
+}
+
 static void store_on_retention(struct io_timer *timer)
 {
     struct store *store = timer->owner;
@@ -244,6 +273,7 @@ static void store_on_retention(struct io_timer *timer)
         }
         (void)producer_state_expire(&log->producers, now_ms, store->options.producer_expiration_ms);
     }
+    store_apply_total(store);
     io_timer_start(store->io, timer,
                    (uint64_t)store->options.retention_check_interval_ms * 1000000);
 }
@@ -642,6 +672,15 @@ void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct l
 {
     store->flushed = flushed;
     store->flushed_owner = owner;
+}
+
+void store_set_retention_total(struct store *store, int64_t size)
+{
+    bool is_lower = (uint64_t)size < (uint64_t)store->options.retention_total_size;
+    store->options.retention_total_size = size;
+    if (is_lower) {
+        store_ask_retention(store);
+    }
 }
 
 void store_set_cleaner(struct store *store, const struct store_cleaner_options *options)

@@ -34,6 +34,7 @@ struct store_options {
     int64_t flush_interval_ms;           /* with INTERVAL */
     int64_t checkpoint_interval_ms;      /* recovery points; default 60000 */
     int64_t retention_check_interval_ms; /* default 300000 */
+    int64_t retention_total_size;        /* bytes of all logs; -1: without limit */
     int64_t producer_expiration_ms;      /* default 86400000 */
     int64_t open_file_max;               /* segment descriptors held open at once */
     int64_t tail_size_max;               /* bytes of newest records in memory; default 16777216 */
@@ -83,6 +84,10 @@ void store_set_producer_expiration(struct store *store, int64_t expiration_ms);
 /* 0 or ERROR_FENCED. */
 int store_status(const struct store *store);
 
+/* Above it the oldest full segments of logs that delete are removed, whosever they are; -1: no
+ * limit.
+ */
+void store_set_retention_total(struct store *store, int64_t size);
 void store_set_cleaner(struct store *store, const struct store_cleaner_options *options);
 
 struct store_cleaner_stats {

@@ -55,7 +55,8 @@ struct store {
     bool is_points_stale;    /* a log was deleted since the points file was written */
     struct list reads;       /* under way */
     int64_t appended_size;
-    int64_t points_size; /* appended_size when the points were written */
+    int64_t retention_checked_size; /* appended_size when the total was looked at */
+    int64_t points_size;            /* appended_size when the points were written */
     int64_t recovered_log_count;
     int64_t recovered_size;
 };
@@ -66,6 +67,8 @@ void store_on_moved(struct store *store, struct log *log);
 /* Tells them now; only from a callback of io. */
 void store_settle(struct store *store);
 void store_answer(struct store *store, struct log_flush_wait *wait, enum store_answer answer);
+/* What is to be removed is looked for soon, not only at its interval. */
+void store_ask_retention(struct store *store);
 /* A flush ended; moves the recovery points when many bytes lie behind them. */
 void store_on_synced(struct store *store);
 /* A flush or a read ended; a store that closes may go on. */

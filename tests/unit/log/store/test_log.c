@@ -350,6 +350,31 @@ static void a_record_is_found_by_time_inside_a_compressed_batch(void **state)
     assert_int_equal(found.offset, 99);
 }
 
+/* With durability = os nobody flushes, unless the topic says so. */
+static void a_topic_may_ask_for_flushes_by_time(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    fixture->options.durability = STORE_DURABILITY_OS;
+    fixture_open(fixture);
+    struct store_stats before;
+    struct store_stats after;
+    store_read_stats(fixture->store, &before);
+    fixture_append(fixture, 1);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 20 * FIXTURE_SECOND);
+    store_read_stats(fixture->store, &after);
+    assert_int_equal(after.flush_count, before.flush_count);
+    fixture->settings.flush_ms = 3000;
+    log_set_settings(fixture->log, &fixture->settings);
+    fixture_append(fixture, 1);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 2 * FIXTURE_SECOND);
+    store_read_stats(fixture->store, &after);
+    assert_int_equal(after.flush_count, before.flush_count);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 2 * FIXTURE_SECOND);
+    store_read_stats(fixture->store, &after);
+    assert_int_equal(after.flush_count, before.flush_count + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +398,7 @@ int main(void)
         CASE(a_read_from_the_disk_answers_later),
         CASE(a_read_of_a_dead_process_is_an_error),
         CASE(a_record_is_found_by_time_inside_a_compressed_batch),
+        CASE(a_topic_may_ask_for_flushes_by_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
