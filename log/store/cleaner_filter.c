@@ -4,7 +4,7 @@
 #include "log/base/error.h"
 
 enum {
-    CLEANER_INFLATED_MAX = 1 << 30,
+    CLEANER_INFLATED_MAX = 256 << 20,
     CLEANER_KEPT = 1,
     CLEANER_DROPPED = 0,
 };

@@ -17,8 +17,9 @@
  * marker stays while any batch of its transaction does, and those of aborted data go first; (5) the
  * map never takes more than its size: then map_end lies before the end, and a later run goes on
  * from there; (6) what lies at or beyond end_offset is copied as it is. A batch whose CRC is right
- * and whose records cannot be read (a topic that was not always compacted holds what its producers
- * sent) is kept whole. Thread: the run's, off the shard while a chunk is taken. */
+ * and whose records cannot be read, or unpack to more than 256 MiB (a topic that was not always
+ * compacted holds what its producers sent) is kept whole. Thread: the run's, off the shard while a
+ * chunk is taken. */
 #pragma once
 
 #include "log/store/cleaner_producers.h"

@@ -94,6 +94,11 @@ static void cleaner_run_end(struct cleaner_run *run, int error)
     run->result.record_count = run->filter.record_count;
     run->result.kept_count = run->filter.kept_count;
     struct cleaner_result result = run->result;
+    if (run->filter.opaque_offset >= 0) {
+        trace(TRACE_WARN, "cleaner.batch_kept_whole", TRACE_STRING("log", run->target.log->name),
+              TRACE_INT("offset", run->filter.opaque_offset),
+              TRACE_STRING("reason", "its records cannot be read"));
+    }
     cleaner_run_remove_made(run);
     ended(owner, &result);
     cleaner_run_free(run);

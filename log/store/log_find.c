@@ -110,15 +110,17 @@ int log_find_time(struct log *log, int64_t timestamp_ms, int64_t limit_offset,
     return error;
 }
 
-/* The largest timestamp of the batches of a segment that may be answered. */
+/* The largest timestamp of the batches of a segment that may be answered; `is_exact`: of those that
+ * have records, for which every header has to be looked at. */
 static int log_find_max_in_segment(struct log *log, struct segment *segment, int64_t limit_offset,
-                                   int64_t *timestamp_ms)
+                                   bool is_exact, int64_t *timestamp_ms)
 {
     int error = segment_load(segment);
     if (error != 0) {
         return error;
     }
-    if (segment->next_offset <= limit_offset && segment->base_offset >= log->start_offset) {
+    if (!is_exact && segment->next_offset <= limit_offset &&
+        segment->base_offset >= log->start_offset) {
         *timestamp_ms = segment->max_timestamp_ms;
         return 0;
     }
@@ -129,7 +131,9 @@ static int log_find_max_in_segment(struct log *log, struct segment *segment, int
     int result = 0;
     while ((result = walker_next(&walker, &batch, &position)) > 0 &&
            batch_last_offset(&batch) < limit_offset) {
-        if (batch_last_offset(&batch) >= log->start_offset && batch.max_timestamp > *timestamp_ms) {
+        bool is_asked =
+            batch_last_offset(&batch) >= log->start_offset && (!is_exact || batch.record_count > 0);
+        if (is_asked && batch.max_timestamp > *timestamp_ms) {
             *timestamp_ms = batch.max_timestamp;
         }
     }
@@ -137,7 +141,8 @@ static int log_find_max_in_segment(struct log *log, struct segment *segment, int
     return result < 0 ? result : 0;
 }
 
-int log_find_max_time(struct log *log, int64_t limit_offset, struct log_position *out)
+/* INT64_MIN when there is none. */
+static int log_find_max(struct log *log, int64_t limit_offset, bool is_exact, int64_t *out)
 {
     int64_t max_ms = INT64_MIN;
     int error = log->status;
@@ -148,17 +153,33 @@ int log_find_max_time(struct log *log, int64_t limit_offset, struct log_position
             segment->next_offset <= log->start_offset) {
             continue;
         }
-        error = log_find_max_in_segment(log, segment, limit_offset, &segment_ms);
+        error = log_find_max_in_segment(log, segment, limit_offset, is_exact, &segment_ms);
         max_ms = segment_ms > max_ms ? segment_ms : max_ms;
     }
-    if (error != 0) {
-        return error;
+    *out = max_ms;
+    return error;
+}
+
+/* What compaction left of a batch may have no record and a timestamp larger than all: then it is
+ * looked for once more, more carefully. */
+int log_find_max_time(struct log *log, int64_t limit_offset, struct log_position *out)
+{
+    struct log_position found = {-1, -1, -1};
+    int64_t max_ms = INT64_MIN;
+    int error = log_find_max(log, limit_offset, false, &max_ms);
+    if (error == 0 && max_ms != INT64_MIN) {
+        error = log_find_time(log, max_ms, limit_offset, &found);
     }
-    if (max_ms == INT64_MIN) {
-        *out = (struct log_position){-1, -1, -1};
-        return 0;
+    if (error == 0 && max_ms != INT64_MIN && found.offset < 0) {
+        error = log_find_max(log, limit_offset, true, &max_ms);
+        if (error == 0 && max_ms != INT64_MIN) {
+            error = log_find_time(log, max_ms, limit_offset, &found);
+        }
     }
-    return log_find_time(log, max_ms, limit_offset, out);
+    if (error == 0) {
+        *out = found;
+    }
+    return error;
 }
 
 void log_find_epoch(const struct log *log, int32_t epoch, struct log_position *out)

@@ -126,4 +126,7 @@ void seeds_store(const char *folder)
     seeds_save_segment(folder, "segment/transaction", 4, 0, 0, 2, 2);
     seeds_save_segment(folder, "segment/recovery_point", 2 | 4 | 8, 2, 91, 0, 2);
     seeds_save_segment(folder, "segment/clean", 1 | 2, 2, 91, 0, 1);
+    seeds_save_segment(folder, "cleaner/plain", 0, 0, 0, 0, 1);
+    seeds_save_segment(folder, "cleaner/transaction", 1, 9, 2, 2, 2);
+    seeds_save_segment(folder, "cleaner/all", 3, 5, 1, 0, 4);
 }

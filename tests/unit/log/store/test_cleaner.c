@@ -555,6 +555,24 @@ static void times_are_found_beside_empty_batches(void **state)
     assert_int_equal(found.offset, 0);
 }
 
+/* What is left of a producer's last batch may have the largest timestamp of all, and no record. */
+static void the_largest_time_is_that_of_a_record(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_append out;
+    struct log_position found;
+    set_up_cleaner(fixture);
+    struct fixture_producer producer = {5, 0, 0};
+    fixture_build(fixture, &producer, 1, now_ms(fixture) + 500000, 10, COMPRESS_NONE);
+    assert_int_equal(fixture_append_built(fixture, &out), 0);
+    put(fixture, "key", "2");
+    int64_t end_offset = log_end_offset(fixture->log);
+    compact(fixture);
+    assert_string_equal(dump(fixture), "0:E 1:key=2 ");
+    assert_int_equal(log_find_max_time(fixture->log, end_offset, &found), 0);
+    assert_int_equal(found.offset, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -577,6 +595,7 @@ int main(void)
         CASE(a_log_that_is_deleted_or_closed_meanwhile_ends_the_run),
         CASE(its_speed_can_be_limited),
         CASE(times_are_found_beside_empty_batches),
+        CASE(the_largest_time_is_that_of_a_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
