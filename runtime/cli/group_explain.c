@@ -202,5 +202,7 @@ const struct command command_group_explain = {
     .values_size = sizeof(struct explain_values),
     .argument_min = 1,
     .argument_max = 1,
+    .examples = "tidemill group explain billing\n"
+                "tidemill group explain billing --http 10.0.0.5:8080 -o json\n",
     .run = run,
 };
