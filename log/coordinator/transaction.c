@@ -542,8 +542,10 @@ int transaction_apply(struct transaction *transaction, const struct transaction_
         .timeout_ms = record->timeout_ms,
         .last_update_ms = record->last_update_ms,
         .start_ms = record->start_ms,
-        .partitions = transaction_read_partitions(record),
     };
+    if (state == TRANSACTION_ONGOING || transaction_is_decided(transaction)) {
+        value->partitions = transaction_read_partitions(record); /* (3) */
+    }
     transaction->is_new = false;
     transaction->is_pending = false;
     return 0;

@@ -4,6 +4,7 @@
  *            's' a member's wishes and holdings    'a' its share
  *            'd' members' wishes, each with its size (1) before it, dealt out by both assignors
  *            'p' the position of a task      'r' an expression: size (1), itself, a name
+ *            't' a record of __transaction_state: size of the key (1), key, value
  *      1     as said
  *
  * Promises: what was read is written and read again as the same; memory follows the bytes, and an
@@ -12,6 +13,7 @@
 #include "log/base/error.h"
 #include "log/coordinator/group_log.h"
 #include "log/coordinator/topic_regex.h"
+#include "log/coordinator/transaction.h"
 #include "runtime/client/subscription.h"
 #include "runtime/state/state_position.h"
 #include "tests/fuzz/fuzz.h"
@@ -118,6 +120,64 @@ static void fuzz_record(struct bytes input, struct arena *arena)
     case GROUP_LOG_UNKNOWN:
         break;
     }
+}
+
+/* The record of a transaction's value, read again. */
+static void fuzz_transaction_again(const struct transaction *transaction)
+{
+    struct batch_builder builder;
+    struct batch batch;
+    struct batch_iterator iterator;
+    struct batch_record written;
+    struct transaction_log_value value;
+    struct bytes id;
+    struct arena arena;
+    struct buffer out, left, right;
+    bool is_known = false;
+    struct transaction *again = transaction_new(transaction->id);
+    arena_init(&arena, 0);
+    buffer_init(&out);
+    buffer_init(&left);
+    buffer_init(&right);
+    batch_builder_init(&builder, COMPRESS_NONE);
+    transaction_log_write(&builder, 1, transaction->id, &transaction->value);
+    check(batch_builder_finish(&builder, &out) == 0);
+    check(batch_read_header(buffer_bytes(&out), &batch, NULL) == 0);
+    check(batch_iterator_open(&iterator, &batch, out.size) == 0);
+    check(batch_iterator_next(&iterator, &written) == 1);
+    check(transaction_log_read(&written, &arena, &id, &value, &is_known) == 0);
+    check(is_known);
+    check(transaction_apply(again, &value, true) == 0);
+    transaction_print(transaction, &left);
+    transaction_print(again, &right);
+    check(bytes_equal(buffer_bytes(&left), buffer_bytes(&right)));
+    batch_iterator_close(&iterator);
+    batch_builder_fini(&builder);
+    transaction_free(again);
+    arena_fini(&arena);
+    buffer_fini(&out);
+    buffer_fini(&left);
+    buffer_fini(&right);
+}
+
+static void fuzz_transaction(struct bytes input, struct arena *arena)
+{
+    struct transaction_log_value value;
+    struct bytes id;
+    bool is_known = false;
+    size_t key_size = fuzz_take_byte(&input);
+    key_size = key_size < input.size ? key_size : input.size;
+    struct batch_record record = {.key = bytes_make(input.data, key_size),
+                                  .value =
+                                      bytes_make(input.data + key_size, input.size - key_size)};
+    if (transaction_log_read(&record, arena, &id, &value, &is_known) != 0 || !is_known) {
+        return;
+    }
+    struct transaction *transaction = transaction_new(id);
+    if (transaction_apply(transaction, &value, true) == 0) {
+        fuzz_transaction_again(transaction);
+    }
+    transaction_free(transaction);
 }
 
 /* Any expression is refused with a sentence or matches in bounded time and memory. */
@@ -297,6 +357,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'r':
         fuzz_regex(input, &arena);
+        break;
+    case 't':
+        fuzz_transaction(input, &arena);
         break;
     }
     arena_fini(&arena);

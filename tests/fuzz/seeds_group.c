@@ -2,13 +2,15 @@
  * commands of the metadata log. */
 #include "log/base/check.h"
 #include "log/coordinator/group_log.h"
+#include "log/coordinator/transaction.h"
 #include "log/meta/meta.h"
 #include "log/meta/meta.pb-c.h"
 #include "runtime/client/subscription.h"
 #include "tests/fuzz/seeds.h"
 
 /* In the format of fuzz_group: the one record that the builder holds. */
-static void seeds_save_record(const char *folder, const char *name, struct batch_builder *builder)
+static void seeds_save_record_as(const char *folder, const char *name, char kind,
+                                 struct batch_builder *builder)
 {
     struct buffer encoded, out;
     struct batch batch;
@@ -20,7 +22,7 @@ static void seeds_save_record(const char *folder, const char *name, struct batch
     check(batch_read_header(buffer_bytes(&encoded), &batch, NULL) == 0);
     check(batch_iterator_open(&iterator, &batch, encoded.size) == 0);
     check(batch_iterator_next(&iterator, &record) == 1);
-    buffer_add_byte(&out, 'o');
+    buffer_add_byte(&out, (uint8_t)kind);
     buffer_add_byte(&out, (uint8_t)record.key.size);
     buffer_add_bytes(&out, record.key);
     buffer_add_bytes(&out, record.value);
@@ -31,8 +33,42 @@ static void seeds_save_record(const char *folder, const char *name, struct batch
     buffer_fini(&encoded);
 }
 
+static void seeds_save_record(const char *folder, const char *name, struct batch_builder *builder)
+{
+    seeds_save_record_as(folder, name, 'o', builder);
+}
+
+static void seeds_save_transactions(const char *folder)
+{
+    struct transaction_partition partitions[] = {
+        {BYTES_LITERAL("a"), 0}, {BYTES_LITERAL("a"), 2}, {BYTES_LITERAL("b"), 1}};
+    struct transaction_value value = {.state = TRANSACTION_ONGOING,
+                                      .producer_id = 5,
+                                      .previous_producer_id = 5,
+                                      .next_producer_id = 9,
+                                      .producer_epoch = 3,
+                                      .client_version = 2,
+                                      .timeout_ms = 60000,
+                                      .last_update_ms = 20,
+                                      .start_ms = 10,
+                                      .partitions = {partitions, 3}};
+    struct batch_builder builder;
+    batch_builder_init(&builder, COMPRESS_NONE);
+    transaction_log_write(&builder, 1, BYTES_LITERAL("x"), &value);
+    seeds_save_record_as(folder, "group/transaction", 't', &builder);
+    value.state = TRANSACTION_EMPTY;
+    value.partitions.count = 0;
+    batch_builder_init(&builder, COMPRESS_NONE);
+    transaction_log_write(&builder, 1, BYTES_LITERAL("x"), &value);
+    seeds_save_record_as(folder, "group/transaction_without_partitions", 't', &builder);
+    batch_builder_init(&builder, COMPRESS_NONE);
+    transaction_log_write_tombstone(&builder, 1, BYTES_LITERAL("x"));
+    seeds_save_record_as(folder, "group/transaction_forgotten", 't', &builder);
+}
+
 static void seeds_save_records(const char *folder)
 {
+    seeds_save_transactions(folder);
     struct batch_builder builder;
     struct bytes group = BYTES_LITERAL("g");
     struct offset_commit_value offset = {

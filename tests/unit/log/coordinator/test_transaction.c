@@ -356,6 +356,23 @@ static void values_that_cannot_be_are_refused(void **state)
     transaction_free(transaction);
 }
 
+/* Whoever wrote it: outside of a transaction there are no partitions. */
+static void partitions_that_cannot_be_are_forgotten(void **state)
+{
+    (void)state;
+    struct transaction *transaction = make(TRANSACTION_EMPTY);
+    int32_t index = 0;
+    struct transaction_log_value_topic topic = {.name = BYTES_LITERAL("a"), .indexes = {&index, 1}};
+    struct transaction_log_value value = {.producer_id = ID,
+                                          .producer_epoch = EPOCH,
+                                          .state = TRANSACTION_COMPLETE_COMMIT,
+                                          .partitions = {&topic, 1}};
+    assert_int_equal(transaction_apply(transaction, &value, true), 0);
+    transaction_check(transaction);
+    assert_int_equal(transaction->value.partitions.count, 0);
+    transaction_free(transaction);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +386,7 @@ int main(void)
         cmocka_unit_test(an_end_rotates_when_epochs_run_out_and_can_be_asked_for_again),
         cmocka_unit_test(partitions_are_each_once_and_survive_the_log),
         cmocka_unit_test(values_that_cannot_be_are_refused),
+        cmocka_unit_test(partitions_that_cannot_be_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
