@@ -457,7 +457,9 @@ void transaction_fence(const struct transaction *transaction, int64_t now_ms,
     if (value->producer_epoch < INT16_MAX) {
         step->next.producer_epoch = (int16_t)(value->producer_epoch + 1);
     }
-    step->last_epoch = -1; /* nobody may take the bump for its own */
+    /* A producer whose time was up may come with the epoch it had and take this one (KIP-890). Who
+     * began anew meanwhile gets a larger one. */
+    step->last_epoch = value->producer_epoch;
 }
 
 void transaction_complete(const struct transaction *transaction, int64_t now_ms,

@@ -132,7 +132,7 @@ must_use int transaction_judge_partition(const struct transaction *transaction,
 must_use int transaction_judge_end(const struct transaction *transaction,
                                    struct transaction_claim claim, bool is_commit, int16_t version,
                                    int64_t fresh_id, int64_t now_ms, struct transaction_step *step);
-/* Its time is up, or somebody begins anew: abort what goes on, under an epoch nobody has. */
+/* Its time is up, or somebody begins anew: abort what goes on, under the next epoch. */
 void transaction_fence(const struct transaction *transaction, int64_t now_ms,
                        struct transaction_step *step);
 /* All is marked. */
