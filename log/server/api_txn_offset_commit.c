@@ -160,6 +160,9 @@ void api_txn_offset_commit(struct request *request)
         txn_offset_commit_go_on(transaction, ERROR_COORDINATOR_NOT_AVAILABLE);
     } else if (txn_offset_commit_is_open(transaction)) {
         txn_offset_commit_go_on(transaction, 0);
+    } else if (!is_adding &&
+               !meta_broker_options(parts->meta)->transaction_partition_verification_enable) {
+        txn_offset_commit_go_on(transaction, 0);
     } else if (is_adding) {
         transactor_add_partitions(parts->transactor, &transaction->add);
     } else {

@@ -76,8 +76,10 @@ static bool produce_transaction_look(struct produce_transaction *transaction)
             !log_has_transaction(replica_log(replica), batch.producer_id, batch.producer_epoch);
         has_asked = has_asked || transaction->parts[i].is_asked;
     }
-    return has_asked &&
-           meta_broker_options(server->parts.meta)->transaction_partition_verification_enable;
+    const struct broker_options *options = meta_broker_options(server->parts.meta);
+    bool must_ask = request->version >= PRODUCE_ADDING_VERSION ||
+                    options->transaction_partition_verification_enable;
+    return has_asked && must_ask;
 }
 
 /* What a version is told. Clients that do not know an error that passes come again after

@@ -40,6 +40,22 @@ static void older_versions_must_have_said_so(void **state)
     assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 1), 0);
 }
 
+/* transaction.partition.verification.enable=false trusts old clients; new ones are added anyway. */
+static void verification_can_be_switched_off(void **state)
+{
+    struct node *node = node_new();
+    (void)state;
+    node_set(node, "transaction.partition.verification.enable", "false");
+    node_start(node);
+    node_make_topic(node, "t", 2, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 0), 0);
+    assert_true(transaction_client_is(&client, "Empty"));
+    assert_int_equal(transaction_client_produce(&client, 12, "t", 1, 0), 0);
+    assert_true(transaction_client_is(&client, "Ongoing"));
+    node_free(node);
+}
+
 static void zombies_are_refused(void **state)
 {
     struct node *node = *state;
@@ -143,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NODE_TEST(the_newest_version_adds_what_it_appends_to),
         NODE_TEST(older_versions_must_have_said_so),
+        cmocka_unit_test(verification_can_be_switched_off),
         NODE_TEST(zombies_are_refused),
         NODE_TEST(what_is_sent_early_waits_and_keeps_its_order),
         NODE_TEST(a_batch_without_an_id_is_not_authorized),
