@@ -343,4 +343,21 @@ def kinds(world):
     listed("empty", states_filter=["Empty"])
 
 
-SCENARIOS = [judging, expressions, membership, subscriptions, static_members, offsets, kinds]
+def group_options(world):
+    group = world.name("options")
+    world.find_coordinator(group)
+    topic = world.make_topic(world.name("options"))
+    member = Member(world, group, "o")
+    answer = member.join([topic])
+    world.note("the broker's", answer["heartbeat_interval_ms"])
+    world.ask("set", "IncrementalAlterConfigs", 1, validate_only=False, resources=[
+        {"resource_type": 32, "resource_name": group, "configs": [
+            {"name": "consumer.heartbeat.interval.ms", "config_operation": 0, "value": "6000"},
+            {"name": "consumer.session.timeout.ms", "config_operation": 0, "value": "50000"}]}])
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while member.ask()["heartbeat_interval_ms"] != 6000 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    world.note("its own", member.ask()["heartbeat_interval_ms"])
+
+
+SCENARIOS = [group_options, judging, expressions, membership, subscriptions, static_members, offsets, kinds]
