@@ -116,6 +116,7 @@ struct consumer_regex {
     int32_t topic_count;
     int32_t member_count;
     bool is_resolved;
+    bool is_dirty;        /* its record may differ */
     int64_t timestamp_ms; /* when it began to stand for them */
     struct bytes written; /* owned */
 };

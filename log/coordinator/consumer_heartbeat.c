@@ -235,7 +235,8 @@ static int consumer_heartbeat_enter(struct consumer *consumer,
         }
         *out = consumer_member_find(consumer, id);
         if (*out != NULL) {
-            consumer_member_remove(*out); /* it was somebody else under this id */
+            consumer_member_fence(*out, GROUP_CAUSE_REPLACED,
+                                  "its id came back with another group.instance.id");
         }
         *out = consumer_member_replace(former, id);
         return 0;

@@ -220,10 +220,14 @@ static void consumer_log_update_regexes(struct consumer *consumer, struct batch_
     for (map_each (&consumer->regexes, entry)) {
         struct consumer_regex *regex = (struct consumer_regex *)entry->value;
         struct buffer value;
+        if (!regex->is_dirty) {
+            continue;
+        }
         buffer_init(&value);
         consumer_log_write_regex_text(regex, &value);
         consumer_log_update(consumer, builder, GROUP_LOG_KEY_CONSUMER_REGEX, regex->text, &value,
                             &regex->written);
+        regex->is_dirty = false;
         buffer_fini(&value);
     }
 }
@@ -415,6 +419,7 @@ static void consumer_log_restore_regex(struct consumer *consumer,
     }
     regex->timestamp_ms = read.timestamp_ms;
     regex->is_resolved = true;
+    regex->is_dirty = false;
     group_set_bytes(&regex->written, value);
 }
 

@@ -118,6 +118,7 @@ bool consumer_member_set_regex(struct consumer_member *member, struct bytes text
         if (regex == NULL) {
             regex = memory_new(struct consumer_regex);
             regex->text = bytes_copy(text);
+            regex->is_dirty = true;
             map_put(&consumer->regexes, text, regex);
         }
         regex->member_count++;

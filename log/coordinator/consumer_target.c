@@ -103,6 +103,7 @@ static bool consumer_target_resolve(struct consumer *consumer, struct consumer_r
         regex->topics = resolution.names;
         regex->topic_count = resolution.count;
         regex->timestamp_ms = io_wall_clock(host->io);
+        regex->is_dirty = true;
         resolution.names = names;
         resolution.count = count;
     }

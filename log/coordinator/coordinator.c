@@ -20,7 +20,7 @@ struct coordinator_options coordinator_options_default(void)
         .metadata_size_max = 4096,
         .offsets_retention_ms = 7LL * 86400000,
         .retention_check_ms = 600000,
-        .history_size = 20,
+        .history_size = 10,
         .consumer_session_timeout_ms = 45000,
         .consumer_heartbeat_interval_ms = 5000,
         .consumer_group_size_max = INT32_MAX,

@@ -24,7 +24,7 @@ void group_history_init(struct group_history *history, int32_t capacity)
     *history = (struct group_history){.capacity = capacity};
 }
 
-static void group_history_clear(struct group_history_rebalance *rebalance)
+static void group_history_free(struct group_history_rebalance *rebalance)
 {
     for (int32_t i = 0; i < rebalance->cause_count; i++) {
         bytes_free(rebalance->causes[i].member);
@@ -32,13 +32,14 @@ static void group_history_clear(struct group_history_rebalance *rebalance)
         bytes_free(rebalance->causes[i].client_host);
         bytes_free(rebalance->causes[i].detail);
     }
-    *rebalance = (struct group_history_rebalance){0};
+    free(rebalance->causes);
+    free(rebalance);
 }
 
 void group_history_fini(struct group_history *history)
 {
     for (int32_t i = 0; i < history->count; i++) {
-        group_history_clear(&history->rebalances[(history->first + i) % history->capacity]);
+        group_history_free(history->rebalances[(history->first + i) % history->capacity]);
     }
     free(history->rebalances);
 }
@@ -49,7 +50,7 @@ static struct group_history_rebalance *group_history_open(const struct group_his
     struct group_history_rebalance *newest =
         history->count == 0
             ? NULL
-            : &history->rebalances[(history->first + history->count - 1) % history->capacity];
+            : history->rebalances[(history->first + history->count - 1) % history->capacity];
     return newest != NULL && newest->ended_ms < 0 ? newest : NULL;
 }
 
@@ -57,18 +58,19 @@ static struct group_history_rebalance *group_history_begin(struct group_history 
                                                            int64_t now_ms)
 {
     if (history->rebalances == NULL) {
-        history->rebalances = (struct group_history_rebalance *)memory_zero(
+        history->rebalances = (struct group_history_rebalance **)memory_zero(
             (size_t)history->capacity, sizeof *history->rebalances);
     }
     if (history->count == history->capacity) {
-        group_history_clear(&history->rebalances[history->first]);
+        group_history_free(history->rebalances[history->first]);
         history->first = (history->first + 1) % history->capacity;
         history->count--;
     }
     int32_t place = (history->first + history->count++) % history->capacity;
-    history->rebalances[place].began_ms = now_ms;
-    history->rebalances[place].ended_ms = -1;
-    return &history->rebalances[place];
+    history->rebalances[place] = memory_new(struct group_history_rebalance);
+    history->rebalances[place]->began_ms = now_ms;
+    history->rebalances[place]->ended_ms = -1;
+    return history->rebalances[place];
 }
 
 void group_history_add(struct group_history *history, const struct group_history_cause *cause)
@@ -84,6 +86,8 @@ void group_history_add(struct group_history *history, const struct group_history
         rebalance->more_count++;
         return;
     }
+    rebalance->causes = (struct group_history_cause *)memory_resize(
+        rebalance->causes, ((size_t)rebalance->cause_count + 1) * sizeof *rebalance->causes);
     rebalance->causes[rebalance->cause_count++] = (struct group_history_cause){
         .cause = cause->cause,
         .at_ms = cause->at_ms,
@@ -109,7 +113,7 @@ const struct group_history_rebalance *group_history_at(const struct group_histor
                                                        int32_t index)
 {
     check(index >= 0 && index < history->count);
-    return &history->rebalances[(history->first + history->count - 1 - index) % history->capacity];
+    return history->rebalances[(history->first + history->count - 1 - index) % history->capacity];
 }
 
 void group_history_check(const struct group_history *history)

@@ -44,13 +44,13 @@ struct group_history_rebalance {
     int32_t member_count;
     int32_t cause_count;
     int64_t more_count; /* of causes that are not kept */
-    struct group_history_cause causes[GROUP_HISTORY_CAUSE_MAX];
+    struct group_history_cause *causes;
 };
 
 struct group_history {
-    struct group_history_rebalance *rebalances; /* a ring; NULL until the first */
-    int32_t capacity;                           /* 0: nothing is kept */
-    int32_t first;                              /* the oldest */
+    struct group_history_rebalance **rebalances; /* a ring; NULL until the first */
+    int32_t capacity;                            /* 0: nothing is kept */
+    int32_t first;                               /* the oldest */
     int32_t count;
 };
 

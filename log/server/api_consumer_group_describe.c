@@ -1,5 +1,7 @@
 /* ConsumerGroupDescribe (key 69, KIP-848). */
+#include "log/base/error.h"
 #include "log/server/api.h"
+#include "log/server/consumer_protocol_gate.h"
 #include "log/server/operations.h"
 #include "log/server/repetition.h"
 #include "log/server/server_state.h"
@@ -19,6 +21,15 @@ void api_consumer_group_describe(struct request *request)
         }
         struct consumer_group_describe_response_group *answer =
             &response.groups.items[response.groups.count++];
+        if (!consumer_protocol_gate_is_open(request->server->parts.meta)) {
+            *answer = (struct consumer_group_describe_response_group){
+                .group_id = asked->groups.items[i],
+                .error_code = error_code(ERROR_UNSUPPORTED_VERSION),
+                .group_state = BYTES_LITERAL(""),
+                .assignor_name = BYTES_LITERAL(""),
+                .authorized_operations = OPERATIONS_NOT_ASKED};
+            continue;
+        }
         coordinator_describe_consumer_group(request->server->parts.coordinator,
                                             asked->groups.items[i], &request->arena, answer);
         if (answer->error_code == 0) {
