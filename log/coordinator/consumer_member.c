@@ -207,6 +207,12 @@ void consumer_member_set_protocols(struct consumer_member *member,
             .metadata = bytes_copy(protocols[member->protocol_count].metadata),
         };
     }
+    if (!member->is_classic) {
+        /* Nobody waits for its JoinGroup and SyncGroup any more. */
+        io_timer_stop(member->consumer->group->host->io, &member->join_timer);
+        io_timer_stop(member->consumer->group->host->io, &member->sync_timer);
+    }
+    consumer_member_start_rebalance_timer(member);
     consumer_member_mark(member);
 }
 

@@ -135,6 +135,9 @@ def judging(world):
         join("odd assignor", server_assignor="mine")
         if version >= 1:
             join("no member", member_id="")
+        else:
+            world.note("an id is made", Member(world, group + "-made", "x", version).join(
+                [topic], member_id="")["member_id"])
         ask("no member later", member_id="", member_epoch=1)
 
 

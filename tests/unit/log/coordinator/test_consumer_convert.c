@@ -283,6 +283,29 @@ static void a_change_that_the_log_refuses_never_was(void **state)
     world_free(world);
 }
 
+/* Its heartbeats count, not the JoinGroup that its former self owed. */
+static void a_member_may_change_over_under_its_id(void **state)
+{
+    (void)state;
+    struct world *world;
+    struct classic a, b;
+    make_classic_pair(&world, &a, &b);
+    struct member m = member_of(world, "m");
+    struct member same = member_of(world, a.id);
+    join(&m, "t");
+    assert_int_equal(classic_beat(&a), ERROR_REBALANCE_IN_PROGRESS);
+    join(&same, "t");
+    for (int i = 0; i < 4; i++) {
+        world_run_ms(world, 3000);
+        classic_beat(&b);
+        beat_owning(&same);
+        beat(&m);
+    }
+    beat(&same);
+    assert_int_equal(same.error, 0);
+    world_free(world);
+}
+
 /* What the coordinator tells of the newest rebalance, as "kind member: detail; ...". */
 static void explain(struct world *world, int32_t index, char *out, size_t size)
 {
@@ -342,6 +365,7 @@ static void rebalances_of_both_kinds_are_explained(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_member_may_change_over_under_its_id),
         cmocka_unit_test(rebalances_of_both_kinds_are_explained),
         cmocka_unit_test(an_empty_group_changes_its_kind_and_keeps_its_offsets),
         cmocka_unit_test(a_group_goes_up_one_member_at_a_time),
