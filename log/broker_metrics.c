@@ -105,7 +105,8 @@ static double broker_metrics_lag(struct broker_metrics *metrics, struct bytes to
 static void broker_metrics_add_group(struct broker_metrics *metrics, struct bytes id,
                                      struct arena *arena)
 {
-    struct offset_fetch_request_group asked = {.group_id = id, .topics = {.count = -1}};
+    struct offset_fetch_request_group asked = {
+        .group_id = id, .member_epoch = -1, .topics = {.count = -1}};
     struct offset_fetch_response_group answer;
     coordinator_fetch_offsets(metrics->parts->coordinator, &asked, false, arena, &answer);
     for (int32_t i = 0; i < answer.topics.count; i++) {

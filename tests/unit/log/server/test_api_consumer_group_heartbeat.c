@@ -106,6 +106,11 @@ static void offsets_are_committed_by_topic_id(void **state)
     assert_memory_equal(&topic->topic_id, &id, sizeof id);
     assert_int_equal(topic->partitions.items[0].index, 1);
     assert_int_equal(topic->partitions.items[0].committed_offset, 0);
+    node_produce(node, "t", 1, node_batch(node, 3, "v", node_wall_ms(node)));
+    assert_int_equal(
+        node_metric(node,
+                    "kafka_consumergroup_lag{consumergroup=\"g\",topic=\"t\",partition=\"1\"}"),
+        3);
 }
 
 static void the_protocol_can_be_switched_off(void **state)
