@@ -148,11 +148,26 @@ static void broker_metrics_add_groups(struct broker_metrics *metrics)
     arena_fini(&names);
 }
 
+static void broker_metrics_add_process(struct broker_metrics *metrics)
+{
+    struct io_process process;
+    if (io_process(metrics->parts->io, &process) != 0) {
+        return;
+    }
+    broker_metrics_add(metrics, BROKER_METRICS_PROCESS_MEMORY, (double)process.resident_size);
+    broker_metrics_add(metrics, BROKER_METRICS_PROCESS_CPU, (double)process.cpu_ns / 1e9);
+    broker_metrics_add(metrics, BROKER_METRICS_PROCESS_START, (double)process.started_ms / 1000);
+    if (process.open_file_count >= 0) {
+        broker_metrics_add(metrics, BROKER_METRICS_PROCESS_FILES, (double)process.open_file_count);
+    }
+}
+
 static void broker_metrics_add_node(struct broker_metrics *metrics)
 {
     struct io_space space;
     buffer_clear(&metrics->labels);
     metrics->limit++; /* these are lines of their own */
+    broker_metrics_add_process(metrics);
     broker_metrics_add(metrics, BROKER_METRICS_BROKERS, 1);
     broker_metrics_add(metrics, BROKER_METRICS_FENCED, store_status(metrics->parts->store) != 0);
     if (io_path_space(metrics->parts->io, metrics->parts->path, &space) == 0) {

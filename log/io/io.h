@@ -63,6 +63,13 @@ struct io_space {
     int64_t usable_size; /* bytes that this process may still write */
 };
 
+struct io_process {
+    int64_t resident_size; /* bytes */
+    int64_t cpu_ns;        /* of all threads, since the start */
+    int64_t open_file_count;
+    int64_t started_ms; /* since the epoch */
+};
+
 struct io_stream_events {
     /* Bytes arrived; they are borrowed until the callback returns. */
     void (*data)(void *owner, const uint8_t *data, size_t size);
@@ -96,6 +103,7 @@ struct io_ops {
     int (*file_lock)(struct io *io, struct io_file *file);
     int (*path_info)(struct io *io, const char *path, struct io_file_info *out);
     int (*path_space)(struct io *io, const char *path, struct io_space *out);
+    int (*process)(struct io *io, struct io_process *out);
     int (*path_rename)(struct io *io, const char *from, const char *to);
     int (*path_remove)(struct io *io, const char *path);
     int (*dir_make)(struct io *io, const char *path);
@@ -248,6 +256,12 @@ must_use static inline int io_path_info(struct io *io, const char *path, struct 
 must_use static inline int io_path_space(struct io *io, const char *path, struct io_space *out)
 {
     return io->ops->path_space(io, path, out);
+}
+
+/* What this process takes of the machine; ERROR_UNSUPPORTED where that has no meaning. */
+must_use static inline int io_process(struct io *io, struct io_process *out)
+{
+    return io->ops->process(io, out);
 }
 
 /* Atomic; replaces a file. Durable only after io_dir_sync of both directories. */

@@ -337,6 +337,7 @@ static const struct io_ops loop_ops = {
     .file_lock = io_uv_file_lock,
     .path_info = io_uv_path_info,
     .path_space = io_uv_path_space,
+    .process = io_uv_process,
     .path_rename = io_uv_path_rename,
     .path_remove = io_uv_path_remove,
     .dir_make = io_uv_dir_make,
@@ -371,6 +372,7 @@ struct io *io_uv_new(void)
     struct io_uv *uv = memory_new(struct io_uv);
     size_pool();
     uv->io.ops = &loop_ops;
+    uv->started_ms = io_wall_clock(&uv->io);
     uv->thread = pthread_self();
     uv->deferred_last = &uv->deferred_first;
     uv->posted_last = &uv->posted_first;

@@ -25,6 +25,7 @@ struct io_uv_timer_entry {
 struct io_uv {
     struct io io; /* first: an io is its loop */
     uv_loop_t loop;
+    int64_t started_ms; /* since the epoch */
     uv_async_t wake;
     uv_prepare_t prepare;
     uv_idle_t idle;
@@ -105,6 +106,7 @@ int io_uv_file_allocate(struct io *io, struct io_file *file, uint64_t position, 
 int io_uv_file_lock(struct io *io, struct io_file *file);
 int io_uv_path_info(struct io *io, const char *path, struct io_file_info *out);
 int io_uv_path_space(struct io *io, const char *path, struct io_space *out);
+int io_uv_process(struct io *io, struct io_process *out);
 int io_uv_path_rename(struct io *io, const char *from, const char *to);
 int io_uv_path_remove(struct io *io, const char *path);
 int io_uv_dir_make(struct io *io, const char *path);

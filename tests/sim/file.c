@@ -394,6 +394,14 @@ static int path_space(struct io *io, const char *path, struct io_space *out)
     return 0;
 }
 
+/* A simulated process is no process of a machine. */
+static int process_info(struct io *io, struct io_process *out)
+{
+    (void)io;
+    (void)out;
+    return ERROR_UNSUPPORTED;
+}
+
 static int path_rename(struct io *io, const char *from, const char *to)
 {
     struct sim_permit permit = sim_permit_get(sim_process_of(io), SIM_PATH_RENAME, from, 0, 0);
@@ -514,6 +522,7 @@ void sim_file_ops(struct io_ops *ops)
     ops->file_lock = file_lock;
     ops->path_info = path_info;
     ops->path_space = path_space;
+    ops->process = process_info;
     ops->path_rename = path_rename;
     ops->path_remove = path_remove;
     ops->dir_make = dir_make;

@@ -111,6 +111,11 @@ static int liar_path_space(struct io *io, const char *path, struct io_space *out
     return io_path_space(liar_of(io)->real, path, out);
 }
 
+static int liar_process(struct io *io, struct io_process *out)
+{
+    return io_process(liar_of(io)->real, out);
+}
+
 static int liar_path_rename(struct io *io, const char *from, const char *to)
 {
     return io_path_rename(liar_of(io)->real, from, to);
@@ -278,6 +283,7 @@ void store_liar_init(struct store_liar *liar, struct io *real, enum store_lie li
         .file_lock = liar_file_lock,
         .path_info = liar_path_info,
         .path_space = liar_path_space,
+        .process = liar_process,
         .path_rename = liar_path_rename,
         .path_remove = liar_path_remove,
         .dir_make = liar_dir_make,

@@ -169,6 +169,17 @@ static void a_volume_tells_its_space_and_memory_has_no_bounds(void **state)
     assert_int_equal(io_path_space(world->io, "memory:/", &space), ERROR_UNSUPPORTED);
 }
 
+static void a_process_tells_what_it_takes(void **state)
+{
+    struct world *world = *state;
+    struct io_process process;
+    assert_int_equal(io_process(world->io, &process), 0);
+    assert_true(process.resident_size > 100000);
+    assert_true(process.cpu_ns >= 0);
+    assert_in_range(process.open_file_count, 3, 1000);
+    assert_in_range(process.started_ms, 1, io_wall_clock(world->io));
+}
+
 static void a_locked_file_is_refused_to_others_until_it_is_closed(void **state)
 {
     struct world *world = *state;
@@ -798,6 +809,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(many_parts_are_written_whole_and_read_back, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_process_tells_what_it_takes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_volume_tells_its_space_and_memory_has_no_bounds, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(paths_and_directories_follow_the_contract, set_up,
