@@ -1,7 +1,24 @@
-/* DeleteRecords (key 21, KIP-107): moves the start of partitions. */
+/* DeleteRecords (key 21, KIP-107): moves the start of partitions.
+ *
+ * Not of an internal topic, whose records are somebody's state, and not where compaction alone
+ * decides what goes. */
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/server_state.h"
+
+static int delete_records_judge(struct request *request, struct bytes topic)
+{
+    const struct meta_topic *found = meta_find_topic(request->server->parts.meta, topic);
+    if (meta_is_internal_name(topic)) {
+        return ERROR_INVALID_TOPIC;
+    }
+    if (found == NULL) {
+        return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+    }
+    bool is_compacted_only =
+        topic_options_is_compacted(&found->options) && !topic_options_is_deleted(&found->options);
+    return is_compacted_only ? ERROR_POLICY_VIOLATION : 0;
+}
 
 static int delete_records_serve(struct request *request, struct bytes topic,
                                 const struct delete_records_request_partition *asked,
@@ -9,6 +26,10 @@ static int delete_records_serve(struct request *request, struct bytes topic,
 {
     struct replica *replica =
         replica_set_find(request->server->parts.replicas, topic, asked->index);
+    int error = delete_records_judge(request, topic);
+    if (error != 0) {
+        return error;
+    }
     if (replica == NULL) {
         return ERROR_UNKNOWN_TOPIC_OR_PARTITION;
     }
@@ -18,7 +39,7 @@ static int delete_records_serve(struct request *request, struct bytes topic,
     if (offset < 0 || offset > high_watermark) {
         return ERROR_OFFSET_OUT_OF_RANGE;
     }
-    int error = offset > log_start_offset(log) ? replica_set_start_offset(replica, offset) : 0;
+    error = offset > log_start_offset(log) ? replica_set_start_offset(replica, offset) : 0;
     *low_watermark = log_start_offset(log);
     return error;
 }

@@ -285,6 +285,12 @@ def delete_records(world):
         ask("unknown", version, 1, "no-such-topic")
         ask("no partition", version, 1, index=9)
     ask("all", 2, -1)
+    for policy in ("compact", "compact,delete", ""):
+        ask(f"policy {policy}", 2, 0, world.make_topic(
+            world.name(f"policy-{policy.replace(',', '-')}"), cleanup_policy=policy))
+    world.find_coordinator("g")
+    ask("internal", 2, 0, "__consumer_offsets")
+    ask("bad name", 2, 0, "a b")
     answer = world.quiet("Fetch", 11, replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=1000,
                          topics=[{"name": topic, "partitions": [
                              {"index": 0, "fetch_offset": 2, "partition_max_bytes": 1000}]}])
