@@ -169,7 +169,7 @@ static size_t fetch_finish_parts(struct fetch *fetch, struct log_slice **slices)
                 (int64_t)fetch_part_size(part);
         }
         bool is_news = fetch_session_tell(part->partition, &part->answer);
-        if (part->answer.current_leader.leader_id >= 0 &&
+        if (part->answer.current_leader.leader_id >= 0 && !fetch->session->is_of_follower &&
             fetch->response.node_endpoints.count == 0) {
             fetch_point_to_leader(fetch);
         }

@@ -216,6 +216,10 @@ def followers(world):
                    {"replica_state": {"replica_id": replica, "replica_epoch": -1}})
             reader.fetch("reads", -1, (topic, row), **who)
             reader.fetch("creates", 0, (topic, row), **who)
+        who = {"replica_id": 7} if version < 15 else {"replica_state": {"replica_id": 7}}
+        world.ask("is told the leader", "Fetch", version, max_wait_ms=0, min_bytes=1, max_bytes=ALL,
+                  session_epoch=-1, topics=[{"name": topic, "topic_id": topic_id(world, topic),
+                                             "partitions": [row]}], **who)
         reader = Reader(world, version, [topic], "consumer ")
         reader.fetch("tells a start", -1, (topic, {**row, "log_start_offset": 3}))
         if version >= 12:
