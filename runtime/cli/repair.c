@@ -8,8 +8,8 @@
 #include "log/store/log_points.h"
 #include "log/store/producer_state.h"
 #include "log/store/small_file.h"
-#include "log/wire/batch.h"
 #include "runtime/cli/audit.h"
+#include "runtime/cli/salvage.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -31,20 +31,12 @@ struct patient {
     const char *directory; /* of the data */
     const char *name;      /* "orders-0" */
     char path[PATH_MAX];
+    const char *file;          /* the segment that is looked at */
     int64_t next_offset;       /* behind the last batch that is kept */
+    int64_t limit_offset;      /* where the segment behind it begins */
     bool is_prepared;          /* marker and recovery point are taken back */
     bool is_changed;           /* a segment is not what it was */
     struct epoch_cache epochs; /* as the batches tell */
-};
-
-/* A segment's bytes that are kept, in order. */
-struct piece {
-    size_t start;
-    size_t size;
-};
-struct pieces {
-    struct piece *items;
-    size_t count;
 };
 
 __attribute__((format(printf, 3, 4))) static void tell(struct patient *patient, const char *file,
@@ -208,87 +200,66 @@ static int drop_file(struct patient *patient, const char *name)
 
 /* --- Segments --- */
 
-static bool is_good_batch(struct bytes bytes, int64_t next_offset, struct batch *out)
+static void on_found(void *owner, const struct salvage_finding *finding)
 {
-    size_t needed;
-    return batch_read_header(bytes, out, &needed) == 0 && out->base_offset >= next_offset &&
-           batch_crc_matches(out);
-}
-
-/* The next place at or behind `at` where a good batch begins; the size when there is none. */
-static size_t find_batch(struct bytes content, size_t at, int64_t next_offset, struct batch *out)
-{
-    for (; at + BATCH_HEADER_SIZE <= content.size; at++) {
-        const uint8_t *magic =
-            memchr(content.data + at + MAGIC_PLACE, BATCH_MAGIC, content.size - at - MAGIC_PLACE);
-        if (magic == NULL) {
-            break;
-        }
-        at = (size_t)(magic - content.data) - MAGIC_PLACE;
-        if (is_good_batch(bytes_make(content.data + at, content.size - at), next_offset, out)) {
-            return at;
-        }
-    }
-    return content.size;
-}
-
-static void keep(struct pieces *pieces, size_t start, size_t size)
-{
-    struct piece *last = pieces->count == 0 ? NULL : &pieces->items[pieces->count - 1];
-    if (last != NULL && last->start + last->size == start) {
-        last->size += size;
-        return;
-    }
-    pieces->items = memory_resize(pieces->items, (pieces->count + 1) * sizeof(*pieces->items));
-    pieces->items[pieces->count++] = (struct piece){.start = start, .size = size};
-}
-
-/* Tells of bytes start..end that are no batch; `next` is the batch behind them, or NULL. */
-static void tell_damage(struct patient *patient, const char *file, size_t start, size_t end,
-                        const struct batch *next)
-{
+    struct patient *patient = owner;
     struct repair *repair = patient->repair;
-    const char *what = repair->is_applied ? "taken out" : "would be taken out";
+    const char *out = repair->is_applied ? "taken out" : "would be taken out";
+    const char *set = repair->is_applied ? "set" : "would be set";
     repair->mended_count++;
     patient->is_changed = true;
-    if (next == NULL) {
-        tell(patient, file,
+    switch (finding->kind) {
+    case SALVAGE_GAP:
+        repair->lost_count += finding->to - finding->from + 1;
+        tell(patient, patient->file,
+             "bytes %zu to %zu hold no good batch: %s; offsets %lld to %lld are lost",
+             finding->start, finding->end, out, (long long)finding->from, (long long)finding->to);
+        return;
+    case SALVAGE_TAIL:
+        tell(patient, patient->file,
              "bytes %zu to %zu, its end, hold no whole batch: %s; the log goes on at offset %lld, "
              "what was written from there on in this file is lost",
-             start, end, what, (long long)patient->next_offset);
+             finding->start, finding->end, out, (long long)finding->from);
+        return;
+    case SALVAGE_OFFSET:
+        tell(patient, patient->file,
+             "the batch at %zu claims the base offset %lld: %s to %lld, where it fits; nothing is "
+             "lost",
+             finding->start, (long long)finding->from, set, (long long)finding->to);
+        return;
+    case SALVAGE_EPOCH:
+        tell(patient, patient->file,
+             "the batch at %zu claims the leader epoch %lld: %s to %lld, that of its neighbours; "
+             "nothing is lost",
+             finding->start, (long long)finding->from, set, (long long)finding->to);
         return;
     }
-    int64_t lost = next->base_offset - patient->next_offset;
-    repair->lost_count += lost;
-    tell(patient, file, "bytes %zu to %zu hold no good batch: %s; offsets %lld to %lld are lost",
-         start, end, what, (long long)patient->next_offset, (long long)next->base_offset - 1);
 }
 
-/* What is good of a segment. */
-static void judge_segment(struct patient *patient, const char *file, struct bytes content,
-                          struct pieces *pieces)
+/* What is good of a segment, in `batches`, which the caller frees with salvage_fini. */
+static void judge_segment(struct patient *patient, const char *file, struct buffer *content,
+                          struct salvage *salvage)
 {
-    size_t at = 0;
-    while (at < content.size) {
-        struct batch batch;
-        size_t found = at;
-        if (!is_good_batch(bytes_make(content.data + at, content.size - at), patient->next_offset,
-                           &batch)) {
-            found = find_batch(content, at + 1, patient->next_offset, &batch);
-            tell_damage(patient, file, at, found, found == content.size ? NULL : &batch);
+    *salvage = (struct salvage){
+        .next_offset = patient->next_offset,
+        .limit_offset = patient->limit_offset,
+        .epoch = patient->epochs.count == 0 ? -1 : epoch_cache_last(&patient->epochs),
+        .found = on_found,
+        .owner = patient,
+    };
+    patient->file = file;
+    salvage_run(salvage, content->data, content->size);
+    for (size_t i = 0; i < salvage->count; i++) {
+        if (salvage->batches[i].is_kept) {
+            epoch_cache_note(&patient->epochs, salvage->batches[i].epoch,
+                             salvage->batches[i].base_offset);
         }
-        if (found == content.size) {
-            return;
-        }
-        keep(pieces, found, batch.bytes.size);
-        epoch_cache_note(&patient->epochs, batch.leader_epoch, batch.base_offset);
-        patient->next_offset = batch_next_offset(&batch);
-        at = found + batch.bytes.size;
     }
+    patient->next_offset = salvage->next_offset;
 }
 
-static int write_pieces(struct patient *patient, const char *file, struct bytes content,
-                        const struct pieces *pieces)
+static int write_batches(struct patient *patient, const char *file, const uint8_t *data,
+                         const struct salvage *salvage)
 {
     struct io *io = patient->repair->io;
     char path[PATH_MAX], fresh[PATH_MAX], fresh_name[NAME_MAX];
@@ -301,11 +272,13 @@ static int write_pieces(struct patient *patient, const char *file, struct bytes 
     if (error == 0) {
         error = io_file_truncate(io, out, 0);
     }
-    for (size_t i = 0; i < pieces->count && error == 0; i++) {
-        struct bytes part =
-            bytes_make(content.data + pieces->items[i].start, pieces->items[i].size);
-        error = io_file_write(io, out, &part, 1, position);
-        position += part.size;
+    for (size_t i = 0; i < salvage->count && error == 0; i++) {
+        if (salvage->batches[i].is_kept) {
+            struct bytes part =
+                bytes_make(data + salvage->batches[i].start, salvage->batches[i].size);
+            error = io_file_write(io, out, &part, 1, position);
+            position += part.size;
+        }
     }
     if (error == 0) {
         error = io_file_sync(io, out);
@@ -333,7 +306,7 @@ static int read_segment(struct io *io, const char *path, size_t size, struct buf
 static int mend_segment(struct patient *patient, const char *file)
 {
     struct buffer content;
-    struct pieces pieces = {0};
+    struct salvage salvage = {0};
     char path[PATH_MAX];
     struct io_file_info info;
     int64_t found = patient->repair->problem_count;
@@ -347,14 +320,13 @@ static int mend_segment(struct patient *patient, const char *file)
         error = read_segment(patient->repair->io, path, (size_t)info.size, &content);
     }
     if (error == 0) {
-        judge_segment(patient, file, buffer_bytes(&content), &pieces);
+        judge_segment(patient, file, &content, &salvage);
         if (patient->repair->problem_count > found && patient->repair->is_applied) {
             error = quarantine(patient, file);
-            error =
-                error == 0 ? write_pieces(patient, file, buffer_bytes(&content), &pieces) : error;
+            error = error == 0 ? write_batches(patient, file, content.data, &salvage) : error;
         }
     }
-    free(pieces.items);
+    salvage_fini(&salvage);
     buffer_fini(&content);
     return error;
 }
@@ -454,6 +426,18 @@ static int mend_epochs(struct patient *patient)
 
 /* --- One log, one directory --- */
 
+/* Where the segment behind this one begins; offsets of a segment lie within 31 bits of its own. */
+static int64_t find_limit(const struct audit_names *names, size_t index, int64_t base_offset)
+{
+    int64_t limit = base_offset > INT64_MAX - INT32_MAX ? INT64_MAX : base_offset + INT32_MAX, next;
+    for (size_t i = index + 1; i < names->count; i++) {
+        if (audit_is_segment_file(names->items[i], ".log", &next)) {
+            return next < limit ? next : limit;
+        }
+    }
+    return limit;
+}
+
 static int mend_files(struct patient *patient, const struct audit_names *names,
                       const struct buffer *problems)
 {
@@ -468,6 +452,7 @@ static int mend_files(struct patient *patient, const struct audit_names *names,
         if (base_offset > patient->next_offset) {
             patient->next_offset = base_offset;
         }
+        patient->limit_offset = find_limit(names, i, base_offset);
         error = mend_segment(patient, name);
         if (error == 0) {
             error = mend_indexes(patient, names, patient->is_changed, name, problems);

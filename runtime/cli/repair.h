@@ -14,7 +14,7 @@
  * before the first change, so that the broker looks at all of a mended log, whenever we are
  *             interrupted;
  *         (4) a segment is replaced by renaming: it is the old one or the mended one;
- *         (5) a batch that is kept is kept byte for byte, at its offset.
+ *         (5) of a batch that is kept, what its CRC covers is kept byte for byte (salvage.h).
  * Thread: the main thread; waits for the disk. */
 #pragma once
 

@@ -177,6 +177,23 @@ static void a_length_that_lies_does_not_hide_what_follows(void **state)
     expect_mended(fixture, "offsets 2 to 3 are lost", 2);
 }
 
+static void a_base_offset_that_was_flipped_is_put_right(void **state)
+{
+    struct fixture *fixture = *state;
+    /* No CRC covers it: the batch would claim half of all offsets. */
+    assert_true(sim_corrupt(fixture->sim, 0, LOG ".log", fixture->second + 2, 5));
+    expect_mended(fixture, "set to 2, where it fits; nothing is lost", 0);
+    expect_segment(fixture, LOG ".log", 0, fixture->segment.size);
+}
+
+static void a_leader_epoch_that_was_flipped_is_put_right(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(sim_corrupt(fixture->sim, 0, LOG ".log", fixture->second + 13, 4));
+    expect_mended(fixture, "that of its neighbours; nothing is lost", 0);
+    expect_segment(fixture, LOG ".log", 0, fixture->segment.size);
+}
+
 static void an_index_that_does_not_fit_is_removed(void **state)
 {
     struct fixture *fixture = *state;
@@ -240,6 +257,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_batch_goes_and_those_behind_it_stay, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_length_that_lies_does_not_hide_what_follows, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_base_offset_that_was_flipped_is_put_right, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_leader_epoch_that_was_flipped_is_put_right, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_index_that_does_not_fit_is_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_snapshot_is_removed, setup, teardown),
