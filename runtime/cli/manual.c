@@ -97,7 +97,8 @@ static const char manual_head[] =
     "Called through a link named kafka\\-topics, kafka\\-console\\-producer, "
     "kafka\\-console\\-consumer, kafka\\-consumer\\-groups, kafka\\-configs, "
     "kafka\\-get\\-offsets, "
-    "kafka\\-producer\\-perf\\-test (each also with .sh) or kcat it takes the flags of that "
+    "kafka\\-producer\\-perf\\-test, kafka\\-dump\\-log (each also with .sh) or kcat it takes the "
+    "flags of that "
     "tool.\n";
 
 static const char manual_tail[] =

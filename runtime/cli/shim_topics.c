@@ -1,4 +1,5 @@
-/* kafka-topics, kafka-get-offsets and kafka-configs in words of ours; see shim.h. */
+/* kafka-topics, kafka-get-offsets, kafka-configs and kafka-dump-log in words of ours; see shim.h.
+ */
 #include "log/base/text.h"
 #include "runtime/cli/shim.h"
 
@@ -281,4 +282,47 @@ const struct shim_tool shim_configs = {
     .actions = "--describe or --alter",
     SHIM_FLAGS(config_flags),
     .finish = finish_configs,
+};
+
+/* --- kafka-dump-log --- */
+
+static const char by_topic[] =
+    "records of the broker's own topics are decoded by the name of their "
+    "folder";
+static const struct shim_flag dump_flags[] = {
+    {"--help", SHIM_SWITCH, NULL},
+    {"--version", SHIM_SWITCH, NULL},
+    {"--files", SHIM_VALUE, NULL},
+    {"--print-data-log", SHIM_SWITCH, "--deep"},
+    {"--deep-iteration", SHIM_SWITCH, NULL},
+    {"--offsets-decoder", SHIM_SWITCH, "--deep"},
+    {"--transaction-log-decoder", SHIM_SWITCH, "--deep"},
+    {"--cluster-metadata-decoder", SHIM_SWITCH, "--deep"},
+    {"--index-sanity-check", SHIM_REFUSE, "see tidemill log verify DIR"},
+    {"--verify-index-only", SHIM_REFUSE, "see tidemill log verify DIR"},
+    {"--key-decoder-class", SHIM_REFUSE, by_topic},
+    {"--value-decoder-class", SHIM_REFUSE, by_topic},
+    {"--max-message-size", SHIM_DROP, NULL},
+    {"--max-bytes", SHIM_DROP, NULL},
+};
+
+static int finish_dump(struct shim *shim)
+{
+    const char *files = shim_value(shim, "--files");
+    if (files == NULL) {
+        return shim_refuse(shim, "--files FILE,... is missing");
+    }
+    char *rest = arena_string(&shim->arena, bytes_from_string(files)), *word;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        shim_add(shim, word);
+    }
+    return COMMAND_OK;
+}
+
+const struct shim_tool shim_dump_log = {
+    .name = "kafka-dump-log",
+    .command = "log dump",
+    .is_brokerless = true,
+    SHIM_FLAGS(dump_flags),
+    .finish = finish_dump,
 };

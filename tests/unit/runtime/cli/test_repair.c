@@ -1,5 +1,6 @@
 /* Shows what a repair does to each kind of damage: nothing until it is told to, nothing without a
- * copy, and afterwards the check of the directory is silent. The directory is made by hand on a
+ * copy, and afterwards the check of the directory is silent; whatever call fails or is the last one
+ * before the power goes. The directory is made by hand on a
  * simulated disk. */
 #include "log/base/error.h"
 #include "log/wire/batch.h"
@@ -28,7 +29,11 @@ static void write_file(struct fixture *fixture, const char *path, struct bytes c
     assert_int_equal(io_file_open(fixture->io, path, IO_OPEN_WRITE | IO_OPEN_CREATE, &file), 0);
     assert_int_equal(io_file_truncate(fixture->io, file, 0), 0);
     assert_int_equal(io_file_write(fixture->io, file, &content, 1, 0), 0);
+    assert_int_equal(io_file_sync(fixture->io, file), 0);
     io_file_close(fixture->io, file);
+    assert_int_equal(io_dir_sync(fixture->io, "."), 0);
+    assert_int_equal(io_dir_sync(fixture->io, "data"), 0);
+    assert_int_equal(io_dir_sync(fixture->io, "data/orders-0"), 0);
 }
 
 /* Freed by the caller; NULL when there is no such file. */
@@ -249,6 +254,83 @@ static void a_directory_in_use_is_refused(void **state)
     assert_int_equal(repair_directory(&fixture->repair, "data"), 0);
 }
 
+/* Where a repair is struck, and how. */
+struct strike {
+    uint64_t at; /* the call */
+    enum sim_verdict verdict;
+    bool is_done;
+};
+
+static enum sim_verdict strike(void *owner, const struct sim_call *call)
+{
+    struct strike *blow = owner;
+    if (call->index != blow->at) {
+        return SIM_GO_ON;
+    }
+    blow->is_done = true;
+    return blow->verdict;
+}
+
+/* The segment is the old one, or the mended one with the old one kept aside; then a new repair ends
+ * what was begun. False when the blow came after the end. */
+static bool survive(uint64_t distance, enum sim_verdict verdict)
+{
+    void *state;
+    setup(&state);
+    struct fixture *fixture = state;
+    assert_true(
+        sim_corrupt(fixture->sim, 0, LOG ".log", fixture->second + BATCH_HEADER_SIZE + 3, 2));
+    write_file(fixture, "data/orders-0/00000000000000000004.snapshot",
+               BYTES_LITERAL("\0\1\0\0\0\0\0\0\0\0"));
+    size_t old_size, new_size, kept_size = 0;
+    char *old = read_file(fixture, LOG ".log", &old_size);
+    struct strike blow = {.at = sim_operation_count(fixture->sim, 0) + distance,
+                          .verdict = verdict};
+    fixture->repair.is_applied = true;
+    sim_on_operation(fixture->sim, strike, &blow);
+    (void)!repair_directory(&fixture->repair, "data");
+    sim_on_operation(fixture->sim, NULL, NULL);
+    fixture->io = sim_io(fixture->sim, 0);
+    char *now = read_file(fixture, LOG ".log", &new_size);
+    assert_non_null(now);
+    if (new_size != old_size || memcmp(now, old, old_size) != 0) {
+        char *kept =
+            read_file(fixture, "data/quarantined/orders-0/00000000000000000000.log", &kept_size);
+        assert_non_null(kept);
+        assert_int_equal(kept_size, old_size);
+        assert_memory_equal(kept, old, old_size);
+        assert_int_equal(new_size, old_size - (fixture->third - fixture->second));
+        assert_false(exists(fixture, "data/.kafka_cleanshutdown"));
+        free(kept);
+    }
+    free(old);
+    free(now);
+    buffer_clear(&fixture->told);
+    fixture->repair.io = fixture->io;
+    assert_int_equal(repair_directory(&fixture->repair, "data"), 0);
+    buffer_clear(&fixture->told);
+    struct audit audit = {.io = fixture->io, .problems = &fixture->told};
+    assert_int_equal(audit_directory(&audit, "data"), 0);
+    assert_string_equal(buffer_string(&fixture->told), "");
+    assert_int_equal(audit.batch_count, 2);
+    teardown(&state);
+    return blow.is_done;
+}
+
+static void whatever_strikes_a_repair_nothing_is_lost(void **state)
+{
+    static const enum sim_verdict verdicts[] = {SIM_FAIL,        SIM_NO_SPACE, SIM_CRASH,
+                                                SIM_CRASH_AFTER, SIM_KILL,     SIM_KILL_AFTER};
+    (void)state;
+    for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
+        uint64_t distance = 0;
+        while (survive(distance, verdicts[i])) {
+            distance++;
+        }
+        assert_true(distance > 30);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(epochs_are_written_from_the_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_repair_keeps_both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused, setup, teardown),
+        cmocka_unit_test(whatever_strikes_a_repair_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

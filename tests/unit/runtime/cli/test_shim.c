@@ -123,6 +123,17 @@ static void flags_become_words_of_one_command(void **state)
            "group seek -b h g --dry-run -o csv --to end");
 }
 
+static void tools_without_a_broker_need_none(void **state)
+{
+    struct stage *stage = *state;
+    expect(stage, "kafka-dump-log --files a.log,b.index --print-data-log --deep-iteration",
+           "log dump --deep a.log b.index");
+    expect(stage,
+           "kafka-producer-perf-test --topic t --num-records 10 --throughput -1 "
+           "--record-size 5 --producer-props bootstrap.servers=h:1 acks=1",
+           "perf produce -n 10 -s 5 t -b h:1 -X acks=1 --linger 0 --brief");
+}
+
 static void what_a_record_looks_like_is_a_format(void **state)
 {
     struct stage *stage = *state;
@@ -191,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tools_are_known_by_the_last_part_of_their_name),
         cmocka_unit_test_setup_teardown(flags_become_words_of_one_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tools_without_a_broker_need_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_record_looks_like_is_a_format, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_letters_of_kcat_stay_and_its_modes_become_commands,
                                         set_up, tear_down),
