@@ -1,7 +1,9 @@
 /* Accepting TCP streams; see io_uv.h.
  *
- * The loop watches the listening socket; accepting is ours, so that a process without descriptors
- * can look away for a while: connections wait in the backlog and the loop does not spin. */
+ * A name may have several addresses ("localhost" has two): there is a socket on each, and the first
+ * one stands for all. The loop watches the listening sockets; accepting is ours, so that a process
+ * without descriptors can look away for a while: connections wait in the backlog and the loop does
+ * not spin. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
@@ -28,6 +30,7 @@ struct tcp_listener {
     struct io_timer retry;
     void (*accepted)(void *owner, struct io_stream *stream);
     void *owner;
+    struct tcp_listener *next; /* on another address of the same name */
     bool is_closing;
 };
 
@@ -38,13 +41,22 @@ static void listener_closed(uv_handle_t *handle)
     free(listener);
 }
 
-static void listener_close(struct io_listener *base)
+static void listener_end(struct tcp_listener *listener)
 {
-    struct tcp_listener *listener = (struct tcp_listener *)(void *)base;
     listener->is_closing = true;
     list_remove(&listener->link);
     io_uv_timer_stop(&listener->uv->io, &listener->retry);
     uv_close((uv_handle_t *)&listener->poll, listener_closed);
+}
+
+static void listener_close(struct io_listener *base)
+{
+    struct tcp_listener *listener = (struct tcp_listener *)(void *)base;
+    while (listener != NULL) {
+        struct tcp_listener *next = listener->next;
+        listener_end(listener);
+        listener = next;
+    }
 }
 
 static void listener_address(struct io_listener *base, char out[IO_ADDRESS_SIZE])
@@ -165,6 +177,76 @@ static int listen_everywhere(struct io_uv *uv, int port, struct tcp_listener **o
     return error;
 }
 
+/* The port that the first socket was given, for the others. */
+static void set_port(struct sockaddr *address, const struct tcp_listener *first)
+{
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    if (getsockname(first->descriptor, (struct sockaddr *)&bound, &size) != 0) {
+        return;
+    }
+    in_port_t port = bound.ss_family == AF_INET
+                         ? ((const struct sockaddr_in *)(const void *)&bound)->sin_port
+                         : ((const struct sockaddr_in6 *)(const void *)&bound)->sin6_port;
+    if (address->sa_family == AF_INET) {
+        ((struct sockaddr_in *)(void *)address)->sin_port = port;
+    } else if (address->sa_family == AF_INET6) {
+        ((struct sockaddr_in6 *)(void *)address)->sin6_port = port;
+    }
+}
+
+static bool is_same_host(const struct sockaddr *left, const struct sockaddr *right)
+{
+    if (left->sa_family != right->sa_family) {
+        return false;
+    }
+    if (left->sa_family == AF_INET) {
+        return ((const struct sockaddr_in *)(const void *)left)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)(const void *)right)->sin_addr.s_addr;
+    }
+    return memcmp(&((const struct sockaddr_in6 *)(const void *)left)->sin6_addr,
+                  &((const struct sockaddr_in6 *)(const void *)right)->sin6_addr,
+                  sizeof(struct in6_addr)) == 0;
+}
+
+/* A resolver may say the same twice. */
+static bool is_repeated(const struct addrinfo *addresses, const struct addrinfo *address)
+{
+    while (addresses != address && !is_same_host(addresses->ai_addr, address->ai_addr)) {
+        addresses = addresses->ai_next;
+    }
+    return addresses != address;
+}
+
+/* On every address that this machine has; one that is taken or forbidden is an error. */
+static int listen_addresses(struct io_uv *uv, struct addrinfo *addresses, struct tcp_listener **out)
+{
+    struct tcp_listener *first = NULL, **last = &first;
+    int error = ERROR_NOT_FOUND;
+    for (struct addrinfo *at = addresses; at != NULL; at = at->ai_next) {
+        if (is_repeated(addresses, at)) {
+            continue;
+        }
+        if (first != NULL) {
+            set_port(at->ai_addr, first);
+        }
+        int failed = listen_at(uv, at->ai_addr, at->ai_addrlen, last);
+        if (failed == 0) {
+            last = &(*last)->next;
+        } else {
+            error = failed;
+        }
+        if (failed == ERROR_BUSY || failed == ERROR_DENIED) {
+            if (first != NULL) {
+                listener_close(&first->listener);
+            }
+            return failed;
+        }
+    }
+    *out = first;
+    return first != NULL ? 0 : error;
+}
+
 /* Waits for the resolver when the host is a name. */
 static int listen_host(struct io_uv *uv, const char *host, const char *port,
                        struct tcp_listener **out)
@@ -175,10 +257,7 @@ static int listen_host(struct io_uv *uv, const char *host, const char *port,
     if (error != 0) {
         return io_uv_error(error);
     }
-    error = ERROR_NOT_FOUND;
-    for (struct addrinfo *at = resolve.addrinfo; at != NULL && error != 0; at = at->ai_next) {
-        error = listen_at(uv, at->ai_addr, at->ai_addrlen, out);
-    }
+    error = listen_addresses(uv, resolve.addrinfo, out);
     uv_freeaddrinfo(resolve.addrinfo);
     return error;
 }
@@ -199,15 +278,17 @@ int io_uv_listen(struct io_uv *uv, const char *address,
     if (error != 0) {
         return error;
     }
-    listener->accepted = accepted;
-    listener->owner = owner;
     *out = &listener->listener;
+    for (; listener != NULL; listener = listener->next) {
+        listener->accepted = accepted;
+        listener->owner = owner;
+    }
     return 0;
 }
 
 void io_uv_listeners_discard(struct io_uv *uv)
 {
     for (list_each (&uv->listeners, link)) {
-        listener_close(&list_member(link, struct tcp_listener, link)->listener);
+        listener_end(list_member(link, struct tcp_listener, link));
     }
 }

@@ -749,6 +749,45 @@ static void a_port_has_one_listener(void **state)
     io_listener_close(world->io, first);
 }
 
+static void stop_when_connected(struct io_request *request, int64_t result)
+{
+    struct world *world = request->owner;
+    world->result = result;
+    io_uv_stop(world->io);
+}
+
+/* "localhost" is 127.0.0.1 for one client and ::1 for another. */
+static void a_name_is_listened_to_on_all_its_addresses(void **state)
+{
+    static const char *const hosts[] = {"127.0.0.1", "[::1]"};
+    struct world *world = *state;
+    struct io_listener *listener, *other;
+    struct io_stream *stream;
+    char bound[IO_ADDRESS_SIZE], address[IO_ADDRESS_SIZE];
+    bool has_both = io_listen(world->io, "[::1]:0", ignore_stream, world, &other) == 0;
+    if (has_both) {
+        io_listener_close(world->io, other);
+    }
+    assert_int_equal(io_listen(world->io, "localhost:0", ignore_stream, world, &listener), 0);
+    io_listener_address(world->io, listener, bound);
+    for (size_t i = 0; i < (has_both ? 2 : 1); i++) {
+        struct io_request request = {.done = stop_when_connected, .owner = world};
+        snprintf(address, sizeof address, "%s%s", hosts[i], strrchr(bound, ':'));
+        io_connect(world->io, &request, address, &stream);
+        io_uv_run(world->io);
+        assert_int_equal(world->result, 0);
+        io_stream_close(world->io, stream);
+        assert_int_equal(io_listen(world->io, address, ignore_stream, world, &other), ERROR_BUSY);
+    }
+    io_listener_close(world->io, listener);
+    /* What is closed is closed on all of them. */
+    snprintf(address, sizeof address, "localhost%s", strrchr(bound, ':'));
+    io_uv_free(world->io);
+    world->io = io_uv_new();
+    assert_int_equal(io_listen(world->io, address, ignore_stream, world, &listener), 0);
+    io_listener_close(world->io, listener);
+}
+
 static void free_descriptors(struct io_timer *timer)
 {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, timer->owner), 0);
@@ -850,6 +889,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_answers_at_once_do_not_hold_up_what_comes_in, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_port_has_one_listener, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_name_is_listened_to_on_all_its_addresses, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(without_descriptors_connections_wait_and_the_loop_sleeps,
                                         set_up, tear_down),
     };
