@@ -14,6 +14,7 @@
 enum {
     SENT_PER_TURN = 4096,
     DEPTH_MAX = 1000,
+    CALL_MAX = 100000, /* raw requests in all */
     PARTITION_MAX = 100000,
     BATCH_RECORD_MAX = 1000000,
     PRODUCE_VERSION = 12, /* by name */
@@ -253,6 +254,9 @@ static int make_calls(struct produce_perf *run, const struct metadata_response_t
     bool is_one = run->values->partition >= 0;
     size_t partitions = is_one ? 1 : (size_t)topic->partitions.count;
     run->call_count = partitions * (size_t)run->values->depth;
+    if (run->call_count > CALL_MAX) {
+        return ERROR_TOO_LARGE;
+    }
     run->calls = memory_zero(run->call_count, sizeof(*run->calls));
     for (size_t i = 0; i < run->call_count; i++) {
         struct raw_call *raw = &run->calls[i];
@@ -364,7 +368,12 @@ static int measure(struct produce_perf *run, struct errand *errand)
     if (run->values->is_raw) {
         int error = make_calls(run, topic);
         if (error != 0) {
-            return errand_fail(errand, error, "encoding a batch");
+            return error == ERROR_TOO_LARGE
+                       ? command_misuse(errand->world,
+                                        "--depth %lld on %d partitions is more than %d requests",
+                                        (long long)run->values->depth, (int)topic->partitions.count,
+                                        CALL_MAX)
+                       : errand_fail(errand, error, "encoding a batch");
         }
         perf_start(&run->perf, errand, &run->values->perf, pump_raw, run);
     } else {
