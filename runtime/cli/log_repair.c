@@ -27,6 +27,12 @@ static int run(struct command_world *world, const void *given, const struct flag
     if (error != 0) {
         return judge(world, arguments->items[0], error);
     }
+    if (repair.log_count == 0) {
+        return command_fail(world,
+                            "%s: no logs here; name a data directory, such as "
+                            "./tidemill-data",
+                            arguments->items[0]);
+    }
     if (repair.problem_count == 0) {
         fputs("nothing to mend\n", world->out);
         return COMMAND_OK;

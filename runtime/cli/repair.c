@@ -472,6 +472,7 @@ static int mend_log(struct repair *repair, const char *directory, const char *na
     struct buffer problems;
     struct audit audit = {.io = repair->io, .problems = &problems};
     struct audit_names names;
+    repair->log_count++;
     buffer_init(&problems);
     join(patient.path, directory, name);
     int error = audit_directory(&audit, patient.path);

@@ -24,6 +24,7 @@ struct repair {
     struct io *io;
     struct buffer *out; /* one line per finding is appended */
     bool is_applied;
+    int64_t log_count;
     int64_t problem_count; /* found */
     int64_t mended_count;  /* or that would be */
     int64_t lost_count;    /* offsets that no batch covers any more */
