@@ -240,9 +240,15 @@ static int log_prove_abort(struct log *log, struct segment *segment,
 int log_prove_aborts(struct log *log, struct segment *segment)
 {
     int error = 0;
-    for (int32_t i = 0; error == 0 && i < segment->aborts->count; i++) {
-        error = log_prove_abort(log, segment, &segment->aborts->rows[i]);
+    /* They are ours meanwhile: looking into another file may close this one, and rows go with it.
+     */
+    struct aborted_index *aborts = segment->aborts;
+    segment->aborts = NULL;
+    for (int32_t i = 0; error == 0 && i < aborts->count; i++) {
+        error = log_prove_abort(log, segment, &aborts->rows[i]);
     }
+    check(segment->aborts == NULL);
+    segment->aborts = aborts;
     return error == ERROR_TRUNCATED ? ERROR_CORRUPT : error;
 }
 

@@ -156,6 +156,27 @@ static void they_cross_segments_and_leave_with_them(void **state)
     assert_int_equal(log_check_replay(fixture->log), 0);
 }
 
+/* Proving a row opens the file where its transaction begins, which closes the one with the row. */
+static void rows_are_proven_with_few_files_open(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->settings.segment_size = 300;
+    log_set_settings(fixture->log, &fixture->settings);
+    for (int64_t id = 1; id <= 3; id++) {
+        append(fixture, id, 0);
+        fixture_append(fixture, 1);
+    }
+    for (int64_t id = 1; id <= 3; id++) {
+        end(fixture, id, ABORT);
+    }
+    fixture_settle(fixture);
+    fixture_close(fixture);
+    fixture->options.open_file_max = 1;
+    fixture_open(fixture);
+    assert_int_equal(find(fixture, 0, 9).count, 3);
+    assert_int_equal(log_check_replay(fixture->log), 0);
+}
+
 static void a_cut_takes_them_along(void **state)
 {
     struct fixture *fixture = *state;
@@ -255,6 +276,7 @@ int main(void)
         FIND_TEST(those_that_reach_into_a_range_are_told),
         FIND_TEST(they_are_told_after_a_clean_end_and_after_a_crash),
         FIND_TEST(they_cross_segments_and_leave_with_them),
+        FIND_TEST(rows_are_proven_with_few_files_open),
         FIND_TEST(a_cut_takes_them_along),
         FIND_TEST(a_damaged_file_is_told_anew),
         FIND_TEST(a_flipped_bit_is_found),
