@@ -282,7 +282,7 @@ static void cleaner_on_ended(void *owner, const struct cleaner_result *result)
 {
     struct cleaner *cleaner = owner;
     struct store *store = cleaner->store;
-    struct log *log = (struct log *)cleaner_run_log(cleaner->run);
+    struct log *log = cleaner_run_log(cleaner->run);
     cleaner->run = NULL;
     bool is_worth_more =
         !log->is_deleted && store_is_writable(store) && cleaner_take_result(cleaner, log, result);

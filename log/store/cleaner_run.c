@@ -116,7 +116,7 @@ void cleaner_run_forget(struct cleaner_run *run)
     cleaner_run_free(run);
 }
 
-const struct log *cleaner_run_log(const struct cleaner_run *run)
+struct log *cleaner_run_log(const struct cleaner_run *run)
 {
     return run->target.log;
 }

@@ -42,7 +42,7 @@ struct cleaner_run *
 cleaner_run_start(struct store *store, const struct cleaner_target *target,
                   const struct store_cleaner_options *options,
                   void (*ended)(void *owner, const struct cleaner_result *result), void *owner);
-const struct log *cleaner_run_log(const struct cleaner_run *run);
+struct log *cleaner_run_log(const struct cleaner_run *run);
 /* It ends soon, with ERROR_CANCELLED. */
 void cleaner_run_cancel(struct cleaner_run *run);
 /* Forgets a run whose process is over: calls nobody, touches no file. */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { CLEANER_SWAP_ATTEMPTS = 3 };
+
 static void cleaner_swap_path(const struct log *log, int64_t base_offset, const char *suffix,
                               char out[PATH_MAX])
 {
@@ -25,6 +27,18 @@ static int cleaner_swap_rename(const struct log *log, int64_t base_offset, const
     cleaner_swap_path(log, base_offset, from, path);
     cleaner_swap_path(log, base_offset, to, path_new);
     return io_path_rename(log->home.io, path, path_new);
+}
+
+/* After the decision there is no way back. The names of the old files have just made room for the
+ * new ones, so a directory that is full for one moment is asked again. */
+static int cleaner_swap_rename_decided(const struct log *log, int64_t base_offset, const char *from,
+                                       const char *to)
+{
+    int error = ERROR_NO_SPACE;
+    for (int i = 0; i < CLEANER_SWAP_ATTEMPTS && error == ERROR_NO_SPACE; i++) {
+        error = cleaner_swap_rename(log, base_offset, from, to);
+    }
+    return error;
 }
 
 /* (2) */
@@ -66,16 +80,17 @@ static int cleaner_swap_place(struct log *log, struct segment *made)
                                              {".timeindex.cleaned", ".timeindex"}};
     int error = 0;
     if (made->has_abort_file) {
-        error = cleaner_swap_rename(log, made->base_offset, ".txnindex.cleaned", ".txnindex");
+        error =
+            cleaner_swap_rename_decided(log, made->base_offset, ".txnindex.cleaned", ".txnindex");
         if (error == 0) {
             error = io_dir_sync(log->home.io, log->directory);
         }
     }
     for (size_t i = 0; i < sizeof indexes / sizeof *indexes && error == 0; i++) {
-        error = cleaner_swap_rename(log, made->base_offset, indexes[i][0], indexes[i][1]);
+        error = cleaner_swap_rename_decided(log, made->base_offset, indexes[i][0], indexes[i][1]);
     }
     if (error == 0) {
-        error = cleaner_swap_rename(log, made->base_offset, ".log.swap", ".log");
+        error = cleaner_swap_rename_decided(log, made->base_offset, ".log.swap", ".log");
     }
     made->stage = "";
     return error == 0 ? io_dir_sync(log->home.io, log->directory) : error;
