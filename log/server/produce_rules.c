@@ -125,6 +125,13 @@ static int produce_rules_on_unreadable(int error, struct produce_rules_verdict *
     return error;
 }
 
+/* Where the broker gives the time, a producer may not say that it was given. */
+static bool produce_rules_is_time_given(const struct produce_rules *rules,
+                                        const struct batch *batch)
+{
+    return rules->is_append_time && (batch->attributes & BATCH_LOG_APPEND_TIME) != 0;
+}
+
 /* Walks the records for what only they can tell. The counts of the batch are proved on the way. */
 static int produce_rules_judge_records(const struct produce_rules *rules, const struct batch *batch,
                                        struct batch_builder *rebuilt, int64_t now_ms,
@@ -142,7 +149,8 @@ static int produce_rules_judge_records(const struct produce_rules *rules, const 
     for (int32_t index = 0; (error = batch_iterator_next(&iterator, &record)) == 1; index++) {
         bool is_keyless = rules->must_have_keys && bytes_is_null(record.key);
         bool is_wrong_time =
-            has_wrong_time && produce_rules_is_time_wrong(rules, record.timestamp_ms, now_ms);
+            produce_rules_is_time_given(rules, batch) ||
+            (has_wrong_time && produce_rules_is_time_wrong(rules, record.timestamp_ms, now_ms));
         if (is_keyless || is_wrong_time) {
             if (verdict->wrong_records == NULL) {
                 verdict->wrong_records = arena_array(arena, int32_t, batch->record_count);
@@ -181,12 +189,27 @@ static int produce_rules_recompress(const struct produce_rules *rules, struct ba
     builder.producer_id = batch->producer_id;
     builder.producer_epoch = batch->producer_epoch;
     builder.base_sequence = batch->base_sequence;
+    builder.attributes = (int16_t)(batch->attributes & BATCH_TRANSACTIONAL);
     int error = produce_rules_judge_records(rules, batch, &builder, now_ms, arena, verdict);
     if (error == 0) {
         error = produce_rules_finish(&builder, batch, changed);
     }
     batch_builder_fini(&builder);
     return error;
+}
+
+/* The broker's own bits: the time of arrival, and since when compaction may drop tombstones. */
+static bool produce_rules_has_our_bits(const struct batch *batch)
+{
+    return (batch->attributes & (BATCH_LOG_APPEND_TIME | BATCH_DELETE_HORIZON)) != 0;
+}
+
+/* Makes `changed` the batch, if it is not that already. */
+static void produce_rules_own(const struct batch *batch, struct buffer *changed)
+{
+    if (changed->size == 0) {
+        buffer_add_bytes(changed, batch->bytes);
+    }
 }
 
 int produce_rules_judge(const struct produce_rules *rules, struct bytes records, int16_t version,
@@ -201,17 +224,22 @@ int produce_rules_judge(const struct produce_rules *rules, struct bytes records,
     if (error != 0) {
         return error;
     }
-    bool needs_records = rules->must_have_keys || rules->before_max_ms != INT64_MAX ||
+    bool needs_records = rules->must_have_keys || produce_rules_is_time_given(rules, out) ||
+                         rules->before_max_ms != INT64_MAX ||
                          produce_rules_is_time_wrong(rules, out->max_timestamp, now_ms);
     if (rules->is_recompressed && batch_codec(out) != rules->codec) {
         error = produce_rules_recompress(rules, out, now_ms, arena, changed, verdict);
     } else if (needs_records) {
         error = produce_rules_judge_records(rules, out, NULL, now_ms, arena, verdict);
     }
+    if (error == 0 && produce_rules_has_our_bits(out)) {
+        produce_rules_own(out, changed);
+        batch_clear_attributes(changed->data, changed->size,
+                               BATCH_LOG_APPEND_TIME | BATCH_DELETE_HORIZON);
+        error = batch_read_header(buffer_bytes(changed), out, NULL);
+    }
     if (error == 0 && rules->is_append_time) {
-        if (changed->size == 0) {
-            buffer_add_bytes(changed, out->bytes);
-        }
+        produce_rules_own(out, changed);
         batch_set_append_time(changed->data, changed->size, now_ms);
         error = batch_read_header(buffer_bytes(changed), out, NULL);
     }

@@ -123,12 +123,25 @@ void batch_set_leader_epoch(uint8_t *data, int32_t leader_epoch)
     endian_write_i32(data + BATCH_LEADER_EPOCH_START, leader_epoch);
 }
 
+static void batch_seal(uint8_t *data, size_t size)
+{
+    uint32_t crc = crc32c_update(0, data + BATCH_CRC_START, size - BATCH_CRC_START);
+    endian_write_u32(data + BATCH_CRC_PLACE, crc);
+}
+
+void batch_clear_attributes(uint8_t *data, size_t size, uint16_t bits)
+{
+    check(size >= BATCH_HEADER_SIZE);
+    uint16_t attributes = endian_read_u16(data + BATCH_ATTRIBUTES_START);
+    endian_write_u16(data + BATCH_ATTRIBUTES_START, (uint16_t)(attributes & ~bits));
+    batch_seal(data, size);
+}
+
 void batch_set_append_time(uint8_t *data, size_t size, int64_t timestamp_ms)
 {
     check(size >= BATCH_HEADER_SIZE);
     uint16_t attributes = endian_read_u16(data + BATCH_ATTRIBUTES_START);
     endian_write_u16(data + BATCH_ATTRIBUTES_START, attributes | BATCH_LOG_APPEND_TIME);
     endian_write_i64(data + BATCH_MAX_TIMESTAMP_START, timestamp_ms);
-    uint32_t crc = crc32c_update(0, data + BATCH_CRC_START, size - BATCH_CRC_START);
-    endian_write_u32(data + BATCH_CRC_PLACE, crc);
+    batch_seal(data, size);
 }

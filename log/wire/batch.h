@@ -99,6 +99,8 @@ void batch_set_base_offset(uint8_t *data, int64_t base_offset);
 void batch_set_leader_epoch(uint8_t *data, int32_t leader_epoch);
 /* Makes it a log-append-time batch and computes the CRC anew. */
 void batch_set_append_time(uint8_t *data, size_t size, int64_t timestamp_ms);
+/* Takes bits away from the attributes and computes the CRC anew. */
+void batch_clear_attributes(uint8_t *data, size_t size, uint16_t bits);
 
 struct batch_header {
     struct bytes key;   /* never null */

@@ -134,4 +134,22 @@ def compression(world):
     ask("record size lies", batch(rows, NOW, pack=lambda content: varint(5) + content[2:]))
 
 
-SCENARIOS = [compression]
+def own_bits(world):
+    """Bits of a batch that are the broker's to set."""
+    rows = [(b"k", b"v"), (b"k", b"w")]
+    for name, settings in (("plain", {}), ("stamped", {"message_timestamp_type": "LogAppendTime"}),
+                           ("packed", {"compression_type": "gzip"})):
+        topic = world.make_topic(world.name(name), **settings)
+        for label, bits in (("append time", 8), ("horizon", 0x40), ("unused", 0x80)):
+            for code, pack in ((0, None), (1, gzip.compress)):
+                answer = world.quiet("Produce", 9, acks=-1, timeout_ms=10000, topics=[
+                    {"name": topic, "partitions": [
+                        {"index": 0, "records": batch(rows, NOW, attributes=bits | code,
+                                                      pack=pack)}]}])
+                part = answer["topics"][0]["partitions"][0]
+                world.note(f"{name}: {label}, codec {code}",
+                           (part["error_code"], part["base_offset"],
+                            [row["batch_index"] for row in part["record_errors"]]))
+
+
+SCENARIOS = [compression, own_bits]

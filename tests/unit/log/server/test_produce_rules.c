@@ -216,6 +216,25 @@ static void append_time_is_written_into_the_batch(void **state)
     assert_ptr_equal(fixture->batch.bytes.data, fixture->changed.data);
 }
 
+/* A client that sets them would say when its records came, or when tombstones may go. */
+static void the_brokers_bits_are_the_brokers(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->builder.attributes = BATCH_LOG_APPEND_TIME | BATCH_DELETE_HORIZON;
+    fixture->builder.base_timestamp = NOW_MS;
+    add(fixture, "k", NOW_MS);
+    add(fixture, "k", NOW_MS + 1);
+    finish(fixture);
+    assert_int_equal(judge(fixture), 0);
+    assert_int_equal(fixture->batch.attributes, 0);
+    assert_int_equal(fixture->batch.record_count, 2);
+    assert_true(batch_crc_matches(&fixture->batch));
+    fixture->rules.is_append_time = true;
+    assert_int_equal(judge(fixture), ERROR_INVALID_TIMESTAMP);
+    assert_int_equal(fixture->verdict.wrong_record_count, 2);
+    assert_int_equal(fixture->verdict.wrong_records[1], 1);
+}
+
 static void the_topics_codec_replaces_the_clients(void **state)
 {
     struct fixture *fixture = *state;
@@ -224,12 +243,14 @@ static void the_topics_codec_replaces_the_clients(void **state)
     fixture->builder.producer_id = 7;
     fixture->builder.producer_epoch = 1;
     fixture->builder.base_sequence = 3;
+    fixture->builder.attributes = BATCH_TRANSACTIONAL;
     for (int i = 0; i < 100; i++) {
         add(fixture, "k", NOW_MS + i);
     }
     finish(fixture);
     assert_int_equal(judge(fixture), 0);
     assert_int_equal(batch_codec(&fixture->batch), COMPRESS_GZIP);
+    assert_true(batch_is_transactional(&fixture->batch));
     assert_true(fixture->batch.bytes.size < fixture->bytes.size);
     assert_int_equal(fixture->batch.producer_id, 7);
     assert_int_equal(fixture->batch.producer_epoch, 1);
@@ -340,6 +361,7 @@ int main(void)
         TEST(a_compacted_topic_wants_keys),
         TEST(timestamps_lie_within_the_window),
         TEST(append_time_is_written_into_the_batch),
+        TEST(the_brokers_bits_are_the_brokers),
         TEST(the_topics_codec_replaces_the_clients),
         TEST(a_bomb_is_refused),
         TEST(what_a_codec_cannot_unpack_is_invalid),
