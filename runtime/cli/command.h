@@ -34,11 +34,12 @@ struct command_world {
     void *owner;
     FILE *out;
     FILE *errors;
-    int input;           /* descriptor of standard input; -1: none */
-    const char *brokers; /* of the environment; NULL: none */
-    bool is_interrupted; /* a signal asked to end; set before `stop` is called for it */
-    int output_error;    /* errno of the first write to `out` that failed */
-    const char *version; /* "0.1.0" */
+    int input;               /* descriptor of standard input; -1: none */
+    const char *brokers;     /* of the environment; NULL: none */
+    const char *kcat_config; /* properties for those who call us kcat; NULL: none */
+    bool is_interrupted;     /* a signal asked to end; set before `stop` is called for it */
+    int output_error;        /* errno of the first write to `out` that failed */
+    const char *version;     /* "0.1.0" */
     const struct command_list *commands; /* set by cli_run */
 };
 

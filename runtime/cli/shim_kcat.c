@@ -41,6 +41,7 @@ struct kcat {
     bool has_offsets; /* -O */
     const char *group;
     const char *key_delimiter;
+    bool has_config;         /* -F */
     struct flag_list words;  /* -x VALUE */
     struct flag_list topics; /* of -t, for -Q */
     struct flag_list arguments;
@@ -115,6 +116,7 @@ static int take_letter(struct kcat *kcat, const struct kcat_letter *row, const c
         kcat->mode = 'C';
         kcat->group = value;
     }
+    kcat->has_config = kcat->has_config || row->letter == 'F';
     if (row->letter == 'K') {
         kcat->key_delimiter = value;
     }
@@ -263,6 +265,10 @@ static int run_mode(struct kcat *kcat,
         code = put_mode(kcat, &words);
     }
     if (code == COMMAND_OK) {
+        if (!kcat->has_config && kcat->world->kcat_config != NULL) {
+            flag_list_add(&words, "-F");
+            flag_list_add(&words, kcat->world->kcat_config);
+        }
         put_words(kcat, &words);
         size_t base = words.count;
         /* Each question may ask for another time: one command line each. */

@@ -9,7 +9,9 @@
 #include "runtime/main/run.h"
 #include "runtime/main/serve.h"
 
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -46,8 +48,20 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Where kcat looks for its properties: $KCAT_CONFIG, or a file at home that need not be there. */
+static const char *find_kcat_config(char path[PATH_MAX])
+{
+    const char *named = getenv("KCAT_CONFIG"), *home = getenv("HOME");
+    if (named != NULL && named[0] != '\0') {
+        return named;
+    }
+    snprintf(path, PATH_MAX, "%.4000s/.config/kcat.conf", home == NULL ? "" : home);
+    return access(path, R_OK) == 0 ? path : NULL;
+}
+
 int main(int argc, char **argv)
 {
+    char kcat_config[PATH_MAX];
     static const struct command *const commands[] = {&run_command, &serve_command, &doctor_command};
     struct io *io = io_uv_new();
     struct command_world world = {
@@ -59,6 +73,7 @@ int main(int argc, char **argv)
         .errors = stderr,
         .input = STDIN_FILENO,
         .brokers = getenv("TIDEMILL_BROKERS"),
+        .kcat_config = find_kcat_config(kcat_config),
         .version = TIDEMILL_VERSION,
     };
     uint64_t secret[2];

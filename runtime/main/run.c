@@ -226,6 +226,11 @@ static int run_scripts(struct command_world *world, const void *given,
     if (arguments->count > HOST_SCRIPT_MAX) {
         return command_misuse(world, "at most %d scripts run in one process", HOST_SCRIPT_MAX);
     }
+    const char *data = run.values->service.data;
+    if (data != NULL && strncmp(data, "memory:", 7) == 0 && run.values->state == NULL) {
+        return command_misuse(
+            world, "--data %s keeps no stores; give them a directory: --state DIR", data);
+    }
     for (size_t i = 0; i < arguments->count; i++) {
         run.options.scripts[run.options.script_count++] = arguments->items[i];
     }
