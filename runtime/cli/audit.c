@@ -469,6 +469,7 @@ static void judge_log(struct audit *audit, const char *directory, const struct a
         trial.file = names->items[i];
         if (audit_is_segment_file(trial.file, ".log", &base_offset)) {
             judge_segment(&trial, base_offset);
+            trial.next_offset = base_offset > trial.next_offset ? base_offset : trial.next_offset;
         } else if (audit_is_segment_file(trial.file, ".timeindex", &base_offset)) {
             judge_time_index(&trial, base_offset);
         } else if (audit_is_segment_file(trial.file, ".txnindex", &base_offset)) {
@@ -478,6 +479,7 @@ static void judge_log(struct audit *audit, const char *directory, const struct a
         }
     }
     judge_epoch_end(&trial);
+    audit->end_offset = trial.next_offset;
     free(trial.epochs);
 }
 

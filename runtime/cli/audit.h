@@ -19,7 +19,8 @@ struct audit {
     int64_t segment_count;
     int64_t batch_count;
     int64_t record_count;
-    int64_t size; /* bytes of segments */
+    int64_t size;       /* bytes of segments */
+    int64_t end_offset; /* of the log that was judged last */
 };
 
 /* `path`: a data directory, or the directory of one log. An error: the directory cannot be read.

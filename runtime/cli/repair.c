@@ -24,6 +24,7 @@ enum {
 };
 
 #define REPAIR_QUARANTINE "quarantined"
+#define REPAIR_GUARD      (INT64_MAX / 2) /* no log is that long */
 
 /* One log while it is mended. */
 struct patient {
@@ -65,29 +66,44 @@ static int make_directory(struct io *io, const char *path)
     return error == ERROR_EXISTS ? 0 : error;
 }
 
-static int take_back_point(struct patient *patient)
+/* Kafka's points are not rewritten: beside them the broker cuts nothing for a gap. */
+static int write_point(struct patient *patient, int64_t recovery_offset, int64_t segment_offset,
+                       int64_t position)
 {
     struct io *io = patient->repair->io;
     struct log_points points;
     log_points_init(&points);
     int error = log_points_read(&points, io, patient->directory);
-    if (error == 0) {
+    if (error == 0 && points.is_whole) {
         const struct log_point *known = log_points_find(&points, patient->name);
-        if (known != NULL) {
-            struct log_point point = *known;
-            point.recovery_offset = point.start_offset;
-            point.segment_offset = -1;
-            point.position = 0;
-            point.has_producers = 1;
-            log_points_put(&points, patient->name, &point);
-            error = log_points_write(&points, io, patient->directory);
-        }
+        const struct log_point point = {
+            .start_offset = known != NULL ? known->start_offset : 0,
+            .recovery_offset = recovery_offset,
+            .segment_offset = segment_offset,
+            .position = position,
+            .has_producers = 1,
+        };
+        log_points_put(&points, patient->name, &point);
+        error = log_points_write(&points, io, patient->directory);
     }
     log_points_fini(&points);
     return error;
 }
 
-/* Marker and recovery point first; the quarantine next. */
+/* What the broker believed to be durable; -1 when nothing is known, or only by Kafka's files. */
+static int read_point(const struct patient *patient, int64_t *out)
+{
+    struct log_points points;
+    log_points_init(&points);
+    int error = log_points_read(&points, patient->repair->io, patient->directory);
+    const struct log_point *known = log_points_find(&points, patient->name);
+    *out = error == 0 && points.is_whole && known != NULL ? known->recovery_offset : -1;
+    log_points_fini(&points);
+    return error;
+}
+
+/* Marker and recovery point first; the quarantine next. A log that ends below its point is taken
+ * offline and never cut: so nobody touches one that is half mended. */
 static int prepare(struct patient *patient)
 {
     struct io *io = patient->repair->io;
@@ -102,7 +118,7 @@ static int prepare(struct patient *patient)
         error = io_dir_sync(io, patient->directory);
     }
     if (error == 0) {
-        error = take_back_point(patient);
+        error = write_point(patient, REPAIR_GUARD, -1, 0);
     }
     join(quarantine, patient->directory, REPAIR_QUARANTINE);
     if (error == 0) {
@@ -466,6 +482,76 @@ static int mend_files(struct patient *patient, const struct audit_names *names,
     return error == 0 ? mend_epochs(patient) : error;
 }
 
+/* Everything is synced, then the log is durable to its end: there is nothing for a recovery to
+ * walk, which beyond the point would take a gap for damage. */
+static int settle(struct patient *patient, const struct audit_names *names)
+{
+    struct io *io = patient->repair->io;
+    int64_t base_offset, last = -1;
+    uint64_t size = 0;
+    int error = 0;
+    for (size_t i = 0; i < names->count && error == 0; i++) {
+        struct io_file *file = NULL;
+        char path[PATH_MAX];
+        if (!audit_is_segment_file(names->items[i], ".log", &base_offset)) {
+            continue;
+        }
+        last = base_offset;
+        join(path, patient->path, names->items[i]);
+        error = io_file_open(io, path, IO_OPEN_WRITE, &file);
+        if (error == 0) {
+            error = io_file_size(io, file, &size);
+        }
+        if (error == 0) {
+            error = io_file_sync(io, file);
+        }
+        io_file_close(io, file);
+    }
+    if (error == 0) {
+        error = io_dir_sync(io, patient->path);
+    }
+    return error == 0 && last >= 0 ? write_point(patient, patient->next_offset, last, (int64_t)size)
+                                   : error;
+}
+
+/* The files say nothing is wrong, but more was durable once, or a repair did not come to its end.
+ */
+static void tell_behind(struct patient *patient, int64_t recovery_offset)
+{
+    struct repair *repair = patient->repair;
+    const char *what = repair->is_applied ? "taken for its end" : "would be taken for its end";
+    repair->mended_count++;
+    if (recovery_offset == REPAIR_GUARD) {
+        tell(patient, "recovery-points", "a repair was interrupted; offset %lld is %s",
+             (long long)patient->next_offset, what);
+        return;
+    }
+    repair->lost_count += recovery_offset - patient->next_offset;
+    tell(
+        patient, "recovery-points",
+        "offsets %lld to %lld were on the disk and are in no file any more: they are lost, %lld is "
+        "%s",
+        (long long)patient->next_offset, (long long)recovery_offset - 1,
+        (long long)patient->next_offset, what);
+}
+
+static int mend_names(struct patient *patient, const struct audit *audit,
+                      const struct audit_names *names)
+{
+    int64_t recovery_offset;
+    int error = read_point(patient, &recovery_offset);
+    if (error == 0 && audit->problem_count > 0) {
+        error = mend_files(patient, names, audit->problems);
+    } else if (error == 0) {
+        patient->next_offset = audit->end_offset;
+        if (recovery_offset > patient->next_offset) {
+            tell_behind(patient, recovery_offset);
+            error = patient->repair->is_applied ? prepare(patient) : 0;
+        }
+    }
+    return error == 0 && patient->is_prepared ? settle(patient, names) : error;
+}
+
 static int mend_log(struct repair *repair, const char *directory, const char *name)
 {
     struct patient patient = {.repair = repair, .directory = directory, .name = name};
@@ -474,17 +560,17 @@ static int mend_log(struct repair *repair, const char *directory, const char *na
     struct audit_names names;
     repair->log_count++;
     buffer_init(&problems);
+    epoch_cache_init(&patient.epochs);
     join(patient.path, directory, name);
     int error = audit_directory(&audit, patient.path);
-    if (error == 0 && audit.problem_count > 0) {
+    if (error == 0) {
         error = audit_list(repair->io, patient.path, &names);
-        if (error == 0) {
-            epoch_cache_init(&patient.epochs);
-            error = mend_files(&patient, &names, &problems);
-            epoch_cache_fini(&patient.epochs);
-            audit_names_free(&names);
-        }
     }
+    if (error == 0) {
+        error = mend_names(&patient, &audit, &names);
+        audit_names_free(&names);
+    }
+    epoch_cache_fini(&patient.epochs);
     buffer_fini(&problems);
     return error;
 }

@@ -5,14 +5,14 @@
  * batch before it is taken out; what lies behind damage is kept. A torn end is cut. Index files
  * that do not fit are removed: the broker builds them anew. A producer snapshot or leader-epoch
  * checkpoint that is damaged goes too: the first is replayed, the second written again from the
- * batches.
+ * batches. A log that ends below its recovery point, because a file was cut, is taken as it is.
  *
  * Keeps:  (1) without is_applied nothing is changed;
  *         (2) no byte is lost: whatever is changed or removed was first copied, durably, to
  *             DIR/quarantined/LOG/;
- *         (3) the clean-shutdown marker and the log's recovery point are taken back, durably,
- * before the first change, so that the broker looks at all of a mended log, whenever we are
- *             interrupted;
+ *         (3) before the first change the clean-shutdown marker is taken away and the log's
+ * recovery point set beyond every offset, durably: a broker that starts meanwhile takes the log
+ *             offline and cuts nothing; when all is mended and synced the point is the log's end;
  *         (4) a segment is replaced by renaming: it is the old one or the mended one;
  *         (5) of a batch that is kept, what its CRC covers is kept byte for byte (salvage.h).
  * Thread: the main thread; waits for the disk. */

@@ -3,6 +3,7 @@
  * before the power goes. The directory is made by hand on a
  * simulated disk. */
 #include "log/base/error.h"
+#include "log/store/log_points.h"
 #include "log/wire/batch.h"
 #include "runtime/cli/audit.h"
 #include "runtime/cli/repair.h"
@@ -70,6 +71,37 @@ static void add_batch(struct buffer *out, int64_t base_offset)
     batch_builder_fini(&builder);
 }
 
+static void write_point(struct fixture *fixture, int64_t recovery_offset, int64_t position)
+{
+    struct log_points points;
+    const struct log_point point = {.recovery_offset = recovery_offset, .position = position};
+    log_points_init(&points);
+    log_points_put(&points, "orders-0", &point);
+    assert_int_equal(log_points_write(&points, fixture->io, "data"), 0);
+    log_points_fini(&points);
+}
+
+static struct log_point read_point(struct fixture *fixture)
+{
+    struct log_points points;
+    log_points_init(&points);
+    assert_int_equal(log_points_read(&points, fixture->io, "data"), 0);
+    struct log_point point = *log_points_find(&points, "orders-0");
+    log_points_fini(&points);
+    return point;
+}
+
+/* The broker walks nothing of a mended log: its point is its end. */
+static void expect_settled(struct fixture *fixture, int64_t end_offset)
+{
+    struct log_point point = read_point(fixture);
+    struct io_file_info info;
+    assert_int_equal(io_path_info(fixture->io, LOG ".log", &info), 0);
+    assert_int_equal(point.recovery_offset, end_offset);
+    assert_int_equal(point.segment_offset, 0);
+    assert_int_equal(point.position, info.size);
+}
+
 static int setup(void **state)
 {
     static struct fixture fixture;
@@ -88,6 +120,7 @@ static int setup(void **state)
     write_file(&fixture, LOG ".log", buffer_bytes(&fixture.segment));
     write_file(&fixture, "data/orders-0/leader-epoch-checkpoint", BYTES_LITERAL("0\n1\n3 0\n"));
     write_file(&fixture, "data/.lock", BYTES_LITERAL(""));
+    write_point(&fixture, 4, (int64_t)fixture.third);
     write_file(&fixture, "data/.kafka_cleanshutdown", BYTES_LITERAL("{}"));
     *state = &fixture;
     return 0;
@@ -128,6 +161,7 @@ static void expect_mended(struct fixture *fixture, const char *sentence, int64_t
     fixture->repair.problem_count = 0;
     assert_int_equal(repair_directory(&fixture->repair, "data"), 0);
     assert_int_equal(fixture->repair.problem_count, 0);
+    expect_settled(fixture, audit.end_offset);
 }
 
 static void expect_segment(struct fixture *fixture, const char *path, size_t from, size_t to)
@@ -230,6 +264,28 @@ static void epochs_are_written_from_the_batches(void **state)
     free(content);
 }
 
+static void a_log_that_ends_below_its_point_is_taken_as_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    write_point(fixture, 6, (int64_t)fixture->segment.size);
+    write_file(fixture, LOG ".log", bytes_make(fixture->segment.data, fixture->third));
+    expect_mended(fixture, "offsets 4 to 5 were on the disk and are in no file any more", 2);
+    expect_segment(fixture, LOG ".log", 0, fixture->third);
+}
+
+static void points_of_others_are_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(io_path_remove(fixture->io, "data/recovery-points"), 0);
+    write_file(fixture, "data/recovery-point-offset-checkpoint",
+               BYTES_LITERAL("0\n1\norders 0 4\n"));
+    write_file(fixture, LOG ".log", bytes_make(fixture->segment.data, fixture->segment.size - 1));
+    fixture->repair.is_applied = true;
+    assert_int_equal(repair_directory(&fixture->repair, "data"), 0);
+    assert_int_equal(fixture->repair.mended_count, 1);
+    assert_false(exists(fixture, "data/recovery-points"));
+}
+
 static void a_second_repair_keeps_both_copies(void **state)
 {
     struct fixture *fixture = *state;
@@ -301,6 +357,10 @@ static bool survive(uint64_t distance, enum sim_verdict verdict)
         assert_memory_equal(kept, old, old_size);
         assert_int_equal(new_size, old_size - (fixture->third - fixture->second));
         assert_false(exists(fixture, "data/.kafka_cleanshutdown"));
+        /* A broker would take the log offline, or find it durable to its end. */
+        struct log_point point = read_point(fixture);
+        assert_true(point.recovery_offset > 6 ||
+                    (point.recovery_offset == 6 && point.position == (int64_t)new_size));
         free(kept);
     }
     free(old);
@@ -313,6 +373,8 @@ static bool survive(uint64_t distance, enum sim_verdict verdict)
     assert_int_equal(audit_directory(&audit, "data"), 0);
     assert_string_equal(buffer_string(&fixture->told), "");
     assert_int_equal(audit.batch_count, 2);
+    struct log_point settled = read_point(fixture);
+    assert_true(settled.recovery_offset == 6 || !exists(fixture, "data/quarantined/orders-0"));
     teardown(&state);
     return blow.is_done;
 }
@@ -347,6 +409,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_index_that_does_not_fit_is_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_snapshot_is_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(epochs_are_written_from_the_batches, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_log_that_ends_below_its_point_is_taken_as_it_is, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(points_of_others_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_repair_keeps_both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused, setup, teardown),
         cmocka_unit_test(whatever_strikes_a_repair_nothing_is_lost),
