@@ -5,8 +5,8 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/text.h"
-#include "runtime/cli/errand.h"
 #include "runtime/cli/producer_property.h"
+#include "runtime/cli/sending.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +44,8 @@ struct produce {
     struct errand *errand;
     const struct produce_values *values;
     struct producer_options options;
-    struct producer *producer;
+    const char *transactional_id; /* NULL: no transaction */
+    struct sending sending;
     struct buffer delimiter;
     struct buffer key_delimiter;
     struct buffer headers_delimiter;
@@ -63,9 +64,7 @@ struct produce {
     int first_error;
     bool is_read; /* the chunk is there */
     bool has_room;
-    bool is_flushed;
     int flush_error;
-    bool is_closed;
 };
 
 static void on_delivered(void *owner, int error, int32_t partition, int64_t offset)
@@ -169,14 +168,14 @@ static int send_line(struct produce *produce, struct bytes line)
         return error;
     }
     produce->has_room = false;
-    error = producer_send(produce->producer, &record);
+    error = sending_send(&produce->sending, &record);
     while (error == ERROR_AGAIN) {
         error = errand_wait(produce->errand, &produce->has_room);
         if (error != 0) {
             return error;
         }
         produce->has_room = false;
-        error = producer_send(produce->producer, &record);
+        error = sending_send(&produce->sending, &record);
     }
     produce->sent_count += error == 0;
     if (error == 0 && produce->values->is_tee) {
@@ -287,30 +286,6 @@ static int send_all(struct produce *produce)
     return 0;
 }
 
-static void on_flushed(struct producer_flush *flush, int error)
-{
-    struct produce *produce = flush->owner;
-    produce->flush_error = error;
-    produce->is_flushed = true;
-    errand_wake(produce->errand);
-}
-
-static void on_closed(void *owner)
-{
-    struct produce *produce = owner;
-    produce->is_closed = true;
-    errand_wake(produce->errand);
-}
-
-static void close_producer(struct produce *produce)
-{
-    producer_close(produce->producer, on_closed, produce);
-    struct command_world *world = produce->errand->world;
-    while (!produce->is_closed) {
-        world->run(world->owner);
-    }
-}
-
 static int judge(struct produce *produce, int error)
 {
     struct errand *errand = produce->errand;
@@ -355,20 +330,29 @@ static int transfer(struct produce *produce)
     int error = send_all(produce);
     bool was_interrupted = world->is_interrupted;
     world->is_interrupted = false;
-    struct producer_flush flush = {.done = on_flushed, .owner = produce};
-    producer_flush(produce->producer, &flush);
-    int stop = errand_wait(produce->errand, &produce->is_flushed);
-    close_producer(produce);
+    produce->flush_error =
+        sending_finish(&produce->sending, error == 0 && produce->first_error == 0);
+    int stop = world->is_interrupted ? ERROR_CANCELLED : 0;
+    sending_close(&produce->sending);
     if (error == ERROR_CANCELLED && was_interrupted && stop == 0) {
         error = 0; /* everything read was sent */
     }
     world->is_interrupted |= was_interrupted;
-    return judge(produce, error != 0 ? error : stop);
+    int code = judge(produce, error != 0 ? error : stop);
+    if (code != COMMAND_OK && produce->transactional_id != NULL) {
+        command_fail(world, "the transaction of %s was aborted: none of its records counts",
+                     produce->transactional_id);
+    }
+    return code;
 }
 
 static bool take_property(void *owner, const char *name, const char *value)
 {
     struct produce *produce = owner;
+    if (strcmp(name, "transactional.id") == 0) {
+        produce->transactional_id = value;
+        return *value != 0;
+    }
     return producer_property_take(&produce->options, name, value);
 }
 
@@ -457,8 +441,19 @@ static int run_prepared(struct produce *produce, struct command_world *world)
         return code;
     }
     produce->errand = &errand;
-    produce->producer = producer_new(errand.client, &produce->options);
-    producer_on_room(produce->producer, on_room, produce);
+    if (produce->transactional_id != NULL && !produce->options.is_idempotent) {
+        errand_close(&errand);
+        return command_misuse(world, "transactional.id needs acks=all and enable.idempotence=true");
+    }
+    int error =
+        sending_open(&produce->sending, &errand, &produce->options, produce->transactional_id);
+    if (error != 0) {
+        sending_close(&produce->sending);
+        code = errand_fail(&errand, error, "beginning the transaction");
+        errand_close(&errand);
+        return code;
+    }
+    producer_on_room(produce->sending.producer, on_room, produce);
     produce->chunk = memory_alloc(CHUNK_SIZE);
     code = transfer(produce);
     if (code == COMMAND_OK && !produce->values->is_quiet && isatty(fileno(world->errors))) {
@@ -539,7 +534,8 @@ const struct command command_produce = {
     .arguments = "[TOPIC]",
     .summary = "sends lines as records, with the flags of kcat -P",
     .details = "Properties for -X: acks, linger.ms, batch.size, compression.type,\n"
-               "message.max.bytes, delivery.timeout.ms, enable.idempotence.\n"
+               "message.max.bytes, delivery.timeout.ms, enable.idempotence,\n"
+               "transactional.id (all records are one transaction).\n"
                "Returns when the broker has acknowledged every record.\n",
     .examples = "echo 'hello tide' | tidemill produce greetings\n"
                 "tidemill produce users -K: -l users.txt -z zstd -X acks=all\n",
