@@ -55,10 +55,13 @@ static bool produce_transaction_look(struct produce_transaction *transaction)
     *claim = (struct transactor_claim){.producer_id = -1};
     for (size_t i = 0; produce_transaction_next(transaction, &walk, &name, &partition); i++) {
         struct batch batch;
-        struct replica *replica = replica_set_find(server->parts.replicas, name, partition->index);
         transaction->parts[i] = (struct produce_transaction_part){0};
         if (batch_read_header(partition->records, &batch, NULL) != 0 ||
-            !batch_is_transactional(&batch) || replica == NULL) {
+            !batch_is_transactional(&batch)) {
+            continue;
+        }
+        struct replica *replica = replica_set_find(server->parts.replicas, name, partition->index);
+        if (replica == NULL) {
             continue;
         }
         if (bytes_is_null(asked->transactional_id)) {
