@@ -68,7 +68,9 @@ static bool produce_transaction_look(struct produce_transaction *transaction)
             produce_transaction_refuse(transaction, ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
             return false;
         }
-        if (claim->producer_id >= 0 && claim->producer_id != batch.producer_id) {
+        bool is_same = claim->producer_id == batch.producer_id &&
+                       claim->producer_epoch == batch.producer_epoch;
+        if (claim->producer_id >= 0 && !is_same) {
             produce_transaction_refuse(transaction, ERROR_INVALID_PRODUCER_ID_MAPPING);
             return false;
         }

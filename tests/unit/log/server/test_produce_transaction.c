@@ -100,6 +100,29 @@ static void a_batch_without_an_id_is_not_authorized(void **state)
     assert_int_equal(node_produce(node, "t", 0, records).error_code, UNAUTHORIZED);
 }
 
+/* One request is of one producer at one epoch. */
+static void two_producers_do_not_share_a_request(void **state)
+{
+    struct node *node = *state;
+    node_make_topic(node, "t", 2, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    struct transaction_client other = client;
+    other.epoch++;
+    struct produce_request_partition partitions[] = {
+        {.index = 0, .records = transaction_client_batch(&client, 0)},
+        {.index = 1, .records = transaction_client_batch(&other, 0)}};
+    struct produce_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                          .partitions = {partitions, 2}};
+    struct produce_request request = {.transactional_id = BYTES_LITERAL("x"),
+                                      .acks = -1,
+                                      .timeout_ms = 1000,
+                                      .topics = {&topic, 1}};
+    const struct produce_response *response = node_ask(node, API_PRODUCE, 12, &request);
+    for (int32_t i = 0; i < 2; i++) {
+        assert_int_equal(response->topics.items[0].partitions.items[i].error_code, 49);
+    }
+}
+
 static void an_unknown_id_has_no_transaction(void **state)
 {
     struct node *node = *state;
@@ -163,6 +186,7 @@ int main(void)
         NODE_TEST(zombies_are_refused),
         NODE_TEST(what_is_sent_early_waits_and_keeps_its_order),
         NODE_TEST(a_batch_without_an_id_is_not_authorized),
+        NODE_TEST(two_producers_do_not_share_a_request),
         NODE_TEST(an_unknown_id_has_no_transaction),
         NODE_TEST(a_topic_can_be_named_by_its_id),
         NODE_TEST(an_end_survives_a_restart_and_readers_see_it),
