@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { TRANSACTIONAL_TIMEOUT_MS = 60000 };
+enum { TRANSACTIONAL_TIMEOUT_MS = 60000, TRANSACTIONAL_INIT_MS = 60000 };
 
 static const struct fsm_state transactional_states[TRANSACTIONAL_STATE_COUNT] = {
     [TRANSACTIONAL_NEW] = {"new", FSM_TO(TRANSACTIONAL_INITIALIZING)},
@@ -109,9 +109,15 @@ static void transactional_fail(struct transactional *transactional, int error)
     transactional_finish(transactional, error);
 }
 
-/* What the coordinator asks to be tried again, and what may have happened unseen. */
-static bool transactional_heals(int error)
+/* What the coordinator asks to be tried again, and what may have happened unseen. An end is asked
+ * for until its fate is known; who cannot begin is told some day. */
+static bool transactional_heals(const struct transactional *transactional, int error)
 {
+    bool is_late = transactional->state == TRANSACTIONAL_INITIALIZING &&
+                   io_now(transactional->io) >= transactional->init_deadline;
+    if (is_late) {
+        return false;
+    }
     return error == ERROR_COORDINATOR_LOAD_IN_PROGRESS || error == ERROR_CONCURRENT_TRANSACTIONS ||
            locator_is_misplaced(error) ||
            (error != ERROR_CANCELLED && error != ERROR_TRANSACTION_ABORTABLE &&
@@ -245,7 +251,7 @@ void transactional_on_step(struct transactional *transactional, int error)
     } else if (error == ERROR_INVALID_TXN_STATE && transactional->step == TRANSACTIONAL_END &&
                transactional->state == TRANSACTIONAL_ABORTING) {
         transactional_take_step(transactional); /* the coordinator had not heard of it */
-    } else if (transactional_heals(error)) {
+    } else if (transactional_heals(transactional, error)) {
         transactional_later(transactional,
                             backoff_next(&transactional->backoff, transactional->io));
     } else {
@@ -355,6 +361,8 @@ static void transactional_start(struct transactional *transactional,
 void transactional_init(struct transactional *transactional, struct transactional_wait *wait)
 {
     transactional_move(transactional, TRANSACTIONAL_INITIALIZING);
+    transactional->init_deadline =
+        io_now(transactional->io) + (uint64_t)TRANSACTIONAL_INIT_MS * 1000000;
     transactional_start(transactional, wait);
 }
 

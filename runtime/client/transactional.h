@@ -59,7 +59,8 @@ struct transactional_wait {
     void *owner;
 };
 
-/* Takes the id over: whoever had it before is fenced, what it left open is aborted. */
+/* Takes the id over: whoever had it before is fenced, what it left open is aborted. What does not
+ * heal within a minute is told, and leaves FATAL. */
 void transactional_init(struct transactional *transactional, struct transactional_wait *wait);
 /* At once: 0, or ERROR_INVALID outside of READY. */
 must_use int transactional_begin(struct transactional *transactional);

@@ -68,6 +68,7 @@ struct transactional {
         struct end_txn_request end;
     } request;
     struct backoff backoff;
+    uint64_t init_deadline;
     struct io_timer timer; /* to go on */
     void (*closed)(void *owner);
     void *closed_owner;

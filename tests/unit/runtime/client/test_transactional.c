@@ -363,6 +363,14 @@ static void a_node_that_starts_again_is_found_again(void **state)
     assert_int_equal(aborted_in(world, 0), 0);
 }
 
+static void who_finds_no_coordinator_is_told(void **state)
+{
+    struct world *world = *state;
+    node_stop(world->node);
+    assert_int_not_equal(init(world), 0);
+    assert_int_equal(transactional_get_state(world->producer), TRANSACTIONAL_FATAL);
+}
+
 #define BOTH(name)                                                                                 \
     {#name " (v2)", name, setup_bumped, teardown, NULL},                                           \
     {                                                                                              \
@@ -380,6 +388,7 @@ int main(void)
         BOTH(a_zombie_finds_out),
         BOTH(a_record_that_is_refused_leaves_only_the_abort),
         BOTH(a_node_that_starts_again_is_found_again),
+        cmocka_unit_test_setup_teardown(who_finds_no_coordinator_is_told, setup_bumped, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
