@@ -84,7 +84,7 @@ static int log_find_in_segment(struct log *log, struct segment *segment, int64_t
     }
     walker_close(&walker);
     if (error == 0 && result > 0) {
-        int64_t at = 0; /* what was passed by was judged by its headers */
+        struct segment_proof at; /* what was passed by was judged by its headers */
         error = segment_prove(segment, start, walker.position, IO_READ_WAIT, &at);
     }
     return error != 0 ? error : result < 0 ? result : 0;

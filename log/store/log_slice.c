@@ -12,6 +12,7 @@
 enum {
     SLICE_WINDOW_SIZE = 8 << 10,  /* what is brought into the page cache around a header */
     SLICE_PROOF_SIZE = 128 << 10, /* and for a proof */
+    SLICE_PROOF_WAIT_MAX = 32,    /* windows without progress in a proof: of 4 MiB */
     SLICE_WAIT_MAX = 2,           /* for the first and for the last header; then wait inside */
 };
 
@@ -240,13 +241,26 @@ static int slice_ask_window(struct log_slice *slice, int64_t position, size_t si
 static int slice_prove(struct log_slice *slice)
 {
     int64_t end = slice->position + (int64_t)slice->size;
+    if (slice->proof_segment != slice->segment->base_offset) {
+        slice->proof_segment = slice->segment->base_offset;
+        slice->proof_position = -1;
+    }
     int64_t start =
         slice->proof_position > slice->position ? slice->proof_position : slice->position;
-    int64_t at = start;
-    int error = segment_prove(slice->segment, start, end, slice_mode(slice), &at);
-    if (error == ERROR_AGAIN && at > slice->proof_position) {
-        slice->proof_position = at;
+    struct segment_proof at = {start, slice->offset};
+    bool must_wait = slice->may_wait || slice->wait_count >= SLICE_PROOF_WAIT_MAX;
+    int error =
+        segment_prove(slice->segment, start, end, must_wait ? IO_READ_WAIT : IO_READ_CACHED, &at);
+    if (error == ERROR_AGAIN && at.position > slice->proof_position) {
+        slice->proof_position = at.position;
         slice->wait_count = 0;
+    }
+    if (error == ERROR_CORRUPT && at.position > start) { /* what comes before is good */
+        slice->size = (size_t)(at.position - slice->position);
+        slice->next_offset = at.offset;
+        slice->has_next = false;
+        slice->log->hint.offset = -1;
+        return 0;
     }
     return error;
 }
@@ -265,7 +279,10 @@ static bool slice_go(struct log_slice *slice, int *error)
     }
     if (*error == ERROR_AGAIN) {
         slice->size = 0;
-        *error = slice_ask_window(slice, slice->proof_position, SLICE_PROOF_SIZE);
+        /* A batch may be larger than a window: what follows it comes next. */
+        *error = slice_ask_window(
+            slice, slice->proof_position + (int64_t)slice->wait_count * SLICE_PROOF_SIZE,
+            SLICE_PROOF_SIZE);
         return *error != 0;
     }
     if (*error == 0 && slice->size > 0) {
@@ -324,7 +341,8 @@ bool log_slice_open(struct log *log, struct log_slice *slice, int *error)
     slice->tail = NULL;
     slice->cut_count = log->cut_count;
     slice->wait_count = 0;
-    slice->proof_position = 0;
+    slice->proof_position = -1;
+    slice->proof_segment = -1;
     slice->link = (struct list_link){0};
     return slice_judge(log, slice, error) || slice_go(slice, error);
 }

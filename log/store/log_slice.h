@@ -47,7 +47,8 @@ struct log_slice {
     struct io_request request;
     struct list_link link;  /* in the store while pinned */
     uint8_t *window;        /* while opening asks the disk */
-    int64_t proof_position; /* up to where segment_prove has come */
+    int64_t proof_position; /* up to where segment_prove has come; -1: nowhere */
+    int64_t proof_segment;  /* in the segment with this base offset */
     size_t asked_size;      /* while reading asks the disk */
 };
 

@@ -99,10 +99,15 @@ bool segment_is_led_to(const struct segment *segment, int64_t position, const st
  * files: then the batches are. */
 must_use bool segment_doubt_index(struct segment *segment);
 /* Checks CRCs, and that offsets meet, of the batches from `position` to `end` as far as nobody did
- * so yet; both are ends of batches. ERROR_AGAIN with IO_READ_CACHED: *at is what the disk must be
- * asked for, and where to go on. ERROR_CORRUPT is traced. */
+ * so yet; both are ends of batches. ERROR_AGAIN with IO_READ_CACHED: at->position is what the disk
+ * must be asked for, and where to go on. ERROR_CORRUPT is traced: what lies before at->position is
+ * good, and ends at at->offset. */
+struct segment_proof {
+    int64_t position;
+    int64_t offset;
+};
 must_use int segment_prove(struct segment *segment, int64_t position, int64_t end,
-                           enum io_read_mode mode, int64_t *at);
+                           enum io_read_mode mode, struct segment_proof *at);
 /* Loads the aborted transactions. ERROR_CORRUPT when the file is damaged: recovery can tell what it
  * said (recovery_rebuild_aborts). */
 must_use int segment_load_aborts(struct segment *segment);

@@ -44,7 +44,7 @@ static void segment_proof_note(struct segment *segment, int64_t start, int64_t e
 }
 
 int segment_prove(struct segment *segment, int64_t position, int64_t end, enum io_read_mode mode,
-                  int64_t *at)
+                  struct segment_proof *at)
 {
     int64_t start = position < segment->proven_size ? segment->proven_size : position;
     end = end < segment->doubtful_size ? end : segment->doubtful_size;
@@ -54,17 +54,24 @@ int segment_prove(struct segment *segment, int64_t position, int64_t end, enum i
     struct walker walker;
     struct batch batch;
     int64_t place = start;
+    int64_t offset = segment->base_offset; /* where what lies before the place ends */
+    int64_t next_offset = offset;
     int result = 0;
     walker_open(&walker, segment, start, segment->base_offset, end, true);
     walker.mode = mode;
-    while ((result = walker_next(&walker, &batch, &place)) > 0 && batch_crc_matches(&batch)) {
+    while ((result = walker_next(&walker, &batch, &place)) > 0) {
         segment_proof_note(segment, start, place); /* this one is good when the next one meets it */
+        offset = next_offset;
+        next_offset = walker.next_offset;
+        if (!batch_crc_matches(&batch)) {
+            break;
+        }
     }
     bool is_bad = result > 0;
     if (result == 0) {
         result = segment_proof_meet(segment, &walker);
     }
-    *at = result == ERROR_AGAIN ? place : walker.position;
+    *at = (struct segment_proof){place, offset};
     if (result == 0) {
         segment_proof_note(segment, start, end);
     }

@@ -19,6 +19,7 @@ class Phase:
     name = None
     settings = ()
     starts = False  # the start of the broker itself is the phase
+    may_fence = False  # for want of room, too
 
     def prepare(self, ledger, data):
         """With a healthy broker on `data`."""
@@ -159,6 +160,7 @@ class Retention(Phase):
 class Compaction(Phase):
     """Full segments become one: the new file, its rows, the swap, what goes."""
     name = "compaction"
+    may_fence = True  # a swap that is decided cannot stay half done; the next start ends it
     settings = ("log.cleaner.backoff.ms=20", "log.flush.offset.checkpoint.interval.ms=50")
 
     def prepare(self, ledger, data):

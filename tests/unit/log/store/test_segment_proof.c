@@ -68,6 +68,25 @@ static void a_flipped_bit_is_not_handed_out(void **state)
     assert_int_equal(fixture_append(fixture, 1), COUNT); /* the log goes on */
 }
 
+static void what_comes_before_is_handed_out(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture);
+    damage(fixture, LOG_FILE, 3 * batch_size + 70, 3);
+    struct log_slice slice = {
+        .offset = 1, .limit_offset = COUNT, .size_max = 1 << 20, .may_wait = true};
+    int error = 0;
+    assert_true(log_slice_open(fixture->log, &slice, &error));
+    assert_int_equal(error, 0);
+    assert_int_equal(slice.position, batch_size);
+    assert_int_equal(slice.size, 2 * batch_size);
+    assert_int_equal(slice.next_offset, 3);
+    log_slice_close(&slice);
+    slice.offset = 3;
+    assert_true(log_slice_open(fixture->log, &slice, &error));
+    assert_int_equal(error, ERROR_CORRUPT);
+}
+
 /* A base offset is covered by no CRC; it gives the lie to its neighbour. */
 static void an_offset_that_moved_up_is_noticed(void **state)
 {
@@ -118,6 +137,48 @@ static void a_gap_in_the_tail_is_cut(void **state)
     assert_int_equal(look(fixture, 0), 0);
 }
 
+struct opening {
+    struct log_slice slice;
+    int error;
+    bool is_done;
+};
+
+static void on_open(struct log_slice *slice, int error)
+{
+    struct opening *opening = slice->owner;
+    opening->error = error;
+    opening->is_done = true;
+}
+
+static bool is_open(void *owner)
+{
+    return ((struct opening *)owner)->is_done;
+}
+
+/* A batch of many windows, which now and then are not in the page cache. */
+static void a_large_batch_is_proven_off_the_loop(void **state)
+{
+    struct fixture *fixture = *state;
+    struct opening opening = {.is_done = false};
+    struct log_append out;
+    fixture_build(fixture, NULL, 1, 1000, 900000, COMPRESS_NONE);
+    assert_int_equal(fixture_append_built(fixture, &out), 0);
+    fixture_settle(fixture);
+    fixture_close(fixture);
+    fixture_open(fixture);
+    sim_plan(fixture->sim, 0)->read_again = 400000;
+    opening.slice = (struct log_slice){.limit_offset = 1,
+                                       .size_max = 1 << 20,
+                                       .is_first_whole = true,
+                                       .done = on_open,
+                                       .owner = &opening};
+    opening.is_done = log_slice_open(fixture->log, &opening.slice, &opening.error);
+    assert_true(sim_run_until(fixture->sim, is_open, &opening, FIXTURE_SECOND * 10));
+    assert_int_equal(opening.error, 0);
+    assert_int_equal(opening.slice.size, fixture->batch.size);
+    log_slice_close(&opening.slice);
+}
+
 static int set_up(void **state)
 {
     trace_reset();
@@ -128,11 +189,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, fixture_tear_down)
-        CASE(a_flipped_bit_is_not_handed_out),
-        CASE(an_offset_that_moved_up_is_noticed),
-        CASE(an_index_that_leads_too_far_is_made_anew),
-        CASE(times_that_lie_are_not_believed),
-        CASE(a_gap_in_the_tail_is_cut),
+        CASE(a_flipped_bit_is_not_handed_out),          CASE(an_offset_that_moved_up_is_noticed),
+        CASE(an_index_that_leads_too_far_is_made_anew), CASE(times_that_lie_are_not_believed),
+        CASE(what_comes_before_is_handed_out),          CASE(a_gap_in_the_tail_is_cut),
+        CASE(a_large_batch_is_proven_off_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
