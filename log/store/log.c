@@ -738,7 +738,8 @@ static int log_check_aborts(struct log *log, const struct aborted_index *replaye
             return error;
         }
         int32_t count = aborted_index_find(replayed, segment->next_offset) - at;
-        struct aborted_index part = {.rows = replayed->rows + at, .count = count};
+        struct aborted_index part = {.rows = count == 0 ? NULL : replayed->rows + at,
+                                     .count = count};
         struct aborted_index none = {0};
         const struct aborted_index *rows = segment->aborts == NULL ? &none : segment->aborts;
         if (has_gaps) {
