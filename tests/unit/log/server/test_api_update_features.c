@@ -49,11 +49,31 @@ static void what_does_not_fit_is_refused(void **state)
     assert_int_equal(epoch(node), before);
 }
 
+/* Also after a restart, which gives new features their highest level and leaves others alone. */
+static void a_level_that_was_set_stays(void **state)
+{
+    struct node *node = *state;
+    int64_t before = epoch(node);
+    assert_int_equal(update(node, 2, "group.version", 0, 1), 95); /* no upgrade */
+    assert_int_equal(update(node, 2, "group.version", 0, 2), 0);
+    assert_true(epoch(node) > before);
+    node_restart(node);
+    struct api_versions_request request = {.client_software_name = BYTES_LITERAL("x"),
+                                           .client_software_version = BYTES_LITERAL("1")};
+    const struct api_versions_response *response = node_ask(node, API_API_VERSIONS, 4, &request);
+    for (int32_t i = 0; i < response->finalized_features.count; i++) {
+        assert_false(
+            bytes_equal_string(response->finalized_features.items[i].name, "group.version"));
+    }
+    assert_int_equal(update(node, 2, "group.version", 1, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         NODE_TEST(a_level_in_force_may_be_set_again),
         NODE_TEST(what_does_not_fit_is_refused),
+        NODE_TEST(a_level_that_was_set_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
