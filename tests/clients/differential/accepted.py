@@ -59,6 +59,7 @@ ROWS = [
      "started with other settings, or of another kind of process"),
     ("describe_configs", r"^broker .*group\.consumer\.assignment\.interval\.ms.*value",
      "members are assigned at once; Kafka lets a second pass"),
+    ("expressions", r"^internal ", "an expression never stands for internal topics"),
     ("refusals", r"^malformed assignment ", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("describe_configs", r"^broker .* ours: absent$", "an option without a meaning here"),
     ("describe_configs", r"^broker .* kafka: absent$", "an option of ours"),

@@ -166,6 +166,13 @@ def expressions(world):
         settle([member], count)
         world.note(f"good {label}", told(member.has))
         member.leave()
+    member = Member(world, world.name("regex-internal"), "internal")
+    member.join(None, subscribed_topic_regex="__consumer_.*")
+    world.until("resolution", "ConsumerGroupDescribe", 1,
+                lambda answer: member.ask() and member.epoch >= 2 and
+                answer["groups"][0]["group_state"] == "Stable", groups=[member.group],
+                include_authorized_operations=False)
+    world.note("internal", told(member.has))
     member = Member(world, world.name("regex-later"), "later")
     member.join([one], subscribed_topic_regex=f"later-.*{run}")
     settle([member], 2)
