@@ -34,8 +34,10 @@ static void describe_producers_serve(struct request *request, struct bytes topic
     struct describe_producers producers = {0};
     *answer = (struct describe_producers_response_partition){.index = index};
     if (replica == NULL) {
-        answer->error_code = error_code(ERROR_UNKNOWN_TOPIC_OR_PARTITION);
-        answer->error_message = bytes_from_string(error_text(ERROR_UNKNOWN_TOPIC_OR_PARTITION));
+        bool is_wrong = meta_refuse_topic_name(topic)[0] != 0;
+        int error = is_wrong ? ERROR_INVALID_TOPIC : ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+        answer->error_code = error_code(error);
+        answer->error_message = bytes_from_string(error_text(error));
         return;
     }
     log_each_producer(replica_log(replica), describe_producers_count, &producers);

@@ -75,8 +75,9 @@ static void what_a_partition_remembers_is_described(void **state)
     struct node *node = *state;
     int32_t indexes[] = {0, 9, 0};
     struct describe_producers_request_topic topics[] = {
-        {.name = BYTES_LITERAL("t"), .partition_indexes = {indexes, 3}}};
-    struct describe_producers_request request = {.topics = {.items = topics, .count = 1}};
+        {.name = BYTES_LITERAL("t"), .partition_indexes = {indexes, 3}},
+        {.name = BYTES_LITERAL("a b"), .partition_indexes = {indexes, 1}}};
+    struct describe_producers_request request = {.topics = {.items = topics, .count = 2}};
     node_make_topic(node, "t", 1, NULL);
     node_produce(node, "t", 0, node_batch_of(node, 3, 7, 2, 0));
     node_produce(node, "t", 0, node_batch_of(node, 1, 8, 0, 0));
@@ -97,6 +98,7 @@ static void what_a_partition_remembers_is_described(void **state)
     }
     assert_int_equal(parts[1].error_code, 3);
     assert_true(parts[1].error_message.size > 0);
+    assert_int_equal(response->topics.items[1].partitions.items[0].error_code, 17);
 }
 
 int main(void)
