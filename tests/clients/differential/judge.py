@@ -50,7 +50,7 @@ def load_error_names():
     """{code: name} of the second half of error.def, which is Kafka's."""
     with open(os.path.join(ROOT, "log/base/error.def"), encoding="utf-8") as file:
         rows = re.findall(r"^ERROR\((\w+), (-?\d+),", file.read(), re.MULTILINE)
-    return {int(code): name for name, code in rows}
+    return {int(code): name for name, code in rows} | {0: "NONE"}
 
 
 class Judge:

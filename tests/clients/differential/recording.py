@@ -1,7 +1,7 @@
-"""What a real Apache Kafka answered, kept in the tree: one text file per file of scenarios.
+"""What a real Apache Kafka answered, kept in the tree: one text file per scenario.
 
-    recorded/versions.txt     the broker's version, then `KEY LOW HIGH` of each API it offers
-    recorded/topics.txt       of scenarios/topics.py: `== scenario: label v3-7`, then the answer
+    recorded/versions.txt         `KEY LOW HIGH` of each API it offers
+    recorded/topics/metadata.txt  of metadata() in scenarios/topics.py: `== label v3-7`, the answer
 
 Answers are Python's literals, one line where they fit. Versions of one label with the same answer share a
 heading, so a change of Kafka's or of a scenario shows in a diff as the few lines that it is. Made by
@@ -54,42 +54,40 @@ def read_versions(text):
         yield from range(int(low), int(high or low) + 1)
 
 
-def path_of(name):
-    return os.path.join(FOLDER, name + ".txt")
+def path_of(*names):
+    return os.path.join(FOLDER, *names) + ".txt"
 
 
-def write(name, notes):
-    """`notes`: {scenario: {label: answer}}."""
-    lines = ["# Answers of a real Apache Kafka, written by `run --record`."]
-    for scenario, answers in notes.items():
-        labels = {}
-        for label, answer in answers.items():
-            bare, version = split_label(label)
-            alike = labels.setdefault(bare, {})
-            alike.setdefault(repr(answer), (answer, []))[1].append(version)
-        for bare, alike in labels.items():
-            for answer, versions in alike.values():
-                tail = "" if versions == [None] else f" v{print_versions(sorted(versions))}"
-                lines += [f"== {scenario}: {bare}{tail}", layout(answer)]
-    os.makedirs(FOLDER, exist_ok=True)
-    with open(path_of(name), "w", encoding="utf-8") as file:
+def write(file_name, scenario, notes):
+    """`notes`: {label: answer}."""
+    lines, labels = ["# Answers of a real Apache Kafka, written by `run --record`."], {}
+    for label, answer in notes.items():
+        bare, version = split_label(label)
+        alike = labels.setdefault(bare, {})
+        alike.setdefault(repr(answer), (answer, []))[1].append(version)
+    for bare, alike in labels.items():
+        for answer, versions in alike.values():
+            tail = "" if versions == [None] else f" v{print_versions(sorted(versions))}"
+            lines += [f"== {bare}{tail}", layout(answer)]
+    path = path_of(file_name, scenario)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
 
 
-def read(name):
-    """{scenario: {label: answer}}; empty where nothing was recorded."""
-    notes = {}
-    if not os.path.exists(path_of(name)):
+def read(file_name, scenario):
+    """{label: answer}; empty where nothing was recorded."""
+    notes, path = {}, path_of(file_name, scenario)
+    if not os.path.exists(path):
         return notes
-    with open(path_of(name), encoding="utf-8") as file:
+    with open(path, encoding="utf-8") as file:
         blocks = re.split(r"^== ", file.read(), flags=re.MULTILINE)[1:]
     for block in blocks:
-        heading, _, text = block.partition("\n")
-        scenario, _, label = heading.partition(": ")
+        label, _, text = block.partition("\n")
         answer = ast.literal_eval(text)
         bare, versions = re.fullmatch(r"(.*?)(?: v([\d,-]+))?", label).groups()
         labels = [bare] if versions is None else [f"{bare} v{v}" for v in read_versions(versions)]
-        notes.setdefault(scenario, {}).update((each, answer) for each in labels)
+        notes.update((each, answer) for each in labels)
     return notes
 
 

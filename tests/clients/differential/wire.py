@@ -29,6 +29,10 @@ def load_apis():
     return {api["name"]: api for api in json.loads(text)}
 
 
+class Raw(bytes):
+    """Stands for a field's value; written as it is, so that it may be wrong."""
+
+
 class Malformed(Exception):
     """An answer that does not follow its schema."""
 
@@ -55,7 +59,9 @@ class Writer:
             self.integer("int16" if kind == "string" else "int32", -1 if count is None else count)
 
     def value(self, kind, value, field, version):
-        if kind in INTEGERS:
+        if isinstance(value, Raw):
+            self.parts.append(value)
+        elif kind in INTEGERS:
             self.integer(kind, value)
         elif kind == "uuid":
             self.parts.append(value)
@@ -209,10 +215,11 @@ class Connection:
         self.apis = apis
         self.socket = None
         self.correlation = 0
+        self.patience_seconds = PATIENCE_SECONDS
 
     def open(self):
         if self.socket is None:
-            self.socket = socket.create_connection(self.address, PATIENCE_SECONDS)
+            self.socket = socket.create_connection(self.address, self.patience_seconds)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def close(self):
@@ -241,8 +248,9 @@ class Connection:
         size, = struct.unpack(">i", self.read(4))
         return self.read(size)
 
-    def send(self, name, version, values, client_id="differential"):
-        """Sends and does not wait; with more than one under way, take answers in order."""
+    def send(self, name, version, values, client_id="differential", change=bytes):
+        """Sends and does not wait; with more than one under way, take answers in order. `change` is
+        given the body, and answers what is sent in its place."""
         api = self.apis[name]
         self.open()
         self.correlation += 1
@@ -252,11 +260,11 @@ class Connection:
         head.integer("int16", version)
         head.integer("int32", self.correlation)
         head.value("string", client_id, None, 0)
-        body = Writer(flexible)
         if flexible:
-            body.varint(0)
+            head.parts.append(b"\0")
+        body = Writer(flexible)
         body.message(api["request"], values, version)
-        content = b"".join(head.parts + body.parts)
+        content = b"".join(head.parts) + change(b"".join(body.parts))
         self.socket.sendall(struct.pack(">i", len(content)) + content)
 
     def take(self, name, version, body_version=None):
@@ -273,7 +281,10 @@ class Connection:
         return answer
 
     def ask(self, name, version, **values):
-        self.send(name, version, values)
+        return self.exchange(name, version, values)
+
+    def exchange(self, name, version, values, change=bytes):
+        self.send(name, version, values, change=change)
         return self.take(name, version)
 
 

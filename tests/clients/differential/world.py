@@ -10,14 +10,23 @@ from wire import Closed, Connection, Silent
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ID_TEXT = re.compile(r"\b[A-Za-z0-9_-]{22}\b")
+FRESH = re.compile(r"fresh-\d+\.RUN")
+ALIKE_MAX = 8
+SENTENCE_MAX = 120
 PATIENCE_SECONDS = 30
+
+
+def is_recent(time_ms):
+    return abs(time_ms - time.time() * 1000) < 86400000
 
 
 def normalise(value, run, name=""):
     if isinstance(value, dict):
-        return {normalise(key, run): normalise(inner, run, key) for key, inner in value.items()
+        return {key.replace(run, "RUN"): normalise(inner, run, key) for key, inner in value.items()
                 if key != "throttle_time_ms"}
     if isinstance(value, (list, tuple)):
+        if len(value) > ALIKE_MAX and all(each == value[0] for each in value):
+            return [normalise(value[0], run, name), f"{len(value)} times"]
         return [normalise(inner, run, name) for inner in value]
     if name in ("topic_id",) and isinstance(value, bytes):
         return "id" if any(value) else "no id"
@@ -27,12 +36,20 @@ def normalise(value, run, name=""):
         return "port"
     if name == "producer_id" and value >= 0:
         return "producer id"
+    if name.endswith(("timestamp_ms", "start_time_ms")) and isinstance(value, int) and is_recent(value):
+        return "recent"
+    if name == "session_id" and isinstance(value, int) and 99 < value < (1 << 31) - 1:
+        return "session"
     if name == "log_append_time_ms" and value >= 0:
         return "now"
-    if isinstance(value, (str, bytes)) and len(value) > 100 and len(set(value)) == 1:
-        return f"{len(value)} * {value[:1]!r}"
+    if name.endswith("message") and isinstance(value, str) and len(value) > SENTENCE_MAX:
+        value = value[:SENTENCE_MAX] + "…"
+    if name == "records" and isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    if isinstance(value, (str, bytes)) and len(value) > 200 and len(set(value[:200])) == 1:
+        return f"{value[:1]!r}... {len(value)} long"
     if isinstance(value, str):
-        return ID_TEXT.sub("ID", UUID.sub("UUID", value.replace(run, "RUN")))
+        return FRESH.sub("fresh.RUN", ID_TEXT.sub("ID", UUID.sub("UUID", value.replace(run, "RUN"))))
     if isinstance(value, bytes):
         return value.replace(run.encode(), b"RUN")
     return value
@@ -46,10 +63,18 @@ class World:
         self.connection = Connection(address, apis)
         self.notes = {}
         self.versions = versions  # {key: (lowest, highest)} that both brokers have
+        self.fresh_count = 0
+        self.end = None  # how the last request without an answer ended: closed or silent
+        self.asked = {}  # {(api, version): how often}
 
     def name(self, text):
         """A name that no earlier run used."""
         return f"{text}.{self.run}"
+
+    def fresh(self):
+        """A name that nothing else has, and that all notes call the same."""
+        self.fresh_count += 1
+        return self.name(f"fresh-{self.fresh_count:05}")
 
     def note(self, label, answer):
         if label in self.notes:
@@ -59,14 +84,19 @@ class World:
     def ask(self, label, api, version, **values):
         """Asks, notes and answers; None when there was no answer."""
         answer = self.quiet(api, version, **values)
-        self.note(f"{label} v{version}", "no answer" if answer is None else answer)
+        self.note(f"{label} v{version}", self.end if answer is None else answer)
         return answer
 
     def quiet(self, api, version, **values):
         """None when the connection was closed instead, or nothing came."""
+        return self.exchange(api, version, values)
+
+    def exchange(self, api, version, values, change=bytes):
+        self.asked[api, version] = self.asked.get((api, version), 0) + 1
         try:
-            return self.connection.ask(api, version, **values)
-        except (Closed, Silent):
+            return self.connection.exchange(api, version, values, change)
+        except (Closed, Silent) as end:
+            self.end = type(end).__name__.lower()
             return None
 
     def another(self):
@@ -74,8 +104,8 @@ class World:
 
     def span(self, api):
         """The versions of an API that both brokers and the schema have."""
-        low, high = self.versions[self.apis[api]["key"]]
-        return range(max(low, self.apis[api]["lowest"]), high + 1)
+        low, high = self.versions.get(self.apis[api]["key"], (0, -1))
+        return range(max(low, self.apis[api]["lowest"]), min(high, self.apis[api]["highest"]) + 1)
 
     def until(self, what, api, version, is_good, **values):
         """Asks until the answer is good: Kafka makes topics and coordinators in steps."""

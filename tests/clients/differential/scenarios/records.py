@@ -22,7 +22,7 @@ def produce(world):
     def ask(label, version, topic, records, index=0, acks=-1, note=world.note, **more):
         answer = world.quiet("Produce", version, acks=acks, timeout_ms=10000, topics=[
             {"name": topic, "partitions": [{"index": index, "records": records}]}], **more)
-        note(f"{label} v{version}", "no answer" if answer is None else answer)
+        note(f"{label} v{version}", world.end if answer is None else answer)
 
     for version in world.span("Produce"):
         if version < 3:
@@ -228,7 +228,7 @@ def list_offsets(world):
             for part in answer["topics"][0]["partitions"]:
                 if part["timestamp_ms"] >= NOW:
                     part["timestamp_ms"] -= NOW
-        world.note(f"{label} v{version}", "no answer" if answer is None else answer)
+        world.note(f"{label} v{version}", world.end if answer is None else answer)
 
     for version in world.span("ListOffsets"):
         for special in range(-1, -8, -1):
