@@ -461,6 +461,10 @@ def ConsumerGroupDescribe(world, version):
 def producer(world, is_open):
     """The transactional id, producer id and epoch of a new producer; with a transaction begun."""
     name = world.fresh()
+    if not hasattr(world, "has_transactions"):
+        world.until("coordinator", "FindCoordinator", 2, lambda answer: answer["error_code"] == 0,
+                    key=name, key_type=1)
+        world.has_transactions = True
     answer = world.until("a transactional id", "InitProducerId", 4,
                          lambda answer: answer["error_code"] == 0, transactional_id=name,
                          transaction_timeout_ms=60000)
