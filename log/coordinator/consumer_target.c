@@ -94,8 +94,10 @@ static bool consumer_target_resolve(struct consumer *consumer, struct consumer_r
     }
     topic_regex_free(resolution.regex);
     arena_fini(&arena);
-    qsort(resolution.names, (size_t)resolution.count, sizeof(struct bytes),
-          consumer_target_compare_names);
+    if (resolution.count > 1) {
+        qsort(resolution.names, (size_t)resolution.count, sizeof(struct bytes),
+              consumer_target_compare_names);
+    }
     bool is_changed = !consumer_target_is_same(regex, &resolution);
     if (is_changed) {
         struct bytes *names = regex->topics;
@@ -186,7 +188,9 @@ static void consumer_target_gather_topics(const struct consumer *consumer,
             sorted[count++] = topic;
         }
     }
-    qsort(sorted, (size_t)count, sizeof *sorted, consumer_target_compare_topics);
+    if (count > 1) {
+        qsort(sorted, (size_t)count, sizeof *sorted, consumer_target_compare_topics);
+    }
     deal->topics = arena_array(gathering->arena, struct deal_topic, count + 1);
     for (int32_t i = 0; i < count; i++) {
         deal->topics[i] = *sorted[i];
@@ -227,7 +231,10 @@ static void consumer_target_gather_member(struct consumer_gathering *gathering,
     if (regex != NULL) {
         consumer_target_add_names(gathering, to, regex->topics, regex->topic_count);
     }
-    qsort(to->topics, (size_t)to->topic_count, sizeof *to->topics, consumer_target_compare_indexes);
+    if (to->topic_count > 1) {
+        qsort(to->topics, (size_t)to->topic_count, sizeof *to->topics,
+              consumer_target_compare_indexes);
+    }
     for (int32_t i = 0; i < to->topic_count; i++) {
         if (kept == 0 || to->topics[kept - 1] != to->topics[i]) {
             to->topics[kept++] = to->topics[i];
