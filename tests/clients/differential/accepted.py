@@ -89,6 +89,14 @@ ROWS = [
     ("cover_DescribeTopicPartitions", r"^cursor\.index highest", "Kafka's index runs over"),
     ("cover_AlterClientQuotas", r"^\S+ (twice|many)", "each entry is answered as it was asked"),
     ("cover_AlterClientQuotas", r"^\S+value not a number", "a quota is a number; Kafka takes this one"),
+    ("cover_AddPartitionsToTxn", r"^transactions none", "Kafka's handler never answers"),
+    ("cover_TxnOffsetCommit", r"^group_id (empty|odd|long|unknown)",
+     "the transaction is judged before the group; whether it has another group's partition is chance"),
+    ("cover_DescribeTransactions", r"^\S+ (twice|many)", "a description is given once per request"),
+    ("cover_WriteTxnMarkers", r"^\S+ (none|twice|many)", "each entry is answered as it was asked"),
+    ("cover_WriteTxnMarkers", r"^markers\.(producer_id|producer_epoch|coordinator_epoch|"
+     r"transaction_version) (-1|lowest)", "a marker is for whoever it names; no broker sends these"),
+    ("cover_ListTransactions", r"^duration_filter_ms", "who has begun nothing has no duration"),
     ("cover_AlterReplicaLogDirs", r"^\S+ (none|twice|many)", "each entry is answered as it was asked"),
     ("cover_AlterReplicaLogDirs", r"^dirs\.topics\.name", "a directory that is not there is told first"),
     # What the two brokers are, and were told when they were started.

@@ -27,7 +27,7 @@ def normalise(value, run, name=""):
     if isinstance(value, (list, tuple)):
         if len(value) > ALIKE_MAX and all(each == value[0] for each in value):
             return [normalise(value[0], run, name), f"{len(value)} times"]
-        return [normalise(inner, run, name) for inner in value]
+        return [normalise(inner, run, "" if name == "records" else name) for inner in value]
     if name in ("topic_id",) and isinstance(value, bytes):
         return "id" if any(value) else "no id"
     if name == "cluster_id":

@@ -321,7 +321,7 @@ def ListConfigResources(world, version):
 @row(keep=("timeout_ms", "acks"), shape=without_base_offsets)
 def Produce(world, version):
     return {"transactional_id": None, "acks": 1, **TIMEOUT, "topics": [
-        {"name": topic(world), "partitions": [
+        {**place_of(world, version >= 13), "partitions": [
             {"index": 1, "records": batch([(b"k", b"v")], NOW)}]}]}
 
 
