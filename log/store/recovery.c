@@ -211,7 +211,8 @@ static struct log_mark recovery_first_mark(const struct log *log, const struct l
 }
 
 /* Compaction stays below the recovery point, so beyond it there is no gap: a base offset, which no
- * CRC covers, shows by one that it is damaged. Walks one segment from a mark on; moves the mark
+ * CRC covers, shows by one that it is damaged. No torn write leaves one before a whole batch, so it
+ * is no reason to cut: the log goes offline. Walks one segment from a mark on; moves the mark
  * behind the last good batch. 1 when the file is good to its end, 0 when it is not, or an error of
  * the disk. */
 static int recovery_walk(struct log *log, struct segment *segment, struct log_mark *mark)
@@ -223,8 +224,11 @@ static int recovery_walk(struct log *log, struct segment *segment, struct log_ma
     struct batch batch;
     int64_t position = 0;
     int result = 0;
-    while ((result = walker_next(&walker, &batch, &position)) > 0 && batch_crc_matches(&batch) &&
-           (may_have_gaps || batch.base_offset == mark->offset)) {
+    while ((result = walker_next(&walker, &batch, &position)) > 0 && batch_crc_matches(&batch)) {
+        if (batch.base_offset != mark->offset && !may_have_gaps) {
+            walker_close(&walker);
+            return ERROR_CORRUPT;
+        }
         epoch_cache_note(&log->epochs, batch.leader_epoch, batch.base_offset);
         mark->offset = batch_next_offset(&batch);
         mark->position = walker.position;
