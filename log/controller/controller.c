@@ -241,6 +241,7 @@ static void controller_decide_cluster_name(struct decision *decision, struct byt
     struct wire_uuid id;
     char text[META_UUID_TEXT_SIZE];
     io_random(decision->io, id.octets, sizeof id.octets);
+    meta_tame_uuid(&id);
     meta_print_uuid(id, text);
     Meta__ClusterNamed named = META__CLUSTER_NAMED__INIT;
     named.cluster_id = cluster_id.size > 0 ? decision_string(decision, cluster_id) : text;

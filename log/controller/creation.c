@@ -258,6 +258,7 @@ static void creation_add_command(struct creation *creation)
     }
     do {
         io_random(decision->io, creation->result->id.octets, sizeof creation->result->id.octets);
+        meta_tame_uuid(&creation->result->id);
     } while (meta_find_topic_id(decision->meta, creation->result->id) != NULL);
     Meta__TopicCreated created = META__TOPIC_CREATED__INIT;
     created.name = decision_string(decision, creation->topic->name);

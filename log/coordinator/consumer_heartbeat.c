@@ -411,8 +411,7 @@ static struct bytes consumer_heartbeat_make_id(const struct group_host *host, st
     struct wire_uuid uuid;
     char text[META_UUID_TEXT_SIZE];
     io_random(host->io, uuid.octets, sizeof uuid.octets);
-    uuid.octets[6] = (uint8_t)((uuid.octets[6] & 0x0f) | 0x40);
-    uuid.octets[8] = (uint8_t)((uuid.octets[8] & 0x3f) | 0x80);
+    meta_tame_uuid(&uuid);
     meta_print_uuid(uuid, text);
     return arena_copy(arena, bytes_from_string(text));
 }

@@ -511,6 +511,16 @@ void meta_print_uuid(struct wire_uuid id, char out[META_UUID_TEXT_SIZE])
     out[size] = 0;
 }
 
+void meta_tame_uuid(struct wire_uuid *id)
+{
+    enum { DASH = 62 };
+    id->octets[6] = (uint8_t)((id->octets[6] & 0x0f) | 0x40);
+    id->octets[8] = (uint8_t)((id->octets[8] & 0x3f) | 0x80);
+    if (id->octets[0] >> 2 == DASH) {
+        id->octets[0] &= 0x7f;
+    }
+}
+
 static void meta_check_topic_options(const struct meta *meta, const struct meta_topic *topic)
 {
     struct topic_options expected = {0};

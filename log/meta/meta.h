@@ -136,5 +136,8 @@ static inline bool meta_uuid_equal(struct wire_uuid left, struct wire_uuid right
 /* 22 characters and a NUL: URL-safe base64, as Kafka prints ids. */
 enum { META_UUID_TEXT_SIZE = 23 };
 void meta_print_uuid(struct wire_uuid id, char out[META_UUID_TEXT_SIZE]);
+/* Makes an id of random octets as Kafka makes them: version 4, and its text does not begin with a
+ * dash, which command lines would take for a flag. */
+void meta_tame_uuid(struct wire_uuid *id);
 /* Asserts the invariants above. */
 void meta_check(const struct meta *meta);

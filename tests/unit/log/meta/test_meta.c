@@ -276,6 +276,20 @@ static void names_are_judged_as_kafka_judges_them(void **state)
     assert_string_not_equal(meta_refuse_topic_name(bytes_make("a\0b", 3)), "");
 }
 
+static void no_id_begins_with_a_dash(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 256; first++) {
+        char text[META_UUID_TEXT_SIZE];
+        struct wire_uuid id = make_id(0xff);
+        id.octets[0] = (uint8_t)first;
+        meta_tame_uuid(&id);
+        meta_print_uuid(id, text);
+        assert_true(text[0] != '-');
+        assert_int_equal(id.octets[6] >> 4, 4);
+    }
+}
+
 static void ids_are_printed_as_kafka_prints_them(void **state)
 {
     (void)state;
@@ -299,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(listeners_are_told_in_order, open_meta, close_meta),
         cmocka_unit_test_setup_teardown(producer_id_blocks_never_overlap, open_meta, close_meta),
         cmocka_unit_test(names_are_judged_as_kafka_judges_them),
+        cmocka_unit_test(no_id_begins_with_a_dash),
         cmocka_unit_test(ids_are_printed_as_kafka_prints_them),
     };
     trace_set_stream(NULL);
