@@ -1,10 +1,13 @@
 /* Starts and stops the parts of one node in order; see broker.h.
  *
- * Start: (1) the store recovers every log; (2) the metadata log is replayed into the picture; (3)
- * logs and picture are brought together: a topic without its log gets one, a log without its topic
- * is deleted or set aside; (4) from now on the picture's changes open and delete logs; (5) the
- * controller registers this node; (6) coordinators read their partitions; (7) the server listens.
- */
+ * Start:  (1) the store recovers every log;
+ *         (2) the metadata log is replayed into the picture;
+ *         (3) logs and picture are brought together: a topic without its log gets one, a log
+ *             without its topic is deleted or set aside;
+ *         (4) from now on the picture's changes open and delete logs;
+ *         (5) the controller registers this node;
+ *         (6) coordinators read their partitions;
+ *         (7) the server listens. */
 #include "log/broker.h"
 
 #include "log/base/error.h"

@@ -1,8 +1,10 @@
 /* One node of the log, built from its parts.
  *
  * Owns:   store, metadata, controller, coordinator, replicas, server; their order of start and
- * stop. Keeps:  (1) a topic's logs are open, and its coordinator knows, before anybody can see it
- * in Metadata; (2) after broker_stop everything acknowledged is on disk and the directory is clean.
+ *         stop.
+ * Keeps:  (1) a topic's logs are open, and its coordinator knows, before anybody can see it in
+ *             Metadata;
+ *         (2) after broker_stop everything acknowledged is on disk and the directory is clean.
  * Thread: its io's shard. */
 #pragma once
 

@@ -4,10 +4,13 @@
  * of room: then a log without a topic is left, and goes. But files are damaged too, and a lost name
  * is no reason to throw records away. So a log is deleted only when its id is that of a topic that
  * was deleted. A log whose topic is there, but whose id is another one that nobody deleted, gets
- * its id back. Any other log is set aside. Owns:   the ids of topics that were deleted, until every
- * log was judged. Keeps:  (1) no log of a topic that was not deleted is removed; (2) after a
- * judgement without error every log but the metadata log has a topic with its name and id. Thread:
- * the shard's. */
+ * its id back. Any other log is set aside.
+ *
+ * Owns:   the ids of topics that were deleted, until every log was judged.
+ * Keeps:  (1) no log of a topic that was not deleted is removed;
+ *         (2) after a judgement without error every log but the metadata log has a topic with its
+ *             name and id.
+ * Thread: the shard's. */
 #pragma once
 
 #include "log/meta/meta.h"

@@ -1,5 +1,7 @@
-/* Turns values of people into values of parts: what the options of topics and
- * brokers mean for logs. Thread: any. */
+/* Turns values of people into values of parts: what the options of topics and brokers mean for
+ * logs.
+ *
+ * Thread: any. */
 #pragma once
 
 #include "log/broker.h"

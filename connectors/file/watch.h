@@ -1,8 +1,10 @@
 /* Waits for something to happen to files, or for an interrupt.
  *
  * inotify only shortens the wait: whoever waits looks again after a while anyway, so a lost event,
- * a full queue or a file system without inotify costs time, never lines. Owns:   the inotify and
- * event descriptors. Thread: the task's; watch_interrupt: any. */
+ * a full queue or a file system without inotify costs time, never lines.
+ *
+ * Owns:   the inotify and event descriptors.
+ * Thread: the task's; watch_interrupt: any. */
 #pragma once
 
 #include <stdbool.h>

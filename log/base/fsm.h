@@ -9,8 +9,9 @@
  *
  *     door->state = fsm_move(&door_fsm, door->state, DOOR_CLOSED);
  *
- * Keeps:  (1) every arrow leads to a state of the table; (2) every state has a name and can be
- *         reached from state 0, the first. A move without an arrow stops the process.
+ * Keeps:  (1) every arrow leads to a state of the table;
+ *         (2) every state has a name and can be reached from state 0, the first. A move without an
+ *             arrow stops the process.
  * Thread: any. */
 #pragma once
 

@@ -16,9 +16,12 @@
  *     };
  *
  * The struct is zeroed before its first use and ended by option_fini.
+ *
  * Owns:   the strings in the struct.
- * Keeps:  (1) names are unique; (2) every default passes its own row; (3) an ENUM and its allowed
- *         values go together; (4) a value that was refused leaves the struct untouched.
+ * Keeps:  (1) names are unique;
+ *         (2) every default passes its own row;
+ *         (3) an ENUM and its allowed values go together;
+ *         (4) a value that was refused leaves the struct untouched.
  * Thread: any; the struct's. */
 #pragma once
 

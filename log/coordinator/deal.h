@@ -11,8 +11,9 @@
  *             (in a group where all subscribe to the same, counts differ by at most one); a
  *             partition changes hands only for that;
  *         (3) range: each topic is cut into runs of neighbours, in the order of the members, so
- * that equal numbers of equally large topics meet in one member. Owns:   its rows, in the arena of
- * the maker. Thread: any. */
+ *             that equal numbers of equally large topics meet in one member.
+ * Owns:   its rows, in the arena of the maker.
+ * Thread: any. */
 #pragma once
 
 #include "log/base/arena.h"

@@ -7,8 +7,8 @@
  * its name is ours. Reads and writes so go the same way as those of real files.
  *
  * Owns:   the tree of names and one descriptor per file.
- * Keeps:  (1) a removed file stays readable until it is closed; (2) a directory with entries is not
- *         removed.
+ * Keeps:  (1) a removed file stays readable until it is closed;
+ *         (2) a directory with entries is not removed.
  * Thread: the loop's; each loop has a tree of its own. */
 #pragma once
 

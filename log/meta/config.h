@@ -7,8 +7,9 @@
  * metrics the first and the last.
  *
  * Owns:   nothing; the maps (name to char *) are borrowed, what describe returns lives in the
- * arena. Keeps:  the order of a description's synonyms is the order of precedence; the first is the
- * value. Thread: any. */
+ *         arena.
+ * Keeps:  the order of a description's synonyms is the order of precedence; the first is the value.
+ * Thread: any. */
 #pragma once
 
 #include "log/base/arena.h"

@@ -1,8 +1,9 @@
 /* Client quotas that were set: limits of entities, as the metadata log has them.
  *
  * Owns:   the table of entities and their limits.
- * Keeps:  (1) an entity has at least one limit; (2) a limit is above zero, and whole where its row
- *         says so; (3) an entity has a user or a client id or both, or an address alone.
+ * Keeps:  (1) an entity has at least one limit;
+ *         (2) a limit is above zero, and whole where its row says so;
+ *         (3) an entity has a user or a client id or both, or an address alone.
  * Thread: the broker shard. */
 #pragma once
 

@@ -7,9 +7,10 @@
  * Owns:   its stream; between connection_events.request and sent, the slot of each request.
  * Keeps:  (1) answers leave in request order, each whole;
  *         (2) at most in_flight_max requests are out and at most output_size_max bytes wait to be
- * taken by the client; beyond either nothing more is read from it; (3) a frame larger than
- * frame_size_max is refused before anything is allocated for it; (4) every slot is given back
- * through `done` exactly once. Thread: its io's shard. */
+ *             taken by the client; beyond either nothing more is read from it;
+ *         (3) a frame larger than frame_size_max is refused before anything is allocated for it;
+ *         (4) every slot is given back through `done` exactly once.
+ * Thread: its io's shard. */
 #pragma once
 
 #include "log/base/list.h"

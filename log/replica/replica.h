@@ -4,10 +4,13 @@
  * consumer sees survives a power failure, so nothing that was visible disappears.
  *
  * Owns:   one `struct replica` per log that the metadata gives to this broker; the waiters for its
- * data. Keeps:  (1) start offset <= last stable offset <= high watermark <= end offset; (2) the
- * high watermark never falls while this process leads the partition; (3) whoever watches a replica
- * is told after its high watermark or its start moved, and when it goes away; (4) clients are never
- * given bytes at or above the limit of their isolation level. Thread: the store's shard. */
+ *         data.
+ * Keeps:  (1) start offset <= last stable offset <= high watermark <= end offset;
+ *         (2) the high watermark never falls while this process leads the partition;
+ *         (3) whoever watches a replica is told after its high watermark or its start moved, and
+ *             when it goes away;
+ *         (4) clients are never given bytes at or above the limit of their isolation level.
+ * Thread: the store's shard. */
 #pragma once
 
 #include "log/base/list.h"

@@ -13,11 +13,12 @@
  * connection do in Kafka.
  *
  * Keeps:  (1) a fetch is queued, looking (one slice at a time), waiting (watches and timer set),
- * parked (for memory), or answered; (2) no byte at or above the partition's limit is returned;
- * (3) a fetch takes no memory while the server is over its ceiling: it is parked until memory was
- * given back, but not for long, because answers that wait for it in their connection hold memory
- * too: then it is answered with what is there; (4) at most FETCH_PARTITION_MAX partitions are named
- * in one request. */
+ *             parked (for memory), or answered;
+ *         (2) no byte at or above the partition's limit is returned;
+ *         (3) a fetch takes no memory while the server is over its ceiling: it is parked until
+ *             memory was given back, but not for long, because answers that wait for it in their
+ *             connection hold memory too: then it is answered with what is there;
+ *         (4) at most FETCH_PARTITION_MAX partitions are named in one request. */
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/fetch_answer.h"

@@ -6,8 +6,9 @@
  * = 1 it does not, with acks = 0 there is none.
  *
  * Keeps:  (1) a base offset is answered only for bytes that are in the log, with acks = all on the
- * disk; (2) each partition is answered once: by its append, by its flush, or by the request's
- * timeout. */
+ *             disk;
+ *         (2) each partition is answered once: by its append, by its flush, or by the request's
+ *             timeout. */
 #include "log/base/error.h"
 #include "log/server/api.h"
 #include "log/server/produce_rules.h"

@@ -1,8 +1,9 @@
 /* Numbers that a client pushed about itself, as a scraper reads them (KIP-714).
  *
  * Owns:   the samples of one client.
- * Keeps:  (1) a sample is one name with one set of labels; (2) names begin with a letter or "_" and
- *         never with the name of a metric of this broker; (3) a label stands once in a sample.
+ * Keeps:  (1) a sample is one name with one set of labels;
+ *         (2) names begin with a letter or "_" and never with the name of a metric of this broker;
+ *         (3) a label stands once in a sample.
  * Thread: the server's shard. */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* Whether consumer groups (KIP-848) are switched on: by the feature group.version, and by
  * group.coordinator.rebalance.protocols.
  *
- * Owns:   nothing. Thread: the server's shard. */
+ * Owns:   nothing.
+ * Thread: the server's shard. */
 #pragma once
 
 #include "log/base/option.h"

@@ -8,8 +8,9 @@
  * Owns:   between fetch_answer_send and its end: the slices, and a piece while it is this answer's
  *         turn.
  * Keeps:  (1) the bytes that leave are as many as the frame's size says, or the connection is
- *         closed; (2) a slice is closed as soon as its last byte was read; (3) the piece is counted
- *         as memory of the request.
+ *             closed;
+ *         (2) a slice is closed as soon as its last byte was read;
+ *         (3) the piece is counted as memory of the request.
  * Thread: the server's shard. */
 #pragma once
 

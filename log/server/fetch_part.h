@@ -1,8 +1,8 @@
 /* One partition in one fetch: found, judged, and its row of the answer.
  *
  * Owns:   the slice between a fetch's looking and its answer.
- * Keeps:  (1) a part in error has no slice, and its partition no replica; (2) a row says of offsets
- *         what was true when it was finished.
+ * Keeps:  (1) a part in error has no slice, and its partition no replica;
+ *         (2) a row says of offsets what was true when it was finished.
  * Thread: the server's shard. */
 #pragma once
 

@@ -8,8 +8,11 @@
  * Owns:   its topics and partitions: on the heap, found by topic and index; or in a request's arena
  *         (a passing session), where nothing is found again or removed.
  * Keeps:  (1) a partition's replica is known if and only if it is watched, so that no replica goes
- *             away unseen; (2) a quiet partition is watched; (3) at most one fetch is at work;
- *         (4) of a partition named twice what was said last counts; (5) each topic has partitions;
+ *             away unseen;
+ *         (2) a quiet partition is watched;
+ *         (3) at most one fetch is at work;
+ *         (4) of a partition named twice what was said last counts;
+ *         (5) each topic has partitions;
  *         (6) size counts every topic and partition.
  * Thread: the server's shard. */
 #pragma once

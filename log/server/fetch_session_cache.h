@@ -7,8 +7,9 @@
  * without one.
  *
  * Owns:   the sessions that have an id.
- * Keeps:  (1) each is found under its id, which is above 0 and random; (2) there are at most
- *         slot_max; (3) size is that of all of them, and at most size_max when one was added.
+ * Keeps:  (1) each is found under its id, which is above 0 and random;
+ *         (2) there are at most slot_max;
+ *         (3) size is that of all of them, and at most size_max when one was added.
  * Thread: the server's shard. */
 #pragma once
 

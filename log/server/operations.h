@@ -1,7 +1,9 @@
 /* What a client is told that it may do, as bit fields of Kafka's operations (KIP-430).
  *
  * There are no ACLs: whoever connects may do everything that the kind of resource knows.
- * Owns:   nothing. Thread: any. */
+ *
+ * Owns:   nothing.
+ * Thread: any. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,8 +1,10 @@
 /* What a topic demands of the batches produced to it.
  *
  * Judges a batch from outside before it is appended: form, size, time, keys, codec. Reads the
- * records only when a rule needs them. Thread: the server's shard. Source: Kafka's LogValidator
- * rules; KIP-467 for record errors. */
+ * records only when a rule needs them.
+ *
+ * Thread: the server's shard.
+ * Source: Kafka's LogValidator rules; KIP-467 for record errors. */
 #pragma once
 
 #include "log/base/arena.h"

@@ -1,6 +1,7 @@
 /* The name of a topic in a Produce request, which from version 13 on has its id instead.
  *
- * Owns:   nothing. Thread: the server's shard. */
+ * Owns:   nothing.
+ * Thread: the server's shard. */
 #pragma once
 
 #include "log/server/server_state.h"

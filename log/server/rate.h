@@ -3,8 +3,11 @@
  *
  * The row begins with the first amount and moves on with amounts only; windows older than the whole
  * row count no more. A row that is not full counts as if all its windows but one had passed, so
- * that a first burst is not taken for a rate. Owns:   nothing. Keeps:  no amount in the row is
- * older than window_count windows when it is measured. Thread: its owner's. */
+ * that a first burst is not taken for a rate.
+ *
+ * Owns:   nothing.
+ * Keeps:  no amount in the row is older than window_count windows when it is measured.
+ * Thread: its owner's. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,8 +1,10 @@
 /* Whether something stands in a request for the first time.
  *
  * A description may be a thousand times larger than the name it was asked with, so each is given
- * once, however often a request names it. Owns:   the names, until repetition_fini. Thread: the
- * server's shard. */
+ * once, however often a request names it.
+ *
+ * Owns:   the names, until repetition_fini.
+ * Thread: the server's shard. */
 #pragma once
 
 #include "log/base/map.h"

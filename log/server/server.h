@@ -2,10 +2,11 @@
  *
  * Owns:   the listeners, the connections and the requests being served.
  * Keeps:  (1) the memory of requests, partial frames and waiting answers stays below
- * memory_size_max: beyond it connections are not read from until answers have left; (2) an API or
- * version outside apis.def is never served half: ApiVersions is answered with its version 0 body,
- * anything else closes the connection, as Kafka does; (3) only this folder turns errors into wire
- * codes. Thread: its io's shard. */
+ *             memory_size_max: beyond it connections are not read from until answers have left;
+ *         (2) an API or version outside apis.def is never served half: ApiVersions is answered with
+ *             its version 0 body, anything else closes the connection, as Kafka does;
+ *         (3) only this folder turns errors into wire codes.
+ * Thread: its io's shard. */
 #pragma once
 
 #include "log/base/metric.h"

@@ -3,10 +3,12 @@
  *
  * Subscriptions are resources of the kind CLIENT_METRICS. A client gets an id, the prefixes of all
  * subscriptions that fit it, and the shortest of their intervals; it pushes no more often.
+ *
  * Owns:   what is remembered of clients, and their samples.
  * Keeps:  (1) at most client.telemetry.instances.max clients are remembered, the longest silent one
- *         makes room; (2) their samples together are at most client.telemetry.metrics.max; (3) who
- *         was silent for three intervals is forgotten.
+ *             makes room;
+ *         (2) their samples together are at most client.telemetry.metrics.max;
+ *         (3) who was silent for three intervals is forgotten.
  * Thread: the server's shard. */
 #pragma once
 

@@ -7,9 +7,11 @@
  * the rows whose transaction lies in what it was given. They stand in the segment of the fetched
  * offset and in those behind it, up to the first row whose stable offset is not below the end of
  * what was given: every transaction that began below a stable offset ended before it.
+ *
  * Owns:   its rows.
- * Keeps:  (1) markers rise strictly; (2) a transaction begins before its marker, and the stable
- *         offset is above its beginning and at most one above the marker.
+ * Keeps:  (1) markers rise strictly;
+ *         (2) a transaction begins before its marker, and the stable offset is above its beginning
+ *             and at most one above the marker.
  * Thread: the owner's. */
 #pragma once
 

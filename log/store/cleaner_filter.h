@@ -13,13 +13,15 @@
  *         (3) the last batch of a living producer stays, at least empty; so does the last batch of
  *             every file, so that files go on to lie end to end;
  *         (4) a tombstone, and the marker of a transaction without data, first gets a delete
- * horizon (bit 6; the base timestamp is the time; KIP-534) and goes in a later pass after it; a
- * marker stays while any batch of its transaction does, and those of aborted data go first; (5) the
- * map never takes more than its size: then map_end lies before the end, and a later run goes on
- * from there; (6) what lies at or beyond end_offset is copied as it is. A batch whose CRC is right
- * and whose records cannot be read, or unpack to more than 256 MiB (a topic that was not always
- * compacted holds what its producers sent) is kept whole. Thread: the run's, off the shard while a
- * chunk is taken. */
+ *             horizon (bit 6; the base timestamp is the time; KIP-534) and goes in a later pass
+ *             after it; a marker stays while any batch of its transaction does, and those of
+ *             aborted data go first;
+ *         (5) the map never takes more than its size: then map_end lies before the end, and a later
+ *             run goes on from there;
+ *         (6) what lies at or beyond end_offset is copied as it is. A batch whose CRC is right and
+ *             whose records cannot be read, or unpack to more than 256 MiB (a topic that was not
+ *             always compacted holds what its producers sent) is kept whole.
+ * Thread: the run's, off the shard while a chunk is taken. */
 #pragma once
 
 #include "log/store/cleaner_producers.h"

@@ -3,7 +3,8 @@
  *
  * Owns:   an entry for each producer id that was announced or seen.
  * Keeps:  (1) an aborted range of a producer ends where its marker lies and holds all data of that
- *             transaction that was scanned; (2) ranges of a producer rise and do not overlap;
+ *             transaction that was scanned;
+ *         (2) ranges of a producer rise and do not overlap;
  *         (3) data of a transaction without a scanned marker is open, never taken for committed.
  * Thread: the owner's; off the shard while a pass works. */
 #pragma once

@@ -21,11 +21,12 @@
  * itself what it replaces, for its last batch ends where the last of the replaced segments ended:
  * (3) to (5) are done again from their beginning, where (3) spares a B.txnindex without a
  * B.txnindex.cleaned, which is the new one.
+ *
  * Keeps:  (1) offsets from the base of the first replaced segment to the end of the last are
- * covered by exactly one file at each moment that a recovery can see; (2) what is replaced lies
- * wholly below the recovery point that is on the disk, in files before that of the point, so a
- * recovery never looks for a position in them. Thread: the shard's; waits for the directory's
- * syncs. */
+ *             covered by exactly one file at each moment that a recovery can see;
+ *         (2) what is replaced lies wholly below the recovery point that is on the disk, in files
+ *             before that of the point, so a recovery never looks for a position in them.
+ * Thread: the shard's; waits for the directory's syncs. */
 #pragma once
 
 #include "log/store/log_state.h"

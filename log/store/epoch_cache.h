@@ -3,9 +3,9 @@
  *     leader-epoch-checkpoint:  0 / count / epoch start-offset ...
  *
  * Owns:   the entries of one log.
- * Keeps:  (1) epochs and start offsets rise strictly; (2) is_written says whether the file holds
- *         what the memory holds; it is written durably before the first batch of a new epoch is
- *         flushed.
+ * Keeps:  (1) epochs and start offsets rise strictly;
+ *         (2) is_written says whether the file holds what the memory holds; it is written durably
+ *             before the first batch of a new epoch is flushed.
  * Thread: the shard's. */
 #pragma once
 

@@ -1,8 +1,9 @@
 /* Keeps the number of open segment files bounded.
  *
  * Owns:   the descriptors of the files that were opened through it.
- * Keeps:  (1) open_count is the number of files in the list; (2) above the limit only pinned files
- *         stay open; (3) a pinned file is never closed behind its user's back.
+ * Keeps:  (1) open_count is the number of files in the list;
+ *         (2) above the limit only pinned files stay open;
+ *         (3) a pinned file is never closed behind its user's back.
  * Closing a file that was written but not flushed loses nothing: the data stays in the page cache,
  * and Linux reports a failed write-back to whoever syncs the file next, also through another
  * descriptor.

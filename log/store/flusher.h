@@ -7,14 +7,16 @@
  * meanwhile
  *
  * Owns:   the lists of logs with unflushed bytes, and the syncs under way.
- * Keeps:  (1) at most one flush of a log runs, and at most FLUSHER_RUNNING_MAX in all; (2) a flush
- *             covers exactly what was appended to its log before it started; (3) a log that has
- *             unflushed bytes is in exactly one of the lists;
+ * Keeps:  (1) at most one flush of a log runs, and at most FLUSHER_RUNNING_MAX in all;
+ *         (2) a flush covers exactly what was appended to its log before it started;
+ *         (3) a log that has unflushed bytes is in exactly one of the lists;
  *         (4) the epoch file of a log and the indexes of its full segments are durable before the
- *             offsets they belong to count as flushed; (5) after a failure no flush is started
- *             again, unless only the epoch file found no room: then the log is dirty as before; (6)
- * dirty logs are asked for FLUSHER_DELAY_MS after they became dirty, if nobody asks before. Thread:
- * the shard's.
+ *             offsets they belong to count as flushed;
+ *         (5) after a failure no flush is started again, unless only the epoch file found no room:
+ *             then the log is dirty as before;
+ *         (6) dirty logs are asked for FLUSHER_DELAY_MS after they became dirty, if nobody asks
+ *             before.
+ * Thread: the shard's.
  *
  * A flush that somebody waits for starts in the turn after it was asked for, so it takes what that
  * turn brings; while it runs, appends gather for the log's next one. No log waits for another: the

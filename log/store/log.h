@@ -5,11 +5,14 @@
  * needs durability waits with log_wait_flushed.
  *
  * Owns:   the directory <topic>-<partition>: segments, indexes, producer snapshots, the
- * leader-epoch checkpoint, partition.metadata. Keeps:  (1) start_offset <= stable_offset <=
- * flushed_offset <= end_offset, except that start_offset may be ahead of flushed_offset only when
- * everything was deleted; (2) batches lie end to end with strictly rising offsets, each with the
- * CRC it was accepted with; (3) what lies below flushed_offset survives any crash; what lies above
- * may be cut, from the end only; (4) each (producer id, epoch, sequence) is appended at most once;
+ *         leader-epoch checkpoint, partition.metadata.
+ * Keeps:  (1) start_offset <= stable_offset <= flushed_offset <= end_offset, except that
+ *             start_offset may be ahead of flushed_offset only when everything was deleted;
+ *         (2) batches lie end to end with strictly rising offsets, each with the CRC it was
+ *             accepted with;
+ *         (3) what lies below flushed_offset survives any crash; what lies above may be cut, from
+ *             the end only;
+ *         (4) each (producer id, epoch, sequence) is appended at most once;
  *         (5) leader epochs rise with offsets, and an epoch is in the checkpoint before its first
  *             batch is flushed;
  *         (6) damage below the recovery point takes the log offline; it is never cut away;

@@ -2,11 +2,13 @@
  * wanted.
  *
  * Owns:   a pin on the segment, or the block of newest bytes that holds it (tail_cache.h), so that
- * its bytes stay readable whatever retention or a deletion do to the log meanwhile. Keeps:  (1) a
- * slice begins with the batch that contains the offset asked for, or the next one if there is none,
- * and ends at a batch's end; it lies in one segment; (2) it holds nothing at or beyond
- * limit_offset; (3) it holds at most size_max bytes, or one batch if is_first_whole; (4) one
- * operation at a time: between a call that returned false and `done` the slice belongs to the log.
+ *         its bytes stay readable whatever retention or a deletion do to the log meanwhile.
+ * Keeps:  (1) a slice begins with the batch that contains the offset asked for, or the next one if
+ *             there is none, and ends at a batch's end; it lies in one segment;
+ *         (2) it holds nothing at or beyond limit_offset;
+ *         (3) it holds at most size_max bytes, or one batch if is_first_whole;
+ *         (4) one operation at a time: between a call that returned false and `done` the slice
+ *             belongs to the log.
  * Thread: the store's shard.
  *
  * Finding looks at no more than two places of the file: where the first batch is (the sparse index

@@ -1,10 +1,12 @@
 /* The latest offset of each key, by the hash of the key alone.
  *
  * Owns:   one table, made once; 24 bytes a place.
- * Keeps:  (1) the table never takes more than the size it was made for; (2) what is put stays, and
- * a larger offset replaces a smaller one; (3) keys are told apart by 128 bits under a secret of
- * this map, so that nobody can choose two keys that are taken for one (Kafka's MD5 can be deceived,
- * and then drops somebody's records). Thread: the owner's. */
+ * Keeps:  (1) the table never takes more than the size it was made for;
+ *         (2) what is put stays, and a larger offset replaces a smaller one;
+ *         (3) keys are told apart by 128 bits under a secret of this map, so that nobody can choose
+ *             two keys that are taken for one (Kafka's MD5 can be deceived, and then drops
+ *             somebody's records).
+ * Thread: the owner's. */
 #pragma once
 
 #include "log/base/hash.h"

@@ -5,15 +5,18 @@
  * that is the log damage at or after it  -> a torn tail: cut there, remove the segments that follow
  *              damage before it       -> durable data is gone: the log goes offline, nothing is cut
  *
- * Keeps:  (1) nothing below the recovery point is ever cut; (2) what is kept is durable before the
- *         log is used: it is written again and synced, for a sync that failed in the process
- *         before may have left pages that only look clean; (3) recovering twice gives the same
- * bytes; (4) the work depends on the bytes since the recovery point; below it only headers are
- * read, and only for producers with ids; (5) the producer state is what replaying the log gives;
- * (6) index files of the segments that were walked are gone, to be rebuilt when they are needed;
- * (7) aborted transactions whose markers lie below the place where the replay of (5) begins are
- * those of the files, all others are told by the replay. Thread: the shard's; waits for the disk.
- */
+ * Keeps:  (1) nothing below the recovery point is ever cut;
+ *         (2) what is kept is durable before the log is used: it is written again and synced, for a
+ *             sync that failed in the process before may have left pages that only look clean;
+ *         (3) recovering twice gives the same bytes;
+ *         (4) the work depends on the bytes since the recovery point; below it only headers are
+ *             read, and only for producers with ids;
+ *         (5) the producer state is what replaying the log gives;
+ *         (6) index files of the segments that were walked are gone, to be rebuilt when they are
+ *             needed;
+ *         (7) aborted transactions whose markers lie below the place where the replay of (5) begins
+ *             are those of the files, all others are told by the replay.
+ * Thread: the shard's; waits for the disk. */
 #pragma once
 
 #include "log/store/log_points.h"

@@ -1,12 +1,17 @@
 /* One file of a partition's log, with its two sparse indexes.
  *
  * Owns:   the data file %020d.log (through the store's file cache), the indexes in memory, and
- * their files %020d.index, %020d.timeindex and %020d.txnindex. Keeps:  (1) batches lie end to end
- * from position 0 to size, with strictly rising offsets in base_offset .. next_offset - 1; (2) an
- * index entry points at a batch below size; (3) max_timestamp_ms is verified: it comes from the
- * batches, or from an index that was written whole and synced; (4) the index files are exact or
- * absent while is_index_written is false they say less than the memory; (5) %020d.txnindex is exact
- * while is_aborts_dirty is false, and absent when there never was a row. Thread: the shard's.
+ *         their files %020d.index, %020d.timeindex and %020d.txnindex.
+ * Keeps:  (1) batches lie end to end from position 0 to size, with strictly rising offsets in
+ *             base_offset .. next_offset - 1;
+ *         (2) an index entry points at a batch below size;
+ *         (3) max_timestamp_ms is verified: it comes from the batches, or from an index that was
+ *             written whole and synced;
+ *         (4) the index files are exact while is_index_written is true; else they are absent or say
+ *             less than the memory;
+ *         (5) %020d.txnindex is exact while is_aborts_dirty is false, and absent when there never
+ *             was a row.
+ * Thread: the shard's.
  *
  * The aborted transactions (aborted_index.h) of the segment that grows live in memory and reach the
  * disk, whole and synced, before a producer snapshot behind their markers does: a recovery replays

@@ -5,9 +5,11 @@
  *
  * Big-endian, no header, no checksum, exact size; Kafka's format. An index is a cache: whoever
  * doubts one rebuilds it from the segment.
+ *
  * Owns:   its entries.
- * Keeps:  (1) offsets and positions rise strictly; (2) timestamps rise strictly and their offsets
- *         too; (3) an offset entry names the last offset of the batch that begins at its position.
+ * Keeps:  (1) offsets and positions rise strictly;
+ *         (2) timestamps rise strictly and their offsets too;
+ *         (3) an offset entry names the last offset of the batch that begins at its position.
  * Thread: the owner's. */
 #pragma once
 

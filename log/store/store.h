@@ -7,7 +7,8 @@
  *             process; a failed flush is never retried;
  *         (4) the recovery point of a log never exceeds what was flushed;
  *         (5) a clean-shutdown marker is there only if every log was flushed and closed, and it is
- * gone, durably, before the first write. Thread: the shard of its io. */
+ *             gone, durably, before the first write.
+ * Thread: the shard of its io. */
 #pragma once
 
 #include "log/base/report.h"

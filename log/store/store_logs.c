@@ -3,7 +3,9 @@
  * Creation: directory, first segment, then partition.metadata, whose write syncs the directory;
  * last the store's directory is synced, once for all logs of one call. A crash leaves directories
  * without metadata, which the next opening removes. Deletion: one rename, synced; the files go
- * later. What is set aside is renamed likewise and stays. Thread: the shard's. */
+ * later. What is set aside is renamed likewise and stays.
+ *
+ * Thread: the shard's. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"

@@ -6,10 +6,10 @@
  * in blocks that only grow; a slice that was found in a block keeps it, however slow its reader is.
  *
  * Owns:   the blocks; a log has one at most, which others may still hold.
- * Keeps:  (1) a block holds what lies in one segment's file from its position on, and is a
- *         log's only while that segment grows; (2) size is that
- *         of all blocks, held ones too, and above size_max none is made; (3) the blocks of logs are
- *         in the order of their use.
+ * Keeps:  (1) a block holds what lies in one segment's file from its position on, and is a log's
+ *             only while that segment grows;
+ *         (2) size is that of all blocks, held ones too, and above size_max none is made;
+ *         (3) the blocks of logs are in the order of their use.
  * Thread: the shard's. */
 #pragma once
 

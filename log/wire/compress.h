@@ -1,7 +1,9 @@
 /* The four compression codecs of record batches, through their libraries.
  *
  * Snappy is written with xerial framing as the Java client writes it and read both framed and raw;
- * lz4 is the frame format; gzip is RFC 1952. Thread: any. */
+ * lz4 is the frame format; gzip is RFC 1952.
+ *
+ * Thread: any. */
 #pragma once
 
 #include "log/base/bytes.h"

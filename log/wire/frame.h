@@ -2,7 +2,9 @@
  *
  * Request headers are version 1, or 2 from an API's first flexible version on; response headers 0
  * or 1, except that ApiVersions answers with header version 0 always (KIP-511). ClientId stays an
- * int16 string in version 2. Thread: any. */
+ * int16 string in version 2.
+ *
+ * Thread: any. */
 #pragma once
 
 #include "log/wire/wire.h"

@@ -1,9 +1,10 @@
 /* What one command does against a cluster: a client, and a way to wait for its answers in a row.
  *
  * Owns:   the client and an arena with the answers, until errand_close.
- * Keeps:  (1) calls return with an answer, an error, or ERROR_CANCELLED after a signal; (2) an
- *         answer stays valid until errand_close.
- * Thread: the main thread. The loop turns inside the calls; commands need no state machines. */
+ * Keeps:  (1) calls return with an answer, an error, or ERROR_CANCELLED after a signal;
+ *         (2) an answer stays valid until errand_close.
+ * Thread: the main thread.
+ * The loop turns inside the calls; commands need no state machines. */
 #pragma once
 
 #include "log/wire/messages.h"

@@ -1,7 +1,8 @@
 /* A member of a group together with the fetcher it feeds: what consume -G reads with.
  *
  * Owns:   the member, the positions of what it was assigned, and their commits.
- * Keeps:  (1) what is committed was noted: nothing that was not printed; (2) one commit at a time;
+ * Keeps:  (1) what is committed was noted: nothing that was not printed;
+ *         (2) one commit at a time;
  *         (3) partitions to be given up are committed before they are given up.
  * Thread: the main thread. */
 #pragma once

@@ -11,8 +11,9 @@
  *         (2) no byte is lost: whatever is changed or removed was first copied, durably, to
  *             DIR/quarantined/LOG/;
  *         (3) before the first change the clean-shutdown marker is taken away and the log's
- * recovery point set beyond every offset, durably: a broker that starts meanwhile takes the log
- *             offline and cuts nothing; when all is mended and synced the point is the log's end;
+ *             recovery point set beyond every offset, durably: a broker that starts meanwhile takes
+ *             the log offline and cuts nothing; when all is mended and synced the point is the
+ *             log's end;
  *         (4) a segment is replaced by renaming: it is the old one or the mended one;
  *         (5) of a batch that is kept, what its CRC covers is kept byte for byte (salvage.h).
  * Thread: the main thread; waits for the disk. */

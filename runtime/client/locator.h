@@ -1,9 +1,10 @@
 /* Finds the coordinator of one group or transactional id and remembers it.
  *
  * Owns:   the answer and the one request that is out.
- * Keeps:  (1) one search at a time; (2) `done` is called exactly once per search, on a later turn,
- *         unless it was stopped.
- * Thread: its client's shard. Errors that heal are repeated by the caller, who knows how long. */
+ * Keeps:  (1) one search at a time;
+ *         (2) `done` is called exactly once per search, on a later turn, unless it was stopped.
+ * Thread: its client's shard.
+ * Errors that heal are repeated by the caller, who knows how long. */
 #pragma once
 
 #include "log/wire/messages.h"

@@ -2,7 +2,8 @@
  *
  * Owns:   the one request that is out, and the wish for the next.
  * Keeps:  one request at a time, to the coordinator of the id or of the group whose offsets are
- * sent. Thread: its client's shard. */
+ *         sent.
+ * Thread: its client's shard. */
 #pragma once
 
 #include "log/base/arena.h"

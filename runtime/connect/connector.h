@@ -1,10 +1,11 @@
 /* A named connector: its definition, its running task, and its supervision.
  *
  * Owns:   its connections (one for long polls, one for the rest), the plugin library, the parsed
- * options, the task. A failed task is closed and started anew after a pause that doubles from one
- * second to five minutes and falls back after a minute of good running. Keeps:  (1) at most one
- * task runs; (2) after connector_close's callback nothing of it is left. Thread: its client's
- * shard. */
+ *         options, the task. A failed task is closed and started anew after a pause that doubles
+ *         from one second to five minutes and falls back after a minute of good running.
+ * Keeps:  (1) at most one task runs;
+ *         (2) after connector_close's callback nothing of it is left.
+ * Thread: its client's shard. */
 #pragma once
 
 #include "log/base/report.h"

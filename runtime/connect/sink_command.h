@@ -1,8 +1,10 @@
 /* What a sink's shard and its plugin's thread say to each other.
  *
  * A command goes to the thread through the worker's mailbox and comes back to the shard, done,
- * through io_post: the same memory both ways. Owns:   what its kind names. Thread: whoever holds
- * it. */
+ * through io_post: the same memory both ways.
+ *
+ * Owns:   what its kind names.
+ * Thread: whoever holds it. */
 #pragma once
 
 #include "log/io/io.h"

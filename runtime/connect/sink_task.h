@@ -2,10 +2,12 @@
  *
  * Owns:   the group membership "connect-NAME", the fetcher, the thread, the plugin's instance.
  * Keeps:  (1) an offset is committed only after the plugin said that everything below it is
- * durable; (2) a sink that keeps its own offsets is read from exactly where it stands; (3) a
- * rejected record is in the dead-letter topic before the flush that passes over it; (4) at most
- * SINK_TASK_PENDING_MAX bytes (and one batch) are between log and plugin; (5) a partition that is
- * given up was flushed and committed before. Thread: its client's shard. */
+ *             durable;
+ *         (2) a sink that keeps its own offsets is read from exactly where it stands;
+ *         (3) a rejected record is in the dead-letter topic before the flush that passes over it;
+ *         (4) at most SINK_TASK_PENDING_MAX bytes (and one batch) are between log and plugin;
+ *         (5) a partition that is given up was flushed and committed before.
+ * Thread: its client's shard. */
 #pragma once
 
 #include "runtime/client/member.h"

@@ -1,11 +1,14 @@
 /* One running task of a source connector: the plugin on its own thread, its records into a topic.
  *
  * Owns:   the thread, the plugin's instance, the records between plugin and log, the connector's
- * offsets. Keeps:  (1) a group of records and the offset that covers it reach the log in one batch,
- * so that after any crash the source goes on exactly behind the last record in the log (topics with
- * one partition; else at least once); (2) `acked` is told only what is durable, in order; (3) at
- * most SOURCE_THREAD_PENDING_MAX bytes are between plugin and log; (4) after a failure nothing more
- * is sent: the task is to be closed and started anew. Thread: its client's shard. */
+ *         offsets.
+ * Keeps:  (1) a group of records and the offset that covers it reach the log in one batch, so that
+ *             after any crash the source goes on exactly behind the last record in the log (topics
+ *             with one partition; else at least once);
+ *         (2) `acked` is told only what is durable, in order;
+ *         (3) at most SOURCE_THREAD_PENDING_MAX bytes are between plugin and log;
+ *         (4) after a failure nothing more is sent: the task is to be closed and started anew.
+ * Thread: its client's shard. */
 #pragma once
 
 #include "runtime/client/producer.h"

@@ -1,6 +1,7 @@
 /* A path into JSON as people write it: $  $.a.b  $.list[0]  $['a name'].x
  *
- * Owns:   its steps. Thread: any, once parsed. */
+ * Owns:   its steps.
+ * Thread: any, once parsed. */
 #pragma once
 
 #include "log/base/report.h"

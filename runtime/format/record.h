@@ -1,8 +1,9 @@
 /* One record on its way through a topology: a plain value of borrowed views.
  *
  * Owns:   nothing; the bytes belong to the fetched batch, to the arena of the record being
- * processed, or to whoever forwards it, and are valid until the call that handed the record over
- * returns. Thread: the task's shard. */
+ *         processed, or to whoever forwards it, and are valid until the call that handed the record
+ *         over returns.
+ * Thread: the task's shard. */
 #pragma once
 
 #include "log/base/bytes.h"

@@ -3,7 +3,9 @@
  * The library's own matcher can run for years inside one call of string.find, where no watchdog
  * reaches it: ("a"):rep(30000):find((".-"):rep(6) .. "b"). This one gives up.
  *
- * A plain value; nothing is allocated. Thread: any. */
+ * A plain value; nothing is allocated.
+ *
+ * Thread: any. */
 #pragma once
 
 #include "log/base/bytes.h"

@@ -1,5 +1,7 @@
 /* `tidemill run APP.lua...`: applications, with a log of their own or with --bootstrap on a
- * cluster's. Thread: the main thread. */
+ * cluster's.
+ *
+ * Thread: the main thread. */
 #pragma once
 
 #include "runtime/cli/command.h"

@@ -1,7 +1,8 @@
 /* Hands each record to one child: that of the first judge who says yes, or to none.
  *
  * Keeps:  child i belongs to judge i; there are as many children as judges.
- * Owns:   the judges. Thread: the task's shard. */
+ * Owns:   the judges.
+ * Thread: the task's shard. */
 #pragma once
 
 #include "runtime/operators/judge.h"

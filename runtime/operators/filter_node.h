@@ -1,5 +1,7 @@
 /* Lets records through that a judge says yes to (or no, when inverted).
- * Owns:   the judge. Thread: the task's shard. */
+ *
+ * Owns:   the judge.
+ * Thread: the task's shard. */
 #pragma once
 
 #include "runtime/operators/judge.h"

@@ -1,7 +1,8 @@
 /* A node whose work is a C function; also the node that only passes on (merge, one arm of a
  * branch, peek).
  *
- * Owns:   what `owner` points to, through `free`. Thread: the task's shard. */
+ * Owns:   what `owner` points to, through `free`.
+ * Thread: the task's shard. */
 #pragma once
 
 #include "runtime/topology/node.h"

@@ -43,7 +43,8 @@
  *     Who removes a store, or its changelog, while the newest commit is not decided has it judged
  *     without that store.
  *
- * Owns:   copies of the positions. Thread: the owner's. */
+ * Owns:   copies of the positions.
+ * Thread: the owner's. */
 #pragma once
 
 #include "runtime/state/state_position.h"

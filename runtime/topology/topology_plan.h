@@ -1,6 +1,8 @@
 /* The inside of a plan, shared by the files of this folder only; see topology.h.
  *
- * Everything the plan points to lies in its arena. Thread: the owner's. */
+ * Everything the plan points to lies in its arena.
+ *
+ * Thread: the owner's. */
 #pragma once
 
 #include "runtime/topology/topology.h"

@@ -1,8 +1,9 @@
 /* Makes, deletes and changes topics, one question per name at a time.
  *
  * Owns:   which names are being asked about.
- * Keeps:  (1) what was acknowledged goes to the model; (2) a question without an answer leaves its
- *         topic in doubt until the next audit, for it may still be served by the same process.
+ * Keeps:  (1) what was acknowledged goes to the model;
+ *         (2) a question without an answer leaves its topic in doubt until the next audit, for it
+ *             may still be served by the same process.
  * Thread: one. */
 #pragma once
 

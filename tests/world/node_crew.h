@@ -2,8 +2,10 @@
  *
  * Each seat heartbeats, does as it is told at once, and now and then leaves, or is forgotten and
  * comes back as somebody else.
+ *
  * Keeps:  (1) a partition is never given to a member while another one has it whose session lasts;
- *         (2) a member's epoch never falls while it stays; (3) what it is given exists or did;
+ *         (2) a member's epoch never falls while it stays;
+ *         (3) what it is given exists or did;
  *         (4) when faults stop, each partition has one owner.
  * Thread: one. */
 #pragma once

@@ -2,10 +2,13 @@
  *
  * Owns:   every record that was ever sent, and per topic what is known of its partitions.
  * Keeps:  (1) what was acknowledged, or seen by a reader, is promised: below safe_offset nothing
- * may ever be missing or change; (2) between safe_offset and weak_offset records are in the log of
- * a process that lost no power; (3) what overlaps with a deletion or a creation whose outcome is
- * open is not attributed to any life of the topic: it only may be there. Thread: one. The bytes of
- * a record follow from its serial number, so none are kept. */
+ *             may ever be missing or change;
+ *         (2) between safe_offset and weak_offset records are in the log of a process that lost no
+ *             power;
+ *         (3) what overlaps with a deletion or a creation whose outcome is open is not attributed
+ *             to any life of the topic: it only may be there.
+ * Thread: one.
+ * The bytes of a record follow from its serial number, so none are kept. */
 #pragma once
 
 #include "log/base/bytes.h"

@@ -1,9 +1,10 @@
 /* Members of consumer groups: they come, get partitions, commit, give up, go, and come again.
  *
  * Owns:   the seats; who held a partition in which generation.
- * Keeps:  (1) in one generation a partition has one owner; (2) what is assigned was not assigned
- *             yet, what is revoked or lost was; (3) a commit is known to node_marks; (4) when
- *             everything is quiet each partition has exactly one owner.
+ * Keeps:  (1) in one generation a partition has one owner;
+ *         (2) what is assigned was not assigned yet, what is revoked or lost was;
+ *         (3) a commit is known to node_marks;
+ *         (4) when everything is quiet each partition has exactly one owner.
  * Thread: one. */
 #pragma once
 

@@ -1,8 +1,9 @@
 /* The lives of the broker on its node: start, stop, death, and how its disk behaves meanwhile.
  *
  * Owns:   the broker of the process that runs; those of dead ones stay as they were.
- * Keeps:  (1) a start without faults succeeds; (2) a start that fails, and a broker that cannot go
- *             on, say why; (3) a clean stop ends in bounded time and leaves nothing to lose.
+ * Keeps:  (1) a start without faults succeeds;
+ *         (2) a start that fails, and a broker that cannot go on, say why;
+ *         (3) a clean stop ends in bounded time and leaves nothing to lose.
  * Thread: one. */
 #pragma once
 

@@ -3,8 +3,10 @@
  *
  * Owns:   a producer id, and per partition the last batches it sent.
  * Keeps:  (1) one batch per partition is under way; one whose fate is open is sent again as it was
- *         until it is known; (2) a repeated batch is answered with its own offset; (3) a batch
- *         behind a gap is refused and never seen; (4) no producer id is given out twice.
+ *             until it is known;
+ *         (2) a repeated batch is answered with its own offset;
+ *         (3) a batch behind a gap is refused and never seen;
+ *         (4) no producer id is given out twice.
  * Thread: one. */
 #pragma once
 

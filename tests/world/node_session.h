@@ -1,9 +1,11 @@
 /* A client that follows partitions in a fetch session, and believes silence.
  *
  * Owns:   what it would know: each partition's place, and what it was told of it last.
- * Keeps:  (1) what it was told is right, as for any reader; (2) a partition it was told nothing of
- *         has no news: its watermark is as last told, and there is nothing to read; (3) a session
- *         is known as long as its broker lives and it follows something. Thread: one. */
+ * Keeps:  (1) what it was told is right, as for any reader;
+ *         (2) a partition it was told nothing of has no news: its watermark is as last told, and
+ *             there is nothing to read;
+ *         (3) a session is known as long as its broker lives and it follows something.
+ * Thread: one. */
 #pragma once
 
 #include "tests/world/node_model.h"

@@ -1,8 +1,8 @@
 /* Producers of every kind: the project's own, idempotent and plain, with each acks and codec.
  *
  * Owns:   the producers.
- * Keeps:  (1) each record's fate is told once; acknowledged ones go to the model; (2) offsets of a
- *         partition are told in their order.
+ * Keeps:  (1) each record's fate is told once; acknowledged ones go to the model;
+ *         (2) offsets of a partition are told in their order.
  * Thread: one. */
 #pragma once
 

@@ -2,7 +2,8 @@
  *
  * Owns:   a copy of every batch that was ever appended.
  * Keeps:  (1) batches in the order of their offsets; those above acked_offset may be gone after a
- *             crash, from the end only; (2) a batch whose append failed may be there or not.
+ *             crash, from the end only;
+ *         (2) a batch whose append failed may be there or not.
  * Thread: one. */
 #pragma once
 

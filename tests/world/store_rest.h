@@ -1,7 +1,9 @@
 /* What compaction may have left of what a model remembers.
  *
  * Says for a batch that is read whether it is a rest of the one that was appended, and for one that
- * is not there whether it may be missing. Thread: one. */
+ * is not there whether it may be missing.
+ *
+ * Thread: one. */
 #pragma once
 
 #include "tests/world/store_model.h"

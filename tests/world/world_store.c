@@ -8,7 +8,9 @@
  * batch is there with its bytes, the log is a prefix of what was appended, a second recovery
  * changes nothing, and the producers are what a replay gives. A failure prints one line: seed,
  * step, what is wrong. With `expect` a bug was planted (see README.md), and finding none is the
- * failure. Thread: one. */
+ * failure.
+ *
+ * Thread: one. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
