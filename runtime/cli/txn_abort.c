@@ -1,7 +1,6 @@
 /* tidemill txn abort: ends what an id has open, under an epoch that its producer does not have; or
  * what hangs in a partition and no coordinator knows of. */
 #include "log/base/error.h"
-#include "runtime/cli/topic_choice.h"
 #include "runtime/cli/txn_query.h"
 
 #include <inttypes.h>
@@ -100,19 +99,11 @@ static int write_marker(struct errand *errand, const struct topic_choice_row *ro
 static int abort_in_partition(struct errand *errand, const struct abort_values *values,
                               const struct topic_choice_row *row, int *count)
 {
-    int32_t index = row->partition;
-    struct describe_producers_request_topic topic = {
-        .name = bytes_from_string(row->topic), .partition_indexes = {.items = &index, .count = 1}};
-    struct describe_producers_request request = {.topics = {.items = &topic, .count = 1}};
-    const void *found;
-    int error = errand_call(errand, row->leader, API_DESCRIBE_PRODUCERS, -1, &request, &found);
-    if (error != 0) {
-        return errand_fail(errand, error, row->topic);
+    const struct describe_producers_response_partition *partition;
+    int code = txn_query_ask_partition(errand, row, &partition);
+    if (code != COMMAND_OK) {
+        return code;
     }
-    const struct describe_producers_response *response = found;
-    const struct describe_producers_response_partition *partition =
-        &response->topics.items[0].partitions.items[0];
-    int code = COMMAND_OK;
     for (int32_t i = 0; code == COMMAND_OK && i < partition->active_producers.count; i++) {
         const struct describe_producers_response_active_producer *producer =
             &partition->active_producers.items[i];

@@ -2,7 +2,7 @@
 #include "log/base/error.h"
 #include "runtime/cli/errand.h"
 #include "runtime/cli/grid.h"
-#include "runtime/cli/topic_choice.h"
+#include "runtime/cli/txn_query.h"
 
 struct ls_values {
     struct errand_flags errand;
@@ -108,25 +108,11 @@ static int list_places(struct errand *errand, const struct ls_values *values, st
     struct topic_choice_flags flags = {0};
     int code = topic_choice_partitions(errand, &flags, &values->places, &choice);
     for (size_t i = 0; code == COMMAND_OK && i < choice.count; i++) {
-        const struct topic_choice_row *row = &choice.rows[i];
-        int32_t index = row->partition;
-        struct describe_producers_request_topic topic = {
-            .name = bytes_from_string(row->topic),
-            .partition_indexes = {.items = &index, .count = 1}};
-        struct describe_producers_request request = {.topics = {.items = &topic, .count = 1}};
-        const void *found;
-        int error = errand_call(errand, row->leader, API_DESCRIBE_PRODUCERS, -1, &request, &found);
-        if (error != 0) {
-            return errand_fail(errand, error, row->topic);
+        const struct describe_producers_response_partition *partition;
+        code = txn_query_ask_partition(errand, &choice.rows[i], &partition);
+        if (code == COMMAND_OK) {
+            add_open(grid, values, &choice.rows[i], partition);
         }
-        const struct describe_producers_response *response = found;
-        const struct describe_producers_response_partition *partition =
-            &response->topics.items[0].partitions.items[0];
-        if (partition->error_code != 0) {
-            return errand_refuse(errand, row->topic, partition->error_code,
-                                 partition->error_message);
-        }
-        add_open(grid, values, row, partition);
     }
     return code;
 }

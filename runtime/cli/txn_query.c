@@ -1,4 +1,4 @@
-/* Asks the coordinator of a transactional id about it; see txn_query.h. */
+/* Asks coordinators about transactional ids, leaders about producers; see txn_query.h. */
 #include "runtime/cli/txn_query.h"
 
 #include "log/base/error.h"
@@ -28,4 +28,29 @@ int txn_query_ask(struct errand *errand, const char *id, struct txn_query *out)
     return out->row->error_code == 0
                ? COMMAND_OK
                : errand_refuse(errand, id, out->row->error_code, bytes_make(NULL, 0));
+}
+
+int txn_query_ask_partition(struct errand *errand, const struct topic_choice_row *row,
+                            const struct describe_producers_response_partition **out)
+{
+    int32_t index = row->partition;
+    struct describe_producers_request_topic topic = {
+        .name = bytes_from_string(row->topic), .partition_indexes = {.items = &index, .count = 1}};
+    struct describe_producers_request request = {.topics = {.items = &topic, .count = 1}};
+    const void *found;
+    int error = errand_call(errand, row->leader, API_DESCRIBE_PRODUCERS, -1, &request, &found);
+    if (error != 0) {
+        return errand_fail(errand, error, row->topic);
+    }
+    const struct describe_producers_response *response = found;
+    if (response->topics.count != 1 || response->topics.items[0].partitions.count != 1) {
+        return errand_fail(errand, ERROR_MALFORMED, row->topic);
+    }
+    const struct describe_producers_response_partition *partition =
+        &response->topics.items[0].partitions.items[0];
+    if (partition->error_code != 0) {
+        return errand_refuse(errand, row->topic, partition->error_code, partition->error_message);
+    }
+    *out = partition;
+    return COMMAND_OK;
 }

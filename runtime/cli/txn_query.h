@@ -1,10 +1,11 @@
-/* The state of one transactional id, asked of its coordinator.
+/* What is known of transactions: of an id by its coordinator, of a partition by its leader.
  *
  * Owns:   nothing; what is found lives in the errand's arena.
  * Thread: the main thread. */
 #pragma once
 
 #include "runtime/cli/errand.h"
+#include "runtime/cli/topic_choice.h"
 
 struct txn_query {
     int32_t node_id; /* of the coordinator */
@@ -13,3 +14,7 @@ struct txn_query {
 
 /* COMMAND_OK, or an exit code after a complaint. */
 must_use int txn_query_ask(struct errand *errand, const char *id, struct txn_query *out);
+
+/* The producers of a partition. COMMAND_OK, or an exit code after a complaint. */
+must_use int txn_query_ask_partition(struct errand *errand, const struct topic_choice_row *row,
+                                     const struct describe_producers_response_partition **out);
