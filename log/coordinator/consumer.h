@@ -260,6 +260,10 @@ must_use int consumer_classic_heartbeat(struct group *group, const struct heartb
 must_use int consumer_classic_leave(struct group *group, struct bytes id, struct bytes instance_id);
 must_use int consumer_classic_read_subscription(struct bytes metadata, struct arena *arena,
                                                 struct consumer_protocol_subscription *out);
+/* Adds partitions of a topic under the id it has now; none when there is no such topic. */
+void consumer_classic_add_named(const struct group_host *host, struct bytes topic,
+                                const int32_t *partitions, int32_t count,
+                                struct partition_set *out);
 /* As SyncGroup brings it, in the version that the member speaks. */
 struct bytes consumer_classic_write_assignment(const struct consumer_member *member,
                                                const struct partition_set *set,

@@ -29,6 +29,19 @@ int consumer_classic_read_subscription(struct bytes metadata, struct arena *aren
                      version > highest ? highest : version, arena, out);
 }
 
+void consumer_classic_add_named(const struct group_host *host, struct bytes topic,
+                                const int32_t *partitions, int32_t count, struct partition_set *out)
+{
+    struct coordinator_topic found;
+    if (host->events->find_topic == NULL ||
+        !host->events->find_topic(host->events_owner, topic, &found)) {
+        return;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        partition_set_add(out, found.id, partitions[i], 0);
+    }
+}
+
 /* What it says it owns, by the ids that the topics have now. */
 static void consumer_classic_read_owned(const struct group_host *host,
                                         const struct consumer_protocol_subscription *subscription,
@@ -37,14 +50,8 @@ static void consumer_classic_read_owned(const struct group_host *host,
     for (int32_t i = 0; i < subscription->owned_partitions.count; i++) {
         const struct consumer_protocol_subscription_topic *topic =
             &subscription->owned_partitions.items[i];
-        struct coordinator_topic found;
-        if (host->events->find_topic == NULL ||
-            !host->events->find_topic(host->events_owner, topic->name, &found)) {
-            continue;
-        }
-        for (int32_t j = 0; j < topic->partitions.count; j++) {
-            partition_set_add(out, found.id, topic->partitions.items[j], 0);
-        }
+        consumer_classic_add_named(host, topic->name, topic->partitions.items,
+                                   topic->partitions.count, out);
     }
     partition_set_sort(out);
 }

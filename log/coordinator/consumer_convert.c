@@ -40,14 +40,8 @@ static int consumer_convert_read_assignment(const struct group_host *host, struc
     }
     for (int32_t i = 0; i < read.assigned_partitions.count; i++) {
         const struct consumer_protocol_assignment_topic *topic = &read.assigned_partitions.items[i];
-        struct coordinator_topic found;
-        if (host->events->find_topic == NULL ||
-            !host->events->find_topic(host->events_owner, topic->name, &found)) {
-            continue;
-        }
-        for (int32_t j = 0; j < topic->partitions.count; j++) {
-            partition_set_add(out, found.id, topic->partitions.items[j], 0);
-        }
+        consumer_classic_add_named(host, topic->name, topic->partitions.items,
+                                   topic->partitions.count, out);
     }
     partition_set_sort(out);
     return 0;
