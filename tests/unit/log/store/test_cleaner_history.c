@@ -9,10 +9,10 @@
 #include "log/store/store_state.h"
 #include "log/store/walker.h"
 #include "tests/unit/log/store/fixture.h"
+#include "tests/unit/log/store/planted.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     HISTORY_COUNT = 60,
@@ -677,28 +677,11 @@ static void whatever_happens_the_model_agrees(void **state)
     }
 }
 
-static void on_check(const char *condition, const char *file, int line)
-{
-    printf("check(%s) at %s:%d\n", condition, file, line);
-    fflush(stdout);
-    _exit(0);
-}
-
-/* With `expect` among the arguments a bug was planted (tests/world), and finding none is the
- * failure. */
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_happens_the_model_agrees),
     };
-    bool is_planted = count > 1 && strcmp(arguments[count - 1], "expect") == 0;
-    if (is_planted) {
-        check_on_failure(on_check);
-    }
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    if (is_planted) {
-        fflush(stdout);
-        _exit(failed == 0); /* what failed left its memory as it is; no leak check then */
-    }
-    return failed;
+    bool is_planted = planted_begin(count, arguments);
+    return planted_end(is_planted, cmocka_run_group_tests(tests, NULL, NULL));
 }
