@@ -491,28 +491,6 @@ bool option_is_default(const struct option_row *row, const void *values)
     return is_equal;
 }
 
-void option_print_help(const struct option_row *rows, size_t count, struct buffer *out)
-{
-    static const char *const kinds[] = {
-        [OPTION_BOOL] = "true or false", [OPTION_INT] = "number",
-        [OPTION_LONG] = "number",        [OPTION_DOUBLE] = "number",
-        [OPTION_STRING] = "text",        [OPTION_LIST] = "list",
-        [OPTION_BYTES] = "size",         [OPTION_DURATION_MS] = "duration",
-        [OPTION_ENUM] = "one",
-    };
-    for (size_t i = 0; i < count; i++) {
-        const struct option_row *row = &rows[i];
-        buffer_printf(out, "%s (%s", row->name, kinds[row->kind]);
-        if (row->allowed != NULL) {
-            buffer_printf(out, " of %s", row->allowed);
-        }
-        if (row->initial != NULL) {
-            buffer_printf(out, ", default %s", *row->initial == 0 ? "empty" : row->initial);
-        }
-        buffer_printf(out, ")\n    %s\n", row->doc);
-    }
-}
-
 int8_t option_kafka_type(const struct option_row *row)
 {
     enum { BOOLEAN = 1, STRING = 2, INT = 3, LONG = 5, DOUBLE = 6, LIST = 7 };

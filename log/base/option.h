@@ -100,8 +100,6 @@ void option_print(const struct option_row *row, const void *values, struct buffe
 /* The value of a BOOL, ENUM or whole number. */
 int64_t option_number(const struct option_row *row, const void *values);
 bool option_is_default(const struct option_row *row, const void *values);
-/* Appends name, kind, default and manual of every row. */
-void option_print_help(const struct option_row *rows, size_t count, struct buffer *out);
 /* The type in DescribeConfigs: BOOLEAN 1, STRING 2, INT 3, LONG 5, DOUBLE 6, LIST 7. */
 int8_t option_kafka_type(const struct option_row *row);
 /* Whether a LIST's value (NULL for none) has this item. */

@@ -40,7 +40,6 @@ void catalog_fini(struct catalog *catalog)
 {
     catalog_clear_brokers(catalog);
     map_fini(&catalog->topics, catalog_free_topic);
-    free(catalog->cluster_id);
     free(catalog->loopback);
 }
 
@@ -179,10 +178,6 @@ void catalog_apply(struct catalog *catalog, const struct metadata_response *resp
                                                 response->brokers.count == 1));
     }
     catalog->controller_id = response->controller_id;
-    if (response->cluster_id.data != NULL) {
-        free(catalog->cluster_id);
-        catalog->cluster_id = bytes_to_string(response->cluster_id);
-    }
     for (int32_t i = 0; i < response->topics.count; i++) {
         if (response->topics.items[i].name.data != NULL) {
             catalog_apply_topic(catalog, &response->topics.items[i]);

@@ -20,8 +20,7 @@ struct catalog {
     struct catalog_broker *brokers;
     size_t broker_count;
     int32_t controller_id; /* -1: unknown */
-    char *cluster_id;
-    char *loopback; /* the bootstrap address when it is one, else NULL */
+    char *loopback;        /* the bootstrap address when it is one, else NULL */
 };
 
 void catalog_init(struct catalog *catalog, const char *loopback);

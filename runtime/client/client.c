@@ -375,16 +375,6 @@ void client_add_broker(struct client *client, int32_t node_id, struct bytes host
     catalog_add_broker(&client->catalog, node_id, host, port);
 }
 
-struct bytes client_cluster_id(const struct client *client)
-{
-    return bytes_from_string(client->catalog.cluster_id);
-}
-
-int32_t client_controller_id(const struct client *client)
-{
-    return client->catalog.controller_id;
-}
-
 const struct client_options *client_get_options(const struct client *client)
 {
     return &client->options;

@@ -129,9 +129,6 @@ void client_each_broker(struct client *client,
                         void *owner);
 /* Tells where a broker listens, from an answer other than metadata's (FindCoordinator). */
 void client_add_broker(struct client *client, int32_t node_id, struct bytes host, int32_t port);
-/* As told by metadata; null while unknown. Valid until the next turn. */
-struct bytes client_cluster_id(const struct client *client);
-int32_t client_controller_id(const struct client *client);
 /* The finalized feature transaction.version as last told by a broker; 0 while unknown. */
 int16_t client_transaction_version(const struct client *client);
 /* Inside this folder: a broker told it. */

@@ -235,11 +235,6 @@ void changelog_cancel(struct changelog *changelog)
     }
 }
 
-const char *changelog_topic(const struct changelog *changelog)
-{
-    return changelog->topic;
-}
-
 const struct replay *changelog_replay(const struct changelog *changelog)
 {
     return changelog->replay;

@@ -28,7 +28,6 @@ void changelog_restore(struct changelog *changelog, const struct state_position 
                        void (*done)(void *owner, int error), void *owner);
 /* `done` comes with ERROR_CANCELLED. */
 void changelog_cancel(struct changelog *changelog);
-const char *changelog_topic(const struct changelog *changelog);
 const struct replay *changelog_replay(const struct changelog *changelog);
 /* Ends the restore; see replay_decide. */
 must_use int changelog_decide(struct changelog *changelog, const struct state_position *decided);

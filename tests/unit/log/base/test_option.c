@@ -211,22 +211,6 @@ static void kafka_is_told_the_type_it_knows(void **state)
     }
 }
 
-static void the_help_says_what_the_row_says(void **state)
-{
-    (void)state;
-    struct buffer out;
-    buffer_init(&out);
-    option_print_help(rows + 6, 3, &out);
-    assert_string_equal(buffer_string(&out),
-                        "cleanup.policy (list of delete, compact, default delete)\n"
-                        "    What goes.\n"
-                        "brokers (list, default empty)\n"
-                        "    Where to ask.\n"
-                        "segment.bytes (size, default 1g)\n"
-                        "    Largest size.\n");
-    buffer_fini(&out);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_example, close_example)
 
 int main(void)
@@ -240,7 +224,6 @@ int main(void)
         TEST(a_copy_owns_its_strings),
         TEST(lists_are_searched_by_whole_items),
         TEST(kafka_is_told_the_type_it_knows),
-        TEST(the_help_says_what_the_row_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
