@@ -511,25 +511,41 @@ static bool broker_coordination_read(struct log *log, struct buffer *out)
     return error == 0;
 }
 
+/* What is appended and not flushed is not remembered yet: such a partition is left out. */
+static bool broker_coordination_read_settled(struct broker_coordination *coordination,
+                                             const struct journal *journal, const char *topic,
+                                             int32_t partition, struct buffer *out)
+{
+    struct replica *replica =
+        replica_set_find(coordination->replicas, bytes_from_string(topic), partition);
+    struct log *log = replica == NULL ? NULL : replica_log(replica);
+    buffer_clear(out);
+    return log != NULL && journal_status(journal, partition) == JOURNAL_ACTIVE &&
+           log_status(log) == 0 && log_flushed_offset(log) == log_end_offset(log) &&
+           broker_coordination_read(log, out);
+}
+
 int broker_coordination_check_replay(struct broker_coordination *coordination)
 {
-    struct journal *journal = coordinator_journal(coordination->coordinator);
+    const struct journal *groups = coordinator_journal(coordination->coordinator);
+    const struct journal *transactions = transactor_journal(coordination->transactor);
+    struct buffer batches;
     int count = 0;
-    for (int32_t i = 0; i < journal_partition_count(journal); i++) {
-        struct replica *replica = replica_set_find(
-            coordination->replicas, bytes_from_string(BROKER_COORDINATION_OFFSETS), i);
-        struct log *log = replica == NULL ? NULL : replica_log(replica);
-        if (log == NULL || journal_status(journal, i) != JOURNAL_ACTIVE || log_status(log) != 0 ||
-            log_flushed_offset(log) != log_end_offset(log)) {
-            continue;
-        }
-        struct buffer batches;
-        buffer_init(&batches);
-        if (broker_coordination_read(log, &batches)) {
+    buffer_init(&batches);
+    for (int32_t i = 0; i < journal_partition_count(groups); i++) {
+        if (broker_coordination_read_settled(coordination, groups, BROKER_COORDINATION_OFFSETS, i,
+                                             &batches)) {
             coordinator_check_replay(coordination->coordinator, i, buffer_bytes(&batches));
             count++;
         }
-        buffer_fini(&batches);
     }
+    for (int32_t i = 0; i < journal_partition_count(transactions); i++) {
+        if (broker_coordination_read_settled(coordination, transactions,
+                                             BROKER_COORDINATION_TRANSACTIONS, i, &batches)) {
+            transactor_check_replay(coordination->transactor, i, buffer_bytes(&batches));
+            count++;
+        }
+    }
+    buffer_fini(&batches);
     return count;
 }
