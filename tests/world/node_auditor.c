@@ -123,7 +123,8 @@ static void node_auditor_on_metadata(struct node_call *call, int error, const vo
     for (int32_t i = 0; i < response->topics.count; i++) {
         const struct metadata_response_topic *found = &response->topics.items[i];
         int topic = node_model_find_topic(&world->model, found->name);
-        if (topic < 0 && !found->is_internal) {
+        bool is_trade = bytes_equal_string(found->name, NODE_LEDGER_TOPIC);
+        if (topic < 0 && !found->is_internal && !is_trade) {
             node_world_fail(world, "there is a topic %.*s", BYTES_FORMAT(found->name));
         }
         if (topic >= 0) {
@@ -434,7 +435,16 @@ void node_auditor_run(struct node_auditor *auditor)
         node_auditor_read_members(auditor, i);
     }
     node_marks_end_audit(&world->marks);
+    node_teller_audit(&world->teller, auditor->client);
     node_auditor_close(auditor);
     world->process.has_lost_power = false;
     world->action = action;
+}
+
+bool node_auditor_settle(struct node_auditor *auditor)
+{
+    node_auditor_open(auditor);
+    bool is_settled = node_teller_settle(&auditor->world->teller, auditor->client);
+    node_auditor_close(auditor);
+    return is_settled;
 }

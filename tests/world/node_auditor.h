@@ -22,3 +22,6 @@ struct node_auditor {
 void node_auditor_init(struct node_auditor *auditor, struct node_world *world);
 /* The process that runs served nobody else yet. */
 void node_auditor_run(struct node_auditor *auditor);
+/* Looks at transactions alone; false when one is open. Whatever was open long enough must be over.
+ */
+bool node_auditor_settle(struct node_auditor *auditor);

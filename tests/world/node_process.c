@@ -38,6 +38,8 @@ void node_process_init(struct node_process *process, struct node_world *world)
     map_init(&process->options);
     node_process_set(process, "offsets.topic.num.partitions", "%" PRIu64,
                      1 + node_world_random(world, 3));
+    node_process_set(process, "transaction.state.log.num.partitions", "%" PRIu64,
+                     1 + node_world_random(world, 3));
     node_process_set(process, "num.partitions", "%" PRIu64, 1 + node_world_random(world, 3));
     node_process_set(process, "group.initial.rebalance.delay.ms", "%" PRIu64,
                      node_world_random(world, 500));

@@ -3,7 +3,8 @@
  * world_node.c the steps, node_process the broker's lives, node_model what must hold, node_auditor
  * reads everything back, node_writer produces, node_scribe produces with malice, node_reader
  * fetches, node_session too, in a session, node_clerk makes and deletes topics, node_party
- * classic groups, node_crew a consumer group, node_marks what they commit, node_call one request.
+ * classic groups, node_crew a consumer group, node_marks what they commit, node_trader makes
+ * transactions, node_teller reads them, node_ledger what they must hold, node_call one request.
  * Thread: one. */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "tests/world/node_call.h"
 #include "tests/world/node_clerk.h"
 #include "tests/world/node_crew.h"
+#include "tests/world/node_ledger.h"
 #include "tests/world/node_marks.h"
 #include "tests/world/node_model.h"
 #include "tests/world/node_party.h"
@@ -20,6 +22,8 @@
 #include "tests/world/node_reader.h"
 #include "tests/world/node_scribe.h"
 #include "tests/world/node_session.h"
+#include "tests/world/node_teller.h"
+#include "tests/world/node_trader.h"
 #include "tests/world/node_writer.h"
 
 enum { NODE_WORLD_BROKER = 0, NODE_WORLD_CLIENT = 1, NODE_WORLD_AUDITOR = 2, NODE_WORLD_NODES = 3 };
@@ -50,6 +54,9 @@ struct node_world {
     struct node_marks marks;
     struct node_party party;
     struct node_crew crew;
+    struct node_ledger ledger;
+    struct node_trader trader;
+    struct node_teller teller;
 };
 
 /* Prints the one line and ends the run. */

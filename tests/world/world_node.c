@@ -28,7 +28,8 @@ enum {
     WORLD_STEP_COUNT = 400,
     WORLD_PATIENCE_S = 300,
     WORLD_CHECK_EVERY = 32,
-    WORLD_REPLAY_EVERY = 256
+    WORLD_REPLAY_EVERY = 256,
+    WORLD_TRADE_TRIES = 10 /* of 5 s: the longest timeout, and how often it is looked for */
 };
 
 /* The world that runs; for the handler of a broken check and for the clock. */
@@ -171,6 +172,14 @@ static void world_commit(struct node_world *world)
     node_marks_act(&world->marks);
 }
 
+static void world_trade(struct node_world *world)
+{
+    node_trader_act(&world->trader);
+    if (node_world_chance(world, 50)) {
+        node_teller_act(&world->teller);
+    }
+}
+
 static void world_gather(struct node_world *world)
 {
     node_party_act(&world->party);
@@ -219,6 +228,8 @@ static void world_lose_client(struct node_world *world)
     node_marks_reopen(&world->marks);
     node_party_reopen(&world->party);
     node_crew_reopen(&world->crew);
+    node_trader_reopen(&world->trader);
+    node_teller_init(&world->teller, world);
 }
 
 static void world_end_client(struct node_world *world)
@@ -234,17 +245,18 @@ struct world_action {
     void (*run)(struct node_world *world);
 };
 
-enum { WORLD_PEACEFUL_COUNT = 7, WORLD_LIMP_COUNT = 15 };
+enum { WORLD_PEACEFUL_COUNT = 8, WORLD_LIMP_COUNT = 15 };
 
 /* The peaceful ones first. */
 static const struct world_action world_actions[] = {
-    {"pass time", 28, world_wait},
-    {"write", 20, world_write},
-    {"repeat", 12, world_repeat},
-    {"read", 11, world_read},
+    {"pass time", 27, world_wait},
+    {"write", 18, world_write},
+    {"repeat", 9, world_repeat},
+    {"read", 10, world_read},
     {"topics", 8, world_change_topics},
     {"commit", 6, world_commit},
     {"gather", 8, world_gather},
+    {"trade", 7, world_trade},
     {"doom", 3, world_doom},
     {"disturb", 1, world_disturb},
     {"restart", 2, world_end_life},
@@ -298,9 +310,22 @@ static bool world_is_quiet(void *owner)
     return node_writers_pending(&world->writers) == 0 && world->call_count == 0;
 }
 
+/* What is open runs into its timeout, and markers find their way, in bounded time. */
+static void world_settle_trades(struct node_world *world)
+{
+    world->action = "end of transactions";
+    for (int i = 0; !node_auditor_settle(&world->auditor); i++) {
+        if (i == WORLD_TRADE_TRIES) {
+            node_world_fail(world, "a transaction does not end");
+        }
+        sim_run(world->sim, sim_now(world->sim) + 5 * NODE_WORLD_SECOND);
+    }
+}
+
 static void world_finish(struct node_world *world)
 {
     world->action = "settle";
+    node_trader_end(&world->trader);
     world->process.end_at = 0;
     node_process_set_faults(&world->process, false);
     /* A flush that failed while there were faults may still be under way. */
@@ -328,6 +353,7 @@ static void world_finish(struct node_world *world)
                        WORLD_PATIENCE_S * NODE_WORLD_SECOND)) {
         node_world_fail(world, "a fetcher does not get everything");
     }
+    world_settle_trades(world);
     world->action = "last stop";
     (void)node_process_stop(&world->process);
     world->action = "last start";
@@ -358,6 +384,9 @@ static struct node_world *world_new(uint64_t seed, enum store_lie lie, bool is_v
     node_marks_init(&world->marks, world);
     node_party_init(&world->party, world);
     node_crew_init(&world->crew, world);
+    node_ledger_init(&world->ledger, world);
+    node_trader_init(&world->trader, world);
+    node_teller_init(&world->teller, world);
     sim_on_event(world->sim, world_on_event, world);
     return world;
 }
@@ -397,6 +426,12 @@ static void world_tell(const struct node_world *world)
         {"commits looked at", world->marks.judged_count},
         {"groups deleted", world->marks.deleted_count},
         {"partitions assigned", world->party.assigned_count},
+        {"transactions committed", world->trader.committed_count},
+        {"transactions aborted", world->trader.aborted_count},
+        {"transactional batches", world->trader.batch_count},
+        {"zombies refused", world->trader.zombie_count},
+        {"committed records seen", world->ledger.seen_count},
+        {"reads of transactions", world->teller.read_count},
         {"virtual milliseconds", (int64_t)(sim_now(world->sim) / NODE_WORLD_MILLISECOND)},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {

@@ -1,0 +1,350 @@
+/* What transactions have told; see node_ledger.h. */
+#include "tests/world/node_ledger.h"
+
+#include "log/base/memory.h"
+#include "tests/world/node_world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NODE_LEDGER_ABORT_MAX = 4096, NODE_LEDGER_INFLATED_MAX = 1 << 20 };
+
+void node_ledger_init(struct node_ledger *ledger, struct node_world *world)
+{
+    *ledger = (struct node_ledger){.world = world};
+    ledger->deals = memory_resize(NULL, NODE_LEDGER_DEAL_MAX * sizeof *ledger->deals);
+    for (int i = 0; i < NODE_LEDGER_IDS; i++) {
+        ledger->found[i] = -1;
+    }
+}
+
+const char *node_ledger_group(int id)
+{
+    static const char *const groups[NODE_LEDGER_IDS] = {"trade.0", "trade.1"};
+    return groups[id];
+}
+
+/* --- Deals --- */
+
+int node_ledger_begin(struct node_ledger *ledger, int id, int64_t ends_ms)
+{
+    if (ledger->deal_count == NODE_LEDGER_DEAL_MAX) {
+        return -1;
+    }
+    struct node_deal *deal = &ledger->deals[ledger->deal_count];
+    *deal = (struct node_deal){.id = id, .ends_ms = ends_ms};
+    memset(deal->offsets, -1, sizeof deal->offsets);
+    return ledger->deal_count++;
+}
+
+void node_ledger_threaten(struct node_ledger *ledger, int id)
+{
+    for (int i = 0; i < ledger->deal_count; i++) {
+        struct node_deal *deal = &ledger->deals[i];
+        deal->may_be_ended = deal->may_be_ended || deal->id == id;
+    }
+}
+
+void node_ledger_take_over(struct node_ledger *ledger, int id)
+{
+    for (int i = 0; i < ledger->deal_count; i++) {
+        struct node_deal *deal = &ledger->deals[i];
+        if (deal->id == id && deal->fate == NODE_FATE_OPEN && deal->may_be_ended) {
+            deal->fate = NODE_FATE_ABORTED;
+        }
+    }
+}
+
+void node_ledger_value(int deal, int32_t partition, int index, char *out, size_t size)
+{
+    snprintf(out, size, "%d:%d:%d", deal, (int)partition, index);
+}
+
+int node_ledger_holder(const struct node_ledger *ledger, int32_t partition, int64_t *offset)
+{
+    int64_t now_ms = io_wall_clock(sim_io(ledger->world->sim, NODE_WORLD_CLIENT));
+    for (int i = 0; i < ledger->deal_count; i++) {
+        const struct node_deal *deal = &ledger->deals[i];
+        if (deal->fate == NODE_FATE_OPEN && !deal->may_be_ended && now_ms < deal->ends_ms &&
+            deal->offsets[partition][0] >= 0) {
+            *offset = deal->offsets[partition][0];
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* --- Records --- */
+
+static void node_ledger_put(struct node_ledger *ledger, int number, int32_t partition, int index,
+                            int64_t offset)
+{
+    struct node_ledger_page *page = &ledger->pages[partition];
+    struct node_deal *deal = &ledger->deals[number];
+    int64_t entry = (int64_t)number * NODE_LEDGER_RECORD_MAX + index;
+    if ((int64_t)page->count <= offset) {
+        page->entries = memory_resize(page->entries, ((size_t)offset + 1) * sizeof *page->entries);
+        while ((int64_t)page->count <= offset) {
+            page->entries[page->count++] = -1;
+        }
+    }
+    int64_t known = deal->offsets[partition][index];
+    if (known >= 0 && known != offset) {
+        node_world_fail(ledger->world,
+                        "trade-%d: record %d of deal %d stands at %" PRId64 " and at %" PRId64,
+                        (int)partition, index, number, known, offset);
+    }
+    if (page->entries[offset] >= 0 && page->entries[offset] != entry) {
+        node_world_fail(ledger->world,
+                        "trade-%d: record %d of deal %d stands at %" PRId64 ", where another was",
+                        (int)partition, index, number, offset);
+    }
+    if (index > 0 && deal->offsets[partition][index - 1] >= offset) {
+        node_world_fail(ledger->world, "trade-%d: deal %d has record %d at %" PRId64 " before %d",
+                        (int)partition, number, index, offset, index - 1);
+    }
+    deal->offsets[partition][index] = offset;
+    page->entries[offset] = entry;
+}
+
+void node_ledger_acked(struct node_ledger *ledger, int deal, int32_t partition, int index,
+                       int64_t offset)
+{
+    node_ledger_put(ledger, deal, partition, index, offset);
+}
+
+static const char *node_fate_name(enum node_fate fate)
+{
+    static const char *const names[] = {"open", "to be committed", "committed", "aborted"};
+    return names[fate];
+}
+
+static void node_ledger_see(struct node_ledger *ledger, int32_t partition, bool is_committed,
+                            const struct batch_record *record)
+{
+    int number = -1;
+    int place = -1;
+    int index = -1;
+    char text[40];
+    snprintf(text, sizeof text, "%.*s", BYTES_FORMAT(record->value));
+    if (sscanf(text, "%d:%d:%d", &number, &place, &index) != 3 || number < 0 ||
+        number >= ledger->deal_count || place != partition || index < 0 ||
+        index >= ledger->deals[number].sent[partition]) {
+        node_world_fail(ledger->world, "trade-%d holds \"%s\" at %" PRId64 " that nobody sent",
+                        (int)partition, text, record->offset);
+    }
+    struct node_deal *deal = &ledger->deals[number];
+    node_ledger_put(ledger, number, partition, index, record->offset);
+    if (!is_committed) {
+        return;
+    }
+    if (deal->fate == NODE_FATE_OPEN || deal->fate == NODE_FATE_ABORTED) {
+        node_world_fail(ledger->world,
+                        "trade-%d shows record %d of deal %d at %" PRId64 ", which is %s",
+                        (int)partition, index, number, record->offset, node_fate_name(deal->fate));
+    }
+    ledger->seen_count += !deal->is_seen[partition][index];
+    deal->is_seen[partition][index] = true;
+}
+
+/* --- A reader's answer --- */
+
+/* The producers whose transaction is being skipped, as a client keeps them. */
+struct node_ledger_skips {
+    const struct fetch_response_partition *part;
+    bool is_over[NODE_LEDGER_ABORT_MAX];
+};
+
+static bool node_ledger_is_skipped(const struct node_ledger_skips *skips, const struct batch *batch)
+{
+    for (int32_t i = 0; i < skips->part->aborted_transactions.count; i++) {
+        const struct fetch_response_aborted_transaction *row =
+            &skips->part->aborted_transactions.items[i];
+        if (!skips->is_over[i] && row->producer_id == batch->producer_id &&
+            row->first_offset <= batch->base_offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void node_ledger_end_skip(struct node_ledger_skips *skips, const struct batch *batch)
+{
+    for (int32_t i = 0; i < skips->part->aborted_transactions.count; i++) {
+        const struct fetch_response_aborted_transaction *row =
+            &skips->part->aborted_transactions.items[i];
+        if (row->producer_id == batch->producer_id && row->first_offset <= batch->base_offset) {
+            skips->is_over[i] = true;
+        }
+    }
+}
+
+static void node_ledger_read_batch(struct node_ledger *ledger, struct node_ledger_skips *skips,
+                                   int64_t offset, bool is_committed, const struct batch *batch)
+{
+    struct batch_iterator iterator;
+    struct batch_record record;
+    bool is_skipped = is_committed && node_ledger_is_skipped(skips, batch);
+    int error = batch_iterator_open(&iterator, batch, NODE_LEDGER_INFLATED_MAX);
+    while (error == 0 && batch_iterator_next(&iterator, &record) == 1) {
+        bool is_commit = false;
+        int32_t epoch = 0;
+        if (batch_is_control(batch)) {
+            if (batch_record_read_marker(&record, &is_commit, &epoch) && !is_commit) {
+                node_ledger_end_skip(skips, batch);
+            }
+        } else if (!is_skipped && record.offset >= offset) {
+            node_ledger_see(ledger, skips->part->index, is_committed, &record);
+        }
+    }
+    batch_iterator_close(&iterator);
+    if (error != 0) {
+        node_world_fail(ledger->world, "trade-%d: the batch at %" PRId64 " cannot be read",
+                        (int)skips->part->index, batch->base_offset);
+    }
+}
+
+/* What is known to stand in a range that was read was given, or is not to be seen. */
+static void node_ledger_judge_range(const struct node_ledger *ledger, int32_t partition,
+                                    int64_t offset, int64_t next)
+{
+    const struct node_ledger_page *page = &ledger->pages[partition];
+    for (int64_t i = offset; i < next && i < (int64_t)page->count; i++) {
+        int64_t entry = page->entries[i];
+        int number = (int)(entry / NODE_LEDGER_RECORD_MAX);
+        int index = (int)(entry % NODE_LEDGER_RECORD_MAX);
+        if (entry >= 0 && ledger->deals[number].fate == NODE_FATE_COMMITTED &&
+            !ledger->deals[number].is_seen[partition][index]) {
+            node_world_fail(ledger->world,
+                            "trade-%d does not show record %d of deal %d at %" PRId64
+                            ", which is committed",
+                            (int)partition, index, number, i);
+        }
+    }
+}
+
+static void node_ledger_judge_stable(struct node_ledger *ledger, int holder, int64_t known_stable,
+                                     const struct fetch_response_partition *part)
+{
+    struct node_ledger_page *page = &ledger->pages[part->index];
+    int64_t stable = part->last_stable_offset;
+    int64_t now_ms = io_wall_clock(sim_io(ledger->world->sim, NODE_WORLD_CLIENT));
+    const struct node_deal *deal = holder < 0 ? NULL : &ledger->deals[holder];
+    if (stable < known_stable || stable > part->high_watermark) {
+        node_world_fail(ledger->world,
+                        "trade-%d: stable to %" PRId64 ", was %" PRId64 ", watermark %" PRId64,
+                        (int)part->index, stable, known_stable, part->high_watermark);
+    }
+    if (deal != NULL && deal->fate == NODE_FATE_OPEN && !deal->may_be_ended &&
+        now_ms < deal->ends_ms && stable > deal->offsets[part->index][0]) {
+        node_world_fail(ledger->world,
+                        "trade-%d: stable to %" PRId64 ", deal %d is open from %" PRId64,
+                        (int)part->index, stable, holder, deal->offsets[part->index][0]);
+    }
+    page->stable_offset = stable > page->stable_offset ? stable : page->stable_offset;
+}
+
+int64_t node_ledger_read(struct node_ledger *ledger, int64_t offset, bool is_committed, int holder,
+                         int64_t known_stable, const struct fetch_response_partition *part)
+{
+    struct node_ledger_skips skips = {.part = part};
+    struct bytes rest = part->records;
+    int64_t limit = is_committed ? part->last_stable_offset : part->high_watermark;
+    int64_t next = -1;
+    struct batch batch;
+    check(part->aborted_transactions.count <= NODE_LEDGER_ABORT_MAX);
+    node_ledger_judge_stable(ledger, holder, known_stable, part);
+    while (rest.size > 0) {
+        if (batch_read_header(rest, &batch, NULL) != 0 || !batch_crc_matches(&batch) ||
+            (next < 0 ? batch.base_offset > offset : batch.base_offset != next) ||
+            batch_last_offset(&batch) >= limit) {
+            node_world_fail(ledger->world,
+                            "trade-%d: read from %" PRId64 " to below %" PRId64
+                            ": a wrong batch at %" PRId64,
+                            (int)part->index, offset, limit, next);
+        }
+        node_ledger_read_batch(ledger, &skips, offset, is_committed, &batch);
+        next = batch_next_offset(&batch);
+        rest = bytes_make(rest.data + batch.bytes.size, rest.size - batch.bytes.size);
+    }
+    if (is_committed && next >= 0) {
+        node_ledger_judge_range(ledger, part->index, offset, next);
+    }
+    return next < 0 ? offset : next;
+}
+
+void node_ledger_judge_end(const struct node_ledger *ledger, int32_t partition, int64_t end_offset)
+{
+    if ((int64_t)ledger->pages[partition].count > end_offset) {
+        node_world_fail(ledger->world, "trade-%d ends at %" PRId64 ", promised was %zu",
+                        (int)partition, end_offset, ledger->pages[partition].count);
+    }
+}
+
+/* --- Offsets of groups --- */
+
+void node_ledger_judge_offset(struct node_ledger *ledger, int id, int64_t known, int64_t found)
+{
+    const struct node_deal *deal =
+        found < 0 || found >= ledger->deal_count ? NULL : &ledger->deals[found];
+    if (found < known) {
+        node_world_fail(ledger->world, "%s fell from %" PRId64 " to %" PRId64,
+                        node_ledger_group(id), known, found);
+    }
+    if (found >= 0 && (deal == NULL || deal->id != id || !deal->has_offset ||
+                       deal->fate == NODE_FATE_OPEN || deal->fate == NODE_FATE_ABORTED)) {
+        node_world_fail(ledger->world, "%s has %" PRId64 ", a deal that is %s",
+                        node_ledger_group(id), found,
+                        deal == NULL ? "nobody's" : node_fate_name(deal->fate));
+    }
+    ledger->found[id] = found > ledger->found[id] ? found : ledger->found[id];
+}
+
+/* --- When nothing is open any more --- */
+
+static void node_ledger_settle_deal(struct node_ledger *ledger, int number)
+{
+    struct node_deal *deal = &ledger->deals[number];
+    int sent = 0;
+    int seen = 0;
+    for (int32_t p = 0; p < NODE_LEDGER_PARTITIONS; p++) {
+        sent += deal->sent[p];
+        for (int i = 0; i < deal->sent[p]; i++) {
+            seen += deal->is_seen[p][i];
+        }
+    }
+    bool is_good = deal->fate == NODE_FATE_COMMITTED    ? seen == sent
+                   : deal->fate == NODE_FATE_MAY_COMMIT ? seen == 0 || seen == sent
+                                                        : seen == 0;
+    if (!is_good) {
+        node_world_fail(ledger->world, "deal %d is %s and shows %d of %d records", number,
+                        node_fate_name(deal->fate), seen, sent);
+    }
+    if (deal->fate != NODE_FATE_MAY_COMMIT || sent > 0) {
+        deal->fate =
+            seen > 0 || deal->fate == NODE_FATE_COMMITTED ? NODE_FATE_COMMITTED : NODE_FATE_ABORTED;
+    }
+}
+
+void node_ledger_settle(struct node_ledger *ledger)
+{
+    int64_t last[NODE_LEDGER_IDS];
+    for (int i = 0; i < NODE_LEDGER_IDS; i++) {
+        last[i] = -1;
+    }
+    for (int i = 0; i < ledger->deal_count; i++) {
+        const struct node_deal *deal = &ledger->deals[i];
+        node_ledger_settle_deal(ledger, i);
+        if (deal->fate == NODE_FATE_COMMITTED && deal->is_offset_told) {
+            last[deal->id] = i;
+        }
+    }
+    for (int i = 0; i < NODE_LEDGER_IDS; i++) {
+        int64_t found = ledger->found[i];
+        if (found < last[i] || (found >= 0 && ledger->deals[found].fate == NODE_FATE_ABORTED)) {
+            node_world_fail(ledger->world, "%s has %" PRId64 "; committed with %" PRId64,
+                            node_ledger_group(i), found, last[i]);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/* What transactions have told, as their clients were told: records and offsets of a group that
+ * count together or not at all.
+ *
+ * Owns:   every deal (a transaction of a client), and what stands at each offset of the topic.
+ * Keeps:  (1) a reader of what is committed sees a record only if its deal was to be committed, and
+ *             every record of one whose commit was acknowledged; (2) in a log that has settled a
+ *             deal is there whole or not at all, its offsets too; (3) a record has one offset,
+ *             records of a deal rise; (4) no stable offset falls or passes what is surely open.
+ * Thread: one. */
+#pragma once
+
+#include "log/base/bytes.h"
+#include "log/wire/batch.h"
+#include "log/wire/messages.h"
+
+struct node_world;
+
+enum {
+    NODE_LEDGER_PARTITIONS = 3,
+    NODE_LEDGER_IDS = 2, /* transactional ids, each with a group of its own */
+    NODE_LEDGER_DEAL_MAX = 4096,
+    NODE_LEDGER_RECORD_MAX = 12, /* of a deal in a partition */
+};
+
+#define NODE_LEDGER_TOPIC "trade"
+
+enum node_fate { NODE_FATE_OPEN, NODE_FATE_MAY_COMMIT, NODE_FATE_COMMITTED, NODE_FATE_ABORTED };
+
+struct node_deal {
+    int id;
+    enum node_fate fate;
+    int64_t ends_ms;     /* its timeout may end it from then on */
+    bool may_be_ended;   /* by another producer of its id, or it was asked to end */
+    bool has_offset;     /* it sent one, */
+    bool is_offset_told; /* and that was acknowledged */
+    int sent[NODE_LEDGER_PARTITIONS];
+    int64_t offsets[NODE_LEDGER_PARTITIONS][NODE_LEDGER_RECORD_MAX]; /* -1: not known */
+    bool is_seen[NODE_LEDGER_PARTITIONS][NODE_LEDGER_RECORD_MAX];    /* committed */
+};
+
+struct node_ledger_page {
+    int64_t *entries; /* by offset: deal and record, or -1 */
+    size_t count;
+    int64_t stable_offset; /* as far as somebody was told */
+};
+
+struct node_ledger {
+    struct node_world *world;
+    struct node_deal *deals;
+    int deal_count;
+    struct node_ledger_page pages[NODE_LEDGER_PARTITIONS];
+    int64_t found[NODE_LEDGER_IDS]; /* the last offset a group was seen with; -1: none */
+    int64_t seen_count;
+};
+
+void node_ledger_init(struct node_ledger *ledger, struct node_world *world);
+const char *node_ledger_group(int id);
+/* The number of a new deal, or -1 when there were too many. */
+int node_ledger_begin(struct node_ledger *ledger, int id, int64_t ends_ms);
+/* A new producer of this id has its identity: what it found open is aborted. */
+void node_ledger_take_over(struct node_ledger *ledger, int id);
+/* One of this id is asked for. */
+void node_ledger_threaten(struct node_ledger *ledger, int id);
+void node_ledger_value(int deal, int32_t partition, int index, char *out, size_t size);
+void node_ledger_acked(struct node_ledger *ledger, int deal, int32_t partition, int index,
+                       int64_t offset);
+/* The first deal that surely holds the stable offset back, or -1. */
+int node_ledger_holder(const struct node_ledger *ledger, int32_t partition, int64_t *offset);
+/* Judges an answer to one who asked when `holder` and `known_stable` were known; the answer is the
+ * next offset. */
+int64_t node_ledger_read(struct node_ledger *ledger, int64_t offset, bool is_committed, int holder,
+                         int64_t known_stable, const struct fetch_response_partition *part);
+/* A partition was read to its end: what was acknowledged lies below. */
+void node_ledger_judge_end(const struct node_ledger *ledger, int32_t partition, int64_t end_offset);
+/* A group was found with this offset by one who asked when `known` was. */
+void node_ledger_judge_offset(struct node_ledger *ledger, int id, int64_t known, int64_t found);
+/* All was read and nothing is open any more. */
+void node_ledger_settle(struct node_ledger *ledger);
