@@ -27,8 +27,8 @@
 enum {
     WORLD_STEP_COUNT = 400,
     WORLD_PATIENCE_S = 300,
-    WORLD_CHECK_EVERY = 32,
-    WORLD_REPLAY_EVERY = 256,
+    WORLD_CHECK_EVERY = 48,
+    WORLD_REPLAY_EVERY = 384,
     WORLD_TRADE_TRIES = 10 /* of 5 s: the longest timeout, and how often it is looked for */
 };
 
