@@ -4,7 +4,6 @@
  *                         |              ^                     |
  *                         +---delay------+                     +--> dirty or asked, when bytes
  *                                                                   came or were asked for
- * meanwhile
  *
  * Owns:   the lists of logs with unflushed bytes, and the syncs under way.
  * Keeps:  (1) at most one flush of a log runs, and at most FLUSHER_RUNNING_MAX in all;

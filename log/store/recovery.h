@@ -1,8 +1,9 @@
 /* What a log is after the process or the power went away.
  *
- *  clean     the marker is there and the last segment is exactly as the recovery points say:
- * believe unclean   walk what was written since the recovery point, with CRCs whole to the end ->
- * that is the log damage at or after it  -> a torn tail: cut there, remove the segments that follow
+ *  clean       the marker is there, the last segment is as the recovery points say: believe it
+ *  unclean     walk what was written since the recovery point, with CRCs
+ *              whole to the end       -> that is the log
+ *              damage at or after it  -> a torn tail: cut there, remove the segments that follow
  *              damage before it       -> durable data is gone: the log goes offline, nothing is cut
  *
  * Keeps:  (1) nothing below the recovery point is ever cut;

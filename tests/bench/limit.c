@@ -3,7 +3,7 @@
  *     limit send FILE      CPU seconds per GB of sending a cached file to a client on this machine,
  *                          by sendfile, which copies nothing
  *     limit receive FILE   CPU seconds per GB of receiving from a client on this machine and
- * writing to the end of a file, in pieces of 16 KiB, nothing synced
+ *                          writing to the end of a file, in pieces of 16 KiB, nothing synced
  *
  * The other end is a process of its own and is not counted. FILE is made and removed. */
 #include <arpa/inet.h>

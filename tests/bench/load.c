@@ -4,8 +4,7 @@
  *     load produce BROKERS TOPIC COUNT SIZE [NAME=VALUE ...]        seconds
  *     load pace    BROKERS TOPIC COUNT SIZE RATE [NAME=VALUE ...]   p50 and p99 in microseconds
  *     load fetch   BROKERS TOPIC COUNT PARTITIONS [NAME=VALUE ...]  seconds
- *     load await   BROKERS TOPIC COUNT PARTITIONS                   seconds from the first record
- * on
+ *     load await   BROKERS TOPIC COUNT PARTITIONS                   seconds from the first one on
  *
  * NAME=VALUE is a property of librdkafka. Records are random text; when $BENCH_VALUE is set it is
  * the value of every record. `pace` measures from the moment a record was due, not from when it was
