@@ -4,9 +4,9 @@
  * other. Offsets and the way to the log are common; the rest of this file is the classic group:
  * its members and the rebalances between them. A consumer group is EMPTY or DEAD here.
  *
- *      EMPTY --join--> PREPARING --all joined, or time is up--> COMPLETING --leader's sync-->
- * STABLE ^                |  ^                                      |                           |
- *        |                |  +----- a member joins or leaves -------+---------------------------+
+ *      EMPTY --join--> PREPARING --all joined, or time is up--> COMPLETING --synced--> STABLE
+ *        ^                |  ^                                      |                    |
+ *        |                |  +----- a member joins or leaves -------+--------------------+
  *        +- nobody left --+
  *      any state -- deleted --> DEAD (-- the log refused --> EMPTY)
  *      any state -- it becomes a consumer group --> EMPTY
