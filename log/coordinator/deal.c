@@ -74,21 +74,6 @@ bool deal_wants(const struct deal_member *member, int32_t topic)
     return false;
 }
 
-int32_t deal_topic_of(const struct deal *deal, int32_t partition)
-{
-    int32_t low = 0;
-    int32_t high = deal->topic_count - 1;
-    while (low < high) {
-        int32_t middle = low + (high - low + 1) / 2;
-        if (deal->topics[middle].first <= partition) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    return low;
-}
-
 void deal_check(const struct deal *deal)
 {
     for (int32_t i = 0; i < deal->topic_count; i++) {

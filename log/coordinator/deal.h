@@ -60,8 +60,6 @@ void deal_start(struct deal *deal);
 const struct deal_topic *deal_find_topic(const struct deal *deal, struct wire_uuid id);
 /* Whether the member subscribes to the topic. */
 bool deal_wants(const struct deal_member *member, int32_t topic);
-/* The topic of a partition, as an index. */
-int32_t deal_topic_of(const struct deal *deal, int32_t partition);
 /* Asserts (1). */
 void deal_check(const struct deal *deal);
 

@@ -67,14 +67,22 @@ static void add_members(struct world *world, int32_t count, bool is_alike)
     }
 }
 
+static int32_t topic_of(const struct deal *deal, int32_t partition)
+{
+    int32_t topic = deal->topic_count - 1;
+    while (deal->topics[topic].first > partition) {
+        topic--;
+    }
+    return topic;
+}
+
 /* Whether a chain of hand-overs leads to `start` from somebody with two more: found by trying. */
 static bool is_improvable(const struct deal *deal, int32_t start, bool *seen, int32_t goal)
 {
     seen[start] = true;
     for (int32_t i = 0; i < deal->partition_count; i++) {
         int32_t giver = deal->owners[i];
-        if (giver < 0 || seen[giver] ||
-            !deal_wants(&deal->members[start], deal_topic_of(deal, i))) {
+        if (giver < 0 || seen[giver] || !deal_wants(&deal->members[start], topic_of(deal, i))) {
             continue;
         }
         if (deal->members[giver].count >= goal || is_improvable(deal, giver, seen, goal)) {
