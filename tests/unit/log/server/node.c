@@ -305,6 +305,20 @@ struct produce_response_partition node_produce(struct node *node, const char *to
     return response->topics.items[0].partitions.items[0];
 }
 
+int64_t node_end_offset(struct node *node, const char *topic, int32_t partition,
+                        int8_t isolation_level)
+{
+    struct list_offsets_request_partition partitions[] = {
+        {.index = partition, .current_leader_epoch = -1, .timestamp_ms = -1}};
+    struct list_offsets_request_topic topics[] = {
+        {.name = node_text(topic), .partitions = {partitions, 1}}};
+    struct list_offsets_request request = {
+        .replica_id = -1, .isolation_level = isolation_level, .topics = {topics, 1}};
+    const struct list_offsets_response *response = node_ask(node, API_LIST_OFFSETS, 5, &request);
+    assert_non_null(response);
+    return response->topics.items[0].partitions.items[0].offset;
+}
+
 void node_find_coordinator(struct node *node)
 {
     struct find_coordinator_request request = {.key = BYTES_LITERAL("group")};

@@ -89,6 +89,9 @@ struct bytes node_batch_of(struct node *node, int32_t count, int64_t producer_id
 /* Produces to one partition with acks = all. */
 struct produce_response_partition node_produce(struct node *node, const char *topic,
                                                int32_t partition, struct bytes records);
+/* Where the partition ends for readers of this isolation level. */
+int64_t node_end_offset(struct node *node, const char *topic, int32_t partition,
+                        int8_t isolation_level);
 /* Makes __consumer_offsets. */
 void node_find_coordinator(struct node *node);
 

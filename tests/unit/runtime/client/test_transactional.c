@@ -161,20 +161,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The end of what a reader of this level may see. */
-static int64_t end_of(struct world *world, int32_t partition, int8_t isolation)
-{
-    struct list_offsets_request_partition partitions[] = {
-        {.index = partition, .current_leader_epoch = -1, .timestamp_ms = -1}};
-    struct list_offsets_request_topic topics[] = {
-        {.name = BYTES_LITERAL("t"), .partitions = {partitions, 1}}};
-    struct list_offsets_request request = {
-        .replica_id = -1, .isolation_level = isolation, .topics = {topics, 1}};
-    const struct list_offsets_response *response =
-        node_ask(world->node, API_LIST_OFFSETS, 5, &request);
-    return response->topics.items[0].partitions.items[0].offset;
-}
-
 /* How many transactions a read_committed Fetch of the partition says were aborted. */
 static int32_t aborted_in(struct world *world, int32_t partition)
 {
@@ -216,7 +202,8 @@ static void what_commits_is_read_and_what_aborts_is_not(void **state)
     node_run_ms(world->node, 500);
     assert_int_equal(world->sent_count, 80);
     for (int32_t partition = 0; partition < 2; partition++) {
-        assert_int_equal(end_of(world, partition, 1), end_of(world, partition, 0));
+        assert_int_equal(node_end_offset(world->node, "t", partition, 1),
+                         node_end_offset(world->node, "t", partition, 0));
         assert_int_equal(aborted_in(world, partition), 2);
     }
 }
@@ -229,7 +216,7 @@ static void an_empty_transaction_ends_without_a_word(void **state)
     assert_int_equal(commit(world), 0);
     assert_int_equal(transactional_begin(world->producer), 0);
     assert_int_equal(end_by_abort(world), 0);
-    assert_int_equal(end_of(world, 0, 0), 0);
+    assert_int_equal(node_end_offset(world->node, "t", 0, 0), 0);
 }
 
 static void an_abort_keeps_back_what_has_not_left(void **state)
@@ -244,7 +231,8 @@ static void an_abort_keeps_back_what_has_not_left(void **state)
     assert_int_equal(send_one(world, "t", 0, "v"), 0);
     assert_int_equal(commit(world), 0);
     node_run_ms(world->node, 500);
-    assert_int_equal(end_of(world, 0, 1), end_of(world, 0, 0));
+    assert_int_equal(node_end_offset(world->node, "t", 0, 1),
+                     node_end_offset(world->node, "t", 0, 0));
 }
 
 static void calls_out_of_turn_are_refused(void **state)
@@ -323,7 +311,8 @@ static void a_zombie_finds_out(void **state)
     assert_int_equal(transactional_get_state(zombie->producer), TRANSACTIONAL_FATAL);
     assert_int_equal(transactional_begin(zombie->producer), ERROR_PRODUCER_FENCED);
     node_run_ms(zombie->node, 500);
-    assert_int_equal(end_of(&young, 0, 1), end_of(&young, 0, 0));
+    assert_int_equal(node_end_offset(young.node, "t", 0, 1),
+                     node_end_offset(young.node, "t", 0, 0));
     drop_client(&young);
 }
 
@@ -359,7 +348,8 @@ static void a_node_that_starts_again_is_found_again(void **state)
     assert_int_equal(commit(world), 0);
     node_run_ms(world->node, 500);
     assert_int_equal(world->failed_count, 0);
-    assert_int_equal(end_of(world, 1, 1), end_of(world, 1, 0));
+    assert_int_equal(node_end_offset(world->node, "t", 1, 1),
+                     node_end_offset(world->node, "t", 1, 0));
     assert_int_equal(aborted_in(world, 0), 0);
 }
 

@@ -302,19 +302,6 @@ static void read_all(struct campaign *campaign)
     assert_true(sim_run_until(campaign->node->sim, is_flag, campaign, UINT64_C(1000000000) * 60));
 }
 
-static int64_t end_of(struct campaign *campaign, int32_t partition, int8_t isolation)
-{
-    struct list_offsets_request_partition partitions[] = {
-        {.index = partition, .current_leader_epoch = -1, .timestamp_ms = -1}};
-    struct list_offsets_request_topic topics[] = {
-        {.name = BYTES_LITERAL("t"), .partitions = {partitions, 1}}};
-    struct list_offsets_request request = {
-        .replica_id = -1, .isolation_level = isolation, .topics = {topics, 1}};
-    const struct list_offsets_response *response =
-        node_ask(campaign->node, API_LIST_OFFSETS, 5, &request);
-    return response->topics.items[0].partitions.items[0].offset;
-}
-
 static void judge(const struct campaign *campaign)
 {
     for (int i = 0; i < campaign->deed_count; i++) {
@@ -365,7 +352,8 @@ static int settle(struct campaign *campaign)
     assert_true(sim_run_until(node->sim, is_quiet, campaign, 60 * UINT64_C(1000000000)));
     node_run_ms(node, 40000); /* what is open runs into its timeout */
     for (int32_t i = 0; i < PARTITION_COUNT; i++) {
-        assert_int_equal(end_of(campaign, i, 0), end_of(campaign, i, 1));
+        assert_int_equal(node_end_offset(campaign->node, "t", i, 0),
+                         node_end_offset(campaign->node, "t", i, 1));
     }
     read_all(campaign);
     judge(campaign);
