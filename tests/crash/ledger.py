@@ -20,6 +20,7 @@ from checks import expect, wait_for  # noqa: E402
 from wire import Closed, Connection, Silent, batch, load_apis  # noqa: E402
 
 APIS = load_apis()
+OFFSET_OUT_OF_RANGE = 1
 STORAGE_ERROR = 56  # KAFKA_STORAGE_ERROR: retriable to every client
 RETRIABLE = (3, 5, 6, 7, 13, 14, 15, 16, STORAGE_ERROR)
 GROUP = "auditors"
@@ -238,8 +239,17 @@ class Ledger:
         return part["offset"]
 
     def read(self, partition):
-        """Everything that is there: {offset: value}, and the start."""
-        start = self.start_of(partition)
+        """Everything that is there: {offset: value}, and the start. Retention may move the start
+        between the question for it and the fetch."""
+        while True:
+            start = self.start_of(partition)
+            try:
+                return self.read_from(partition, start), start
+            except Refused as refusal:
+                if refusal.code != OFFSET_OUT_OF_RANGE or self.start_of(partition) == start:
+                    raise
+
+    def read_from(self, partition, start):
         found, at = {}, start
         while True:
             records, end = self.fetch(partition, at)
@@ -247,7 +257,7 @@ class Ledger:
             if not fresh:
                 expect(at >= end or partition_is_compacted(partition),
                        f"{partition.name()} gives nothing at {at} below its end {end}")
-                return found, start
+                return found
             for offset, value in fresh:
                 expect(offset not in found, f"{partition.name()} gives offset {offset} twice")
                 found[offset] = value
