@@ -426,8 +426,11 @@ static int coordinator_begin_deletion(struct coordinator *coordinator,
         return error;
     }
     struct group *group = (struct group *)map_find(&partition->groups, id);
-    if (group == NULL || group->state == GROUP_DEAD) {
+    if (group == NULL) {
         return ERROR_GROUP_ID_NOT_FOUND;
+    }
+    if (group->state == GROUP_DEAD) {
+        return ERROR_COORDINATOR_NOT_AVAILABLE; /* its deletion may still fail: ask again */
     }
     if (!group_is_empty(group)) {
         return ERROR_NON_EMPTY_GROUP;

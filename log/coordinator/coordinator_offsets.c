@@ -354,8 +354,11 @@ static void coordinator_on_offsets_deleted(struct group_host *host, struct group
 
 static int coordinator_validate_offset_deletion(const struct group *group)
 {
-    if (group == NULL || group->state == GROUP_DEAD) {
+    if (group == NULL) {
         return ERROR_GROUP_ID_NOT_FOUND;
+    }
+    if (group->state == GROUP_DEAD) {
+        return ERROR_COORDINATOR_NOT_AVAILABLE; /* its deletion may still fail: ask again */
     }
     bool is_consumer =
         group->consumer != NULL || bytes_equal_string(group->protocol_type, "consumer");

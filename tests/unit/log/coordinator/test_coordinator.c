@@ -535,6 +535,27 @@ static void leaving_and_deleting_at_once_works(void **state)
     end(world);
 }
 
+/* Whoever is told that a group is not there may rely on it. */
+static void a_group_is_not_gone_before_its_deletion_is_durable(void **state)
+{
+    struct world *world = (struct world *)*state;
+    struct client client = make_client(world);
+    struct deletion deletion;
+    gather(&client, 1);
+    assert_int_equal(leave(world, client.id, NULL).members.items[0].error_code, 0);
+    world_run_ms(world, 50);
+    world->append_error = ERROR_IO;
+    delete_group(world, &deletion, "g");
+    assert_int_equal(delete_code(world, "g"), CODE(COORDINATOR_NOT_AVAILABLE));
+    world_run_ms(world, 50);
+    assert_int_equal(deletion.answered, 1);
+    expect_state(world, "Empty"); /* it came back */
+    world->append_error = 0;
+    assert_int_equal(delete_code(world, "g"), 0);
+    assert_int_equal(delete_code(world, "g"), CODE(GROUP_ID_NOT_FOUND));
+    end(world);
+}
+
 static void static_members_leave_by_instance_and_are_fenced_by_id(void **state)
 {
     struct world *world = (struct world *)*state;
@@ -870,6 +891,7 @@ int main(void)
         TEST(a_static_member_comes_back_without_a_rebalance),
         TEST(a_waiting_twin_is_fenced),
         TEST(leaving_and_deleting_at_once_works),
+        TEST(a_group_is_not_gone_before_its_deletion_is_durable),
         TEST(static_members_leave_by_instance_and_are_fenced_by_id),
         TEST(offsets_are_seen_when_their_commit_is_answered),
         TEST(a_refused_commit_changes_nothing),
