@@ -24,6 +24,7 @@ void node_marks_init(struct node_marks *marks, struct node_world *world)
         for (int t = 0; t < NODE_MODEL_TOPIC_COUNT; t++) {
             for (int p = 0; p < NODE_MODEL_PARTITION_MAX; p++) {
                 marks->items[g][t][p].acked = -1;
+                marks->items[g][t][p].ghost = -1;
             }
         }
     }
@@ -77,6 +78,7 @@ void node_marks_acked(struct node_marks *marks, int group, int topic, int32_t pa
     node_marks_close(mark, number);
     mark->pending_count--;
     mark->acked = number;
+    mark->ghost = -1;
     mark->asked_at = asked_at;
     marks->acked_count++;
 }
@@ -128,14 +130,18 @@ void node_marks_adopt(struct node_marks *marks, int group, int topic, int32_t pa
                       int64_t found)
 {
     struct node_mark *mark = &marks->items[group][topic][partition];
-    bool is_good = found < 0 ? node_marks_may_be_absent(marks, group, topic, mark)
-                             : found == mark->acked || node_marks_is_open(mark, found);
+    bool is_good =
+        found < 0 ? node_marks_may_be_absent(marks, group, topic, mark)
+                  : found == mark->acked || found == mark->ghost || node_marks_is_open(mark, found);
     if (!is_good) {
         node_world_fail(marks->world, "%s has %s-%d at %" PRId64 "; acknowledged was %" PRId64,
                         node_marks_groups[group], marks->world->model.topics[topic].name,
                         (int)partition, found, mark->acked);
     }
     if (found != mark->acked) {
+        bool is_forgotten =
+            found < 0 && !node_model_is_certain(&marks->world->model, topic, mark->asked_at);
+        mark->ghost = is_forgotten ? mark->acked : -1;
         mark->acked = found;
         mark->asked_at = ++marks->world->model.clock;
     }
@@ -254,6 +260,7 @@ static void node_marks_on_deleted(struct node_call *call, int error, const void 
                                 node_marks_groups[group]);
             }
             mark->acked = -1;
+            mark->ghost = -1;
         }
     }
     marks->deleted_count++;

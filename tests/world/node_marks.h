@@ -4,7 +4,8 @@
  * Owns:   per group and partition the last acknowledged number and those with an open fate.
  * Keeps:  (1) what is found is the last acknowledged number, or one asked for and not refused;
  *         (2) nothing is found only where nothing was acknowledged, or where the topic or the group
- *             may have been deleted since.
+ *             may have been deleted since; (3) a number of a topic that is gone may come back for
+ *             one that is made again: that it was forgotten is not waited for, as in Kafka.
  * Thread: one. */
 #pragma once
 
@@ -22,6 +23,7 @@ enum {
 
 struct node_mark {
     int64_t acked; /* -1: none */
+    int64_t ghost; /* of a topic that is gone: forgotten, which may be lost; -1: none */
     int64_t asked_at;
     int64_t open[NODE_MARKS_OPEN_MAX]; /* asked for, and not known to be refused */
     int open_count;
