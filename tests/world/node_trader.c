@@ -8,7 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NODE_TRADER_BATCH_MAX = 3, NODE_TRADER_BUDGET = 16, NODE_TRADER_NO_LIFE = -1 };
+enum {
+    NODE_TRADER_BATCH_MAX = 3,
+    NODE_TRADER_BUDGET = 16,
+    NODE_TRADER_NO_LIFE = -1,
+    NODE_TRADER_UNINVITED_PERCENT = 4
+};
+
+/* Why a request must not be taken. */
+enum { NODE_TRADER_IS_OLD = 1, NODE_TRADER_IS_UNINVITED = 2 };
 
 static void node_player_act(struct node_player *player);
 
@@ -95,7 +103,7 @@ static struct node_call *node_player_call(struct node_player *player,
 {
     struct node_call *call = node_call_new(player->world, done, player);
     call->number = player->deal;
-    call->known = node_player_is_old(player); /* when it is asked */
+    call->known = node_player_is_old(player) ? NODE_TRADER_IS_OLD : 0;
     return call;
 }
 
@@ -120,8 +128,10 @@ static enum node_verdict node_player_judge(struct node_call *call, int code, con
     player->is_busy = false;
     if (code == 0) {
         if (call->known != 0) {
-            node_world_fail(call->world, "%s: a zombie's %s was taken (deal %" PRId64 ")",
-                            node_player_name(player), what, call->number);
+            node_world_fail(call->world, "%s: %s %s was taken (deal %" PRId64 ")",
+                            node_player_name(player),
+                            call->known == NODE_TRADER_IS_UNINVITED ? "an uninvited" : "a zombie's",
+                            what, call->number);
         }
         return NODE_VERDICT_DONE;
     }
@@ -132,7 +142,7 @@ static enum node_verdict node_player_judge(struct node_call *call, int code, con
         code == error_code(ERROR_PRODUCER_FENCED) || code == error_code(ERROR_INVALID_TXN_STATE) ||
         code == error_code(ERROR_INVALID_PRODUCER_ID_MAPPING) ||
         code == error_code(ERROR_TRANSACTION_ABORTABLE)) {
-        call->world->trader.zombie_count += call->known != 0;
+        call->world->trader.zombie_count += call->known == NODE_TRADER_IS_OLD;
         return NODE_VERDICT_REFUSED;
     }
     return NODE_VERDICT_UNKNOWN;
@@ -315,6 +325,9 @@ static void node_player_write(struct node_player *player)
                                  .timeout_ms = 10000,
                                  .topics = {topic, 1}};
     call->partition = player->batch_partition;
+    if (!player->world->trader.is_new[player->id] && !player->is_added[call->partition]) {
+        call->known |= NODE_TRADER_IS_UNINVITED;
+    }
     node_player_send(player, call, API_PRODUCE, player->world->trader.is_new[player->id] ? 12 : 11,
                      request);
 }
@@ -326,7 +339,8 @@ static void node_player_go_write(struct node_player *player)
     struct node_deal *deal = &world->ledger.deals[player->deal];
     int32_t partition = (int32_t)node_world_random(world, NODE_LEDGER_PARTITIONS);
     int count = 1 + (int)node_world_random(world, NODE_TRADER_BATCH_MAX);
-    if (!world->trader.is_new[player->id] && !player->is_added[partition]) {
+    bool is_invited = world->trader.is_new[player->id] || player->is_added[partition];
+    if (!is_invited && !node_world_chance(world, NODE_TRADER_UNINVITED_PERCENT)) {
         node_player_add(player, partition);
     } else if (deal->sent[partition] + count <= NODE_LEDGER_RECORD_MAX) {
         deal->sent[partition] += count;

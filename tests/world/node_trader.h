@@ -2,11 +2,12 @@
  * is the other's zombie as soon as both took the id over.
  *
  * Owns:   the players: an identity, an open deal, what its next request is.
- * Keeps:  (1) a player has one request under way; (2) what was asked under an identity that is
- * older than one the id is known to have is refused; (3) a commit is asked for only when every
- *         record and offset was acknowledged; (4) what may have been done and was not told is asked
- *         again as it was, or given up together with the identity, as the broker cannot tell a
- *         late request of transactions v1 from a new one.
+ * Keeps:  (1) a player has one request under way;
+ *         (2) what was asked under an identity older than one the id is known to have is refused;
+ *         (3) a commit is asked for only when every record and offset was acknowledged;
+ *         (4) what may have been done and was not told is asked again as it was, or given up
+ *             together with the identity: nobody can tell a late request of v1 from a new one;
+ *         (5) with transactions v1 a batch for a partition that was not added is refused.
  * Thread: one. */
 #pragma once
 
