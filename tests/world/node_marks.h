@@ -5,7 +5,7 @@
  * Keeps:  (1) what is found is the last acknowledged number, or one asked for and not refused;
  *         (2) nothing is found only where nothing was acknowledged, or where the topic or the group
  *             may have been deleted since; (3) a number of a topic that is gone may come back for
- *             one that is made again: that it was forgotten is not waited for, as in Kafka.
+ *             one that is made again: that it was forgotten is not waited for.
  * Thread: one. */
 #pragma once
 
