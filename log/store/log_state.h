@@ -60,6 +60,7 @@ struct log {
     bool is_flush_asked; /* and somebody waits for it */
     bool is_flushing;
     bool is_rooted; /* its id, its directory and the entry for that are durable; see log_root */
+    bool is_blank; /* recovery found no trace of a first append: there is nothing to make durable */
     bool is_deleted;
     bool has_dirty_aborts; /* a segment has rows that are not durable */
 };

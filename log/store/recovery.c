@@ -282,13 +282,6 @@ static int recovery_drop_from(struct log *log, int32_t index)
     return error;
 }
 
-/* A log that was never appended to: log_root makes it durable when it is. Without the file of
- * epochs there was no first append. */
-static bool recovery_is_blank(const struct log *log)
-{
-    return !log->is_rooted && log->size == 0 && log->segment_count == 1 && !log->epochs.is_written;
-}
-
 /* Ends a walked segment at the mark: cuts the rest, makes what stays durable. Also when nothing was
  * walked or cut: the process before may have cut it and died before that was durable. */
 static int recovery_settle_segment(struct log *log, struct segment *segment, int64_t start,
@@ -301,7 +294,6 @@ static int recovery_settle_segment(struct log *log, struct segment *segment, int
         return 0;
     }
     int error = 0;
-    bool is_blank = recovery_is_blank(log);
     if (segment->size > mark.position) {
         trace(TRACE_WARN, "recovery.tail_cut", TRACE_STRING("log", log->name),
               TRACE_INT("offset", mark.offset), TRACE_INT("bytes", segment->size - mark.position));
@@ -314,10 +306,10 @@ static int recovery_settle_segment(struct log *log, struct segment *segment, int
     if (error == 0) {
         error = recovery_rewrite(log, segment, start, mark.position);
     }
-    if (error == 0 && !is_blank) {
+    if (error == 0 && !log->is_blank) {
         error = segment_open_file(segment, &file);
     }
-    if (error == 0 && !is_blank) {
+    if (error == 0 && !log->is_blank) {
         error = io_file_sync(log->home.io, file);
     }
     segment->is_dirty = false;
@@ -390,6 +382,8 @@ static int recovery_walk_epochs(struct log *log)
 static int recovery_read_epochs(struct log *log)
 {
     int error = epoch_cache_read(&log->epochs, log->home.io, log->directory);
+    log->is_blank =
+        error == ERROR_NOT_FOUND && !log->is_rooted && log->size == 0 && log->segment_count == 1;
     if (error == ERROR_NOT_FOUND && log->size == 0) {
         return 0;
     }
@@ -693,7 +687,7 @@ static int recovery_find_end(struct log *log, const struct log_point *point, boo
     log->store->recovered_log_count++;
     struct log_mark mark = recovery_first_mark(log, point);
     error = recovery_walk_all(log, mark, point == NULL ? 0 : point->recovery_offset);
-    if (error == 0 && !log->home.is_read_only && !recovery_is_blank(log)) {
+    if (error == 0 && !log->home.is_read_only && !log->is_blank) {
         error = io_dir_sync(log->home.io, log->directory);
     }
     if (error == 0) {

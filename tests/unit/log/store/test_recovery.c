@@ -260,6 +260,34 @@ static void a_log_without_records_may_go_and_be_made_again(void **state)
     }
 }
 
+static enum sim_verdict count_syncs(void *owner, const struct sim_call *call)
+{
+    int *count = owner;
+    bool is_sync = call->operation == SIM_FILE_SYNC || call->operation == SIM_DIR_SYNC;
+    *count += is_sync && strstr(call->path, "/orders-") != NULL ? 1 : 0;
+    return SIM_GO_ON;
+}
+
+/* A topic of ten thousand partitions is to be there again at once. */
+static void logs_without_records_cost_a_start_no_sync(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_uuid id = {{7}};
+    int count = 0;
+    for (int32_t i = 1; i <= 16; i++) {
+        assert_int_equal(
+            store_create_log(fixture->store, "orders", i, id, &fixture->settings, &fixture->log),
+            0);
+    }
+    sim_kill(fixture->sim, 0);
+    store_abandon(fixture->store);
+    sim_on_operation(fixture->sim, count_syncs, &count);
+    fixture_open(fixture);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    assert_non_null(store_find_log(fixture->store, "orders", 16));
+    assert_int_equal(count, 0);
+}
+
 static void two_processes_cannot_open_one_directory(void **state)
 {
     struct fixture *fixture = *state;
@@ -285,6 +313,7 @@ int main(void)
         CASE(nor_when_the_process_died_in_between),
         CASE(a_log_that_a_dying_process_made_is_durable_once_it_was_opened),
         CASE(a_log_without_records_may_go_and_be_made_again),
+        CASE(logs_without_records_cost_a_start_no_sync),
         CASE(two_processes_cannot_open_one_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
