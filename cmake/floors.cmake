@@ -34,37 +34,27 @@ if(WIRE_SCHEMAS)
   add_custom_target(wire_messages DEPENDS ${log_wire_GENERATED})
 endif()
 
-# Control-plane records.
-if(EXISTS ${CMAKE_SOURCE_DIR}/log/meta/meta.proto)
-  set(log_meta_GENERATED ${GENERATED_DIR}/log/meta/meta.pb-c.c
-      ${GENERATED_DIR}/log/meta/meta.pb-c.h)
+# protobuf_messages(FLOOR FILE COMMENT): FILE.proto as C, compiled with FLOOR.
+function(protobuf_messages floor file comment)
+  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${file}.proto)
+    return()
+  endif()
+  set(generated ${GENERATED_DIR}/${file}.pb-c.c ${GENERATED_DIR}/${file}.pb-c.h)
   add_custom_command(
-    OUTPUT ${log_meta_GENERATED}
+    OUTPUT ${generated}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}
     COMMAND ${PROTOC_C_PROGRAM} --proto_path=${CMAKE_SOURCE_DIR} --c_out=${GENERATED_DIR}
-            log/meta/meta.proto
+            ${file}.proto
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-    DEPENDS ${CMAKE_SOURCE_DIR}/log/meta/meta.proto
-    COMMENT "Generating the control-plane records")
-  set_source_files_properties(${GENERATED_DIR}/log/meta/meta.pb-c.c PROPERTIES COMPILE_OPTIONS
+    DEPENDS ${CMAKE_SOURCE_DIR}/${file}.proto
+    COMMENT "${comment}")
+  set_source_files_properties(${GENERATED_DIR}/${file}.pb-c.c PROPERTIES COMPILE_OPTIONS
                               "-Wno-error;-w")
-endif()
+  set(${floor}_GENERATED ${generated} PARENT_SCOPE)
+endfunction()
 
-# What clients tell of themselves.
-if(EXISTS ${CMAKE_SOURCE_DIR}/log/server/otlp.proto)
-  set(log_server_GENERATED ${GENERATED_DIR}/log/server/otlp.pb-c.c
-      ${GENERATED_DIR}/log/server/otlp.pb-c.h)
-  add_custom_command(
-    OUTPUT ${log_server_GENERATED}
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}
-    COMMAND ${PROTOC_C_PROGRAM} --proto_path=${CMAKE_SOURCE_DIR} --c_out=${GENERATED_DIR}
-            log/server/otlp.proto
-    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-    DEPENDS ${CMAKE_SOURCE_DIR}/log/server/otlp.proto
-    COMMENT "Generating the metrics of clients")
-  set_source_files_properties(${GENERATED_DIR}/log/server/otlp.pb-c.c PROPERTIES COMPILE_OPTIONS
-                              "-Wno-error;-w")
-endif()
+protobuf_messages(log_meta log/meta/meta "Generating the control-plane records")
+protobuf_messages(log_server log/server/otlp "Generating the metrics of clients")
 
 # The builder that scripts see, as bytes.
 if(EXISTS ${CMAKE_SOURCE_DIR}/runtime/lua/builder.lua)

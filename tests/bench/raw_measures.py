@@ -101,7 +101,8 @@ def measure_synced(bench):
                     rates.setdefault(broker.name, []).append(SYNCED_MB * MEGABYTE / seconds)
                     tails.setdefault(broker.name, []).append(quantiles)
                 bench.command(bench.tidemill, "topic", "rm", "-b", broker.address, topic)
-        bench.table.row(f"raw acks=all synced, {partitions} partitions, bytes", "/s",
+        label = f"{partitions} partition{'s' if partitions > 1 else ''}"
+        bench.table.row(f"raw acks=all synced, {label}, bytes", "/s",
                         median(rates["tidemill"]), beside(rates), target=">= 10 x", ratio_least=10)
         for place, name in ((0, "p50"), (1, "p99"), (2, "p99.9")):
             ours = median([quantiles[place] for quantiles in tails["tidemill"]])
