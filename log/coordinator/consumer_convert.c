@@ -4,7 +4,8 @@
  *        members of a consumer group at their generation, with what they were assigned as target
  *        and as what they have; whoever waits is told to join again.
  *  down  The last member that speaks the consumer protocol is gone. The others become a classic
- *        group with the group epoch as its generation, and rebalance.
+ *        group with the group epoch as its generation, and rebalance. Until that is over each is
+ *        known by the epoch it had: it owns what it had, so it may commit.
  *
  * Either way the records of the old kind go and those of the new come in one batch. */
 #include "log/base/endian.h"
@@ -206,6 +207,7 @@ static void consumer_convert_down_member(struct group *group, const struct consu
     group_set_bytes(&member->assignment,
                     consumer_classic_write_assignment(from, &from->assigned, arena));
     member->is_new = false;
+    member->former_epoch = from->epoch;
 }
 
 void consumer_convert_down(struct consumer *consumer)

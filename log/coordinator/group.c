@@ -326,10 +326,11 @@ int group_heartbeat(struct group *group, const struct heartbeat_request *in)
     if (error != 0) {
         return error;
     }
-    if (in->generation_id != group->generation) {
+    struct group_member *member = group_member_find(group, in->member_id);
+    if (!group_member_knows(member, in->generation_id)) {
         return ERROR_ILLEGAL_GENERATION;
     }
-    group_member_touch(group_member_find(group, in->member_id));
+    group_member_touch(member);
     return group->state == GROUP_PREPARING ? ERROR_REBALANCE_IN_PROGRESS : 0;
 }
 
@@ -396,10 +397,11 @@ int group_validate_commit(struct group *group, int16_t version,
     if (error != 0) {
         return error;
     }
-    if (generation != group->generation) {
+    struct group_member *member = group_member_find(group, in->member_id);
+    if (!group_member_knows(member, generation)) {
         return ERROR_ILLEGAL_GENERATION;
     }
-    group_member_touch(group_member_find(group, in->member_id));
+    group_member_touch(member);
     /* The member does not know yet what it may commit for (KIP-429). */
     bool is_early = group->state == GROUP_COMPLETING && !is_transactional;
     return is_early ? ERROR_REBALANCE_IN_PROGRESS : 0;
@@ -542,6 +544,7 @@ static void group_check_member(const struct group *group, const struct group_mem
     if (member->sync != NULL) {
         check(group->state == GROUP_COMPLETING); /* (3) */
     }
+    check(member->former_epoch < 0 || group->state == GROUP_PREPARING); /* (7) */
 }
 
 void group_check(const struct group *group)

@@ -21,7 +21,8 @@
  *             waiting sync only in COMPLETING;
  *         (4) an id that was promised (MEMBER_ID_REQUIRED) is no member;
  *         (5) in EMPTY and DEAD there are no members;
- *         (6) every member knows a protocol that all members know.
+ *         (6) every member knows a protocol that all members know;
+ *         (7) a member keeps the epoch of its consumer group only until a generation begins.
  * Thread: the broker shard.
  * Source: KIP-62, KIP-134, KIP-345, KIP-394, KIP-814. */
 #pragma once
@@ -63,7 +64,8 @@ struct group_member {
     struct bytes assignment;
     struct coordinator_join *join; /* waiting, or NULL */
     struct coordinator_sync *sync; /* waiting, or NULL */
-    bool is_new;                   /* until its first rebalance is over */
+    bool is_new;                   /* until its first rebalance here is over */
+    int32_t former_epoch;          /* until then, of a consumer group that went down; else -1 */
     struct io_timer session;
 };
 
@@ -178,6 +180,8 @@ const struct group_protocol *group_member_protocol(const struct group_member *me
 void group_member_remove(struct group *group, struct group_member *member, int error);
 /* A static member came back under another id. */
 void group_member_rename(struct group *group, struct group_member *member, struct bytes id);
+/* Whether it may speak in this generation, or came here by a downgrade and has not joined since. */
+bool group_member_knows(const struct group_member *member, int32_t generation);
 /* Starts the session anew. */
 void group_member_touch(struct group_member *member);
 void group_member_answer_join(struct group_member *member, int error);

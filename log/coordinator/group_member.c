@@ -95,6 +95,12 @@ static void group_member_on_session_end(struct io_timer *timer)
                             "no heartbeat within session.timeout.ms");
 }
 
+bool group_member_knows(const struct group_member *member, int32_t generation)
+{
+    return generation == member->group->generation ||
+           (member->former_epoch >= 0 && generation == member->former_epoch);
+}
+
 /* A member that waits for an answer is alive, except that a new one gets lost after a while when
  * its client went away while waiting. */
 void group_member_touch(struct group_member *member)
@@ -121,6 +127,7 @@ struct group_member *group_member_add(struct group *group, struct bytes id,
     member->client_id = bytes_copy(join->client_id);
     member->client_host = bytes_copy(join->client_host);
     member->is_new = true;
+    member->former_epoch = -1;
     member->session = (struct io_timer){.fired = group_member_on_session_end, .owner = member};
     group_member_set_protocols(member, join->in);
     if (group->members.size == 0) {

@@ -191,6 +191,7 @@ static void group_begin_generation(struct group *group)
         map_put(&group->unsynced, member->id, member);
         group_member_answer_join(member, 0);
         member->is_new = false;
+        member->former_epoch = -1;
         group_member_touch(member);
     }
     group_rebalance_start_timer(group, &group->sync_timer, group_on_sync_timeout, timeout_ms);

@@ -183,7 +183,9 @@ static int group_validate_sync(const struct group *group, const struct sync_grou
         return error;
     }
     if (in->generation_id != group->generation) {
-        return ERROR_ILLEGAL_GENERATION;
+        return group_member_knows(group_member_find(group, in->member_id), in->generation_id)
+                   ? ERROR_REBALANCE_IN_PROGRESS
+                   : ERROR_ILLEGAL_GENERATION;
     }
     if ((!bytes_is_null(in->protocol_type) &&
          !bytes_equal(in->protocol_type, group->protocol_type)) ||

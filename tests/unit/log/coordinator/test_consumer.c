@@ -475,46 +475,6 @@ static void a_write_upon_a_refused_one_is_mended(void **state)
 
 /* Offsets and admins --------------------------------------------------------------------------- */
 
-struct commit {
-    struct coordinator_commit commit;
-    struct offset_commit_request in;
-    struct offset_commit_request_topic topic;
-    struct offset_commit_request_partition partition;
-    struct arena arena;
-    bool is_done;
-};
-
-static void on_committed(struct coordinator_request *request)
-{
-    ((struct commit *)request->owner)->is_done = true;
-}
-
-static int16_t commit(struct world *world, int16_t version, const char *member, int32_t epoch,
-                      int32_t partition)
-{
-    struct commit commit = {
-        .in = {.group_id = BYTES_LITERAL("g"),
-               .generation_id_or_member_epoch = epoch,
-               .member_id = bytes_from_string(member),
-               .retention_time_ms = -1,
-               .topics = {.items = &commit.topic, .count = 1}},
-        .topic = {.name = BYTES_LITERAL("t"),
-                  .partitions = {.items = &commit.partition, .count = 1}},
-        .partition = {.index = partition, .committed_offset = 5},
-    };
-    arena_init(&commit.arena, 0);
-    commit.commit = (struct coordinator_commit){
-        .request = {.done = on_committed, .owner = &commit, .arena = &commit.arena},
-        .version = version,
-        .in = &commit.in};
-    coordinator_commit_offsets(world->coordinator, &commit.commit);
-    world_run_ms(world, 100);
-    assert_true(commit.is_done);
-    int16_t error = commit.commit.out.topics.items[0].partitions.items[0].error_code;
-    arena_fini(&commit.arena);
-    return error;
-}
-
 static void commits_are_fenced_by_epochs(void **state)
 {
     (void)state;

@@ -137,6 +137,35 @@ static void a_group_goes_down_when_its_last_new_member_leaves(void **state)
     world_free(world);
 }
 
+static void who_was_downgraded_may_commit_until_it_joins_again(void **state)
+{
+    (void)state;
+    struct world *world;
+    setup_world(&world);
+    struct member m = member_of(world, "m");
+    struct classic a = classic_of(world);
+    struct classic b = classic_of(world);
+    join(&m, "t");
+    classic_join(&a);
+    classic_ask(&a);
+    int32_t epoch = a.generation;
+    classic_join(&b);
+    assert_int_equal(b.generation, epoch + 1); /* `a` does not know yet */
+    say(&m, -1, (struct words){0}, 0);
+    assert_string_equal(classic_state(world), "PreparingRebalance");
+    assert_int_equal(commit(world, 8, a.id, epoch - 1, 0), error_code(ERROR_ILLEGAL_GENERATION));
+    assert_int_equal(commit(world, 8, a.id, epoch, 0), 0);
+    assert_int_equal(classic_beat(&a), ERROR_REBALANCE_IN_PROGRESS);
+    classic_ask(&a);
+    assert_int_equal(a.error, error_code(ERROR_REBALANCE_IN_PROGRESS));
+    classic_join(&b); /* waits for `a` */
+    assert_int_equal(commit(world, 8, a.id, epoch, 0), 0);
+    classic_join(&a);
+    assert_int_equal(a.generation, epoch + 2);
+    assert_int_equal(commit(world, 8, a.id, epoch, 0), error_code(ERROR_ILLEGAL_GENERATION));
+    world_free(world);
+}
+
 static void a_group_goes_down_when_its_last_new_member_dies(void **state)
 {
     (void)state;
@@ -371,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_group_goes_up_one_member_at_a_time),
         cmocka_unit_test(whoever_waits_in_a_classic_group_joins_again),
         cmocka_unit_test(a_group_goes_down_when_its_last_new_member_leaves),
+        cmocka_unit_test(who_was_downgraded_may_commit_until_it_joins_again),
         cmocka_unit_test(a_group_goes_down_when_its_last_new_member_dies),
         cmocka_unit_test(a_static_member_changes_over_under_its_instance),
         cmocka_unit_test(who_does_not_join_again_in_time_is_out),
