@@ -56,17 +56,18 @@ endfunction()
 protobuf_messages(log_meta log/meta/meta "Generating the control-plane records")
 protobuf_messages(log_server log/server/otlp "Generating the metrics of clients")
 
-# The builder that scripts see, as bytes.
-if(EXISTS ${CMAKE_SOURCE_DIR}/runtime/lua/builder.lua)
-  set(runtime_lua_GENERATED ${GENERATED_DIR}/runtime/lua/builder.c)
-  add_custom_command(
-    OUTPUT ${runtime_lua_GENERATED}
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}/runtime/lua
-    COMMAND ${LUA_PROGRAM} ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua
-            ${CMAKE_SOURCE_DIR}/runtime/lua/builder.lua ${runtime_lua_GENERATED} builder_text
-    DEPENDS ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua ${CMAKE_SOURCE_DIR}/runtime/lua/builder.lua
-    COMMENT "Embedding the builder")
-endif()
+# The library that scripts see, as bytes; files in the order of loading.
+set(library_files base stream branch process group app result)
+list(TRANSFORM library_files PREPEND ${CMAKE_SOURCE_DIR}/runtime/lua/library/)
+list(TRANSFORM library_files APPEND .lua)
+set(runtime_lua_GENERATED ${GENERATED_DIR}/runtime/lua/library.c)
+add_custom_command(
+  OUTPUT ${runtime_lua_GENERATED}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}/runtime/lua
+  COMMAND ${LUA_PROGRAM} ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua ${runtime_lua_GENERATED}
+          ${library_files}
+  DEPENDS ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua ${library_files}
+  COMMENT "Embedding the library of scripts")
 
 floor(log/base LINK Threads::Threads m)
 floor(log/io log/base LINK PkgConfig::UV)

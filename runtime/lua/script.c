@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/text.h"
+#include "runtime/lua/library.h"
 #include "runtime/lua/record_view.h"
 #include "runtime/lua/sandbox.h"
 #include "runtime/lua/script_node.h"
@@ -15,10 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* runtime/lua/builder.lua, embedded by the build. */
-extern const unsigned char builder_text[];
-extern const size_t builder_text_size;
 
 const char script_keys[SCRIPT_KEY_COUNT];
 
@@ -102,7 +99,7 @@ const char *script_split_message(const char *message, char *place, size_t place_
     return end + 2;
 }
 
-/* --- Functions of the host for builder.lua ---------------------------------------------------- */
+/* --- Functions of the host for the library ---------------------------------------------------- */
 
 /* The innermost line of the script that is running: "app.lua:12". */
 static int host_place(lua_State *lua)
@@ -252,7 +249,26 @@ static void push_host(lua_State *lua)
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
-/* Leaves the builder's `finish` in the registry as SCRIPT_HOST. */
+/* Calls the files of the library; those before the last one return nothing. */
+static void open_library(lua_State *lua)
+{
+    push_host(lua);
+    lua_newtable(lua); /* what the files share */
+    for (const struct library_file *file = library_files; file->name != NULL; file++) {
+        if (sandbox_load(lua, bytes_make(file->text, file->size), "=tidemill") != LUA_OK) {
+            lua_error(lua);
+        }
+        bool is_last = file[1].name == NULL;
+        lua_pushvalue(lua, -3);
+        lua_pushvalue(lua, -3);
+        lua_call(lua, 2, is_last ? 2 : 0);
+    }
+    script_register(lua, SCRIPT_HOST);
+    script_register(lua, SCRIPT_LIBRARY);
+    lua_pop(lua, 2);
+}
+
+/* Leaves the library's `finish` in the registry as SCRIPT_HOST. */
 static int open_libraries(lua_State *lua)
 {
     sandbox_open(lua);
@@ -261,13 +277,7 @@ static int open_libraries(lua_State *lua)
     record_view_open(lua);
     store_view_open(lua);
     script_node_open(lua);
-    if (sandbox_load(lua, bytes_make(builder_text, builder_text_size), "=tidemill") != LUA_OK) {
-        return lua_error(lua);
-    }
-    push_host(lua);
-    lua_call(lua, 1, 2);
-    script_register(lua, SCRIPT_HOST);
-    script_register(lua, SCRIPT_LIBRARY);
+    open_library(lua);
     return 0;
 }
 

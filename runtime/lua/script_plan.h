@@ -1,4 +1,4 @@
-/* Reads the tables that builder.lua wrote into a plan and definitions of connectors.
+/* Reads the tables that the library wrote into a plan and definitions of connectors.
  *
  * A script can forge these tables, so nothing in them is believed.
  * Thread: the script's. */

@@ -44,7 +44,7 @@ enum script_key {
     SCRIPT_GLOBALS,     /* the table behind it */
     SCRIPT_LIBRARY,     /* require "tidemill" */
     SCRIPT_MODULES,     /* what was required, by name */
-    SCRIPT_HOST,        /* given to builder.lua */
+    SCRIPT_HOST,        /* finishes what a file returned */
     SCRIPT_KEY_COUNT,
 };
 

@@ -1,20 +1,23 @@
--- Writes a file as a C array: lua5.4 embed.lua INPUT OUTPUT NAME
--- OUTPUT defines `const unsigned char NAME[]` and `const size_t NAME_size`.
-local input, output, name = arg[1], arg[2], arg[3]
-local file = assert(io.open(input, "rb"))
-local text = file:read("a")
-file:close()
-local out = {
-  "/* Made from " .. input:match("[^/]*$") .. " by scripts/gen/embed.lua. */\n",
-  "#include <stddef.h>\n\n",
-  ("extern const unsigned char %s[];\n"):format(name),
-  ("extern const size_t %s_size;\n\n"):format(name),
-  ("const unsigned char %s[] = {"):format(name),
-}
-for i = 1, #text do
-  out[#out + 1] = (i % 20 == 1 and "\n    " or " ") .. text:byte(i) .. ","
+-- Writes the files of the Lua library as C arrays: lua5.4 embed.lua OUTPUT INPUT...
+-- OUTPUT defines library_files (runtime/lua/library.h), in the order of the inputs.
+local output = arg[1]
+local out = { "/* Made by scripts/gen/embed.lua. */\n#include \"runtime/lua/library.h\"\n" }
+local rows = {}
+for i = 2, #arg do
+  local name = arg[i]:match("[^/]*$")
+  local file = assert(io.open(arg[i], "rb"))
+  local text = file:read("a")
+  file:close()
+  local array = "text_" .. name:gsub("%W", "_")
+  out[#out + 1] = ("\n/* %s */\nstatic const unsigned char %s[] = {"):format(name, array)
+  for j = 1, #text do
+    out[#out + 1] = (j % 20 == 1 and "\n    " or " ") .. text:byte(j) .. ","
+  end
+  out[#out + 1] = "\n};\n"
+  rows[#rows + 1] = ("    {\"%s\", %s, sizeof %s},\n"):format(name, array, array)
 end
-out[#out + 1] = ("\n};\nconst size_t %s_size = %d;\n"):format(name, #text)
-file = assert(io.open(output, "wb"))
+out[#out + 1] = "\nconst struct library_file library_files[] = {\n" .. table.concat(rows)
+  .. "    {NULL, NULL, 0},\n};\n"
+local file = assert(io.open(output, "wb"))
 file:write(table.concat(out))
 file:close()

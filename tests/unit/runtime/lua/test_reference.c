@@ -1,5 +1,6 @@
 /* Shows that runtime/lua/reference.md is true: every block of Lua in it loads, and every function
- * of the builder stands in it. */
+ * of the library stands in it. */
+#include "runtime/lua/library.h"
 #include "tests/unit/runtime/lua/lua_bench.h"
 
 enum { TEXT_SIZE_MAX = 256 * 1024 };
@@ -39,12 +40,12 @@ static void every_block_loads(void **state)
     test_free(text);
 }
 
-/* `before` stands in front of the name in builder.lua, and `mark` in the reference. */
-static int expect_names(const char *builder, const char *reference, const char *before,
+/* `before` stands in front of the name in the library, and `mark` in the reference. */
+static int expect_names(const char *library, const char *reference, const char *before,
                         const char *mark)
 {
     int count = 0;
-    for (const char *at = builder; (at = strstr(at, before)) != NULL;) {
+    for (const char *at = library; (at = strstr(at, before)) != NULL;) {
         char wanted[80];
         at += strlen(before);
         int size = (int)strspn(at, "abcdefghijklmnopqrstuvwxyz_");
@@ -57,15 +58,30 @@ static int expect_names(const char *builder, const char *reference, const char *
     return count;
 }
 
-static void every_function_of_the_builder_is_there(void **state)
+/* All files as one text. */
+static char *read_library(void)
+{
+    struct buffer text;
+    buffer_init(&text);
+    for (const struct library_file *file = library_files; file->name != NULL; file++) {
+        buffer_add(&text, file->text, file->size);
+    }
+    char *library = test_malloc(text.size + 1);
+    memcpy(library, text.data, text.size);
+    library[text.size] = 0;
+    buffer_fini(&text);
+    return library;
+}
+
+static void every_function_of_the_library_is_there(void **state)
 {
     (void)state;
-    char *builder = read_text("runtime/lua/builder.lua");
+    char *library = read_library();
     char *reference = read_text(reference_path);
-    assert_true(expect_names(builder, reference, "\nfunction Stream:", ":") >= 11);
-    assert_true(expect_names(builder, reference, "\nfunction Group:", ":") >= 3);
-    assert_true(expect_names(builder, reference, "\nfunction App:", "app:") >= 5);
-    assert_true(expect_names(builder, reference, "\nfunction S.", "S.") >= 3);
+    assert_true(expect_names(library, reference, "\nfunction Stream:", ":") >= 11);
+    assert_true(expect_names(library, reference, "\nfunction Group:", ":") >= 3);
+    assert_true(expect_names(library, reference, "\nfunction App:", "app:") >= 5);
+    assert_true(expect_names(library, reference, "\nfunction S.", "S.") >= 3);
     const char *const others[] = {
         ":map(",    ":map_values(",     ":flat_map(", ":peek(",     "ctx:emit(",  "ctx:forward(",
         "ctx:now(", "ctx:stream_time(", ":prefix(",   ":range(",    ":pairs(",    ":add(",
@@ -75,7 +91,7 @@ static void every_function_of_the_builder_is_there(void **state)
             fail_msg("%s does not name %s", reference_path, others[i]);
         }
     }
-    test_free(builder);
+    test_free(library);
     test_free(reference);
 }
 
@@ -83,7 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_block_loads, lua_bench_set_up, lua_bench_tear_down),
-        cmocka_unit_test(every_function_of_the_builder_is_there),
+        cmocka_unit_test(every_function_of_the_library_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

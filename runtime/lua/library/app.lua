@@ -1,0 +1,86 @@
+-- Apps: topics, streams and connectors under one name.
+local host, lib = ...
+local S, fail, check_type, check_fields, set = lib.S, lib.fail, lib.check_type, lib.check_fields, lib.set
+local check_list = lib.check_list
+local App, app_meta = lib.class "an app"
+lib.app_meta = app_meta
+
+function App:stream(topics, options)
+  options = check_fields("stream", options or {}, set("value", "time", "name"))
+  topics = check_list("the topics of a stream", topics)
+  local key = table.concat(topics, "\0") .. "\1" .. tostring(options.value) .. "\1"
+    .. tostring(options.time) .. "\1" .. tostring(options.name)
+  local known = self.sources[key]
+  if known then
+    return known -- the same stream again
+  end
+  local stream = lib.add_node(self, "source", {}, {
+    topics = topics, value = options.value, time = options.time, name = options.name,
+  })
+  self.sources[key] = stream
+  return stream
+end
+
+function App:topic(name, options)
+  options = check_fields("topic", options or {}, set("partitions", "retention", "compact"))
+  self.topics[#self.topics + 1] = {
+    name = check_type("the name of a topic", name, "string"), place = host.place(),
+    partitions = options.partitions, retention = options.retention, compact = options.compact,
+  }
+  return self
+end
+
+function App:errors(spec)
+  check_fields("errors", spec, set("policy", "topic"))
+  self.error_policy = { policy = spec.policy, topic = spec.topic, place = host.place() }
+  return self
+end
+
+local function add_connector(app, name, spec, is_sink)
+  check_type("the name of a connector", name, "string")
+  check_type("the options of " .. name, spec, "table")
+  if type(spec.type) ~= "string" then
+    fail("'%s' needs a type: the plugin, like type = \"sqlite\"", name)
+  end
+  if is_sink and spec.topics == nil and spec.topic == nil then
+    fail("the sink '%s' needs topics", name)
+  end
+  local topics = spec.topics or spec.topic
+  local options = {}
+  for option, value in pairs(spec) do
+    check_type("the name of an option", option, "string")
+    if option ~= "type" and option ~= "topics" and option ~= "topic" then
+      if type(value) == "table" then
+        value = table.concat(check_list(option, value), ",")
+      end
+      check_type(("the option '%s'"):format(option), value, "string", "number", "boolean")
+      options[#options + 1] = { name = option, value = tostring(value) }
+    end
+  end
+  table.sort(options, function(a, b) return a.name < b.name end)
+  for _, other in ipairs(app.connectors) do
+    if other.name == name then
+      fail("there are two connectors named '%s'", name)
+    end
+  end
+  app.connectors[#app.connectors + 1] = {
+    name = name, type = spec.type, is_sink = is_sink, place = host.place(), options = options,
+    topics = topics and check_list("the topics of " .. name, topics) or {},
+  }
+  return app
+end
+
+function App:source(name, spec)
+  return add_connector(self, name, spec, false)
+end
+
+function App:sink(name, spec)
+  return add_connector(self, name, spec, true)
+end
+
+function S.app(name)
+  check_type("the name of an app", name, "string")
+  return setmetatable({
+    name = name, nodes = {}, topics = {}, connectors = {}, sources = {}, place = host.place(),
+  }, app_meta)
+end

@@ -1,0 +1,124 @@
+-- What the other files of the library share: judging the shape of what a person wrote.
+--
+-- The library is what `require "tidemill"` gives to a script: functions that write a plan down as
+-- plain tables. Nothing here runs when records are processed. script_plan.c reads the tables; it
+-- judges names, paths and conditions, the library judges shapes.
+--
+-- Every file is called once with the host's functions and the table that the files share:
+-- place() of the script's line that called, describe(f), nearest(name, list), null, array's
+-- metatable, time and json helpers, plain(v).
+local host, lib = ...
+
+local S = { null = host.null, time = host.time, json = host.json, table = host.plain }
+lib.S = S
+
+function lib.fail(format, ...)
+  local place = host.place()
+  error((place and place .. ": " or "") .. format:format(...), 0)
+end
+
+function lib.check_type(what, value, ...)
+  for _, kind in ipairs { ... } do
+    if type(value) == kind then
+      return value
+    end
+  end
+  lib.fail("%s must be a %s, not a %s", what, table.concat({ ... }, " or a "), type(value))
+end
+
+local fail, check_type = lib.fail, lib.check_type
+
+-- Refuses fields that nobody knows, with the nearest name that somebody does.
+function lib.check_fields(what, fields, known)
+  check_type(what, fields, "table")
+  for field in pairs(fields) do
+    if not known[field] then
+      local names = {}
+      for name in pairs(known) do
+        names[#names + 1] = tostring(name)
+      end
+      local near = host.nearest(tostring(field), names)
+      fail("%s has no option '%s'%s", what, tostring(field),
+        near and ("; did you mean '%s'?"):format(near)
+          or ": it knows " .. table.concat(names, ", "))
+    end
+  end
+  return fields
+end
+
+function lib.set(...)
+  local result = {}
+  for _, name in ipairs { ... } do
+    result[name] = true
+  end
+  return result
+end
+
+function lib.check_list(what, value)
+  if type(value) == "string" then
+    return { value }
+  end
+  check_type(what, value, "table")
+  for _, item in ipairs(value) do
+    check_type(what, item, "string")
+  end
+  if #value == 0 then
+    fail("%s is empty", what)
+  end
+  return value
+end
+
+-- An object whose unknown methods are refused by name.
+function lib.class(what)
+  local methods = {}
+  local meta = {}
+  function meta.__index(_, name)
+    if methods[name] ~= nil then
+      return methods[name]
+    end
+    local names = {}
+    for known in pairs(methods) do
+      names[#names + 1] = known
+    end
+    local near = host.nearest(tostring(name), names)
+    fail("%s has no '%s'%s", what, tostring(name),
+      near and ("; did you mean '%s'?"):format(near) or "")
+  end
+  return methods, meta
+end
+
+-- A step of the plan; gives the stream that it leads to.
+function lib.add_node(app, kind, parents, fields)
+  fields.kind = kind
+  fields.parents = parents
+  fields.place = host.place()
+  if fields.fn then
+    fields.detail = host.describe(fields.fn)
+  end
+  app.nodes[#app.nodes + 1] = fields
+  return setmetatable({ app = app, id = #app.nodes }, lib.stream_meta)
+end
+
+function lib.next_node(stream, kind, fields)
+  return lib.add_node(stream.app, kind, { stream.id }, fields)
+end
+
+-- A condition is a text for C or a function.
+function lib.condition(what, value)
+  if type(check_type(what, value, "string", "function")) == "string" then
+    return { text = value, detail = value }
+  end
+  return { fn = value }
+end
+
+function lib.named(fields, options)
+  if options ~= nil then
+    lib.check_fields("this step", options, lib.set "name")
+    fields.name = options.name and check_type("name", options.name, "string")
+  end
+  return fields
+end
+
+function S.array(list)
+  return setmetatable(list or {}, host.array)
+end

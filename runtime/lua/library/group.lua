@@ -1,0 +1,54 @@
+-- Groups: records of one key together, and what is kept of them.
+local _, lib = ...
+local S, fail, check_type, check_fields, set = lib.S, lib.fail, lib.check_type, lib.check_fields, lib.set
+local next_node, named = lib.next_node, lib.named
+local Stream = lib.Stream
+local Group, group_meta = lib.class "a grouped stream"
+lib.Group, lib.group_meta = Group, group_meta
+
+function Stream:group_by(what, options)
+  local fields
+  if type(what) == "function" then
+    fields = { fn = what }
+  else
+    local paths = lib.check_list("group_by's paths", what)
+    fields = { paths = paths, detail = table.concat(paths, ", ") }
+  end
+  fields.is_grouping = true
+  local keyed = next_node(self, "group_by", named(fields, options))
+  return setmetatable({ stream = keyed }, group_meta)
+end
+
+function Stream:group_by_key()
+  return setmetatable({ stream = self }, group_meta)
+end
+
+local function aggregate(group, kind, spec, fields)
+  fields.name = spec.name
+  if fields.name == nil then
+    fail("%s keeps state, so it needs a name: %s{ name = \"...\" }", kind, kind)
+  end
+  check_type("name", fields.name, "string")
+  fields.stores = { { name = spec.store or fields.name, alias = "store", store = S.kv {} } }
+  return next_node(group.stream, kind, fields)
+end
+
+function Group:count(spec)
+  return aggregate(self, "count", check_fields("count", spec or {}, set("name", "store")), {})
+end
+
+function Group:aggregate(spec)
+  check_fields("aggregate", spec, set("name", "store", "init", "add"))
+  if spec.init == nil then
+    fail "aggregate needs init: a function or a value that a new key begins with"
+  end
+  return aggregate(self, "aggregate", spec, {
+    init = spec.init, fn = check_type("aggregate's add", spec.add, "function"),
+  })
+end
+
+function Group:reduce(spec)
+  check_fields("reduce", spec, set("name", "store", "fn", 1))
+  local fn = spec.fn or spec[1]
+  return aggregate(self, "reduce", spec, { fn = check_type("reduce's function", fn, "function") })
+end

@@ -1,0 +1,50 @@
+-- Processors: functions with stores and timers.
+local _, lib = ...
+local S, fail, check_type, check_fields, set = lib.S, lib.fail, lib.check_type, lib.check_fields, lib.set
+local Stream = lib.Stream
+
+local KV = set("name", "memory", "changelog", "value")
+
+function S.kv(options)
+  options = check_fields("S.kv", options or {}, KV)
+  return {
+    kind = "kv", name = options.name, is_memory = options.memory or false,
+    has_changelog = options.changelog ~= false, value = options.value or "json",
+  }
+end
+
+local function list_stores(app, stores)
+  local list = {}
+  for name, store in pairs(stores or {}) do
+    check_type("the name of a store", name, "string")
+    if type(store) ~= "table" or store.kind ~= "kv" then
+      fail("the store '%s' must be made by S.kv", name)
+    end
+    list[#list + 1] = { name = store.name or name, alias = name, store = store }
+  end
+  table.sort(list, function(a, b) return a.alias < b.alias end)
+  return list
+end
+
+local PROCESS = set("name", "stores", "init", "process", "every", "close")
+
+function Stream:process(spec)
+  if type(spec) == "function" then
+    spec = { process = spec }
+  end
+  check_fields("process", spec, PROCESS)
+  local fields = { name = spec.name, stores = list_stores(self.app, spec.stores), timers = {} }
+  fields.fn = check_type("process", spec.process, "function")
+  fields.init = spec.init and check_type("init", spec.init, "function")
+  fields.close = spec.close and check_type("close", spec.close, "function")
+  for interval, fn in pairs(spec.every or {}) do
+    check_type("the interval of a timer", interval, "string")
+    check_type("a timer", fn, "function")
+    fields.timers[#fields.timers + 1] = { interval = interval, fn = fn }
+  end
+  table.sort(fields.timers, function(a, b) return a.interval < b.interval end)
+  if not fields.name and fields.stores[1] then
+    fields.name = fields.stores[1].name -- a store has a name, so its keeper has one
+  end
+  return lib.next_node(self, "process", fields)
+end

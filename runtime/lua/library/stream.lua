@@ -1,0 +1,61 @@
+-- Streams: what can be done with records one by one.
+local _, lib = ...
+local fail, check_type, check_fields, set = lib.fail, lib.check_type, lib.check_fields, lib.set
+local next_node, named, condition = lib.next_node, lib.named, lib.condition
+
+local Stream, stream_meta = lib.class "a stream"
+lib.Stream, lib.stream_meta = Stream, stream_meta
+
+function Stream:filter(what, options)
+  return next_node(self, "filter", named(condition("filter's condition", what), options))
+end
+
+function Stream:filter_not(what, options)
+  local fields = named(condition("filter_not's condition", what), options)
+  fields.is_inverted = true
+  return next_node(self, "filter", fields)
+end
+
+for _, kind in ipairs { "map", "map_values", "flat_map", "peek" } do
+  Stream[kind] = function(self, fn, options)
+    check_type(kind .. "'s argument", fn, "function")
+    return next_node(self, kind, named({ fn = fn }, options))
+  end
+end
+
+function Stream:select_key(what, options)
+  local fields = type(check_type("select_key's argument", what, "string", "function")) == "string"
+    and { paths = { what }, detail = what } or { fn = what }
+  return next_node(self, "select_key", named(fields, options))
+end
+
+function Stream:repartition(name, options)
+  check_type("the name of a repartition", name, "string")
+  options = check_fields("repartition", options or {}, set "partitions")
+  return next_node(self, "repartition", { name = name, partitions = options.partitions })
+end
+
+function Stream:merge(...)
+  local parents = { self.id }
+  for _, other in ipairs { ... } do
+    if getmetatable(other) ~= stream_meta or other.app ~= self.app then
+      fail("merge takes streams of the same app")
+    end
+    parents[#parents + 1] = other.id
+  end
+  return lib.add_node(self.app, "merge", parents, {})
+end
+
+function Stream:to_stream()
+  return self
+end
+
+function Stream:to(topic, options)
+  check_type("the topic", topic, "string")
+  options = check_fields("to", options or {}, set("value", "key", "partition", "name"))
+  next_node(self, "to", {
+    topic = topic, value = options.value, key = options.key, partition = options.partition,
+    name = options.name,
+  })
+  return self
+end

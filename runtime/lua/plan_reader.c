@@ -1,0 +1,250 @@
+/* Reads the tables that the library wrote, field by field; see plan_reader.h. */
+#include "runtime/lua/plan_reader.h"
+
+#include "log/base/text.h"
+#include "runtime/format/json_path.h"
+
+#include <string.h>
+
+enum { PLAN_READER_LIST_MAX = 1000 };
+
+/* The report has the sentence; this only unwinds. */
+void plan_reader_stop(struct plan_reader *reader)
+{
+    lua_pushnil(reader->lua);
+    lua_error(reader->lua);
+}
+
+void plan_reader_check(struct plan_reader *reader, int result)
+{
+    if (result < 0) {
+        plan_reader_stop(reader);
+    }
+}
+
+/* Without metamethods, which would be the script's. Pushes the field and returns its type. */
+int plan_reader_push(struct plan_reader *reader, const char *name)
+{
+    lua_State *lua = reader->lua;
+    luaL_checktype(lua, -1, LUA_TTABLE);
+    lua_pushstring(lua, name);
+    return lua_rawget(lua, -2);
+}
+
+const char *plan_reader_string(struct plan_reader *reader, const char *name)
+{
+    lua_State *lua = reader->lua;
+    int kind = plan_reader_push(reader, name);
+    if (kind != LUA_TNIL && kind != LUA_TSTRING) {
+        luaL_error(lua, "the option '%s' must be a string, not a %s", name, luaL_typename(lua, -1));
+    }
+    const char *text = NULL;
+    if (kind == LUA_TSTRING) {
+        text = arena_string(&reader->script->arena, bytes_from_string(lua_tostring(lua, -1)));
+    }
+    lua_pop(lua, 1);
+    return text;
+}
+
+int64_t plan_reader_integer(struct plan_reader *reader, const char *name, int64_t fallback)
+{
+    lua_State *lua = reader->lua;
+    int kind = plan_reader_push(reader, name);
+    if (kind != LUA_TNIL && !lua_isinteger(lua, -1)) {
+        luaL_error(lua, "the option '%s' must be an integer", name);
+    }
+    int64_t value = kind == LUA_TNIL ? fallback : lua_tointeger(lua, -1);
+    lua_pop(lua, 1);
+    return value;
+}
+
+bool plan_reader_boolean(struct plan_reader *reader, const char *name)
+{
+    plan_reader_push(reader, name);
+    bool value = lua_toboolean(reader->lua, -1);
+    lua_pop(reader->lua, 1);
+    return value;
+}
+
+/* A reference to the function (or any other value), LUA_NOREF when there is none. */
+int plan_reader_reference(struct plan_reader *reader, const char *name)
+{
+    if (plan_reader_push(reader, name) == LUA_TNIL) {
+        lua_pop(reader->lua, 1);
+        return LUA_NOREF;
+    }
+    return luaL_ref(reader->lua, LUA_REGISTRYINDEX);
+}
+
+/* Pushes the list in a field; its length. 0 and an empty table when there is none. */
+size_t plan_reader_list(struct plan_reader *reader, const char *name)
+{
+    lua_State *lua = reader->lua;
+    if (plan_reader_push(reader, name) == LUA_TNIL) {
+        lua_pop(lua, 1);
+        lua_newtable(lua);
+    }
+    luaL_checktype(lua, -1, LUA_TTABLE);
+    size_t count = lua_rawlen(lua, -1);
+    if (count > PLAN_READER_LIST_MAX) {
+        luaL_error(lua, "the list '%s' is too long", name);
+    }
+    return count;
+}
+
+void plan_reader_item(struct plan_reader *reader, size_t index)
+{
+    lua_rawgeti(reader->lua, -1, (lua_Integer)index + 1);
+    luaL_checktype(reader->lua, -1, LUA_TTABLE);
+}
+
+const char *const *plan_reader_strings(struct plan_reader *reader, const char *name, size_t *count)
+{
+    lua_State *lua = reader->lua;
+    *count = plan_reader_list(reader, name);
+    const char **texts = arena_array(&reader->script->arena, const char *, *count);
+    for (size_t i = 0; i < *count; i++) {
+        lua_rawgeti(lua, -1, (lua_Integer)i + 1);
+        luaL_checktype(lua, -1, LUA_TSTRING);
+        texts[i] = arena_string(&reader->script->arena, bytes_from_string(lua_tostring(lua, -1)));
+        lua_pop(lua, 1);
+    }
+    lua_pop(lua, 1);
+    return texts;
+}
+
+enum value_format plan_reader_format(struct plan_reader *reader, const char *place, bool *is_given)
+{
+    const char *name = plan_reader_string(reader, "value");
+    enum value_format format = VALUE_BYTES;
+    *is_given = name != NULL;
+    if (name != NULL && !value_format_find(name, &format)) {
+        report_add(reader->report, place, "value must be json, text or bytes, not '%s'", name);
+        plan_reader_stop(reader);
+    }
+    return format;
+}
+
+void plan_reader_path(struct plan_reader *reader, const char *text, const char *place)
+{
+    struct json_path path;
+    plan_reader_check(reader, json_path_init(&path, text, place, reader->report));
+    json_path_fini(&path);
+}
+
+/* "10s" is wall clock, "stream:1m" stream time. */
+struct topology_timer plan_reader_interval(struct plan_reader *reader, const char *text,
+                                           const char *place)
+{
+    static const char prefix[] = "stream:";
+    struct topology_timer timer = {.clock = TOPOLOGY_WALL_CLOCK};
+    const char *span = text;
+    if (strncmp(text, prefix, sizeof prefix - 1) == 0) {
+        timer.clock = TOPOLOGY_STREAM_TIME;
+        span += sizeof prefix - 1;
+    }
+    if (text_parse_duration_ms(span, &timer.interval_ms) != 0 || timer.interval_ms <= 0) {
+        report_add(reader->report, place,
+                   "'%s' is not an interval; write \"10s\", \"1m\" or \"stream:1m\"", text);
+        plan_reader_stop(reader);
+    }
+    return timer;
+}
+
+/* Parents of the node on top as ids of the plan. */
+void plan_reader_parents(struct plan_reader *reader, struct topology_node *node, int index)
+{
+    lua_State *lua = reader->lua;
+    size_t count = plan_reader_list(reader, "parents");
+    int *parents = arena_array(&reader->script->arena, int, count);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(lua, -1, (lua_Integer)i + 1);
+        lua_Integer parent = luaL_checkinteger(lua, -1);
+        luaL_argcheck(lua, parent >= 1 && parent <= index, 1, "a broken plan");
+        parents[i] = reader->ids[parent - 1];
+        lua_pop(lua, 1);
+    }
+    lua_pop(lua, 1);
+    luaL_argcheck(lua, count > 0, 1, "a broken plan");
+    node->parents = parents;
+    node->parent_count = count;
+}
+
+struct script_node_plan *plan_reader_script(struct plan_reader *reader, enum script_node_kind kind)
+{
+    struct script_node_plan *plan = arena_new(&reader->script->arena, struct script_node_plan);
+    *plan = (struct script_node_plan){.script = reader->script,
+                                      .kind = kind,
+                                      .function = plan_reader_reference(reader, "fn"),
+                                      .init = LUA_NOREF,
+                                      .close = LUA_NOREF};
+    luaL_argcheck(reader->lua, plan->function != LUA_NOREF, 1, "a broken plan");
+    return plan;
+}
+
+int plan_reader_add(struct plan_reader *reader, struct topology_node *node)
+{
+    return topology_add_node(reader->script->topology, node, reader->report);
+}
+
+/* Behind a changed key the records of one key are brought together first. */
+int plan_reader_add_grouped(struct plan_reader *reader, struct topology_node *node)
+{
+    struct topology *topology = reader->script->topology;
+    int parent = node->parents[0];
+    if (topology_key_is_changed(topology, parent)) {
+        parent =
+            topology_add_repartition(topology, parent, node->name, 0, node->place, reader->report);
+        plan_reader_check(reader, parent);
+        node->parents = &parent;
+        node->parent_count = 1;
+    }
+    return plan_reader_add(reader, node);
+}
+
+static const struct topology_store *read_store(struct plan_reader *reader, const char *name,
+                                               const char *place)
+{
+    lua_State *lua = reader->lua;
+    struct topology_store *store = arena_new(&reader->script->arena, struct topology_store);
+    bool is_given = false;
+    plan_reader_push(reader, "store");
+    luaL_checktype(lua, -1, LUA_TTABLE);
+    *store = (struct topology_store){.name = name,
+                                     .place = place,
+                                     .has_changelog = plan_reader_boolean(reader, "has_changelog"),
+                                     .kind = plan_reader_boolean(reader, "is_memory")
+                                                 ? TOPOLOGY_STORE_MEMORY
+                                                 : TOPOLOGY_STORE_PERSISTENT,
+                                     .value_format = plan_reader_format(reader, place, &is_given)};
+    lua_pop(lua, 1);
+    plan_reader_check(reader, topology_add_store(reader->script->topology, store, reader->report));
+    return store;
+}
+
+void plan_reader_stores(struct plan_reader *reader, struct topology_node *node,
+                        struct script_node_plan *plan)
+{
+    struct arena *arena = &reader->script->arena;
+    size_t count = plan_reader_list(reader, "stores");
+    const char **names = arena_array(arena, const char *, count);
+    const char **aliases = arena_array(arena, const char *, count);
+    const struct topology_store **stores = arena_array(arena, const struct topology_store *, count);
+    for (size_t i = 0; i < count; i++) {
+        plan_reader_item(reader, i);
+        names[i] = plan_reader_string(reader, "name");
+        aliases[i] = plan_reader_string(reader, "alias");
+        luaL_argcheck(reader->lua, names[i] != NULL && aliases[i] != NULL, 1, "a broken plan");
+        stores[i] = read_store(reader, names[i], node->place);
+        lua_pop(reader->lua, 1);
+    }
+    lua_pop(reader->lua, 1);
+    node->stores = names;
+    node->store_count = count;
+    node->is_keyed = count > 0;
+    if (plan != NULL) {
+        plan->store_names = aliases;
+        plan->stores = stores;
+        plan->store_count = count;
+    }
+}
