@@ -24,6 +24,7 @@ struct accumulator_parked {
     int64_t timestamp_ms;
     struct bytes key;
     struct bytes value;
+    struct bytes partition_key;
     struct bytes headers;
     int32_t header_count;
     parcel_done *done;
@@ -134,11 +135,16 @@ static struct accumulator_partition *accumulator_get_partition(struct accumulato
     return accumulator_make_partition(topic, index);
 }
 
-/* Where a record without a wish goes: by its key, or all to one partition until its batch is full
- * (KIP-480). */
+/* Where a record goes: where it wants to, by its key, or all to one partition until its batch is
+ * full (KIP-480). */
 static int32_t accumulator_choose_partition(struct accumulator *accumulator,
-                                            struct accumulator_topic *topic, struct bytes key)
+                                            struct accumulator_topic *topic,
+                                            const struct producer_record *record)
 {
+    struct bytes key = record->partition_key.data != NULL ? record->partition_key : record->key;
+    if (record->partition >= 0) {
+        return record->partition;
+    }
     if (key.data != NULL) {
         return (int32_t)((hash_murmur2(key) & 0x7fffffffu) % (uint32_t)topic->partition_count);
     }
@@ -339,7 +345,7 @@ static void accumulator_park(struct accumulator *accumulator, struct accumulator
     uint64_t now = io_now(accumulator->io);
     struct buffer headers = {0};
     accumulator_encode_headers(record, &headers);
-    size_t size = record->key.size + record->value.size + headers.size;
+    size_t size = record->key.size + record->value.size + record->partition_key.size + headers.size;
     struct accumulator_parked *parked = memory_alloc(sizeof *parked + size);
     uint8_t *at = (uint8_t *)(parked + 1);
     *parked = (struct accumulator_parked){
@@ -347,6 +353,7 @@ static void accumulator_park(struct accumulator *accumulator, struct accumulator
         .timestamp_ms = record->timestamp_ms,
         .key = accumulator_copy(&at, record->key),
         .value = accumulator_copy(&at, record->value),
+        .partition_key = accumulator_copy(&at, record->partition_key),
         .headers = accumulator_copy(&at, buffer_bytes(&headers)),
         .header_count = record->header_count,
         .done = record->done,
@@ -391,9 +398,7 @@ int accumulator_add(struct accumulator *accumulator, const struct producer_recor
         accumulator_park(accumulator, topic, record, size_max);
         return 0;
     }
-    int32_t index = record->partition >= 0
-                        ? record->partition
-                        : accumulator_choose_partition(accumulator, topic, record->key);
+    int32_t index = accumulator_choose_partition(accumulator, topic, record);
     accumulator_add_to(accumulator, accumulator_get_partition(topic, index), record, size_max);
     return 0;
 }
@@ -441,14 +446,13 @@ static void accumulator_unpark(struct accumulator *accumulator, struct accumulat
         .timestamp_ms = parked->timestamp_ms,
         .key = parked->key,
         .value = parked->value,
+        .partition_key = parked->partition_key,
         .headers_encoded = parked->headers,
         .header_count = parked->header_count,
         .done = parked->done,
         .owner = parked->owner,
     };
-    int32_t index = record.partition >= 0
-                        ? record.partition
-                        : accumulator_choose_partition(accumulator, topic, record.key);
+    int32_t index = accumulator_choose_partition(accumulator, topic, &record);
     accumulator->pending_size -= parked->charged_size;
     struct parcel *parcel = accumulator_add_to(accumulator, accumulator_get_partition(topic, index),
                                                &record, parked->charged_size);

@@ -40,6 +40,7 @@ struct producer_record {
     int64_t timestamp_ms; /* -1: the wall clock */
     struct bytes key;
     struct bytes value;
+    struct bytes partition_key; /* decides instead of the key; null: the key */
     const struct batch_header *headers;
     int32_t header_count;
     /* Instead of `headers`, as on the wire; header_count counts them. */

@@ -19,4 +19,16 @@ struct record {
     struct bytes headers_encoded; /* as on the wire, without their count */
     int32_t header_count;
     enum value_format value_format; /* how scripts and predicates see the value */
+
+    /* Of a table: the key had old_value and has value now; null is nothing. Both have the same
+     * format. Of a stream old_value is null. */
+    bool is_change;
+    struct bytes old_value;
+    /* The key together with a window, both milliseconds: [start, end), of sessions and sliding
+     * windows [start, end]. Not windowed: both 0. */
+    bool is_windowed;
+    int64_t window_start_ms;
+    int64_t window_end_ms;
+    /* When emitted: what chooses the partition instead of the key; null: the key. */
+    struct bytes partition_key;
 };

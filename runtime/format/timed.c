@@ -1,6 +1,7 @@
 /* Values with a time; see timed.h. */
 #include "runtime/format/timed.h"
 
+#include "log/base/endian.h"
 #include "log/base/error.h"
 #include "runtime/format/json_writer.h"
 
@@ -13,8 +14,23 @@ void timed_write(struct buffer *out, int64_t timestamp_ms, struct bytes value)
     buffer_add_byte(out, ']');
 }
 
+enum { TIMED_BINARY_HEAD = 1 + (int)sizeof(int64_t) };
+
+void timed_write_binary(struct buffer *out, int64_t timestamp_ms, struct bytes value)
+{
+    uint8_t head[TIMED_BINARY_HEAD] = {0};
+    endian_write_i64(head + 1, timestamp_ms);
+    buffer_add(out, head, sizeof head);
+    buffer_add_bytes(out, value);
+}
+
 int timed_read(struct bytes stored, int64_t *timestamp_ms, struct bytes *value)
 {
+    if (stored.size >= TIMED_BINARY_HEAD && stored.data[0] == 0) {
+        *timestamp_ms = endian_read_i64(stored.data + 1);
+        *value = bytes_make(stored.data + TIMED_BINARY_HEAD, stored.size - TIMED_BINARY_HEAD);
+        return 0;
+    }
     const uint8_t *at = stored.data;
     const uint8_t *end = stored.data + stored.size;
     if (stored.size < 5 || *at != '[' || end[-1] != ']') {

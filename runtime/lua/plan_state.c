@@ -1,8 +1,9 @@
 /* Steps that keep something: processors with stores and timers, aggregates by key. */
 #include "runtime/lua/plan_state.h"
 
+#include "runtime/lua/plan_fold.h"
 #include "runtime/lua/script_node.h"
-#include "runtime/operators/count_node.h"
+#include "runtime/operators/aggregate_node.h"
 
 static void read_timers(struct plan_reader *reader, struct topology_node *node,
                         struct script_node_plan *plan)
@@ -38,48 +39,31 @@ static int read_process(struct plan_reader *reader, struct topology_node *node)
     return plan_reader_add(reader, node);
 }
 
-static struct node *make_count(void *owner, const char *name)
+struct aggregate_plan {
+    struct plan_fold fold;
+    const char *store;
+};
+
+static struct node *make_aggregate(void *owner, const char *name)
 {
-    return count_node_new(name, owner);
+    const struct aggregate_plan *plan = owner;
+    return aggregate_node_new(name, plan->store, plan->fold.make(plan->fold.owner));
 }
 
-static int read_count(struct plan_reader *reader, struct topology_node *node)
+static int read_aggregate(struct plan_reader *reader, struct topology_node *node)
 {
+    struct aggregate_plan *plan = arena_new(&reader->script->arena, struct aggregate_plan);
+    plan->fold = plan_fold_read(reader);
     plan_reader_stores(reader, node, NULL);
     luaL_argcheck(reader->lua, node->store_count == 1 && node->name != NULL, 1, "a broken plan");
-    node->make = make_count;
-    node->owner = (void *)(uintptr_t)node->stores[0];
-    return plan_reader_add_grouped(reader, node);
-}
-
-static int read_aggregate(struct plan_reader *reader, struct topology_node *node,
-                          enum script_node_kind kind)
-{
-    struct script_node_plan *plan = plan_reader_script(reader, kind);
-    plan->init = plan_reader_reference(reader, "init");
-    if (plan->init != LUA_NOREF) {
-        plan->has_value = lua_rawgeti(reader->lua, LUA_REGISTRYINDEX, plan->init) != LUA_TFUNCTION;
-        lua_pop(reader->lua, 1);
-    }
-    plan_reader_stores(reader, node, plan);
-    luaL_argcheck(reader->lua, node->store_count == 1 && node->name != NULL, 1, "a broken plan");
-    node->make = script_node_make;
+    plan->store = node->stores[0];
+    node->make = make_aggregate;
     node->owner = plan;
     return plan_reader_add_grouped(reader, node);
 }
 
-static int read_add(struct plan_reader *reader, struct topology_node *node)
-{
-    return read_aggregate(reader, node, SCRIPT_NODE_AGGREGATE);
-}
-
-static int read_reduce(struct plan_reader *reader, struct topology_node *node)
-{
-    return read_aggregate(reader, node, SCRIPT_NODE_REDUCE);
-}
-
 const struct plan_step plan_state_steps[] = {{.kind = "process", .read = read_process},
-                                             {.kind = "count", .read = read_count},
-                                             {.kind = "aggregate", .read = read_add},
-                                             {.kind = "reduce", .read = read_reduce},
+                                             {.kind = "count", .read = read_aggregate},
+                                             {.kind = "aggregate", .read = read_aggregate},
+                                             {.kind = "reduce", .read = read_aggregate},
                                              {0}};

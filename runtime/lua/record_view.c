@@ -336,7 +336,7 @@ static int fail_name(lua_State *lua)
 {
     return luaL_error(lua,
                       "a record has no field '%s'; it has key, value, json, ts, topic, partition, "
-                      "offset, headers and bytes",
+                      "offset, headers, bytes, window_start and window_end",
                       lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2)
                                                       : luaL_typename(lua, 2));
 }
@@ -349,7 +349,8 @@ static int record_index(lua_State *lua)
     if (lua_type(lua, 2) != LUA_TSTRING) {
         return fail_name(lua);
     }
-    switch (find_name(script, lua_tostring(lua, 2))) {
+    int name = find_name(script, lua_tostring(lua, 2));
+    switch (name) {
     case SCRIPT_KEY:
         push_bytes(lua, record->key);
         return 1;
@@ -370,6 +371,15 @@ static int record_index(lua_State *lua)
         return 1;
     case SCRIPT_OFFSET:
         lua_pushinteger(lua, record->offset);
+        return 1;
+    case SCRIPT_WINDOW_START:
+    case SCRIPT_WINDOW_END:
+        if (!record->is_windowed) {
+            lua_pushnil(lua);
+        } else {
+            lua_pushinteger(lua, name == SCRIPT_WINDOW_START ? record->window_start_ms
+                                                             : record->window_end_ms);
+        }
         return 1;
     case SCRIPT_HEADERS:
         push_view(lua, SCRIPT_HEADERS_META, (struct json_place){0});
@@ -434,6 +444,7 @@ static int record_newindex(lua_State *lua)
     switch (find_name(script, lua_tostring(lua, 2))) {
     case SCRIPT_KEY:
         current->record.key = script_value_key(lua, 3);
+        current->record.is_windowed = false; /* the window belonged to the key before */
         break;
     case SCRIPT_VALUE:
     case SCRIPT_BYTES:
@@ -462,6 +473,9 @@ static int record_newindex(lua_State *lua)
     case SCRIPT_OFFSET:
         return luaL_error(lua, "the field '%s' says where the record was read and cannot be set",
                           lua_tostring(lua, 2));
+    case SCRIPT_WINDOW_START:
+    case SCRIPT_WINDOW_END:
+        return luaL_error(lua, "the window belongs to the key and cannot be set");
     default:
         return fail_name(lua);
     }
@@ -509,6 +523,7 @@ static void take_field(lua_State *lua, const char *name, struct record *out)
     int value = lua_gettop(lua);
     if (strcmp(name, "key") == 0) {
         out->key = script_value_key(lua, value);
+        out->is_windowed = false;
     } else if (strcmp(name, "value") == 0) {
         if (record_view_is(lua, value)) {
             luaL_error(lua, "the value of a record cannot be a record; use r.value or r.json");
@@ -596,7 +611,8 @@ void record_view_open(lua_State *lua)
     open_meta(lua, json_functions, SCRIPT_JSON_META);
     open_meta(lua, headers_functions, SCRIPT_HEADERS_META);
     static const char *const names[SCRIPT_NAME_COUNT] = {
-        "key", "value", "json", "ts", "topic", "partition", "offset", "headers", "bytes"};
+        "key",    "value",   "json",  "ts",           "topic",     "partition",
+        "offset", "headers", "bytes", "window_start", "window_end"};
     struct script *script = script_of(lua);
     for (int i = 0; i < SCRIPT_NAME_COUNT; i++) {
         lua_pushstring(lua, names[i]);

@@ -14,9 +14,7 @@ enum script_node_kind {
     SCRIPT_NODE_FLAT_MAP,   /* record -> list of records */
     SCRIPT_NODE_SELECT_KEY, /* record -> key */
     SCRIPT_NODE_PEEK,
-    SCRIPT_NODE_PROCESS,   /* record, ctx -> records */
-    SCRIPT_NODE_AGGREGATE, /* accumulator, record -> accumulator */
-    SCRIPT_NODE_REDUCE,    /* value, value, record -> value */
+    SCRIPT_NODE_PROCESS, /* record, ctx -> records */
 };
 
 /* The owner in the plan: what each instance of a node shares. Lives in the script's arena; the
@@ -25,10 +23,9 @@ struct script_node_plan {
     struct script *script;
     enum script_node_kind kind;
     int function;
-    int init;       /* of process: (ctx); of aggregate: () or a value */
-    bool has_value; /* `init` is a value, not a function */
-    int close;      /* (ctx) */
-    int *timers;    /* (now, ctx) */
+    int init;    /* (ctx) */
+    int close;   /* (ctx) */
+    int *timers; /* (now, ctx) */
     size_t timer_count;
     const char *const *store_names; /* as the script calls them */
     const struct topology_store *const *stores;

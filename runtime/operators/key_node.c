@@ -79,6 +79,7 @@ static int key_process(struct node *node, struct node_context *context, const st
                          it->paths[0].text, it->json.error_text, it->json.error_position);
     }
     struct record keyed = *record;
+    keyed.is_windowed = false;
     error = make_key(it, context, &keyed);
     return error != 0 ? error : node_forward(node, context, &keyed);
 }

@@ -44,6 +44,7 @@ static struct producer_record task_call_record(const struct task_emit *emit)
                                     .timestamp_ms = record->timestamp_ms,
                                     .key = record->key,
                                     .value = record->value,
+                                    .partition_key = record->partition_key,
                                     .headers_encoded = record->headers_encoded,
                                     .header_count = record->header_count};
 }
@@ -69,6 +70,7 @@ void task_call_begin(struct task *task, const struct record *source)
     task->emit_count = 0;
     task->emit_next = 0;
     task->is_rejected = false;
+    task->context.late_count = 0;
     task->context.source = source;
     task->context.error_text[0] = 0;
     task->context.error_place[0] = 0;

@@ -1,6 +1,7 @@
 /* Where records enter; see inlet.h. */
 #include "runtime/topology/inlet.h"
 
+#include "log/base/endian.h"
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/format/headers.h"
@@ -51,33 +52,66 @@ static int read_time(struct inlet *inlet, struct node_context *context, struct r
     return 0;
 }
 
-/* Takes the header off that outlet.c put on, always as the last one. */
-static int read_format(struct inlet *inlet, struct node_context *context, struct record *record)
+static int read_format(struct inlet *inlet, struct node_context *context, struct bytes value,
+                       struct record *record)
+{
+    char name[8] = {0};
+    if (value.size > 0 && value.size < sizeof name) {
+        memcpy(name, value.data, value.size);
+    }
+    return value_format_find(name, &record->value_format)
+               ? 0
+               : node_fail(&inlet->node, context, ERROR_MALFORMED, "decode",
+                           "the internal topic holds a value of an unknown format");
+}
+
+/* One of ours: 1, somebody else's: 0, or an error. */
+static int read_internal(struct inlet *inlet, struct node_context *context,
+                         const struct headers_entry *entry, struct record *record)
+{
+    if (bytes_equal(entry->key, INLET_FORMAT_HEADER)) {
+        int error = read_format(inlet, context, entry->value, record);
+        return error == 0 ? 1 : error;
+    }
+    if (bytes_equal(entry->key, INLET_WINDOW_HEADER) && entry->value.size == 2 * sizeof(int64_t)) {
+        record->is_windowed = true;
+        record->window_start_ms = endian_read_i64(entry->value.data);
+        record->window_end_ms = endian_read_i64(entry->value.data + sizeof(int64_t));
+        return 1;
+    }
+    if (bytes_equal(entry->key, INLET_OLD_HEADER)) {
+        record->is_change = true;
+        record->old_value = entry->value;
+        return 1;
+    }
+    return 0;
+}
+
+/* Takes off what outlet.c put on, always behind all others. */
+static int read_internals(struct inlet *inlet, struct node_context *context, struct record *record)
 {
     const uint8_t *at = record->headers_encoded.data;
     const uint8_t *end = at + record->headers_encoded.size;
-    const uint8_t *start = at;
+    const uint8_t *start = at; /* of the entry that is read */
+    const uint8_t *theirs = at;
     struct headers_entry entry = {0};
+    int32_t count = 0;
     int result = 0;
-    while ((result = headers_next(&at, end, &entry)) > 0 && at < end) {
+    while ((result = headers_next(&at, end, &entry)) > 0) {
+        int found = read_internal(inlet, context, &entry, record);
+        if (found < 0) {
+            return found;
+        }
+        count += found == 0;
+        theirs = found == 0 ? at : theirs;
         start = at;
     }
-    if (result < 0) {
-        return node_fail(&inlet->node, context, result, "decode", "the headers are damaged");
-    }
-    if (record->header_count == 0 || !bytes_equal(entry.key, INLET_FORMAT_HEADER)) {
-        return 0;
-    }
-    char name[8] = {0};
-    if (entry.value.size > 0 && entry.value.size < sizeof name) {
-        memcpy(name, entry.value.data, entry.value.size);
-    }
-    if (!value_format_find(name, &record->value_format)) {
+    if (result < 0 || start != end) {
         return node_fail(&inlet->node, context, ERROR_MALFORMED, "decode",
-                         "the internal topic holds a value of an unknown format");
+                         "the headers are damaged");
     }
-    record->header_count--;
-    record->headers_encoded.size = (size_t)(start - record->headers_encoded.data);
+    record->header_count = count;
+    record->headers_encoded.size = (size_t)(theirs - record->headers_encoded.data);
     return 0;
 }
 
@@ -89,7 +123,7 @@ static int inlet_process(struct node *node, struct node_context *context,
     entered.value_format = inlet->value_format;
     int error = 0;
     if (inlet->is_internal) {
-        error = read_format(inlet, context, &entered);
+        error = read_internals(inlet, context, &entered);
     }
     if (error == 0 && inlet->has_time_path) {
         error = read_time(inlet, context, &entered);

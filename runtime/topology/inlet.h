@@ -1,8 +1,9 @@
 /* The node where records of a topic enter a topology: it says how values are read, and takes the
  * record's time from the value if the plan says so.
  *
- * Records of an internal topic carry the format of their value in a header, which ends here.
- * Thread: the task's shard. */
+ * Records of an internal topic carry in headers what a topic cannot hold otherwise: the format of
+ * the value, the window of the key, the old value of a change. These headers end here. Thread: the
+ * task's shard. */
 #pragma once
 
 #include "runtime/topology/node.h"
@@ -13,6 +14,9 @@ struct inlet_options {
     bool is_internal;
 };
 
+/* In this order behind all others; the last two only when there is something to say. */
 #define INLET_FORMAT_HEADER BYTES_LITERAL("tidemill.value")
+#define INLET_WINDOW_HEADER BYTES_LITERAL("tidemill.window") /* start and end, big endian */
+#define INLET_OLD_HEADER    BYTES_LITERAL("tidemill.old")    /* null: there was nothing */
 
 struct node *inlet_new(const char *name, const struct inlet_options *options);

@@ -25,13 +25,15 @@ struct node_context {
      * until the record is done (arena, source or constants). The format of the value is the
      * emitter's matter. 0 or an error (ERROR_NO_MEMORY past the emit limit). */
     int (*emit)(struct node_context *context, const char *topic, const struct record *record);
-    /* The store with this name of the current task; NULL if the topology did not declare it. */
+    /* The store with this name of the current task; NULL if the topology did not declare it. The
+     * same for the whole life of the task: nodes ask in `start`. */
     struct kv *(*store)(struct node_context *context, const char *name);
     /* Why the last node_process failed: filled by the node that failed. */
     char error_text[512];
     char error_place[128];  /* "app.lua:12" */
     const char *error_kind; /* "process", "decode", "encode", "timeout", "memory", "emit" */
     const struct node *error_node;
+    int late_count; /* windows that the record of this call missed; see late.h */
     void *owner;
 };
 
@@ -45,6 +47,8 @@ struct node_ops {
      * emit and write to stores, like process. */
     int (*start)(struct node *node, struct node_context *context);
     int (*stop)(struct node *node, struct node_context *context);
+    /* The node looks at old_value of changes; its parents may save the work otherwise. */
+    bool wants_old;
 };
 
 struct node {
@@ -52,6 +56,7 @@ struct node {
     char *name; /* owned; unique in the topology */
     struct node **children;
     size_t child_count;
+    bool sends_old; /* somebody behind it wants old values */
 };
 
 static inline int node_process(struct node *node, struct node_context *context,

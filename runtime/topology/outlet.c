@@ -1,6 +1,7 @@
 /* Where records leave; see outlet.h. */
 #include "runtime/topology/outlet.h"
 
+#include "log/base/endian.h"
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/format/headers.h"
@@ -8,6 +9,7 @@
 #include "runtime/format/json_writer.h"
 #include "runtime/topology/inlet.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 struct outlet {
@@ -105,16 +107,53 @@ static int read_key(struct outlet *outlet, struct node_context *context, struct 
     return 0;
 }
 
-static void add_format(struct node_context *context, struct record *record)
+static void add_internals(struct node_context *context, struct record *record)
 {
     struct buffer headers;
     buffer_init(&headers);
     buffer_add_bytes(&headers, record->headers_encoded);
     headers_append(&headers, INLET_FORMAT_HEADER,
                    bytes_from_string(value_format_name(record->value_format)));
+    if (record->is_windowed) {
+        uint8_t window[2 * sizeof(int64_t)];
+        endian_write_i64(window, record->window_start_ms);
+        endian_write_i64(window + sizeof(int64_t), record->window_end_ms);
+        headers_append(&headers, INLET_WINDOW_HEADER, bytes_make(window, sizeof window));
+    }
+    if (record->is_change) {
+        headers_append(&headers, INLET_OLD_HEADER, record->old_value);
+    }
+    record->header_count += 1 + record->is_windowed + record->is_change;
     record->headers_encoded = arena_copy(context->arena, buffer_bytes(&headers));
-    record->header_count++;
     buffer_fini(&headers);
+}
+
+/* "a" in a window becomes ["a",start,end], and ["a","b"] becomes [["a","b"],start,end]. */
+static int add_window(struct outlet *outlet, struct node_context *context, struct record *record)
+{
+    struct buffer key;
+    struct bytes inner = record->key;
+    int error = 0;
+    buffer_init(&key);
+    buffer_add_byte(&key, '[');
+    bool is_list = inner.size > 0 && inner.data[0] == '[' && json_parse(&outlet->json, inner) == 0;
+    if (is_list) {
+        buffer_add_bytes(&key, inner);
+    } else if (bytes_is_null(inner)) {
+        buffer_add_string(&key, "null");
+    } else {
+        error = json_writer_string(&key, inner);
+    }
+    if (error == 0) {
+        buffer_printf(&key, ",%" PRId64 ",%" PRId64 "]", record->window_start_ms,
+                      record->window_end_ms);
+        record->partition_key = inner;
+        record->key = arena_copy(context->arena, buffer_bytes(&key));
+    }
+    buffer_fini(&key);
+    return error == 0 ? 0
+                      : node_fail(&outlet->node, context, error, "encode",
+                                  "a key that is not UTF-8 cannot be written with its window");
 }
 
 static int outlet_process(struct node *node, struct node_context *context,
@@ -126,6 +165,8 @@ static int outlet_process(struct node *node, struct node_context *context,
     int error = 0;
     if (outlet->options.key_path != NULL) {
         error = read_key(outlet, context, &leaving);
+    } else if (record->is_windowed && !outlet->options.is_internal) {
+        error = add_window(outlet, context, &leaving);
     }
     if (error == 0 && outlet->options.has_value_format) {
         error = outlet_convert(node, context, outlet->options.value_format, &leaving);
@@ -134,7 +175,7 @@ static int outlet_process(struct node *node, struct node_context *context,
         return error;
     }
     if (outlet->options.is_internal) {
-        add_format(context, &leaving);
+        add_internals(context, &leaving);
     }
     error = context->emit(context, outlet->topic, &leaving);
     if (error != 0 && context->error_node == NULL) {

@@ -1,6 +1,10 @@
 /* The node where records leave a topology for a topic, in the format, under the key and for the
  * partition that the plan says.
  *
+ * A key with a window is written as the JSON array [key, start, end], where the key is itself if it
+ * is a JSON array (of a grouping by several paths) and a string otherwise; the partition is that of
+ * the key alone. A change is written as its new value.
+ *
  * A value is written as it is unless a format is asked for: JSON of a string value is the quoted
  * string, text of a JSON string is its content.
  * Thread: the task's shard. */

@@ -25,6 +25,18 @@ static struct node *find_made(const struct topology_instance *instance, int id)
     return NULL;
 }
 
+/* Children come after their parents. */
+static void find_who_sends_old(struct topology_instance *instance)
+{
+    for (size_t i = instance->part->node_count; i > 0; i--) {
+        struct node *node = instance->nodes[i - 1];
+        for (size_t j = 0; j < node->child_count; j++) {
+            const struct node *child = node->children[j];
+            node->sends_old = node->sends_old || child->sends_old || child->ops->wants_old;
+        }
+    }
+}
+
 static void add_timers(struct topology_instance *instance, const struct topology_node *plan,
                        struct node *node)
 {
@@ -57,6 +69,7 @@ struct topology_instance *topology_instance_new(const struct topology *topology,
         }
         add_timers(instance, plan, node);
     }
+    find_who_sends_old(instance);
     return instance;
 }
 

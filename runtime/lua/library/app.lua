@@ -1,6 +1,7 @@
 -- Apps: topics, streams and connectors under one name.
 local host, lib = ...
-local S, fail, check_type, check_fields, set = lib.S, lib.fail, lib.check_type, lib.check_fields, lib.set
+local S, set, fail = lib.S, lib.set, lib.fail
+local check_type, check_fields = lib.check_type, lib.check_fields
 local check_list = lib.check_list
 local App, app_meta = lib.class "an app"
 lib.app_meta = app_meta

@@ -1,6 +1,7 @@
 -- Groups: records of one key together, and what is kept of them.
 local _, lib = ...
-local S, fail, check_type, check_fields, set = lib.S, lib.fail, lib.check_type, lib.check_fields, lib.set
+local S, set, fail = lib.S, lib.set, lib.fail
+local check_type, check_fields = lib.check_type, lib.check_fields
 local next_node, named = lib.next_node, lib.named
 local Stream = lib.Stream
 local Group, group_meta = lib.class "a grouped stream"
@@ -24,6 +25,7 @@ function Stream:group_by_key()
 end
 
 local function aggregate(group, kind, spec, fields)
+  fields.fold = kind
   fields.name = spec.name
   if fields.name == nil then
     fail("%s keeps state, so it needs a name: %s{ name = \"...\" }", kind, kind)
@@ -38,17 +40,22 @@ function Group:count(spec)
 end
 
 function Group:aggregate(spec)
-  check_fields("aggregate", spec, set("name", "store", "init", "add"))
+  check_fields("aggregate", spec, set("name", "store", "init", "add", "sub", "merge"))
   if spec.init == nil then
     fail "aggregate needs init: a function or a value that a new key begins with"
   end
   return aggregate(self, "aggregate", spec, {
     init = spec.init, fn = check_type("aggregate's add", spec.add, "function"),
+    sub = spec.sub and check_type("aggregate's sub", spec.sub, "function"),
+    merge = spec.merge and check_type("aggregate's merge", spec.merge, "function"),
   })
 end
 
 function Group:reduce(spec)
-  check_fields("reduce", spec, set("name", "store", "fn", 1))
+  check_fields("reduce", spec, set("name", "store", "fn", "sub", 1))
   local fn = spec.fn or spec[1]
-  return aggregate(self, "reduce", spec, { fn = check_type("reduce's function", fn, "function") })
+  return aggregate(self, "reduce", spec, {
+    fn = check_type("reduce's function", fn, "function"),
+    sub = spec.sub and check_type("reduce's sub", spec.sub, "function"),
+  })
 end

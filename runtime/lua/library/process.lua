@@ -1,6 +1,7 @@
 -- Processors: functions with stores and timers.
 local _, lib = ...
-local S, fail, check_type, check_fields, set = lib.S, lib.fail, lib.check_type, lib.check_fields, lib.set
+local S, set, fail = lib.S, lib.set, lib.fail
+local check_type, check_fields = lib.check_type, lib.check_fields
 local Stream = lib.Stream
 
 local KV = set("name", "memory", "changelog", "value")

@@ -53,6 +53,7 @@ static void begin(struct mill_driver *driver, const struct record *source)
     driver->context.stream_time_ms = driver->stream_time_ms;
     driver->context.wall_clock_ms = driver->wall_clock_ms;
     driver->context.error_text[0] = driver->context.error_place[0] = 0;
+    driver->context.late_count = 0;
     driver->context.error_kind = NULL;
     driver->context.error_node = NULL;
     for (map_each (&driver->stores, entry)) {

@@ -336,22 +336,27 @@ static void keys_choose_the_partition_as_java_does(void **state)
                 {"foobar", (uint32_t)-790332482},
                 {"abc", 479470107u},
                 {"", 275646681u}};
-    struct receipt receipts[4] = {0};
-    for (size_t i = 0; i < 4; i++) {
+    struct receipt receipts[8] = {0};
+    for (size_t i = 0; i < 8; i++) {   /* before the partitions are known, and after */
+        bool has_another = i % 2 == 1; /* key, which decides */
         struct producer_record record = {
             .topic = "t",
             .partition = PRODUCER_PARTITION_BY_KEY,
             .timestamp_ms = -1,
-            .key = bytes_from_string(rows[i].key),
+            .key = has_another ? BYTES_LITERAL("k") : bytes_from_string(rows[i / 2].key),
+            .partition_key = has_another ? bytes_from_string(rows[i / 2].key) : (struct bytes){0},
             .done = on_receipt,
             .owner = &receipts[i],
         };
         assert_int_equal(producer_send(world->producer, &record), 0);
+        if (i == 3) {
+            assert_int_equal(flush(world, 5ull * SECOND), 0);
+        }
     }
     assert_int_equal(flush(world, 5ull * SECOND), 0);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 8; i++) {
         assert_int_equal(receipts[i].error, 0);
-        assert_int_equal(receipts[i].partition, (rows[i].hash & 0x7fffffff) % 7);
+        assert_int_equal(receipts[i].partition, (rows[i / 2].hash & 0x7fffffff) % 7);
     }
     world_free(world);
 }

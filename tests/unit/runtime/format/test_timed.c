@@ -20,6 +20,21 @@ static void what_is_written_is_read(void **state)
     }
 }
 
+static void a_binary_value_is_read_too(void **state)
+{
+    (void)state;
+    struct buffer stored;
+    buffer_init(&stored);
+    timed_write_binary(&stored, -7, bytes_make("\0[x", 3));
+    int64_t time_ms = 1;
+    struct bytes value;
+    assert_int_equal(timed_read(buffer_bytes(&stored), &time_ms, &value), 0);
+    assert_int_equal(time_ms, -7);
+    assert_true(bytes_equal(value, bytes_make("\0[x", 3)));
+    assert_int_equal(timed_read(bytes_make(stored.data, 8), &time_ms, &value), ERROR_CORRUPT);
+    buffer_fini(&stored);
+}
+
 static void anything_else_is_corrupt(void **state)
 {
     (void)state;
@@ -39,6 +54,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(a_binary_value_is_read_too),
         cmocka_unit_test(anything_else_is_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,11 +3,13 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/format/headers.h"
+#include "runtime/operators/aggregate_node.h"
 #include "runtime/operators/branch_node.h"
-#include "runtime/operators/count_node.h"
 #include "runtime/operators/filter_node.h"
+#include "runtime/operators/fold_count.h"
 #include "runtime/operators/hook_node.h"
 #include "runtime/operators/key_node.h"
+#include "runtime/topology/late.h"
 #include "runtime/topology/outlet.h"
 #include "tests/unit/runtime/mill_driver.h"
 #include "tests/unit/unit.h"
@@ -79,7 +81,7 @@ static struct node *make_keys(void *owner, const char *name)
 
 static struct node *make_count(void *owner, const char *name)
 {
-    return count_node_new(name, owner);
+    return aggregate_node_new(name, owner, fold_count_new());
 }
 
 static struct node *make_outlet(void *owner, const char *name)
@@ -298,6 +300,93 @@ static void headers_and_formats_survive_an_internal_topic(void **state)
     buffer_fini(&headers);
 }
 
+/* Puts a window on the key and tells that the key had "old". */
+static int put_in_window(void *owner, struct node *node, struct node_context *context,
+                         struct record *record)
+{
+    (void)owner;
+    record->is_windowed = true;
+    record->window_start_ms = 60000;
+    record->window_end_ms = 120000;
+    record->is_change = true;
+    record->old_value = BYTES_LITERAL("old");
+    struct late_window window = {.start_ms = 0, .end_ms = 60000, .time_ms = 70000};
+    return record->timestamp_ms < 60000 ? late_emit(node, context, "late", record, &window) : 1;
+}
+
+static struct node *make_windowed(void *owner, const char *name)
+{
+    (void)owner;
+    return hook_node_new(name, &(struct hook_node){.on_record = put_in_window});
+}
+
+static int see_the_change(void *owner, struct node *node, struct node_context *context,
+                          struct record *record)
+{
+    (void)owner;
+    (void)node;
+    (void)context;
+    assert_true(record->is_change);
+    assert_true(bytes_equal_string(record->old_value, "old"));
+    return 1;
+}
+
+static struct node *make_seeing(void *owner, const char *name)
+{
+    (void)owner;
+    return hook_node_new(name, &(struct hook_node){.on_record = see_the_change});
+}
+
+static void windows_and_changes_survive_an_internal_topic(void **state)
+{
+    struct bench *bench = *state;
+    struct outlet_options sink = {.topic = "out", .partition = -1};
+    int windowed =
+        add(bench, add_source(bench, "in", VALUE_TEXT),
+            (struct topology_node){.kind = "window", .name = "w", .make = make_windowed});
+    int again = topology_add_repartition(bench->topology, windowed, "r", 0, NULL, &bench->report);
+    add_sink(bench, add(bench, again, (struct topology_node){.kind = "see", .make = make_seeing}),
+             &sink);
+    struct mill_driver *driver = run(bench);
+    assert_int_equal(mill_driver_send(driver, "in", "a", "1", 60000), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "[\"a\",2]", "2", 60000), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "[", "3", 60000), 0);
+    assert_int_equal(mill_driver_send(driver, "in", NULL, "4", 60000), 0);
+    assert_int_equal(driver->failures, 0);
+    assert_string_equal(mill_driver_text(driver, "out"),
+                        "[\"a\",60000,120000]=1 [[\"a\",2],60000,120000]=2 "
+                        "[\"[\",60000,120000]=3 [null,60000,120000]=4");
+    assert_int_equal(mill_driver_last(driver, "out")->header_count, 0);
+    assert_int_equal(mill_driver_send(driver, "in", "\xff", "5", 60000), 0);
+    assert_int_equal(driver->failures, 1);
+}
+
+static void late_records_say_what_they_missed(void **state)
+{
+    struct bench *bench = *state;
+    struct outlet_options sink = {.topic = "out", .partition = -1};
+    add_sink(bench,
+             add(bench, add_source(bench, "in", VALUE_TEXT),
+                 (struct topology_node){.kind = "window", .name = "w", .make = make_windowed}),
+             &sink);
+    struct mill_driver *driver = run(bench);
+    assert_int_equal(mill_driver_send(driver, "in", "a", "1", 59999), 0);
+    assert_int_equal(driver->context.late_count, 1);
+    assert_string_equal(mill_driver_text(driver, "out"), "");
+    assert_string_equal(mill_driver_text(driver, "late"), "a=1");
+    const struct record *late = mill_driver_last(driver, "late");
+    assert_int_equal(late->header_count, 3);
+    const char *const expected[][2] = {{"tidemill.late.node", "w"},
+                                       {"tidemill.late.window", "0,60000"},
+                                       {"tidemill.late.time", "70000"}};
+    for (size_t i = 0; i < 3; i++) {
+        struct headers_entry entry;
+        assert_int_equal(
+            headers_find(late->headers_encoded, bytes_from_string(expected[i][0]), &entry), 1);
+        assert_true(bytes_equal_string(entry.value, expected[i][1]));
+    }
+}
+
 static void outlets_convert_values_and_take_keys(void **state)
 {
     struct bench *bench = *state;
@@ -369,6 +458,8 @@ int main(void)
         TEST(keys_come_from_paths),
         TEST(counting_goes_through_a_repartition_and_keeps_the_newest_time),
         TEST(headers_and_formats_survive_an_internal_topic),
+        TEST(windows_and_changes_survive_an_internal_topic),
+        TEST(late_records_say_what_they_missed),
         TEST(outlets_convert_values_and_take_keys),
         TEST(hooks_change_drop_and_refuse_without_touching_siblings),
         TEST(a_refused_emit_undoes_the_whole_record),

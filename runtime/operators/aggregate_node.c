@@ -1,0 +1,154 @@
+/* Aggregates by key; see aggregate_node.h. */
+#include "runtime/operators/aggregate_node.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "runtime/format/timed.h"
+
+#include <stdlib.h>
+
+struct aggregate_node {
+    struct node node;
+    char *store;
+    struct fold *fold;
+    struct kv *kv;
+    struct buffer stored;
+};
+
+static struct aggregate_node *aggregate_node_of(struct node *node)
+{
+    return (struct aggregate_node *)(void *)node;
+}
+
+static int aggregate_node_start(struct node *node, struct node_context *context)
+{
+    struct aggregate_node *it = aggregate_node_of(node);
+    it->kv = context->store(context, it->store);
+    check(it->kv != NULL);
+    return 0;
+}
+
+/* The accumulator of the key, which outlives a write to the store; null: none. */
+static int find_accumulator(struct aggregate_node *it, struct node_context *context,
+                            struct bytes key, int64_t *time_ms, struct bytes *accumulator)
+{
+    struct bytes stored;
+    *accumulator = (struct bytes){0};
+    *time_ms = INT64_MIN;
+    if (!kv_get(it->kv, key, &stored)) {
+        return 0;
+    }
+    int error = timed_read(stored, time_ms, accumulator);
+    if (error != 0) {
+        return node_fail(&it->node, context, error, "process",
+                         "the store %s holds something else than an aggregate", it->store);
+    }
+    *accumulator = arena_copy(context->arena, *accumulator);
+    return 0;
+}
+
+static int fold_record(struct aggregate_node *it, struct node_context *context,
+                       const struct record *record, struct bytes old, struct bytes *out)
+{
+    const struct fold_ops *ops = it->fold->ops;
+    int error = 0;
+    *out = old;
+    if (record->is_change && !bytes_is_null(record->old_value)) {
+        struct record leaving = *record;
+        leaving.value = record->old_value;
+        check(ops->subtract != NULL); /* the plan was judged */
+        error = ops->subtract(it->fold, &it->node, context, &leaving, *out, out);
+    }
+    if (error == 0 && !bytes_is_null(record->value)) {
+        *out = arena_copy(context->arena, *out);
+        error = ops->add(it->fold, &it->node, context, record, *out, out);
+    }
+    return error;
+}
+
+static int store_accumulator(struct aggregate_node *it, struct node_context *context,
+                             struct bytes key, int64_t time_ms, struct bytes accumulator)
+{
+    struct bytes stored = {0};
+    if (!bytes_is_null(accumulator)) {
+        buffer_clear(&it->stored);
+        if (it->fold->ops->is_binary) {
+            timed_write_binary(&it->stored, time_ms, accumulator);
+        } else {
+            timed_write(&it->stored, time_ms, accumulator);
+        }
+        stored = buffer_bytes(&it->stored);
+    }
+    int error = kv_put(it->kv, key, stored);
+    return error == 0
+               ? 0
+               : node_fail(&it->node, context, error, "process",
+                           "the key does not fit the store %s: %s", it->store, error_text(error));
+}
+
+/* The result of an accumulator in `record`; null of none. */
+static int tell_result(struct aggregate_node *it, struct node_context *context,
+                       struct bytes accumulator, struct record *record)
+{
+    record->value = (struct bytes){0};
+    return bytes_is_null(accumulator)
+               ? 0
+               : it->fold->ops->result(it->fold, &it->node, context, accumulator, record);
+}
+
+static int aggregate_node_process(struct node *node, struct node_context *context,
+                                  const struct record *record)
+{
+    struct aggregate_node *it = aggregate_node_of(node);
+    struct bytes old;
+    struct bytes accumulator;
+    int64_t time_ms = 0;
+    if (bytes_is_null(record->key)) {
+        return node_fail(node, context, ERROR_INVALID, "process",
+                         "a record without a key cannot be aggregated");
+    }
+    if (bytes_is_null(record->value) && !record->is_change) {
+        return 0;
+    }
+    int error = find_accumulator(it, context, record->key, &time_ms, &old);
+    error = error == 0 ? fold_record(it, context, record, old, &accumulator) : error;
+    if (error != 0) {
+        return error;
+    }
+    struct record change = *record;
+    change.is_change = true;
+    change.old_value = (struct bytes){0};
+    change.timestamp_ms = record->timestamp_ms > time_ms ? record->timestamp_ms : time_ms;
+    error = store_accumulator(it, context, record->key, change.timestamp_ms, accumulator);
+    if (error == 0 && node->sends_old) {
+        error = tell_result(it, context, old, &change);
+        change.old_value = change.value;
+    }
+    error = error == 0 ? tell_result(it, context, accumulator, &change) : error;
+    return error == 0 ? node_forward(node, context, &change) : error;
+}
+
+static void aggregate_node_free(struct node *node)
+{
+    struct aggregate_node *it = aggregate_node_of(node);
+    it->fold->ops->free(it->fold);
+    buffer_fini(&it->stored);
+    free(it->store);
+    node_fini(node);
+    free(it);
+}
+
+static const struct node_ops aggregate_node_ops = {.process = aggregate_node_process,
+                                                   .start = aggregate_node_start,
+                                                   .free = aggregate_node_free,
+                                                   .wants_old = true};
+
+struct node *aggregate_node_new(const char *name, const char *store, struct fold *fold)
+{
+    struct aggregate_node *it = memory_new(struct aggregate_node);
+    node_init(&it->node, &aggregate_node_ops, name);
+    it->store = memory_string(store);
+    it->fold = fold;
+    buffer_init(&it->stored);
+    return &it->node;
+}
