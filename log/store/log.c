@@ -5,7 +5,7 @@
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/store/partition_metadata.h"
-#include "log/store/recovery.h"
+#include "log/store/producer_fold.h"
 #include "log/store/retention.h"
 #include "log/store/small_file.h"
 #include "log/store/store_state.h"
@@ -211,7 +211,7 @@ int log_load_aborts(struct log *log, struct segment *segment)
     if (error == 0 && segment->aborts != NULL && !is_loaded) {
         error = log_prove_aborts(log, segment);
     }
-    return error == ERROR_CORRUPT ? recovery_rebuild_aborts(log, segment) : error;
+    return error == ERROR_CORRUPT ? producer_fold_aborts(log, segment) : error;
 }
 
 int log_sync_aborts(struct log *log)
@@ -503,7 +503,7 @@ int log_check_replay(struct log *log)
     struct aborted_index aborts;
     producer_state_init(&replayed);
     aborted_index_init(&aborts);
-    int error = recovery_replay(log, &replayed, &aborts);
+    int error = producer_fold_replay(log, &replayed, &aborts);
     if (error == 0) {
         error = log_check_aborts(log, &aborts, replayed.has_gaps);
     }

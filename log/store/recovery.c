@@ -6,103 +6,15 @@
 #include "log/base/trace.h"
 #include "log/store/cleaner_swap.h"
 #include "log/store/partition_metadata.h"
-#include "log/store/small_file.h"
+#include "log/store/producer_fold.h"
 #include "log/store/walker.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECOVERY_DIGITS = 20, RECOVERY_CHUNK_SIZE = 1 << 20 };
-
-/* What lies in a log's directory. */
-struct recovery_listing {
-    struct buffer segments;  /* int64_t base offsets, rising */
-    struct buffer snapshots; /* int64_t offsets, rising */
-    struct buffer aborts;    /* int64_t base offsets of .txnindex files, rising */
-    struct buffer swaps;     /* int64_t base offsets of compacted files that count already */
-    struct map leftovers;    /* names to remove */
-};
-
-static void recovery_listing_init(struct recovery_listing *listing)
-{
-    buffer_init(&listing->segments);
-    buffer_init(&listing->snapshots);
-    buffer_init(&listing->aborts);
-    buffer_init(&listing->swaps);
-    map_init(&listing->leftovers);
-}
-
-static void recovery_listing_fini(struct recovery_listing *listing)
-{
-    buffer_fini(&listing->segments);
-    buffer_fini(&listing->snapshots);
-    buffer_fini(&listing->aborts);
-    buffer_fini(&listing->swaps);
-    map_fini(&listing->leftovers, NULL);
-}
-
-static int64_t recovery_offset_at(const struct buffer *offsets, size_t index)
-{
-    int64_t offset = 0;
-    memcpy(&offset, offsets->data + index * sizeof offset, sizeof offset);
-    return offset;
-}
-
-static size_t recovery_count(const struct buffer *offsets)
-{
-    return offsets->size / sizeof(int64_t);
-}
-
-static bool recovery_ends_with(const char *name, const char *suffix)
-{
-    size_t size = strlen(name);
-    size_t suffix_size = strlen(suffix);
-    return size >= suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
-}
-
-/* "%020d" and the suffix, nothing else. */
-static bool recovery_parse_name(const char *name, const char *suffix, int64_t *offset)
-{
-    struct bytes digits = bytes_make(name, RECOVERY_DIGITS);
-    return strlen(name) == RECOVERY_DIGITS + strlen(suffix) &&
-           strcmp(name + RECOVERY_DIGITS, suffix) == 0 && small_file_number(&digits, offset) == 0 &&
-           digits.size == 0;
-}
-
-static void recovery_on_entry(void *owner, const char *entry, bool is_directory)
-{
-    struct recovery_listing *listing = owner;
-    int64_t offset = 0;
-    if (is_directory) {
-        return;
-    }
-    if (recovery_parse_name(entry, ".log", &offset)) {
-        buffer_add(&listing->segments, &offset, sizeof offset);
-    } else if (recovery_parse_name(entry, ".snapshot", &offset)) {
-        buffer_add(&listing->snapshots, &offset, sizeof offset);
-    } else if (recovery_parse_name(entry, ".txnindex", &offset)) {
-        buffer_add(&listing->aborts, &offset, sizeof offset);
-    } else if (recovery_parse_name(entry, ".log.swap", &offset)) {
-        buffer_add(&listing->swaps, &offset, sizeof offset);
-    } else if (recovery_ends_with(entry, ".deleted") || recovery_ends_with(entry, ".tmp") ||
-               recovery_ends_with(entry, ".cleaned")) {
-        map_put(&listing->leftovers, bytes_from_string(entry), listing);
-    }
-}
-
-static int recovery_remove(struct log *log, const char *name)
-{
-    char path[PATH_MAX];
-    if (log->home.is_read_only ||
-        snprintf(path, sizeof path, "%s/%s", log->directory, name) >= (int)sizeof path) {
-        return 0;
-    }
-    int error = io_path_remove(log->home.io, path);
-    return error == ERROR_NOT_FOUND ? 0 : error;
-}
+enum { RECOVERY_CHUNK_SIZE = 1 << 20 };
 
 static int recovery_remove_segment(struct log *log, int64_t base_offset)
 {
@@ -110,7 +22,7 @@ static int recovery_remove_segment(struct log *log, int64_t base_offset)
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char name[SEGMENT_NAME_SIZE];
         segment_name(name, base_offset, suffixes[i]);
-        int error = recovery_remove(log, name);
+        int error = log_listing_remove(log, name);
         if (error != 0) {
             return error;
         }
@@ -137,26 +49,16 @@ static int recovery_file_size(struct log *log, int64_t base_offset, int64_t *siz
     return error;
 }
 
-static bool recovery_has_offset(const struct buffer *offsets, int64_t offset)
-{
-    for (size_t i = 0; i < recovery_count(offsets); i++) {
-        if (recovery_offset_at(offsets, i) == offset) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* An index of aborted transactions without its segment would be taken for that of the next one. */
-static int recovery_remove_lone_aborts(struct log *log, const struct recovery_listing *listing)
+static int recovery_remove_lone_aborts(struct log *log, const struct log_listing *listing)
 {
     int error = 0;
-    for (size_t i = 0; error == 0 && i < recovery_count(&listing->aborts); i++) {
-        int64_t base_offset = recovery_offset_at(&listing->aborts, i);
-        if (!recovery_has_offset(&listing->segments, base_offset)) {
+    for (size_t i = 0; error == 0 && i < log_listing_count(&listing->aborts); i++) {
+        int64_t base_offset = log_listing_offset(&listing->aborts, i);
+        if (!log_listing_has_offset(&listing->segments, base_offset)) {
             char name[SEGMENT_NAME_SIZE];
             segment_name(name, base_offset, ".txnindex");
-            error = recovery_remove(log, name);
+            error = log_listing_remove(log, name);
         }
     }
     return error;
@@ -164,14 +66,14 @@ static int recovery_remove_lone_aborts(struct log *log, const struct recovery_li
 
 /* Makes the segments as their names and sizes tell; what an interrupted removal left below the
  * start offset is removed. */
-static int recovery_add_segments(struct log *log, const struct recovery_listing *listing,
+static int recovery_add_segments(struct log *log, const struct log_listing *listing,
                                  int64_t start_offset)
 {
-    size_t count = recovery_count(&listing->segments);
+    size_t count = log_listing_count(&listing->segments);
     for (size_t i = 0; i < count; i++) {
-        int64_t base_offset = recovery_offset_at(&listing->segments, i);
+        int64_t base_offset = log_listing_offset(&listing->segments, i);
         bool is_last = i + 1 == count;
-        int64_t next_offset = is_last ? base_offset : recovery_offset_at(&listing->segments, i + 1);
+        int64_t next_offset = is_last ? base_offset : log_listing_offset(&listing->segments, i + 1);
         if (!is_last && next_offset <= start_offset) {
             int error = recovery_remove_segment(log, base_offset);
             if (error != 0) {
@@ -187,7 +89,7 @@ static int recovery_add_segments(struct log *log, const struct recovery_listing 
         struct segment *segment = segment_new(&log->home, base_offset);
         segment->size = segment->doubtful_size = size;
         segment->next_offset = next_offset;
-        segment->has_abort_file = recovery_has_offset(&listing->aborts, base_offset);
+        segment->has_abort_file = log_listing_has_offset(&listing->aborts, base_offset);
         log_add_segment(log, segment);
     }
     return 0;
@@ -393,276 +295,27 @@ static int recovery_read_epochs(struct log *log)
     return error;
 }
 
-static int recovery_apply(struct segment *segment, int64_t offset, int64_t end_offset,
-                          struct producer_state *state, struct aborted_index *aborts)
-{
-    struct walker walker;
-    walker_open(&walker, segment, 0, segment->base_offset, segment->size, true);
-    struct batch batch;
-    int64_t position = 0;
-    int result = 0;
-    if (offset > segment->base_offset) {
-        result = walker_find(segment, offset, &walker.position, &walker.next_offset);
-        walker.buffer_position = walker.position;
-    }
-    int64_t expected = walker.next_offset;
-    while (result == 0 && (result = walker_next(&walker, &batch, &position)) > 0) {
-        result = 0;
-        state->has_gaps |=
-            batch.base_offset > expected || batch.record_count <= batch.last_offset_delta;
-        expected = walker.next_offset;
-        if (batch.base_offset >= end_offset) {
-            break;
-        }
-        struct aborted_index_row aborted;
-        if (batch.base_offset >= offset && producer_state_apply(state, &batch, &aborted)) {
-            aborted_index_add(aborts, &aborted);
-        }
-    }
-    walker_close(&walker);
-    return result == ERROR_TRUNCATED ? ERROR_CORRUPT : result;
-}
-
-/* Applies every batch from `offset` on that lies below `end_offset`. */
-static int recovery_apply_from(struct log *log, int64_t offset, int64_t end_offset,
-                               struct producer_state *state, struct aborted_index *aborts)
-{
-    for (int32_t i = log_find_segment(log, offset); i < log->segment_count; i++) {
-        if (offset >= end_offset || log->segments[i]->base_offset >= end_offset) {
-            return 0;
-        }
-        int error = recovery_apply(log->segments[i], offset, end_offset, state, aborts);
-        if (error != 0) {
-            return error;
-        }
-    }
-    return 0;
-}
-
-static int recovery_read_snapshot(struct log *log, int64_t offset, struct producer_state *state)
-{
-    char name[SEGMENT_NAME_SIZE];
-    segment_name(name, offset, ".snapshot");
-    struct buffer content;
-    buffer_init(&content);
-    int error = small_file_read(log->home.io, log->directory, name, &content);
-    if (error == 0) {
-        error = producer_state_read(state, buffer_bytes(&content));
-    }
-    buffer_fini(&content);
-    return error;
-}
-
-/* The newest good snapshot at or below `offset`. Without one (-1) the fold begins at the start of
- * the log, and knows everything only if the log begins there too. */
-static int recovery_begin_fold(struct log *log, const struct recovery_listing *listing,
-                               int64_t offset, struct producer_state *state, int64_t *found)
-{
-    for (size_t i = recovery_count(&listing->snapshots); i > 0; i--) {
-        int64_t snapshot_offset = recovery_offset_at(&listing->snapshots, i - 1);
-        if (snapshot_offset > offset) {
-            continue;
-        }
-        int error = recovery_read_snapshot(log, snapshot_offset, state);
-        if (error == 0) {
-            *found = snapshot_offset;
-            return 0;
-        }
-        if (error != ERROR_CORRUPT && error != ERROR_NOT_FOUND) {
-            return error;
-        }
-        trace(TRACE_WARN, "recovery.snapshot_damaged", TRACE_STRING("log", log->name),
-              TRACE_INT("offset", snapshot_offset));
-    }
-    *found = -1;
-    producer_state_clear(state);
-    state->has_lost = log->segments[0]->base_offset > 0;
-    return 0;
-}
-
-/* Where batches are to be applied from, after a snapshot. */
-static int64_t recovery_fold_start(const struct log *log, int64_t snapshot_offset)
-{
-    int64_t first_offset = log->segments[0]->base_offset;
-    return snapshot_offset > first_offset ? snapshot_offset : first_offset;
-}
-
-static int recovery_list_snapshots(struct log *log, struct recovery_listing *listing)
-{
-    return io_dir_list(log->home.io, log->directory, recovery_on_entry, listing);
-}
-
-/* Snapshots beyond the end speak of batches that are gone. They are gone durably before the log
- * grows to their offsets again. */
-static int recovery_drop_snapshots(struct log *log, struct recovery_listing *listing)
-{
-    bool has_removed = false;
-    while (listing->snapshots.size > 0) {
-        int64_t offset =
-            recovery_offset_at(&listing->snapshots, recovery_count(&listing->snapshots) - 1);
-        if (offset <= log->end_offset) {
-            break;
-        }
-        char name[SEGMENT_NAME_SIZE];
-        segment_name(name, offset, ".snapshot");
-        int error = recovery_remove(log, name);
-        if (error != 0) {
-            return error;
-        }
-        listing->snapshots.size -= sizeof offset;
-        has_removed = !log->home.is_read_only;
-    }
-    return has_removed ? io_dir_sync(log->home.io, log->directory) : 0;
-}
-
-/* Rows at and above the place where the fold begins are told anew by it. Those below are durable:
- * they were before the snapshot from which it begins. */
-static int recovery_cut_aborts(struct log *log, int64_t offset)
-{
-    int error = 0;
-    for (int32_t i = log_find_segment(log, offset); error == 0 && i < log->segment_count; i++) {
-        error = offset < log->end_offset ? log_load_aborts(log, log->segments[i]) : 0;
-        if (error == 0 && offset < log->end_offset) {
-            segment_truncate_aborts(log->segments[i], offset);
-            log->has_dirty_aborts |= log->segments[i]->is_aborts_dirty;
-        }
-    }
-    return error;
-}
-
-/* Applies the batches from `offset` on to the log's own state. */
-static int recovery_fold_from(struct log *log, int64_t offset)
-{
-    struct aborted_index aborts;
-    aborted_index_init(&aborts);
-    int error = recovery_cut_aborts(log, offset);
-    if (error == 0) {
-        error = recovery_apply_from(log, offset, log->end_offset, &log->producers, &aborts);
-    }
-    for (int32_t i = 0; error == 0 && i < aborts.count; i++) {
-        int32_t index = log_find_segment(log, aborts.rows[i].last_offset);
-        segment_add_abort(log->segments[index], &aborts.rows[i]);
-        log->has_dirty_aborts = true;
-    }
-    aborted_index_fini(&aborts);
-    return error;
-}
-
-static int recovery_fold_producers(struct log *log, const struct recovery_listing *listing)
-{
-    int error =
-        recovery_begin_fold(log, listing, INT64_MAX, &log->producers, &log->snapshot_offset);
-    if (error != 0) {
-        return error;
-    }
-    bool was_changed = log->producers.is_changed;
-    error = recovery_fold_from(log, recovery_fold_start(log, log->snapshot_offset));
-    log->producers.has_lost |= log->start_offset > 0 || log->producers.has_gaps;
-    log->producers.is_changed |= was_changed;
-    return error;
-}
-
-int recovery_rebuild_aborts(struct log *log, struct segment *segment)
-{
-    struct recovery_listing listing;
-    struct producer_state state;
-    struct aborted_index earlier;
-    struct aborted_index aborts;
-    int64_t offset = 0;
-    trace(TRACE_WARN, "recovery.aborts_rebuilt", TRACE_STRING("log", log->name),
-          TRACE_INT("base_offset", segment->base_offset));
-    recovery_listing_init(&listing);
-    producer_state_init(&state);
-    aborted_index_init(&earlier);
-    aborted_index_init(&aborts);
-    int error = recovery_list_snapshots(log, &listing);
-    if (error == 0) {
-        error = recovery_begin_fold(log, &listing, segment->base_offset, &state, &offset);
-    }
-    if (error == 0) {
-        offset = recovery_fold_start(log, offset);
-        error = recovery_apply_from(log, offset, segment->base_offset, &state, &earlier);
-    }
-    if (error == 0) {
-        error =
-            recovery_apply_from(log, segment->base_offset, segment->next_offset, &state, &aborts);
-    }
-    if (error == 0) {
-        segment_set_aborts(segment, &aborts);
-        log->has_dirty_aborts = true;
-    }
-    aborted_index_fini(&earlier);
-    aborted_index_fini(&aborts);
-    producer_state_fini(&state);
-    recovery_listing_fini(&listing);
-    return error;
-}
-
-int recovery_load_producers(struct log *log)
-{
-    struct recovery_listing listing;
-    recovery_listing_init(&listing);
-    int error = recovery_list_snapshots(log, &listing);
-    if (error == 0) {
-        error = recovery_drop_snapshots(log, &listing);
-    }
-    if (error == 0) {
-        error = recovery_fold_producers(log, &listing);
-    }
-    recovery_listing_fini(&listing);
-    return error;
-}
-
-int recovery_replay(struct log *log, struct producer_state *out, struct aborted_index *aborts)
-{
-    int64_t offset = log->segments[0]->base_offset;
-    int error = offset == 0 ? ERROR_NOT_FOUND : recovery_read_snapshot(log, offset, out);
-    if (error == ERROR_NOT_FOUND || error == ERROR_CORRUPT) {
-        producer_state_clear(out);
-        out->has_lost = out->has_gaps = offset > 0;
-        error = 0;
-    }
-    return error != 0 ? error : recovery_apply_from(log, offset, log->end_offset, out, aborts);
-}
-
-static int recovery_load_tail(struct log *log, struct recovery_listing *listing,
-                              const struct log_point *point)
-{
-    int error = recovery_drop_snapshots(log, listing);
-    if (error != 0) {
-        return error;
-    }
-    if (point != NULL && point->has_producers == 0 && recovery_count(&listing->snapshots) == 0) {
-        log->producers.has_lost = log->start_offset > 0;
-        return recovery_fold_from(log, point->recovery_offset);
-    }
-    return recovery_fold_producers(log, listing);
-}
-
 /* Ends what a compaction had decided; then the directory is another one. */
-static int recovery_finish_swaps(struct log *log, struct recovery_listing *listing)
+static int recovery_finish_swaps(struct log *log, struct log_listing *listing)
 {
-    size_t count = recovery_count(&listing->swaps);
+    size_t count = log_listing_count(&listing->swaps);
     if (count == 0 || log->home.is_read_only) {
         return 0;
     }
     int error = 0;
     for (size_t i = 0; i < count && error == 0; i++) {
-        error = cleaner_swap_finish(log, recovery_offset_at(&listing->swaps, i),
+        error = cleaner_swap_finish(log, log_listing_offset(&listing->swaps, i),
                                     (const int64_t *)(const void *)listing->segments.data,
-                                    recovery_count(&listing->segments));
+                                    log_listing_count(&listing->segments));
     }
-    recovery_listing_fini(listing);
-    recovery_listing_init(listing);
-    return error == 0 ? io_dir_list(log->home.io, log->directory, recovery_on_entry, listing)
-                      : error;
+    return error == 0 ? log_listing_read(listing, log) : error;
 }
 
-static int recovery_remove_leftovers(struct log *log, const struct recovery_listing *listing)
+static int recovery_remove_leftovers(struct log *log, const struct log_listing *listing)
 {
     for (map_each (&listing->leftovers, entry)) {
         char *name = bytes_to_string(entry->key);
-        int error = recovery_remove(log, name);
+        int error = log_listing_remove(log, name);
         free(name);
         if (error != 0) {
             return error;
@@ -699,7 +352,7 @@ static int recovery_find_end(struct log *log, const struct log_point *point, boo
     return error;
 }
 
-static int recovery_open_segments(struct log *log, struct recovery_listing *listing,
+static int recovery_open_segments(struct log *log, struct log_listing *listing,
                                   const struct log_point *point, bool is_clean)
 {
     int64_t start_offset = point == NULL ? 0 : point->start_offset;
@@ -727,7 +380,7 @@ static int recovery_open_segments(struct log *log, struct recovery_listing *list
     if (log->start_offset > log->end_offset) {
         log->start_offset = log->end_offset;
     }
-    error = recovery_load_tail(log, listing, point);
+    error = producer_fold_open(log, listing, point);
     log->synced = log_end_mark(log);
     log->flushing = log->synced;
     log->flushed_offset = log->end_offset;
@@ -750,23 +403,23 @@ static void recovery_set_offline(struct log *log, const struct log_point *point,
     log->flushed_offset = log->end_offset = log->synced.offset;
 }
 
-static bool recovery_is_unfinished(struct log *log, const struct recovery_listing *listing)
+static bool recovery_is_unfinished(struct log *log, const struct log_listing *listing)
 {
-    for (size_t i = 0; i < recovery_count(&listing->segments); i++) {
+    for (size_t i = 0; i < log_listing_count(&listing->segments); i++) {
         int64_t size = 0;
-        if (recovery_file_size(log, recovery_offset_at(&listing->segments, i), &size) != 0 ||
+        if (recovery_file_size(log, log_listing_offset(&listing->segments, i), &size) != 0 ||
             size > 0) {
             return false;
         }
     }
-    return recovery_count(&listing->snapshots) == 0;
+    return log_listing_count(&listing->snapshots) == 0;
 }
 
 /* ERROR_NOT_FOUND for a directory without records that lacks its topic id or its first segment. */
-static int recovery_read_identity(struct log *log, struct recovery_listing *listing,
+static int recovery_read_identity(struct log *log, struct log_listing *listing,
                                   const struct log_point *point)
 {
-    int error = io_dir_list(log->home.io, log->directory, recovery_on_entry, listing);
+    int error = log_listing_read(listing, log);
     if (error != 0) {
         return error;
     }
@@ -803,8 +456,8 @@ int recovery_open_log(struct store *store, const char *name, const struct log_po
     struct log *log = log_new(store, name, &settings);
     log->is_configured = false;
     log->is_rooted = point != NULL;
-    struct recovery_listing listing;
-    recovery_listing_init(&listing);
+    struct log_listing listing;
+    log_listing_init(&listing);
     int error = recovery_read_identity(log, &listing, point);
     if (error == 0) {
         error = recovery_open_segments(log, &listing, point, is_clean);
@@ -817,7 +470,7 @@ int recovery_open_log(struct store *store, const char *name, const struct log_po
         trace(TRACE_WARN, "recovery.creation_undone", TRACE_STRING("log", name));
         graveyard_remove_directory(store->io, log->directory);
     }
-    recovery_listing_fini(&listing);
+    log_listing_fini(&listing);
     if (error != 0) {
         log_free(log);
         return error;

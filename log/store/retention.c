@@ -3,7 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/trace.h"
-#include "log/store/recovery.h"
+#include "log/store/producer_fold.h"
 #include "log/store/store_state.h"
 #include "log/store/walker.h"
 
@@ -338,7 +338,7 @@ int retention_truncate(struct log *log, int64_t offset)
     }
     epoch_cache_truncate(&log->epochs, cut.offset);
     if (error == 0) {
-        error = recovery_load_producers(log);
+        error = producer_fold_load(log);
         producer_state_on_flushed(&log->producers, log->flushed_offset);
     }
     if (error != 0) {

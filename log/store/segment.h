@@ -113,8 +113,8 @@ struct segment_proof {
 };
 must_use int segment_prove(struct segment *segment, int64_t position, int64_t end,
                            enum io_read_mode mode, struct segment_proof *at);
-/* Loads the aborted transactions. ERROR_CORRUPT when the file is damaged: recovery can tell what it
- * said (recovery_rebuild_aborts). */
+/* Loads the aborted transactions. ERROR_CORRUPT when the file is damaged: the batches can tell
+ * what it said (producer_fold_aborts). */
 must_use int segment_load_aborts(struct segment *segment);
 /* Adds a row, or cuts off those at and above an offset; the rows are loaded. Whoever copies a
  * segment adds the rows it keeps to the copy. */

@@ -1,5 +1,5 @@
 /* Shows what is cut and what is not: a torn tail goes, damage below the recovery point takes the
- * log offline and touches nothing, missing indexes and snapshots are made anew. */
+ * log offline and touches nothing, missing indexes are made anew. */
 #include "tests/unit/log/store/fixture.h"
 
 static const char segment_path[] = "/data/orders-0/00000000000000000000.log";
@@ -126,34 +126,6 @@ static void damaged_indexes_are_made_anew(void **state)
     struct log_position found;
     assert_int_equal(log_find_time(fixture->log, 1001, 400, &found), 0);
     assert_int_equal(found.offset, 1);
-}
-
-static void duplicates_are_known_after_a_crash_and_after_a_close(void **state)
-{
-    struct fixture *fixture = *state;
-    struct log_append out;
-    for (int i = 0; i < 8; i++) {
-        assert_int_equal(fixture_produce(fixture, 5, 0, i * 3, 3, &out), 0);
-    }
-    fixture_settle(fixture);
-    for (int round = 0; round < 2; round++) {
-        if (round == 0) {
-            fixture_crash(fixture);
-        } else {
-            fixture_close(fixture);
-            fixture_open(fixture);
-        }
-        assert_int_equal(log_check_replay(fixture->log), 0);
-        for (int i = 3; i < 8; i++) {
-            assert_int_equal(fixture_produce(fixture, 5, 0, i * 3, 3, &out), 0);
-            assert_true(out.is_duplicate);
-            assert_int_equal(out.base_offset, i * 3);
-        }
-        assert_int_equal(fixture_produce(fixture, 5, 0, 27, 1, &out),
-                         ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-        assert_int_equal(fixture_produce(fixture, 6, 0, 1, 1, &out),
-                         ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-    }
 }
 
 static void a_deleted_log_does_not_lend_its_recovery_point_to_its_successor(void **state)
@@ -308,7 +280,6 @@ int main(void)
         CASE(only_what_was_written_since_the_recovery_point_is_walked),
         CASE(a_bit_flipped_long_ago_is_never_served),
         CASE(damaged_indexes_are_made_anew),
-        CASE(duplicates_are_known_after_a_crash_and_after_a_close),
         CASE(a_deleted_log_does_not_lend_its_recovery_point_to_its_successor),
         CASE(nor_when_the_process_died_in_between),
         CASE(a_log_that_a_dying_process_made_is_durable_once_it_was_opened),
