@@ -32,6 +32,13 @@ static void write_markers_on_done(struct transactor_marker *marker, int error)
     write_markers_finish(written->markers);
 }
 
+/* -1 is no producer, no epoch, no version. */
+static bool write_markers_is_nobodys(const struct write_txn_markers_request_marker *asked)
+{
+    return asked->producer_id == -1 || asked->producer_epoch == -1 ||
+           asked->transaction_version == -1;
+}
+
 static void write_markers_serve(struct write_markers *markers,
                                 const struct write_txn_markers_request_marker *asked,
                                 struct bytes topic, int32_t partition,
@@ -42,6 +49,10 @@ static void write_markers_serve(struct write_markers *markers,
     answer->index = partition;
     if (replica_set_find(parts->replicas, topic, partition) == NULL) {
         answer->error_code = error_code(ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+        return;
+    }
+    if (write_markers_is_nobodys(asked)) {
+        answer->error_code = error_code(ERROR_UNKNOWN_SERVER); /* Kafka's word for it */
         return;
     }
     written->markers = markers;

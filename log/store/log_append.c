@@ -84,6 +84,9 @@ static int log_judge(const struct log *log, const struct log_plan *plan, enum lo
     if (origin == LOG_ORIGIN_LEADER || batch->producer_id < 0) {
         return 0;
     }
+    if (batch_is_control(batch)) {
+        return producer_state_judge_marker(&log->producers, batch);
+    }
     if (origin == LOG_ORIGIN_COORDINATOR || batch->base_sequence < 0) {
         return producer_state_judge_epoch(&log->producers, batch);
     }

@@ -94,10 +94,44 @@ static int32_t producer_state_first_sequence(const struct producer_state_batch *
     return (int32_t)(first & INT32_MAX);
 }
 
+/* Key: int16 version, int16 type (0 ABORT, 1 COMMIT); value: int16 version, int32 epoch. */
+bool producer_state_read_marker(const struct batch *batch, struct producer_state_marker *out)
+{
+    struct batch_iterator iterator;
+    if (batch_iterator_open(&iterator, batch, PRODUCER_STATE_MARKER_SIZE_MAX) != 0) {
+        return false;
+    }
+    struct batch_record record;
+    bool is_marker = batch_iterator_next(&iterator, &record) == 1 && record.key.size >= 4 &&
+                     endian_read_i16(record.key.data + 2) <= 1 && record.value.size >= 6;
+    if (is_marker) {
+        *out = (struct producer_state_marker){
+            .is_commit = endian_read_i16(record.key.data + 2) == 1,
+            .coordinator_epoch = endian_read_i32(record.value.data + 2),
+        };
+    }
+    batch_iterator_close(&iterator);
+    return is_marker;
+}
+
 int producer_state_judge_epoch(const struct producer_state *state, const struct batch *batch)
 {
     const struct producer_state_entry *entry = producer_state_find(state, batch->producer_id);
-    return entry != NULL && batch->producer_epoch < entry->epoch ? ERROR_INVALID_PRODUCER_EPOCH : 0;
+    int16_t epoch = entry == NULL ? -1 : entry->epoch;
+    return batch->producer_epoch < epoch ? ERROR_INVALID_PRODUCER_EPOCH : 0;
+}
+
+int producer_state_judge_marker(const struct producer_state *state, const struct batch *batch)
+{
+    const struct producer_state_entry *entry = producer_state_find(state, batch->producer_id);
+    int32_t coordinator_epoch = entry == NULL ? -1 : entry->coordinator_epoch;
+    struct producer_state_marker marker;
+    int error = producer_state_judge_epoch(state, batch);
+    if (error == 0 && producer_state_read_marker(batch, &marker) &&
+        marker.coordinator_epoch < coordinator_epoch) {
+        error = ERROR_TRANSACTION_COORDINATOR_FENCED;
+    }
+    return error;
 }
 
 static const struct producer_state_batch *
@@ -190,26 +224,6 @@ static void producer_state_end(struct producer_state *state, struct producer_sta
             row->stable_offset = transaction->first_offset; /* the oldest that is still open */
         }
     }
-}
-
-/* Key: int16 version, int16 type (0 ABORT, 1 COMMIT); value: int16 version, int32 epoch. */
-bool producer_state_read_marker(const struct batch *batch, struct producer_state_marker *out)
-{
-    struct batch_iterator iterator;
-    if (batch_iterator_open(&iterator, batch, PRODUCER_STATE_MARKER_SIZE_MAX) != 0) {
-        return false;
-    }
-    struct batch_record record;
-    bool is_marker = batch_iterator_next(&iterator, &record) == 1 && record.key.size >= 4 &&
-                     endian_read_i16(record.key.data + 2) <= 1 && record.value.size >= 6;
-    if (is_marker) {
-        *out = (struct producer_state_marker){
-            .is_commit = endian_read_i16(record.key.data + 2) == 1,
-            .coordinator_epoch = endian_read_i32(record.value.data + 2),
-        };
-    }
-    batch_iterator_close(&iterator);
-    return is_marker;
 }
 
 static void producer_state_set_epoch(struct producer_state_entry *entry, int16_t epoch)

@@ -73,9 +73,13 @@ void producer_state_clear(struct producer_state *state);
 enum producer_state_verdict producer_state_judge(const struct producer_state *state,
                                                  const struct batch *batch,
                                                  struct producer_state_batch *original, int *error);
-/* As above for batches without sequence (markers, our own records): only the epoch. */
+/* As above for batches without sequence: only the epoch. */
 must_use int producer_state_judge_epoch(const struct producer_state *state,
                                         const struct batch *batch);
+/* As above for markers: also the epoch of the coordinator that decided, so that one that does not
+ * know it was replaced ends nothing (KIP-98). All bytes of the batch must be there. */
+must_use int producer_state_judge_marker(const struct producer_state *state,
+                                         const struct batch *batch);
 /* A batch was appended; of a control batch all bytes must be there. True, with a row for the
  * aborted index, when it is the marker that aborted a transaction. */
 bool producer_state_apply(struct producer_state *state, const struct batch *batch,

@@ -30,7 +30,6 @@ ROWS = [
     ("produce idempotence", r"log_start_offset", "-1, unknown, with every error"),
     ("produce", r"^no records", "Kafka's handler fails and never answers"),
     ("produce", r"^no record ", "damaged, since its offsets contradict themselves"),
-    ("markers", r"^old epoch", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("produce", r"^bad codec", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("compression", r"^no codec", "Kafka says UNKNOWN_SERVER_ERROR"),
     ("compression", r"^(gzip|snappy|lz4|zstd): (cut|one byte|nothing|other|wrong|plain|zlib|half a h|"
@@ -94,8 +93,6 @@ ROWS = [
      "the transaction is judged before the group; whether it has another group's partition is chance"),
     ("cover_DescribeTransactions", r"^\S+ (twice|many)", "a description is given once per request"),
     ("cover_WriteTxnMarkers", r"^\S+ (none|twice|many)", "each entry is answered as it was asked"),
-    ("cover_WriteTxnMarkers", r"^markers\.(producer_id|producer_epoch|coordinator_epoch|"
-     r"transaction_version) (-1|lowest)", "a marker is for whoever it names; no broker sends these"),
     ("cover_ListTransactions", r"^duration_filter_ms", "who has begun nothing has no duration"),
     ("cover_AlterReplicaLogDirs", r"^\S+ (none|twice|many)", "each entry is answered as it was asked"),
     ("cover_AlterReplicaLogDirs", r"^dirs\.topics\.name", "a directory that is not there is told first"),

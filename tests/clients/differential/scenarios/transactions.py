@@ -368,7 +368,9 @@ def listing(world):
 def markers(world):
     """What an admin does about a transaction that hangs, and what the log remembers."""
     topic = world.make_topic(world.name("markers"), 2)
-    producer = Producer(world, "markers").reach("Ongoing", topic, 5)
+    producer = Producer(world, "markers")
+    producer.init()
+    producer.reach("Ongoing", topic, 5)
 
     def ask(label, version=1, epoch=None, coordinator=0, indexes=(0,), name=topic):
         world.ask(label, "WriteTxnMarkers", version, markers=[{
@@ -390,6 +392,9 @@ def markers(world):
     ask("same epoch")
     remembered("ended")
     ask("again")
+    ask("newer coordinator", coordinator=7)
+    ask("older coordinator", coordinator=6)
+    ask("no epoch", epoch=-1)
     ask("other partition", indexes=(1,))
     world.ask("nothing", "WriteTxnMarkers", 1, markers=[])
 

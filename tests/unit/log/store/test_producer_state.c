@@ -119,28 +119,61 @@ static void only_a_log_that_lost_something_takes_an_unknown_producer_in_the_midd
     producer_state_fini(&producers);
 }
 
-/* The marker that commits the transaction of producer 1; its time is 1. */
-static void apply_marker(struct producer_state *state, int64_t offset)
+/* A marker that commits the transaction of producer 1; its time is 1. */
+static struct batch marker_of(struct buffer *bytes, int16_t epoch, int32_t coordinator_epoch,
+                              int64_t offset)
 {
     struct batch_builder builder;
     struct batch batch;
-    struct buffer bytes;
-    buffer_init(&bytes);
     batch_builder_init(&builder, COMPRESS_NONE);
     builder.base_offset = offset;
     builder.producer_id = 1;
-    builder.producer_epoch = 0;
-    builder.base_sequence = -1;
-    builder.attributes = BATCH_TRANSACTIONAL | BATCH_CONTROL;
-    const uint8_t commit[] = {0, 0, 0, 1};
-    const uint8_t epoch[] = {0, 0, 0, 0, 0, 7};
-    batch_builder_add(&builder, 1, bytes_make(commit, 4), bytes_make(epoch, 6), NULL, 0);
-    assert_int_equal(batch_builder_finish(&builder, &bytes), 0);
-    assert_int_equal(batch_read_header(buffer_bytes(&bytes), &batch, NULL), 0);
+    builder.producer_epoch = epoch;
+    batch_builder_add_marker(&builder, 1, true, coordinator_epoch);
+    buffer_clear(bytes);
+    assert_int_equal(batch_builder_finish(&builder, bytes), 0);
+    assert_int_equal(batch_read_header(buffer_bytes(bytes), &batch, NULL), 0);
+    batch_builder_fini(&builder);
+    return batch;
+}
+
+static void apply_marker(struct producer_state *state, int64_t offset)
+{
+    struct buffer bytes;
+    buffer_init(&bytes);
+    struct batch batch = marker_of(&bytes, 0, 7, offset);
     apply_batch(state, &batch);
     producer_state_check(state);
-    batch_builder_fini(&builder);
     buffer_fini(&bytes);
+}
+
+static int judge_marker(const struct producer_state *state, int16_t epoch,
+                        int32_t coordinator_epoch)
+{
+    struct buffer bytes;
+    buffer_init(&bytes);
+    struct batch batch = marker_of(&bytes, epoch, coordinator_epoch, 100);
+    int error = producer_state_judge_marker(state, &batch);
+    buffer_fini(&bytes);
+    return error;
+}
+
+/* Of a producer that is not known, epoch and coordinator are -1. */
+static void a_marker_of_an_older_epoch_or_coordinator_is_refused(void **state)
+{
+    (void)state;
+    struct producer_state producers;
+    producer_state_init(&producers);
+    assert_int_equal(judge_marker(&producers, INT16_MIN, 0), ERROR_INVALID_PRODUCER_EPOCH);
+    assert_int_equal(judge_marker(&producers, 0, INT32_MIN), ERROR_TRANSACTION_COORDINATOR_FENCED);
+    assert_int_equal(judge_marker(&producers, 0, -1), 0);
+    apply(&producers, 1, 0, 0, 1, 0);
+    apply_marker(&producers, 1);
+    assert_int_equal(judge_marker(&producers, -1, 7), ERROR_INVALID_PRODUCER_EPOCH);
+    assert_int_equal(judge_marker(&producers, 0, 6), ERROR_TRANSACTION_COORDINATOR_FENCED);
+    assert_int_equal(judge_marker(&producers, 0, 7), 0);
+    assert_int_equal(judge_marker(&producers, 1, 8), 0);
+    producer_state_fini(&producers);
 }
 
 static void an_open_transaction_holds_the_stable_offset_until_its_marker_is_flushed(void **state)
@@ -287,6 +320,7 @@ int main(void)
         cmocka_unit_test(the_last_five_batches_are_known_again),
         cmocka_unit_test(sequences_wrap_to_zero),
         cmocka_unit_test(an_old_epoch_is_refused_and_a_new_one_begins_at_zero),
+        cmocka_unit_test(a_marker_of_an_older_epoch_or_coordinator_is_refused),
         cmocka_unit_test(only_a_log_that_lost_something_takes_an_unknown_producer_in_the_middle),
         cmocka_unit_test(an_open_transaction_holds_the_stable_offset_until_its_marker_is_flushed),
         cmocka_unit_test(a_snapshot_brings_everything_back_and_damage_is_seen),
