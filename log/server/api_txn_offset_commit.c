@@ -158,6 +158,8 @@ void api_txn_offset_commit(struct request *request)
     };
     if (transaction->partition.index < 0) {
         txn_offset_commit_go_on(transaction, ERROR_COORDINATOR_NOT_AVAILABLE);
+    } else if (asked->group_id.size == 0) {
+        txn_offset_commit_go_on(transaction, ERROR_INVALID_GROUP_ID);
     } else if (txn_offset_commit_is_open(transaction)) {
         txn_offset_commit_go_on(transaction, 0);
     } else if (!is_adding &&
