@@ -356,8 +356,7 @@ int http_start(struct io *io, const char *address, const struct http_route *rout
         free(http);
         return report_add(
             report, NULL,
-            "cannot listen on %s for HTTP: %s; choose another address with --http, or none",
-            address,
+            "cannot listen on %s for HTTP: %s; choose another address with --http, or off", address,
             number == EADDRINUSE ? "the address is in use"
             : number == 0        ? "refused"
                                  : strerror(number));

@@ -53,7 +53,7 @@ static void serve_choose_memory(struct service_flags *flags)
 {
     flags->data = SERVE_MEMORY_PATH;
     flags->durability = flags->durability == NULL ? "os" : flags->durability;
-    flags->http = flags->http == NULL ? "none" : flags->http;
+    flags->http = flags->http == NULL ? "off" : flags->http;
 }
 
 static int serve_judge(struct command_world *world, struct serve_values *values)

@@ -201,7 +201,7 @@ static int start_http(struct service *service, const char *address)
 {
     bool is_asked = address != NULL;
     address = is_asked ? address : SERVICE_HTTP_DEFAULT;
-    if (strcmp(address, "none") == 0) {
+    if (strcmp(address, "off") == 0 || strcmp(address, "none") == 0) {
         return 0;
     }
     int error = http_start(service->world->io, address, service->routes, service->route_count,
