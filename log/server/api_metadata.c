@@ -152,6 +152,15 @@ static void metadata_answer(const struct metadata *metadata)
     request_answer(request, &response);
 }
 
+/* Topics that are made on the way count for the client's quota too, strictly and in silence: one
+ * that is refused stays unknown, and the answer waits for nothing. So does Kafka. */
+static bool metadata_permit(struct controller_operation *operation, int32_t partition_count)
+{
+    const struct request *request = ((struct metadata *)operation->owner)->request;
+    struct throttle_client client = request_client(request);
+    return throttle_take_mutations(request->server->throttle, &client, partition_count, true);
+}
+
 static void metadata_on_created(struct controller_operation *operation)
 {
     metadata_answer(operation->owner);
@@ -188,9 +197,12 @@ void api_metadata(struct request *request)
         metadata_answer(metadata);
         return;
     }
-    metadata->creation = (struct controller_create_topics){
-        .operation = {.done = metadata_on_created, .owner = metadata, .arena = &request->arena},
-        .topics = metadata->missing,
-        .count = count};
+    metadata->creation =
+        (struct controller_create_topics){.operation = {.done = metadata_on_created,
+                                                        .permit = metadata_permit,
+                                                        .owner = metadata,
+                                                        .arena = &request->arena},
+                                          .topics = metadata->missing,
+                                          .count = count};
     controller_create_topics(request->server->parts.controller, &metadata->creation);
 }

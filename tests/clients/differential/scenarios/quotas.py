@@ -151,7 +151,17 @@ def throttling(world):
                   topic_names=[topic])
     world.note("delete refused error", answer["responses" if "responses" in answer else "topics"]
                [0]["error_code"])
+    unknown = world.name("rate-auto")
+
+    def look(label):
+        answer = told(f"auto {label}", world.another(), "Metadata", 12,
+                      topics=[{"name": unknown, "topic_id": bytes(16)}],
+                      allow_auto_topic_creation=label == "refused")
+        world.note(f"auto {label} error", answer["topics"][0]["error_code"])
+
+    look("refused")
     limit("controller_mutation_rate", 0)
+    look("never made")
 
 
 SCENARIOS = [quotas, throttling]

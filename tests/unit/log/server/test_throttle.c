@@ -139,6 +139,35 @@ static void a_creator_over_its_quota_is_refused_or_waits(void **state)
     assert_in_range(response->throttle_time_ms, 17000, 19000);
 }
 
+/* Topics that come into being because they were asked for: not more than may be made, and nobody
+ * waits. */
+static void topics_that_make_themselves_count_too(void **state)
+{
+    struct node *node = *state;
+    enum { COUNT = 30 };
+    struct metadata_request_topic topics[COUNT];
+    struct metadata_request request = {.topics = {.items = topics, .count = COUNT},
+                                       .allow_auto_topic_creation = true};
+    char names[COUNT][8];
+    int32_t throttle_ms = 0;
+    int made = 0;
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "auto%d", i);
+        topics[i] = (struct metadata_request_topic){.name = bytes_from_string(names[i])};
+    }
+    set(node, "user", NULL, "controller_mutation_rate", 1);
+    const struct metadata_response *response = node_ask(node, API_METADATA, 12, &request);
+    assert_int_equal(response->throttle_time_ms, 0);
+    assert_int_equal(response->topics.count, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        int16_t code = response->topics.items[i].error_code;
+        assert_true(code == 0 || code == 3);
+        made += code == 0 ? 1 : 0;
+    }
+    assert_in_range(made, 11, 12);
+    assert_int_equal(create(node, 7, "a", &throttle_ms), 89);
+}
+
 static bool is_served(struct node *node)
 {
     struct metadata_request request = {.topics = {.count = -1}};
@@ -232,6 +261,7 @@ int main(void)
         NODE_TEST(who_has_no_quota_is_not_held),
         NODE_TEST(a_consumer_over_its_quota_waits_too),
         NODE_TEST(a_creator_over_its_quota_is_refused_or_waits),
+        NODE_TEST(topics_that_make_themselves_count_too),
         NODE_TEST(addresses_open_connections_at_their_rate),
         NODE_TEST(memory_of_clients_is_bounded),
         NODE_TEST(request_time_is_given_back_within_a_window),
