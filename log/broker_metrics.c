@@ -80,6 +80,7 @@ static void broker_metrics_add_topic(struct broker_metrics *metrics, const struc
         total.produced_size += traffic->produced_size;
         total.produced_count += traffic->produced_count;
         total.fetched_size += traffic->fetched_size;
+        total.fetched_count += traffic->fetched_count;
         broker_metrics_set_labels(metrics, none, name, i);
         broker_metrics_add_partition(metrics, replica);
     }
@@ -88,6 +89,7 @@ static void broker_metrics_add_topic(struct broker_metrics *metrics, const struc
     broker_metrics_add(metrics, BROKER_METRICS_BYTES_IN, (double)total.produced_size);
     broker_metrics_add(metrics, BROKER_METRICS_RECORDS_IN, (double)total.produced_count);
     broker_metrics_add(metrics, BROKER_METRICS_BYTES_OUT, (double)total.fetched_size);
+    broker_metrics_add(metrics, BROKER_METRICS_RECORDS_OUT, (double)total.fetched_count);
 }
 
 /* A committed offset beyond the end has no lag; one of a partition that is gone has no number. */

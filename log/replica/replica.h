@@ -53,6 +53,7 @@ struct replica_traffic {
     int64_t produced_size; /* bytes */
     int64_t produced_count;
     int64_t fetched_size;
+    int64_t fetched_count; /* offsets from where the readers stood: gaps and markers count too */
 };
 /* Counted by who serves the clients. */
 struct replica_traffic *replica_traffic(struct replica *replica);

@@ -154,6 +154,16 @@ static void fetch_point_to_leader(struct fetch *fetch)
 }
 
 /* Ends the work on the partitions; the number of slices that have records for the answer. */
+/* Records by their offsets: nobody looked at the batches between the first one and the last. */
+static void fetch_count(const struct fetch_part *part)
+{
+    if (fetch_part_size(part) > 0 && part->partition->replica != NULL) {
+        struct replica_traffic *traffic = replica_traffic(part->partition->replica);
+        traffic->fetched_size += (int64_t)fetch_part_size(part);
+        traffic->fetched_count += part->slice->next_offset - part->partition->fetch_offset;
+    }
+}
+
 static size_t fetch_finish_parts(struct fetch *fetch, struct log_slice **slices)
 {
     struct arena *arena = &fetch->request->arena;
@@ -165,10 +175,7 @@ static size_t fetch_finish_parts(struct fetch *fetch, struct log_slice **slices)
     size_t slice_count = 0;
     for (struct fetch_part *part = fetch->parts; part != NULL; part = part->next) {
         fetch_part_finish(part);
-        if (fetch_part_size(part) > 0 && part->partition->replica != NULL) {
-            replica_traffic(part->partition->replica)->fetched_size +=
-                (int64_t)fetch_part_size(part);
-        }
+        fetch_count(part);
         bool is_news = fetch_session_tell(part->partition, &part->answer);
         if (part->answer.current_leader.leader_id >= 0 && !fetch->session->is_of_follower &&
             fetch->response.node_endpoints.count == 0) {

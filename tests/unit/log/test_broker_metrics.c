@@ -47,6 +47,25 @@ static void topics_and_groups_are_shown(void **state)
     assert_true(node_metric(node, "tidemill_connections_accepted_total") >= 1);
 }
 
+/* Whole batches go out, and count from where the reader stands. */
+static void what_is_read_counts(void **state)
+{
+    struct node *node = *state;
+    struct fetch_request_partition partition = {
+        .fetch_offset = 4, .partition_max_bytes = 1 << 20, .current_leader_epoch = -1};
+    struct fetch_request_topic topic = {.name = BYTES_LITERAL("t"),
+                                        .partitions = {.items = &partition, .count = 1}};
+    struct fetch_request request = {.replica_id = -1,
+                                    .max_bytes = 1 << 20,
+                                    .session_epoch = -1,
+                                    .topics = {.items = &topic, .count = 1}};
+    fill(node);
+    assert_int_equal(node_metric(node, "tidemill_topic_records_out_total{topic=\"t\"}"), 0);
+    node_ask(node, API_FETCH, 11, &request);
+    assert_int_equal(node_metric(node, "tidemill_topic_records_out_total{topic=\"t\"}"), 6);
+    assert_true(node_metric(node, "tidemill_topic_bytes_out_total{topic=\"t\"}") > 61);
+}
+
 static int set_up_small(void **state)
 {
     struct node *node = node_new();
@@ -108,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NODE_TEST(topics_and_groups_are_shown),
+        NODE_TEST(what_is_read_counts),
         cmocka_unit_test_setup_teardown(the_page_is_bounded, set_up_small, node_tear_down),
         NODE_TEST(the_page_is_well_formed),
     };
