@@ -19,6 +19,9 @@ static const struct {
                                    "a\x04xy\x02"
                                    "b\x01\x00\x00")},
     {"json/timed", BYTES_LITERAL("t[1764000000000,{\"n\":3}]")},
+    {"format/sketch", BYTES_LITERAL("d\1\2\4\2\x0a\4\6\2\7\2\xbf\0\0\0\0\0\0\0"
+                                    "\x40\0\0\0\0\0\0\0\xff"
+                                    "\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\xc0")},
     {"group/position", BYTES_LITERAL("pcommit 12\nstream_time 1763983890000\n"
                                      "input dpkg.raw 0 5137\nchangelog counts 911\n")},
     {"connector/text",
