@@ -153,7 +153,6 @@ static void fetch_point_to_leader(struct fetch *fetch)
     fetch->response.node_endpoints.count = 1;
 }
 
-/* Ends the work on the partitions; the number of slices that have records for the answer. */
 /* Records by their offsets: nobody looked at the batches between the first one and the last. */
 static void fetch_count(const struct fetch_part *part)
 {
@@ -164,6 +163,7 @@ static void fetch_count(const struct fetch_part *part)
     }
 }
 
+/* Ends the work on the partitions; the number of slices that have records for the answer. */
 static size_t fetch_finish_parts(struct fetch *fetch, struct log_slice **slices)
 {
     struct arena *arena = &fetch->request->arena;
