@@ -18,7 +18,7 @@ struct record {
     struct bytes value;           /* null: a tombstone */
     struct bytes headers_encoded; /* as on the wire, without their count */
     int32_t header_count;
-    enum value_format value_format; /* how scripts and predicates see the value */
+    const struct value_format *value_format; /* how the value is seen; NULL: bytes */
 
     /* Of a table: the key had old_value and has value now; null is nothing. Both have the same
      * format. Of a stream old_value is null. */

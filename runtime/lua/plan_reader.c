@@ -113,10 +113,11 @@ const char *const *plan_reader_strings(struct plan_reader *reader, const char *n
     return texts;
 }
 
-enum value_format plan_reader_format(struct plan_reader *reader, const char *place, bool *is_given)
+const struct value_format *plan_reader_format(struct plan_reader *reader, const char *place,
+                                              bool *is_given)
 {
     const char *name = plan_reader_string(reader, "value");
-    enum value_format format = VALUE_BYTES;
+    const struct value_format *format = VALUE_BYTES;
     *is_given = name != NULL;
     if (name != NULL && !value_format_find(name, &format)) {
         report_add(reader->report, place, "value must be json, text or bytes, not '%s'", name);

@@ -36,7 +36,8 @@ size_t plan_reader_list(struct plan_reader *reader, const char *name);
 /* Pushes a table of the list on top. */
 void plan_reader_item(struct plan_reader *reader, size_t index);
 const char *const *plan_reader_strings(struct plan_reader *reader, const char *name, size_t *count);
-enum value_format plan_reader_format(struct plan_reader *reader, const char *place, bool *is_given);
+const struct value_format *plan_reader_format(struct plan_reader *reader, const char *place,
+                                              bool *is_given);
 void plan_reader_path(struct plan_reader *reader, const char *text, const char *place);
 /* "10s" is wall clock, "stream:1m" stream time. */
 struct topology_timer plan_reader_interval(struct plan_reader *reader, const char *text,

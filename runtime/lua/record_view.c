@@ -58,7 +58,14 @@ static struct json_place parse_current(lua_State *lua)
 {
     struct script_record *current = &script_of(lua)->current;
     if (!current->is_parsed) {
-        if (json_patch_parse(&current->json, current->record.value) != 0) {
+        struct script *script = script_of(lua);
+        struct decoded *decoded = node_decoded(script->context, &script->decoded, &current->record);
+        struct bytes text;
+        if (decoded_text(decoded, current->record.value_format, current->record.value, &text) !=
+            0) {
+            script_fail(lua, "decode", "%s", decoded->report.text);
+        }
+        if (json_patch_parse(&current->json, text) != 0) {
             script_fail(lua, "decode", "the value is not JSON: %s at byte %zu",
                         current->json.json.error_text, current->json.json.error_position);
         }
@@ -313,7 +320,7 @@ static void push_json(lua_State *lua)
 void record_view_push_value(lua_State *lua)
 {
     struct script_record *current = &script_of(lua)->current;
-    if (current->record.value_format == VALUE_JSON) {
+    if (!value_format_is_string(current->record.value_format)) {
         push_json(lua);
         return;
     }
@@ -515,6 +522,9 @@ void record_view_read(lua_State *lua, int index, struct record *out)
         struct buffer *text = script_scratch(script, 0);
         json_patch_write(&current->json, text);
         out->value = script_copy(lua, buffer_bytes(text));
+        if (!value_format_is_string(out->value_format)) {
+            out->value_format = VALUE_JSON;
+        }
     }
 }
 

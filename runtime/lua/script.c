@@ -382,6 +382,7 @@ static struct script *make_script(const struct script_options *options)
     heap_init(&script->heap, script->limits.memory_size);
     arena_init(&script->arena, 0);
     json_init(&script->stored);
+    decoded_init(&script->decoded);
     json_patch_init(&script->current.json);
     for (size_t i = 0; i < sizeof script->buffers / sizeof *script->buffers; i++) {
         buffer_init(&script->buffers[i]);
@@ -429,6 +430,7 @@ void script_close(struct script *script)
     heap_fini(&script->heap);
     json_patch_fini(&script->current.json);
     json_fini(&script->stored);
+    decoded_fini(&script->decoded);
     for (size_t i = 0; i < sizeof script->buffers / sizeof *script->buffers; i++) {
         buffer_fini(&script->buffers[i]);
     }

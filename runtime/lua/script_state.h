@@ -10,6 +10,7 @@
 #pragma once
 
 #include "log/base/arena.h"
+#include "runtime/format/decoded.h"
 #include "runtime/format/json_patch.h"
 #include "runtime/lua/heap.h"
 #include "runtime/lua/script.h"
@@ -89,6 +90,7 @@ struct script {
     size_t iterator_capacity;
     struct buffer buffers[3]; /* scratch that outlives a raised error; see script_scratch */
     struct json stored;       /* tokens of what comes out of stores */
+    struct decoded decoded;   /* of values that are not the source's */
 };
 
 extern const char script_keys[SCRIPT_KEY_COUNT];

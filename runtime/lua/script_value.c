@@ -270,7 +270,7 @@ void script_value_read(lua_State *lua, int index, struct record *record)
         size_t size = 0;
         const char *text = lua_tolstring(lua, index, &size);
         record->value = copy(lua, bytes_make(text, size));
-        if (record->value_format == VALUE_JSON) {
+        if (!value_format_is_string(record->value_format)) {
             record->value_format = VALUE_TEXT;
         }
         return;

@@ -9,7 +9,7 @@
 
 struct store_view {
     const char *name;
-    enum value_format value_format;
+    const struct value_format *value_format;
 };
 
 struct iteration {
@@ -260,7 +260,7 @@ void store_view_close_iterators(struct script *script)
     script->iterator_count = 0;
 }
 
-void store_view_push(lua_State *lua, const char *name, enum value_format value_format)
+void store_view_push(lua_State *lua, const char *name, const struct value_format *value_format)
 {
     struct store_view *view = lua_newuserdatauv(lua, sizeof *view, 0);
     *view = (struct store_view){.name = name, .value_format = value_format};

@@ -1,8 +1,8 @@
 /* A state store as a callback sees it:
  *
- *     store[k]  store[k] = v        for keys that are no name below
- *     store:get(k)  :put(k, v)  :delete(k)  :add(k, n)  :count()
- *     for k, v in store:pairs() / :range(from, to) / :prefix(p) do ... end
+ *    store[k]  store[k] = v        for keys that are no name below
+ *    store:get(k)  :put(k, v)  :delete(k)  :add(k, n)  :count()
+ *    for k, v in store:pairs() / :range(from, to) / :prefix(p) do ... end
  *
  * Values are copied in and out in the store's format: change v and put it again. Iteration sees a
  * snapshot. Writes are undone when the record fails.
@@ -14,6 +14,6 @@
 /* Makes the metatables. */
 void store_view_open(lua_State *lua);
 /* Pushes a view; the names must live as long as the script. */
-void store_view_push(lua_State *lua, const char *name, enum value_format value_format);
+void store_view_push(lua_State *lua, const char *name, const struct value_format *value_format);
 /* Ends all iterations of the callback; they are expired afterwards. */
 void store_view_close_iterators(struct script *script);

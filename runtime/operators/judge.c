@@ -5,11 +5,10 @@ static int ask_predicate(void *owner, struct node *node, struct node_context *co
                          const struct record *record)
 {
     struct predicate *predicate = owner;
-    int result = predicate_judge(predicate, record);
+    int result = predicate_judge(predicate, record, node_shared(context, record));
     return result >= 0 ? result
-                       : node_fail(node, context, result, "decode",
-                                   "the value is not JSON, which '%s' needs: %s",
-                                   predicate_text(predicate), predicate_error_text(predicate));
+                       : node_fail(node, context, result, "decode", "%s; '%s' needs it",
+                                   predicate_error_text(predicate), predicate_text(predicate));
 }
 
 static void free_predicate(void *owner)

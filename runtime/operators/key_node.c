@@ -12,7 +12,8 @@ struct key_node {
     struct json_path *paths;
     size_t path_count;
     bool is_grouping;
-    struct json json;
+    struct decoded own;
+    struct decoded *decoded; /* of the record that is processed */
     struct buffer key;
 };
 
@@ -20,21 +21,22 @@ struct key_node {
 static int add_part(struct key_node *it, struct node_context *context, const struct json_path *path,
                     bool *is_absent)
 {
-    uint32_t token = json_path_find(path, &it->json);
-    *is_absent = token == JSON_ABSENT || json_token(&it->json, token)->kind == JSON_NULL;
+    uint32_t token = json_path_find(path, &it->decoded->json);
+    *is_absent = token == JSON_ABSENT || json_token(&it->decoded->json, token)->kind == JSON_NULL;
     if (*is_absent && it->is_grouping) {
         return node_fail(&it->node, context, ERROR_INVALID, "process",
                          "the value has no %s to group by", path->text);
     }
     if (it->path_count > 1) {
-        buffer_add_bytes(&it->key, *is_absent ? BYTES_LITERAL("null") : json_raw(&it->json, token));
-    } else if (!*is_absent && json_token(&it->json, token)->kind == JSON_STRING) {
+        buffer_add_bytes(&it->key,
+                         *is_absent ? BYTES_LITERAL("null") : json_raw(&it->decoded->json, token));
+    } else if (!*is_absent && json_token(&it->decoded->json, token)->kind == JSON_STRING) {
         struct buffer scratch;
         buffer_init(&scratch);
-        buffer_add_bytes(&it->key, json_string(&it->json, token, &scratch));
+        buffer_add_bytes(&it->key, json_string(&it->decoded->json, token, &scratch));
         buffer_fini(&scratch);
     } else if (!*is_absent) {
-        buffer_add_bytes(&it->key, json_raw(&it->json, token));
+        buffer_add_bytes(&it->key, json_raw(&it->decoded->json, token));
     }
     return 0;
 }
@@ -72,11 +74,11 @@ static int key_process(struct node *node, struct node_context *context, const st
                          "a record without a value has no %s to take its key from",
                          it->paths[0].text);
     }
-    int error = json_parse(&it->json, record->value);
+    it->decoded = node_decoded(context, &it->own, record);
+    int error = decoded_read(it->decoded, record->value_format, record->value);
     if (error != 0) {
-        return node_fail(node, context, error, "decode",
-                         "the value is not JSON, which the key %s needs: %s at byte %zu",
-                         it->paths[0].text, it->json.error_text, it->json.error_position);
+        return node_fail(node, context, error, "decode", "%s; the key %s needs it",
+                         it->decoded->report.text, it->paths[0].text);
     }
     struct record keyed = *record;
     keyed.is_windowed = false;
@@ -91,7 +93,7 @@ static void key_free(struct node *node)
         json_path_fini(&it->paths[i]);
     }
     free(it->paths);
-    json_fini(&it->json);
+    decoded_fini(&it->own);
     buffer_fini(&it->key);
     node_fini(node);
     free(it);
@@ -111,7 +113,7 @@ struct node *key_node_new(const char *name, const struct key_node_options *optio
         struct report report = {{0}, {0}};
         check(json_path_init(&it->paths[i], options->paths[i], NULL, &report) == 0);
     }
-    json_init(&it->json);
+    decoded_init(&it->own);
     buffer_init(&it->key);
     return &it->node;
 }

@@ -56,8 +56,8 @@ struct predicate {
     struct term *terms;
     int term_count;
     int root;
-    struct json json;
-    bool is_parsed;
+    struct decoded own;
+    struct decoded *decoded;  /* of the record that is judged */
     struct buffer scratch[2]; /* decoded strings of a comparison's two sides */
 };
 
@@ -292,7 +292,8 @@ int predicate_new(const char *text, const char *place, struct report *report,
     struct predicate *predicate = memory_new(struct predicate);
     predicate->text = memory_string(text);
     predicate->terms = memory_zero(TERMS_MAX, sizeof *predicate->terms);
-    json_init(&predicate->json);
+    decoded_init(&predicate->own);
+    predicate->decoded = &predicate->own;
     buffer_init(&predicate->scratch[0]);
     buffer_init(&predicate->scratch[1]);
     struct compiler compiler = {
@@ -318,7 +319,7 @@ void predicate_free(struct predicate *predicate)
     for (int i = 0; i < predicate->term_count; i++) {
         json_path_fini(&predicate->terms[i].path);
     }
-    json_fini(&predicate->json);
+    decoded_fini(&predicate->own);
     buffer_fini(&predicate->scratch[0]);
     buffer_fini(&predicate->scratch[1]);
     free(predicate->terms);
@@ -335,7 +336,7 @@ static struct operand make_bytes(struct bytes view)
 static struct operand read_token(struct predicate *predicate, uint32_t token,
                                  struct buffer *scratch)
 {
-    const struct json *json = &predicate->json;
+    const struct json *json = &predicate->decoded->json;
     struct operand operand = {.kind = OTHER};
     switch ((enum json_kind)json_token(json, token)->kind) {
     case JSON_NULL:
@@ -371,14 +372,11 @@ static int read_path(struct predicate *predicate, const struct term *term,
     if (bytes_is_null(record->value)) {
         return 0;
     }
-    if (!predicate->is_parsed) {
-        int error = json_parse(&predicate->json, record->value);
-        if (error != 0) {
-            return error;
-        }
-        predicate->is_parsed = true;
+    int error = decoded_read(predicate->decoded, record->value_format, record->value);
+    if (error != 0) {
+        return error;
     }
-    uint32_t token = json_path_find(&term->path, &predicate->json);
+    uint32_t token = json_path_find(&term->path, &predicate->decoded->json);
     if (token != JSON_ABSENT) {
         *out = read_token(predicate, token, scratch);
     }
@@ -557,15 +555,17 @@ static int judge(struct predicate *predicate, int index, const struct record *re
                                    : operand.kind != ABSENT && operand.kind != NIL_JSON;
 }
 
-int predicate_judge(struct predicate *predicate, const struct record *record)
+int predicate_judge(struct predicate *predicate, const struct record *record,
+                    struct decoded *shared)
 {
-    predicate->is_parsed = false;
+    decoded_clear(&predicate->own);
+    predicate->decoded = shared == NULL ? &predicate->own : shared;
     return judge(predicate, predicate->root, record);
 }
 
 const char *predicate_error_text(const struct predicate *predicate)
 {
-    return predicate->json.error_text == NULL ? "" : predicate->json.error_text;
+    return predicate->decoded->report.text;
 }
 
 const char *predicate_text(const struct predicate *predicate)

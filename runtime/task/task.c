@@ -175,6 +175,7 @@ static void task_free(struct task *task)
     topology_instance_free(task->instance);
     state_position_fini(&task->position);
     arena_fini(&task->arena);
+    decoded_fini(&task->decoded);
     free(task->inputs);
     free(task->committed_offsets);
     free(task->emits);

@@ -28,7 +28,9 @@ static struct kv *task_on_store(struct node_context *context, const char *name)
 void task_call_init(struct task *task)
 {
     arena_init(&task->arena, 0);
+    decoded_init(&task->decoded);
     task->context = (struct node_context){.arena = &task->arena,
+                                          .decoded = &task->decoded,
                                           .emit = task_on_emit,
                                           .store = task_on_store,
                                           .stream_time_ms = -1,
@@ -67,6 +69,7 @@ bool task_call_send(struct task *task)
 void task_call_begin(struct task *task, const struct record *source)
 {
     arena_clear(&task->arena);
+    decoded_clear(&task->decoded);
     task->emit_count = 0;
     task->emit_next = 0;
     task->is_rejected = false;

@@ -48,6 +48,7 @@ struct task {
     int64_t *committed_offsets;
     size_t input_count;
 
+    struct decoded decoded; /* of the record that is processed */
     struct node_context context;
     struct arena arena;
     struct task_emit *emits; /* of the record being processed */

@@ -12,11 +12,11 @@
 
 struct inlet {
     struct node node;
-    enum value_format value_format;
+    const struct value_format *value_format;
     bool is_internal;
     bool has_time_path;
     struct json_path time_path;
-    struct json json;
+    struct decoded own;
 };
 
 static struct inlet *inlet_of(struct node *node)
@@ -31,17 +31,17 @@ static int read_time(struct inlet *inlet, struct node_context *context, struct r
         return node_fail(&inlet->node, context, ERROR_INVALID, "decode",
                          "the record has no value to take its time (%s) from", path);
     }
-    int error = json_parse(&inlet->json, record->value);
+    struct decoded *decoded = node_decoded(context, &inlet->own, record);
+    int error = decoded_read(decoded, record->value_format, record->value);
     if (error != 0) {
-        return node_fail(&inlet->node, context, error, "decode",
-                         "the value is not JSON: %s at byte %zu", inlet->json.error_text,
-                         inlet->json.error_position);
+        return node_fail(&inlet->node, context, error, "decode", "%s; the time %s needs it",
+                         decoded->report.text, path);
     }
-    uint32_t token = json_path_find(&inlet->time_path, &inlet->json);
+    uint32_t token = json_path_find(&inlet->time_path, &decoded->json);
     int64_t time_ms = -1;
     double fraction = 0;
-    if (token != JSON_ABSENT && !json_int64(&inlet->json, token, &time_ms) &&
-        json_double(&inlet->json, token, &fraction) && fraction >= 0 && fraction < 9e18) {
+    if (token != JSON_ABSENT && !json_int64(&decoded->json, token, &time_ms) &&
+        json_double(&decoded->json, token, &fraction) && fraction >= 0 && fraction < 9e18) {
         time_ms = (int64_t)fraction;
     }
     if (time_ms < 0) {
@@ -137,7 +137,7 @@ static void inlet_free(struct node *node)
     if (inlet->has_time_path) {
         json_path_fini(&inlet->time_path);
     }
-    json_fini(&inlet->json);
+    decoded_fini(&inlet->own);
     node_fini(node);
     free(inlet);
 }
@@ -150,7 +150,7 @@ struct node *inlet_new(const char *name, const struct inlet_options *options)
     node_init(&inlet->node, &inlet_ops, name);
     inlet->value_format = options->value_format;
     inlet->is_internal = options->is_internal;
-    json_init(&inlet->json);
+    decoded_init(&inlet->own);
     if (options->time_path != NULL) {
         struct report report = {{0}, {0}};
         check(json_path_init(&inlet->time_path, options->time_path, NULL, &report) == 0);

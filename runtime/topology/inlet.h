@@ -9,7 +9,7 @@
 #include "runtime/topology/node.h"
 
 struct inlet_options {
-    enum value_format value_format;
+    const struct value_format *value_format;
     const char *time_path; /* judged before; or NULL */
     bool is_internal;
 };

@@ -6,6 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+struct decoded *node_shared(const struct node_context *context, const struct record *record)
+{
+    const struct record *source = context->source;
+    bool is_source = source != NULL && record->value.data == source->value.data &&
+                     record->value.size == source->value.size;
+    return is_source ? context->decoded : NULL;
+}
+
+struct decoded *node_decoded(const struct node_context *context, struct decoded *own,
+                             const struct record *record)
+{
+    struct decoded *shared = node_shared(context, record);
+    decoded_clear(own);
+    return shared == NULL ? own : shared;
+}
+
 void node_init(struct node *node, const struct node_ops *ops, const char *name)
 {
     *node = (struct node){.ops = ops, .name = memory_string(name)};

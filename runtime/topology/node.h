@@ -9,6 +9,7 @@
 #pragma once
 
 #include "log/base/arena.h"
+#include "runtime/format/decoded.h"
 #include "runtime/format/record.h"
 #include "runtime/state/kv.h"
 
@@ -21,6 +22,7 @@ struct node_context {
     int64_t stream_time_ms;      /* largest timestamp processed, this record included */
     int64_t wall_clock_ms;       /* the task's, constant during one call */
     const struct record *source; /* the record as it was read; NULL in a timer */
+    struct decoded *decoded;     /* where all read the source's value; NULL: each for himself */
     /* Emits to a topic; record->partition is -1 (the key decides) or chosen. Views must stay valid
      * until the record is done (arena, source or constants). The format of the value is the
      * emitter's matter. 0 or an error (ERROR_NO_MEMORY past the emit limit). */
@@ -78,6 +80,12 @@ static inline int node_forward(struct node *node, struct node_context *context,
     return 0;
 }
 
+/* Where to read the value of a record that is the source's, so that it is read once; NULL for
+ * others, whose bytes may be replaced while the source is processed. */
+struct decoded *node_shared(const struct node_context *context, const struct record *record);
+/* The same, or `own`, cleared. */
+struct decoded *node_decoded(const struct node_context *context, struct decoded *own,
+                             const struct record *record);
 void node_init(struct node *node, const struct node_ops *ops, const char *name);
 /* Frees the name and the list of children, not the children. */
 void node_fini(struct node *node);

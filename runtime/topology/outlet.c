@@ -17,7 +17,7 @@ struct outlet {
     struct outlet_options options;
     char *topic;
     struct json_path key_path;
-    struct json json;
+    struct decoded own;
 };
 
 static struct outlet *outlet_of(struct node *node)
@@ -25,86 +25,79 @@ static struct outlet *outlet_of(struct node *node)
     return (struct outlet *)(void *)node;
 }
 
-static int fail_value(struct node *node, struct node_context *context, const struct json *json,
-                      int error)
+static int convert(struct node *node, struct node_context *context,
+                   const struct value_format *value_format, struct record *record)
 {
-    return node_fail(node, context, error, "encode", "the value is not JSON: %s at byte %zu",
-                     json->error_text, json->error_position);
-}
-
-static int quote_value(struct node *node, struct node_context *context, struct record *record)
-{
-    struct buffer quoted;
-    buffer_init(&quoted);
-    int error = json_writer_string(&quoted, record->value);
-    if (error == 0) {
-        record->value = arena_copy(context->arena, buffer_bytes(&quoted));
-    }
-    buffer_fini(&quoted);
-    return error == 0 ? 0
-                      : node_fail(node, context, error, "encode",
-                                  "a string that is not UTF-8 cannot be written as JSON");
-}
-
-static int unquote_value(struct node *node, struct node_context *context, struct record *record)
-{
-    struct json json;
-    json_init(&json);
-    int error = json_parse(&json, record->value);
+    struct decoded own;
+    struct buffer converted;
+    decoded_init(&own);
+    buffer_init(&converted);
+    struct decoded *decoded = node_decoded(context, &own, record);
+    int error =
+        decoded_convert(decoded, record->value_format, value_format, record->value, &converted);
     if (error != 0) {
-        error = fail_value(node, context, &json, error);
-    } else if (json_token(&json, JSON_ROOT)->kind == JSON_STRING) {
-        struct buffer scratch;
-        buffer_init(&scratch);
-        record->value = arena_copy(context->arena, json_string(&json, JSON_ROOT, &scratch));
-        buffer_fini(&scratch);
+        error = node_fail(node, context, error, "encode", "%s", decoded->report.text);
+    } else {
+        record->value = arena_copy(context->arena, buffer_bytes(&converted));
     }
-    json_fini(&json);
+    buffer_fini(&converted);
+    decoded_fini(&own);
     return error;
 }
 
-int outlet_convert(struct node *node, struct node_context *context, enum value_format value_format,
-                   struct record *record)
+int outlet_convert(struct node *node, struct node_context *context,
+                   const struct value_format *value_format, struct record *record)
 {
-    bool is_json = record->value_format == VALUE_JSON;
+    struct record old = {.value = record->old_value, .value_format = record->value_format};
+    int error = 0;
+    if (!decoded_is_same(record->value_format, value_format, record->value)) {
+        error = convert(node, context, value_format, record);
+    }
+    if (error == 0 && !decoded_is_same(old.value_format, value_format, old.value)) {
+        error = convert(node, context, value_format, &old);
+    }
+    record->old_value = old.value;
     record->value_format = value_format;
-    if (bytes_is_null(record->value)) {
-        return 0;
-    }
-    if (is_json && value_format != VALUE_JSON && record->value.size > 0) {
-        /* Only a string differs as text; space in front of it is rare but allowed. */
-        uint8_t first = record->value.data[0];
-        bool may_be_string = first == '"' || first == ' ' || (first >= '\t' && first <= '\r');
-        return may_be_string ? unquote_value(node, context, record) : 0;
-    }
-    return !is_json && value_format == VALUE_JSON ? quote_value(node, context, record) : 0;
+    return error;
 }
 
 static int read_key(struct outlet *outlet, struct node_context *context, struct record *record)
 {
     struct bytes key = {0};
-    int error = bytes_is_null(record->value) ? 0 : json_parse(&outlet->json, record->value);
-    if (error != 0) {
-        return fail_value(&outlet->node, context, &outlet->json, error);
-    }
     uint32_t token = JSON_ABSENT;
+    struct decoded *decoded = node_decoded(context, &outlet->own, record);
     if (!bytes_is_null(record->value)) {
-        token = json_path_find(&outlet->key_path, &outlet->json);
+        int error = decoded_read(decoded, record->value_format, record->value);
+        if (error != 0) {
+            return node_fail(&outlet->node, context, error, "encode", "%s; the key %s needs it",
+                             decoded->report.text, outlet->key_path.text);
+        }
+        token = json_path_find(&outlet->key_path, &decoded->json);
     }
+    const struct json *json = &decoded->json;
     if (token == JSON_ABSENT) {
         return node_fail(&outlet->node, context, ERROR_INVALID, "encode",
                          "the value has no %s to take the key from", outlet->key_path.text);
     }
-    if (json_token(&outlet->json, token)->kind == JSON_STRING) {
+    if (json_token(json, token)->kind == JSON_STRING) {
         struct buffer scratch;
         buffer_init(&scratch);
-        key = arena_copy(context->arena, json_string(&outlet->json, token, &scratch));
+        key = arena_copy(context->arena, json_string(json, token, &scratch));
         buffer_fini(&scratch);
-    } else if (json_token(&outlet->json, token)->kind != JSON_NULL) {
-        key = json_raw(&outlet->json, token);
+    } else if (json_token(json, token)->kind != JSON_NULL) {
+        key = arena_copy(context->arena, json_raw(json, token));
     }
     record->key = key;
     return 0;
+}
+
+/* What stands in a topic between parts has a format that its header can name. */
+static int make_plain(struct node *node, struct node_context *context, struct record *record)
+{
+    const struct value_format *plain;
+    return value_format_find(value_format_name(record->value_format), &plain)
+               ? 0
+               : outlet_convert(node, context, VALUE_JSON, record);
 }
 
 static void add_internals(struct node_context *context, struct record *record)
@@ -136,7 +129,9 @@ static int add_window(struct outlet *outlet, struct node_context *context, struc
     int error = 0;
     buffer_init(&key);
     buffer_add_byte(&key, '[');
-    bool is_list = inner.size > 0 && inner.data[0] == '[' && json_parse(&outlet->json, inner) == 0;
+    decoded_clear(&outlet->own);
+    bool is_list = inner.size > 0 && inner.data[0] == '[' &&
+                   decoded_read(&outlet->own, VALUE_JSON, inner) == 0;
     if (is_list) {
         buffer_add_bytes(&key, inner);
     } else if (bytes_is_null(inner)) {
@@ -171,6 +166,9 @@ static int outlet_process(struct node *node, struct node_context *context,
     if (error == 0 && outlet->options.has_value_format) {
         error = outlet_convert(node, context, outlet->options.value_format, &leaving);
     }
+    if (error == 0 && outlet->options.is_internal) {
+        error = make_plain(node, context, &leaving);
+    }
     if (error != 0) {
         return error;
     }
@@ -191,7 +189,7 @@ static void outlet_free(struct node *node)
     if (outlet->options.key_path != NULL) {
         json_path_fini(&outlet->key_path);
     }
-    json_fini(&outlet->json);
+    decoded_fini(&outlet->own);
     free(outlet->topic);
     node_fini(node);
     free(outlet);
@@ -205,7 +203,7 @@ struct node *outlet_new(const char *name, const struct outlet_options *options)
     node_init(&outlet->node, &outlet_ops, name);
     outlet->options = *options;
     outlet->topic = memory_string(options->topic);
-    json_init(&outlet->json);
+    decoded_init(&outlet->own);
     if (options->key_path != NULL) {
         struct report report = {{0}, {0}};
         check(json_path_init(&outlet->key_path, options->key_path, NULL, &report) == 0);

@@ -15,7 +15,7 @@
 struct outlet_options {
     const char *topic;
     bool has_value_format;
-    enum value_format value_format;
+    const struct value_format *value_format;
     const char *key_path; /* judged before; NULL: the record's key */
     int32_t partition;    /* -1: the key decides */
     bool is_internal;     /* to a repartition topic: the format travels in a header */
@@ -26,4 +26,4 @@ struct node *outlet_new(const char *name, const struct outlet_options *options);
 /* `record` with its value in another format, or an error with the context filled; `node` is whose
  * failure it is. What is new lies in the context's arena. */
 must_use int outlet_convert(struct node *node, struct node_context *context,
-                            enum value_format value_format, struct record *record);
+                            const struct value_format *value_format, struct record *record);

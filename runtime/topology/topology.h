@@ -8,11 +8,11 @@
  *
  * Owns:   copies of all names and lists; what `owner` of a node points to, through free_owner.
  * Keeps:  (1) node ids count from 0 in the order of adding, parents before children;
- *         (2) names of nodes, stores and topics are unique, each among its kind;
- *         (3) after topology_finish every node belongs to exactly one part, and every part has a
- *             source; parts are ordered by name and nothing about them depends on the order of
- *             building;
- *         (4) no store that is kept by key lies behind a change of the key.
+ *        (2) names of nodes, stores and topics are unique, each among its kind;
+ *        (3) after topology_finish every node belongs to exactly one part, and every part has a
+ *            source; parts are ordered by name and nothing about them depends on the order of
+ *            building;
+ *        (4) no store that is kept by key lies behind a change of the key.
  * Thread: the owner's; read-only after topology_finish. */
 #pragma once
 
@@ -28,7 +28,7 @@ struct topology_store {
     const char *place; /* where the script says so, or NULL */
     enum topology_store_kind kind;
     bool has_changelog;
-    enum value_format value_format;
+    const struct value_format *value_format;
 };
 
 enum topology_clock { TOPOLOGY_WALL_CLOCK, TOPOLOGY_STREAM_TIME };
@@ -43,7 +43,7 @@ struct topology_source {
     const char *place;
     const char *const *topics;
     size_t topic_count;
-    enum value_format value_format;
+    const struct value_format *value_format;
     const char *time_path; /* "$.ts": milliseconds in the value are the record's time; or NULL */
 };
 

@@ -36,12 +36,12 @@ static void fuzz_condition(struct bytes input)
     if (error == 0) {
         struct record record = {.topic = "t", .key = BYTES_LITERAL("k"), .value = input};
         check(strcmp(predicate_text(predicate), text) == 0);
-        int result = predicate_judge(predicate, &record);
+        int result = predicate_judge(predicate, &record, NULL);
         check(result == 0 || result == 1 || result == ERROR_MALFORMED);
         check(result >= 0 || predicate_error_text(predicate) != NULL);
-        check(predicate_judge(predicate, &record) == result);
+        check(predicate_judge(predicate, &record, NULL) == result);
         record.value = (struct bytes){0};
-        check(predicate_judge(predicate, &record) >= 0);
+        check(predicate_judge(predicate, &record, NULL) >= 0);
         predicate_free(predicate);
     }
     free(text);

@@ -49,6 +49,7 @@ static void begin(struct mill_driver *driver, const struct record *source)
 {
     arena_clear(&driver->arena);
     driver->staged_from = driver->output_count;
+    decoded_clear(&driver->decoded);
     driver->context.source = source;
     driver->context.stream_time_ms = driver->stream_time_ms;
     driver->context.wall_clock_ms = driver->wall_clock_ms;
@@ -81,7 +82,9 @@ static int end(struct mill_driver *driver, int error)
 void mill_driver_init(struct mill_driver *driver, const struct topology *topology)
 {
     *driver = (struct mill_driver){.topology = topology, .stream_time_ms = -1};
+    decoded_init(&driver->decoded);
     driver->context.arena = &driver->arena;
+    driver->context.decoded = &driver->decoded;
     driver->context.emit = on_emit;
     driver->context.store = on_store;
     driver->context.owner = driver;
@@ -122,6 +125,7 @@ void mill_driver_fini(struct mill_driver *driver)
     free(driver->instances);
     free(driver->timer_due_ms);
     arena_fini(&driver->arena);
+    decoded_fini(&driver->decoded);
     buffer_fini(&driver->text);
 }
 

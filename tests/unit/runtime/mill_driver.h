@@ -19,6 +19,7 @@ struct mill_driver {
     struct topology_instance **instances; /* by part */
     struct map stores;
     struct arena arena;
+    struct decoded decoded;
     struct node_context context;
     struct mill_output *outputs; /* of all records so far, in order */
     size_t output_count;

@@ -110,7 +110,7 @@ static struct node *make_upper(void *owner, const char *name)
     return hook_node_new(name, &(struct hook_node){.on_record = upper});
 }
 
-static int add_source(struct bench *bench, const char *topic, enum value_format format)
+static int add_source(struct bench *bench, const char *topic, const struct value_format *format)
 {
     struct topology_source source = {.topics = &topic, .topic_count = 1, .value_format = format};
     int id = topology_add_source(bench->topology, &source, &bench->report);
@@ -415,6 +415,55 @@ static void outlets_convert_values_and_take_keys(void **state)
     assert_string_equal(mill_driver_text(driver, "json"), "");
 }
 
+/* A format of one letter: 'a' says {"letter":"a"}. */
+static int decode_count;
+
+static int decode_letter(const struct value_format *format, struct bytes value, struct buffer *json,
+                         struct report *report)
+{
+    (void)format;
+    (void)report;
+    decode_count++;
+    buffer_printf(json, "{\"letter\":\"%.*s\"}", BYTES_FORMAT(value));
+    return 0;
+}
+
+static void a_value_is_translated_once_for_all_nodes(void **state)
+{
+    static const struct value_ops ops = {.name = "letter", .decode = decode_letter};
+    static const struct value_format letter = {&ops};
+    struct bench *bench = *state;
+    const char *paths[] = {"$.letter"};
+    char condition[] = "$.letter != 'x'";
+    struct key_node_options keys = {.paths = paths, .path_count = 1};
+    struct outlet_options raw = {.topic = "raw", .partition = -1, .key_path = "$.letter"};
+    struct outlet_options json = {
+        .topic = "json", .partition = -1, .has_value_format = true, .value_format = VALUE_JSON};
+    struct outlet_options again = {.topic = "again", .partition = -1};
+    int source = add_source(bench, "in", &letter);
+    int filtered =
+        add(bench, source,
+            (struct topology_node){.kind = "filter", .make = make_filter, .owner = condition});
+    int keyed = add(bench, filtered,
+                    (struct topology_node){
+                        .kind = "key", .make = make_keys, .owner = &keys, .changes_key = true});
+    add_sink(bench, keyed, &raw);
+    add_sink(bench, keyed, &json);
+    int behind = topology_add_repartition(bench->topology, keyed, "r", 0, NULL, &bench->report);
+    add_sink(bench, behind, &again);
+    struct mill_driver *driver = run(bench);
+    decode_count = 0;
+    assert_int_equal(mill_driver_send(driver, "in", NULL, "a", 1), 0);
+    assert_int_equal(decode_count, 1);
+    assert_int_equal(mill_driver_send(driver, "in", NULL, "b", 1), 0);
+    assert_int_equal(decode_count, 2);
+    assert_string_equal(mill_driver_text(driver, "raw"), "a=a b=b");
+    assert_string_equal(mill_driver_text(driver, "json"),
+                        "a={\"letter\":\"a\"} b={\"letter\":\"b\"}");
+    assert_string_equal(mill_driver_text(driver, "again"),
+                        "a={\"letter\":\"a\"} b={\"letter\":\"b\"}");
+}
+
 static void hooks_change_drop_and_refuse_without_touching_siblings(void **state)
 {
     struct bench *bench = *state;
@@ -461,6 +510,7 @@ int main(void)
         TEST(windows_and_changes_survive_an_internal_topic),
         TEST(late_records_say_what_they_missed),
         TEST(outlets_convert_values_and_take_keys),
+        TEST(a_value_is_translated_once_for_all_nodes),
         TEST(hooks_change_drop_and_refuse_without_touching_siblings),
         TEST(a_refused_emit_undoes_the_whole_record),
     };

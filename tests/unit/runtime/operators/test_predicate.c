@@ -17,8 +17,8 @@ static int judge(const char *text, const struct record *record)
         print_error("%s\n", report.text);
     }
     assert_int_equal(error, 0);
-    int result = predicate_judge(predicate, record);
-    assert_int_equal(predicate_judge(predicate, record), result);
+    int result = predicate_judge(predicate, record, NULL);
+    assert_int_equal(predicate_judge(predicate, record, NULL), result);
     predicate_free(predicate);
     return result;
 }
