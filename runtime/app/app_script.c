@@ -32,7 +32,7 @@ static int app_script_read_file(struct io *io, const char *path, struct buffer *
     return error;
 }
 
-static int app_script_read_module(void *owner, const char *file_name, struct buffer *out)
+static int app_script_read_beside(void *owner, const char *file_name, struct buffer *out)
 {
     const struct app_script_reader *reader = owner;
     const char *slash = strrchr(reader->path, '/');
@@ -60,7 +60,7 @@ int app_script_open(struct io *io, const char *path, const struct script_limits 
         struct script_options options = {.name = slash == NULL ? path : slash + 1,
                                          .text = buffer_bytes(&text),
                                          .limits = *limits,
-                                         .read_module = app_script_read_module,
+                                         .read_file = app_script_read_beside,
                                          .owner = &reader};
         error = script_open(&options, report, out);
     }

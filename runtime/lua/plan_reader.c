@@ -1,7 +1,10 @@
 /* Reads the tables that the library wrote, field by field; see plan_reader.h. */
 #include "runtime/lua/plan_reader.h"
 
+#include "log/base/error.h"
+#include "log/base/memory.h"
 #include "log/base/text.h"
+#include "runtime/format/format.h"
 #include "runtime/format/json_path.h"
 
 #include <string.h>
@@ -113,16 +116,37 @@ const char *const *plan_reader_strings(struct plan_reader *reader, const char *n
     return texts;
 }
 
+/* Nothing above the folder of the script. */
+static bool is_file_beside(const char *name)
+{
+    return *name != 0 && *name != '/' && strstr(name, "..") == NULL;
+}
+
+static int read_beside(void *owner, const char *name, struct buffer *out)
+{
+    const struct script_options *options = owner;
+    if (options->read_file == NULL || !is_file_beside(name)) {
+        return ERROR_NOT_FOUND;
+    }
+    return options->read_file(options->owner, name, out);
+}
+
 const struct value_format *plan_reader_format(struct plan_reader *reader, const char *place,
                                               bool *is_given)
 {
-    const char *name = plan_reader_string(reader, "value");
+    struct script *script = reader->script;
+    const char *text = plan_reader_string(reader, "value");
     const struct value_format *format = VALUE_BYTES;
-    *is_given = name != NULL;
-    if (name != NULL && !value_format_find(name, &format)) {
-        report_add(reader->report, place, "value must be json, text or bytes, not '%s'", name);
-        plan_reader_stop(reader);
+    *is_given = text != NULL;
+    if (text == NULL) {
+        return format;
     }
+    struct value_files files = {.read = read_beside, .owner = &script->options};
+    plan_reader_check(reader,
+                      format_open(bytes_from_string(text), &files, place, reader->report, &format));
+    script->formats =
+        memory_resize(script->formats, (script->format_count + 1) * sizeof *script->formats);
+    script->formats[script->format_count++] = format;
     return format;
 }
 
@@ -219,6 +243,12 @@ static const struct topology_store *read_store(struct plan_reader *reader, const
                                                  : TOPOLOGY_STORE_PERSISTENT,
                                      .value_format = plan_reader_format(reader, place, &is_given)};
     lua_pop(lua, 1);
+    const struct value_format *plain;
+    if (!value_format_find(value_format_name(store->value_format), &plain)) {
+        report_add(reader->report, place, "the store %s holds json, text or bytes, not %s", name,
+                   value_format_name(store->value_format));
+        plan_reader_stop(reader);
+    }
     plan_reader_check(reader, topology_add_store(reader->script->topology, store, reader->report));
     return store;
 }

@@ -396,8 +396,8 @@ static void load_module(lua_State *lua, const char *name)
     struct script *script = script_of(lua);
     const char *file_name = lua_pushfstring(lua, "%s.lua", name);
     struct buffer *text = script_scratch(script, 0);
-    if (script->options.read_module == NULL ||
-        script->options.read_module(script->options.owner, file_name, text) != 0) {
+    if (script->options.read_file == NULL ||
+        script->options.read_file(script->options.owner, file_name, text) != 0) {
         luaL_error(lua, "module '%s' not found: there is no %s beside the script", name, file_name);
     }
     if (text->size > SCRIPT_TEXT_SIZE_MAX) {

@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/text.h"
+#include "runtime/format/format.h"
 #include "runtime/lua/library.h"
 #include "runtime/lua/record_view.h"
 #include "runtime/lua/sandbox.h"
@@ -434,6 +435,10 @@ void script_close(struct script *script)
     for (size_t i = 0; i < sizeof script->buffers / sizeof *script->buffers; i++) {
         buffer_fini(&script->buffers[i]);
     }
+    for (size_t i = 0; i < script->format_count; i++) {
+        format_close(script->formats[i]);
+    }
+    free(script->formats);
     arena_fini(&script->arena);
     free(script->pending);
     free(script->iterators);

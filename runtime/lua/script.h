@@ -41,10 +41,9 @@ struct script_options {
     const char *app_name; /* of a file in tiny style; NULL: the name without ".lua" */
     struct bytes text;
     struct script_limits limits; /* zeroes stand for the defaults */
-    /* Gives the text of `require "name"`: file_name is "name.lua", to be found beside the script.
-     * 0 or an error (ERROR_NOT_FOUND). NULL: nothing can be required. Called only by script_open.
-     */
-    int (*read_module)(void *owner, const char *file_name, struct buffer *out);
+    /* Gives a file beside the script: "name.lua" of `require "name"`, or what a format names. 0 or
+     * an error (ERROR_NOT_FOUND). NULL: there are none. Called only by script_open. */
+    int (*read_file)(void *owner, const char *file_name, struct buffer *out);
     void *owner;
 };
 

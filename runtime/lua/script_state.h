@@ -70,6 +70,8 @@ struct script {
     struct topology *topology;
     struct script_connector *connectors;
     size_t connector_count;
+    const struct value_format **formats; /* opened by the plan */
+    size_t format_count;
     bool is_loaded;
     const char *names[SCRIPT_NAME_COUNT];
 

@@ -1,11 +1,14 @@
 /* Feeds bytes to the decoders of runtime/format that are not JSON's (fuzz_json.c).
  *
  *      0  1  'd' an encoded sketch, 0xff, doubles that are added to it
+ *            'v' a value: the place of its format in fuzz_formats, the bytes
  *      1     as said
  *
  * Promises: what was decoded keeps its invariants and is encoded and decoded again as the same;
- * memory follows the input. */
+ * what a value says is one JSON text within its limit; memory follows the input. */
 #include "log/base/error.h"
+#include "runtime/format/decoded.h"
+#include "runtime/format/format.h"
 #include "runtime/format/sketch.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/gauge.h"
@@ -57,6 +60,58 @@ static void fuzz_sketch(struct bytes input)
     sketch_fini(&added);
 }
 
+static const char *const fuzz_formats[] = {
+    "\"csv\"",
+    "{\"format\":\"csv\",\"columns\":[\"a\",\"b\"],\"numbers\":[\"b\"]}",
+    "{\"format\":\"csv\",\"header\":true,\"numbers\":[\"b\"],\"separator\":\";\"}",
+    "\"logfmt\"",
+    "{\"format\":\"logfmt\",\"numbers\":[\"b\"]}",
+};
+
+/* Names of columns are repeated in every row. */
+static size_t fuzz_value_memory(size_t size)
+{
+    return size * size * FUZZ_MEMORY_FACTOR + FUZZ_MEMORY_MIN;
+}
+
+/* What the value says in its own format; false when it is none. */
+static bool fuzz_write_again(const struct value_format *format, struct bytes value,
+                             struct buffer *out)
+{
+    struct decoded decoded;
+    decoded_init(&decoded);
+    int error = decoded_read(&decoded, format, value);
+    check((error == 0) == (decoded.report.text[0] == 0));
+    if (error == 0) {
+        struct report report = {{0}, {0}};
+        json_check(&decoded.json);
+        check(decoded.json.text.size <= VALUE_DECODED_SIZE_MAX);
+        error = format->ops->encode(format, &decoded.json, out, &report);
+        check(error == 0);
+    }
+    decoded_fini(&decoded);
+    return error == 0;
+}
+
+static void fuzz_value(struct bytes input)
+{
+    const struct value_format *format = NULL;
+    struct report report = {{0}, {0}};
+    struct buffer first, second;
+    size_t index = fuzz_take_byte(&input) % (sizeof fuzz_formats / sizeof *fuzz_formats);
+    gauge_start(fuzz_value_memory(input.size));
+    check(format_open(bytes_from_string(fuzz_formats[index]), NULL, NULL, &report, &format) == 0);
+    buffer_init(&first);
+    buffer_init(&second);
+    if (fuzz_write_again(format, input, &first)) {
+        check(fuzz_write_again(format, buffer_bytes(&first), &second));
+        check(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+    }
+    buffer_fini(&first);
+    buffer_fini(&second);
+    format_close(format);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes input = bytes_make(data, size);
@@ -64,6 +119,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (fuzz_take_byte(&input)) {
     case 'd':
         fuzz_sketch(input);
+        break;
+    case 'v':
+        fuzz_value(input);
         break;
     }
     return 0;

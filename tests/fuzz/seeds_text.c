@@ -22,6 +22,10 @@ static const struct {
     {"format/sketch", BYTES_LITERAL("d\1\2\4\2\x0a\4\6\2\7\2\xbf\0\0\0\0\0\0\0"
                                     "\x40\0\0\0\0\0\0\0\xff"
                                     "\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\xc0")},
+    {"format/csv_row", BYTES_LITERAL("v\1\"a\"\"b, c\",-1.5e3\r\n")},
+    {"format/csv_table", BYTES_LITERAL("v\2a;b\n1;2\n\"x;\r\ny\";\n")},
+    {"format/csv_list", BYTES_LITERAL("v\0\"\",a b,\"\xc3\xa4\"")},
+    {"format/logfmt", BYTES_LITERAL("v\4 at=\"a \\\"b\\u00e4\\ud83d\\ude00\\n\" b=12 c d= e=\\\n")},
     {"group/position", BYTES_LITERAL("pcommit 12\nstream_time 1763983890000\n"
                                      "input dpkg.raw 0 5137\nchangelog counts 911\n")},
     {"connector/text",

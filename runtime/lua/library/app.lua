@@ -9,14 +9,15 @@ lib.app_meta = app_meta
 function App:stream(topics, options)
   options = check_fields("stream", options or {}, set("value", "time", "name"))
   topics = check_list("the topics of a stream", topics)
-  local key = table.concat(topics, "\0") .. "\1" .. tostring(options.value) .. "\1"
+  local format = lib.format(options.value)
+  local key = table.concat(topics, "\0") .. "\1" .. tostring(format) .. "\1"
     .. tostring(options.time) .. "\1" .. tostring(options.name)
   local known = self.sources[key]
   if known then
     return known -- the same stream again
   end
   local stream = lib.add_node(self, "source", {}, {
-    topics = topics, value = options.value, time = options.time, name = options.name,
+    topics = topics, value = format, time = options.time, name = options.name,
   })
   self.sources[key] = stream
   return stream

@@ -103,6 +103,12 @@ function lib.next_node(stream, kind, fields)
   return lib.add_node(stream.app, kind, { stream.id }, fields)
 end
 
+-- The format of values as JSON text, which is how the plan reader takes it: a name, or a table like
+-- { format = "csv", columns = { "a", "b" } }.
+function lib.format(value)
+  return value ~= nil and S.json.encode(check_type("value", value, "string", "table")) or nil
+end
+
 -- A condition is a text for C or a function.
 function lib.condition(what, value)
   if type(check_type(what, value, "string", "function")) == "string" then

@@ -10,7 +10,7 @@ function S.kv(options)
   options = check_fields("S.kv", options or {}, KV)
   return {
     kind = "kv", name = options.name, is_memory = options.memory or false,
-    has_changelog = options.changelog ~= false, value = options.value or "json",
+    has_changelog = options.changelog ~= false, value = lib.format(options.value or "json"),
   }
 end
 

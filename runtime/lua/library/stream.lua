@@ -54,8 +54,8 @@ function Stream:to(topic, options)
   check_type("the topic", topic, "string")
   options = check_fields("to", options or {}, set("value", "key", "partition", "name"))
   next_node(self, "to", {
-    topic = topic, value = options.value, key = options.key, partition = options.partition,
-    name = options.name,
+    topic = topic, value = lib.format(options.value), key = options.key,
+    partition = options.partition, name = options.name,
   })
   return self
 end

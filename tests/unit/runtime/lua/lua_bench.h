@@ -45,7 +45,7 @@ static inline int lua_bench_tear_down(void **state)
     return 0;
 }
 
-static inline int lua_bench_read_module(void *owner, const char *file_name, struct buffer *out)
+static inline int lua_bench_read_file(void *owner, const char *file_name, struct buffer *out)
 {
     (void)owner;
     if (strcmp(file_name, "helper.lua") == 0) {
@@ -68,7 +68,7 @@ static inline int lua_bench_try(struct lua_bench *bench, const char *text)
     struct script_options options = {.name = "app.lua",
                                      .text = bytes_from_string(text),
                                      .limits = bench->limits,
-                                     .read_module = lua_bench_read_module};
+                                     .read_file = lua_bench_read_file};
     return script_open(&options, &bench->report, &bench->script);
 }
 

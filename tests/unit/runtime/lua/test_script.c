@@ -480,7 +480,7 @@ static void mistakes_in_a_file_are_sentences_with_a_place(void **state)
     } cases[] = {
         {"app:stream('a'):filtre('$.x')", "did you mean 'filter'", "app.lua:2"},
         {"app:stream('a', { vlaue = 'json' })", "did you mean 'value'", "app.lua:2"},
-        {"app:stream('a', { value = 'yaml' })", "json, text or bytes", "app.lua:2"},
+        {"app:stream('a', { value = 'yaml' })", "bytes, text, json", "app.lua:2"},
         {"app:stream('a', { time = 'ts' })", "not a path", "app.lua:2"},
         {"app:stream('a'):filter('$.x >')", "expected a path", "app.lua:2"},
         {"app:stream('a'):group_by('x')", "not a path", "app.lua:2"},
