@@ -76,8 +76,7 @@ final class Processors {
         }
 
         private static String text(VersionedRecord<String> version) {
-            return version == null ? "~" : version.value() + "@" + version.timestamp() + "-"
-                    + (version.validTo().isPresent() ? version.validTo().get() : "");
+            return version == null ? "~" : version.value() + "@" + version.timestamp();
         }
     }
 }

@@ -42,7 +42,8 @@ final class Streams {
                 in -> Words.out(in.filterNot((key, value) -> Words.isEven(value))));
         add(cases, "flat_map", ":flat_map(digits):to 'out'",
                 in -> Words.out(in.flatMap((key, value) -> Words.text(value).chars()
-                        .mapToObj(digit -> KeyValue.pair(key + (char) digit, value)).toList())));
+                        .mapToObj(digit -> KeyValue.pair(Words.text(key) + (char) digit,
+                                value)).toList())));
         add(cases, "branch", ":branch { { 'even', is_even }, { 'null', is_null },"
                 + " { 'rest', true } }"
                 + ":to { even = 'out_even', null = 'out_null', rest = 'out_rest' }", in -> {
