@@ -56,9 +56,13 @@ void node_ledger_take_over(struct node_ledger *ledger, int id)
     }
 }
 
-void node_ledger_value(int deal, int32_t partition, int index, char *out, size_t size)
+void node_ledger_write(const struct node_ledger *ledger, int deal, int32_t partition, int index,
+                       struct batch_builder *builder)
 {
-    snprintf(out, size, "%d:%d:%d", deal, (int)partition, index);
+    char text[40];
+    snprintf(text, sizeof text, "%d:%d:%d", deal, (int)partition, index);
+    batch_builder_add(builder, ledger->deals[deal].ends_ms, (struct bytes){0},
+                      bytes_from_string(text), NULL, 0);
 }
 
 int node_ledger_holder(const struct node_ledger *ledger, int32_t partition, int64_t *offset)
@@ -181,11 +185,12 @@ static void node_ledger_end_skip(struct node_ledger_skips *skips, const struct b
 }
 
 static void node_ledger_read_batch(struct node_ledger *ledger, struct node_ledger_skips *skips,
-                                   int64_t offset, bool is_committed, const struct batch *batch)
+                                   const struct node_ledger_question *question,
+                                   const struct batch *batch)
 {
     struct batch_iterator iterator;
     struct batch_record record;
-    bool is_skipped = is_committed && node_ledger_is_skipped(skips, batch);
+    bool is_skipped = question->is_committed && node_ledger_is_skipped(skips, batch);
     int error = batch_iterator_open(&iterator, batch, NODE_LEDGER_INFLATED_MAX);
     while (error == 0 && batch_iterator_next(&iterator, &record) == 1) {
         bool is_commit = false;
@@ -194,8 +199,8 @@ static void node_ledger_read_batch(struct node_ledger *ledger, struct node_ledge
             if (batch_record_read_marker(&record, &is_commit, &epoch) && !is_commit) {
                 node_ledger_end_skip(skips, batch);
             }
-        } else if (!is_skipped && record.offset >= offset) {
-            node_ledger_see(ledger, skips->part->index, is_committed, &record);
+        } else if (!is_skipped && record.offset >= question->offset) {
+            node_ledger_see(ledger, skips->part->index, question->is_committed, &record);
         }
     }
     batch_iterator_close(&iterator);
@@ -224,37 +229,39 @@ static void node_ledger_judge_range(const struct node_ledger *ledger, int32_t pa
     }
 }
 
-static void node_ledger_judge_stable(struct node_ledger *ledger, int holder, int64_t known_stable,
+static void node_ledger_judge_stable(struct node_ledger *ledger,
+                                     const struct node_ledger_question *question,
                                      const struct fetch_response_partition *part)
 {
     struct node_ledger_page *page = &ledger->pages[part->index];
     int64_t stable = part->last_stable_offset;
     int64_t now_ms = io_wall_clock(sim_io(ledger->world->sim, NODE_WORLD_CLIENT));
-    const struct node_deal *deal = holder < 0 ? NULL : &ledger->deals[holder];
-    if (stable < known_stable || stable > part->high_watermark) {
+    const struct node_deal *deal = question->holder < 0 ? NULL : &ledger->deals[question->holder];
+    if (stable < question->stable_offset || stable > part->high_watermark) {
         node_world_fail(ledger->world,
                         "trade-%d: stable to %" PRId64 ", was %" PRId64 ", watermark %" PRId64,
-                        (int)part->index, stable, known_stable, part->high_watermark);
+                        (int)part->index, stable, question->stable_offset, part->high_watermark);
     }
     if (deal != NULL && deal->fate == NODE_FATE_OPEN && !deal->may_be_ended &&
         now_ms < deal->ends_ms && stable > deal->offsets[part->index][0]) {
         node_world_fail(ledger->world,
                         "trade-%d: stable to %" PRId64 ", deal %d is open from %" PRId64,
-                        (int)part->index, stable, holder, deal->offsets[part->index][0]);
+                        (int)part->index, stable, question->holder, deal->offsets[part->index][0]);
     }
     page->stable_offset = stable > page->stable_offset ? stable : page->stable_offset;
 }
 
-int64_t node_ledger_read(struct node_ledger *ledger, int64_t offset, bool is_committed, int holder,
-                         int64_t known_stable, const struct fetch_response_partition *part)
+int64_t node_ledger_read(struct node_ledger *ledger, const struct node_ledger_question *question,
+                         const struct fetch_response_partition *part)
 {
     struct node_ledger_skips skips = {.part = part};
     struct bytes rest = part->records;
-    int64_t limit = is_committed ? part->last_stable_offset : part->high_watermark;
+    int64_t offset = question->offset;
+    int64_t limit = question->is_committed ? part->last_stable_offset : part->high_watermark;
     int64_t next = -1;
     struct batch batch;
     check(part->aborted_transactions.count <= NODE_LEDGER_ABORT_MAX);
-    node_ledger_judge_stable(ledger, holder, known_stable, part);
+    node_ledger_judge_stable(ledger, question, part);
     while (rest.size > 0) {
         if (batch_read_header(rest, &batch, NULL) != 0 || !batch_crc_matches(&batch) ||
             (next < 0 ? batch.base_offset > offset : batch.base_offset != next) ||
@@ -264,11 +271,11 @@ int64_t node_ledger_read(struct node_ledger *ledger, int64_t offset, bool is_com
                             ": a wrong batch at %" PRId64,
                             (int)part->index, offset, limit, next);
         }
-        node_ledger_read_batch(ledger, &skips, offset, is_committed, &batch);
+        node_ledger_read_batch(ledger, &skips, question, &batch);
         next = batch_next_offset(&batch);
         rest = bytes_make(rest.data + batch.bytes.size, rest.size - batch.bytes.size);
     }
-    if (is_committed && next >= 0) {
+    if (question->is_committed && next >= 0) {
         node_ledger_judge_range(ledger, part->index, offset, next);
     }
     return next < 0 ? offset : next;

@@ -61,15 +61,24 @@ int node_ledger_begin(struct node_ledger *ledger, int id, int64_t ends_ms);
 void node_ledger_take_over(struct node_ledger *ledger, int id);
 /* One of this id is asked for. */
 void node_ledger_threaten(struct node_ledger *ledger, int id);
-void node_ledger_value(int deal, int32_t partition, int index, char *out, size_t size);
+/* Adds a record of a deal to a batch. */
+void node_ledger_write(const struct node_ledger *ledger, int deal, int32_t partition, int index,
+                       struct batch_builder *builder);
 void node_ledger_acked(struct node_ledger *ledger, int deal, int32_t partition, int index,
                        int64_t offset);
 /* The first deal that surely holds the stable offset back, or -1. */
 int node_ledger_holder(const struct node_ledger *ledger, int32_t partition, int64_t *offset);
-/* Judges an answer to one who asked when `holder` and `known_stable` were known; the answer is the
- * next offset. */
-int64_t node_ledger_read(struct node_ledger *ledger, int64_t offset, bool is_committed, int holder,
-                         int64_t known_stable, const struct fetch_response_partition *part);
+/* What was known when a fetch was sent. */
+struct node_ledger_question {
+    int64_t offset;
+    int64_t stable_offset;
+    int holder; /* see node_ledger_holder */
+    bool is_committed;
+    bool is_audit;
+};
+/* Judges an answer; the answer is the next offset. */
+int64_t node_ledger_read(struct node_ledger *ledger, const struct node_ledger_question *question,
+                         const struct fetch_response_partition *part);
 /* A partition was read to its end: what was acknowledged lies below. */
 void node_ledger_judge_end(const struct node_ledger *ledger, int32_t partition, int64_t end_offset);
 /* A group was found with this offset by one who asked when `known` was. */

@@ -17,19 +17,10 @@ void node_teller_init(struct node_teller *teller, struct node_world *world)
 
 /* --- Records --- */
 
-/* What was known when a fetch was sent. */
-struct node_teller_question {
-    int64_t offset;
-    int64_t stable_offset;
-    int holder;
-    bool is_committed;
-    bool is_audit;
-};
-
 static void node_teller_on_fetched(struct node_call *call, int error, const void *answer)
 {
     const struct fetch_response *response = answer;
-    struct node_teller_question *question = call->owner;
+    struct node_ledger_question *question = call->owner;
     struct node_teller *teller = &call->world->teller;
     const struct fetch_response_partition *part =
         error != 0 ? NULL : &response->topics.items[0].partitions.items[0];
@@ -43,8 +34,7 @@ static void node_teller_on_fetched(struct node_call *call, int error, const void
         return;
     }
     teller->read_count++;
-    int64_t next = node_ledger_read(&call->world->ledger, question->offset, question->is_committed,
-                                    question->holder, question->stable_offset, part);
+    int64_t next = node_ledger_read(&call->world->ledger, question, part);
     if (question->is_audit) {
         teller->next_offset = next;
     }
@@ -53,13 +43,13 @@ static void node_teller_on_fetched(struct node_call *call, int error, const void
 }
 
 static void node_teller_fetch(struct node_teller *teller, struct client *client, int lane,
-                              int32_t partition, const struct node_teller_question *asked)
+                              int32_t partition, const struct node_ledger_question *asked)
 {
     struct node_world *world = teller->world;
     struct node_call *call = node_call_new(world, node_teller_on_fetched, NULL);
     struct fetch_request *request = arena_new(&call->arena, struct fetch_request);
     struct fetch_request_topic *topic = arena_new(&call->arena, struct fetch_request_topic);
-    struct node_teller_question *question = arena_new(&call->arena, struct node_teller_question);
+    struct node_ledger_question *question = arena_new(&call->arena, struct node_ledger_question);
     int64_t holder_offset = 0;
     *question = *asked;
     question->stable_offset = world->ledger.pages[partition].stable_offset;
@@ -138,7 +128,7 @@ void node_teller_act(struct node_teller *teller)
         return;
     }
     uint64_t stable = (uint64_t)world->ledger.pages[partition].stable_offset;
-    struct node_teller_question question = {.offset = (int64_t)node_world_random(world, stable + 1),
+    struct node_ledger_question question = {.offset = (int64_t)node_world_random(world, stable + 1),
                                             .is_committed = node_world_chance(world, 70)};
     node_teller_fetch(teller, world->client, teller->lane, partition, &question);
 }
@@ -162,7 +152,7 @@ static void node_teller_read(struct node_teller *teller, struct client *client, 
 {
     int64_t end_offset = INT64_MAX; /* the first answer says */
     for (int64_t offset = 0; offset < end_offset; offset = teller->next_offset) {
-        struct node_teller_question question = {
+        struct node_ledger_question question = {
             .offset = offset, .is_committed = is_committed, .is_audit = true};
         teller->is_waiting = true;
         node_teller_fetch(teller, client, CLIENT_LANE_COMMON, partition, &question);

@@ -297,10 +297,8 @@ static struct bytes node_player_build(struct node_player *player, struct arena *
     builder.producer_epoch = player->producer_epoch;
     builder.base_sequence = player->sequences[player->batch_partition];
     for (int i = 0; i < player->batch_count; i++) {
-        char text[40];
-        node_ledger_value(player->deal, player->batch_partition, first + i, text, sizeof text);
-        batch_builder_add(&builder, deal->ends_ms, (struct bytes){0}, bytes_from_string(text), NULL,
-                          0);
+        node_ledger_write(&player->world->ledger, player->deal, player->batch_partition, first + i,
+                          &builder);
     }
     check(batch_builder_finish(&builder, &batch) == 0);
     struct bytes out = arena_copy(arena, buffer_bytes(&batch));
