@@ -460,11 +460,13 @@ static void accept_drop(struct sim_event *event)
     release(event->subject);
 }
 
+/* One that broke meanwhile has ended: its owner would never be told. */
 static void accept_run(struct sim_event *event)
 {
     struct io_stream *stream = event->subject;
     struct io_listener *listener = map_find_string(&stream->process->sim->listeners, event->detail);
-    if (listener != NULL && listener->process == stream->process) {
+    bool is_wanted = listener != NULL && listener->process == stream->process;
+    if (is_wanted && stream->finish_reason == 0) {
         listener->accepted(listener->owner, stream);
     } else {
         finish(stream, ERROR_CLOSED);

@@ -195,6 +195,30 @@ static void a_broken_stream_ends_on_both_sides(void **state)
     sim_free(pair.sim);
 }
 
+static bool is_half_connected(void *owner)
+{
+    return ((struct pair *)owner)->connect_result == 0;
+}
+
+static void a_stream_that_broke_before_it_was_accepted_is_not_handed_over(void **state)
+{
+    (void)state;
+    int unaccepted_count = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct pair pair;
+        pair_init(&pair, seed);
+        sim_plan(pair.sim, 1)->network = (struct sim_range){0, 0};
+        assert_true(sim_run_until(pair.sim, is_half_connected, &pair, 1000000000));
+        sim_break_streams(pair.sim, 1);
+        run_out(pair.sim);
+        unaccepted_count += pair.accepted == NULL;
+        assert_true(pair.accepted == NULL || pair.server_closed == ERROR_CLOSED);
+        assert_int_equal(pair.client_closed, ERROR_CLOSED);
+        sim_free(pair.sim);
+    }
+    assert_true(unaccepted_count > 0);
+}
+
 static void a_dead_process_is_silent_and_its_peers_notice(void **state)
 {
     (void)state;
@@ -331,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_paused_reader_stops_the_writer),
         cmocka_unit_test(a_close_cancels_waiting_writes_and_ends_the_other_side),
         cmocka_unit_test(a_broken_stream_ends_on_both_sides),
+        cmocka_unit_test(a_stream_that_broke_before_it_was_accepted_is_not_handed_over),
         cmocka_unit_test(a_dead_process_is_silent_and_its_peers_notice),
         cmocka_unit_test(a_cut_link_delays_and_a_missing_listener_refuses),
         cmocka_unit_test(the_same_seed_gives_the_same_run),
