@@ -282,7 +282,7 @@ static void node_auditor_on_records(struct node_call *call, int error, const voi
     const struct fetch_response_partition *part = &response->topics.items[0].partitions.items[0];
     if (part->error_code == error_code(ERROR_OFFSET_OUT_OF_RANGE) &&
         world->model.topics[call->topic].is_trimmed) {
-        *(int64_t *)call->owner = part->log_start_offset;
+        *(int64_t *)call->owner = -1; /* it begins later now; the answer does not say where */
         return;
     }
     if (part->error_code != 0) {
@@ -340,6 +340,9 @@ static void node_auditor_read_partition(struct node_auditor *auditor, int topic,
     uint64_t digest = auditor->digest;
     for (int64_t offset = start; offset < end;) {
         offset = node_auditor_read_records(auditor, topic, partition, offset);
+        if (offset < 0) {
+            offset = node_auditor_read_offset(auditor, topic, partition, -2);
+        }
     }
     if (world->model.topics[topic].is_trimmed) {
         auditor->digest = digest; /* its start may move between two audits */

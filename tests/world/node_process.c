@@ -32,6 +32,25 @@ static void node_process_set(struct node_process *process, const char *name, con
     }
 }
 
+/* The logs of coordinators are compacted too, where their segments ever end. */
+static void node_process_set_compaction(struct node_process *process)
+{
+    struct node_world *world = process->world;
+    node_process_set(process, "log.cleaner.backoff.ms", "%" PRIu64,
+                     10 + node_world_random(world, 1500));
+    node_process_set(process, "log.cleaner.dedupe.buffer.size", "%" PRIu64,
+                     node_world_chance(world, 50) ? 1 << 20
+                                                  : 24 * (2 + node_world_random(world, 20)));
+    node_process_set(process, "log.cleaner.io.buffer.size", "%" PRIu64,
+                     node_world_random(world, 20000));
+    if (node_world_chance(world, 50)) {
+        node_process_set(process, "log.roll.ms", "%" PRIu64, 300 + node_world_random(world, 8000));
+        node_process_set(process, "log.cleaner.min.cleanable.ratio", "0", 0);
+        node_process_set(process, "log.cleaner.delete.retention.ms", "%" PRIu64,
+                         node_world_random(world, 5000));
+    }
+}
+
 void node_process_init(struct node_process *process, struct node_world *world)
 {
     *process = (struct node_process){.world = world};
@@ -53,6 +72,7 @@ void node_process_init(struct node_process *process, struct node_world *world)
                      node_world_random(world, 5000));
     node_process_set(process, "connections.max.idle.ms", "%" PRIu64,
                      node_world_chance(world, 30) ? 3000 : 600000);
+    node_process_set_compaction(process);
     process->memory_size_max = node_world_chance(world, 30) ? NODE_PROCESS_MEMORY_SIZE : 0;
     node_process_set(process, "open.file.max", "%" PRIu64, 16 + node_world_random(world, 10));
     node_process_set(process, "auto.create.topics.enable",

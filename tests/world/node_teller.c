@@ -2,6 +2,7 @@
 #include "tests/world/node_teller.h"
 
 #include "log/base/error.h"
+#include "tests/world/node_rest.h"
 #include "tests/world/node_world.h"
 
 #include <inttypes.h>
@@ -25,6 +26,11 @@ static void node_teller_on_fetched(struct node_call *call, int error, const void
     const struct fetch_response_partition *part =
         error != 0 ? NULL : &response->topics.items[0].partitions.items[0];
     teller->is_waiting = teller->is_waiting && !question->is_audit;
+    teller->is_trimmed = part != NULL && call->world->ledger.policy == NODE_POLICY_BOTH &&
+                         part->error_code == error_code(ERROR_OFFSET_OUT_OF_RANGE);
+    if (teller->is_trimmed && question->is_audit) {
+        return;
+    }
     if (part == NULL || part->error_code != 0) {
         if (question->is_audit) {
             node_world_fail(call->world, "the audit's records of trade-%d: %s, code %d",
@@ -146,28 +152,93 @@ static void node_teller_wait(struct node_teller *teller)
     }
 }
 
+static void node_teller_on_start(struct node_call *call, int error, const void *answer)
+{
+    const struct list_offsets_response *response = answer;
+    struct node_teller *teller = call->owner;
+    const struct list_offsets_response_partition *part =
+        error != 0 ? NULL : &response->topics.items[0].partitions.items[0];
+    teller->is_waiting = false;
+    if (part == NULL || part->error_code != 0) {
+        node_world_fail(call->world, "the audit's start of trade-%d: %s, code %d",
+                        (int)call->partition, error_name(error),
+                        part == NULL ? 0 : part->error_code);
+    }
+    teller->start_offset = part->offset;
+}
+
+static void node_teller_find_start(struct node_teller *teller, struct client *client,
+                                   int32_t partition)
+{
+    struct node_call *call = node_call_new(teller->world, node_teller_on_start, teller);
+    struct list_offsets_request *request = arena_new(&call->arena, struct list_offsets_request);
+    struct list_offsets_request_topic *topic =
+        arena_new(&call->arena, struct list_offsets_request_topic);
+    topic->name = BYTES_LITERAL(NODE_LEDGER_TOPIC);
+    topic->partitions.items = arena_new(&call->arena, struct list_offsets_request_partition);
+    topic->partitions.count = 1;
+    topic->partitions.items[0] = (struct list_offsets_request_partition){
+        .index = partition, .current_leader_epoch = -1, .timestamp_ms = -2};
+    *request = (struct list_offsets_request){.replica_id = -1, .topics = {topic, 1}};
+    call->partition = partition;
+    teller->is_waiting = true;
+    node_call_send(call, client, CLIENT_LANE_COMMON, API_LIST_OFFSETS, -1, request);
+    node_teller_wait(teller);
+}
+
+/* Whether a reading may end before its level does: compaction may have left nothing there. */
+static bool node_teller_may_end(const struct node_teller *teller, bool is_committed)
+{
+    return is_committed && teller->world->ledger.policy != NODE_POLICY_DELETE;
+}
+
+/* Reads from `offset` to the end of this level; false when the log does not begin there any more.
+ */
+static bool node_teller_read_from(struct node_teller *teller, struct client *client,
+                                  struct node_rest *rest)
+{
+    int32_t partition = rest->partition;
+    bool is_over = false;
+    rest->end_offset = INT64_MAX; /* the first answer says */
+    for (int64_t offset = rest->start_offset; offset < rest->end_offset && !is_over;
+         offset = teller->next_offset) {
+        struct node_ledger_question question = {
+            .offset = offset, .is_committed = rest->is_committed, .is_audit = true};
+        teller->is_waiting = true;
+        node_teller_fetch(teller, client, CLIENT_LANE_COMMON, partition, &question);
+        node_teller_wait(teller);
+        if (teller->is_trimmed) {
+            return false;
+        }
+        rest->end_offset = rest->is_committed ? teller->stable_offsets[partition]
+                                              : teller->high_watermarks[partition];
+        is_over = teller->next_offset == offset;
+        if (is_over && offset < rest->end_offset &&
+            !node_teller_may_end(teller, rest->is_committed)) {
+            node_world_fail(teller->world,
+                            "trade-%d gives nothing at %" PRId64 " and ends at %" PRId64,
+                            (int)partition, offset, rest->end_offset);
+        }
+    }
+    return true;
+}
+
 /* Reads a partition to its end, as far as readers of this level get. */
 static void node_teller_read(struct node_teller *teller, struct client *client, int32_t partition,
                              bool is_committed)
 {
-    int64_t end_offset = INT64_MAX; /* the first answer says */
-    for (int64_t offset = 0; offset < end_offset; offset = teller->next_offset) {
-        struct node_ledger_question question = {
-            .offset = offset, .is_committed = is_committed, .is_audit = true};
-        teller->is_waiting = true;
-        node_teller_fetch(teller, client, CLIENT_LANE_COMMON, partition, &question);
-        node_teller_wait(teller);
-        end_offset =
-            is_committed ? teller->stable_offsets[partition] : teller->high_watermarks[partition];
-        if (teller->next_offset == offset && offset < end_offset) {
-            node_world_fail(teller->world,
-                            "trade-%d gives nothing at %" PRId64 " and ends at %" PRId64,
-                            (int)partition, offset, end_offset);
-        }
-    }
+    struct node_ledger *ledger = &teller->world->ledger;
+    struct node_rest rest = {.partition = partition, .is_committed = is_committed};
+    do {
+        node_teller_find_start(teller, client, partition);
+        node_ledger_begin_reading(ledger, partition);
+        rest.start_offset = teller->start_offset;
+    } while (!node_teller_read_from(teller, client, &rest));
     if (!is_committed) {
-        node_ledger_judge_end(&teller->world->ledger, partition, end_offset);
+        node_ledger_judge_end(ledger, partition, rest.end_offset);
     }
+    rest.active_offset = node_rest_active_offset(ledger, partition);
+    node_rest_judge(ledger, &rest);
 }
 
 void node_teller_audit(struct node_teller *teller, struct client *client)

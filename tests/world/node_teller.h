@@ -14,7 +14,9 @@ struct node_teller {
     struct node_world *world;
     int lane;
     bool is_waiting;
-    int64_t next_offset; /* of an audit's reading */
+    int64_t next_offset;  /* of an audit's reading */
+    int64_t start_offset; /* of the log, as it was told, */
+    bool is_trimmed;      /* and it begins later now */
     int64_t read_count;
     int64_t high_watermarks[NODE_LEDGER_PARTITIONS]; /* of the last answers */
     int64_t stable_offsets[NODE_LEDGER_PARTITIONS];

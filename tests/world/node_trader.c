@@ -291,7 +291,7 @@ static struct bytes node_player_build(struct node_player *player, struct arena *
     struct batch_builder builder;
     struct buffer batch;
     buffer_init(&batch);
-    batch_builder_init(&builder, COMPRESS_NONE);
+    batch_builder_init(&builder, (enum compress_codec)node_world_random(player->world, 5));
     builder.attributes = BATCH_TRANSACTIONAL;
     builder.producer_id = player->producer_id;
     builder.producer_epoch = player->producer_epoch;
@@ -564,19 +564,59 @@ static void node_trader_on_made(struct node_call *call, int error, const void *a
     struct node_trader *trader = call->owner;
     trader->is_asking = false;
     int code = error != 0 ? error_code(error) : response->topics.items[0].error_code;
-    trader->is_made = code == 0;
+    trader->is_made = code == 0 || code == error_code(ERROR_TOPIC_ALREADY_EXISTS);
+}
+
+/* --- The topic --- */
+
+struct node_trader_configs {
+    struct arena *arena;
+    struct create_topics_request_config *items;
+    int32_t count;
+};
+
+static void node_trader_set(struct node_trader_configs *configs, const char *name,
+                            const char *value)
+{
+    configs->items[configs->count++] =
+        (struct create_topics_request_config){bytes_from_string(name), bytes_from_string(value)};
+}
+
+/* Compacted all the time, in segments of a few batches. */
+static void node_trader_configure(struct node_trader *trader, struct node_trader_configs *configs)
+{
+    struct node_world *world = trader->world;
+    const struct node_ledger *ledger = &world->ledger;
+    if (ledger->policy == NODE_POLICY_DELETE) {
+        return;
+    }
+    configs->items = arena_array(configs->arena, struct create_topics_request_config, 8);
+    node_trader_set(configs, "cleanup.policy",
+                    ledger->policy == NODE_POLICY_BOTH ? "compact,delete" : "compact");
+    node_trader_set(configs, "min.cleanable.dirty.ratio",
+                    node_world_chance(world, 80) ? "0" : "0.4");
+    node_trader_set(configs, "segment.ms",
+                    arena_printf(configs->arena, "%d", 20 + (int)node_world_random(world, 3000)));
+    node_trader_set(configs, "delete.retention.ms",
+                    arena_printf(configs->arena, "%" PRId64, ledger->delete_retention_ms));
+    node_trader_set(configs, "retention.ms",
+                    arena_printf(configs->arena, "%" PRId64, ledger->retention_ms));
+    node_trader_set(configs, "min.compaction.lag.ms", node_world_chance(world, 80) ? "0" : "2000");
 }
 
 static void node_trader_make(struct node_trader *trader)
 {
     struct node_call *call = node_call_new(trader->world, node_trader_on_made, trader);
     struct create_topics_request *request = arena_new(&call->arena, struct create_topics_request);
+    struct node_trader_configs configs = {.arena = &call->arena};
+    node_trader_configure(trader, &configs);
     request->topics.items = arena_new(&call->arena, struct create_topics_request_topic);
     request->topics.count = 1;
     request->topics.items[0] =
         (struct create_topics_request_topic){.name = BYTES_LITERAL(NODE_LEDGER_TOPIC),
                                              .partition_count = NODE_LEDGER_PARTITIONS,
-                                             .replication_factor = -1};
+                                             .replication_factor = -1,
+                                             .configs = {configs.items, configs.count}};
     request->timeout_ms = 10000;
     trader->is_asking = true;
     node_call_send(call, trader->world->client, trader->players[0].lane, API_CREATE_TOPICS, -1,

@@ -4,7 +4,8 @@
  * reads everything back, node_writer produces, node_scribe produces with malice, node_reader
  * fetches, node_session too, in a session, node_clerk makes and deletes topics, node_party
  * classic groups, node_crew a consumer group, node_marks what they commit, node_trader makes
- * transactions, node_teller reads them, node_ledger what they must hold, node_call one request.
+ * transactions, node_peddler plain batches between them, node_teller reads both, node_ledger what
+ * they must hold, node_rest what compaction may leave of it, node_call one request.
  * Thread: one. */
 #pragma once
 
@@ -18,6 +19,7 @@
 #include "tests/world/node_marks.h"
 #include "tests/world/node_model.h"
 #include "tests/world/node_party.h"
+#include "tests/world/node_peddler.h"
 #include "tests/world/node_process.h"
 #include "tests/world/node_reader.h"
 #include "tests/world/node_scribe.h"
@@ -56,6 +58,7 @@ struct node_world {
     struct node_crew crew;
     struct node_ledger ledger;
     struct node_trader trader;
+    struct node_peddler peddler;
     struct node_teller teller;
 };
 

@@ -175,6 +175,9 @@ static void world_commit(struct node_world *world)
 static void world_trade(struct node_world *world)
 {
     node_trader_act(&world->trader);
+    for (int i = 0; i < 2; i++) {
+        node_peddler_act(&world->peddler);
+    }
     if (node_world_chance(world, 50)) {
         node_teller_act(&world->teller);
     }
@@ -229,6 +232,7 @@ static void world_lose_client(struct node_world *world)
     node_party_reopen(&world->party);
     node_crew_reopen(&world->crew);
     node_trader_reopen(&world->trader);
+    node_peddler_reopen(&world->peddler);
     node_teller_init(&world->teller, world);
 }
 
@@ -386,6 +390,7 @@ static struct node_world *world_new(uint64_t seed, enum store_lie lie, bool is_v
     node_crew_init(&world->crew, world);
     node_ledger_init(&world->ledger, world);
     node_trader_init(&world->trader, world);
+    node_peddler_init(&world->peddler, world);
     node_teller_init(&world->teller, world);
     sim_on_event(world->sim, world_on_event, world);
     return world;
@@ -430,7 +435,11 @@ static void world_tell(const struct node_world *world)
         {"transactions aborted", world->trader.aborted_count},
         {"transactional batches", world->trader.batch_count},
         {"zombies refused", world->trader.zombie_count},
+        {"plain batches", world->peddler.written_count},
+        {"plain batches repeated", world->peddler.repeated_count},
         {"committed records seen", world->ledger.seen_count},
+        {"committed records compacted away", world->ledger.gone_count},
+        {"records with a delete horizon", world->ledger.horizon_count},
         {"reads of transactions", world->teller.read_count},
         {"virtual milliseconds", (int64_t)(sim_now(world->sim) / NODE_WORLD_MILLISECOND)},
     };
