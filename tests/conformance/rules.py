@@ -3,7 +3,7 @@
 
     rules.py
 
-Computes outputs of windows, sessions, stream joins and the versioned store from the inputs alone
+Computes outputs of windows, joins, tables, timers and the versioned store from the inputs alone
 and compares them with the recorded ones, in their order and with their steps. Prints what differs;
 exits with 1 then. It is written to be read: where a sentence is doubtful, look here.
 """
@@ -287,6 +287,73 @@ def versioned_store(name):
     return lines
 
 
+def table_join(name, kind):
+    tables, lines = {"left": {}, "right": {}}, []
+
+    def result(key):
+        left, right = (tables[side].get(key, (None,))[0] for side in ("left", "right"))
+        has_result = {"inner": left is not None and right is not None, "left": left is not None,
+                      "outer": left is not None or right is not None}[kind]
+        return pair(left, right) if has_result else None
+
+    for step, topic, timestamp, key, value in steps_of(name):
+        if key is None:
+            continue
+        before = result(key)
+        if value is None:
+            tables[topic].pop(key, None)
+        else:
+            tables[topic][key] = value, timestamp
+        after, other = result(key), tables["right" if topic == "left" else "left"].get(key)
+        is_news = before is not None or after is not None
+        if kind == "inner" or (kind == "left" and topic == "right"):
+            is_news = other is not None
+        elif kind == "left":
+            is_news = is_news or other is not None
+        if is_news:
+            lines.append(line(step, max(timestamp, other[1]) if other else timestamp, key, after))
+    return lines
+
+
+def filter_table(name):
+    return [line(step, timestamp, key, value if value and int(value) % 2 == 0 else None)
+            for step, _, timestamp, key, value in steps_of(name) if key is not None]
+
+
+def group_table(name):
+    values, groups, lines = {}, {}, []
+    for step, _, timestamp, key, value in steps_of(name):
+        if key is None:
+            continue
+        changes = [("-", values.get(key)), ("+", value)]
+        values[key] = value
+        changes = [(text[0], sign + text[1:]) for sign, text in changes
+                   if text is not None and not text.startswith("-")]
+        for index, (group, change) in enumerate(changes):
+            accumulator, newest = groups.get(group, ("(", -1))
+            groups[group] = concat(accumulator, change), max(newest, timestamp)
+            is_half = index == 0 and len(changes) == 2 and changes[1][0] == group
+            if not is_half:
+                lines.append(line(step, groups[group][1], group, groups[group][0]))
+    return lines
+
+
+def punctuate(name, which):
+    span, time, wall, seen, lines = 10, -1, 0, "", []
+    due = {"stream": 0, "wall": span}
+    for step, columns in enumerate(read("inputs", name), 1):
+        if columns[0] == "@wall":
+            wall += int(columns[1])
+            timer, now = "wall", wall
+        else:
+            time = max(time, int(columns[1]))
+            timer, now, seen = "stream", time, concat(seen, columns[3])
+        if which in (timer, "both") and now >= due[timer]:
+            lines.append(line(step, now, timer, f"{seen}@{time}"))
+            seen, due[timer] = "", (now // span + 1) * span
+    return lines
+
+
 def time_windows_of(name, size, advance, grace, aggregation, emission):
     return time_windows(name, FOLDS[aggregation], int(size), int(advance or size), int(grace),
                         emission != "updates")
@@ -301,23 +368,27 @@ def stream_join_of(name, kind, within, before, minus, after, grace):
     return stream_join(name, kind, before, -after if minus else after, int(grace))
 
 
-# The case's name -> who computes it, and whether @ lines are compared too.
+# The case with its group -> who computes it, and whether @ lines are compared too.
 RULES = [
-    (r"(?:tumbling|hopping)_(\d+)(?:_by_(\d+))?_grace_(\d+)_([a-z]+)_(updates|final|closed)",
+    (r"\w+/(?:tumbling|hopping)_(\d+)(?:_by_(\d+))?_grace_(\d+)_([a-z]+)_(updates|final|closed)",
      time_windows_of, True),
-    (r"session_(\d+)_grace_(\d+)_([a-z]+)_(updates|final)", sessions_of, True),
-    (r"stream_stream_([a-z]+)_(?:within_(\d+)|before_(\d+)_after_(minus_)?(\d+))_grace_(\d+)",
+    (r"\w+/session_(\d+)_grace_(\d+)_([a-z]+)_(updates|final)", sessions_of, True),
+    (r"\w+/stream_stream_([a-z]+)_(?:within_(\d+)|before_(\d+)_after_(minus_)?(\d+))_grace_(\d+)",
      stream_join_of, False),
-    (r"stream_table_([a-z]+)(_versioned)?(?:_grace_(\d+))?",
+    (r"\w+/stream_table_([a-z]+)(_versioned)?(?:_grace_(\d+))?",
      lambda name, kind, versioned, grace: stream_table(name, kind, 20 if versioned else 0,
                                                        int(grace or 0)), False),
-    (r"versioned_store", versioned_store, False),
+    (r"\w+/table_table_([a-z]+)", table_join, False),
+    (r"tables/filter(?:_stored)?", filter_table, False),
+    (r"tables/group_by_aggregate", group_table, False),
+    (r"streams/punctuate_([a-z]+)", punctuate, True),
+    (r"streams/versioned_store", versioned_store, False),
 ]
 
 
 def differences():
     for name, output, _ in read("", "cases"):
-        case = output.split("/")[1].rsplit("-", 1)[0]
+        case = output.rsplit("-", 1)[0]
         for pattern, compute, has_notes in RULES:
             match = re.fullmatch(pattern, case)
             if not match:
