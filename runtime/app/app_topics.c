@@ -319,9 +319,12 @@ static void app_topics_name_written(struct app_topics *topics)
     size_t count = 0;
     const struct script_connector *connectors = script_connectors(topics->script, &count);
     for (size_t i = 0; i < topology_node_count(topics->topology); i++) {
-        const char *name = topology_node_at(topics->topology, (int)i)->sink_topic;
-        if (name != NULL && !app_topics_is_declared_internal(topics, name)) {
-            app_topics_name(topics, name);
+        const struct topology_node *node = topology_node_at(topics->topology, (int)i);
+        const char *const names[] = {node->sink_topic, node->late_topic};
+        for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
+            if (names[j] != NULL && !app_topics_is_declared_internal(topics, names[j])) {
+                app_topics_name(topics, names[j]);
+            }
         }
     }
     for (size_t i = 0; i < count; i++) {

@@ -58,6 +58,9 @@ static void push_plain_value(lua_State *lua)
     if (record_view_get_place(lua, -1, &place)) {
         script_value_push_place(lua, place);
         lua_remove(lua, -2);
+    } else if (lua_isnil(lua, -1)) {
+        lua_pop(lua, 1);
+        script_value_push_null(lua);
     }
 }
 
@@ -110,7 +113,11 @@ static int body_merge(lua_State *lua)
 {
     struct fold_call *call = lua_touserdata(lua, 1);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, call->function);
-    push_accumulator(lua, call->left);
+    if (bytes_is_null(call->left)) {
+        push_init(lua, call->plan);
+    } else {
+        push_accumulator(lua, call->left);
+    }
     push_accumulator(lua, call->right);
     lua_pushlstring(lua, (const char *)call->key.data, call->key.size);
     lua_call(lua, 3, 1);
@@ -154,6 +161,10 @@ static int script_fold_merge(struct fold *fold, struct node *node, struct node_c
     const struct script_fold_plan *plan = script_fold_of(fold)->plan;
     struct fold_call call = {
         .plan = plan, .function = plan->merge, .left = left, .right = right, .key = key};
+    if (plan->is_reduce && bytes_is_null(left)) {
+        *out = right;
+        return 0;
+    }
     return run_fold(&call, body_merge, node, context, NULL, out);
 }
 

@@ -23,8 +23,8 @@ struct fold_ops {
     /* The record's value, which came in before, goes. NULL: it cannot, so it fits no table. */
     int (*subtract)(struct fold *fold, struct node *node, struct node_context *context,
                     const struct record *record, struct bytes accumulator, struct bytes *out);
-    /* Two accumulators of one key as one; neither is null. NULL: it cannot, so it fits no
-     * sessions. */
+    /* Two accumulators of one key as one; a null one on the left is the beginning. NULL: it
+     * cannot, so it fits no sessions. */
     int (*merge)(struct fold *fold, struct node *node, struct node_context *context,
                  struct bytes key, struct bytes left, struct bytes right, struct bytes *out);
     /* What is forwarded: sets the value of `record` and its format. Its key, time and window are

@@ -56,7 +56,13 @@ void kv_savepoint(struct kv *kv)
 
 void kv_rollback(struct kv *kv)
 {
+    kv->rollback_count++;
     kv->ops->rollback(kv);
+}
+
+uint64_t kv_rollback_count(const struct kv *kv)
+{
+    return kv->rollback_count;
 }
 
 int64_t kv_count(struct kv *kv)

@@ -30,6 +30,9 @@ must_use int kv_clear(struct kv *kv);
 /* Begins a savepoint; the one before it is forgotten (its writes stay staged). */
 void kv_savepoint(struct kv *kv);
 void kv_rollback(struct kv *kv);
+/* How often it was rolled back: who remembers something of the contents looks again when this is
+ * another number. */
+uint64_t kv_rollback_count(const struct kv *kv);
 /* Live keys. */
 int64_t kv_count(struct kv *kv);
 

@@ -25,6 +25,7 @@ struct kv_ops {
 struct kv {
     const struct kv_ops *ops;
     char *name;
+    uint64_t rollback_count;
 };
 
 /* An iterator of any kind begins with this. */

@@ -159,8 +159,12 @@ static int validate_node(const struct topology *topology, const struct topology_
             return report_add(report, node->place, "a timer needs an interval above zero");
         }
     }
-    if (node->sink_topic != NULL) {
-        return validate_name("topic", node->sink_topic, node->place, report);
+    const char *const topics[] = {node->sink_topic, node->late_topic};
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+        int error = topics[i] == NULL ? 0 : validate_name("topic", topics[i], node->place, report);
+        if (error != 0) {
+            return error;
+        }
     }
     return 0;
 }
@@ -176,6 +180,7 @@ static int add_node(struct topology *topology, const struct topology_node *node)
     copy->detail = copy_string(topology, node->detail);
     copy->place = copy_string(topology, node->place);
     copy->sink_topic = copy_string(topology, node->sink_topic);
+    copy->late_topic = copy_string(topology, node->late_topic);
     copy->stores = copy_strings(topology, node->stores, node->store_count);
     int *parents = arena_array(&topology->arena, int, node->parent_count);
     added.is_key_changed = node->changes_key;

@@ -61,6 +61,7 @@ struct topology_node {
     bool changes_key;       /* records behind it may have another key */
     bool is_keyed;          /* its stores are kept by the record's key */
     const char *sink_topic; /* the topic it writes as a sink, or NULL */
+    const char *late_topic; /* where it writes what comes too late, or NULL */
     struct node *(*make)(void *owner, const char *name);
     void *owner;
     void (*free_owner)(void *owner);

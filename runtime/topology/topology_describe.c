@@ -31,6 +31,9 @@ static void describe_node(const struct topology *topology, const struct topology
     if (node->sink_topic != NULL) {
         add_names(out, " writes", &node->sink_topic, 1);
     }
+    if (node->late_topic != NULL) {
+        add_names(out, " late", &node->late_topic, 1);
+    }
     add_names(out, " stores", node->stores, node->store_count);
     for (size_t i = 0; i < node->timer_count; i++) {
         bool is_wall = node->timers[i].clock == TOPOLOGY_WALL_CLOCK;

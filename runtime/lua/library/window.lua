@@ -1,0 +1,84 @@
+-- Windows: groups cut by time.
+local _, lib = ...
+local S, set, fail = lib.S, lib.set, lib.fail
+local check_type, check_fields = lib.check_type, lib.check_fields
+local Group, Stream = lib.Group, lib.Stream
+
+local SPAN = set("grace", "idle")
+
+-- A span of time, as text: "1m", or milliseconds.
+local function span(what, value)
+  return tostring(check_type(what, value, "string", "number"))
+end
+
+local function window(name, kind, size, options, fields)
+  options = check_fields(name, options or {}, SPAN)
+  fields.what = "window"
+  fields.kind = kind
+  fields.size = span("the size of " .. name, size)
+  fields.grace = options.grace and span("grace", options.grace)
+  fields.idle = options.idle and span("idle", options.idle)
+  fields.detail = name:sub(3) .. " " .. fields.size
+  return fields
+end
+
+function S.tumbling(size, options)
+  return window("S.tumbling", "window", size, options, { advance = span("S.tumbling", size) })
+end
+
+function S.hopping(size, advance, options)
+  return window("S.hopping", "window", size, options, { advance = span("the advance", advance) })
+end
+
+function S.sliding(size, options)
+  return window("S.sliding", "sliding", size, options, {})
+end
+
+function S.session(gap, options)
+  return window("S.session", "session", gap, options, {})
+end
+
+local Windows, windows_meta = lib.class "a windowed group"
+
+function Group:window(spec)
+  if type(spec) ~= "table" or spec.what ~= "window" then
+    fail "window takes S.tumbling, S.hopping, S.sliding or S.session"
+  end
+  return setmetatable({ stream = self.stream, spec = spec }, windows_meta)
+end
+
+-- The same aggregates as without windows; their step is one with windows.
+for _, name in ipairs { "count", "aggregate", "reduce" } do
+  Windows[name] = function(self, spec)
+    local result = Group[name](setmetatable({ stream = self.stream }, lib.group_meta), spec)
+    local step = result.app.nodes[result.id]
+    step.detail = step.kind .. " " .. self.spec.detail
+    step.kind = "window"
+    step.window = self.spec
+    return result
+  end
+end
+
+local function window_step(stream, what)
+  local step = stream.app.nodes[stream.id]
+  if step.kind ~= "window" then
+    fail("%s belongs right behind an aggregate in windows", what)
+  end
+  return step
+end
+
+-- "final": one result for each window, when it has closed; "updates": each new result.
+function Stream:emit(when)
+  local step = window_step(self, "emit")
+  if when ~= "final" and when ~= "updates" then
+    fail("emit takes \"final\" or \"updates\", not '%s'", tostring(when))
+  end
+  step.is_final = when == "final"
+  return self
+end
+
+-- Where records go that come for a window that has closed; without it, APP-late.
+function Stream:late_to(topic)
+  window_step(self, "late_to").late = check_type("the topic", topic, "string")
+  return self
+end
