@@ -159,9 +159,8 @@ static int forward_final(struct window_node *it, struct node_context *context,
 /* (1) */
 static int forget_windows(struct window_node *it, struct node_context *context)
 {
-    const struct window_kind *kind = it->options.kind;
     int64_t to_ms = it->rows.time_ms - it->linger_ms - it->retain_ms;
-    if (it->rows.end_ms_min > to_ms || it->rows.time_ms < it->forget_ms) {
+    if (it->rows.end_ms_min > to_ms) {
         return 0;
     }
     struct window_row row;
@@ -169,12 +168,9 @@ static int forget_windows(struct window_node *it, struct node_context *context)
     int result = 0;
     int error = 0;
     while (error == 0 && (result = window_rows_next_walked(&it->rows, iterator, &row)) == 1) {
-        row.key = arena_copy(context->arena, row.key);
-        int needed = kind->is_needed == NULL ? 0 : kind->is_needed(it, &row);
         row.stored = (struct bytes){0};
-        error = needed == 0 ? window_rows_put(&it->rows, &row) : needed < 0 ? needed : 0;
+        error = window_rows_put(&it->rows, &row);
     }
-    it->forget_ms = kind->is_needed == NULL ? INT64_MIN : it->rows.time_ms + it->retain_ms / 8 + 1;
     kv_iterator_free(iterator);
     window_rows_settle(&it->rows);
     error = result < 0 ? result : error;
@@ -231,7 +227,6 @@ struct node *window_node_new(const char *name, const struct window_node_options 
                         ? 0
                         : options->kind->retain(options->size_ms, options->is_final);
     it->fold = fold;
-    it->forget_ms = INT64_MIN;
     window_rows_init(&it->rows, options->kind->is_by_key);
     buffer_init(&it->timed);
     return &it->node;

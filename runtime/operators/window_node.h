@@ -36,9 +36,6 @@ struct window_kind {
     int64_t (*linger)(int64_t size_ms, int64_t grace_ms);
     /* How long a closed window is still of use to make others from; NULL: not at all. */
     int64_t (*retain)(int64_t size_ms, bool is_final);
-    /* Whether a window that could be forgotten is of use even longer: 1, 0 or an error; NULL:
-     * never. */
-    int (*is_needed)(struct window_node *it, const struct window_row *row);
     bool is_by_key;   /* looks for windows of a key */
     bool must_merge;  /* needs a fold that merges */
     bool takes_nulls; /* null values are given to the fold; else they are passed over */
@@ -69,7 +66,6 @@ struct window_node {
     struct window_node_options options;
     int64_t linger_ms;
     int64_t retain_ms;
-    int64_t forget_ms; /* when to look next for what can be forgotten */
     struct fold *fold;
     struct window_rows rows;
     struct buffer timed;

@@ -97,38 +97,18 @@ static int64_t window_session_linger(int64_t size_ms, int64_t grace_ms)
     return size_ms + grace_ms + 1;
 }
 
-/* A record that is not late yet may touch a session that ended a gap before it. What was final is
- * not merged again: each record counts in one result. */
+/* Sessions that have closed may still grow together with one that is open, by records in between.
+ * How far back such a chain may reach has no bound; this many gaps are kept. What was final is not
+ * merged again: each record counts in one result. */
 static int64_t window_session_retain(int64_t size_ms, bool is_final)
 {
-    return is_final ? 0 : size_ms;
-}
-
-/* Whether a session that is open lies so near that one record may touch both. */
-static int window_session_is_needed(struct window_node *it, const struct window_row *row)
-{
-    int64_t near_ms = row->end_ms + 2 * it->options.size_ms;
-    struct window_row other;
-    int result = 0;
-    int needed = 0;
-    if (it->options.is_final) {
-        return 0;
-    }
-    struct kv_iterator *iterator = window_rows_find(&it->rows, row->key, row->end_ms + 1);
-    while (needed == 0 &&
-           (result = window_rows_next_found(&it->rows, iterator, row->key, &other)) == 1 &&
-           other.start_ms <= near_ms) {
-        needed = !window_node_is_closed(it, other.end_ms);
-    }
-    kv_iterator_free(iterator);
-    return result < 0 ? result : needed;
+    return is_final ? 0 : 4 * size_ms;
 }
 
 const struct window_kind window_session_kind = {.name = "session",
                                                 .place = window_session_place,
                                                 .linger = window_session_linger,
                                                 .retain = window_session_retain,
-                                                .is_needed = window_session_is_needed,
                                                 .is_by_key = true,
                                                 .must_merge = true,
                                                 .takes_nulls = true,

@@ -108,15 +108,19 @@ static inline void conformance_add_outputs(const struct mill_driver *driver, siz
     }
 }
 
-/* Sends the steps of an input; what comes out as lines. */
+/* Sends the steps of an input; what comes out as lines. With `is_restarting` all nodes are made
+ * anew before each step. */
 static inline void conformance_play(struct mill_driver *driver, const char *input,
-                                    struct buffer *out)
+                                    bool is_restarting, struct buffer *out)
 {
     char *text = conformance_read("inputs/", input);
     char *at = text;
     struct conformance_line line;
     for (int step = 1; conformance_next(&at, &line); step++) {
         size_t first = driver->output_count;
+        if (is_restarting) {
+            mill_driver_restart(driver);
+        }
         if (strcmp(line.columns[0], "@wall") == 0) {
             (void)mill_driver_advance(driver, atoll(line.columns[1]));
         } else {

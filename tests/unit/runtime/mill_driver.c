@@ -79,6 +79,22 @@ static int end(struct mill_driver *driver, int error)
     return error;
 }
 
+/* Makes the nodes; how many timers they have. */
+static size_t start(struct mill_driver *driver)
+{
+    size_t all_timers = 0;
+    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+        driver->instances[i] =
+            topology_instance_new(driver->topology, topology_part_at(driver->topology, i));
+        size_t timer_count = 0;
+        topology_instance_timers(driver->instances[i], &timer_count);
+        all_timers += timer_count;
+        begin(driver, NULL);
+        end(driver, topology_instance_start(driver->instances[i], &driver->context));
+    }
+    return all_timers;
+}
+
 void mill_driver_init(struct mill_driver *driver, const struct topology *topology)
 {
     *driver = (struct mill_driver){.topology = topology, .stream_time_ms = -1};
@@ -96,17 +112,17 @@ void mill_driver_init(struct mill_driver *driver, const struct topology *topolog
         map_put(&driver->stores, bytes_from_string(name), kv_new_memory(name));
     }
     size_t count = topology_part_count(topology);
-    size_t all_timers = 0;
     driver->instances = memory_zero(count + 1, sizeof(struct topology_instance *));
-    for (size_t i = 0; i < count; i++) {
-        driver->instances[i] = topology_instance_new(topology, topology_part_at(topology, i));
-        size_t timer_count = 0;
-        topology_instance_timers(driver->instances[i], &timer_count);
-        all_timers += timer_count;
-        begin(driver, NULL);
-        end(driver, topology_instance_start(driver->instances[i], &driver->context));
+    size_t timer_count = start(driver);
+    driver->timer_due_ms = memory_zero(timer_count + 1, sizeof *driver->timer_due_ms);
+}
+
+void mill_driver_restart(struct mill_driver *driver)
+{
+    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+        topology_instance_free(driver->instances[i]);
     }
-    driver->timer_due_ms = memory_zero(all_timers + 1, sizeof *driver->timer_due_ms);
+    start(driver);
 }
 
 void mill_driver_fini(struct mill_driver *driver)

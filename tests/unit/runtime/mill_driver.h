@@ -35,6 +35,8 @@ struct mill_driver {
 
 void mill_driver_init(struct mill_driver *driver, const struct topology *topology);
 void mill_driver_fini(struct mill_driver *driver);
+/* Makes all nodes anew, with the stores as they are: as after a commit and a crash. */
+void mill_driver_restart(struct mill_driver *driver);
 /* 0 or what went wrong with this record; the context says more. Strings may be NULL. What it causes
  * in other parts happens before this returns; their failures are counted in `failures`. */
 int mill_driver_send(struct mill_driver *driver, const char *topic, const char *key,

@@ -3,10 +3,11 @@
 -- The words name nothing, give times as numbers and have text as values, as the topologies that
 -- Kafka Streams was asked have. So `app` here is one that names each step, writes times as spans
 -- and reads and writes text.
-local S = require "tidemill"
+local T = require "tidemill"
+local S = T
 
 local function plain(value)
-  if type(value) == "userdata" then
+  if value ~= S.null and type(value) == "userdata" then
     value = value.value -- a record
   end
   if value == S.null then
@@ -67,7 +68,7 @@ end
 local function digits(r)
   local list = {}
   for digit in text(r):gmatch "." do
-    list[#list + 1] = { key = (r.key or "null") .. digit }
+    list[#list + 1] = { key = (r.key or "~") .. digit }
   end
   return list
 end
@@ -168,6 +169,22 @@ function wrap(object)
   own[proxy] = object
   return proxy
 end
+
+-- Windows with spans as numbers in one table.
+local function windows(name)
+  return function(spec)
+    local options = { grace = spec.grace }
+    if name == "hopping" then
+      return T.hopping(spec.size, spec.advance, options)
+    end
+    return T[name](spec.size or spec.gap, options)
+  end
+end
+
+local S = setmetatable({
+  tumbling = windows "tumbling", hopping = windows "hopping", sliding = windows "sliding",
+  session = windows "session",
+}, { __index = T })
 
 local the_app = S.app "app"
 local app = wrap(the_app)

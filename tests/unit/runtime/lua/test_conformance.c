@@ -5,8 +5,6 @@
 
 /* Beginnings of the cases that the builder has no words for yet, or that are meant to differ. */
 static const char *const missing[] = {
-    "windows/",
-    "edges/",
     "joins/",
     "docs/",
     "tables/",
@@ -16,8 +14,23 @@ static const char *const missing[] = {
     "streams/repartition", /* Kafka loses records without a key there; we keep them */
 };
 
+/* Results of windows that are held back: Kafka's `suppress` says it behind the window, our windows
+ * say it themselves. And sessions that were final are not merged again here: a record counts in one
+ * result. */
+static bool is_otherwise(const char *output)
+{
+    bool is_window = strncmp(output, "windows/", 8) == 0 || strncmp(output, "edges/", 6) == 0;
+    bool is_suppressed = strstr(output, "_closed") != NULL || strstr(output, "_limited") != NULL ||
+                         strstr(output, "_full") != NULL;
+    bool is_final_session = strstr(output, "/session_") != NULL && strstr(output, "_final") != NULL;
+    return is_window && (is_suppressed || is_final_session);
+}
+
 static bool is_missing(const char *output)
 {
+    if (is_otherwise(output)) {
+        return true;
+    }
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         if (strncmp(output, missing[i], strlen(missing[i])) == 0) {
             return true;
@@ -38,12 +51,13 @@ static char *read_prelude(void)
 }
 
 /* Whether the words give what was recorded. */
-static bool run_case(struct lua_bench *bench, const char *prelude, const char *input,
-                     const char *output, const char *words)
+static bool run_case(struct lua_bench *bench, const char *prelude,
+                     const struct conformance_line *line, bool is_restarting)
 {
+    const char *output = line->columns[1];
     struct buffer text;
     buffer_init(&text);
-    buffer_printf(&text, "%s\n%s\nreturn the_app\n", prelude, words);
+    buffer_printf(&text, "%s\n%s\nreturn the_app\n", prelude, line->columns[2]);
     lua_bench_close(bench);
     if (lua_bench_try(bench, buffer_string(&text)) != 0) {
         print_message("%s: %s %s\n", output, bench->report.place, bench->report.text);
@@ -53,7 +67,7 @@ static bool run_case(struct lua_bench *bench, const char *prelude, const char *i
     buffer_clear(&text);
     mill_driver_init(&bench->driver, script_topology(bench->script));
     bench->is_running = true;
-    conformance_play(&bench->driver, input, &text);
+    conformance_play(&bench->driver, line->columns[0], is_restarting, &text);
     char *got = memory_string(buffer_string(&text));
     bool is_equal = conformance_compare(output, got);
     free(got);
@@ -61,7 +75,7 @@ static bool run_case(struct lua_bench *bench, const char *prelude, const char *i
     return is_equal;
 }
 
-static void the_answers_are_those_of_kafka_streams(void **state)
+static void run_cases(struct lua_bench *bench, bool is_restarting)
 {
     char *cases = conformance_read("", "cases");
     char *prelude = read_prelude();
@@ -73,7 +87,7 @@ static void the_answers_are_those_of_kafka_streams(void **state)
         assert_int_equal(line.count, 3);
         if (!is_missing(line.columns[1])) {
             count++;
-            failed += !run_case(*state, prelude, line.columns[0], line.columns[1], line.columns[2]);
+            failed += !run_case(bench, prelude, &line, is_restarting);
         }
     }
     test_free(prelude);
@@ -84,10 +98,21 @@ static void the_answers_are_those_of_kafka_streams(void **state)
     }
 }
 
+static void the_answers_are_those_of_kafka_streams(void **state)
+{
+    run_cases(*state, false);
+}
+
+static void restarts_between_records_change_no_answer(void **state)
+{
+    run_cases(*state, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LUA_BENCH_TEST(the_answers_are_those_of_kafka_streams),
+        LUA_BENCH_TEST(restarts_between_records_change_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

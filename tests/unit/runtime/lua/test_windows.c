@@ -1,0 +1,97 @@
+/* Shows windows as a script writes them: what is late goes to its topic, a record that fails behind
+ * a window was never there, and wrong words are refused with a sentence. What windows answer is
+ * held against Kafka Streams in test_conformance.c. */
+#include "tests/unit/runtime/lua/lua_bench.h"
+
+static void late_records_go_to_their_topic(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state, "local S = require 'tidemill'\n"
+                "local app = S.app 'shop'\n"
+                "app:stream('in'):group_by_key():window(S.tumbling('10ms', { grace = '5ms' }))\n"
+                "  :count { name = 'n' }:emit 'final':to 'out'\n"
+                "app:stream('other'):group_by_key():window(S.sliding('10ms'))\n"
+                "  :count { name = 'm' }:late_to 'too.late':to 'out2'\n"
+                "return app\n");
+    assert_int_equal(mill_driver_send(driver, "in", "a", "1", 3), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "a", "2", 14), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "b", "3", 9), 0); /* within the grace */
+    assert_string_equal(mill_driver_text(driver, "out"), "");
+    assert_int_equal(mill_driver_send(driver, "in", "a", "4", 15), 0);
+    assert_string_equal(mill_driver_text(driver, "out"), "[\"a\",0,10]=1 [\"b\",0,10]=1");
+    assert_int_equal(mill_driver_send(driver, "in", "c", "5", 9), 0);
+    assert_string_equal(mill_driver_text(driver, "shop-late"), "c=5");
+    assert_int_equal(mill_driver_send(driver, "other", "a", "1", 100), 0);
+    assert_int_equal(mill_driver_send(driver, "other", "a", "2", 20), 0);
+    assert_string_equal(mill_driver_text(driver, "too.late"), "a=2");
+    assert_int_equal(driver->failures, 0);
+}
+
+static void a_record_that_fails_behind_a_window_leaves_nothing(void **state)
+{
+    struct mill_driver *driver =
+        lua_bench_run(*state, "local S = require 'tidemill'\n"
+                              "local app = S.app 'shop'\n"
+                              "app:stream('in'):group_by_key():window(S.tumbling '10ms')\n"
+                              "  :count { name = 'n' }\n"
+                              "  :peek(function(r) if r.ts > 50 then error 'no' end end)\n"
+                              "  :to 'out'\n"
+                              "return app\n");
+    assert_int_equal(mill_driver_send(driver, "in", "a", "1", 3), 0);
+    assert_true(mill_driver_send(driver, "in", "a", "2", 99) != 0);
+    assert_int_equal(mill_driver_send(driver, "in", "a", "3", 4), 0); /* time did not go on */
+    assert_string_equal(mill_driver_text(driver, "out"), "[\"a\",0,10]=1 [\"a\",0,10]=2");
+    assert_true(mill_driver_send(driver, "in", NULL, "4", 5) != 0);
+    assert_non_null(strstr(driver->context.error_text, "without a key"));
+}
+
+static void functions_see_the_window(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state,
+        "local S = require 'tidemill'\n"
+        "local app = S.app 'shop'\n"
+        "app:stream('in'):group_by_key():window(S.hopping('10ms', '5ms'))\n"
+        "  :reduce { name = 'r', function(a, v) return a + v end }\n"
+        "  :map(function(r) return { key = r.key .. r.window_start, value = r.window_end } end)\n"
+        "  :to 'out'\n"
+        "return app\n");
+    assert_int_equal(mill_driver_send(driver, "in", "a", "1", 7), 0);
+    assert_string_equal(mill_driver_text(driver, "out"), "a0=10 a5=15");
+}
+
+static void wrong_words_are_refused(void **state)
+{
+    static const char *const rows[][2] = {
+        {"window(S.session '5ms'):aggregate { name = 'a', init = 0, add = print }", "merge"},
+        {"window(S.hopping('5ms', '10ms')):count { name = 'a' }", "miss records"},
+        {"window(S.tumbling 'soon'):count { name = 'a' }", "'soon' is no size"},
+        {"window(S.tumbling('1m', { grace = 'x' })):count { name = 'a' }", "'x' is no grace"},
+        {"window(S.tumbling('0ms')):count { name = 'a' }", "'0ms' is no size"},
+        {"window(S.tumbling('1m', { graze = '1s' })):count { name = 'a' }", "did you mean 'grace'"},
+        {"window(S.tumbling '1m'):count {}", "needs a name"},
+        {"window('1m')", "takes S.tumbling"},
+        {"count { name = 'a' }:emit 'final'", "behind an aggregate in windows"},
+        {"window(S.tumbling '1m'):count { name = 'a' }:emit 'never'", "\"updates\""},
+        {"window(S.tumbling '1m'):count { name = 'a' }:late_to 'a b'", "a b"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[500];
+        snprintf(text, sizeof text,
+                 "local S = require 'tidemill'\nlocal app = S.app 'a'\n"
+                 "app:stream('in'):group_by_key():%s\nreturn app\n",
+                 rows[i][0]);
+        lua_bench_expect_refused(*state, text, rows[i][1]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LUA_BENCH_TEST(late_records_go_to_their_topic),
+        LUA_BENCH_TEST(a_record_that_fails_behind_a_window_leaves_nothing),
+        LUA_BENCH_TEST(functions_see_the_window),
+        LUA_BENCH_TEST(wrong_words_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
