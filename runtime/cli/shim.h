@@ -59,6 +59,15 @@ struct shim {
     bool is_silent; /* what our command prints is not what the tool would */
 };
 
+/* Rows of most tools. */
+#define SHIM_COMMON                                                                                \
+    {"--bootstrap-server", SHIM_VALUE, "-b"}, {"--help", SHIM_SWITCH, NULL},                       \
+        {"--version", SHIM_SWITCH, NULL},                                                          \
+    {                                                                                              \
+        "--command-config", SHIM_VALUE, "-F"                                                       \
+    }
+#define SHIM_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
+
 /* The tools, which live in their own files. */
 extern const struct shim_tool shim_topics;
 extern const struct shim_tool shim_console_producer;

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHIM_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
-
 static const struct shim_flag group_flags[] = {
     {"--bootstrap-server", SHIM_VALUE, "-b"},
     {"--help", SHIM_SWITCH, NULL},

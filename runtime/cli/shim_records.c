@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHIM_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
 static const char files_unread[] = "files of properties are not read; give them one by one";
 
 /* --- kafka-console-producer --- */
