@@ -54,7 +54,8 @@ file(INSTALL ${SCRATCH}/changelog.gz DESTINATION ${prefix}/${DOC_DIR})
 set(tools $ENV{DESTDIR}${prefix}/lib/tidemill/tools)
 file(MAKE_DIRECTORY ${tools})
 foreach(tool kafka-topics kafka-console-producer kafka-console-consumer kafka-consumer-groups
-        kafka-configs kafka-get-offsets kafka-producer-perf-test kafka-dump-log kcat)
+        kafka-configs kafka-get-offsets kafka-producer-perf-test kafka-dump-log
+        kafka-delete-records kcat)
   file(CREATE_LINK ../../../bin/tidemill ${tools}/${tool} SYMBOLIC)
   if(NOT tool STREQUAL kcat)
     file(CREATE_LINK ../../../bin/tidemill ${tools}/${tool}.sh SYMBOLIC)

@@ -12,7 +12,8 @@ enum { SHIM_ARENA_MAX = 64 << 20 };
 
 static const struct shim_tool *const tools[] = {
     &shim_topics,  &shim_console_producer, &shim_console_consumer,   &shim_consumer_groups,
-    &shim_configs, &shim_get_offsets,      &shim_producer_perf_test, &shim_dump_log};
+    &shim_configs, &shim_get_offsets,      &shim_producer_perf_test, &shim_delete_records,
+    &shim_dump_log};
 enum { TOOL_COUNT = sizeof(tools) / sizeof(tools[0]) };
 
 const struct shim_tool *shim_find(const char *program)

@@ -74,6 +74,7 @@ extern const struct shim_tool shim_console_producer;
 extern const struct shim_tool shim_console_consumer;
 extern const struct shim_tool shim_consumer_groups;
 extern const struct shim_tool shim_configs;
+extern const struct shim_tool shim_delete_records;
 extern const struct shim_tool shim_dump_log;
 extern const struct shim_tool shim_get_offsets;
 extern const struct shim_tool shim_producer_perf_test;

@@ -1,4 +1,5 @@
-/* kafka-topics, kafka-get-offsets and kafka-dump-log in words of ours; see shim.h. */
+/* kafka-topics, kafka-get-offsets, kafka-delete-records and kafka-dump-log in words of ours; see
+ * shim.h. */
 #include "log/base/text.h"
 #include "runtime/cli/shim.h"
 
@@ -176,6 +177,29 @@ const struct shim_tool shim_get_offsets = {
     .command = "topic offsets",
     SHIM_FLAGS(offsets_flags),
     .finish = finish_offsets,
+};
+
+/* --- kafka-delete-records --- */
+
+static const struct shim_flag delete_flags[] = {
+    SHIM_COMMON,
+    {"--offset-json-file", SHIM_VALUE, "--plan"},
+};
+
+static int finish_delete(struct shim *shim)
+{
+    if (!shim_has(shim, "--offset-json-file")) {
+        return shim_refuse(shim, "--offset-json-file FILE is missing");
+    }
+    shim_add_pair(shim, "-o", "kafka");
+    return COMMAND_OK;
+}
+
+const struct shim_tool shim_delete_records = {
+    .name = "kafka-delete-records",
+    .command = "topic trim",
+    SHIM_FLAGS(delete_flags),
+    .finish = finish_delete,
 };
 
 /* --- kafka-dump-log --- */

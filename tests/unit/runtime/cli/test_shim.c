@@ -126,6 +126,8 @@ static void flags_become_words_of_one_command(void **state)
 static void tools_without_a_broker_need_none(void **state)
 {
     struct stage *stage = *state;
+    expect(stage, "kafka-delete-records --bootstrap-server h --offset-json-file f.json",
+           "topic trim -b h --plan f.json -o kafka");
     expect(stage, "kafka-dump-log --files a.log,b.index --print-data-log --deep-iteration",
            "log dump --deep a.log b.index");
     expect(stage,
