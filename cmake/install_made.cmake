@@ -55,7 +55,7 @@ set(tools $ENV{DESTDIR}${prefix}/lib/tidemill/tools)
 file(MAKE_DIRECTORY ${tools})
 foreach(tool kafka-topics kafka-console-producer kafka-console-consumer kafka-consumer-groups
         kafka-configs kafka-get-offsets kafka-producer-perf-test kafka-dump-log
-        kafka-delete-records kcat)
+        kafka-delete-records kafka-transactions kcat)
   file(CREATE_LINK ../../../bin/tidemill ${tools}/${tool} SYMBOLIC)
   if(NOT tool STREQUAL kcat)
     file(CREATE_LINK ../../../bin/tidemill ${tools}/${tool}.sh SYMBOLIC)

@@ -89,7 +89,9 @@ extern const struct command command_topic_rm;
 extern const struct command command_topic_trim;
 extern const struct command command_txn_abort;
 extern const struct command command_txn_describe;
+extern const struct command command_txn_hanging;
 extern const struct command command_txn_ls;
+extern const struct command command_txn_producers;
 
 /* Prints "tidemill: " and the sentence; returns COMMAND_FAILED. */
 __attribute__((format(printf, 2, 3))) int command_fail(struct command_world *world,

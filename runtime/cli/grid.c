@@ -51,29 +51,38 @@ static const char *cell_text(const struct grid *grid, size_t index)
     return text == NULL || text[0] == '\0' ? "-" : text;
 }
 
-static size_t column_width(const struct grid *grid, size_t column)
+static const char *cell_tab_text(const struct grid *grid, size_t index)
 {
-    size_t width = strlen(grid->columns[column].title);
-    for (size_t i = column; i < grid->cell_count; i += grid->column_count) {
-        size_t size = strlen(cell_text(grid, i));
-        width = size > width ? size : width;
+    return grid->cells[index] == NULL ? "None" : grid->cells[index];
+}
+
+/* Of each column, with its title; the caller frees them. */
+static int *column_widths(const struct grid *grid,
+                          const char *(*text)(const struct grid *grid, size_t index))
+{
+    int *widths = memory_zero(grid->column_count, sizeof(*widths));
+    for (size_t i = 0; i < grid->column_count; i++) {
+        widths[i] = (int)strlen(grid->columns[i].title);
     }
-    return width;
+    for (size_t i = 0; i < grid->cell_count; i++) {
+        int size = (int)strlen(text(grid, i)), *width = &widths[i % grid->column_count];
+        *width = size > *width ? size : *width;
+    }
+    return widths;
 }
 
 static void print_columns(const struct grid *grid, struct buffer *out)
 {
-    size_t *widths = memory_zero(grid->column_count, sizeof(*widths));
+    int *widths = column_widths(grid, cell_text);
+    widths[grid->column_count - 1] = 0;
     for (size_t i = 0; i < grid->column_count; i++) {
-        widths[i] = column_width(grid, i);
         bool is_last = i + 1 == grid->column_count;
-        buffer_printf(out, "%-*s%s", is_last ? 0 : (int)widths[i], grid->columns[i].title,
-                      is_last ? "\n" : "  ");
+        buffer_printf(out, "%-*s%s", widths[i], grid->columns[i].title, is_last ? "\n" : "  ");
     }
     for (size_t i = 0; i < grid->cell_count; i++) {
         bool is_last = (i + 1) % grid->column_count == 0;
-        buffer_printf(out, "%-*s%s", is_last ? 0 : (int)widths[i % grid->column_count],
-                      cell_text(grid, i), is_last ? "\n" : "  ");
+        buffer_printf(out, "%-*s%s", widths[i % grid->column_count], cell_text(grid, i),
+                      is_last ? "\n" : "  ");
     }
     free(widths);
 }
@@ -103,4 +112,18 @@ void grid_print(const struct grid *grid, bool is_json, struct buffer *out)
     } else {
         print_columns(grid, out);
     }
+}
+
+void grid_print_tabs(const struct grid *grid, struct buffer *out)
+{
+    int *widths = column_widths(grid, cell_tab_text);
+    for (size_t i = 0; i < grid->column_count; i++) {
+        buffer_printf(out, "%-*s\t", widths[i], grid->columns[i].title);
+    }
+    for (size_t i = 0; i < grid->cell_count; i++) {
+        buffer_printf(out, "%s%-*s\t", i % grid->column_count == 0 ? "\n" : "",
+                      widths[i % grid->column_count], cell_tab_text(grid, i));
+    }
+    buffer_add_byte(out, '\n');
+    free(widths);
 }

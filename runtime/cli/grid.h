@@ -28,3 +28,6 @@ void grid_add_string(struct grid *grid, const char *text);
 void grid_add_number(struct grid *grid, int64_t number);
 void grid_add_nothing(struct grid *grid);
 void grid_print(const struct grid *grid, bool is_json, struct buffer *out);
+/* As Kafka's newer tools print tables: every cell filled up to its column's width and followed by a
+ * tab; no value is "None". */
+void grid_print_tabs(const struct grid *grid, struct buffer *out);

@@ -11,9 +11,9 @@
 enum { SHIM_ARENA_MAX = 64 << 20 };
 
 static const struct shim_tool *const tools[] = {
-    &shim_topics,  &shim_console_producer, &shim_console_consumer,   &shim_consumer_groups,
-    &shim_configs, &shim_get_offsets,      &shim_producer_perf_test, &shim_delete_records,
-    &shim_dump_log};
+    &shim_topics,   &shim_console_producer, &shim_console_consumer,   &shim_consumer_groups,
+    &shim_configs,  &shim_get_offsets,      &shim_producer_perf_test, &shim_delete_records,
+    &shim_dump_log, &shim_transactions};
 enum { TOOL_COUNT = sizeof(tools) / sizeof(tools[0]) };
 
 const struct shim_tool *shim_find(const char *program)
@@ -171,7 +171,8 @@ static int read_words(struct shim *shim, int argc, const char *const *argv)
     int code = COMMAND_OK;
     for (int i = 1; i < argc && code == COMMAND_OK; i++) {
         const char *word = argv[i], *equals = strchr(word, '=');
-        if (word[0] != '-' || word[1] == '\0') {
+        bool is_verb = shim->tool->has_verbs && shim->command == NULL;
+        if ((word[0] != '-' || word[1] == '\0') && !is_verb) {
             arguments[shim->argument_count++] = word;
             continue;
         }
@@ -265,9 +266,9 @@ int shim_run(struct command_world *world, const struct shim_tool *tool, int argc
     struct shim shim = {.world = world, .tool = tool};
     arena_init(&shim.arena, SHIM_ARENA_MAX);
     int code = read_words(&shim, argc, argv);
-    if (code == COMMAND_OK && shim_has(&shim, "--help")) {
+    if (code == COMMAND_OK && (shim_has(&shim, "--help") || shim_has(&shim, "-h"))) {
         code = print_help(&shim);
-    } else if (code == COMMAND_OK && shim_has(&shim, "--version")) {
+    } else if (code == COMMAND_OK && (shim_has(&shim, "--version") || shim_has(&shim, "-v"))) {
         fprintf(world->out, "%s\n", world->version);
     } else if (code == COMMAND_OK) {
         shim.command = shim.command == NULL ? tool->command : shim.command;

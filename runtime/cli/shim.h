@@ -36,6 +36,7 @@ struct shim_tool {
     const char *actions; /* for the sentence that misses one */
     const struct shim_flag *flags;
     size_t flag_count;
+    bool has_verbs;     /* actions are words without dashes */
     bool is_brokerless; /* brokers may be named otherwise than with --bootstrap-server */
     /* Adds what depends on more than one flag. COMMAND_OK, or an exit code after a complaint. */
     int (*finish)(struct shim *shim);
@@ -78,6 +79,7 @@ extern const struct shim_tool shim_delete_records;
 extern const struct shim_tool shim_dump_log;
 extern const struct shim_tool shim_get_offsets;
 extern const struct shim_tool shim_producer_perf_test;
+extern const struct shim_tool shim_transactions;
 
 /* The tool that argv[0] names, with or without a folder and ".sh"; NULL: none. */
 const struct shim_tool *shim_find(const char *program);

@@ -11,9 +11,10 @@ struct abort_values {
     struct errand_flags errand;
     struct flag_list places;
     int64_t producer_id;
+    int64_t start_offset;
 };
 
-static const struct abort_values initial = {.producer_id = -1};
+static const struct abort_values initial = {.producer_id = -1, .start_offset = -1};
 
 /* A new producer under the id fences the old one and aborts what it had open. */
 static int take_over(struct errand *errand, const char *id, const struct txn_query *query,
@@ -96,6 +97,15 @@ static int write_marker(struct errand *errand, const struct topic_choice_row *ro
     return COMMAND_OK;
 }
 
+static bool is_meant(const struct abort_values *values,
+                     const struct describe_producers_response_active_producer *producer)
+{
+    int64_t start_offset = producer->current_transaction_start_offset;
+    return start_offset >= 0 &&
+           (values->producer_id < 0 || values->producer_id == producer->producer_id) &&
+           (values->start_offset < 0 || values->start_offset == start_offset);
+}
+
 static int abort_in_partition(struct errand *errand, const struct abort_values *values,
                               const struct topic_choice_row *row, int *count)
 {
@@ -107,8 +117,7 @@ static int abort_in_partition(struct errand *errand, const struct abort_values *
     for (int32_t i = 0; code == COMMAND_OK && i < partition->active_producers.count; i++) {
         const struct describe_producers_response_active_producer *producer =
             &partition->active_producers.items[i];
-        if (producer->producer_id == values->producer_id &&
-            producer->current_transaction_start_offset >= 0) {
+        if (is_meant(values, producer)) {
             code = write_marker(errand, row, producer);
             ++*count;
         }
@@ -124,6 +133,12 @@ static int abort_in_places(struct errand *errand, const struct abort_values *val
     int code = topic_choice_partitions(errand, &flags, &values->places, &choice);
     for (size_t i = 0; code == COMMAND_OK && i < choice.count; i++) {
         code = abort_in_partition(errand, values, &choice.rows[i], &count);
+    }
+    if (code == COMMAND_OK && count == 0 && values->start_offset >= 0) {
+        return command_fail(errand->world,
+                            "no transaction that is open there begins at offset %" PRId64
+                            "; `tidemill txn ls -t %s` shows what is",
+                            values->start_offset, values->places.items[0]);
     }
     if (code == COMMAND_OK && count == 0) {
         return command_fail(errand->world,
@@ -143,11 +158,12 @@ static int run(struct command_world *world, const void *given, const struct flag
         return command_misuse(world, "say which: transactional ids, or -t TOPIC[:PARTITION] with "
                                      "-p PRODUCER-ID for what hangs there");
     }
-    if (has_places && values->producer_id < 0) {
-        return command_misuse(world,
-                              "-t needs -p PRODUCER-ID; `tidemill txn ls -t %s` shows whose "
-                              "transactions are open there",
-                              values->places.items[0]);
+    if (has_places && values->producer_id < 0 && values->start_offset < 0) {
+        return command_misuse(
+            world,
+            "-t needs -p PRODUCER-ID or --start-offset N; `tidemill txn ls -t %s` "
+            "shows whose transactions are open there",
+            values->places.items[0]);
     }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code != 0) {
@@ -168,6 +184,8 @@ static const struct flag flags[] = {
     FLAG('t', "topic", LIST, struct abort_values, places, "TOPIC[:PARTITION]",
          "what hangs in these partitions, though no coordinator knows of it"),
     FLAG('p', "producer-id", INT, struct abort_values, producer_id, "N", "whose, with -t"),
+    FLAG(0, "start-offset", INT, struct abort_values, start_offset, "N",
+         "the one that begins there, with -t"),
     ERRAND_FLAGS(struct abort_values),
 };
 

@@ -20,8 +20,22 @@ static const struct grid_column columns[] = {
     {"PARTITIONS", "partitions", false},
 };
 
+/* As kafka-transactions names them. */
+static const struct grid_column columns_kafka[] = {
+    {"CoordinatorId", "coordinator", true},
+    {"TransactionalId", "transactional_id", false},
+    {"ProducerId", "producer_id", true},
+    {"ProducerEpoch", "producer_epoch", true},
+    {"TransactionState", "state", false},
+    {"TransactionTimeoutMs", "timeout_ms", true},
+    {"CurrentTransactionStartTimeMs", "start_time_ms", true},
+    {"TransactionDurationMs", "duration_ms", true},
+    {"TopicPartitions", "partitions", false},
+};
+
 static void add_partitions(struct grid *grid,
-                           const struct describe_transactions_response_transaction *row)
+                           const struct describe_transactions_response_transaction *row,
+                           bool is_kafka)
 {
     struct buffer text;
     buffer_init(&text);
@@ -32,12 +46,30 @@ static void add_partitions(struct grid *grid,
                           BYTES_FORMAT(topic->name), topic->partitions.items[j]);
         }
     }
-    if (text.size == 0) {
-        grid_add_nothing(grid);
-    } else {
+    if (text.size > 0) {
         grid_add(grid, buffer_bytes(&text));
+    } else if (is_kafka) {
+        grid_add_string(grid, "");
+    } else {
+        grid_add_nothing(grid);
     }
     buffer_fini(&text);
+}
+
+static void add_times(struct errand *errand,
+                      const struct describe_transactions_response_transaction *row,
+                      struct grid *grid)
+{
+    if (row->start_time_ms < 0) {
+        grid_add_nothing(grid);
+    } else {
+        grid_add_number(grid, row->start_time_ms);
+    }
+    if (errand->is_kafka && row->start_time_ms < 0) {
+        grid_add_nothing(grid);
+    } else if (errand->is_kafka) {
+        grid_add_number(grid, io_wall_clock(errand->world->io) - row->start_time_ms);
+    }
 }
 
 static int describe(struct errand *errand, const char *id, struct grid *grid)
@@ -48,18 +80,19 @@ static int describe(struct errand *errand, const char *id, struct grid *grid)
         return code;
     }
     const struct describe_transactions_response_transaction *row = query.row;
-    grid_add_string(grid, id);
-    grid_add_number(grid, query.node_id);
+    if (errand->is_kafka) {
+        grid_add_number(grid, query.node_id);
+        grid_add_string(grid, id);
+    } else {
+        grid_add_string(grid, id);
+        grid_add_number(grid, query.node_id);
+    }
     grid_add_number(grid, row->producer_id);
     grid_add_number(grid, row->producer_epoch);
     grid_add(grid, row->state);
     grid_add_number(grid, row->timeout_ms);
-    if (row->start_time_ms < 0) {
-        grid_add_nothing(grid);
-    } else {
-        grid_add_number(grid, row->start_time_ms);
-    }
-    add_partitions(grid, row);
+    add_times(errand, row, grid);
+    add_partitions(grid, row, errand->is_kafka);
     return COMMAND_OK;
 }
 
@@ -72,12 +105,18 @@ static int run(struct command_world *world, const void *given, const struct flag
         return code;
     }
     struct grid grid;
-    grid_init(&grid, columns, sizeof columns / sizeof *columns);
+    if (errand.is_kafka) {
+        grid_init(&grid, columns_kafka, sizeof columns_kafka / sizeof *columns_kafka);
+    } else {
+        grid_init(&grid, columns, sizeof columns / sizeof *columns);
+    }
     for (size_t i = 0; i < arguments->count; i++) {
         int result = describe(&errand, arguments->items[i], &grid);
         code = result != COMMAND_OK ? result : code;
     }
-    if (grid.cell_count > 0) {
+    if (grid.cell_count > 0 && errand.is_kafka) {
+        grid_print_tabs(&grid, &errand.out);
+    } else if (grid.cell_count > 0) {
         grid_print(&grid, errand.is_json, &errand.out);
     }
     grid_fini(&grid);

@@ -22,6 +22,14 @@ static const struct grid_column id_columns[] = {
     {"STATE", "state", false},
 };
 
+/* As kafka-transactions names them. */
+static const struct grid_column id_columns_kafka[] = {
+    {"TransactionalId", "transactional_id", false},
+    {"Coordinator", "coordinator", true},
+    {"ProducerId", "producer_id", true},
+    {"TransactionState", "state", false},
+};
+
 static const struct grid_column place_columns[] = {
     {"TOPIC", "topic", false},
     {"PARTITION", "partition", true},
@@ -128,11 +136,16 @@ static int run(struct command_world *world, const void *given, const struct flag
     }
     bool has_places = values->places.count > 0;
     struct grid grid;
-    grid_init(&grid, has_places ? place_columns : id_columns,
-              has_places ? sizeof place_columns / sizeof *place_columns
-                         : sizeof id_columns / sizeof *id_columns);
+    if (has_places) {
+        grid_init(&grid, place_columns, sizeof place_columns / sizeof *place_columns);
+    } else {
+        grid_init(&grid, errand.is_kafka ? id_columns_kafka : id_columns,
+                  sizeof id_columns / sizeof *id_columns);
+    }
     code = has_places ? list_places(&errand, values, &grid) : list_ids(&errand, values, &grid);
-    if (code == COMMAND_OK) {
+    if (code == COMMAND_OK && errand.is_kafka) {
+        grid_print_tabs(&grid, &errand.out);
+    } else if (code == COMMAND_OK) {
         grid_print(&grid, errand.is_json, &errand.out);
     }
     grid_fini(&grid);

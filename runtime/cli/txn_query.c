@@ -30,6 +30,31 @@ int txn_query_ask(struct errand *errand, const char *id, struct txn_query *out)
                : errand_refuse(errand, id, out->row->error_code, bytes_make(NULL, 0));
 }
 
+int txn_query_find_id(struct errand *errand, int64_t producer_id, const char **id)
+{
+    struct list_transactions_request request;
+    const struct metadata_response *metadata = NULL;
+    wire_set_defaults(&list_transactions_request_schema, &request);
+    request.duration_filter_ms = -1;
+    request.producer_id_filters.items = &producer_id;
+    request.producer_id_filters.count = 1;
+    *id = NULL;
+    int error = errand_read_metadata(errand, NULL, 0, &metadata);
+    for (int32_t i = 0; error == 0 && *id == NULL && i < metadata->brokers.count; i++) {
+        const void *found = NULL;
+        error = errand_call(errand, metadata->brokers.items[i].node_id, API_LIST_TRANSACTIONS, -1,
+                            &request, &found);
+        const struct list_transactions_response *response = found;
+        if (error == 0 && response->error_code != 0) {
+            error = error_from_code(response->error_code);
+        }
+        if (error == 0 && response->transactions.count > 0) {
+            *id = arena_string(&errand->arena, response->transactions.items[0].transactional_id);
+        }
+    }
+    return error == 0 ? COMMAND_OK : errand_fail(errand, error, "looking for transactional ids");
+}
+
 int txn_query_ask_partition(struct errand *errand, const struct topic_choice_row *row,
                             const struct describe_producers_response_partition **out)
 {

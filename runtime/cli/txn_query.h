@@ -15,6 +15,10 @@ struct txn_query {
 /* COMMAND_OK, or an exit code after a complaint. */
 must_use int txn_query_ask(struct errand *errand, const char *id, struct txn_query *out);
 
+/* The transactional id of a producer, by any coordinator that knows one; NULL in *id: none does.
+ * COMMAND_OK, or an exit code after a complaint. */
+must_use int txn_query_find_id(struct errand *errand, int64_t producer_id, const char **id);
+
 /* The producers of a partition. COMMAND_OK, or an exit code after a complaint. */
 must_use int txn_query_ask_partition(struct errand *errand, const struct topic_choice_row *row,
                                      const struct describe_producers_response_partition **out);

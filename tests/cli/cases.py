@@ -52,9 +52,9 @@ class Cases:
             problem = f"said {errors!r}, not {sentence!r}"
         self.check(name, problem)
 
-    def serve(self, folder="broker"):
+    def serve(self, *flags, folder="broker"):
         """A broker of our own, and its address for the commands that follow."""
-        process = Process(self.program, self.path(folder), "serve")
+        process = Process(self.program, self.path(folder), "serve", *flags)
         self.environment["TIDEMILL_BROKERS"] = process.start()
         return process
 

@@ -1,4 +1,4 @@
-/* Shows a table of cells in columns and as JSON. */
+/* Shows a table of cells in columns, as JSON, and as Kafka's newer tools print it. */
 #include "runtime/cli/grid.h"
 #include "tests/unit/unit.h"
 
@@ -8,7 +8,9 @@ static const struct grid_column columns[] = {
     {"HOST", "host", false},
 };
 
-static void expect(bool is_json, int row_count, const char *text)
+enum form { FORM_COLUMNS, FORM_JSON, FORM_TABS };
+
+static void expect(enum form form, int row_count, const char *text)
 {
     struct grid grid;
     struct buffer out;
@@ -23,7 +25,11 @@ static void expect(bool is_json, int row_count, const char *text)
         }
         grid_add_string(&grid, i == 0 ? NULL : "here");
     }
-    grid_print(&grid, is_json, &out);
+    if (form == FORM_TABS) {
+        grid_print_tabs(&grid, &out);
+    } else {
+        grid_print(&grid, form == FORM_JSON, &out);
+    }
     assert_string_equal(buffer_string(&out), text);
     grid_fini(&grid);
     buffer_fini(&out);
@@ -32,25 +38,36 @@ static void expect(bool is_json, int row_count, const char *text)
 static void columns_are_as_wide_as_their_widest_cell(void **state)
 {
     (void)state;
-    expect(false, 2,
+    expect(FORM_COLUMNS, 2,
            "NAME           LAG  HOST\n"
            "a \"long\" name  -7   -\n"
            "b              -    here\n");
-    expect(false, 0, "NAME  LAG  HOST\n");
+    expect(FORM_COLUMNS, 0, "NAME  LAG  HOST\n");
 }
 
 static void json_has_numbers_strings_and_nulls(void **state)
 {
     (void)state;
-    expect(true, 2,
+    expect(FORM_JSON, 2,
            "[{\"name\":\"a \\\"long\\\" name\",\"lag\":-7,\"host\":null},\n"
            " {\"name\":\"b\",\"lag\":null,\"host\":\"here\"}]\n");
-    expect(true, 0, "[]\n");
+    expect(FORM_JSON, 0, "[]\n");
+}
+
+static void tabs_follow_every_cell(void **state)
+{
+    (void)state;
+    expect(FORM_TABS, 2,
+           "NAME         \tLAG \tHOST\t\n"
+           "a \"long\" name\t-7  \tNone\t\n"
+           "b            \tNone\there\t\n");
+    expect(FORM_TABS, 0, "NAME\tLAG\tHOST\t\n");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tabs_follow_every_cell),
         cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
         cmocka_unit_test(json_has_numbers_strings_and_nulls),
     };

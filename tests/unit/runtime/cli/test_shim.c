@@ -126,6 +126,34 @@ static void flags_become_words_of_one_command(void **state)
 static void tools_without_a_broker_need_none(void **state)
 {
     struct stage *stage = *state;
+    expect(stage,
+           "kafka-transactions --bootstrap-server h list --duration-filter 9 "
+           "--transactional-id-pattern a.*",
+           "txn ls -b h -r a.* -o kafka -l 9");
+    expect(stage, "kafka-transactions --bootstrap-server h list --duration-filter=-1",
+           "txn ls -b h -o kafka");
+    expect(stage, "kafka-transactions --bootstrap-server h describe --transactional-id a",
+           "txn describe -b h -o kafka a");
+    expect(stage,
+           "kafka-transactions --bootstrap-server h describe-producers --topic t "
+           "--partition 1 --broker-id 2",
+           "txn producers -b h -o kafka t:1");
+    expect(stage,
+           "kafka-transactions --bootstrap-server h find-hanging --topic t "
+           "--max-transaction-timeout 20",
+           "txn hanging -b h -o kafka -l 20m t");
+    expect(stage,
+           "kafka-transactions --bootstrap-server h abort --topic t --partition 1 "
+           "--producer-id 5 --producer-epoch 0 --coordinator-epoch 0",
+           "txn abort -b h -p 5 -t t:1");
+    expect(stage,
+           "kafka-transactions --bootstrap-server h forceTerminateTransaction "
+           "--transactionalId a",
+           "txn abort -b h a");
+    refuse(stage, "kafka-transactions --bootstrap-server h lits", "did you mean 'list'?");
+    refuse(stage, "kafka-transactions --bootstrap-server h", "say what to do: list, describe,");
+    refuse(stage, "kafka-transactions --bootstrap-server h abort --topic t --partition 1",
+           "say which: --start-offset N or --producer-id N");
     expect(stage, "kafka-delete-records --bootstrap-server h --offset-json-file f.json",
            "topic trim -b h --plan f.json -o kafka");
     expect(stage, "kafka-dump-log --files a.log,b.index --print-data-log --deep-iteration",
