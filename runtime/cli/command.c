@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <string.h>
 
 static void complain(struct command_world *world, const char *format, va_list arguments)
 {
@@ -50,6 +51,14 @@ bool command_print(struct command_world *world, struct buffer *out)
 bool command_flush(struct command_world *world)
 {
     return note_output(world, fflush(world->out) == 0);
+}
+
+int command_read_output(struct command_world *world, const char *output, bool *is_json)
+{
+    *is_json = output != NULL && strcmp(output, "json") == 0;
+    return output == NULL || *is_json || strcmp(output, "text") == 0
+               ? COMMAND_OK
+               : command_misuse(world, "-o takes text or json, not '%s'", output);
 }
 
 int command_read_file(struct command_world *world, const char *path, uint64_t size_max,

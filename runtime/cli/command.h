@@ -103,6 +103,11 @@ __attribute__((format(printf, 2, 3))) int command_misuse(struct command_world *w
 bool command_print(struct command_world *world, struct buffer *out);
 /* Pushes what was printed to its reader; false when it cannot be written. */
 bool command_flush(struct command_world *world);
+/* The flag of commands that print text or JSON without asking a broker. */
+#define COMMAND_OUTPUT_FLAG(type, field)                                                           \
+    FLAG('o', "output", STRING, type, field, "text|json", "how to print")
+/* Its value, NULL being text: COMMAND_OK, or COMMAND_MISUSED after a complaint. */
+must_use int command_read_output(struct command_world *world, const char *output, bool *is_json);
 /* Appends a file's content: COMMAND_OK, or COMMAND_FAILED after a complaint. */
 must_use int command_read_file(struct command_world *world, const char *path, uint64_t size_max,
                                struct buffer *out);

@@ -3,6 +3,8 @@
 
 #include "runtime/format/json_writer.h"
 
+#include <string.h>
+
 /* The length of the UTF-8 character at `at`, or 0. */
 static size_t character_size(const uint8_t *at, size_t left)
 {
@@ -55,14 +57,28 @@ void envelope_write_json_string(struct bytes text, struct buffer *out)
     buffer_fini(&repaired);
 }
 
-static void write_json_headers(const struct batch_record *record, struct buffer *out)
+void envelope_write_json_lines(struct bytes lines, struct buffer *out)
+{
+    const uint8_t *at = lines.data, *end = lines.data + lines.size;
+    buffer_add_byte(out, '[');
+    while (lines.size > 0 && at < end) {
+        const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
+        stop = stop == NULL ? end : stop;
+        buffer_add_string(out, at == lines.data ? "" : ",\n ");
+        envelope_write_json_string(bytes_make(at, (size_t)(stop - at)), out);
+        at = stop + 1;
+    }
+    buffer_add_byte(out, ']');
+}
+
+void envelope_write_json_headers(const struct batch_record *record, struct buffer *out)
 {
     const uint8_t *at = record->headers_encoded.data;
-    const uint8_t *end = at + record->headers_encoded.size;
+    const uint8_t *end = at == NULL ? NULL : at + record->headers_encoded.size;
     struct batch_header header;
     const char *comma = "";
-    buffer_add_string(out, ",\"headers\":[");
-    while (batch_header_next(&at, end, &header) == 1) {
+    buffer_add_byte(out, '[');
+    while (at != NULL && batch_header_next(&at, end, &header) == 1) {
         buffer_add_string(out, comma);
         envelope_write_json_string(header.key, out);
         buffer_add_byte(out, ',');
@@ -83,7 +99,8 @@ void envelope_write_json(const struct envelope *envelope, struct buffer *out)
                   (long long)record->timestamp_ms);
     buffer_printf(out, ",\"broker\":%d", envelope->broker_id);
     if (record->header_count > 0) {
-        write_json_headers(record, out);
+        buffer_add_string(out, ",\"headers\":");
+        envelope_write_json_headers(record, out);
     }
     buffer_add_string(out, ",\"key\":");
     envelope_write_json_string(record->key, out);

@@ -3,7 +3,6 @@
 
 #include "log/base/crc32c.h"
 #include "log/base/endian.h"
-#include "log/base/error.h"
 #include "log/base/text.h"
 
 #include <string.h>
@@ -17,96 +16,109 @@ enum {
     SNAPSHOT_ROW_SIZE = 46,
 };
 
-/* One kind: `print` appends what the bytes say, and complains of what follows no format. */
+/* One kind: `print` appends what the bytes say; NULL, or what follows no format. */
 struct file_kind {
     const char *name; /* the whole name; NULL: a suffix behind an offset */
     const char *suffix;
-    int (*print)(int64_t base_offset, struct bytes content, struct buffer *out);
+    const char *(*print)(int64_t base_offset, struct bytes content, struct dump_writer *writer);
 };
 
-static int complain(struct buffer *out, const char *sentence)
-{
-    buffer_printf(out, "not valid: %s\n", sentence);
-    return ERROR_CORRUPT;
-}
-
-static int print_index(int64_t base_offset, struct bytes content, struct buffer *out)
+static const char *print_index(int64_t base_offset, struct bytes content,
+                               struct dump_writer *writer)
 {
     for (size_t at = 0; at + INDEX_SIZE <= content.size; at += INDEX_SIZE) {
-        buffer_printf(out, "offset: %lld position: %u\n",
-                      (long long)base_offset + endian_read_u32(content.data + at),
-                      endian_read_u32(content.data + at + 4));
+        dump_writer_open_entry(writer);
+        dump_writer_add_number(writer, "offset", base_offset + endian_read_u32(content.data + at));
+        dump_writer_add_number(writer, "position", endian_read_u32(content.data + at + 4));
+        dump_writer_close_entry(writer);
     }
-    return content.size % INDEX_SIZE == 0 ? 0 : complain(out, "the last entry is torn");
+    return content.size % INDEX_SIZE == 0 ? NULL : "the last entry is torn";
 }
 
-static int print_times(int64_t base_offset, struct bytes content, struct buffer *out)
+static const char *print_times(int64_t base_offset, struct bytes content,
+                               struct dump_writer *writer)
 {
     for (size_t at = 0; at + TIME_SIZE <= content.size; at += TIME_SIZE) {
-        buffer_printf(out, "timestamp: %lld offset: %lld\n",
-                      (long long)endian_read_u64(content.data + at),
-                      (long long)base_offset + endian_read_u32(content.data + at + 8));
+        dump_writer_open_entry(writer);
+        dump_writer_add_number(writer, "timestamp", (int64_t)endian_read_u64(content.data + at));
+        dump_writer_add_number(writer, "offset",
+                               base_offset + endian_read_u32(content.data + at + 8));
+        dump_writer_close_entry(writer);
     }
-    return content.size % TIME_SIZE == 0 ? 0 : complain(out, "the last entry is torn");
+    return content.size % TIME_SIZE == 0 ? NULL : "the last entry is torn";
 }
 
-static int print_aborted(int64_t base_offset, struct bytes content, struct buffer *out)
+static const char *print_aborted(int64_t base_offset, struct bytes content,
+                                 struct dump_writer *writer)
 {
+    static const char *const names[] = {"producerId", "firstOffset", "lastOffset",
+                                        "lastStableOffset"};
     (void)base_offset;
     for (size_t at = 0; at + ABORTED_SIZE <= content.size; at += ABORTED_SIZE) {
         const uint8_t *row = content.data + at;
-        buffer_printf(out,
-                      "version: %d producerId: %lld firstOffset: %lld lastOffset: %lld "
-                      "lastStableOffset: %lld\n",
-                      endian_read_i16(row), (long long)endian_read_u64(row + 2),
-                      (long long)endian_read_u64(row + 10), (long long)endian_read_u64(row + 18),
-                      (long long)endian_read_u64(row + 26));
+        dump_writer_open_entry(writer);
+        dump_writer_add_number(writer, "version", endian_read_i16(row));
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            dump_writer_add_number(writer, names[i], (int64_t)endian_read_u64(row + 2 + 8 * i));
+        }
+        dump_writer_close_entry(writer);
     }
-    return content.size % ABORTED_SIZE == 0 ? 0 : complain(out, "the last row is torn");
+    return content.size % ABORTED_SIZE == 0 ? NULL : "the last row is torn";
 }
 
-static void print_producer(const uint8_t *row, struct buffer *out)
+static void print_producer(const uint8_t *row, struct dump_writer *writer)
 {
-    int64_t last_offset = (int64_t)endian_read_u64(row + 14);
     int32_t last_sequence = endian_read_i32(row + 10), delta = endian_read_i32(row + 22);
     int64_t first = (int64_t)endian_read_u64(row + 38);
-    buffer_printf(out, "producerId: %lld producerEpoch: %d coordinatorEpoch: %d ",
-                  (long long)endian_read_u64(row), endian_read_i16(row + 8),
-                  endian_read_i32(row + 34));
-    buffer_printf(out, first < 0 ? "currentTxnFirstOffset: None" : "currentTxnFirstOffset: %lld",
-                  (long long)first);
-    buffer_printf(out,
-                  " lastTimestamp: %lld firstSequence: %d lastSequence: %d lastOffset: %lld "
-                  "offsetDelta: %d\n",
-                  (long long)endian_read_u64(row + 26), last_sequence - delta, last_sequence,
-                  (long long)last_offset, delta);
+    dump_writer_open_entry(writer);
+    dump_writer_add_number(writer, "producerId", (int64_t)endian_read_u64(row));
+    dump_writer_add_number(writer, "producerEpoch", endian_read_i16(row + 8));
+    dump_writer_add_number(writer, "coordinatorEpoch", endian_read_i32(row + 34));
+    if (first < 0) {
+        dump_writer_add_word(writer, "currentTxnFirstOffset", writer->is_json ? NULL : "None");
+    } else {
+        dump_writer_add_number(writer, "currentTxnFirstOffset", first);
+    }
+    dump_writer_add_number(writer, "lastTimestamp", (int64_t)endian_read_u64(row + 26));
+    dump_writer_add_number(writer, "firstSequence", (int64_t)last_sequence - delta);
+    dump_writer_add_number(writer, "lastSequence", last_sequence);
+    dump_writer_add_number(writer, "lastOffset", (int64_t)endian_read_u64(row + 14));
+    dump_writer_add_number(writer, "offsetDelta", delta);
+    dump_writer_close_entry(writer);
 }
 
-static int print_snapshot(int64_t base_offset, struct bytes content, struct buffer *out)
+static const char *print_snapshot(int64_t base_offset, struct bytes content,
+                                  struct dump_writer *writer)
 {
     (void)base_offset;
     if (content.size < SNAPSHOT_HEAD_SIZE) {
-        return complain(out, "too short for a producer snapshot");
+        return "too short for a producer snapshot";
     }
     int32_t count = endian_read_i32(content.data + 6);
     size_t room = (content.size - SNAPSHOT_HEAD_SIZE) / SNAPSHOT_ROW_SIZE;
     for (size_t i = 0; i < room && (int64_t)i < count; i++) {
-        print_producer(content.data + SNAPSHOT_HEAD_SIZE + i * SNAPSHOT_ROW_SIZE, out);
+        print_producer(content.data + SNAPSHOT_HEAD_SIZE + i * SNAPSHOT_ROW_SIZE, writer);
     }
     if (endian_read_u32(content.data + 2) != crc32c_update(0, content.data + 6, content.size - 6)) {
-        return complain(out, "the CRC does not match");
+        return "the CRC does not match";
     }
-    return count >= 0 && (size_t)count <= room ? 0 : complain(out, "rows are missing");
+    return count >= 0 && (size_t)count <= room ? NULL : "rows are missing";
 }
 
-static int print_text(int64_t base_offset, struct bytes content, struct buffer *out)
+static const char *print_text(int64_t base_offset, struct bytes content, struct dump_writer *writer)
 {
+    const uint8_t *at = content.data, *end = content.data + content.size;
     (void)base_offset;
-    buffer_add_bytes(out, content);
-    if (content.size > 0 && content.data[content.size - 1] != '\n') {
-        buffer_add_byte(out, '\n');
+    while (content.size > 0 && at < end) {
+        const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
+        stop = stop == NULL ? end : stop;
+        dump_writer_open_entry(writer);
+        dump_writer_add_line(writer, bytes_make(at, (size_t)(stop - at)));
+        dump_writer_close_entry(writer);
+        at = stop + 1;
     }
-    return memchr(content.data, 0, content.size) == NULL ? 0 : complain(out, "this is no text");
+    return content.size == 0 || memchr(content.data, 0, content.size) == NULL ? NULL
+                                                                              : "this is no text";
 }
 
 static const struct file_kind kinds[] = {
@@ -137,7 +149,8 @@ static bool is_of_segment(const char *name, const char *suffix, int64_t *base_of
     return text_parse_int64(digits, base_offset) == 0;
 }
 
-int file_dump_print(const char *path, struct bytes content, struct buffer *out)
+bool file_dump_print(const char *path, struct bytes content, struct dump_writer *writer,
+                     const char **problem)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
@@ -146,8 +159,11 @@ int file_dump_print(const char *path, struct bytes content, struct buffer *out)
         bool is_it = kinds[i].name != NULL ? strcmp(name, kinds[i].name) == 0
                                            : is_of_segment(name, kinds[i].suffix, &base_offset);
         if (is_it) {
-            return kinds[i].print(base_offset, content, out);
+            dump_writer_open_file(writer, path);
+            *problem = kinds[i].print(base_offset, content, writer);
+            dump_writer_close_file(writer, *problem);
+            return true;
         }
     }
-    return ERROR_NOT_FOUND;
+    return false;
 }

@@ -4,10 +4,10 @@
  * Thread: any. */
 #pragma once
 
-#include "log/base/bytes.h"
-#include "log/base/check.h"
+#include "runtime/cli/dump_writer.h"
 
-/* Appends the content of a file of this name in the words of Kafka's own dump tool. 0;
- * ERROR_NOT_FOUND when a file of this name is none of ours; ERROR_CORRUPT, after what could be
- * read, with a sentence in `out`. */
-must_use int file_dump_print(const char *path, struct bytes content, struct buffer *out);
+/* Prints a file of this name, in the words of Kafka's own dump tool. False, and nothing is printed,
+ * when a file of this name is none of ours. *problem: NULL, or what follows no format behind that
+ * which could be read. */
+must_use bool file_dump_print(const char *path, struct bytes content, struct dump_writer *writer,
+                              const char **problem);

@@ -5,7 +5,6 @@
 #include "log/base/error.h"
 #include "runtime/cli/audit.h"
 #include "runtime/cli/command.h"
-#include "runtime/cli/envelope.h"
 #include "runtime/cli/file_dump.h"
 #include "runtime/cli/record_decoder.h"
 #include "runtime/cli/segment_reader.h"
@@ -15,6 +14,7 @@
 enum { INFLATED_MAX = 512 << 20, PRINT_SIZE = 64 << 10, SMALL_FILE_MAX = 256 << 20 };
 
 struct dump_values {
+    const char *output;
     bool is_deep;
 };
 
@@ -24,77 +24,79 @@ struct dump {
     bool is_deep;
     struct bytes topic; /* of the file that is dumped */
     struct buffer out;
+    struct dump_writer writer;
 };
-
-static const char *truth(bool value)
-{
-    return value ? "true" : "false";
-}
 
 static void print_batch(struct dump *dump, const struct batch *batch, uint64_t position)
 {
+    struct dump_writer *writer = &dump->writer;
     bool has_time = (batch->attributes & BATCH_LOG_APPEND_TIME) != 0;
     bool has_horizon = (batch->attributes & BATCH_DELETE_HORIZON) != 0;
     const char *codec = compress_codec_name(batch_codec(batch));
-    int32_t last_sequence = batch->base_sequence < 0 ? -1 : batch_last_sequence(batch);
-    buffer_printf(&dump->out,
-                  "baseOffset: %lld lastOffset: %lld count: %d baseSequence: %d lastSequence: %d "
-                  "producerId: %lld producerEpoch: %d partitionLeaderEpoch: %d isTransactional: %s "
-                  "isControl: %s deleteHorizonMs: ",
-                  (long long)batch->base_offset, (long long)batch_last_offset(batch),
-                  batch->record_count, batch->base_sequence, last_sequence,
-                  (long long)batch->producer_id, batch->producer_epoch, batch->leader_epoch,
-                  truth(batch_is_transactional(batch)), truth(batch_is_control(batch)));
-    if (has_horizon) {
-        buffer_printf(&dump->out, "OptionalLong[%lld]", (long long)batch->base_timestamp);
-    } else {
-        buffer_add_string(&dump->out, "OptionalLong.empty");
-    }
-    buffer_printf(&dump->out,
-                  " position: %llu %s: %lld size: %zu magic: %d compresscodec: %s crc: %u "
-                  "isvalid: %s\n",
-                  (unsigned long long)position, has_time ? "LogAppendTime" : "CreateTime",
-                  (long long)batch->max_timestamp, batch->bytes.size, BATCH_MAGIC,
-                  codec == NULL ? "unknown" : codec, batch->crc, truth(batch_crc_matches(batch)));
+    dump_writer_add_number(writer, "baseOffset", batch->base_offset);
+    dump_writer_add_number(writer, "lastOffset", batch_last_offset(batch));
+    dump_writer_add_number(writer, "count", batch->record_count);
+    dump_writer_add_number(writer, "baseSequence", batch->base_sequence);
+    dump_writer_add_number(writer, "lastSequence",
+                           batch->base_sequence < 0 ? -1 : batch_last_sequence(batch));
+    dump_writer_add_number(writer, "producerId", batch->producer_id);
+    dump_writer_add_number(writer, "producerEpoch", batch->producer_epoch);
+    dump_writer_add_number(writer, "partitionLeaderEpoch", batch->leader_epoch);
+    dump_writer_add_bool(writer, "isTransactional", batch_is_transactional(batch));
+    dump_writer_add_bool(writer, "isControl", batch_is_control(batch));
+    dump_writer_add_optional(writer, "deleteHorizonMs", has_horizon, batch->base_timestamp);
+    dump_writer_add_number(writer, "position", (int64_t)position);
+    dump_writer_add_number(writer, has_time ? "LogAppendTime" : "CreateTime", batch->max_timestamp);
+    dump_writer_add_number(writer, "size", (int64_t)batch->bytes.size);
+    dump_writer_add_number(writer, "magic", BATCH_MAGIC);
+    dump_writer_add_word(writer, "compresscodec", codec == NULL ? "unknown" : codec);
+    dump_writer_add_number(writer, "crc", batch->crc);
+    dump_writer_add_bool(writer, "isvalid", batch_crc_matches(batch));
 }
 
-static long long length_of(struct bytes view)
+static int64_t length_of(struct bytes view)
 {
-    return bytes_is_null(view) ? -1 : (long long)view.size;
+    return bytes_is_null(view) ? -1 : (int64_t)view.size;
 }
 
 static void print_record(struct dump *dump, bool is_control, const struct batch_record *record)
 {
-    struct buffer *out = &dump->out;
-    buffer_printf(out, "| offset: %lld CreateTime: %lld keySize: %lld valueSize: %lld headers: ",
-                  (long long)record->offset, (long long)record->timestamp_ms,
-                  length_of(record->key), length_of(record->value));
-    envelope_write_headers(record, "=", "NULL", out);
-    if (!record_decoder_print(dump->topic, is_control, record, out)) {
-        buffer_add_string(out, " key: ");
-        envelope_write_text(record->key, out);
-        buffer_add_string(out, " payload: ");
-        envelope_write_text(record->value, out);
+    struct dump_writer *writer = &dump->writer;
+    dump_writer_open_record(writer);
+    dump_writer_add_number(writer, "offset", record->offset);
+    dump_writer_add_number(writer, "CreateTime", record->timestamp_ms);
+    dump_writer_add_number(writer, "keySize", length_of(record->key));
+    dump_writer_add_number(writer, "valueSize", length_of(record->value));
+    dump_writer_add_headers(writer, record);
+    if (!record_decoder_print(dump->topic, is_control, record, writer)) {
+        dump_writer_add_bytes(writer, "key", record->key);
+        dump_writer_add_bytes(writer, "payload", record->value);
     }
-    buffer_add_byte(out, '\n');
+    dump_writer_close_record(writer);
 }
 
-static int print_records(struct dump *dump, const struct batch *batch)
+static void print_records(struct dump *dump, const struct batch *batch)
 {
     struct batch_iterator iterator;
     struct batch_record record;
+    dump_writer_open_records(&dump->writer);
     int result = batch_iterator_open(&iterator, batch, INFLATED_MAX);
-    if (result != 0) {
-        return result;
-    }
-    while ((result = batch_iterator_next(&iterator, &record)) == 1) {
+    bool is_open = result == 0;
+    while (is_open && (result = batch_iterator_next(&iterator, &record)) == 1) {
         print_record(dump, batch_is_control(batch), &record);
         if (dump->out.size > PRINT_SIZE) {
             command_print(dump->world, &dump->out);
         }
     }
-    batch_iterator_close(&iterator);
-    return result;
+    if (is_open) {
+        batch_iterator_close(&iterator);
+    }
+    if (result != 0) {
+        dump_writer_open_record(&dump->writer);
+        dump_writer_add_word(&dump->writer, "error", error_text(result));
+        dump_writer_close_record(&dump->writer);
+    }
+    dump_writer_close_records(&dump->writer);
 }
 
 static int dump_segment(struct dump *dump, const char *path)
@@ -107,17 +109,19 @@ static int dump_segment(struct dump *dump, const char *path)
     struct batch batch;
     uint64_t position;
     dump->topic = record_decoder_topic(path);
-    buffer_printf(&dump->out, "Dumping %s\n", path);
+    dump_writer_open_file(&dump->writer, path);
     while ((result = segment_reader_next(&reader, &batch, &position)) == 1) {
+        dump_writer_open_entry(&dump->writer);
         print_batch(dump, &batch, position);
-        int error = dump->is_deep ? print_records(dump, &batch) : 0;
-        if (error != 0) {
-            buffer_printf(&dump->out, "| %s\n", error_text(error));
+        if (dump->is_deep) {
+            print_records(dump, &batch);
         }
+        dump_writer_close_entry(&dump->writer);
         if (dump->out.size > PRINT_SIZE && !command_print(dump->world, &dump->out)) {
             break;
         }
     }
+    dump_writer_close_file(&dump->writer, result < 0 ? error_text(result) : NULL);
     command_print(dump->world, &dump->out);
     int code = COMMAND_OK;
     if (result < 0) {
@@ -135,19 +139,17 @@ static int dump_small_file(struct dump *dump, const char *path)
     buffer_init(&content);
     int code = command_read_file(dump->world, path, SMALL_FILE_MAX, &content);
     if (code == COMMAND_OK) {
-        buffer_printf(&dump->out, "Dumping %s\n", path);
-        int error = file_dump_print(path, buffer_bytes(&content), &dump->out);
-        if (error == ERROR_NOT_FOUND) {
-            buffer_clear(&dump->out);
+        const char *problem = NULL;
+        bool is_known = file_dump_print(path, buffer_bytes(&content), &dump->writer, &problem);
+        command_print(dump->world, &dump->out);
+        if (!is_known) {
             code = command_fail(dump->world,
                                 "%s: no file of a log by its name; known are .log, .index, "
                                 ".timeindex, .txnindex, .snapshot and the checkpoints",
                                 path);
-        } else if (error != 0) {
-            command_print(dump->world, &dump->out);
-            code = command_fail(dump->world, "%s: %s", path, error_text(error));
+        } else if (problem != NULL) {
+            code = command_fail(dump->world, "%s: not valid: %s", path, problem);
         }
-        command_print(dump->world, &dump->out);
     }
     buffer_fini(&content);
     return code;
@@ -193,8 +195,12 @@ static int run(struct command_world *world, const void *values, const struct fla
 {
     const struct dump_values *options = values;
     struct dump dump = {.world = world, .is_deep = options->is_deep};
-    int code = COMMAND_OK;
+    int code = command_read_output(world, options->output, &dump.writer.is_json);
+    if (code != COMMAND_OK) {
+        return code;
+    }
     buffer_init(&dump.out);
+    dump.writer.out = &dump.out;
     for (size_t i = 0; i < arguments->count; i++) {
         const char *path = arguments->items[i];
         struct io_file_info info;
@@ -204,12 +210,15 @@ static int run(struct command_world *world, const void *values, const struct fla
                                          : dump_file(&dump, path);
         code = result != COMMAND_OK ? result : code;
     }
+    dump_writer_close(&dump.writer);
+    command_print(world, &dump.out);
     buffer_fini(&dump.out);
     return code;
 }
 
 static const struct flag flags[] = {
     FLAG('d', "deep", BOOL, struct dump_values, is_deep, NULL, "the records too"),
+    COMMAND_OUTPUT_FLAG(struct dump_values, output),
 };
 
 const struct command command_log_dump = {

@@ -4,8 +4,6 @@
 #include "runtime/cli/command.h"
 #include "runtime/cli/envelope.h"
 
-#include <string.h>
-
 struct verify_values {
     const char *output;
 };
@@ -15,21 +13,15 @@ static void print_json(struct command_world *world, const struct audit *audit,
                        struct bytes problems)
 {
     struct buffer out;
-    const uint8_t *at = problems.data, *end = problems.data + problems.size;
     buffer_init(&out);
     buffer_printf(&out,
                   "{\"logs\":%lld,\"segments\":%lld,\"batches\":%lld,\"records\":%lld,"
-                  "\"bytes\":%lld,\"problems\":[",
+                  "\"bytes\":%lld,\"problems\":",
                   (long long)audit->log_count, (long long)audit->segment_count,
                   (long long)audit->batch_count, (long long)audit->record_count,
                   (long long)audit->size);
-    while (problems.size > 0 && at < end) {
-        const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
-        buffer_add_string(&out, at == problems.data ? "" : ",\n ");
-        envelope_write_json_string(bytes_make(at, (size_t)(stop - at)), &out);
-        at = stop + 1;
-    }
-    buffer_add_string(&out, "]}\n");
+    envelope_write_json_lines(problems, &out);
+    buffer_add_string(&out, "}\n");
     command_print(world, &out);
     buffer_fini(&out);
 }
@@ -37,9 +29,10 @@ static void print_json(struct command_world *world, const struct audit *audit,
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct verify_values *values = given;
-    bool is_json = values->output != NULL && strcmp(values->output, "json") == 0;
-    if (values->output != NULL && !is_json && strcmp(values->output, "text") != 0) {
-        return command_misuse(world, "-o takes text or json, not '%s'", values->output);
+    bool is_json;
+    int code = command_read_output(world, values->output, &is_json);
+    if (code != COMMAND_OK) {
+        return code;
     }
     struct buffer problems;
     buffer_init(&problems);
@@ -73,7 +66,7 @@ static int run(struct command_world *world, const void *given, const struct flag
 }
 
 static const struct flag flags[] = {
-    FLAG('o', "output", STRING, struct verify_values, output, "text|json", "how to print"),
+    COMMAND_OUTPUT_FLAG(struct verify_values, output),
 };
 
 const struct command command_log_verify = {

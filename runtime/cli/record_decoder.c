@@ -77,26 +77,32 @@ static bool print_part(const struct wire_schema *schema, struct bytes content, s
 }
 
 static bool print_internal(bool is_transaction, const struct batch_record *record,
-                           struct buffer *out)
+                           struct dump_writer *writer)
 {
     if (record->key.size < VERSION_SIZE) {
         return false;
     }
     const struct wire_schema *schema = find_key(endian_read_i16(record->key.data), is_transaction);
-    buffer_add_string(out, " key: ");
-    if (!print_part(schema, record->key, out)) {
-        return false;
+    struct buffer key, payload;
+    buffer_init(&key);
+    buffer_init(&payload);
+    bool is_known = print_part(schema, record->key, &key);
+    if (is_known && bytes_is_null(record->value)) {
+        buffer_add_string(&payload, "<DELETE>");
+    } else if (is_known) {
+        is_known = print_part(find_value(schema), record->value, &payload);
     }
-    buffer_add_string(out, " payload: ");
-    if (bytes_is_null(record->value)) {
-        buffer_add_string(out, "<DELETE>");
-        return true;
+    if (is_known) {
+        dump_writer_add_text(writer, "key", buffer_bytes(&key));
+        dump_writer_add_text(writer, "payload", buffer_bytes(&payload));
     }
-    return print_part(find_value(schema), record->value, out);
+    buffer_fini(&key);
+    buffer_fini(&payload);
+    return is_known;
 }
 
 /* Markers: int16 version, int16 kind; the value has the coordinator's epoch. */
-static bool print_control(const struct batch_record *record, struct buffer *out)
+static bool print_control(const struct batch_record *record, struct dump_writer *writer)
 {
     static const char *const kinds[] = {"ABORT", "COMMIT"};
     if (record->key.size < CONTROL_SIZE) {
@@ -106,36 +112,36 @@ static bool print_control(const struct batch_record *record, struct buffer *out)
     if (kind < 0 || kind > 1) {
         return false;
     }
-    buffer_printf(out, " endTxnMarker: %s", kinds[kind]);
+    dump_writer_add_word(writer, "endTxnMarker", kinds[kind]);
     if (record->value.size >= VERSION_SIZE + 4) {
-        buffer_printf(out, " coordinatorEpoch: %d",
-                      endian_read_i32(record->value.data + VERSION_SIZE));
+        dump_writer_add_number(writer, "coordinatorEpoch",
+                               endian_read_i32(record->value.data + VERSION_SIZE));
     }
     return true;
 }
 
-static bool print_known(struct bytes topic, bool is_control, const struct batch_record *record,
-                        struct buffer *out)
+static bool print_metadata(const struct batch_record *record, struct dump_writer *writer)
 {
-    if (is_control) {
-        return print_control(record, out);
+    struct buffer payload;
+    buffer_init(&payload);
+    bool is_known = meta_print(record->value, &payload);
+    if (is_known) {
+        dump_writer_add_text(writer, "payload", buffer_bytes(&payload));
     }
-    if (bytes_equal_string(topic, "__cluster_metadata")) {
-        buffer_add_string(out, " payload: ");
-        return meta_print(record->value, out);
-    }
-    bool is_transaction = bytes_equal_string(topic, "__transaction_state");
-    return (is_transaction || bytes_equal_string(topic, "__consumer_offsets")) &&
-           print_internal(is_transaction, record, out);
+    buffer_fini(&payload);
+    return is_known;
 }
 
 bool record_decoder_print(struct bytes topic, bool is_control, const struct batch_record *record,
-                          struct buffer *out)
+                          struct dump_writer *writer)
 {
-    size_t before = out->size;
-    bool is_known = print_known(topic, is_control, record, out);
-    if (!is_known) {
-        out->size = before;
+    if (is_control) {
+        return print_control(record, writer);
     }
-    return is_known;
+    if (bytes_equal_string(topic, "__cluster_metadata")) {
+        return print_metadata(record, writer);
+    }
+    bool is_transaction = bytes_equal_string(topic, "__transaction_state");
+    return (is_transaction || bytes_equal_string(topic, "__consumer_offsets")) &&
+           print_internal(is_transaction, record, writer);
 }

@@ -5,12 +5,12 @@
  * Thread: any. */
 #pragma once
 
-#include "log/wire/batch.h"
+#include "runtime/cli/dump_writer.h"
 
 /* The topic of a segment by the name of its directory, "data/__consumer_offsets-3"; empty for a
  * file that lies in none. */
 struct bytes record_decoder_topic(const char *path);
-/* Appends " key: … payload: …" for a record of one of these topics; false, with nothing added, for
- * any other record and for one that cannot be read. */
+/* Adds fields, "key" and "payload" of most, for a record of one of these topics; false, with
+ * nothing added, for any other record and for one that cannot be read. */
 bool record_decoder_print(struct bytes topic, bool is_control, const struct batch_record *record,
-                          struct buffer *out);
+                          struct dump_writer *writer);
