@@ -1,6 +1,7 @@
 /* tidemill config set: changes settings of a topic or a broker. */
 #include "runtime/cli/config_change.h"
 #include "runtime/cli/config_target.h"
+#include "runtime/cli/outcome.h"
 
 struct set_values {
     struct errand_flags errand;
@@ -43,9 +44,14 @@ static int set(struct errand *errand, const struct set_values *values,
         buffer_printf(&errand->out, "Completed updating config for %s %s.\n", arguments->items[0],
                       target.name);
     } else if (code == COMMAND_OK) {
-        buffer_printf(&errand->out, "%s the settings of %s %s.\n",
-                      values->is_dry ? "Could change" : "Changed", arguments->items[0],
-                      arguments->items[1]);
+        struct outcome outcome;
+        outcome_open(&outcome, errand, arguments->items[0]);
+        outcome_say(&outcome, "%s the settings of %s %s.\n",
+                    values->is_dry ? "Could change" : "Changed", arguments->items[0],
+                    arguments->items[1]);
+        outcome_add(&outcome, bytes_from_string(arguments->items[1]),
+                    values->is_dry ? "valid" : "changed");
+        outcome_close(&outcome, code);
     }
     return code;
 }

@@ -1,12 +1,13 @@
 /* tidemill group rm: deletes groups without members, and their offsets. */
-#include "runtime/cli/errand.h"
+#include "runtime/cli/outcome.h"
 
 struct rm_values {
     struct errand_flags errand;
 };
 
-static int delete_group(struct errand *errand, const char *group)
+static int delete_group(struct outcome *outcome, const char *group)
 {
+    struct errand *errand = outcome->errand;
     int32_t node_id;
     int error = errand_find_coordinator(errand, group, &node_id);
     if (error != 0) {
@@ -24,12 +25,13 @@ static int delete_group(struct errand *errand, const char *group)
     const struct delete_groups_response *response = found;
     for (int32_t i = 0; i < response->results.count; i++) {
         if (response->results.items[i].error_code != 0) {
-            return errand_refuse(errand, group, response->results.items[i].error_code,
-                                 bytes_make(NULL, 0));
+            return outcome_refuse(outcome, name, response->results.items[i].error_code,
+                                  bytes_make(NULL, 0));
         }
     }
+    outcome_add(outcome, name, "deleted");
     if (!errand->is_kafka) {
-        buffer_printf(&errand->out, "Deleted group %s.\n", group);
+        outcome_say(outcome, "Deleted group %s.\n", group);
     }
     return COMMAND_OK;
 }
@@ -37,15 +39,18 @@ static int delete_group(struct errand *errand, const char *group)
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct rm_values *values = given;
+    struct outcome outcome;
     struct errand errand;
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code != 0) {
         return code;
     }
+    outcome_open(&outcome, &errand, "group");
     for (size_t i = 0; i < arguments->count; i++) {
-        int result = delete_group(&errand, arguments->items[i]);
+        int result = delete_group(&outcome, arguments->items[i]);
         code = result != COMMAND_OK ? result : code;
     }
+    outcome_close(&outcome, code);
     if (code == COMMAND_OK && errand.is_kafka) {
         buffer_add_string(&errand.out, "Deletion of requested consumer groups (");
         for (size_t i = 0; i < arguments->count; i++) {

@@ -1,6 +1,7 @@
 /* tidemill topic alter: changes settings of a topic, or gives it more partitions. */
 #include "log/base/error.h"
 #include "runtime/cli/config_change.h"
+#include "runtime/cli/outcome.h"
 #include "runtime/cli/topic_choice.h"
 
 struct alter_values {
@@ -12,7 +13,7 @@ struct alter_values {
 
 enum { TOPIC_RESOURCE = 2 };
 
-static int alter_configs(struct errand *errand, const struct alter_values *values,
+static int alter_configs(struct outcome *outcome, const struct alter_values *values,
                          const char *topic)
 {
     struct config_change change = values->change;
@@ -22,17 +23,18 @@ static int alter_configs(struct errand *errand, const struct alter_values *value
     change.type = TOPIC_RESOURCE;
     change.name = topic;
     change.target = CLIENT_CONTROLLER;
-    int code = config_change_apply(errand, &change);
+    int code = config_change_apply(outcome->errand, &change);
     if (code == COMMAND_OK) {
-        buffer_printf(&errand->out, "%s the settings of topic %s.\n",
-                      change.is_dry ? "Could change" : "Changed", topic);
+        outcome_say(outcome, "%s the settings of topic %s.\n",
+                    change.is_dry ? "Could change" : "Changed", topic);
     }
     return code;
 }
 
-static int add_partitions(struct errand *errand, const struct alter_values *values,
-                          const char *topic)
+static int add_partitions(struct outcome *outcome, const struct alter_values *values,
+                          const char *topic, const char **status)
 {
+    struct errand *errand = outcome->errand;
     struct create_partitions_request_topic row = {
         .name = bytes_from_string(topic),
         .count = (int32_t)values->partition_count,
@@ -51,6 +53,7 @@ static int add_partitions(struct errand *errand, const struct alter_values *valu
     for (int32_t i = 0; i < response->results.count; i++) {
         int16_t code = response->results.items[i].error_code;
         if (values->choice.may_miss && error_from_code(code) == ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
+            *status = "missing";
             return COMMAND_OK;
         }
         if (code != 0) {
@@ -58,22 +61,24 @@ static int add_partitions(struct errand *errand, const struct alter_values *valu
                                  response->results.items[i].error_message);
         }
     }
-    buffer_printf(&errand->out, "Topic %s %s %lld partitions.\n", topic,
-                  values->change.is_dry ? "could have" : "has", (long long)values->partition_count);
+    outcome_say(outcome, "Topic %s %s %lld partitions.\n", topic,
+                values->change.is_dry ? "could have" : "has", (long long)values->partition_count);
     return COMMAND_OK;
 }
 
-static int alter_topics(struct errand *errand, const struct alter_values *values,
+static int alter_topics(struct outcome *outcome, const struct alter_values *values,
                         const struct flag_list *arguments)
 {
     const char *const *names;
     size_t count;
-    int code = topic_choice_names(errand, &values->choice, arguments, &names, &count);
+    int code = topic_choice_names(outcome->errand, &values->choice, arguments, &names, &count);
     for (size_t i = 0; i < count && code == COMMAND_OK; i++) {
-        code = alter_configs(errand, values, names[i]);
+        const char *status = values->change.is_dry ? "valid" : "changed";
+        code = alter_configs(outcome, values, names[i]);
         if (code == COMMAND_OK && values->partition_count > 0) {
-            code = add_partitions(errand, values, names[i]);
+            code = add_partitions(outcome, values, names[i], &status);
         }
+        outcome_add(outcome, bytes_from_string(names[i]), code == COMMAND_OK ? status : "failed");
     }
     return code;
 }
@@ -81,6 +86,7 @@ static int alter_topics(struct errand *errand, const struct alter_values *values
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct alter_values *values = given;
+    struct outcome outcome;
     struct errand errand;
     if (values->partition_count < 0 || values->partition_count > INT32_MAX) {
         return command_misuse(world, "-p takes the new number of partitions");
@@ -94,7 +100,9 @@ static int run(struct command_world *world, const void *given, const struct flag
     }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code == 0) {
-        code = alter_topics(&errand, values, arguments);
+        outcome_open(&outcome, &errand, "topic");
+        code = alter_topics(&outcome, values, arguments);
+        outcome_close(&outcome, code);
         errand_close(&errand);
     }
     return code;
@@ -115,6 +123,7 @@ static const struct flag flags[] = {
          "do nothing when it is not there"),
     FLAG(0, "dry-run", BOOL, struct alter_values, change.is_dry, NULL,
          "only ask whether it would work"),
+    ERRAND_OUTPUT_FLAG(struct alter_values),
     ERRAND_FLAGS(struct alter_values),
 };
 

@@ -1,6 +1,6 @@
 /* tidemill topic create: makes topics. */
 #include "log/base/error.h"
-#include "runtime/cli/errand.h"
+#include "runtime/cli/outcome.h"
 
 #include <string.h>
 
@@ -43,25 +43,27 @@ static bool read_configs(struct errand *errand, const struct create_values *valu
     return true;
 }
 
-static int judge_topic(struct errand *errand, const struct create_values *values,
+static int judge_topic(struct outcome *outcome, const struct create_values *values,
                        const struct create_topics_response_topic *topic)
 {
     if (topic->error_code == 0) {
-        buffer_printf(&errand->out,
-                      values->is_dry ? "Topic %.*s can be created.\n" : "Created topic %.*s.\n",
-                      BYTES_FORMAT(topic->name));
+        outcome_say(outcome,
+                    values->is_dry ? "Topic %.*s can be created.\n" : "Created topic %.*s.\n",
+                    BYTES_FORMAT(topic->name));
+        outcome_add(outcome, topic->name, values->is_dry ? "valid" : "created");
         return COMMAND_OK;
     }
     if (values->may_exist && error_from_code(topic->error_code) == ERROR_TOPIC_ALREADY_EXISTS) {
+        outcome_add(outcome, topic->name, "exists");
         return COMMAND_OK;
     }
-    const char *name = arena_string(&errand->arena, topic->name);
-    return errand_refuse(errand, name, topic->error_code, topic->error_message);
+    return outcome_refuse(outcome, topic->name, topic->error_code, topic->error_message);
 }
 
-static int create_topics(struct errand *errand, const struct create_values *values,
+static int create_topics(struct outcome *outcome, const struct create_values *values,
                          const struct flag_list *arguments)
 {
+    struct errand *errand = outcome->errand;
     struct create_topics_request request;
     wire_set_defaults(&create_topics_request_schema, &request);
     request.validate_only = values->is_dry;
@@ -86,7 +88,7 @@ static int create_topics(struct errand *errand, const struct create_values *valu
     const struct create_topics_response *response = found;
     int code = COMMAND_OK;
     for (int32_t i = 0; i < response->topics.count; i++) {
-        int result = judge_topic(errand, values, &response->topics.items[i]);
+        int result = judge_topic(outcome, values, &response->topics.items[i]);
         code = result != COMMAND_OK ? result : code;
     }
     return code;
@@ -95,6 +97,7 @@ static int create_topics(struct errand *errand, const struct create_values *valu
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct create_values *values = given;
+    struct outcome outcome;
     struct errand errand;
     if (values->partition_count == 0 || values->partition_count < -1 ||
         values->partition_count > PARTITION_COUNT_MAX) {
@@ -106,7 +109,9 @@ static int run(struct command_world *world, const void *given, const struct flag
     }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code == 0) {
-        code = create_topics(&errand, values, arguments);
+        outcome_open(&outcome, &errand, "topic");
+        code = create_topics(&outcome, values, arguments);
+        outcome_close(&outcome, code);
         errand_close(&errand);
     }
     return code;
@@ -126,6 +131,7 @@ static const struct flag flags[] = {
     FLAG(0, "if-not-exists", BOOL, struct create_values, may_exist, NULL,
          "do nothing when it is there"),
     FLAG(0, "dry-run", BOOL, struct create_values, is_dry, NULL, "only ask whether it would work"),
+    ERRAND_OUTPUT_FLAG(struct create_values),
     ERRAND_FLAGS(struct create_values),
 };
 

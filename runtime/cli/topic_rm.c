@@ -1,5 +1,6 @@
 /* tidemill topic rm: deletes topics. */
 #include "log/base/error.h"
+#include "runtime/cli/outcome.h"
 #include "runtime/cli/topic_choice.h"
 
 struct rm_values {
@@ -7,24 +8,26 @@ struct rm_values {
     struct topic_choice_flags choice;
 };
 
-static int judge_topic(struct errand *errand, const struct rm_values *values,
+static int judge_topic(struct outcome *outcome, const struct rm_values *values,
                        const struct delete_topics_response_topic *topic)
 {
     if (topic->error_code == 0) {
-        buffer_printf(&errand->out, "Deleted topic %.*s.\n", BYTES_FORMAT(topic->name));
+        outcome_say(outcome, "Deleted topic %.*s.\n", BYTES_FORMAT(topic->name));
+        outcome_add(outcome, topic->name, "deleted");
         return COMMAND_OK;
     }
     int error = error_from_code(topic->error_code);
     if (values->choice.may_miss && error == ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
+        outcome_add(outcome, topic->name, "missing");
         return COMMAND_OK;
     }
-    const char *name = arena_string(&errand->arena, topic->name);
-    return errand_refuse(errand, name, topic->error_code, topic->error_message);
+    return outcome_refuse(outcome, topic->name, topic->error_code, topic->error_message);
 }
 
-static int delete_topics(struct errand *errand, const struct rm_values *values,
+static int delete_topics(struct outcome *outcome, const struct rm_values *values,
                          const struct flag_list *arguments)
 {
+    struct errand *errand = outcome->errand;
     struct delete_topics_request request;
     wire_set_defaults(&delete_topics_request_schema, &request);
     const char *const *names;
@@ -50,7 +53,7 @@ static int delete_topics(struct errand *errand, const struct rm_values *values,
     }
     const struct delete_topics_response *response = found;
     for (int32_t i = 0; i < response->topics.count; i++) {
-        int result = judge_topic(errand, values, &response->topics.items[i]);
+        int result = judge_topic(outcome, values, &response->topics.items[i]);
         code = result != COMMAND_OK ? result : code;
     }
     return code;
@@ -59,13 +62,16 @@ static int delete_topics(struct errand *errand, const struct rm_values *values,
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct rm_values *values = given;
+    struct outcome outcome;
     struct errand errand;
     if (arguments->count == 0 && values->choice.pattern == NULL) {
         return command_misuse(world, "name a topic, or -r REGEX");
     }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code == 0) {
-        code = delete_topics(&errand, values, arguments);
+        outcome_open(&outcome, &errand, "topic");
+        code = delete_topics(&outcome, values, arguments);
+        outcome_close(&outcome, code);
         errand_close(&errand);
     }
     return code;
@@ -76,6 +82,7 @@ static const struct flag flags[] = {
          "do nothing when it is not there"),
     FLAG('r', "regex", STRING, struct rm_values, choice.pattern, "REGEX",
          "topics whose names match"),
+    ERRAND_OUTPUT_FLAG(struct rm_values),
     ERRAND_FLAGS(struct rm_values),
 };
 
