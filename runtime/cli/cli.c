@@ -10,17 +10,17 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_topic_ls,      &command_topic_create,     &command_topic_describe,
-    &command_topic_alter,   &command_topic_offsets,    &command_topic_trim,
-    &command_topic_rm,      &command_produce,          &command_consume,
-    &command_group_ls,      &command_group_describe,   &command_group_explain,
-    &command_group_seek,    &command_group_rm,         &command_group_rm_offsets,
-    &command_txn_ls,        &command_txn_describe,     &command_txn_abort,
-    &command_txn_producers, &command_txn_hanging,      &command_config_get,
-    &command_config_set,    &command_cluster_describe, &command_log_dump,
-    &command_log_verify,    &command_log_repair,       &command_perf_produce,
-    &command_perf_consume,  &command_perf_e2e,         &command_completion,
-    &command_manual,
+    &command_topic_ls,         &command_topic_create,   &command_topic_describe,
+    &command_topic_alter,      &command_topic_offsets,  &command_topic_trim,
+    &command_topic_rm,         &command_produce,        &command_consume,
+    &command_group_ls,         &command_group_describe, &command_group_explain,
+    &command_group_seek,       &command_group_rm,       &command_group_rm_offsets,
+    &command_txn_ls,           &command_txn_describe,   &command_txn_abort,
+    &command_txn_producers,    &command_txn_hanging,    &command_config_get,
+    &command_config_set,       &command_quota_ls,       &command_quota_set,
+    &command_cluster_describe, &command_log_dump,       &command_log_verify,
+    &command_log_repair,       &command_perf_produce,   &command_perf_consume,
+    &command_perf_e2e,         &command_completion,     &command_manual,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 

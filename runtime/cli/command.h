@@ -80,6 +80,8 @@ extern const struct command command_perf_consume;
 extern const struct command command_perf_e2e;
 extern const struct command command_perf_produce;
 extern const struct command command_produce;
+extern const struct command command_quota_ls;
+extern const struct command command_quota_set;
 extern const struct command command_topic_alter;
 extern const struct command command_topic_create;
 extern const struct command command_topic_describe;

@@ -1,4 +1,5 @@
-/* tidemill config get: the settings of a topic or a broker, and where each comes from. */
+/* tidemill config get: the settings of a topic, broker, group or client-metric, and where each
+ * comes from. */
 #include "log/base/error.h"
 #include "runtime/cli/config_target.h"
 #include "runtime/cli/grid.h"
@@ -39,6 +40,9 @@ static const struct {
     {"DYNAMIC_DEFAULT_BROKER_CONFIG", "cluster"},
     {"STATIC_BROKER_CONFIG", "file"},
     {"DEFAULT_CONFIG", "default"},
+    {"DYNAMIC_BROKER_LOGGER_CONFIG", "logger"},
+    {"DYNAMIC_CLIENT_METRICS_CONFIG", "client-metric"},
+    {"DYNAMIC_GROUP_CONFIG", "group"},
 };
 enum { SOURCE_COUNT = sizeof(sources) / sizeof(sources[0]), SOURCE_FILE = 4 };
 
@@ -89,8 +93,9 @@ static bool is_wanted(const config_row *config, const struct config_target *targ
         return is_named(config, arguments);
     }
     int8_t source = config->config_source;
-    bool is_set = target->is_topic || is_kafka ? source == target->own_source
-                                               : source > 1 && source <= SOURCE_FILE;
+    bool is_of_broker = target->own_source > 1 && target->own_source <= SOURCE_FILE;
+    bool is_set = !is_of_broker || is_kafka ? source == target->own_source
+                                            : source > 1 && source <= SOURCE_FILE;
     return values->has_defaults || is_set;
 }
 
@@ -173,25 +178,60 @@ static int get(struct errand *errand, const struct get_values *values,
     return code;
 }
 
-/* Those of one topic or broker, or of all topics. */
+/* Everything of a kind that has settings; of topics, all of them. */
+static int list_names(struct errand *errand, const char *kind, const char *const **names,
+                      size_t *count)
+{
+    const struct topic_choice_flags all = {.pattern = ".*", .may_miss = true};
+    const struct flag_list none = {0};
+    if (strcmp(kind, "topic") == 0) {
+        return topic_choice_names(errand, &all, &none, names, count);
+    }
+    int8_t type = config_target_listed(kind);
+    struct list_config_resources_request request = {.resource_types = {.items = &type, .count = 1}};
+    const void *found = NULL;
+    int error = errand_call(errand, CLIENT_ANY, API_LIST_CONFIG_RESOURCES, -1, &request, &found);
+    const struct list_config_resources_response *response = found;
+    if (error == 0 && response->error_code != 0) {
+        error = error_from_code(response->error_code);
+    }
+    if (error != 0) {
+        return errand_fail(errand, error, "listing what has settings");
+    }
+    const char **list =
+        arena_array(&errand->arena, const char *, (size_t)response->config_resources.count + 1);
+    for (int32_t i = 0; i < response->config_resources.count; i++) {
+        if (response->config_resources.items[i].resource_type == type) {
+            list[(*count)++] =
+                arena_string(&errand->arena, response->config_resources.items[i].resource_name);
+        }
+    }
+    *names = list;
+    return COMMAND_OK;
+}
+
+/* Those of one, or of all of a kind. */
 static int get_all(struct errand *errand, const struct get_values *values,
                    const struct flag_list *arguments)
 {
-    const struct topic_choice_flags all = {.pattern = ".*", .may_miss = true};
-    const char *words[] = {"topic", NULL};
-    struct flag_list row = {.items = words, .count = 2}, none = {0};
+    const char *words[] = {arguments->items[0], NULL};
+    struct flag_list row = {.items = words, .count = 2};
     const char *const *names = NULL;
     size_t count = 0;
     struct config_target target;
-    if (arguments->count == 1 && strcmp(arguments->items[0], "topic") != 0) {
+    if (arguments->count == 1 && strcmp(arguments->items[0], "broker") == 0) {
         return command_misuse(errand->world, "name the broker: its number, or 'default'");
+    }
+    if (arguments->count == 1 && config_target_listed(arguments->items[0]) == 0) {
+        words[1] = "";
+        return config_target_read(errand->world, &row, &target);
     }
     if (arguments->count > 1) {
         int code = config_target_read(errand->world, arguments, &target);
         code = code == COMMAND_OK ? config_target_find(errand, &target) : code;
         return code == COMMAND_OK ? get(errand, values, &target, arguments) : code;
     }
-    int code = topic_choice_names(errand, &all, &none, &names, &count);
+    int code = list_names(errand, arguments->items[0], &names, &count);
     for (size_t i = 0; i < count && code == COMMAND_OK; i++) {
         words[1] = names[i];
         code = config_target_read(errand->world, &row, &target);
@@ -227,10 +267,10 @@ static const struct flag flags[] = {
 const struct command command_config_get = {
     .noun = "config",
     .verb = "get",
-    .arguments = "topic|broker [NAME [SETTING...]]",
+    .arguments = "topic|broker|group|client-metric [NAME [SETTING...]]",
     .summary = "shows settings and where they come from",
     .details = "NAME of a broker is its number, or 'default' for all brokers. Without NAME, all\n"
-               "topics; without settings, those that somebody changed.\n",
+               "topics, groups or client-metrics; without settings, those that somebody changed.\n",
     .examples = "tidemill config get topic logs\n"
                 "tidemill config get topic logs retention.ms -o json\n"
                 "tidemill config get broker 1 --all --explain\n",

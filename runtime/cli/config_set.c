@@ -1,4 +1,4 @@
-/* tidemill config set: changes settings of a topic or a broker. */
+/* tidemill config set: changes settings of a topic, broker, group or client-metric. */
 #include "runtime/cli/config_change.h"
 #include "runtime/cli/config_target.h"
 #include "runtime/cli/outcome.h"
@@ -80,7 +80,7 @@ static const struct flag flags[] = {
 const struct command command_config_set = {
     .noun = "config",
     .verb = "set",
-    .arguments = "topic|broker NAME [SETTING=VALUE...]",
+    .arguments = "topic|broker|group|client-metric NAME [SETTING=VALUE...]",
     .summary = "changes settings",
     .details = "NAME of a broker is its number, or 'default' for all brokers. All changes are\n"
                "made, or none.\n",

@@ -5,29 +5,32 @@
 
 #include <string.h>
 
-enum {
-    RESOURCE_TOPIC = 2,
-    RESOURCE_BROKER = 4,
-    SOURCE_TOPIC = 1,
-    SOURCE_BROKER = 2,
-    SOURCE_CLUSTER = 3
+enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4, SOURCE_BROKER = 2, SOURCE_CLUSTER = 3 };
+
+/* Kinds of things that have names, as DescribeConfigs numbers them and what was set on them. */
+static const struct {
+    const char *kind;
+    int8_t type;
+    int8_t own_source;
+} named[] = {
+    {"topic", RESOURCE_TOPIC, 1},
+    {"client-metric", 16, 7},
+    {"group", 32, 8},
 };
 
-int config_target_read(struct command_world *world, const struct flag_list *arguments,
-                       struct config_target *out)
+int8_t config_target_listed(const char *kind)
 {
-    const char *kind = arguments->items[0], *name = arguments->items[1];
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        if (strcmp(kind, named[i].kind) == 0) {
+            return named[i].type;
+        }
+    }
+    return 0;
+}
+
+static int read_broker(struct command_world *world, const char *name, struct config_target *out)
+{
     int64_t number;
-    *out = (struct config_target){.name = name, .node = CLIENT_ANY};
-    if (strcmp(kind, "topic") == 0) {
-        out->type = RESOURCE_TOPIC;
-        out->is_topic = true;
-        out->own_source = SOURCE_TOPIC;
-        return COMMAND_OK;
-    }
-    if (strcmp(kind, "broker") != 0) {
-        return command_misuse(world, "settings belong to a topic or a broker, not to a '%s'", kind);
-    }
     out->type = RESOURCE_BROKER;
     out->own_source = SOURCE_BROKER;
     if (strcmp(name, "default") == 0) {
@@ -40,6 +43,28 @@ int config_target_read(struct command_world *world, const struct flag_list *argu
     }
     out->node = (int32_t)number;
     return COMMAND_OK;
+}
+
+int config_target_read(struct command_world *world, const struct flag_list *arguments,
+                       struct config_target *out)
+{
+    const char *kind = arguments->items[0], *name = arguments->items[1];
+    *out = (struct config_target){.name = name, .node = CLIENT_ANY};
+    if (strcmp(kind, "broker") == 0) {
+        return read_broker(world, name, out);
+    }
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        if (strcmp(kind, named[i].kind) == 0) {
+            out->type = named[i].type;
+            out->is_topic = named[i].type == RESOURCE_TOPIC;
+            out->own_source = named[i].own_source;
+            return COMMAND_OK;
+        }
+    }
+    return command_misuse(world,
+                          "settings belong to a topic, broker, group or client-metric, not to a "
+                          "'%s'",
+                          kind);
 }
 
 int config_target_find(struct errand *errand, struct config_target *target)

@@ -1,4 +1,4 @@
-/* Whose settings: "topic NAME", "broker 1", "broker default".
+/* Whose settings: "topic NAME", "broker 1", "broker default", "group NAME", "client-metric NAME".
  *
  * Owns:   nothing.
  * Thread: the main thread. */
@@ -14,6 +14,9 @@ struct config_target {
     int8_t own_source; /* the source of what was set on it */
 };
 
+/* The type of "topic", "group" or "client-metric", whose settings are read without naming one; 0:
+ * another word. */
+int8_t config_target_listed(const char *kind);
 /* The first two arguments. */
 must_use int config_target_read(struct command_world *world, const struct flag_list *arguments,
                                 struct config_target *out);

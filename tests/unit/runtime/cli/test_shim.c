@@ -111,6 +111,18 @@ static void flags_become_words_of_one_command(void **state)
            "--delete-config c,d",
            "config set -b h topic t a=x,y b=1 --unset c --unset d -o kafka");
     expect(stage,
+           "kafka-configs --bootstrap-server h --alter --entity-type users --entity-default "
+           "--entity-type clients --entity-name c --add-config a=1 --delete-config b",
+           "quota set -b h --user-default --client c a=1 --unset b -o kafka");
+    expect(stage, "kafka-configs --bootstrap-server h --describe --entity-type ips",
+           "quota ls -b h --only --ips -o kafka");
+    expect(stage, "kafka-configs --bootstrap-server h --describe --user u --client-defaults",
+           "quota ls -b h --only --user u --client-default -o kafka");
+    expect(stage, "kafka-configs --bootstrap-server h --describe --entity-type client-metrics",
+           "config get -b h client-metric -o kafka");
+    expect(stage, "kafka-configs --bootstrap-server h --describe --group g --all",
+           "config get -b h --all group g -o kafka");
+    expect(stage,
            "kafka-get-offsets --bootstrap-server h --topic-partitions t:0,u:1-3,v.* --time -2",
            "topic offsets -b h --at beginning t:0 u:1 u:2 -r v.* -o kafka");
     expect(stage,
@@ -197,8 +209,24 @@ static void what_is_not_there_is_refused(void **state)
     refuse(stage, "kafka-topics --bootstrap-server h --list --create", "only one of --list");
     refuse(stage, "kafka-topics --list --bootstrap-server", "--bootstrap-server needs a value");
     refuse(stage, "kafka-topics --bootstrap-server h --create", "--topic NAME is missing");
-    refuse(stage, "kafka-configs --bootstrap-server h --describe --entity-type users",
-           "'users' have no settings here");
+    refuse(stage, "kafka-configs --bootstrap-server h --describe --entity-type planets",
+           "'planets' have no settings here");
+    refuse(stage, "kafka-configs --bootstrap-server h --describe", "say whose settings:");
+    refuse(stage, "kafka-configs --bootstrap-server h --alter --entity-type users --add-config a=1",
+           "--entity-name NAME or --entity-default is missing for users");
+    refuse(stage,
+           "kafka-configs --bootstrap-server h --alter --user u --add-config SCRAM-SHA-256=x",
+           "users have no passwords here");
+    refuse(stage, "kafka-configs --bootstrap-server h --describe --user u --topic t",
+           "--entity-type topics stands alone");
+    refuse(stage, "kafka-configs --bootstrap-server h --describe --topic t --user u",
+           "--entity-type topics stands alone");
+    refuse(stage, "kafka-configs --bootstrap-server h --describe --user u --entity-default",
+           "more names than types");
+    refuse(stage,
+           "kafka-configs --bootstrap-server h --describe --entity-type groups "
+           "--entity-default",
+           "groups have no defaults");
     refuse(stage, "kafka-console-consumer --bootstrap-server h --topic t --formatter x",
            "classes of Java cannot be loaded");
     refuse(stage, "kafka-console-consumer --bootstrap-server h --topic t --property nosuch=1",
