@@ -396,31 +396,10 @@ struct server *server_new(const struct server_parts *parts, const struct server_
                              (size_t)broker_options->max_incremental_fetch_session_cache_bytes);
     server->throttle = throttle_new(parts->io, parts->meta);
     server->telemetry = telemetry_new(parts->io, parts->meta);
-    server->throttled_count =
-        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_throttled_total", NULL,
-                   "Requests and connections that had to wait because of a quota.");
-    server->throttled_seconds =
-        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_throttled_seconds_total", NULL,
-                   "How long clients had to wait because of a quota.");
-    server->accepted_count =
-        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_connections_accepted_total", NULL,
-                   "Client connections that were opened.");
-    server->refused_count =
-        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_connections_refused_total", NULL,
-                   "Client connections that were closed at once, because there were too many.");
-    server->connection_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_connections",
-                                          NULL, "Client connections now open.");
-    server->held_gauge = metric_get(parts->metrics, METRIC_GAUGE, "tidemill_request_bytes", NULL,
-                                    "Bytes held for requests and their answers.");
-    server->produced_size =
-        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_produced_bytes_total", NULL,
-                   "Bytes of record batches appended for clients.");
-    server->produced_count =
-        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_produced_records_total", NULL,
-                   "Records appended for clients.");
-    server->fetched_size =
-        metric_get(parts->metrics, METRIC_COUNTER, "tidemill_fetched_bytes_total", NULL,
-                   "Bytes of record batches read for clients.");
+#define METRIC(field, kind, name, help)                                                            \
+    server->field = metric_get(parts->metrics, METRIC_##kind, name, NULL, help);
+#include "log/server/server_metrics.def"
+#undef METRIC
     server->idle_timer = (struct io_timer){.fired = server_on_idle_check, .owner = server};
     io_timer_start(parts->io, &server->idle_timer, (uint64_t)SERVER_IDLE_CHECK_MS * 1000000);
     return server;

@@ -55,15 +55,9 @@ struct server {
     struct telemetry *telemetry;
     struct request *serving; /* whose handler runs, until it answers; or NULL */
     uint64_t serving_ns;     /* since when */
-    struct metric *throttled_count;
-    struct metric *throttled_seconds;
-    struct metric *accepted_count;
-    struct metric *refused_count;
-    struct metric *connection_gauge;
-    struct metric *held_gauge;
-    struct metric *produced_size;
-    struct metric *produced_count;
-    struct metric *fetched_size;
+#define METRIC(field, kind, name, help) struct metric *field;
+#include "log/server/server_metrics.def"
+#undef METRIC
     struct metric **api_requests;  /* one per row of apis.def, made at the first request */
     struct metric **api_latencies; /* as api_requests */
 };
