@@ -396,10 +396,10 @@ struct server *server_new(const struct server_parts *parts, const struct server_
                              (size_t)broker_options->max_incremental_fetch_session_cache_bytes);
     server->throttle = throttle_new(parts->io, parts->meta);
     server->telemetry = telemetry_new(parts->io, parts->meta);
-#define METRIC(field, kind, name, help)                                                            \
+#define SERVER_METRIC(field, kind, name, help)                                                     \
     server->field = metric_get(parts->metrics, METRIC_##kind, name, NULL, help);
 #include "log/server/server_metrics.def"
-#undef METRIC
+#undef SERVER_METRIC
     server->idle_timer = (struct io_timer){.fired = server_on_idle_check, .owner = server};
     io_timer_start(parts->io, &server->idle_timer, (uint64_t)SERVER_IDLE_CHECK_MS * 1000000);
     return server;

@@ -55,9 +55,9 @@ struct server {
     struct telemetry *telemetry;
     struct request *serving; /* whose handler runs, until it answers; or NULL */
     uint64_t serving_ns;     /* since when */
-#define METRIC(field, kind, name, help) struct metric *field;
+#define SERVER_METRIC(field, kind, name, help) struct metric *field;
 #include "log/server/server_metrics.def"
-#undef METRIC
+#undef SERVER_METRIC
     struct metric **api_requests;  /* one per row of apis.def, made at the first request */
     struct metric **api_latencies; /* as api_requests */
 };

@@ -20,8 +20,8 @@ static struct node *make_window(void *owner, const char *name)
 
 static const struct window_kind *find_kind(struct plan_reader *reader)
 {
-    static const struct window_kind *const kinds[] = {&window_fixed_kind, &window_sliding_kind,
-                                                      &window_session_kind};
+    static const struct window_kind *const kinds[] = {&window_kind_fixed, &window_kind_sliding,
+                                                      &window_kind_session};
     const char *name = plan_reader_string(reader, "kind");
     for (size_t i = 0; name != NULL && i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(kinds[i]->name, name) == 0) {
@@ -59,7 +59,7 @@ static void read_window(struct plan_reader *reader, struct window_node_options *
     options->size_ms = read_span(reader, "size", "size", options->kind->takes_zero ? 0 : 1, place);
     options->grace_ms = read_span(reader, "grace", "grace", 0, place);
     options->advance_ms = options->size_ms;
-    if (options->kind == &window_fixed_kind) {
+    if (options->kind == &window_kind_fixed) {
         options->advance_ms = read_span(reader, "advance", "advance", 1, place);
     }
     lua_pop(reader->lua, 1);

@@ -15,7 +15,7 @@ static int window_fixed_place(struct window_node *it, struct node_context *conte
     int64_t start_ms = first_start(options, record->timestamp_ms);
     int error = 0;
     for (; error == 0 && start_ms <= record->timestamp_ms; start_ms += options->advance_ms) {
-        struct window_content content;
+        struct window_node_content content;
         struct window_row row = {
             .key = record->key, .start_ms = start_ms, .end_ms = start_ms + options->size_ms};
         error = window_node_read(it, context, &row, &content);
@@ -30,7 +30,7 @@ static int64_t window_fixed_linger(int64_t size_ms, int64_t grace_ms)
     return grace_ms;
 }
 
-const struct window_kind window_fixed_kind = {.name = "window",
+const struct window_kind window_kind_fixed = {.name = "window",
                                               .place = window_fixed_place,
                                               .linger = window_fixed_linger,
                                               .takes_nulls = true};

@@ -38,7 +38,7 @@ bool window_node_is_closed(const struct window_node *it, int64_t end_ms)
 }
 
 static int read_content(struct window_node *it, struct node_context *context, struct bytes stored,
-                        struct window_content *out)
+                        struct window_node_content *out)
 {
     int error = timed_read(stored, &out->time_ms, &out->accumulator);
     if (error != 0) {
@@ -49,9 +49,9 @@ static int read_content(struct window_node *it, struct node_context *context, st
 }
 
 int window_node_read(struct window_node *it, struct node_context *context, struct window_row *row,
-                     struct window_content *out)
+                     struct window_node_content *out)
 {
-    *out = (struct window_content){.time_ms = INT64_MIN};
+    *out = (struct window_node_content){.time_ms = INT64_MIN};
     return window_rows_get(&it->rows, row) ? read_content(it, context, row->stored, out) : 0;
 }
 
@@ -67,7 +67,7 @@ static int tell_result(struct window_node *it, struct node_context *context,
 
 static int forward(struct window_node *it, struct node_context *context,
                    const struct record *record, const struct window_row *row, struct bytes old,
-                   const struct window_content *content)
+                   const struct window_node_content *content)
 {
     struct record change = *record;
     change.key = row->key;
@@ -88,7 +88,8 @@ static int forward(struct window_node *it, struct node_context *context,
 
 int window_node_put(struct window_node *it, struct node_context *context,
                     const struct record *record, const struct window_row *row,
-                    const struct window_content *old, const struct window_content *content)
+                    const struct window_node_content *old,
+                    const struct window_node_content *content)
 {
     struct window_row written = *row;
     written.stored = (struct bytes){0};
@@ -110,12 +111,12 @@ int window_node_put(struct window_node *it, struct node_context *context,
 
 int window_node_add(struct window_node *it, struct node_context *context,
                     const struct record *record, const struct window_row *row,
-                    const struct window_content *content)
+                    const struct window_node_content *content)
 {
     if (window_node_is_closed(it, row->end_ms)) {
         return window_node_late(it, context, record, row);
     }
-    struct window_content added = {.time_ms = record->timestamp_ms};
+    struct window_node_content added = {.time_ms = record->timestamp_ms};
     int error = it->fold->ops->add(it->fold, &it->node, context, record, content->accumulator,
                                    &added.accumulator);
     if (!bytes_is_null(content->accumulator) && content->time_ms > added.time_ms) {
@@ -146,7 +147,7 @@ static int forward_final(struct window_node *it, struct node_context *context,
     int result = 0;
     int error = 0;
     while (error == 0 && (result = window_rows_next_walked(&it->rows, iterator, &row)) == 1) {
-        struct window_content content;
+        struct window_node_content content;
         row.key = arena_copy(context->arena, row.key);
         error = read_content(it, context, row.stored, &content);
         error =

@@ -17,34 +17,14 @@
  *
  * Owns:   the fold.
  * Keeps:  (1) between two records no window is in the store that is closed and of no use;
- *         (2) what window_rows.h keeps.
+ *         (2) what window_row.h keeps.
  * Thread: the task's shard.
  * Source: KIP-328, KIP-450, KIP-825; Kafka Streams as recorded in tests/conformance. */
 #pragma once
 
 #include "runtime/operators/fold.h"
-#include "runtime/operators/window_rows.h"
-
-struct window_node;
-
-struct window_kind {
-    const char *name;
-    /* Brings the record, whose key is not null, into its windows. 0, or an error with the context
-     * filled. */
-    int (*place)(struct window_node *it, struct node_context *context, const struct record *record);
-    /* Milliseconds behind its end at which a window closes: closed when end + this <= time. */
-    int64_t (*linger)(int64_t size_ms, int64_t grace_ms);
-    /* How long a closed window is still of use to make others from; NULL: not at all. */
-    int64_t (*retain)(int64_t size_ms, bool is_final);
-    bool is_by_key;   /* looks for windows of a key */
-    bool must_merge;  /* needs a fold that merges */
-    bool takes_nulls; /* null values are given to the fold; else they are passed over */
-    bool takes_zero;  /* may have no size */
-};
-
-extern const struct window_kind window_fixed_kind;
-extern const struct window_kind window_sliding_kind;
-extern const struct window_kind window_session_kind;
+#include "runtime/operators/window_kind.h"
+#include "runtime/operators/window_row.h"
 
 struct window_node_options {
     const struct window_kind *kind;
@@ -73,23 +53,23 @@ struct window_node {
 };
 
 /* What a window holds; a null accumulator: nothing yet. Lies in the context's arena. */
-struct window_content {
+struct window_node_content {
     int64_t time_ms;
     struct bytes accumulator;
 };
 
 bool window_node_is_closed(const struct window_node *it, int64_t end_ms);
 must_use int window_node_read(struct window_node *it, struct node_context *context,
-                              struct window_row *row, struct window_content *out);
+                              struct window_row *row, struct window_node_content *out);
 /* Adds the record to what the window held, unless it is closed: then the record is late for it. */
 must_use int window_node_add(struct window_node *it, struct node_context *context,
                              const struct record *record, const struct window_row *row,
-                             const struct window_content *content);
+                             const struct window_node_content *content);
 /* The window holds this now, and before `old` (a null accumulator: nothing). */
 must_use int window_node_put(struct window_node *it, struct node_context *context,
                              const struct record *record, const struct window_row *row,
-                             const struct window_content *old,
-                             const struct window_content *content);
+                             const struct window_node_content *old,
+                             const struct window_node_content *content);
 /* The record came too late for this window. */
 must_use int window_node_late(struct window_node *it, struct node_context *context,
                               const struct record *record, const struct window_row *row);

@@ -4,7 +4,7 @@
 
 struct sessions {
     struct window_row *rows;
-    struct window_content *contents;
+    struct window_node_content *contents;
     size_t count;
 };
 
@@ -28,7 +28,7 @@ static int find_sessions(struct window_node *it, struct node_context *context,
             struct sessions grown = {.count = out->count};
             capacity = capacity * 2 + 4;
             grown.rows = arena_array(context->arena, struct window_row, capacity);
-            grown.contents = arena_array(context->arena, struct window_content, capacity);
+            grown.contents = arena_array(context->arena, struct window_node_content, capacity);
             for (size_t i = 0; i < out->count; i++) {
                 grown.rows[i] = out->rows[i];
                 grown.contents[i] = out->contents[i];
@@ -52,7 +52,7 @@ static int find_sessions(struct window_node *it, struct node_context *context,
  * same time. */
 static int merge_sessions(struct window_node *it, struct node_context *context,
                           const struct record *record, const struct window_row *merged,
-                          const struct sessions *sessions, struct window_content *out)
+                          const struct sessions *sessions, struct window_node_content *out)
 {
     bool is_new = merged->start_ms != merged->end_ms;
     int error = 0;
@@ -62,7 +62,7 @@ static int merge_sessions(struct window_node *it, struct node_context *context,
         out->accumulator = arena_copy(context->arena, out->accumulator);
     }
     for (size_t i = 0; error == 0 && is_new && i < sessions->count; i++) {
-        struct window_content gone = {.time_ms = sessions->rows[i].end_ms};
+        struct window_node_content gone = {.time_ms = sessions->rows[i].end_ms};
         error =
             window_node_put(it, context, record, &sessions->rows[i], &sessions->contents[i], &gone);
     }
@@ -75,7 +75,7 @@ static int window_session_place(struct window_node *it, struct node_context *con
     struct window_row merged = {
         .key = record->key, .start_ms = record->timestamp_ms, .end_ms = record->timestamp_ms};
     struct sessions sessions = {0};
-    struct window_content content = {.time_ms = merged.end_ms};
+    struct window_node_content content = {.time_ms = merged.end_ms};
     int error = find_sessions(it, context, record, &merged, &sessions);
     if (error != 0) {
         return context->error_kind != NULL
@@ -105,7 +105,7 @@ static int64_t window_session_retain(int64_t size_ms, bool is_final)
     return is_final ? 0 : 4 * size_ms;
 }
 
-const struct window_kind window_session_kind = {.name = "session",
+const struct window_kind window_kind_session = {.name = "session",
                                                 .place = window_session_place,
                                                 .linger = window_session_linger,
                                                 .retain = window_session_retain,

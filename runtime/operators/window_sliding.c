@@ -20,16 +20,16 @@ struct surroundings {
     bool has_right;    /* and its right one */
     bool has_previous; /* a record before it, at */
     int64_t previous_ms;
-    bool has_previous_right;     /* whose right window is there */
-    struct window_content left;  /* for a new left window; null: nothing */
-    struct window_content right; /* for a new right window; null: nothing */
-    struct window_row first;     /* [0, size] */
-    struct window_content in_first;
+    bool has_previous_right;          /* whose right window is there */
+    struct window_node_content left;  /* for a new left window; null: nothing */
+    struct window_node_content right; /* for a new right window; null: nothing */
+    struct window_row first;          /* [0, size] */
+    struct window_node_content in_first;
 };
 
 struct found_window {
     struct window_row row;
-    struct window_content content;
+    struct window_node_content content;
 };
 
 struct found {
@@ -99,7 +99,7 @@ static int make_previous_right(struct window_node *it, struct node_context *cont
                                const struct record *record, const struct found *found,
                                const struct surroundings *around)
 {
-    struct window_content empty = {0};
+    struct window_node_content empty = {0};
     struct window_row row = window_from(it, record, around->previous_ms + 1);
     bool is_wanted = around->has_previous && row.end_ms >= record->timestamp_ms &&
                      !has_window(found, row.start_ms);
@@ -110,7 +110,7 @@ static int make_previous_right(struct window_node *it, struct node_context *cont
 static int make_right(struct window_node *it, struct node_context *context,
                       const struct record *record, const struct surroundings *around)
 {
-    struct window_content nothing = {0};
+    struct window_node_content nothing = {0};
     struct window_row row = window_from(it, record, record->timestamp_ms + 1);
     bool is_wanted = !around->has_right && !bytes_is_null(around->right.accumulator) &&
                      around->right.time_ms > record->timestamp_ms;
@@ -199,7 +199,7 @@ static int window_sliding_place(struct window_node *it, struct node_context *con
     error = enter_windows(it, context, record, &found, &around);
     error = error == 0 ? make_previous_right(it, context, record, &found, &around) : error;
     if (error == 0 && !around.has_left) { /* (2) */
-        struct window_content none = {0};
+        struct window_node_content none = {0};
         struct window_row left = window_from(it, record, record->timestamp_ms - size_ms);
         bool is_near = around.has_previous && around.previous_ms >= left.start_ms;
         error = window_node_add(it, context, record, &left, is_near ? &around.left : &none);
@@ -220,7 +220,7 @@ static int64_t window_sliding_retain(int64_t size_ms, bool is_final)
     return 2 * size_ms + 2;
 }
 
-const struct window_kind window_sliding_kind = {.name = "sliding",
+const struct window_kind window_kind_sliding = {.name = "sliding",
                                                 .place = window_sliding_place,
                                                 .linger = window_sliding_linger,
                                                 .retain = window_sliding_retain,

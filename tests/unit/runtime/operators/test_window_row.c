@@ -1,7 +1,7 @@
 /* Shows that windows are found by key and by time whatever bytes a key has, that their order is
  * end, key, start, and that nothing of an undone record is believed. */
 #include "log/base/error.h"
-#include "runtime/operators/window_rows.h"
+#include "runtime/operators/window_row.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

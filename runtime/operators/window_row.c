@@ -1,5 +1,5 @@
-/* Windows in a store; see window_rows.h. */
-#include "runtime/operators/window_rows.h"
+/* Windows in a store; see window_row.h. */
+#include "runtime/operators/window_row.h"
 
 #include "log/base/endian.h"
 #include "log/base/error.h"
