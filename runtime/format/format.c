@@ -5,11 +5,12 @@
 #include "log/base/text.h"
 #include "runtime/format/csv.h"
 #include "runtime/format/logfmt.h"
+#include "runtime/format/protobuf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct value_ops *const format_list[] = {&csv_ops, &logfmt_ops};
+static const struct value_ops *const format_list[] = {&csv_ops, &logfmt_ops, &protobuf_ops};
 
 enum { FORMAT_COUNT = sizeof format_list / sizeof *format_list };
 

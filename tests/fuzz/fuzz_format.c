@@ -2,6 +2,7 @@
  *
  *      0  1  'd' an encoded sketch, 0xff, doubles that are added to it
  *            'v' a value: the place of its format in fuzz_formats, the bytes
+ *            's' a descriptor set of Protocol Buffers
  *      1     as said
  *
  * Promises: what was decoded keeps its invariants and is encoded and decoded again as the same;
@@ -9,9 +10,11 @@
 #include "log/base/error.h"
 #include "runtime/format/decoded.h"
 #include "runtime/format/format.h"
+#include "runtime/format/proto_schema.h"
 #include "runtime/format/sketch.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/gauge.h"
+#include "tests/unit/runtime/format/shop.h"
 
 #include <string.h>
 
@@ -66,6 +69,7 @@ static const char *const fuzz_formats[] = {
     "{\"format\":\"csv\",\"header\":true,\"numbers\":[\"b\"],\"separator\":\";\"}",
     "\"logfmt\"",
     "{\"format\":\"logfmt\",\"numbers\":[\"b\"]}",
+    SHOP_ORDER,
 };
 
 /* Names of columns are repeated in every row. */
@@ -100,7 +104,8 @@ static void fuzz_value(struct bytes input)
     struct buffer first, second;
     size_t index = fuzz_take_byte(&input) % (sizeof fuzz_formats / sizeof *fuzz_formats);
     gauge_start(fuzz_value_memory(input.size));
-    check(format_open(bytes_from_string(fuzz_formats[index]), NULL, NULL, &report, &format) == 0);
+    check(format_open(bytes_from_string(fuzz_formats[index]), &shop_files, NULL, &report,
+                      &format) == 0);
     buffer_init(&first);
     buffer_init(&second);
     if (fuzz_write_again(format, input, &first)) {
@@ -110,6 +115,25 @@ static void fuzz_value(struct bytes input)
     buffer_fini(&first);
     buffer_fini(&second);
     format_close(format);
+}
+
+static void fuzz_schema(struct bytes input)
+{
+    struct proto_schema schema;
+    struct report report = {{0}, {0}};
+    int error = proto_schema_init(&schema, input, &report);
+    check((error == 0) == report_is_empty(&report));
+    for (const struct proto_schema_message *it = schema.messages; it != NULL && error == 0;
+         it = it->next) {
+        check(proto_schema_find(&schema, it->name) != NULL);
+        for (uint32_t i = 0; i < it->field_count; i++) {
+            const struct proto_schema_field *field = &it->fields[i];
+            check(proto_schema_field(it, field->number) == field);
+            check((field->message != NULL) == (field->type == PROTO_SCHEMA_MESSAGE));
+            check((field->enumeration != NULL) == (field->type == PROTO_SCHEMA_ENUM));
+        }
+    }
+    proto_schema_fini(&schema);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -122,6 +146,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'v':
         fuzz_value(input);
+        break;
+    case 's':
+        fuzz_schema(input);
         break;
     }
     return 0;

@@ -26,6 +26,12 @@ static const struct {
     {"format/csv_table", BYTES_LITERAL("v\2a;b\n1;2\n\"x;\r\ny\";\n")},
     {"format/csv_list", BYTES_LITERAL("v\0\"\",a b,\"\xc3\xa4\"")},
     {"format/logfmt", BYTES_LITERAL("v\4 at=\"a \\\"b\\u00e4\\ud83d\\ude00\\n\" b=12 c d= e=\\\n")},
+    {"format/protobuf",
+     BYTES_LITERAL(
+         "v\5\x08\xff\xff\xff\xff\xff\xff\xff\xef\xff\x01\x12\x03\xc3\x9cn\x18\x02\"\x05\n\x01"
+         "a\x10\x02*\x03\x02\x01\x04"
+         "2\x05\n\x01x\x10\x05@\x07J\x02\xff\0P\x01Y\xff\xff\xff\xff\xff\xff\xff\xff`\0j\x02"
+         "\x08\x07u\xcd\xcc\xcc=z\x07\x08\x03\x12\x03\n\x01z\x82\x01\x02\x01\x02\xfa\x07\x01u")},
     {"group/position", BYTES_LITERAL("pcommit 12\nstream_time 1763983890000\n"
                                      "input dpkg.raw 0 5137\nchangelog counts 911\n")},
     {"connector/text",

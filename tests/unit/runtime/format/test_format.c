@@ -21,7 +21,9 @@ static void what_is_no_format_is_refused(void **state)
 {
     (void)state;
     format_bench_refuse("\"jsn\"", "there is no format 'jsn'; did you mean 'json'?");
-    format_bench_refuse("\"avro\"", "there is no format 'avro'; there are bytes, text, json, csv");
+    format_bench_refuse(
+        "\"avro\"",
+        "there is no format 'avro'; there are bytes, text, json, csv, logfmt, protobuf");
     format_bench_refuse("{\"columns\":[\"a\"]}", "a format is a name, or a table like");
     format_bench_refuse("[\"csv\"]", "a format is a name, or a table like");
     format_bench_refuse("{\"format\":1}", "a format is a name, or a table like");

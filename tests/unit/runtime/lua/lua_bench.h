@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/lua/script.h"
+#include "tests/unit/runtime/format/shop.h"
 #include "tests/unit/runtime/mill_driver.h"
 #include "tests/unit/unit.h"
 
@@ -60,7 +61,7 @@ static inline int lua_bench_read_file(void *owner, const char *file_name, struct
         buffer_add_string(out, "\n\nlocal = 1");
         return 0;
     }
-    return ERROR_NOT_FOUND;
+    return strcmp(file_name, "shop.desc") == 0 ? shop_read(NULL, file_name, out) : ERROR_NOT_FOUND;
 }
 
 static inline int lua_bench_try(struct lua_bench *bench, const char *text)

@@ -100,6 +100,28 @@ static void wrong_formats_are_sentences_with_a_place(void **state)
     }
 }
 
+static void protobuf_is_seen_as_json_is(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state,
+        "local app = require('tidemill').app 'a'\n"
+        "local ORDER = { format = 'protobuf', descriptor = 'shop.desc', message = 'shop.Order' }\n"
+        "app:stream('in', { value = ORDER }):filter(\"$.status == 'SENT'\")\n"
+        "  :map(function(r) r.json.status = 'PAID' r.json.items[1] = { sku = 'b' } return r end)\n"
+        "  :to('out', { value = ORDER, key = '$.id' })\n"
+        "return app");
+    assert_int_equal(mill_driver_send(driver, "in", "k", "\x08\x07\x18\x02", 1), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "k", "\x08\x08\x18\x01", 1), 0);
+    assert_string_equal(mill_driver_text(driver, "out"), "7=\x08\x07\x18\x01\"\x03\n\x01"
+                                                         "b");
+    lua_bench_expect_refused(*state,
+                             "local app = require('tidemill').app 'a'\n"
+                             "app:stream('in', { value = { format = 'protobuf',\n"
+                             "  descriptor = '../shop.desc', message = 'shop.Order' } })\n"
+                             "return app",
+                             "the descriptor ../shop.desc cannot be read: not found");
+}
+
 static void the_same_stream_with_the_same_format_is_one(void **state)
 {
     struct mill_driver *driver = lua_bench_run(
@@ -119,6 +141,7 @@ int main(void)
         LUA_BENCH_TEST(what_is_malformed_is_refused_with_its_place),
         LUA_BENCH_TEST(a_sink_refuses_what_its_format_cannot_say),
         LUA_BENCH_TEST(wrong_formats_are_sentences_with_a_place),
+        LUA_BENCH_TEST(protobuf_is_seen_as_json_is),
         LUA_BENCH_TEST(the_same_stream_with_the_same_format_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
