@@ -60,14 +60,19 @@ protobuf_messages(log_server log/server/otlp "Generating the metrics of clients"
 set(library_files base stream branch process group window app result)
 list(TRANSFORM library_files PREPEND ${CMAKE_SOURCE_DIR}/runtime/lua/library/)
 list(TRANSFORM library_files APPEND .lua)
-set(runtime_lua_GENERATED ${GENERATED_DIR}/runtime/lua/library.c)
-add_custom_command(
-  OUTPUT ${runtime_lua_GENERATED}
-  COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}/runtime/lua
-  COMMAND ${LUA_PROGRAM} ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua ${runtime_lua_GENERATED}
-          ${library_files}
-  DEPENDS ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua ${library_files}
-  COMMENT "Embedding the library of scripts")
+set(library_modules ${CMAKE_SOURCE_DIR}/scripts/lib/logs.lua
+                    ${CMAKE_SOURCE_DIR}/scripts/lib/metrics.lua)
+set(runtime_lua_GENERATED ${GENERATED_DIR}/runtime/lua/library.c
+                          ${GENERATED_DIR}/runtime/lua/library_modules.c)
+foreach(list library_files library_modules)
+  string(REPLACE "library_files" "library" output ${GENERATED_DIR}/runtime/lua/${list}.c)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${GENERATED_DIR}/runtime/lua
+    COMMAND ${LUA_PROGRAM} ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua ${output} ${list} ${${list}}
+    DEPENDS ${CMAKE_SOURCE_DIR}/scripts/gen/embed.lua ${${list}}
+    COMMENT "Embedding ${list}")
+endforeach()
 
 floor(log/base LINK Threads::Threads m)
 floor(log/io log/base LINK PkgConfig::UV)

@@ -1,5 +1,6 @@
-/* The files of runtime/lua/library, embedded by the build: what require "tidemill" gives is made by
- * calling them one after the other; see library/base.lua.
+/* Lua that is embedded by the build: the files of runtime/lua/library, of which require "tidemill"
+ * is made by calling them one after the other (see library/base.lua), and those of scripts/lib,
+ * each of which require "tidemill.<name>" gives.
  *
  * Thread: any. */
 #pragma once
@@ -14,3 +15,5 @@ struct library_file {
 
 /* In the order of loading; the last one returns the library and what finishes an app. */
 extern const struct library_file library_files[];
+/* By name: "logs.lua". */
+extern const struct library_file library_modules[];

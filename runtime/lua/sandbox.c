@@ -3,6 +3,7 @@
 
 #include "log/base/hash.h"
 #include "log/base/trace.h"
+#include "runtime/lua/library.h"
 #include "runtime/lua/sandbox_string.h"
 #include "runtime/lua/script_value.h"
 
@@ -391,7 +392,24 @@ static bool is_module_name(const char *name)
     return size > 0 && size <= 64 && name[size] == 0;
 }
 
-static void load_module(lua_State *lua, const char *name)
+/* The module of scripts/lib that "tidemill.<name>" means, or NULL. */
+static const struct library_file *find_module(const char *name)
+{
+    static const char prefix[] = "tidemill.";
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0) {
+        return NULL;
+    }
+    name += sizeof prefix - 1;
+    size_t size = strlen(name);
+    const struct library_file *file = library_modules;
+    while (file->name != NULL &&
+           (strncmp(file->name, name, size) != 0 || strcmp(file->name + size, ".lua") != 0)) {
+        file++;
+    }
+    return file->name == NULL ? NULL : file;
+}
+
+static void load_beside(lua_State *lua, const char *name)
 {
     struct script *script = script_of(lua);
     const char *file_name = lua_pushfstring(lua, "%s.lua", name);
@@ -405,6 +423,17 @@ static void load_module(lua_State *lua, const char *name)
     }
     const char *chunk_name = lua_pushfstring(lua, "@%s", file_name);
     if (sandbox_load(lua, buffer_bytes(text), chunk_name) != LUA_OK) {
+        lua_error(lua);
+    }
+}
+
+static void load_module(lua_State *lua, const char *name)
+{
+    const struct library_file *file = find_module(name);
+    if (file == NULL) {
+        load_beside(lua, name);
+    } else if (sandbox_load(lua, bytes_make(file->text, file->size),
+                            lua_pushfstring(lua, "=%s", name)) != LUA_OK) {
         lua_error(lua);
     }
     lua_call(lua, 0, 1);
@@ -430,10 +459,10 @@ static int base_require(lua_State *lua)
     if (kind != LUA_TNIL) {
         return 1;
     }
-    if (!is_module_name(name)) {
+    if (!is_module_name(name) && find_module(name) == NULL) {
         return luaL_error(lua,
-                          "module '%s' not found: only \"tidemill\" and files beside the "
-                          "script can be required",
+                          "module '%s' not found: only \"tidemill\", its modules (tidemill.logs, "
+                          "tidemill.metrics) and files beside the script can be required",
                           name);
     }
     if (script_of(lua)->is_loaded) {

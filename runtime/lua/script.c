@@ -10,6 +10,7 @@
 #include "runtime/lua/sandbox.h"
 #include "runtime/lua/script_node.h"
 #include "runtime/lua/script_plan.h"
+#include "runtime/lua/script_sketch.h"
 #include "runtime/lua/script_time.h"
 #include "runtime/lua/script_value.h"
 #include "runtime/lua/store_view.h"
@@ -242,6 +243,8 @@ static void push_host(lua_State *lua)
     luaL_setfuncs(lua, functions, 0);
     push_functions(lua, times, "time");
     push_functions(lua, jsons, "json");
+    script_sketch_push(lua);
+    lua_setfield(lua, -2, "ddsketch");
     script_value_push_null(lua);
     lua_setfield(lua, -2, "null");
     script_push_registered(lua, SCRIPT_ARRAY_META);
@@ -432,6 +435,8 @@ void script_close(struct script *script)
     json_patch_fini(&script->current.json);
     json_fini(&script->stored);
     decoded_fini(&script->decoded);
+    sketch_fini(&script->sketches[0]);
+    sketch_fini(&script->sketches[1]);
     for (size_t i = 0; i < sizeof script->buffers / sizeof *script->buffers; i++) {
         buffer_fini(&script->buffers[i]);
     }

@@ -12,6 +12,7 @@
 #include "log/base/arena.h"
 #include "runtime/format/decoded.h"
 #include "runtime/format/json_patch.h"
+#include "runtime/format/sketch.h"
 #include "runtime/lua/heap.h"
 #include "runtime/lua/script.h"
 #include "runtime/lua/watchdog.h"
@@ -90,9 +91,10 @@ struct script {
     struct kv_iterator **iterators; /* opened by this callback */
     size_t iterator_count;
     size_t iterator_capacity;
-    struct buffer buffers[3]; /* scratch that outlives a raised error; see script_scratch */
-    struct json stored;       /* tokens of what comes out of stores */
-    struct decoded decoded;   /* of values that are not the source's */
+    struct buffer buffers[3];  /* scratch that outlives a raised error; see script_scratch */
+    struct json stored;        /* tokens of what comes out of stores */
+    struct sketch sketches[2]; /* scratch, like the buffers */
+    struct decoded decoded;    /* of values that are not the source's */
 };
 
 extern const char script_keys[SCRIPT_KEY_COUNT];

@@ -1,9 +1,9 @@
--- Writes the files of the Lua library as C arrays: lua5.4 embed.lua OUTPUT INPUT...
--- OUTPUT defines library_files (runtime/lua/library.h), in the order of the inputs.
-local output = arg[1]
+-- Writes Lua files as C arrays: lua5.4 embed.lua OUTPUT LIST INPUT...
+-- OUTPUT defines LIST, a list of runtime/lua/library.h, in the order of the inputs.
+local output, list = arg[1], arg[2]
 local out = { "/* Made by scripts/gen/embed.lua. */\n#include \"runtime/lua/library.h\"\n" }
 local rows = {}
-for i = 2, #arg do
+for i = 3, #arg do
   local name = arg[i]:match("[^/]*$")
   local file = assert(io.open(arg[i], "rb"))
   local text = file:read("a")
@@ -16,7 +16,7 @@ for i = 2, #arg do
   out[#out + 1] = "\n};\n"
   rows[#rows + 1] = ("    {\"%s\", %s, sizeof %s},\n"):format(name, array, array)
 end
-out[#out + 1] = "\nconst struct library_file library_files[] = {\n" .. table.concat(rows)
+out[#out + 1] = "\nconst struct library_file " .. list .. "[] = {\n" .. table.concat(rows)
   .. "    {NULL, NULL, 0},\n};\n"
 local file = assert(io.open(output, "wb"))
 file:write(table.concat(out))

@@ -9,7 +9,8 @@
 -- metatable, time and json helpers, plain(v).
 local host, lib = ...
 
-local S = { null = host.null, time = host.time, json = host.json, table = host.plain }
+local S = { null = host.null, time = host.time, json = host.json, table = host.plain,
+  ddsketch = host.ddsketch }
 lib.S = S
 
 function lib.fail(format, ...)
