@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/base/trace.h"
 #include "runtime/format/base64.h"
 #include "runtime/format/json_writer.h"
 #include "runtime/format/proto_encoder.h"
@@ -372,6 +373,16 @@ static void protobuf_add_part(struct protobuf_reading *reading, struct protobuf_
     list->last = at;
 }
 
+/* The first one is told, lest a descriptor that is too old goes unnoticed. */
+static void protobuf_count_unknown(const struct protobuf *protobuf,
+                                   const struct proto_schema_message *message, uint32_t number)
+{
+    if ((*protobuf->unknown_count)++ == 0) {
+        trace(TRACE_WARN, "format.unknown_field", TRACE_STRING("message", message->name),
+              TRACE_INT("number", number));
+    }
+}
+
 static int protobuf_collect(struct protobuf_reading *reading,
                             const struct proto_schema_message *message, struct bytes input,
                             struct protobuf_list *lists)
@@ -386,7 +397,7 @@ static int protobuf_collect(struct protobuf_reading *reading,
         if (is_known) {
             protobuf_add_part(reading, &lists[field - message->fields], &wire);
         } else {
-            ++*reading->protobuf->unknown_count;
+            protobuf_count_unknown(reading->protobuf, message, wire.number);
         }
     }
     return result == 0 ? 0

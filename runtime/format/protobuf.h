@@ -6,7 +6,7 @@
  * bits, enums are names (numbers when unknown), bytes base64, maps objects, what JSON has no number
  * for "NaN", "Infinity" and "-Infinity". A field that cannot be told absent from its default
  * (proto3) has it; any other is absent. Fields that the descriptor does not know are left out and
- * counted.
+ * counted; the first one is traced.
  * Thread: that of who opened it. */
 #pragma once
 

@@ -8,6 +8,7 @@
  * Promises: what was decoded keeps its invariants and is encoded and decoded again as the same;
  * what a value says is one JSON text within its limit; memory follows the input. */
 #include "log/base/error.h"
+#include "log/base/trace.h"
 #include "runtime/format/decoded.h"
 #include "runtime/format/format.h"
 #include "runtime/format/proto_schema.h"
@@ -139,6 +140,7 @@ static void fuzz_schema(struct bytes input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes input = bytes_make(data, size);
+    trace_set_level(TRACE_ERROR);
     gauge_start(size * FUZZ_MEMORY_FACTOR + FUZZ_MEMORY_MIN);
     switch (fuzz_take_byte(&input)) {
     case 'd':
