@@ -23,35 +23,6 @@ static int fail(const struct writing *writing, const char *what)
                       writing->message->name, what);
 }
 
-enum proto_wire_kind proto_encoder_kind(enum proto_schema_type type)
-{
-    switch (type) {
-    case PROTO_SCHEMA_DOUBLE:
-    case PROTO_SCHEMA_FIXED64:
-    case PROTO_SCHEMA_SFIXED64:
-        return PROTO_WIRE_FIXED64;
-    case PROTO_SCHEMA_FLOAT:
-    case PROTO_SCHEMA_FIXED32:
-    case PROTO_SCHEMA_SFIXED32:
-        return PROTO_WIRE_FIXED32;
-    case PROTO_SCHEMA_STRING:
-    case PROTO_SCHEMA_BYTES:
-    case PROTO_SCHEMA_MESSAGE:
-    case PROTO_SCHEMA_GROUP:
-        return PROTO_WIRE_BYTES;
-    case PROTO_SCHEMA_INT64:
-    case PROTO_SCHEMA_UINT64:
-    case PROTO_SCHEMA_INT32:
-    case PROTO_SCHEMA_BOOL:
-    case PROTO_SCHEMA_UINT32:
-    case PROTO_SCHEMA_ENUM:
-    case PROTO_SCHEMA_SINT32:
-    case PROTO_SCHEMA_SINT64:
-        return PROTO_WIRE_VARINT;
-    }
-    return PROTO_WIRE_VARINT;
-}
-
 /* --- Numbers ---------------------------------------------------------------------------------- */
 
 /* The text of a number, or of a string (names of maps, and big integers of others), in `text`. */
@@ -236,7 +207,7 @@ static int read_integer(const struct writing *writing, uint32_t token, bool is_n
 static int put_value(const struct writing *writing, uint32_t token, bool is_name, bool is_always,
                      struct buffer *out)
 {
-    enum proto_wire_kind kind = proto_encoder_kind(writing->field->type);
+    enum proto_wire_kind kind = proto_schema_kind(writing->field->type);
     if (kind != PROTO_WIRE_BYTES) {
         uint64_t integer = 0;
         int error = read_integer(writing, token, is_name, &integer);
@@ -266,7 +237,7 @@ static int put_packed(const struct writing *writing, uint32_t array, struct buff
          at = json_token(writing->json, at)->next) {
         uint64_t integer = 0;
         error = read_integer(writing, at, false, &integer);
-        proto_wire_put_value(&content, proto_encoder_kind(writing->field->type), integer);
+        proto_wire_put_value(&content, proto_schema_kind(writing->field->type), integer);
     }
     if (error == 0 && list->count > 0) {
         proto_wire_put_bytes(out, writing->field->number, buffer_bytes(&content));

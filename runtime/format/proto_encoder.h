@@ -5,10 +5,7 @@
 
 #include "runtime/format/json.h"
 #include "runtime/format/proto_schema.h"
-#include "runtime/format/proto_wire.h"
 
-/* How a single value of the type is written. */
-enum proto_wire_kind proto_encoder_kind(enum proto_schema_type type);
 /* Appends an object as a message, fields in the order of their numbers. 0, or ERROR_INVALID with
  * the report saying which field of which message is wrong. */
 must_use int proto_encoder_write(const struct proto_schema_message *message,

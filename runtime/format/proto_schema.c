@@ -2,7 +2,6 @@
 #include "runtime/format/proto_schema.h"
 
 #include "log/base/error.h"
-#include "runtime/format/proto_wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -393,4 +392,33 @@ const struct proto_schema_field *proto_schema_field(const struct proto_schema_me
     return low < message->field_count && message->fields[low].number == number
                ? &message->fields[low]
                : NULL;
+}
+
+enum proto_wire_kind proto_schema_kind(enum proto_schema_type type)
+{
+    switch (type) {
+    case PROTO_SCHEMA_DOUBLE:
+    case PROTO_SCHEMA_FIXED64:
+    case PROTO_SCHEMA_SFIXED64:
+        return PROTO_WIRE_FIXED64;
+    case PROTO_SCHEMA_FLOAT:
+    case PROTO_SCHEMA_FIXED32:
+    case PROTO_SCHEMA_SFIXED32:
+        return PROTO_WIRE_FIXED32;
+    case PROTO_SCHEMA_STRING:
+    case PROTO_SCHEMA_BYTES:
+    case PROTO_SCHEMA_MESSAGE:
+    case PROTO_SCHEMA_GROUP:
+        return PROTO_WIRE_BYTES;
+    case PROTO_SCHEMA_INT64:
+    case PROTO_SCHEMA_UINT64:
+    case PROTO_SCHEMA_INT32:
+    case PROTO_SCHEMA_BOOL:
+    case PROTO_SCHEMA_UINT32:
+    case PROTO_SCHEMA_ENUM:
+    case PROTO_SCHEMA_SINT32:
+    case PROTO_SCHEMA_SINT64:
+        return PROTO_WIRE_VARINT;
+    }
+    return PROTO_WIRE_VARINT;
 }

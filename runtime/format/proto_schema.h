@@ -11,6 +11,7 @@
 #include "log/base/arena.h"
 #include "log/base/check.h"
 #include "log/base/report.h"
+#include "runtime/format/proto_wire.h"
 
 /* FieldDescriptorProto.Type. */
 enum proto_schema_type {
@@ -82,3 +83,5 @@ const struct proto_schema_message *proto_schema_find(const struct proto_schema *
                                                      const char *name);
 const struct proto_schema_field *proto_schema_field(const struct proto_schema_message *message,
                                                     uint32_t number);
+/* How a single value of the type is written. */
+enum proto_wire_kind proto_schema_kind(enum proto_schema_type type);

@@ -8,7 +8,6 @@
 #include "runtime/format/json_writer.h"
 #include "runtime/format/proto_encoder.h"
 #include "runtime/format/proto_schema.h"
-#include "runtime/format/proto_wire.h"
 #include "runtime/format/value_options.h"
 
 #include <math.h>
@@ -58,11 +57,6 @@ static int protobuf_fail(const struct protobuf_reading *reading,
 {
     return report_add(reading->report, NULL, "field '%s' of %s %s", field->name, message->name,
                       what);
-}
-
-static enum proto_wire_kind protobuf_kind(enum proto_schema_type type)
-{
-    return proto_encoder_kind(type);
 }
 
 /* --- Single values ---------------------------------------------------------------------------- */
@@ -248,9 +242,9 @@ static int protobuf_write_entry(struct protobuf_reading *reading,
     struct proto_wire_field field;
     int result = 0;
     while ((result = proto_wire_next(&input, &field)) > 0) {
-        if (field.number == 1 && field.kind == protobuf_kind(entry->fields[0].type)) {
+        if (field.number == 1 && field.kind == proto_schema_kind(entry->fields[0].type)) {
             key = field;
-        } else if (field.number == 2 && field.kind == protobuf_kind(entry->fields[1].type)) {
+        } else if (field.number == 2 && field.kind == proto_schema_kind(entry->fields[1].type)) {
             value = field;
         }
     }
@@ -268,7 +262,7 @@ static int protobuf_write_packed(struct protobuf_reading *reading,
 {
     for (bool is_first = true; input.size > 0; is_first = false) {
         struct proto_wire_field value = {0};
-        if (proto_wire_value(&input, protobuf_kind(field->type), &value) != 0) {
+        if (proto_wire_value(&input, proto_schema_kind(field->type), &value) != 0) {
             return protobuf_fail(reading, message, field, "is a damaged list");
         }
         if (!is_first) {
@@ -293,8 +287,8 @@ static int protobuf_write_list(struct protobuf_reading *reading,
     int error = 0;
     for (int64_t at = list->first; at != PROTOBUF_NONE && error == 0;) {
         struct protobuf_part part = reading->parts[at];
-        bool is_packed =
-            part.wire.kind == PROTO_WIRE_BYTES && protobuf_kind(field->type) != PROTO_WIRE_BYTES;
+        bool is_packed = part.wire.kind == PROTO_WIRE_BYTES &&
+                         proto_schema_kind(field->type) != PROTO_WIRE_BYTES;
         at = part.next;
         if (is_packed && part.wire.bytes.size == 0) {
             continue;
@@ -392,7 +386,7 @@ static int protobuf_collect(struct protobuf_reading *reading,
     int result = 0;
     while ((result = proto_wire_next(&input, &wire)) > 0) {
         const struct proto_schema_field *field = proto_schema_field(message, wire.number);
-        bool is_known = field != NULL && (wire.kind == protobuf_kind(field->type) ||
+        bool is_known = field != NULL && (wire.kind == proto_schema_kind(field->type) ||
                                           (field->is_repeated && wire.kind == PROTO_WIRE_BYTES));
         if (is_known) {
             protobuf_add_part(reading, &lists[field - message->fields], &wire);
