@@ -14,6 +14,7 @@
 -- Requests belong to the minute in which they arrived at the server, whatever their order in the
 -- file: the time of a record is the time of its request.
 local S = require "tidemill"
+local logs = require "tidemill.logs"
 local app = S.app "weblogs"
 
 app:topic("web.lines", { partitions = 1 })
@@ -21,24 +22,17 @@ app:topic("web.minutes", { partitions = 1, compact = true }) -- the newest count
 app:errors { policy = "dlq", topic = "web.dead" }
 app:source("access-log", { type = "file", path = "access.log", topic = "web.lines" })
 
--- The combined format: HOST IDENT USER [TIME] "METHOD PATH PROTOCOL" STATUS BYTES "REFERER" "AGENT"
-local COMBINED = '^(%S+) %S+ (%S+) %[([^%]]+)%] "(%u+) (%S+) ([^"]*)" (%d%d%d) (%S+) '
-  .. '"([^"]*)" "([^"]*)"$'
-
-local function known(text)
-  return text ~= "-" and text or nil
-end
-
 local function parse(line)
-  local host, user, at, method, path, protocol, status, size, referer, agent = line:match(COMBINED)
-  if not host then
-    error "this is no line of a combined access log"
+  local request, why = logs.access(line)
+  if not request then
+    error(why)
   end
-  return S.time.clf(at), {
-    host = host, user = known(user), method = method, path = path:match "^[^?]*",
-    query = path:match "%?(.*)$", protocol = protocol, status = tonumber(status),
-    bytes = tonumber(size) or 0, referer = known(referer), agent = known(agent),
-  }
+  if not request.method then
+    error "its request is none of HTTP"
+  end
+  request.query = request.path:match "%?(.*)$"
+  request.path = request.path:match "^[^?]*"
+  return request
 end
 
 local lines = app:stream("web.lines", { value = "text" })
@@ -47,7 +41,8 @@ lines:process {
   name = "requests",
   stores = { minutes = S.kv {} },
   process = function(r, ctx)
-    local at, request = parse(r.value)
+    local request = parse(r.value)
+    local at = request.ts
     ctx:emit("web.requests", { key = request.host, ts = at, value = request })
     if request.status >= 500 then
       ctx:emit("web.errors", { key = request.path, ts = at, value = request })
