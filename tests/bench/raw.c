@@ -5,6 +5,8 @@
  *         seconds, and p50, p99 and p99.9 of the answers in microseconds: one batch a request, each
  *         partition in turn, WINDOW requests under way; with MB_PER_S requests have due times and
  *         delays count from there
+ *     raw update   HOST:PORT TOPIC PARTITIONS MB RECORD_SIZE BATCH_SIZE ACKS WINDOW KEYS [MB_PER_S]
+ *         as `produce`, and each record has one of so many keys
  *     raw fetch    HOST:PORT TOPIC PARTITIONS MB
  *         seconds and megabytes: from the beginning of every partition
  *     raw polls    HOST:PORT TOPIC PARTITIONS COUNT whole|session
@@ -12,8 +14,8 @@
  *         of them, or goes on in a session (KIP-227)
  *     raw e2e      HOST:PORT TOPIC RATE SECONDS RECORD_SIZE ACKS
  *         p50, p99, p99.9 and the worst delay in microseconds from the moment a record was due to
- *         be sent until it was read again by a waiting fetch; TOPIC is empty; the first second is
- *         not counted
+ *         be sent until it was read again by a waiting fetch, at the end of TOPIC's partition 0;
+ *         the first second is not counted
  *     raw loopback MB BATCH_SIZE WINDOW
  *         seconds: `produce` against a process that reads requests and answers them, nothing else
  */
@@ -24,6 +26,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -39,9 +42,13 @@ enum {
     PRODUCE_VERSION = 9,
     FETCH_VERSION = 12,
     FETCH_KEY = 1,
+    LIST_OFFSETS_VERSION = 6,
+    LIST_OFFSETS_KEY = 2,
     TIMEOUT_MS = 30000,
     WINDOW_MAX = 4096,
     MEGABYTE = 1000000,
+    KEY_SIZE = 16,
+    KEYED_SIZE = 32 * MEGABYTE, /* of encoded batches with keys, sent again and again */
 };
 
 /* One connection. */
@@ -214,22 +221,42 @@ static void check_code(int16_t code)
 
 /* Produce ------------------------------------------------------------------------------------ */
 
-static void build_batch(struct buffer *out, size_t record_size, size_t batch_size)
+/* What batches are made of. */
+struct source {
+    uint64_t seed;
+    size_t record_size;
+    size_t batch_size;
+    int64_t key_count; /* each record has one of so many keys; 0: none has a key */
+};
+
+static uint64_t source_next(struct source *source)
+{
+    source->seed = source->seed * 6364136223846793005u + 1442695040888963407u;
+    return source->seed >> 33;
+}
+
+static void build_batch(struct buffer *out, struct source *source)
 {
     struct batch_builder builder;
-    uint64_t seed = 42;
-    uint8_t *value = memory_zero(1, record_size + 1);
+    char key[KEY_SIZE + 1];
+    struct bytes key_bytes = {0};
+    uint8_t *value = memory_zero(1, source->record_size + 1);
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);
     batch_builder_init(&builder, COMPRESS_NONE);
     do {
-        for (size_t i = 0; i < record_size; i++) {
-            seed = seed * 6364136223846793005u + 1442695040888963407u;
-            value[i] = (uint8_t)('A' + (seed >> 33) % 26);
+        for (size_t i = 0; i < source->record_size; i++) {
+            value[i] = (uint8_t)('A' + source_next(source) % 26);
         }
-        batch_builder_add(&builder, (int64_t)time.tv_sec * 1000, (struct bytes){0},
-                          bytes_make(value, record_size), NULL, 0);
-    } while (batch_builder_size_with(&builder, 0, record_size, 0) <= batch_size);
+        if (source->key_count > 0) {
+            snprintf(key, sizeof key, "key-%012" PRIu64,
+                     source_next(source) % (uint64_t)source->key_count);
+            key_bytes = bytes_from_string(key);
+        }
+        batch_builder_add(&builder, (int64_t)time.tv_sec * 1000, key_bytes,
+                          bytes_make(value, source->record_size), NULL, 0);
+    } while (batch_builder_size_with(&builder, key_bytes.size, source->record_size, 0) <=
+             source->batch_size);
     if (batch_builder_finish(&builder, out) != 0) {
         fail("batch");
     }
@@ -254,8 +281,8 @@ static void build_produce(struct buffer *out, const char *topic, int32_t partiti
 
 struct production {
     struct peer peer;
-    struct buffer *frames; /* one a partition */
-    int32_t partition_count;
+    struct buffer *frames; /* sent in turn */
+    int64_t frame_count;
     int64_t batch_size;
     int64_t count; /* requests to send */
     int64_t sent;
@@ -305,8 +332,7 @@ static void run_production(struct production *production)
         int64_t wait_ns = next_wait(production, now);
         if (wait_ns == 0) {
             int64_t due = production->started_ns + production->sent * production->step_ns;
-            struct buffer *frame =
-                &production->frames[production->sent % production->partition_count];
+            struct buffer *frame = &production->frames[production->sent % production->frame_count];
             production->times_ns[production->sent % production->window] =
                 production->step_ns == 0 ? now : due;
             production->sent++;
@@ -326,42 +352,69 @@ static void run_production(struct production *production)
     printf("%.6f", (double)(now_ns() - production->started_ns) / 1e9);
 }
 
-static void prepare(struct production *production, const char *topic, int64_t partitions,
-                    int64_t megabytes, int64_t record_size, int64_t batch_size, int16_t acks,
-                    int64_t window)
+/* One batch for all partitions, or, when there are keys, many, so that the keys differ. */
+static void build_frames(struct production *production, const char *topic, int32_t partition_count,
+                         int16_t acks, struct source *source)
 {
     struct buffer batch;
+    int64_t rounds =
+        source->key_count > 0 ? KEYED_SIZE / (int64_t)source->batch_size / partition_count + 1 : 1;
     buffer_init(&batch);
-    build_batch(&batch, (size_t)record_size, (size_t)batch_size);
+    production->frame_count = rounds * partition_count;
+    production->frames = memory_zero((size_t)production->frame_count, sizeof(struct buffer));
+    for (int64_t i = 0; i < production->frame_count; i++) {
+        if (i == 0 || source->key_count > 0) {
+            buffer_clear(&batch);
+            build_batch(&batch, source);
+        }
+        buffer_init(&production->frames[i]);
+        build_produce(&production->frames[i], topic, (int32_t)(i % partition_count), acks,
+                      buffer_bytes(&batch));
+    }
+    production->batch_size = (int64_t)batch.size;
+    buffer_fini(&batch);
+}
+
+static void prepare(struct production *production, const char *topic, int64_t partitions,
+                    int64_t megabytes, struct source *source, int16_t acks, int64_t window)
+{
     if (partitions < 1 || window < 1 || window > WINDOW_MAX || acks == 0) {
         errno = EINVAL;
         fail("PARTITIONS, WINDOW or ACKS");
     }
-    production->partition_count = (int32_t)partitions;
-    production->batch_size = (int64_t)batch.size;
+    build_frames(production, topic, (int32_t)partitions, acks, source);
     production->count = megabytes * MEGABYTE / production->batch_size + 1;
     production->window = window;
-    production->frames = memory_zero((size_t)partitions, sizeof *production->frames);
-    for (int32_t i = 0; i < production->partition_count; i++) {
-        buffer_init(&production->frames[i]);
-        build_produce(&production->frames[i], topic, i, acks, buffer_bytes(&batch));
+}
+
+static void produce_from(char **words, struct source *source, const char *rate)
+{
+    struct production *production = memory_new(struct production);
+    peer_open(&production->peer, words[0]);
+    source->seed = 42;
+    source->record_size = (size_t)number(words[4]);
+    source->batch_size = (size_t)number(words[5]);
+    prepare(production, words[1], number(words[2]), number(words[3]), source,
+            (int16_t)number(words[6]), number(words[7]));
+    production->is_checked = true;
+    if (rate != NULL) {
+        production->step_ns =
+            (int64_t)((double)production->batch_size * 1e9 / (double)(number(rate) * MEGABYTE));
     }
-    buffer_fini(&batch);
+    run_production(production);
+    delays_print(&production->delays);
 }
 
 static void produce(char **words)
 {
-    struct production *production = memory_new(struct production);
-    peer_open(&production->peer, words[0]);
-    prepare(production, words[1], number(words[2]), number(words[3]), number(words[4]),
-            number(words[5]), (int16_t)number(words[6]), number(words[7]));
-    production->is_checked = true;
-    if (words[8] != NULL) {
-        production->step_ns =
-            (int64_t)((double)production->batch_size * 1e9 / (double)(number(words[8]) * MEGABYTE));
-    }
-    run_production(production);
-    delays_print(&production->delays);
+    struct source source = {0};
+    produce_from(words, &source, words[8]);
+}
+
+static void update(char **words)
+{
+    struct source source = {.key_count = number(words[8])};
+    produce_from(words, &source, words[9]);
 }
 
 /* Fetch -------------------------------------------------------------------------------------- */
@@ -589,6 +642,34 @@ static void on_arrived(void *owner, const struct batch *batch)
     batch_iterator_close(&iterator);
 }
 
+static int64_t find_end(struct peer *peer, const char *topic)
+{
+    struct list_offsets_request_partition part = {.current_leader_epoch = -1, .timestamp_ms = -1};
+    struct list_offsets_request_topic named = {.name = bytes_from_string(topic),
+                                               .partitions = {&part, 1}};
+    struct list_offsets_request request = {.replica_id = -1, .topics = {&named, 1}};
+    struct frame_request_header header = {.api_key = LIST_OFFSETS_KEY,
+                                          .api_version = LIST_OFFSETS_VERSION,
+                                          .client_id = bytes_from_string("raw")};
+    struct buffer frame;
+    buffer_init(&frame);
+    frame_write_request(&frame, frame_api_find(LIST_OFFSETS_KEY), &header, &request);
+    send_all(peer->stream, frame.data, frame.size);
+    buffer_fini(&frame);
+    struct bytes answer;
+    while (!peer_take(peer, &answer)) {
+        peer_receive(peer, true);
+    }
+    struct list_offsets_response response;
+    struct arena arena;
+    arena_init(&arena, 0);
+    read_answer(answer, LIST_OFFSETS_KEY, LIST_OFFSETS_VERSION, &arena, &response);
+    check_code(response.topics.items[0].partitions.items[0].error_code);
+    int64_t offset = response.topics.items[0].partitions.items[0].offset;
+    arena_fini(&arena);
+    return offset;
+}
+
 static void ask_again(struct trip *trip)
 {
     build_fetch(&trip->request, trip->topic, 1, &trip->offset);
@@ -638,6 +719,7 @@ static void e2e(char **words)
     batch_builder_init(&trip.builder, COMPRESS_NONE);
     peer_open(&trip.writer, words[0]);
     peer_open(&trip.reader, words[0]);
+    trip.offset = find_end(&trip.reader, trip.topic);
     travel(&trip);
     delays_print(&trip.delays);
 }
@@ -680,7 +762,9 @@ static void loopback(char **words)
     struct production *production = memory_new(struct production);
     snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(address.sin_port));
     peer_open(&production->peer, text);
-    prepare(production, "limit", 1, number(words[0]), 1000, number(words[1]), 1, number(words[2]));
+    struct source source = {
+        .seed = 42, .record_size = 1000, .batch_size = (size_t)number(words[1])};
+    prepare(production, "limit", 1, number(words[0]), &source, 1, number(words[2]));
     run_production(production);
     delays_print(&production->delays);
     close(production->peer.stream);
@@ -694,8 +778,8 @@ int main(int count, char **words)
         int least;
         void (*run)(char **words);
     } modes[] = {
-        {"produce", 8, produce}, {"fetch", 4, fetch},       {"polls", 5, polls},
-        {"e2e", 6, e2e},         {"loopback", 3, loopback},
+        {"produce", 8, produce}, {"update", 9, update}, {"fetch", 4, fetch},
+        {"polls", 5, polls},     {"e2e", 6, e2e},       {"loopback", 3, loopback},
     };
     for (size_t i = 0; count > 1 && i < sizeof modes / sizeof *modes; i++) {
         if (strcmp(words[1], modes[i].name) == 0 && count - 2 >= modes[i].least) {
@@ -703,6 +787,6 @@ int main(int count, char **words)
             return 0;
         }
     }
-    fprintf(stderr, "raw: produce, fetch, polls, e2e or loopback; see the top of raw.c\n");
+    fprintf(stderr, "raw: produce, update, fetch, polls, e2e or loopback; see the top of raw.c\n");
     return 2;
 }
