@@ -62,6 +62,14 @@ class Process:
             words = stat.read().rsplit(")", 1)[1].split()
         return (int(words[11]) + int(words[12])) / TICKS
 
+    def disk_read_bytes(self):
+        """What it had the disk read; what was in the page cache is not in it."""
+        with open(f"/proc/{self.child.pid}/io") as counts:
+            for line in counts:
+                if line.startswith("read_bytes:"):
+                    return int(line.split()[1])
+        raise RuntimeError("the kernel does not count what a process reads")
+
     def resident_bytes(self):
         with open(f"/proc/{self.child.pid}/status") as status:
             for line in status:
@@ -112,16 +120,17 @@ class Broker(Process):
 
 
 class Tidemill(Broker):
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, *settings):
         self.port = free_port()
+        words = [word for setting in settings for word in ("--set", setting)]
         super().__init__("tidemill", [program, "serve", "--data", folder, "--listen",
-                                      f"127.0.0.1:{self.port}", "--http", "none"], folder)
+                                      f"127.0.0.1:{self.port}", "--http", "none", *words], folder)
 
 
 class Kafka(Broker):
-    def __init__(self, folder):
+    def __init__(self, folder, *settings):
         self.port = free_port()
-        super().__init__("kafka", [PEER, "serve", folder, str(self.port)], folder)
+        super().__init__("kafka", [PEER, "serve", folder, str(self.port), *settings], folder)
 
 
 def peer_jars():

@@ -3,12 +3,16 @@
  *
  *     load produce BROKERS TOPIC COUNT SIZE [NAME=VALUE ...]        seconds
  *     load pace    BROKERS TOPIC COUNT SIZE RATE [NAME=VALUE ...]   p50 and p99 in microseconds
+ *     load commit  BROKERS TOPIC SECONDS SIZE PERIOD_MS [NAME=VALUE ...]
+ *                  records and seconds, and p50 and p99 in microseconds of a commit with the flush
+ *                  before it, and of the commit alone
  *     load fetch   BROKERS TOPIC COUNT PARTITIONS [NAME=VALUE ...]  seconds
  *     load await   BROKERS TOPIC COUNT PARTITIONS                   seconds from the first one on
  *
  * NAME=VALUE is a property of librdkafka. Records are random text; when $BENCH_VALUE is set it is
  * the value of every record. `pace` measures from the moment a record was due, not from when it was
- * sent: a stall counts for all records behind it. Its first second is not counted. */
+ * sent: a stall counts for all records behind it. Its first second is not counted. `commit` ends a
+ * transaction after each period, and begins the next one at once. */
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +21,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { PATIENCE_MS = 60000, POLL_MS = 100, STEP_MS = 2, POOL_SIZE = 1 << 20 };
+enum {
+    PATIENCE_MS = 60000,
+    POLL_MS = 100,
+    STEP_MS = 2,
+    POOL_SIZE = 1 << 20,
+    COMMIT_COUNT_MAX = 1 << 16,
+};
 
 struct load {
     int64_t acknowledged;
@@ -150,6 +160,21 @@ static int compare_delay(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+static void print_delays(int64_t *delays_ns, int64_t count)
+{
+    qsort(delays_ns, (size_t)count, sizeof *delays_ns, compare_delay);
+    printf("%lld %lld", (long long)delays_ns[count / 2] / 1000,
+           (long long)delays_ns[count * 99 / 100] / 1000);
+}
+
+static void await_topic(rd_kafka_t *client, rd_kafka_topic_t *topic)
+{
+    const struct rd_kafka_metadata *metadata;
+    if (rd_kafka_metadata(client, 0, topic, &metadata, PATIENCE_MS))
+        fail(rd_kafka_topic_name(topic), "no metadata");
+    rd_kafka_metadata_destroy(metadata);
+}
+
 static int run_produce(const char *brokers, const char *topic_name, int64_t count, size_t size,
                        int64_t rate, char **properties)
 {
@@ -158,10 +183,7 @@ static int run_produce(const char *brokers, const char *topic_name, int64_t coun
         fail("delays", "no memory");
     rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, brokers, &load, properties);
     rd_kafka_topic_t *topic = rd_kafka_topic_new(client, topic_name, NULL);
-    const struct rd_kafka_metadata *metadata;
-    if (rd_kafka_metadata(client, 0, topic, &metadata, PATIENCE_MS))
-        fail(topic_name, "no metadata");
-    rd_kafka_metadata_destroy(metadata);
+    await_topic(client, topic);
 
     int64_t start_ns = now_ns();
     send_all(client, topic, count, size, rate);
@@ -170,17 +192,75 @@ static int run_produce(const char *brokers, const char *topic_name, int64_t coun
     if (load.failed || load.acknowledged != count)
         fail(topic_name, "records were not acknowledged");
     if (rate) {
-        qsort(load.delay_ns, (size_t)load.delay_count, sizeof *load.delay_ns, compare_delay);
         if (load.delay_count == 0)
             fail("COUNT", "less than a second of records");
-        printf("%lld %lld\n", (long long)load.delay_ns[load.delay_count / 2] / 1000,
-               (long long)load.delay_ns[load.delay_count * 99 / 100] / 1000);
+        print_delays(load.delay_ns, load.delay_count);
+        printf("\n");
     } else {
         printf("%.6f\n", seconds);
     }
     rd_kafka_topic_destroy(topic);
     rd_kafka_destroy(client);
     free(load.delay_ns);
+    return 0;
+}
+
+static void judge(const char *what, rd_kafka_error_t *error)
+{
+    if (error)
+        fail(what, rd_kafka_error_string(error));
+}
+
+/* Sends as fast as it goes until then; the count of records. */
+static int64_t send_until(rd_kafka_t *client, rd_kafka_topic_t *topic, const char *pool,
+                          size_t size, int64_t end_ns)
+{
+    int64_t count = 0;
+    for (; count % 100 || now_ns() < end_ns; count++)
+        send_record(client, topic, pool + (size_t)(count * 31) % (POOL_SIZE - size), size, 0);
+    rd_kafka_poll(client, 0);
+    return count;
+}
+
+static int run_commit(const char *brokers, const char *topic_name, int64_t seconds, size_t size,
+                      int64_t period_ms, char **properties)
+{
+    struct load load = {0};
+    int64_t *stops_ns = calloc(COMMIT_COUNT_MAX, sizeof *stops_ns);
+    int64_t *commits_ns = calloc(COMMIT_COUNT_MAX, sizeof *commits_ns);
+    char *pool = pool_new();
+    int64_t count = 0, commit_count = 0;
+    if (!stops_ns || !commits_ns || size > POOL_SIZE / 2)
+        fail("SIZE", "no memory, or too large");
+    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, brokers, &load, properties);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, topic_name, NULL);
+    judge("init_transactions", rd_kafka_init_transactions(client, PATIENCE_MS));
+    await_topic(client, topic);
+
+    int64_t start_ns = now_ns(), end_ns = start_ns + seconds * 1000000000;
+    while (now_ns() < end_ns && commit_count < COMMIT_COUNT_MAX) {
+        judge("begin_transaction", rd_kafka_begin_transaction(client));
+        count += send_until(client, topic, pool, size, now_ns() + period_ms * 1000000);
+        int64_t stop_ns = now_ns();
+        rd_kafka_flush(client, PATIENCE_MS);
+        int64_t flushed_ns = now_ns();
+        judge("commit_transaction", rd_kafka_commit_transaction(client, PATIENCE_MS));
+        stops_ns[commit_count] = now_ns() - stop_ns;
+        commits_ns[commit_count++] = now_ns() - flushed_ns;
+    }
+    double took = (double)(now_ns() - start_ns) / 1e9;
+    if (load.failed || load.acknowledged != count)
+        fail(topic_name, "records were not acknowledged");
+    printf("%lld %.6f ", (long long)count, took);
+    print_delays(stops_ns, commit_count);
+    printf(" ");
+    print_delays(commits_ns, commit_count);
+    printf("\n");
+    rd_kafka_topic_destroy(topic);
+    rd_kafka_destroy(client);
+    free(pool);
+    free(stops_ns);
+    free(commits_ns);
     return 0;
 }
 
@@ -260,10 +340,13 @@ int main(int count, char **words)
     if (count >= 7 && !strcmp(what, "pace"))
         return run_produce(words[2], words[3], number(words[4]), (size_t)number(words[5]),
                            number(words[6]), words + 7);
+    if (count >= 7 && !strcmp(what, "commit"))
+        return run_commit(words[2], words[3], number(words[4]), (size_t)number(words[5]),
+                          number(words[6]), words + 7);
     if (count >= 6 && !strcmp(what, "fetch"))
         return run_fetch(words[2], words[3], number(words[4]), number(words[5]), words + 6);
     if (count >= 6 && !strcmp(what, "await"))
         return run_await(words[2], words[3], number(words[4]), number(words[5]), words + 6);
-    fprintf(stderr, "usage: load produce|pace|fetch|await BROKERS TOPIC COUNT ...\n");
+    fprintf(stderr, "usage: load produce|pace|commit|fetch|await BROKERS TOPIC ...\n");
     return 2;
 }

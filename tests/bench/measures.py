@@ -15,6 +15,10 @@ BATCHES = ("batch.size=16384", "linger.ms=5")
 SYNC_COUNT = 1500
 LINE_COUNT = 2000000
 IDLE_SECONDS = 5
+COMMIT_SECONDS = 3
+COMMIT_PERIOD_MS = 100
+# What waits in the client is sent within a commit: little beside what a period brings.
+COMMITTED = ("acks=all", *BATCHES, "queue.buffering.max.messages=4000")
 PARTITIONS_MANY = 10000
 POLL_PARTITIONS = 1000
 
@@ -35,14 +39,23 @@ class Bench:
         self.serial += 1
         return f"{stem}-{self.serial}"
 
-    def brokers(self):
+    def brokers(self, *settings):
         """One of each, ready; stopped and removed by the caller."""
-        brokers = [Tidemill(self.tidemill, os.path.join(self.scratch, self.name("tidemill")))]
+        brokers = [Tidemill(self.tidemill, os.path.join(self.scratch, self.name("tidemill")),
+                            *settings)]
         if self.has_peer:
-            brokers.append(Kafka(os.path.join(self.scratch, self.name("kafka"))))
+            brokers.append(Kafka(os.path.join(self.scratch, self.name("kafka")), *settings))
         for broker in brokers:
             broker.await_ready()
         return brokers
+
+    def restarted(self, broker):
+        """Stops it; another one in its folder, ready."""
+        broker.stop()
+        broker = (Kafka(broker.folder) if broker.name == "kafka"
+                  else Tidemill(self.tidemill, broker.folder))
+        broker.await_ready()
+        return broker
 
     def command(self, *words):
         result = subprocess.run([str(word) for word in words], capture_output=True, text=True,
@@ -166,6 +179,48 @@ def measure_durable(bench):
         bench.table.row(label, "s", ours, theirs)
         bench.table.row("  beside one bare fdatasync of 4 KiB", "s", ours,
                         delays[int(len(delays) * place)], "disk")
+
+
+def measure_transactions(bench):
+    """Transactions of 100 ms at full speed, beside the same producer without them."""
+    brokers = bench.brokers()
+    rates, plain_rates, shares, costs, plain_costs = {}, {}, {}, {}, {}
+    delays = {}
+    for run in range(RUNS + 1):
+        for broker in brokers:
+            topic = bench.name("transactions")
+            bench.create(broker, topic, 16)
+            start = broker.cpu_seconds()
+            count, seconds, *times = bench.load(
+                "commit", broker.address, topic, COMMIT_SECONDS, 1024, COMMIT_PERIOD_MS,
+                "transactional.id=bench", *COMMITTED)
+            middle = broker.cpu_seconds()
+            plain_seconds = bench.load("produce", broker.address, topic, int(count), 1024,
+                                       "enable.idempotence=true", *COMMITTED)[0]
+            end = broker.cpu_seconds()
+            bench.command(bench.tidemill, "topic", "rm", "-b", broker.address, topic)
+            if not run:
+                continue
+            gigabytes = count * 1024 / 1e9
+            rates.setdefault(broker.name, []).append(count / seconds)
+            plain_rates.setdefault(broker.name, []).append(count / plain_seconds)
+            shares.setdefault(broker.name, []).append(plain_seconds / seconds)
+            costs.setdefault(broker.name, []).append((middle - start) / gigabytes)
+            plain_costs.setdefault(broker.name, []).append((end - middle) / gigabytes)
+            for place, microseconds in enumerate(times):
+                delays.setdefault(place, {}).setdefault(broker.name, []).append(microseconds / 1e6)
+    for broker in brokers:
+        broker.discard()
+    label = f"transactions of {COMMIT_PERIOD_MS} ms, 1 KiB, 16 partitions, records"
+    bench.table.row(label, "/s", *pair(rates))
+    bench.table.row("  broker CPU s per GB", "", *pair(costs), target="<= 1/4", ratio_most=0.25)
+    bench.table.row("  the same producer without transactions", "/s", *pair(plain_rates))
+    bench.table.row("  broker CPU s per GB", "", *pair(plain_costs), target="<= 1/4",
+                    ratio_most=0.25)
+    bench.table.row("  with transactions / without", "", *pair(shares))
+    for place, what in enumerate(("flush and commit, p50", "flush and commit, p99",
+                                  "commit alone, p50", "commit alone, p99")):
+        bench.table.row(f"  {what}", "s", *pair(delays[place]))
 
 
 def write_lines(path):
@@ -322,6 +377,7 @@ MEASURES = {
     "polls": measure_polls,
     "throughput": measure_throughput,
     "durable": measure_durable,
+    "transactions": measure_transactions,
     "mill": measure_mill,
     "idle": measure_idle,
 }

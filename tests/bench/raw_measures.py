@@ -44,6 +44,12 @@ class Raw:
                                        batch, acks, window, *rate)
         return seconds, [value / 1e6 for value in quantiles]
 
+    def update(self, broker, topic, partitions, megabytes, keys):
+        """As produce, acks=1, with records of 100 B that have one of so many keys."""
+        seconds, *quantiles = self.run("update", broker.address, topic, partitions, megabytes, 100,
+                                       16384, 1, 8, keys)
+        return seconds, [value / 1e6 for value in quantiles]
+
 
 def beside(values, name="kafka"):
     return median(values[name]) if name in values else None
