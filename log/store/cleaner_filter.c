@@ -5,8 +5,20 @@
 
 enum {
     CLEANER_INFLATED_MAX = 256 << 20,
-    CLEANER_KEPT = 1,
+    CLEANER_AHEAD_MAX = 16,
     CLEANER_DROPPED = 0,
+    CLEANER_KEPT = 1,
+    CLEANER_KEPT_TOMBSTONE = 2,
+};
+
+/* Records whose places in the map are on their way, while the next ones are decoded. */
+struct cleaner_ahead {
+    struct {
+        struct hash_wide hash;
+        int64_t offset;
+        size_t index; /* of its verdict */
+    } records[CLEANER_AHEAD_MAX];
+    int32_t count;
 };
 
 /* What the records of a batch come to. */
@@ -38,12 +50,36 @@ static bool cleaner_filter_is_past_horizon(const struct cleaner_filter *filter,
            filter->now_ms >= batch->base_timestamp;
 }
 
+/* False when there is no more room: those that are there have to go first. */
+static bool cleaner_ahead_add(struct cleaner_ahead *ahead, const struct cleaner_filter *filter,
+                              const struct batch_record *record, size_t index)
+{
+    ahead->records[ahead->count].hash = offset_map_hash(&filter->map, record->key);
+    ahead->records[ahead->count].offset = record->offset;
+    ahead->records[ahead->count].index = index;
+    ahead->count++;
+    return ahead->count < CLEANER_AHEAD_MAX;
+}
+
 /* --- MAP --- */
+
+static void cleaner_filter_put(struct cleaner_filter *filter, struct cleaner_ahead *ahead)
+{
+    for (int32_t i = 0; i < ahead->count && !filter->is_full; i++) {
+        if (!offset_map_put(&filter->map, ahead->records[i].hash, ahead->records[i].offset)) {
+            filter->is_full = true;
+            filter->map_end = ahead->records[i].offset;
+        }
+    }
+    ahead->count = 0;
+}
 
 static int cleaner_filter_map(struct cleaner_filter *filter, const struct batch *batch)
 {
     struct batch_iterator iterator;
     struct batch_record record;
+    struct cleaner_ahead ahead;
+    ahead.count = 0;
     if (batch_is_control(batch) || batch->record_count == 0 ||
         batch_last_offset(batch) < filter->dirty_offset ||
         cleaner_producers_is_aborted(&filter->producers, batch)) {
@@ -53,59 +89,82 @@ static int cleaner_filter_map(struct cleaner_filter *filter, const struct batch 
     if (result != 0) {
         return result;
     }
-    while ((result = batch_iterator_next(&iterator, &record)) > 0) {
+    while (!filter->is_full && (result = batch_iterator_next(&iterator, &record)) > 0) {
         if (record.offset < filter->dirty_offset || bytes_is_null(record.key)) {
             continue;
         }
         if (record.offset >= filter->end_offset) {
-            result = 0;
             break;
         }
-        if (!offset_map_put(&filter->map, record.key, record.offset)) {
-            filter->is_full = true;
-            filter->map_end = record.offset;
-            result = 0;
-            break;
+        if (!cleaner_ahead_add(&ahead, filter, &record, 0)) {
+            cleaner_filter_put(filter, &ahead);
         }
     }
+    cleaner_filter_put(filter, &ahead);
     batch_iterator_close(&iterator);
-    return result;
+    return result < 0 ? result : 0;
 }
 
 /* --- COPY --- */
 
-static bool cleaner_filter_keeps(const struct cleaner_filter *filter, const struct batch *batch,
-                                 const struct batch_record *record)
+/* The verdict before the map is asked, which can only drop what is kept here. */
+static uint8_t cleaner_filter_presume(const struct cleaner_filter *filter,
+                                      const struct batch *batch, const struct batch_record *record)
 {
-    if (record->offset >= filter->map_end) {
-        return true;
+    bool is_tombstone = bytes_is_null(record->value);
+    if (record->offset < filter->map_end &&
+        (bytes_is_null(record->key) ||
+         (is_tombstone && cleaner_filter_is_past_horizon(filter, batch)))) {
+        return CLEANER_DROPPED;
     }
-    if (bytes_is_null(record->key) || offset_map_find(&filter->map, record->key) > record->offset) {
-        return false;
+    return is_tombstone ? CLEANER_KEPT_TOMBSTONE : CLEANER_KEPT;
+}
+
+static void cleaner_filter_look_up(struct cleaner_filter *filter, struct cleaner_ahead *ahead)
+{
+    for (int32_t i = 0; i < ahead->count; i++) {
+        if (offset_map_find(&filter->map, ahead->records[i].hash) > ahead->records[i].offset) {
+            filter->verdicts.data[ahead->records[i].index] = CLEANER_DROPPED;
+        }
     }
-    return !bytes_is_null(record->value) || !cleaner_filter_is_past_horizon(filter, batch);
+    ahead->count = 0;
 }
 
 /* Fills filter->verdicts. */
-static int cleaner_filter_judge(struct cleaner_filter *filter, const struct batch *batch,
-                                struct cleaner_judgement *out)
+static int cleaner_filter_judge_records(struct cleaner_filter *filter, const struct batch *batch)
 {
     struct batch_iterator iterator;
     struct batch_record record;
-    *out = (struct cleaner_judgement){0};
+    struct cleaner_ahead ahead;
+    ahead.count = 0;
     buffer_clear(&filter->verdicts);
     int result = batch_iterator_open(&iterator, batch, CLEANER_INFLATED_MAX);
     if (result != 0) {
         return result;
     }
     while ((result = batch_iterator_next(&iterator, &record)) > 0) {
-        bool is_kept = cleaner_filter_keeps(filter, batch, &record);
-        buffer_add_byte(&filter->verdicts, is_kept ? CLEANER_KEPT : CLEANER_DROPPED);
-        out->kept_count += is_kept ? 1 : 0;
-        out->has_tombstone |= is_kept && bytes_is_null(record.value);
+        uint8_t verdict = cleaner_filter_presume(filter, batch, &record);
+        bool is_open = verdict != CLEANER_DROPPED && record.offset < filter->map_end;
+        buffer_add_byte(&filter->verdicts, verdict);
+        if (is_open && !cleaner_ahead_add(&ahead, filter, &record, filter->verdicts.size - 1)) {
+            cleaner_filter_look_up(filter, &ahead);
+        }
     }
+    cleaner_filter_look_up(filter, &ahead);
     batch_iterator_close(&iterator);
     return result;
+}
+
+static int cleaner_filter_judge(struct cleaner_filter *filter, const struct batch *batch,
+                                struct cleaner_judgement *out)
+{
+    *out = (struct cleaner_judgement){0};
+    int error = cleaner_filter_judge_records(filter, batch);
+    for (size_t i = 0; error == 0 && i < filter->verdicts.size; i++) {
+        out->kept_count += filter->verdicts.data[i] != CLEANER_DROPPED;
+        out->has_tombstone |= filter->verdicts.data[i] == CLEANER_KEPT_TOMBSTONE;
+    }
+    return error;
 }
 
 static void cleaner_filter_copy_whole(struct cleaner_filter *filter, const struct batch *batch)
@@ -152,7 +211,7 @@ static int cleaner_filter_rebuild(struct cleaner_filter *filter, const struct ba
         builder.base_timestamp = batch->base_timestamp;
     }
     for (size_t i = 0; (result = batch_iterator_next(&iterator, &record)) > 0; i++) {
-        if (filter->verdicts.data[i] == CLEANER_KEPT) {
+        if (filter->verdicts.data[i] != CLEANER_DROPPED) {
             batch_builder_add_record(&builder, &record);
         }
     }

@@ -33,11 +33,23 @@ void offset_map_fini(struct offset_map *map)
     *map = (struct offset_map){0};
 }
 
+static size_t offset_map_index(const struct offset_map *map, struct hash_wide hash)
+{
+    return (size_t)((unsigned __int128)hash.words[0] * map->place_count >> 64);
+}
+
+struct hash_wide offset_map_hash(const struct offset_map *map, struct bytes key)
+{
+    struct hash_wide hash = hash_secure(&map->secret, key);
+    __builtin_prefetch(&map->places[offset_map_index(map, hash)]);
+    return hash;
+}
+
 /* The place of the hash, or the free one where it would go; there always is one. */
 static struct offset_map_place *offset_map_place_of(const struct offset_map *map,
                                                     struct hash_wide hash)
 {
-    size_t index = (size_t)((unsigned __int128)hash.words[0] * map->place_count >> 64);
+    size_t index = offset_map_index(map, hash);
     for (;;) {
         struct offset_map_place *place = &map->places[index];
         if (place->next_offset == 0 ||
@@ -48,10 +60,9 @@ static struct offset_map_place *offset_map_place_of(const struct offset_map *map
     }
 }
 
-bool offset_map_put(struct offset_map *map, struct bytes key, int64_t offset)
+bool offset_map_put(struct offset_map *map, struct hash_wide hash, int64_t offset)
 {
     check(offset >= 0);
-    struct hash_wide hash = hash_secure(&map->secret, key);
     struct offset_map_place *place = offset_map_place_of(map, hash);
     if (place->next_offset == 0) {
         if (map->size == map->size_max) {
@@ -66,8 +77,7 @@ bool offset_map_put(struct offset_map *map, struct bytes key, int64_t offset)
     return true;
 }
 
-int64_t offset_map_find(const struct offset_map *map, struct bytes key)
+int64_t offset_map_find(const struct offset_map *map, struct hash_wide hash)
 {
-    struct hash_wide hash = hash_secure(&map->secret, key);
     return offset_map_place_of(map, hash)->next_offset - 1;
 }

@@ -30,7 +30,10 @@ struct offset_map {
 void offset_map_init(struct offset_map *map, size_t size_limit, uint64_t key_count,
                      const struct hash_secret *secret);
 void offset_map_fini(struct offset_map *map);
+/* What a key is known by. Its place comes near meanwhile: the table is larger than any cache, so
+ * who asks for some keys first and uses them then does not wait for the memory each time. */
+struct hash_wide offset_map_hash(const struct offset_map *map, struct bytes key);
 /* False when the map is full and does not know the key. */
-bool offset_map_put(struct offset_map *map, struct bytes key, int64_t offset);
+bool offset_map_put(struct offset_map *map, struct hash_wide hash, int64_t offset);
 /* -1 when the key was never put. */
-int64_t offset_map_find(const struct offset_map *map, struct bytes key);
+int64_t offset_map_find(const struct offset_map *map, struct hash_wide hash);

@@ -387,6 +387,48 @@ static void little_memory_takes_several_passes(void **state)
     assert_int_equal(count, 40);
 }
 
+/* One batch with more records than are looked up at once. */
+static void compact_a_large_batch(struct fixture *fixture)
+{
+    enum { RECORD_COUNT = 50, KEY_COUNT = 19 };
+    char keys[KEY_COUNT][12];
+    char expected[2000];
+    struct put puts[RECORD_COUNT];
+    struct log_append out;
+    size_t size = 0;
+    fixture->settings.segment_size = 2000;
+    log_set_settings(fixture->log, &fixture->settings);
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        char *key = keys[i % KEY_COUNT];
+        snprintf(key, sizeof *keys, "%d", i % KEY_COUNT);
+        puts[i] = (struct put){key, "1"};
+        if (i >= RECORD_COUNT - KEY_COUNT) {
+            size += (size_t)snprintf(expected + size, sizeof expected - size, "%d:%s=1 ", i, key);
+        }
+    }
+    build(fixture, puts, RECORD_COUNT, NULL, 0, COMPRESS_NONE);
+    assert_int_equal(fixture_append_built(fixture, &out), 0);
+    compact(fixture);
+    assert_string_equal(dump(fixture), expected);
+}
+
+static void a_large_batch_is_judged_record_by_record(void **state)
+{
+    struct fixture *fixture = *state;
+    set_up_cleaner(fixture);
+    compact_a_large_batch(fixture);
+    assert_int_equal(fixture->store->cleaner.stats.run_count, 1);
+}
+
+static void a_map_may_be_full_in_the_middle_of_a_batch(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->options.cleaner.map_size = 240; /* nine keys */
+    set_up_cleaner(fixture);
+    compact_a_large_batch(fixture);
+    assert_true(fixture->store->cleaner.stats.run_count > 5);
+}
+
 static void progress_survives_a_restart(void **state)
 {
     struct fixture *fixture = *state;
@@ -588,6 +630,8 @@ int main(void)
         CASE(a_little_dirt_waits_until_its_lag_is_over),
         CASE(small_files_become_one),
         CASE(little_memory_takes_several_passes),
+        CASE(a_large_batch_is_judged_record_by_record),
+        CASE(a_map_may_be_full_in_the_middle_of_a_batch),
         CASE(progress_survives_a_restart),
         CASE(damage_is_left_alone_and_others_go_on),
         CASE(a_reader_goes_on_in_what_was_replaced),
