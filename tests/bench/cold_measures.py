@@ -62,8 +62,7 @@ def cold_fetch(raw, broker, topic, partitions, files):
 def print_cold(bench, label, results, limits):
     rates, costs = ({name: [result[place] for result in of] for name, of in results.items()}
                     for place in (0, 1))
-    bench.table.row(f"cold catch-up, {label}, bytes", "/s", median(rates["tidemill"]),
-                    beside(rates))
+    bench.table.row(f"{label}, bytes", "/s", median(rates["tidemill"]), beside(rates))
     bench.table.row("  broker CPU s per GB", "", median(costs["tidemill"]), beside(costs),
                     target="<= 1/4", ratio_most=0.25)
     bench.table.row("  beside reading the files alone", "/s", median(rates["tidemill"]),
@@ -73,7 +72,7 @@ def print_cold(bench, label, results, limits):
 def measure_cold(bench):
     """Everything from the start and from the disk; then again by brokers that just started."""
     raw, brokers = Raw(bench), bench.brokers()
-    for partitions, label in ((16, "16 partitions"), (1, "1 partition")):
+    for partitions, words in ((16, "16 partitions"), (1, "1 partition")):
         topic = bench.name("cold")
         files, results, limits = {}, {}, []
         for broker in brokers:
@@ -86,14 +85,14 @@ def measure_cold(bench):
                 result = cold_fetch(raw, broker, topic, partitions, files[broker.name])
                 if run:
                     results.setdefault(broker.name, []).append(result)
-        print_cold(bench, label, results, limits)
+        print_cold(bench, f"cold catch-up, {words}", results, limits)
     results = {}
     for run in range(RUNS):
         for place, broker in enumerate(brokers):
             brokers[place] = bench.restarted(broker)
             results.setdefault(broker.name, []).append(
                 cold_fetch(raw, brokers[place], topic, 1, files[broker.name]))
-    print_cold(bench, "1 partition, after a restart", results, limits)
+    print_cold(bench, "cold after a restart, 1 partition", results, limits)
     for broker in brokers:
         broker.discard()
 
