@@ -8,7 +8,7 @@ import time
 from raw_measures import MEGABYTE, RUNS, Raw, beside
 from table import median
 
-COLD_MB = 1000
+COLD_MB = 500
 COLD_SHARE_LEAST = 0.9  # of the bytes must come from the disk, or they were not cold
 CATCHUP_MB = 500
 TAIL_RATE = 2000
