@@ -17,8 +17,10 @@ LINE_COUNT = 2000000
 IDLE_SECONDS = 5
 COMMIT_SECONDS = 3
 COMMIT_PERIOD_MS = 100
-# What waits in the client is sent within a commit: little beside what a period brings.
-COMMITTED = ("acks=all", *BATCHES, "queue.buffering.max.messages=4000")
+# What waits in the client is sent within a commit: little beside what a period brings, and spread
+# over all partitions, which the client by itself does only every ten milliseconds.
+COMMITTED = ("acks=all", *BATCHES, "queue.buffering.max.messages=4000",
+             "sticky.partitioning.linger.ms=0")
 PARTITIONS_MANY = 10000
 POLL_PARTITIONS = 1000
 
