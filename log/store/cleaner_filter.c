@@ -316,6 +316,20 @@ static void cleaner_filter_pass(struct cleaner_filter *filter, const struct batc
     }
 }
 
+void cleaner_filter_begin_file(struct cleaner_filter *filter, int64_t base_offset,
+                               int64_t limit_offset)
+{
+    filter->next_offset = base_offset;
+    filter->limit_offset = limit_offset;
+}
+
+/* A base offset is in no CRC: that it is right shows where batches meet. */
+static bool cleaner_filter_is_whole(const struct cleaner_filter *filter, const struct batch *batch)
+{
+    return batch->base_offset >= filter->next_offset && batch->last_offset_delta >= 0 &&
+           batch_next_offset(batch) <= filter->limit_offset && batch_crc_matches(batch);
+}
+
 int cleaner_filter_take(struct cleaner_filter *filter, struct bytes chunk, size_t *taken,
                         size_t *needed)
 {
@@ -329,9 +343,10 @@ int cleaner_filter_take(struct cleaner_filter *filter, struct bytes chunk, size_
         if (error == ERROR_TRUNCATED) {
             return 0;
         }
-        if (error != 0 || !batch_crc_matches(&batch)) {
+        if (error != 0 || !cleaner_filter_is_whole(filter, &batch)) {
             return ERROR_CORRUPT;
         }
+        filter->next_offset = batch_next_offset(&batch);
         cleaner_filter_pass(filter, &batch);
         *taken += batch.bytes.size;
     }

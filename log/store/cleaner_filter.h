@@ -36,7 +36,9 @@ struct cleaner_filter {
     int64_t map_end;      /* everything below was mapped */
     int64_t now_ms;
     int64_t delete_retention_ms;
-    int64_t keep_offset; /* COPY: the last offset of the file that is made */
+    int64_t keep_offset;  /* COPY: the last offset of the file that is made */
+    int64_t next_offset;  /* the lowest that the next batch may begin with, */
+    int64_t limit_offset; /* and the end of the file it is in */
     struct cleaner_producers producers;
     struct offset_map map;
     bool is_full;           /* the map took no more */
@@ -50,8 +52,12 @@ struct cleaner_filter {
 
 void cleaner_filter_init(struct cleaner_filter *filter);
 void cleaner_filter_fini(struct cleaner_filter *filter);
+/* The next chunk is the first of a file with offsets from `base_offset` on, below `limit_offset`.
+ */
+void cleaner_filter_begin_file(struct cleaner_filter *filter, int64_t base_offset,
+                               int64_t limit_offset);
 /* Takes the whole batches at the front of a chunk; *taken is their size. When there is none,
  * *needed is the size of the first. ERROR_CORRUPT: what lies at *taken is no batch, or not as it
- * was written. */
+ * was written, or not where its offsets say. */
 must_use int cleaner_filter_take(struct cleaner_filter *filter, struct bytes chunk, size_t *taken,
                                  size_t *needed);

@@ -267,6 +267,9 @@ static int cleaner_run_read(struct cleaner_run *run, struct segment *source)
     if (error != 0) {
         return error;
     }
+    if (run->position == 0) {
+        cleaner_filter_begin_file(&run->filter, source->base_offset, source->next_offset);
+    }
     segment_pin(source);
     run->source = source;
     buffer_clear(&run->chunk);

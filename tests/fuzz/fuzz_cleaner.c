@@ -114,6 +114,7 @@ static int fuzz_pass(struct cleaner_filter *filter, enum cleaner_pass pass, stru
     size_t taken = 0;
     size_t needed = 0;
     filter->pass = pass;
+    cleaner_filter_begin_file(filter, 0, INT64_MAX);
     return cleaner_filter_take(filter, batches, &taken, &needed);
 }
 

@@ -453,6 +453,39 @@ static void progress_survives_a_restart(void **state)
     assert_int_equal(fixture->log->clean_offset, 0);
 }
 
+/* Flips a bit in the base offset, which no CRC covers, of a batch of a full file; -1: the last. */
+static void check_rotten_offset(struct fixture *fixture, int batch, int bit)
+{
+    uint64_t positions[16];
+    int count = 0;
+    set_up_cleaner(fixture);
+    while (log_last_segment(fixture->log)->base_offset == 0) {
+        positions[count++] = (uint64_t)log_last_segment(fixture->log)->size;
+        put(fixture, "a", "1"); /* the last one is in the next file */
+    }
+    uint64_t position = positions[batch < 0 ? count - 2 : batch];
+    assert_true(
+        sim_corrupt(fixture->sim, 0, "/data/orders-0/00000000000000000000.log", position + 7, bit));
+    wait_for_cleaner(fixture);
+    assert_true(fixture->log->is_uncleanable);
+    assert_int_equal(fixture->log->clean_offset, 0);
+}
+
+static void a_base_offset_below_the_one_before_ends_compaction(void **state)
+{
+    check_rotten_offset(*state, 1, 0);
+}
+
+static void a_base_offset_beyond_the_next_one_ends_compaction(void **state)
+{
+    check_rotten_offset(*state, 1, 1);
+}
+
+static void a_base_offset_beyond_the_file_ends_compaction(void **state)
+{
+    check_rotten_offset(*state, -1, 5);
+}
+
 static void damage_is_left_alone_and_others_go_on(void **state)
 {
     struct fixture *fixture = *state;
@@ -633,6 +666,9 @@ int main(void)
         CASE(a_large_batch_is_judged_record_by_record),
         CASE(a_map_may_be_full_in_the_middle_of_a_batch),
         CASE(progress_survives_a_restart),
+        CASE(a_base_offset_below_the_one_before_ends_compaction),
+        CASE(a_base_offset_beyond_the_next_one_ends_compaction),
+        CASE(a_base_offset_beyond_the_file_ends_compaction),
         CASE(damage_is_left_alone_and_others_go_on),
         CASE(a_reader_goes_on_in_what_was_replaced),
         CASE(a_full_disk_ends_a_run_and_it_comes_again),
