@@ -6,6 +6,7 @@
 #include "log/store/small_file.h"
 #include "log/store/walker.h"
 
+/* What is told of producers and transactions is told of batches that are as they were written. */
 static int producer_fold_apply(struct segment *segment, int64_t offset, int64_t end_offset,
                                struct producer_state *state, struct aborted_index *aborts)
 {
@@ -25,6 +26,10 @@ static int producer_fold_apply(struct segment *segment, int64_t offset, int64_t 
             batch.base_offset > expected || batch.record_count <= batch.last_offset_delta;
         expected = walker.next_offset;
         if (batch.base_offset >= end_offset) {
+            break;
+        }
+        if (!batch_crc_matches(&batch)) {
+            result = ERROR_CORRUPT;
             break;
         }
         struct aborted_index_row aborted;
