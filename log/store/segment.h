@@ -63,7 +63,8 @@ struct segment {
     struct aborted_index *aborts; /* NULL while not loaded, or when there is no row */
     struct file_cache_entry file;
     int64_t doubtful_size; /* bytes that were there before this process and that it did not walk */
-    int64_t proven_size;   /* of those, what segment_prove found good from the front on */
+    int64_t proven_size;   /* of those, what segment_prove found good from the front on, */
+    int64_t proven_offset; /* and where that ends */
     bool is_index_read;    /* from its files: what it says is checked against the batches */
     bool is_damage_told;   /* traced once */
     bool is_dirty;         /* written since the last flush that covers it was started */

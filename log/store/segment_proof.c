@@ -36,11 +36,20 @@ static int segment_proof_meet(struct segment *segment, const struct walker *last
     return result > 0 ? 0 : result;
 }
 
-static void segment_proof_note(struct segment *segment, int64_t start, int64_t end)
+static void segment_proof_note(struct segment *segment, int64_t start,
+                               const struct segment_proof *end)
 {
-    if (start <= segment->proven_size && end > segment->proven_size) {
-        segment->proven_size = end;
+    if (start <= segment->proven_size && end->position > segment->proven_size) {
+        segment->proven_size = end->position;
+        segment->proven_offset = end->offset;
     }
+}
+
+/* Where what lies before the place is known to end. */
+static int64_t segment_proof_offset(const struct segment *segment, int64_t position)
+{
+    bool is_proven = position > 0 && position == segment->proven_size;
+    return is_proven ? segment->proven_offset : segment->base_offset;
 }
 
 int segment_prove(struct segment *segment, int64_t position, int64_t end, enum io_read_mode mode,
@@ -53,15 +62,14 @@ int segment_prove(struct segment *segment, int64_t position, int64_t end, enum i
     }
     struct walker walker;
     struct batch batch;
-    int64_t place = start;
-    int64_t offset = segment->base_offset; /* where what lies before the place ends */
-    int64_t next_offset = offset;
+    struct segment_proof place = {start, segment_proof_offset(segment, start)};
+    int64_t next_offset = place.offset;
     int result = 0;
-    walker_open(&walker, segment, start, segment->base_offset, end, true);
+    walker_open(&walker, segment, start, next_offset, end, true);
     walker.mode = mode;
-    while ((result = walker_next(&walker, &batch, &place)) > 0) {
-        segment_proof_note(segment, start, place); /* this one is good when the next one meets it */
-        offset = next_offset;
+    while ((result = walker_next(&walker, &batch, &place.position)) > 0) {
+        place.offset = next_offset;
+        segment_proof_note(segment, start, &place); /* it is good when the next one meets it */
         next_offset = walker.next_offset;
         if (!batch_crc_matches(&batch)) {
             break;
@@ -71,11 +79,11 @@ int segment_prove(struct segment *segment, int64_t position, int64_t end, enum i
     if (result == 0) {
         result = segment_proof_meet(segment, &walker);
     }
-    *at = (struct segment_proof){place, offset};
+    *at = place;
     if (result == 0) {
-        segment_proof_note(segment, start, end);
+        segment_proof_note(segment, start, &(struct segment_proof){end, next_offset});
     }
     walker_close(&walker);
     is_bad |= result == ERROR_CORRUPT || result == ERROR_TRUNCATED;
-    return is_bad ? segment_proof_fail(segment, place) : result;
+    return is_bad ? segment_proof_fail(segment, place.position) : result;
 }

@@ -87,6 +87,23 @@ static void what_comes_before_is_handed_out(void **state)
     assert_int_equal(error, ERROR_CORRUPT);
 }
 
+/* The second time what comes before is proven already. */
+static void what_comes_before_ends_at_the_same_offset_again(void **state)
+{
+    struct fixture *fixture = *state;
+    fill(fixture);
+    damage(fixture, LOG_FILE, 3 * batch_size + 70, 3);
+    for (int i = 0; i < 2; i++) {
+        struct log_slice slice = {.limit_offset = COUNT, .size_max = 1 << 20, .may_wait = true};
+        int error = 0;
+        assert_true(log_slice_open(fixture->log, &slice, &error));
+        assert_int_equal(error, 0);
+        assert_int_equal(slice.size, 3 * batch_size);
+        assert_int_equal(slice.next_offset, 3);
+        log_slice_close(&slice);
+    }
+}
+
 /* A base offset is covered by no CRC; it gives the lie to its neighbour. */
 static void an_offset_that_moved_up_is_noticed(void **state)
 {
@@ -191,9 +208,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, fixture_tear_down)
-        CASE(a_flipped_bit_is_not_handed_out),          CASE(an_offset_that_moved_up_is_noticed),
-        CASE(an_index_that_leads_too_far_is_made_anew), CASE(times_that_lie_are_not_believed),
-        CASE(what_comes_before_is_handed_out),          CASE(a_gap_in_the_tail_is_damage),
+        CASE(a_flipped_bit_is_not_handed_out),
+        CASE(an_offset_that_moved_up_is_noticed),
+        CASE(an_index_that_leads_too_far_is_made_anew),
+        CASE(times_that_lie_are_not_believed),
+        CASE(what_comes_before_is_handed_out),
+        CASE(what_comes_before_ends_at_the_same_offset_again),
+        CASE(a_gap_in_the_tail_is_damage),
         CASE(a_large_batch_is_proven_off_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
