@@ -65,7 +65,7 @@ static int log_find_in_segment(struct log *log, struct segment *segment, int64_t
     int64_t start = 0;
     int error = segment_find_time(segment, timestamp_ms, &start);
     if (error != 0 || segment->max_timestamp_ms < timestamp_ms) {
-        return error;
+        return error == 0 && segment->has_doubtful_times ? ERROR_CORRUPT : error;
     }
     struct walker walker;
     walker_open(&walker, segment, start, segment->base_offset, segment->size, false);

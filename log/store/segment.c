@@ -294,12 +294,13 @@ static int segment_rebuild_index(struct segment *segment)
     segment->max_timestamp_offset = -1;
     segment->is_index_written = segment->size == 0;
     struct walker walker;
-    walker_open(&walker, segment, 0, segment->base_offset, segment->size, false);
+    walker_open(&walker, segment, 0, segment->base_offset, segment->size, true);
     struct batch batch;
     int64_t position = 0;
     int result = 0;
     while ((result = walker_next(&walker, &batch, &position)) > 0) {
         segment_index_batch(segment, &batch, position);
+        segment->has_doubtful_times |= !batch_crc_matches(&batch);
     }
     walker_close(&walker);
     return result == ERROR_TRUNCATED ? ERROR_CORRUPT : result;

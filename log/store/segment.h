@@ -65,14 +65,15 @@ struct segment {
     int64_t doubtful_size; /* bytes that were there before this process and that it did not walk */
     int64_t proven_size;   /* of those, what segment_prove found good from the front on, */
     int64_t proven_offset; /* and where that ends */
-    bool is_index_read;    /* from its files: what it says is checked against the batches */
-    bool is_damage_told;   /* traced once */
-    bool is_dirty;         /* written since the last flush that covers it was started */
-    bool is_index_written; /* the index files say what the memory says */
-    bool is_index_dirty;   /* the index files were written since they were synced */
-    bool has_abort_file;   /* %020d.txnindex is there */
-    bool is_aborts_dirty;  /* the memory has what the file, or its copy on the disk, has not */
-    bool is_removed;       /* no longer in its log; freed with the last pin */
+    bool has_doubtful_times; /* an index was made anew from batches of which one is damaged */
+    bool is_index_read;      /* from its files: what it says is checked against the batches */
+    bool is_damage_told;     /* traced once */
+    bool is_dirty;           /* written since the last flush that covers it was started */
+    bool is_index_written;   /* the index files say what the memory says */
+    bool is_index_dirty;     /* the index files were written since they were synced */
+    bool has_abort_file;     /* %020d.txnindex is there */
+    bool is_aborts_dirty;    /* the memory has what the file, or its copy on the disk, has not */
+    bool is_removed;         /* no longer in its log; freed with the last pin */
 };
 
 void segment_name(char out[SEGMENT_NAME_SIZE], int64_t base_offset, const char *suffix);

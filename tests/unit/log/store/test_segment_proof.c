@@ -104,6 +104,16 @@ static void what_comes_before_ends_at_the_same_offset_again(void **state)
     }
 }
 
+/* The index of times and the batches disagree: not found is no answer. */
+static void a_time_that_is_not_where_it_was_is_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_position found;
+    fill(fixture);
+    damage(fixture, LOG_FILE, (COUNT - 1) * batch_size + 41, 4); /* 6000 becomes 1904 */
+    assert_int_equal(log_find_time(fixture->log, 1000 * COUNT, COUNT, &found), ERROR_CORRUPT);
+}
+
 /* A base offset is covered by no CRC; it gives the lie to its neighbour. */
 static void an_offset_that_moved_up_is_noticed(void **state)
 {
@@ -214,6 +224,7 @@ int main(void)
         CASE(times_that_lie_are_not_believed),
         CASE(what_comes_before_is_handed_out),
         CASE(what_comes_before_ends_at_the_same_offset_again),
+        CASE(a_time_that_is_not_where_it_was_is_damage),
         CASE(a_gap_in_the_tail_is_damage),
         CASE(a_large_batch_is_proven_off_the_loop),
     };
