@@ -211,7 +211,9 @@ static int log_find_header(struct segment *segment, int64_t offset, struct batch
 }
 
 /* What a row says can be seen: its marker, and where the transaction begins, unless compaction or
- * retention took that. Only of the stable offset nothing is left to see. */
+ * retention took that. The marker's epoch is the transaction's, or that one and one (KIP-890); with
+ * transactions v1, whose epochs stay, a row that begins at an earlier one is not told apart. Only of
+ * the stable offset nothing is left to see. */
 static int log_prove_abort(struct log *log, struct segment *segment,
                            const struct aborted_index_row *row)
 {
@@ -225,6 +227,7 @@ static int log_prove_abort(struct log *log, struct segment *segment,
     if (!is_marker) {
         return ERROR_CORRUPT;
     }
+    int32_t epoch = batch.producer_epoch;
     struct segment *first = log->segments[log_find_segment(log, row->first_offset)];
     result = row->first_offset < first->base_offset
                  ? 0
@@ -233,7 +236,8 @@ static int log_prove_abort(struct log *log, struct segment *segment,
         return result < 0 ? result : 0;
     }
     bool is_begin = batch.base_offset == row->first_offset && batch_is_transactional(&batch) &&
-                    !batch_is_control(&batch) && batch.producer_id == row->producer_id;
+                    !batch_is_control(&batch) && batch.producer_id == row->producer_id &&
+                    (batch.producer_epoch == epoch || batch.producer_epoch == epoch - 1);
     return is_begin ? 0 : ERROR_CORRUPT;
 }
 

@@ -25,11 +25,12 @@ static int producer_fold_apply(struct segment *segment, int64_t offset, int64_t 
         state->has_gaps |=
             batch.base_offset > expected || batch.record_count <= batch.last_offset_delta;
         expected = walker.next_offset;
-        if (batch.base_offset >= end_offset) {
-            break;
-        }
-        if (!batch_crc_matches(&batch)) {
+        if (batch.base_offset < end_offset && !batch_crc_matches(&batch)) {
             result = ERROR_CORRUPT;
+        } else if (walker.next_offset > segment->next_offset) {
+            result = ERROR_CORRUPT; /* a base offset is in no CRC */
+        }
+        if (result != 0 || batch.base_offset >= end_offset) {
             break;
         }
         struct aborted_index_row aborted;
