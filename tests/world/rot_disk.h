@@ -13,6 +13,8 @@ enum rot_kind {
     ROT_INDEX,
     ROT_TIME_INDEX,
     ROT_TXN_INDEX,
+    ROT_CLEANED, /* of a compaction that was not decided, and indexes of one that was */
+    ROT_SWAP,    /* of one that was decided */
     ROT_SNAPSHOT,
     ROT_EPOCHS,
     ROT_PARTITION_METADATA,

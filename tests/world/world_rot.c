@@ -3,26 +3,40 @@
  *     world_rot SEED [COUNT]        COUNT wounds; prints each finding, and a table of the outcomes
  *     world_rot SEED 1 verbose      traces what the broker says
  *
- * Two directories are made once: one of a broker that was stopped, one of a broker that was killed.
- * Each wound is one flipped bit, or 4 KiB of zeroes or garbage, in one file of a kind. Then:
- *  (1) the broker starts or says why not; it neither dies nor hangs, and later stops;
- *  (2) no record is given that was not written, each at its own offset, and none is left out
- * between two others; (3) what was acknowledged is there, or its partition answers with an error,
- * or (only what lay behind the recovery point) the cut was traced; (4) nothing leaves by retention
- * that is not due, and a search by time finds what is there; (5) a commit is the last one, or an
- * error, or the damage of its log was traced; (6) a producer's batch that was acknowledged is not
- * taken twice, and a log that is whole takes it. A finding is one line and the exit code 1. */
+ * Directories are made once: of a broker that was stopped, of one that was killed, and of some that
+ * were killed while a compacted file took its place (log/store/cleaner_swap.h), with what that
+ * leaves. Each wound is one flipped bit, or 4 KiB of zeroes or garbage, in one file of a kind.
+ * Then: (1) the broker starts or says why not; it neither dies nor hangs, and later stops; (2) no
+ * record is given that was not written, each at its own offset, and none is left out between two
+ * others; (3) what was acknowledged is there, or its partition answers with an error, or (only what
+ * lay behind the recovery point) the cut was traced; (4) nothing leaves by retention that is not
+ * due, and a search by time finds what is there; (5) a commit is the last one, or an error, or the
+ * damage of its log was traced; (6) a producer's batch that was acknowledged is not taken twice,
+ * and a log that is whole takes it; (7) of transactions and of a compacted topic see rot_table.h. A
+ * finding is one line and the exit code 1. */
 #include "tests/unit/log/server/node.h"
 #include "tests/world/rot_disk.h"
+#include "tests/world/rot_table.h"
 
 #include <inttypes.h>
 
 enum {
     ROT_PARTITION_COUNT = 3,
+    ROT_TABLE_COUNT = 2,
     ROT_BATCH_COUNT = 40,
     ROT_RECORD_MAX = 4 * ROT_BATCH_COUNT,
     ROT_DEFAULT_COUNT = 300,
     ROT_SECONDS = 120,
+    ROT_SWAP_FIRST = 2, /* ends from here on are within a swap */
+};
+
+/* How the broker of a directory ended: in a swap before one of the changes of names. */
+static const struct rot_end {
+    const char *name;
+    int change;
+} rot_ends[] = {
+    {"killed", -1},          {"stopped", -1},         {"killed in swap 0", 0},
+    {"killed in swap 1", 1}, {"killed in swap 4", 4}, {"killed in swap 7", 7},
 };
 
 enum rot_outcome { ROT_WHOLE, ROT_REFUSED, ROT_PARTLY, ROT_CUT, ROT_OUTCOME_COUNT };
@@ -46,8 +60,9 @@ struct rot_world {
     uint64_t seed;
     struct rot_disk disk;
     struct rot_partition partitions[ROT_PARTITION_COUNT];
+    struct rot_table tables[ROT_TABLE_COUNT];
     struct rot_wound wound;
-    bool is_clean;
+    const struct rot_end *end;
     bool has_failed; /* the broker said that it cannot go on */
     enum rot_outcome outcome;
     int64_t counts[ROT_KIND_COUNT][ROT_OUTCOME_COUNT];
@@ -69,9 +84,9 @@ __attribute__((format(printf, 2, 3))) static void find(struct rot_world *world, 
     static const char *const damages[] = {"bit", "zeroes", "garbage"};
     va_list arguments;
     va_start(arguments, format);
-    printf("seed %" PRIu64 ", %s, %s at %" PRIu64 " bit %d of %s: ", world->seed,
-           world->is_clean ? "stopped" : "killed", damages[world->wound.damage],
-           world->wound.position, world->wound.bit, world->wound.path);
+    printf("seed %" PRIu64 ", %s, %s at %" PRIu64 " bit %d of %s: ", world->seed, world->end->name,
+           damages[world->wound.damage], world->wound.position, world->wound.bit,
+           world->wound.path);
     vprintf(format, arguments);
     printf("\n");
     va_end(arguments);
@@ -106,6 +121,8 @@ static struct node *make_node(void)
     node_set(node, "log.retention.check.interval.ms", "20000");
     node_set(node, "log.segment.delete.delay.ms", "0");
     node_set(node, "log.index.interval.bytes", "200");
+    node_set(node, "log.cleaner.backoff.ms", "500");
+    node_set(node, "transaction.state.log.num.partitions", "1");
     return node;
 }
 
@@ -251,6 +268,9 @@ static void fill(struct rot_world *world, struct node *node)
             check(answer.error_code == 0);
             partition->last_offset = answer.base_offset;
         }
+        for (int i = 0; i < ROT_TABLE_COUNT; i++) {
+            rot_table_write(&world->tables[i], node, number);
+        }
         node_run_ms(node, 900);
     }
 }
@@ -284,7 +304,44 @@ static int64_t committed(struct node *node)
     return response->topics.items[0].partitions.items[0].committed_offset;
 }
 
-static void make_disk(struct rot_world *world, bool is_clean)
+/* Takes the directory as it is before one of the changes of names of a swap. */
+struct rot_moment {
+    struct rot_world *world;
+    struct node *node;
+    int change; /* counts from the decision; -1 before it */
+    bool is_busy;
+    bool is_over;
+};
+
+static enum sim_verdict on_operation(void *owner, const struct sim_call *call)
+{
+    struct rot_moment *moment = owner;
+    bool is_name = call->operation == SIM_PATH_RENAME || call->operation == SIM_DIR_SYNC;
+    if (moment->is_busy || moment->is_over || !is_name || strstr(call->path, "/table-0") == NULL ||
+        (moment->change < 0 && strstr(call->path, ".log.cleaned") == NULL)) {
+        return SIM_GO_ON;
+    }
+    if (++moment->change == moment->world->end->change) {
+        moment->is_busy = true; /* reading is an operation too */
+        rot_disk_read(&moment->world->disk, moment->node->io, "/data");
+        moment->is_busy = false;
+        moment->is_over = true;
+    }
+    return SIM_GO_ON;
+}
+
+static void take_disk_in_swap(struct rot_world *world, struct node *node)
+{
+    struct rot_moment moment = {.world = world, .node = node, .change = -1};
+    node_run_ms(node, 7000); /* its segment is full */
+    sim_on_operation(node->sim, on_operation, &moment);
+    rot_table_write(&world->tables[0], node, ROT_BATCH_COUNT);
+    node_run_ms(node, 20000);
+    sim_on_operation(node->sim, NULL, NULL);
+    check(moment.is_over);
+}
+
+static void make_disk(struct rot_world *world, const struct rot_end *end)
 {
     static const char *const configs[] = {
         "segment.ms", "10000", "retention.ms", "3600000", "file.delete.delay.ms", "0", NULL};
@@ -292,11 +349,13 @@ static void make_disk(struct rot_world *world, bool is_clean)
     static const struct rot_partition partitions[ROT_PARTITION_COUNT] = {
         {.topic = "orders"}, {.topic = "bills", .index = 0}, {.topic = "bills", .index = 1}};
     memcpy(world->partitions, partitions, sizeof partitions);
-    world->is_clean = is_clean;
+    world->end = end;
     check(start(world, node));
     node_make_topic(node, "orders", 1, configs);
     node_make_topic(node, "bills", 2, configs);
     node_find_coordinator(node);
+    rot_table_init(&world->tables[0], node, "table", true);
+    rot_table_init(&world->tables[1], node, "trade", false);
     for (int64_t i = 1; i <= 20; i++) {
         commit(node, i);
     }
@@ -310,10 +369,12 @@ static void make_disk(struct rot_world *world, bool is_clean)
             check(answer != NULL && take_records(answer->records, &offset, learn, partition));
         }
     }
-    if (is_clean) {
-        node_stop(node);
-        rot_disk_read(&world->disk, node->io, "/data");
+    if (end->change >= 0) {
+        take_disk_in_swap(world, node);
     } else {
+        if (end == &rot_ends[1]) {
+            node_stop(node);
+        }
         rot_disk_read(&world->disk, node->io, "/data");
     }
     node_free(node);
@@ -349,6 +410,11 @@ static void note(struct rot_world *world, enum rot_outcome outcome)
     world->outcome = outcome > world->outcome ? outcome : world->outcome;
 }
 
+static bool was_cut_aloud(void)
+{
+    return trace_count("recovery.tail_cut") + trace_count("recovery.segment_removed") > 0;
+}
+
 /* All of it from `offset` on, until an error or the end. */
 static void judge_partition(struct rot_world *world, struct node *node,
                             const struct rot_partition *partition, int64_t offset)
@@ -377,7 +443,7 @@ static void judge_partition(struct rot_world *world, struct node *node,
         }
         if (at < partition->end_offset) {
             note(world, ROT_CUT);
-            if (trace_count("recovery.tail_cut") + trace_count("recovery.segment_removed") == 0) {
+            if (!was_cut_aloud()) {
                 find(world, "%s-%d ends at %" PRId64 " of %" PRId64 " without a word",
                      partition->topic, (int)partition->index, at, partition->end_offset);
             }
@@ -442,14 +508,66 @@ static void judge_commit(struct rot_world *world, struct node *node)
         note(world, ROT_PARTLY);
     } else if (seen != 20) {
         note(world, ROT_CUT);
-        if (trace_count("recovery.tail_cut") + trace_count("recovery.segment_removed") == 0) {
+        if (!was_cut_aloud()) {
             find(world, "the commit is %" PRId64, seen);
         }
     }
 }
 
+static void judge_table(struct rot_world *world, struct node *node, const struct rot_table *table,
+                        bool is_committed)
+{
+    struct rot_table_reading reading;
+    rot_table_read(table, node, is_committed, &reading);
+    if (reading.fault[0] != 0) {
+        find(world, "%s %s", table->topic, reading.fault);
+    } else if (!reading.is_answered) {
+        node->peer = node_connect(node);
+        note(world, ROT_PARTLY);
+    } else if (reading.has_error) {
+        note(world, ROT_PARTLY);
+    } else if (reading.lost_offset >= 0) {
+        note(world, ROT_CUT);
+        if (reading.lost_offset < reading.end_offset || !was_cut_aloud()) {
+            find(world, "%s does not give %" PRId64 ", ends at %" PRId64, table->topic,
+                 reading.lost_offset, reading.end_offset);
+        }
+    }
+}
+
+static void judge_identity(struct rot_world *world, struct node *node,
+                           const struct rot_table *table)
+{
+    bool is_forgotten = false;
+    int16_t code = rot_table_take_over(table, node, &is_forgotten);
+    if (code == error_code(ERROR_CLOSED)) {
+        node->peer = node_connect(node);
+    }
+    if (code != 0) {
+        note(world, ROT_PARTLY);
+    } else if (is_forgotten) {
+        note(world, ROT_CUT);
+        if (!was_cut_aloud()) {
+            find(world, "the transactional id of %s is forgotten", table->topic);
+        }
+    }
+}
+
+static void judge_growth(struct rot_world *world, struct node *node, const struct rot_table *table)
+{
+    int16_t code = 0;
+    if (world->outcome == ROT_WHOLE && !rot_table_extend(table, node, &code)) {
+        find(world, "%s takes nothing any more: error %d", table->topic, code);
+    }
+}
+
 static void judge(struct rot_world *world, struct node *node)
 {
+    for (int i = 0; i < ROT_TABLE_COUNT; i++) {
+        judge_table(world, node, &world->tables[i], false);
+        judge_table(world, node, &world->tables[i], true);
+        judge_identity(world, node, &world->tables[i]);
+    }
     for (int i = 0; i < ROT_PARTITION_COUNT; i++) {
         const struct rot_partition *partition = &world->partitions[i];
         judge_partition(world, node, partition, 0);
@@ -495,6 +613,9 @@ static void run_wound(struct rot_world *world)
         judge(world, node);
         for (int i = 0; i < ROT_PARTITION_COUNT; i++) {
             judge_twice(world, node, &world->partitions[i]);
+        }
+        for (int i = 0; i < ROT_TABLE_COUNT; i++) {
+            judge_growth(world, node, &world->tables[i]);
         }
         stop(world, node);
         if (start(world, node)) {
@@ -544,18 +665,21 @@ int main(int argument_count, char **arguments)
     }
     uint64_t first = strtoull(arguments[1], NULL, 10);
     uint64_t count = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : ROT_DEFAULT_COUNT;
+    static const enum rot_kind in_swap[] = {ROT_SWAP, ROT_CLEANED, ROT_TXN_INDEX, ROT_RECORDS};
     struct rot_world world = {.random = 1};
     the_world = &world;
-    for (int is_clean = 0; is_clean < 2; is_clean++) {
-        make_disk(&world, is_clean == 1);
+    for (size_t k = 0; k < sizeof rot_ends / sizeof *rot_ends; k++) {
+        make_disk(&world, &rot_ends[k]);
         if (argument_count > 3) {
             setenv("TRACE", "1", 1);
             trace_set_stream(stderr);
         }
-        for (uint64_t i = 0; i < count; i++) {
+        for (uint64_t i = 0; i < (k < ROT_SWAP_FIRST ? count : count / 4); i++) {
             world.seed = first + i;
             world.random = world.seed * 2654435761U + 88172645463325252U;
-            enum rot_kind kind = (enum rot_kind)(i % ROT_KIND_COUNT);
+            enum rot_kind kind = k < ROT_SWAP_FIRST
+                                     ? (enum rot_kind)(i % ROT_KIND_COUNT)
+                                     : in_swap[i % (sizeof in_swap / sizeof *in_swap)];
             enum rot_damage damage =
                 (enum rot_damage)(rot_chance(&world, 2) == 0 ? 0 : 1 + rot_chance(&world, 2));
             if (rot_disk_choose(&world.disk, kind, damage, rot_chance, &world, &world.wound)) {
