@@ -212,8 +212,8 @@ static int log_find_header(struct segment *segment, int64_t offset, struct batch
 
 /* What a row says can be seen: its marker, and where the transaction begins, unless compaction or
  * retention took that. The marker's epoch is the transaction's, or that one and one (KIP-890); with
- * transactions v1, whose epochs stay, a row that begins at an earlier one is not told apart. Only of
- * the stable offset nothing is left to see. */
+ * transactions v1, whose epochs stay, a row that begins at an earlier one is not told apart. Only
+ * of the stable offset nothing is left to see. */
 static int log_prove_abort(struct log *log, struct segment *segment,
                            const struct aborted_index_row *row)
 {

@@ -16,7 +16,7 @@ static int window_fixed_place(struct window_node *it, struct node_context *conte
     int error = 0;
     for (; error == 0 && start_ms <= record->timestamp_ms; start_ms += options->advance_ms) {
         struct window_node_content content;
-        struct window_row row = {
+        struct window_rows_entry row = {
             .key = record->key, .start_ms = start_ms, .end_ms = start_ms + options->size_ms};
         error = window_node_read(it, context, &row, &content);
         error = error == 0 ? window_node_add(it, context, record, &row, &content) : error;

@@ -48,8 +48,8 @@ static int read_content(struct window_node *it, struct node_context *context, st
     return 0;
 }
 
-int window_node_read(struct window_node *it, struct node_context *context, struct window_row *row,
-                     struct window_node_content *out)
+int window_node_read(struct window_node *it, struct node_context *context,
+                     struct window_rows_entry *row, struct window_node_content *out)
 {
     *out = (struct window_node_content){.time_ms = INT64_MIN};
     return window_rows_get(&it->rows, row) ? read_content(it, context, row->stored, out) : 0;
@@ -66,8 +66,8 @@ static int tell_result(struct window_node *it, struct node_context *context,
 }
 
 static int forward(struct window_node *it, struct node_context *context,
-                   const struct record *record, const struct window_row *row, struct bytes old,
-                   const struct window_node_content *content)
+                   const struct record *record, const struct window_rows_entry *row,
+                   struct bytes old, const struct window_node_content *content)
 {
     struct record change = *record;
     change.key = row->key;
@@ -87,11 +87,11 @@ static int forward(struct window_node *it, struct node_context *context,
 }
 
 int window_node_put(struct window_node *it, struct node_context *context,
-                    const struct record *record, const struct window_row *row,
+                    const struct record *record, const struct window_rows_entry *row,
                     const struct window_node_content *old,
                     const struct window_node_content *content)
 {
-    struct window_row written = *row;
+    struct window_rows_entry written = *row;
     written.stored = (struct bytes){0};
     if (!bytes_is_null(content->accumulator)) {
         buffer_clear(&it->timed);
@@ -110,7 +110,7 @@ int window_node_put(struct window_node *it, struct node_context *context,
 }
 
 int window_node_add(struct window_node *it, struct node_context *context,
-                    const struct record *record, const struct window_row *row,
+                    const struct record *record, const struct window_rows_entry *row,
                     const struct window_node_content *content)
 {
     if (window_node_is_closed(it, row->end_ms)) {
@@ -126,7 +126,7 @@ int window_node_add(struct window_node *it, struct node_context *context,
 }
 
 int window_node_late(struct window_node *it, struct node_context *context,
-                     const struct record *record, const struct window_row *row)
+                     const struct record *record, const struct window_rows_entry *row)
 {
     struct late_window window = {
         .start_ms = row->start_ms, .end_ms = row->end_ms, .time_ms = it->rows.time_ms};
@@ -142,7 +142,7 @@ static int forward_final(struct window_node *it, struct node_context *context,
     if (!it->options.is_final || before_ms >= it->rows.time_ms || it->rows.end_ms_min > to_ms) {
         return 0;
     }
-    struct window_row row;
+    struct window_rows_entry row;
     struct kv_iterator *iterator = window_rows_walk(&it->rows, from_ms, to_ms);
     int result = 0;
     int error = 0;
@@ -164,7 +164,7 @@ static int forget_windows(struct window_node *it, struct node_context *context)
     if (it->rows.end_ms_min > to_ms) {
         return 0;
     }
-    struct window_row row;
+    struct window_rows_entry row;
     struct kv_iterator *iterator = window_rows_walk(&it->rows, INT64_MIN, to_ms);
     int result = 0;
     int error = 0;

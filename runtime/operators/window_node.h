@@ -17,14 +17,14 @@
  *
  * Owns:   the fold.
  * Keeps:  (1) between two records no window is in the store that is closed and of no use;
- *         (2) what window_row.h keeps.
+ *         (2) what window_rows.h keeps.
  * Thread: the task's shard.
  * Source: KIP-328, KIP-450, KIP-825; Kafka Streams as recorded in tests/conformance. */
 #pragma once
 
 #include "runtime/operators/fold.h"
 #include "runtime/operators/window_kind.h"
-#include "runtime/operators/window_row.h"
+#include "runtime/operators/window_rows.h"
 
 struct window_node_options {
     const struct window_kind *kind;
@@ -60,16 +60,16 @@ struct window_node_content {
 
 bool window_node_is_closed(const struct window_node *it, int64_t end_ms);
 must_use int window_node_read(struct window_node *it, struct node_context *context,
-                              struct window_row *row, struct window_node_content *out);
+                              struct window_rows_entry *row, struct window_node_content *out);
 /* Adds the record to what the window held, unless it is closed: then the record is late for it. */
 must_use int window_node_add(struct window_node *it, struct node_context *context,
-                             const struct record *record, const struct window_row *row,
+                             const struct record *record, const struct window_rows_entry *row,
                              const struct window_node_content *content);
 /* The window holds this now, and before `old` (a null accumulator: nothing). */
 must_use int window_node_put(struct window_node *it, struct node_context *context,
-                             const struct record *record, const struct window_row *row,
+                             const struct record *record, const struct window_rows_entry *row,
                              const struct window_node_content *old,
                              const struct window_node_content *content);
 /* The record came too late for this window. */
 must_use int window_node_late(struct window_node *it, struct node_context *context,
-                              const struct record *record, const struct window_row *row);
+                              const struct record *record, const struct window_rows_entry *row);

@@ -3,20 +3,20 @@
 #include "runtime/operators/window_node.h"
 
 struct sessions {
-    struct window_row *rows;
+    struct window_rows_entry *rows;
     struct window_node_content *contents;
     size_t count;
 };
 
 /* Those that the record touches, by end; the record's own session grows over them. */
 static int find_sessions(struct window_node *it, struct node_context *context,
-                         const struct record *record, struct window_row *merged,
+                         const struct record *record, struct window_rows_entry *merged,
                          struct sessions *out)
 {
     int64_t gap_ms = it->options.size_ms;
     size_t capacity = 0;
     int result = 0;
-    struct window_row row;
+    struct window_rows_entry row;
     struct kv_iterator *iterator =
         window_rows_find(&it->rows, record->key, record->timestamp_ms - gap_ms);
     while ((result = window_rows_next_found(&it->rows, iterator, record->key, &row)) == 1) {
@@ -27,7 +27,7 @@ static int find_sessions(struct window_node *it, struct node_context *context,
         if (out->count == capacity) {
             struct sessions grown = {.count = out->count};
             capacity = capacity * 2 + 4;
-            grown.rows = arena_array(context->arena, struct window_row, capacity);
+            grown.rows = arena_array(context->arena, struct window_rows_entry, capacity);
             grown.contents = arena_array(context->arena, struct window_node_content, capacity);
             for (size_t i = 0; i < out->count; i++) {
                 grown.rows[i] = out->rows[i];
@@ -51,7 +51,7 @@ static int find_sessions(struct window_node *it, struct node_context *context,
 /* What the old sessions held is merged. They end, unless all that is new is one more record at the
  * same time. */
 static int merge_sessions(struct window_node *it, struct node_context *context,
-                          const struct record *record, const struct window_row *merged,
+                          const struct record *record, const struct window_rows_entry *merged,
                           const struct sessions *sessions, struct window_node_content *out)
 {
     bool is_new = merged->start_ms != merged->end_ms;
@@ -72,7 +72,7 @@ static int merge_sessions(struct window_node *it, struct node_context *context,
 static int window_session_place(struct window_node *it, struct node_context *context,
                                 const struct record *record)
 {
-    struct window_row merged = {
+    struct window_rows_entry merged = {
         .key = record->key, .start_ms = record->timestamp_ms, .end_ms = record->timestamp_ms};
     struct sessions sessions = {0};
     struct window_node_content content = {.time_ms = merged.end_ms};

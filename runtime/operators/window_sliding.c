@@ -23,12 +23,12 @@ struct surroundings {
     bool has_previous_right;          /* whose right window is there */
     struct window_node_content left;  /* for a new left window; null: nothing */
     struct window_node_content right; /* for a new right window; null: nothing */
-    struct window_row first;          /* [0, size] */
+    struct window_rows_entry first;   /* [0, size] */
     struct window_node_content in_first;
 };
 
 struct found_window {
-    struct window_row row;
+    struct window_rows_entry row;
     struct window_node_content content;
 };
 
@@ -87,10 +87,10 @@ static bool has_window(const struct found *found, int64_t start_ms)
     return false;
 }
 
-static struct window_row window_from(const struct window_node *it, const struct record *record,
-                                     int64_t start_ms)
+static struct window_rows_entry window_from(const struct window_node *it,
+                                            const struct record *record, int64_t start_ms)
 {
-    return (struct window_row){
+    return (struct window_rows_entry){
         .key = record->key, .start_ms = start_ms, .end_ms = start_ms + it->options.size_ms};
 }
 
@@ -100,7 +100,7 @@ static int make_previous_right(struct window_node *it, struct node_context *cont
                                const struct surroundings *around)
 {
     struct window_node_content empty = {0};
-    struct window_row row = window_from(it, record, around->previous_ms + 1);
+    struct window_rows_entry row = window_from(it, record, around->previous_ms + 1);
     bool is_wanted = around->has_previous && row.end_ms >= record->timestamp_ms &&
                      !has_window(found, row.start_ms);
     return is_wanted ? window_node_add(it, context, record, &row, &empty) : 0;
@@ -111,7 +111,7 @@ static int make_right(struct window_node *it, struct node_context *context,
                       const struct record *record, const struct surroundings *around)
 {
     struct window_node_content nothing = {0};
-    struct window_row row = window_from(it, record, record->timestamp_ms + 1);
+    struct window_rows_entry row = window_from(it, record, record->timestamp_ms + 1);
     bool is_wanted = !around->has_right && !bytes_is_null(around->right.accumulator) &&
                      around->right.time_ms > record->timestamp_ms;
     return is_wanted && !window_node_is_closed(it, row.end_ms)
@@ -184,7 +184,7 @@ static int window_sliding_place(struct window_node *it, struct node_context *con
 {
     int64_t size_ms = it->options.size_ms;
     if (window_node_is_closed(it, record->timestamp_ms + size_ms)) { /* and all before it */
-        struct window_row left = window_from(it, record, record->timestamp_ms - size_ms);
+        struct window_rows_entry left = window_from(it, record, record->timestamp_ms - size_ms);
         return window_node_late(it, context, record, &left);
     }
     struct found found = {0};
@@ -200,7 +200,7 @@ static int window_sliding_place(struct window_node *it, struct node_context *con
     error = error == 0 ? make_previous_right(it, context, record, &found, &around) : error;
     if (error == 0 && !around.has_left) { /* (2) */
         struct window_node_content none = {0};
-        struct window_row left = window_from(it, record, record->timestamp_ms - size_ms);
+        struct window_rows_entry left = window_from(it, record, record->timestamp_ms - size_ms);
         bool is_near = around.has_previous && around.previous_ms >= left.start_ms;
         error = window_node_add(it, context, record, &left, is_near ? &around.left : &none);
     }

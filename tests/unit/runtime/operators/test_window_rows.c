@@ -1,7 +1,7 @@
 /* Shows that windows are found by key and by time whatever bytes a key has, that their order is
  * end, key, start, and that nothing of an undone record is believed. */
 #include "log/base/error.h"
-#include "runtime/operators/window_row.h"
+#include "runtime/operators/window_rows.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -10,10 +10,10 @@
 static void put(struct window_rows *rows, const char *key, size_t size, int64_t start_ms,
                 int64_t end_ms, const char *stored)
 {
-    struct window_row row = {.start_ms = start_ms,
-                             .end_ms = end_ms,
-                             .key = bytes_make(key, size),
-                             .stored = bytes_from_string(stored)};
+    struct window_rows_entry row = {.start_ms = start_ms,
+                                    .end_ms = end_ms,
+                                    .key = bytes_make(key, size),
+                                    .stored = bytes_from_string(stored)};
     assert_int_equal(window_rows_put(rows, &row), 0);
     window_rows_check(rows);
 }
@@ -23,7 +23,7 @@ static void expect_walk(struct window_rows *rows, int64_t from_ms, int64_t to_ms
 {
     char text[200] = "";
     size_t size = 0;
-    struct window_row row;
+    struct window_rows_entry row;
     struct kv_iterator *iterator = window_rows_walk(rows, from_ms, to_ms);
     while (window_rows_next_walked(rows, iterator, &row) == 1) {
         size +=
@@ -71,7 +71,7 @@ static void windows_of_a_key_are_found_and_no_others(void **state)
     put(&rows, "a\0", 2, 10, 20, "other");
     put(&rows, "a\0\xff", 3, 10, 20, "other");
     put(&rows, "aa", 2, 10, 20, "other");
-    struct window_row row;
+    struct window_rows_entry row;
     struct bytes key = BYTES_LITERAL("a");
     struct kv_iterator *iterator = window_rows_find(&rows, key, 11);
     assert_int_equal(window_rows_next_found(&rows, iterator, key, &row), 1);
@@ -129,7 +129,7 @@ static void a_key_that_does_not_fit_is_refused(void **state)
     struct kv *kv = kv_new_memory("w");
     window_rows_init(&rows, true);
     assert_int_equal(window_rows_open(&rows, kv), 0);
-    struct window_row row = {
+    struct window_rows_entry row = {
         .end_ms = 1, .key = bytes_make(key, sizeof key), .stored = BYTES_LITERAL("1")};
     assert_int_equal(window_rows_put(&rows, &row), ERROR_TOO_LARGE);
     window_rows_fini(&rows);

@@ -29,7 +29,7 @@ struct window_rows {
 };
 
 /* One window; `key` and `stored` are borrowed from where it was found. */
-struct window_row {
+struct window_rows_entry {
     int64_t start_ms;
     int64_t end_ms;
     struct bytes key;
@@ -44,9 +44,9 @@ must_use int window_rows_open(struct window_rows *rows, struct kv *kv);
  * what an undone record left here is forgotten. */
 must_use int window_rows_observe(struct window_rows *rows, int64_t time_ms, int64_t *before_ms);
 /* A null value removes the window. ERROR_TOO_LARGE for a key that does not fit. */
-must_use int window_rows_put(struct window_rows *rows, const struct window_row *row);
+must_use int window_rows_put(struct window_rows *rows, const struct window_rows_entry *row);
 /* True with `stored` filled, borrowed until the next write. */
-bool window_rows_get(struct window_rows *rows, struct window_row *row);
+bool window_rows_get(struct window_rows *rows, struct window_rows_entry *row);
 
 /* Windows of a key by end and start, those with from <= end. A snapshot; `out->key` is the key that
  * was given, `stored` is valid until the next call. Negative when the store holds something else.
@@ -54,13 +54,13 @@ bool window_rows_get(struct window_rows *rows, struct window_row *row);
 struct kv_iterator *window_rows_find(struct window_rows *rows, struct bytes key,
                                      int64_t end_ms_from);
 must_use int window_rows_next_found(struct window_rows *rows, struct kv_iterator *iterator,
-                                    struct bytes key, struct window_row *out);
+                                    struct bytes key, struct window_rows_entry *out);
 /* Windows of all keys by end, key and start, those with from <= end <= to. A snapshot; `out` is
  * valid until the next call. */
 struct kv_iterator *window_rows_walk(struct window_rows *rows, int64_t end_ms_from,
                                      int64_t end_ms_to);
 must_use int window_rows_next_walked(struct window_rows *rows, struct kv_iterator *iterator,
-                                     struct window_row *out);
+                                     struct window_rows_entry *out);
 /* Finds end_ms_min anew. */
 void window_rows_settle(struct window_rows *rows);
 /* The largest end of all windows; INT64_MIN when there is none. Looks at all of them. */

@@ -1,5 +1,5 @@
-/* Windows in a store; see window_row.h. */
-#include "runtime/operators/window_row.h"
+/* Windows in a store; see window_rows.h. */
+#include "runtime/operators/window_rows.h"
 
 #include "log/base/endian.h"
 #include "log/base/error.h"
@@ -42,7 +42,7 @@ static void add_key(struct buffer *row, struct bytes key)
     buffer_add(row, end, sizeof end);
 }
 
-static struct bytes make_row(struct buffer *row, const struct window_row *window)
+static struct bytes make_row(struct buffer *row, const struct window_rows_entry *window)
 {
     buffer_clear(row);
     buffer_add_byte(row, ROW_WINDOW);
@@ -52,7 +52,7 @@ static struct bytes make_row(struct buffer *row, const struct window_row *window
     return buffer_bytes(row);
 }
 
-static struct bytes make_place(struct buffer *row, const struct window_row *window)
+static struct bytes make_place(struct buffer *row, const struct window_rows_entry *window)
 {
     buffer_clear(row);
     buffer_add_byte(row, ROW_PLACE);
@@ -114,7 +114,7 @@ int window_rows_observe(struct window_rows *rows, int64_t time_ms, int64_t *befo
     return kv_put(rows->kv, bytes_make(time_row, sizeof time_row), buffer_bytes(&rows->row));
 }
 
-int window_rows_put(struct window_rows *rows, const struct window_row *row)
+int window_rows_put(struct window_rows *rows, const struct window_rows_entry *row)
 {
     struct bytes key = make_row(&rows->row, row);
     struct bytes ignored;
@@ -135,7 +135,7 @@ int window_rows_put(struct window_rows *rows, const struct window_row *row)
     return kv_put(rows->kv, key, row->stored);
 }
 
-bool window_rows_get(struct window_rows *rows, struct window_row *row)
+bool window_rows_get(struct window_rows *rows, struct window_rows_entry *row)
 {
     return kv_get(rows->kv, make_row(&rows->row, row), &row->stored);
 }
@@ -143,13 +143,13 @@ bool window_rows_get(struct window_rows *rows, struct window_row *row)
 struct kv_iterator *window_rows_find(struct window_rows *rows, struct bytes key,
                                      int64_t end_ms_from)
 {
-    struct window_row from = {.key = key, .end_ms = end_ms_from, .start_ms = INT64_MIN};
-    struct window_row to = {.key = key, .end_ms = INT64_MAX, .start_ms = INT64_MAX};
+    struct window_rows_entry from = {.key = key, .end_ms = end_ms_from, .start_ms = INT64_MIN};
+    struct window_rows_entry to = {.key = key, .end_ms = INT64_MAX, .start_ms = INT64_MAX};
     return kv_iterate(rows->kv, make_place(&rows->row, &from), make_place(&rows->other, &to));
 }
 
 int window_rows_next_found(struct window_rows *rows, struct kv_iterator *iterator, struct bytes key,
-                           struct window_row *out)
+                           struct window_rows_entry *out)
 {
     struct bytes place;
     struct bytes ignored;
@@ -197,7 +197,7 @@ static bool read_key(struct bytes encoded, struct buffer *key)
 }
 
 int window_rows_next_walked(struct window_rows *rows, struct kv_iterator *iterator,
-                            struct window_row *out)
+                            struct window_rows_entry *out)
 {
     struct bytes row;
     if (!kv_iterator_next(iterator, &row, &out->stored)) {
