@@ -33,11 +33,22 @@ struct errand {
     struct arena arena;
 };
 
-static inline void setup_world(struct world **world)
+/* A test's *state is its world, with a topic "t" of four partitions. */
+#define PLAY(name) cmocka_unit_test_setup_teardown(name, play_set_up, play_tear_down)
+
+static inline int play_set_up(void **state)
 {
-    *world = world_new(7);
-    (*world)->options.consumer_session_timeout_ms = 45000;
-    world_set_topic(*world, "t", 4);
+    struct world *world = world_new(7);
+    world->options.consumer_session_timeout_ms = 45000;
+    world_set_topic(world, "t", 4);
+    *state = world;
+    return 0;
+}
+
+static inline int play_tear_down(void **state)
+{
+    world_free(*state);
+    return 0;
 }
 
 static inline void
@@ -158,6 +169,11 @@ static inline struct member member_of(struct world *world, const char *id)
 static inline void join(struct member *member, const char *topic)
 {
     say(member, 0, (struct words){.topics = {topic}, .owned = "", .timeout_ms = 5000}, 0);
+}
+
+static inline void leave(struct member *member)
+{
+    say(member, -1, (struct words){0}, 0);
 }
 
 static inline void beat(struct member *member)

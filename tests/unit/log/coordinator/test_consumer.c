@@ -7,9 +7,7 @@
 
 static void the_first_member_gets_everything(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     join(&a, "t");
     assert_int_equal(a.epoch, 2);
@@ -17,14 +15,11 @@ static void the_first_member_gets_everything(void **state)
     check_group(world, "Stable", 2, 1);
     beat(&a);
     assert_int_equal(a.epoch, 2);
-    world_free(world);
 }
 
 static void a_second_member_waits_until_the_first_gave_up(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
@@ -47,35 +42,29 @@ static void a_second_member_waits_until_the_first_gave_up(void **state)
     beat(&b);
     assert_string_equal(b.has, "t:2,3");
     check_group(world, "Stable", 3, 2);
-    world_free(world);
 }
 
 static void a_member_that_leaves_frees_what_it_had(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
     join(&b, "t");
-    say(&a, -1, (struct words){0}, 0);
+    leave(&a);
     assert_int_equal(a.epoch, -1);
     check_group(world, "Assigning", 4, 1);
     beat(&b);
     assert_int_equal(b.epoch, 4);
     assert_string_equal(b.has, "t:0,1,2,3");
-    say(&b, -1, (struct words){0}, 0);
+    leave(&b);
     check_group(world, "Empty", 5, 0);
     say(&b, -1, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
-    world_free(world);
 }
 
 static void a_member_may_subscribe_to_nothing_and_to_what_is_not_there(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     say(&a, 0, (struct words){.has_topics = true, .owned = "", .timeout_ms = 5000}, 0);
     assert_int_equal(a.epoch, 1);
@@ -86,14 +75,11 @@ static void a_member_may_subscribe_to_nothing_and_to_what_is_not_there(void **st
     beat(&a);
     assert_int_equal(a.epoch, 3);
     assert_string_equal(a.has, "later:0,1");
-    world_free(world);
 }
 
 static void requests_are_judged(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     say(&a, 0, (struct words){.topics = {"t"}, .owned = ""}, ERROR_INVALID_REQUEST);
     assert_string_equal(a.message, "RebalanceTimeoutMs must be provided in first request.");
@@ -118,33 +104,27 @@ static void requests_are_judged(void **state)
     a.group = "";
     say(&a, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 1},
         ERROR_INVALID_REQUEST);
-    world_free(world);
 }
 
 static void a_full_group_takes_nobody_new(void **state)
 {
-    (void)state;
-    struct world *world = world_new(7);
+    struct world *world = *state;
     world_stop(world);
     world->options.consumer_group_size_max = 1;
     world_start(world);
-    world_set_topic(world, "t", 4);
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
     say(&b, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000},
         ERROR_GROUP_MAX_SIZE_REACHED);
     join(&a, "t");
-    world_free(world);
 }
 
 /* Epochs --------------------------------------------------------------------------------------- */
 
 static void epochs_are_fenced(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
@@ -163,14 +143,11 @@ static void epochs_are_fenced(void **state)
     join(&a, "t"); /* it lost its memory and comes anew */
     assert_int_equal(a.epoch, 3);
     assert_string_equal(a.has, "t:0,1");
-    world_free(world);
 }
 
 static void silence_ends_a_session(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
@@ -183,27 +160,21 @@ static void silence_ends_a_session(void **state)
     say(&a, a.epoch, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
     world_run_ms(world, 60000);
     check_group(world, "Empty", 5, 0);
-    world_free(world);
 }
 
 static void a_group_may_have_a_session_of_its_own(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     world->session_timeout_ms = 100000;
     struct member a = member_of(world, "a");
     join(&a, "t");
     world_run_ms(world, 90000);
     beat(&a);
-    world_free(world);
 }
 
 static void who_gives_up_nothing_in_time_is_out(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
@@ -216,16 +187,13 @@ static void who_gives_up_nothing_in_time_is_out(void **state)
     say(&a, a.epoch, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
     beat(&b);
     assert_string_equal(b.has, "t:0,1,2,3");
-    world_free(world);
 }
 
 /* Subscriptions -------------------------------------------------------------------------------- */
 
 static void topics_come_grow_and_go(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     say(&a, 0, (struct words){.topics = {"u", "t", "u"}, .owned = "", .timeout_ms = 5000}, 0);
     assert_string_equal(a.has, "t:0,1,2,3");
@@ -244,14 +212,11 @@ static void topics_come_grow_and_go(void **state)
     assert_string_equal(a.has, "u:0");
     beat_owning(&a);
     check_group(world, "Stable", 5, 1);
-    world_free(world);
 }
 
 static void what_is_not_subscribed_any_more_is_given_up(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     world_set_topic(world, "u", 2);
     struct member a = member_of(world, "a");
     join(&a, "t");
@@ -261,14 +226,11 @@ static void what_is_not_subscribed_any_more_is_given_up(void **state)
     beat_owning(&a);
     assert_int_equal(a.epoch, 3);
     assert_string_equal(a.has, "u:0,1");
-    world_free(world);
 }
 
 static void expressions_stand_for_topics(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     world_set_topic(world, "__tt", 2);
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
@@ -279,37 +241,31 @@ static void expressions_stand_for_topics(void **state)
     beat(&a);
     assert_string_equal(a.has, "t:0,1,2,3 tt:0");
     say(&b, 0, (struct words){.regex = ".*t+", .owned = "", .timeout_ms = 5000}, 0);
-    say(&a, -1, (struct words){0}, 0);
+    leave(&a);
     restart(world);
     beat(&b);
     assert_string_equal(b.has, "t:0,1,2,3 tt:0");
     say(&b, b.epoch, (struct words){.topics = {"tt"}, .regex = ""}, 0);
     beat_owning(&b);
     assert_string_equal(b.has, "tt:0");
-    world_free(world);
 }
 
 static void the_assignor_most_ask_for_deals(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     assert_true(bytes_equal_string(describe(world)->assignor_name, ""));
     join(&a, "t");
     assert_true(bytes_equal_string(describe(world)->assignor_name, "uniform"));
     say(&a, a.epoch, (struct words){.assignor = "range"}, 0);
     assert_true(bytes_equal_string(describe(world)->assignor_name, "range"));
-    world_free(world);
 }
 
 /* Static members ------------------------------------------------------------------------------- */
 
 static void a_static_member_comes_back_under_another_id(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     struct member c = member_of(world, "c");
@@ -334,32 +290,26 @@ static void a_static_member_comes_back_under_another_id(void **state)
     check_group(world, "Stable", 3, 2);
     say(&a, 3, (struct words){0}, ERROR_FENCED_INSTANCE_ID);
     say(&a, -1, (struct words){0}, ERROR_FENCED_INSTANCE_ID);
-    say(&c, -1, (struct words){0}, 0);
+    leave(&c);
     say(&c, 3, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
-    world_free(world);
 }
 
 static void a_static_member_that_stays_away_is_gone(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     a.instance = "i";
     join(&a, "t");
     say(&a, -2, (struct words){0}, 0);
     world_run_ms(world, 50000);
     check_group(world, "Empty", 3, 0);
-    world_free(world);
 }
 
 /* The log -------------------------------------------------------------------------------------- */
 
 static void nothing_is_answered_before_it_is_committed(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     world->is_frozen = true;
     send(&a, 0, &(struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000});
@@ -372,14 +322,11 @@ static void nothing_is_answered_before_it_is_committed(void **state)
     assert_int_equal(a.answer_count, 2);
     assert_int_equal(a.error, error_code(ERROR_COORDINATOR_NOT_AVAILABLE));
     assert_int_equal(describe(world)->error_code, error_code(ERROR_GROUP_ID_NOT_FOUND));
-    world_free(world);
 }
 
 static void a_crash_in_any_state_forgets_nothing_that_was_told(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
@@ -398,21 +345,18 @@ static void a_crash_in_any_state_forgets_nothing_that_was_told(void **state)
     beat(&b);
     assert_string_equal(b.has, "t:2,3");
     check_group(world, "Stable", 3, 2);
-    say(&a, -1, (struct words){0}, 0);
+    leave(&a);
     restart(world); /* ASSIGNING */
     check_group(world, "Assigning", 4, 1);
     beat(&b);
     assert_string_equal(b.has, "t:0,1,2,3");
     world_run_ms(world, 50000); /* sessions go on after a restart */
     check_group(world, "Empty", 5, 0);
-    world_free(world);
 }
 
 static void a_rebalance_timeout_goes_on_after_a_restart(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
@@ -421,14 +365,11 @@ static void a_rebalance_timeout_goes_on_after_a_restart(void **state)
     restart(world);
     world_run_ms(world, 6000);
     say(&a, a.epoch, (struct words){0}, ERROR_UNKNOWN_MEMBER_ID);
-    world_free(world);
 }
 
 static void what_the_log_refuses_never_was(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
@@ -441,15 +382,12 @@ static void what_the_log_refuses_never_was(void **state)
     assert_string_equal(a.has, "t:0,1,2,3");
     join(&b, "t");
     assert_int_equal(b.epoch, 4);
-    world_free(world);
 }
 
 /* The first of two writes that build upon each other is refused, the second is not. */
 static void a_write_upon_a_refused_one_is_mended(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     struct member c = member_of(world, "c");
@@ -470,16 +408,13 @@ static void a_write_upon_a_refused_one_is_mended(void **state)
     assert_string_equal(c.has, "t:2,3");
     restart(world);
     check_group(world, "Stable", describe(world)->group_epoch, 2);
-    world_free(world);
 }
 
 /* Offsets and admins --------------------------------------------------------------------------- */
 
 static void commits_are_fenced_by_epochs(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct member b = member_of(world, "b");
     join(&a, "t");
@@ -496,10 +431,9 @@ static void commits_are_fenced_by_epochs(void **state)
     assert_int_equal(commit(world, 9, "a", 2, 0), 0);
     assert_int_equal(commit(world, 9, "a", 2, 2), error_code(ERROR_STALE_MEMBER_EPOCH));
     assert_int_equal(commit(world, 9, "b", 2, 2), error_code(ERROR_STALE_MEMBER_EPOCH));
-    say(&a, -1, (struct words){0}, 0);
-    say(&b, -1, (struct words){0}, 0);
+    leave(&a);
+    leave(&b);
     assert_int_equal(commit(world, 9, "", -1, 0), 0); /* an admin */
-    world_free(world);
 }
 
 static int16_t fetch(struct world *world, const char *member, int32_t epoch)
@@ -515,16 +449,13 @@ static int16_t fetch(struct world *world, const char *member, int32_t epoch)
 
 static void fetches_are_fenced_by_epochs(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     join(&a, "t");
     assert_int_equal(fetch(world, NULL, -1), 0);
     assert_int_equal(fetch(world, "a", 2), 0);
     assert_int_equal(fetch(world, "a", 1), error_code(ERROR_STALE_MEMBER_EPOCH));
     assert_int_equal(fetch(world, "b", 2), error_code(ERROR_UNKNOWN_MEMBER_ID));
-    world_free(world);
 }
 
 struct deletion {
@@ -554,13 +485,11 @@ static int16_t delete_group(struct world *world)
 
 static void an_empty_group_is_deleted_for_good(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     join(&a, "t");
     assert_int_equal(delete_group(world), error_code(ERROR_NON_EMPTY_GROUP));
-    say(&a, -1, (struct words){0}, 0);
+    leave(&a);
     world->append_error = ERROR_NOT_ENOUGH_REPLICAS;
     assert_int_not_equal(delete_group(world), 0);
     world->append_error = 0;
@@ -569,7 +498,6 @@ static void an_empty_group_is_deleted_for_good(void **state)
     assert_int_equal(describe(world)->error_code, error_code(ERROR_GROUP_ID_NOT_FOUND));
     join(&a, "t");
     assert_int_equal(a.epoch, 2);
-    world_free(world);
 }
 
 static int32_t count_listed(struct world *world, const char *kind, const char *group_state)
@@ -586,9 +514,7 @@ static int32_t count_listed(struct world *world, const char *kind, const char *g
 
 static void groups_are_listed_by_kind_and_state(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     join(&a, "t");
     assert_int_equal(count_listed(world, NULL, NULL), 1);
@@ -596,14 +522,11 @@ static void groups_are_listed_by_kind_and_state(void **state)
     assert_int_equal(count_listed(world, "Consumer", NULL), 1);
     assert_int_equal(count_listed(world, "consumer", "Stable"), 1);
     assert_int_equal(count_listed(world, "consumer", "Reconciling"), 0);
-    world_free(world);
 }
 
 static void old_descriptions_say_dead(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     struct describe_groups_response_group out;
     join(&a, "t");
@@ -613,32 +536,26 @@ static void old_descriptions_say_dead(void **state)
     coordinator_describe_group(world->coordinator, 6, BYTES_LITERAL("g"), &world->arena, &out);
     assert_int_equal(out.error_code, error_code(ERROR_GROUP_ID_NOT_FOUND));
     assert_true(bytes_equal_string(out.error_message, "Group g is not a classic group."));
-    world_free(world);
 }
 
 static void offsets_expire_with_the_empty_group(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member a = member_of(world, "a");
     join(&a, "t");
     assert_int_equal(commit(world, 9, "a", 2, 0), 0);
-    say(&a, -1, (struct words){0}, 0);
+    leave(&a);
     for (int day = 0; day < 9; day++) {
         sim_run(world->sim, sim_now(world->sim) + 86400LL * WORLD_SECOND);
     }
     assert_int_equal(count_listed(world, NULL, NULL), 0);
-    world_free(world);
 }
 
 /* Records too large for one batch are cut. */
 static void a_large_group_is_written_in_pieces(void **state)
 {
-    (void)state;
     enum { MEMBER_COUNT = 60 };
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     world_set_topic(world, "big", 200000);
     struct member members[MEMBER_COUNT];
     static char ids[MEMBER_COUNT][8];
@@ -656,40 +573,39 @@ static void a_large_group_is_written_in_pieces(void **state)
     }
     assert_true(world->append_count > MEMBER_COUNT + 3);
     restart(world);
-    world_free(world);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_member_gets_everything),
-        cmocka_unit_test(a_second_member_waits_until_the_first_gave_up),
-        cmocka_unit_test(a_member_that_leaves_frees_what_it_had),
-        cmocka_unit_test(a_member_may_subscribe_to_nothing_and_to_what_is_not_there),
-        cmocka_unit_test(requests_are_judged),
-        cmocka_unit_test(a_full_group_takes_nobody_new),
-        cmocka_unit_test(epochs_are_fenced),
-        cmocka_unit_test(silence_ends_a_session),
-        cmocka_unit_test(a_group_may_have_a_session_of_its_own),
-        cmocka_unit_test(who_gives_up_nothing_in_time_is_out),
-        cmocka_unit_test(topics_come_grow_and_go),
-        cmocka_unit_test(what_is_not_subscribed_any_more_is_given_up),
-        cmocka_unit_test(expressions_stand_for_topics),
-        cmocka_unit_test(the_assignor_most_ask_for_deals),
-        cmocka_unit_test(a_static_member_comes_back_under_another_id),
-        cmocka_unit_test(a_static_member_that_stays_away_is_gone),
-        cmocka_unit_test(nothing_is_answered_before_it_is_committed),
-        cmocka_unit_test(a_crash_in_any_state_forgets_nothing_that_was_told),
-        cmocka_unit_test(a_rebalance_timeout_goes_on_after_a_restart),
-        cmocka_unit_test(what_the_log_refuses_never_was),
-        cmocka_unit_test(a_write_upon_a_refused_one_is_mended),
-        cmocka_unit_test(commits_are_fenced_by_epochs),
-        cmocka_unit_test(fetches_are_fenced_by_epochs),
-        cmocka_unit_test(an_empty_group_is_deleted_for_good),
-        cmocka_unit_test(groups_are_listed_by_kind_and_state),
-        cmocka_unit_test(old_descriptions_say_dead),
-        cmocka_unit_test(offsets_expire_with_the_empty_group),
-        cmocka_unit_test(a_large_group_is_written_in_pieces),
+        PLAY(the_first_member_gets_everything),
+        PLAY(a_second_member_waits_until_the_first_gave_up),
+        PLAY(a_member_that_leaves_frees_what_it_had),
+        PLAY(a_member_may_subscribe_to_nothing_and_to_what_is_not_there),
+        PLAY(requests_are_judged),
+        PLAY(a_full_group_takes_nobody_new),
+        PLAY(epochs_are_fenced),
+        PLAY(silence_ends_a_session),
+        PLAY(a_group_may_have_a_session_of_its_own),
+        PLAY(who_gives_up_nothing_in_time_is_out),
+        PLAY(topics_come_grow_and_go),
+        PLAY(what_is_not_subscribed_any_more_is_given_up),
+        PLAY(expressions_stand_for_topics),
+        PLAY(the_assignor_most_ask_for_deals),
+        PLAY(a_static_member_comes_back_under_another_id),
+        PLAY(a_static_member_that_stays_away_is_gone),
+        PLAY(nothing_is_answered_before_it_is_committed),
+        PLAY(a_crash_in_any_state_forgets_nothing_that_was_told),
+        PLAY(a_rebalance_timeout_goes_on_after_a_restart),
+        PLAY(what_the_log_refuses_never_was),
+        PLAY(a_write_upon_a_refused_one_is_mended),
+        PLAY(commits_are_fenced_by_epochs),
+        PLAY(fetches_are_fenced_by_epochs),
+        PLAY(an_empty_group_is_deleted_for_good),
+        PLAY(groups_are_listed_by_kind_and_state),
+        PLAY(old_descriptions_say_dead),
+        PLAY(offsets_expire_with_the_empty_group),
+        PLAY(a_large_group_is_written_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,11 +3,10 @@
 #include "tests/unit/log/coordinator/classic_play.h"
 
 /* A classic group of two at rest: each with two partitions of "t". */
-static void make_classic_pair(struct world **world, struct classic *a, struct classic *b)
+static void make_classic_pair(struct world *world, struct classic *a, struct classic *b)
 {
-    setup_world(world);
-    *a = classic_of(*world);
-    *b = classic_of(*world);
+    *a = classic_of(world);
+    *b = classic_of(world);
     classic_join(a);
     classic_sync(a, (struct classic *[]){a}, (const char *[]){"t:0,1,2,3"}, 1);
     classic_join(b);
@@ -18,14 +17,12 @@ static void make_classic_pair(struct world **world, struct classic *a, struct cl
     classic_ask(b);
     assert_string_equal(a->has, "t:0,1");
     assert_string_equal(b->has, "t:2,3");
-    assert_string_equal(classic_state(*world), "Stable");
+    assert_string_equal(classic_state(world), "Stable");
 }
 
 static void an_empty_group_changes_its_kind_and_keeps_its_offsets(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct classic a = classic_of(world);
     struct member m = member_of(world, "m");
     classic_join(&a);
@@ -34,22 +31,20 @@ static void an_empty_group_changes_its_kind_and_keeps_its_offsets(void **state)
     join(&m, "t");
     check_group(world, "Stable", 2, 1);
     restart(world);
-    say(&m, -1, (struct words){0}, 0);
+    leave(&m);
     struct classic b = classic_of(world);
     classic_join(&b);
     classic_sync(&b, (struct classic *[]){&b}, (const char *[]){"t:0"}, 1);
     restart(world);
     assert_string_equal(classic_state(world), "Stable");
     assert_int_equal(describe(world)->error_code, error_code(ERROR_GROUP_ID_NOT_FOUND));
-    world_free(world);
 }
 
 static void a_group_goes_up_one_member_at_a_time(void **state)
 {
-    (void)state;
-    struct world *world;
+    struct world *world = *state;
     struct classic a, b;
-    make_classic_pair(&world, &a, &b);
+    make_classic_pair(world, &a, &b);
     struct member m = member_of(world, "m");
     int32_t generation = a.generation;
     join(&m, "t");
@@ -81,15 +76,13 @@ static void a_group_goes_up_one_member_at_a_time(void **state)
     beat_owning(&n);
     restart(world);
     check_group(world, "Stable", generation + 4, 2);
-    world_free(world);
 }
 
 static void whoever_waits_in_a_classic_group_joins_again(void **state)
 {
-    (void)state;
-    struct world *world;
+    struct world *world = *state;
     struct classic a, b;
-    make_classic_pair(&world, &a, &b);
+    make_classic_pair(world, &a, &b);
     struct classic c = classic_of(world);
     struct member m = member_of(world, "m");
     classic_join(&c); /* waits for the other two */
@@ -101,14 +94,11 @@ static void whoever_waits_in_a_classic_group_joins_again(void **state)
     classic_ask(&c);
     assert_string_equal(c.has, "");
     check_group(world, "Reconciling", describe(world)->group_epoch, 4);
-    world_free(world);
 }
 
 static void a_group_goes_down_when_its_last_new_member_leaves(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member m = member_of(world, "m");
     struct classic a = classic_of(world);
     join(&m, "t");
@@ -125,7 +115,7 @@ static void a_group_goes_down_when_its_last_new_member_leaves(void **state)
     assert_string_equal(a.has, "t:2,3");
     assert_int_equal(classic_beat(&a), 0);
     check_group(world, "Stable", 3, 2);
-    say(&m, -1, (struct words){0}, 0);
+    leave(&m);
     assert_string_equal(classic_state(world), "PreparingRebalance");
     restart(world);
     assert_string_equal(classic_state(world), "Stable");
@@ -134,14 +124,11 @@ static void a_group_goes_down_when_its_last_new_member_leaves(void **state)
     assert_true(a.is_leader);
     classic_sync(&a, (struct classic *[]){&a}, (const char *[]){"t:0,1,2,3"}, 1);
     assert_string_equal(a.has, "t:0,1,2,3");
-    world_free(world);
 }
 
 static void who_was_downgraded_may_commit_until_it_joins_again(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member m = member_of(world, "m");
     struct classic a = classic_of(world);
     struct classic b = classic_of(world);
@@ -151,7 +138,7 @@ static void who_was_downgraded_may_commit_until_it_joins_again(void **state)
     int32_t epoch = a.generation;
     classic_join(&b);
     assert_int_equal(b.generation, epoch + 1); /* `a` does not know yet */
-    say(&m, -1, (struct words){0}, 0);
+    leave(&m);
     assert_string_equal(classic_state(world), "PreparingRebalance");
     assert_int_equal(commit(world, 8, a.id, epoch - 1, 0), error_code(ERROR_ILLEGAL_GENERATION));
     assert_int_equal(commit(world, 8, a.id, epoch, 0), 0);
@@ -163,14 +150,11 @@ static void who_was_downgraded_may_commit_until_it_joins_again(void **state)
     classic_join(&a);
     assert_int_equal(a.generation, epoch + 2);
     assert_int_equal(commit(world, 8, a.id, epoch, 0), error_code(ERROR_ILLEGAL_GENERATION));
-    world_free(world);
 }
 
 static void a_group_goes_down_when_its_last_new_member_dies(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     world->session_timeout_ms = 6000;
     struct member m = member_of(world, "m");
     struct classic a = classic_of(world);
@@ -182,14 +166,11 @@ static void a_group_goes_down_when_its_last_new_member_dies(void **state)
         classic_beat(&a);
     }
     assert_string_equal(classic_state(world), "PreparingRebalance");
-    world_free(world);
 }
 
 static void a_static_member_changes_over_under_its_instance(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct classic a = classic_of(world);
     struct member m = member_of(world, "m");
     a.instance = m.instance = "i";
@@ -205,15 +186,13 @@ static void a_static_member_changes_over_under_its_instance(void **state)
     world_run_ms(world, 100);
     assert_string_equal(classic_state(world), "PreparingRebalance");
     say(&m, m.epoch, (struct words){0}, ERROR_GROUP_ID_NOT_FOUND);
-    world_free(world);
 }
 
 static void who_does_not_join_again_in_time_is_out(void **state)
 {
-    (void)state;
-    struct world *world;
+    struct world *world = *state;
     struct classic a, b;
-    make_classic_pair(&world, &a, &b);
+    make_classic_pair(world, &a, &b);
     struct member m = member_of(world, "m");
     join(&m, "t");
     assert_int_equal(classic_beat(&a), ERROR_REBALANCE_IN_PROGRESS);
@@ -223,28 +202,22 @@ static void who_does_not_join_again_in_time_is_out(void **state)
     world_run_ms(world, 1500);
     assert_int_equal(classic_beat(&a), ERROR_UNKNOWN_MEMBER_ID);
     assert_int_equal(classic_beat(&b), ERROR_REBALANCE_IN_PROGRESS);
-    world_free(world);
 }
 
 static void who_never_asks_for_its_share_is_out(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member m = member_of(world, "m");
     struct classic a = classic_of(world);
     join(&m, "t");
     classic_join(&a);
     world_run_ms(world, 6000);
     assert_int_equal(classic_beat(&a), ERROR_UNKNOWN_MEMBER_ID);
-    world_free(world);
 }
 
 static void requests_of_classic_members_are_fenced(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     struct member m = member_of(world, "m");
     struct classic a = classic_of(world);
     join(&m, "t");
@@ -258,14 +231,11 @@ static void requests_of_classic_members_are_fenced(void **state)
     snprintf(stranger.id, sizeof stranger.id, "m"); /* it speaks the other protocol */
     stranger.generation = m.epoch;
     assert_int_equal(classic_beat(&stranger), ERROR_UNKNOWN_MEMBER_ID);
-    world_free(world);
 }
 
 static void a_policy_may_forbid_changing(void **state)
 {
-    (void)state;
-    struct world *world;
-    setup_world(&world);
+    struct world *world = *state;
     world_stop(world);
     world->options.can_upgrade = world->options.can_downgrade = false;
     world_start(world);
@@ -282,15 +252,13 @@ static void a_policy_may_forbid_changing(void **state)
     classic_send_join(&b);
     world_run_ms(world, 100);
     assert_int_equal(b.error, error_code(ERROR_INCONSISTENT_GROUP_PROTOCOL));
-    world_free(world);
 }
 
 static void a_change_that_the_log_refuses_never_was(void **state)
 {
-    (void)state;
-    struct world *world;
+    struct world *world = *state;
     struct classic a, b;
-    make_classic_pair(&world, &a, &b);
+    make_classic_pair(world, &a, &b);
     struct member m = member_of(world, "m");
     world->append_error = ERROR_NOT_ENOUGH_REPLICAS;
     say(&m, 0, (struct words){.topics = {"t"}, .owned = "", .timeout_ms = 5000},
@@ -309,16 +277,14 @@ static void a_change_that_the_log_refuses_never_was(void **state)
     world->append_error = 0;
     assert_int_equal(describe(world)->members.count, 2);
     beat(&m);
-    world_free(world);
 }
 
 /* Its heartbeats count, not the JoinGroup that its former self owed. */
 static void a_member_may_change_over_under_its_id(void **state)
 {
-    (void)state;
-    struct world *world;
+    struct world *world = *state;
     struct classic a, b;
-    make_classic_pair(&world, &a, &b);
+    make_classic_pair(world, &a, &b);
     struct member m = member_of(world, "m");
     struct member same = member_of(world, a.id);
     join(&m, "t");
@@ -332,7 +298,6 @@ static void a_member_may_change_over_under_its_id(void **state)
     }
     beat(&same);
     assert_int_equal(same.error, 0);
-    world_free(world);
 }
 
 /* What the coordinator tells of the newest rebalance, as "kind member: detail; ...". */
@@ -354,12 +319,11 @@ static void explain(struct world *world, int32_t index, char *out, size_t size)
 
 static void rebalances_of_both_kinds_are_explained(void **state)
 {
-    (void)state;
     char text[256];
-    struct world *world;
+    struct world *world = *state;
     struct classic a, b;
     struct coordinator_explanation explanation;
-    make_classic_pair(&world, &a, &b);
+    make_classic_pair(world, &a, &b);
     explain(world, 0, text, sizeof text);
     assert_string_equal(text, "joined");
     struct member m = member_of(world, "m");
@@ -388,26 +352,25 @@ static void rebalances_of_both_kinds_are_explained(void **state)
     assert_int_equal(coordinator_explain_group(world->coordinator, BYTES_LITERAL("nobody"),
                                                &world->arena, &explanation),
                      ERROR_GROUP_ID_NOT_FOUND);
-    world_free(world);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_member_may_change_over_under_its_id),
-        cmocka_unit_test(rebalances_of_both_kinds_are_explained),
-        cmocka_unit_test(an_empty_group_changes_its_kind_and_keeps_its_offsets),
-        cmocka_unit_test(a_group_goes_up_one_member_at_a_time),
-        cmocka_unit_test(whoever_waits_in_a_classic_group_joins_again),
-        cmocka_unit_test(a_group_goes_down_when_its_last_new_member_leaves),
-        cmocka_unit_test(who_was_downgraded_may_commit_until_it_joins_again),
-        cmocka_unit_test(a_group_goes_down_when_its_last_new_member_dies),
-        cmocka_unit_test(a_static_member_changes_over_under_its_instance),
-        cmocka_unit_test(who_does_not_join_again_in_time_is_out),
-        cmocka_unit_test(who_never_asks_for_its_share_is_out),
-        cmocka_unit_test(requests_of_classic_members_are_fenced),
-        cmocka_unit_test(a_policy_may_forbid_changing),
-        cmocka_unit_test(a_change_that_the_log_refuses_never_was),
+        PLAY(a_member_may_change_over_under_its_id),
+        PLAY(rebalances_of_both_kinds_are_explained),
+        PLAY(an_empty_group_changes_its_kind_and_keeps_its_offsets),
+        PLAY(a_group_goes_up_one_member_at_a_time),
+        PLAY(whoever_waits_in_a_classic_group_joins_again),
+        PLAY(a_group_goes_down_when_its_last_new_member_leaves),
+        PLAY(who_was_downgraded_may_commit_until_it_joins_again),
+        PLAY(a_group_goes_down_when_its_last_new_member_dies),
+        PLAY(a_static_member_changes_over_under_its_instance),
+        PLAY(who_does_not_join_again_in_time_is_out),
+        PLAY(who_never_asks_for_its_share_is_out),
+        PLAY(requests_of_classic_members_are_fenced),
+        PLAY(a_policy_may_forbid_changing),
+        PLAY(a_change_that_the_log_refuses_never_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
