@@ -24,6 +24,7 @@ struct record {
      * format. Of a stream old_value is null. */
     bool is_change;
     struct bytes old_value;
+    bool is_past; /* of a table with history: another value is newer, which is also the old one */
     /* The key together with a window, both milliseconds: [start, end), of sessions and sliding
      * windows [start, end]. Not windowed: both 0. */
     bool is_windowed;
