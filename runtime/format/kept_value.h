@@ -9,8 +9,8 @@
 
 struct kept_value {
     int64_t timestamp_ms;
-    struct bytes value; /* null: nothing */
-    enum value_format value_format;
+    struct bytes value;                      /* null: nothing */
+    const struct value_format *value_format; /* JSON, text or bytes */
 };
 
 /* Appends what is not null. */

@@ -176,6 +176,19 @@ struct topology_timer plan_reader_interval(struct plan_reader *reader, const cha
     return timer;
 }
 
+int64_t plan_reader_span(struct plan_reader *reader, const char *name, const char *place,
+                         int64_t fallback)
+{
+    const char *text = plan_reader_string(reader, name);
+    int64_t span_ms = fallback;
+    if (text != NULL && (text_parse_duration_ms(text, &span_ms) != 0 || span_ms < 0)) {
+        report_add(reader->report, place, "'%s' is not a span of time; write \"10s\" or \"24h\"",
+                   text);
+        plan_reader_stop(reader);
+    }
+    return span_ms;
+}
+
 /* Parents of the node on top as ids of the plan. */
 void plan_reader_parents(struct plan_reader *reader, struct topology_node *node, int index)
 {

@@ -47,17 +47,25 @@ static int find_accumulator(struct aggregate_node *it, struct node_context *cont
     return 0;
 }
 
+static int take_away(struct aggregate_node *it, struct node_context *context,
+                     const struct record *record, struct bytes old, struct bytes *out)
+{
+    struct record leaving = *record;
+    leaving.value = record->old_value;
+    return it->fold->ops->subtract == NULL
+               ? node_fail(&it->node, context, ERROR_INVALID, "process",
+                           "%s cannot take away what it added", it->node.name)
+               : it->fold->ops->subtract(it->fold, &it->node, context, &leaving, old, out);
+}
+
 static int fold_record(struct aggregate_node *it, struct node_context *context,
                        const struct record *record, struct bytes old, struct bytes *out)
 {
     const struct fold_ops *ops = it->fold->ops;
     int error = 0;
     *out = old;
-    if (record->is_change && !bytes_is_null(record->old_value)) {
-        struct record leaving = *record;
-        leaving.value = record->old_value;
-        check(ops->subtract != NULL); /* the plan was judged */
-        error = ops->subtract(it->fold, &it->node, context, &leaving, *out, out);
+    if (record->is_change && !bytes_is_null(record->old_value) && !bytes_is_null(old)) {
+        error = take_away(it, context, record, old, out);
     }
     if (error == 0 && !bytes_is_null(record->value)) {
         *out = arena_copy(context->arena, *out);

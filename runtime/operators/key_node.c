@@ -9,6 +9,7 @@
 
 struct key_node {
     struct node node;
+    struct node *asker; /* whose step it is: its own, or that of who asks the mapper */
     struct json_path *paths;
     size_t path_count;
     bool is_grouping;
@@ -24,7 +25,7 @@ static int add_part(struct key_node *it, struct node_context *context, const str
     uint32_t token = json_path_find(path, &it->decoded->json);
     *is_absent = token == JSON_ABSENT || json_token(&it->decoded->json, token)->kind == JSON_NULL;
     if (*is_absent && it->is_grouping) {
-        return node_fail(&it->node, context, ERROR_INVALID, "process",
+        return node_fail(it->asker, context, ERROR_INVALID, "process",
                          "the value has no %s to group by", path->text);
     }
     if (it->path_count > 1) {
@@ -66,24 +67,39 @@ static int make_key(struct key_node *it, struct node_context *context, struct re
     return 0;
 }
 
-static int key_process(struct node *node, struct node_context *context, const struct record *record)
+static int read_key(struct key_node *it, struct node_context *context, struct record *record)
 {
-    struct key_node *it = (struct key_node *)(void *)node;
     if (bytes_is_null(record->value)) {
-        return node_fail(node, context, ERROR_INVALID, "process",
+        return node_fail(it->asker, context, ERROR_INVALID, "process",
                          "a record without a value has no %s to take its key from",
                          it->paths[0].text);
     }
     it->decoded = node_decoded(context, &it->own, record);
     int error = decoded_read(it->decoded, record->value_format, record->value);
     if (error != 0) {
-        return node_fail(node, context, error, "decode", "%s; the key %s needs it",
+        return node_fail(it->asker, context, error, "decode", "%s; the key %s needs it",
                          it->decoded->report.text, it->paths[0].text);
     }
+    record->is_windowed = false;
+    return make_key(it, context, record);
+}
+
+static int key_process(struct node *node, struct node_context *context, const struct record *record)
+{
+    struct key_node *it = (struct key_node *)(void *)node;
     struct record keyed = *record;
-    keyed.is_windowed = false;
-    error = make_key(it, context, &keyed);
+    int error = read_key(it, context, &keyed);
     return error != 0 ? error : node_forward(node, context, &keyed);
+}
+
+static int key_map(void *owner, struct node *node, struct node_context *context,
+                   const struct record *record, struct record *out)
+{
+    struct key_node *it = owner;
+    (void)record;
+    it->asker = node;
+    int error = read_key(it, context, out);
+    return error == 0 ? 1 : error;
 }
 
 static void key_free(struct node *node)
@@ -105,6 +121,7 @@ struct node *key_node_new(const char *name, const struct key_node_options *optio
 {
     check(options->path_count > 0);
     struct key_node *it = memory_new(struct key_node);
+    it->asker = &it->node;
     node_init(&it->node, &key_ops, name);
     it->paths = memory_zero(options->path_count, sizeof *it->paths);
     it->path_count = options->path_count;
@@ -116,4 +133,16 @@ struct node *key_node_new(const char *name, const struct key_node_options *optio
     decoded_init(&it->own);
     buffer_init(&it->key);
     return &it->node;
+}
+
+static void key_map_free(void *owner)
+{
+    struct key_node *it = owner;
+    key_free(&it->node);
+}
+
+struct mapper key_node_mapper(const struct key_node_options *options)
+{
+    struct node *node = key_node_new("", options);
+    return (struct mapper){.map = key_map, .free = key_map_free, .owner = node};
 }

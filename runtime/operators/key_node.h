@@ -6,7 +6,7 @@
  * Thread: the task's shard. */
 #pragma once
 
-#include "runtime/topology/node.h"
+#include "runtime/operators/mapper.h"
 
 struct key_node_options {
     const char *const *paths; /* judged before; at least one */
@@ -15,3 +15,5 @@ struct key_node_options {
 };
 
 struct node *key_node_new(const char *name, const struct key_node_options *options);
+/* The same for steps that ask a mapper. */
+struct mapper key_node_mapper(const struct key_node_options *options);

@@ -91,8 +91,7 @@ static int read_key(struct outlet *outlet, struct node_context *context, struct 
     return 0;
 }
 
-/* What stands in a topic between parts has a format that its header can name. */
-static int make_plain(struct node *node, struct node_context *context, struct record *record)
+int outlet_make_plain(struct node *node, struct node_context *context, struct record *record)
 {
     const struct value_format *plain;
     return value_format_find(value_format_name(record->value_format), &plain)
@@ -167,7 +166,7 @@ static int outlet_process(struct node *node, struct node_context *context,
         error = outlet_convert(node, context, outlet->options.value_format, &leaving);
     }
     if (error == 0 && outlet->options.is_internal) {
-        error = make_plain(node, context, &leaving);
+        error = outlet_make_plain(node, context, &leaving);
     }
     if (error != 0) {
         return error;

@@ -27,3 +27,7 @@ struct node *outlet_new(const char *name, const struct outlet_options *options);
  * failure it is. What is new lies in the context's arena. */
 must_use int outlet_convert(struct node *node, struct node_context *context,
                             const struct value_format *value_format, struct record *record);
+/* The same in a format that its name alone tells: JSON if it is another. So can be written what
+ * comes back without its plan: into stores, and into topics between parts. */
+must_use int outlet_make_plain(struct node *node, struct node_context *context,
+                               struct record *record);

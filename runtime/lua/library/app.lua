@@ -4,7 +4,7 @@ local S, set, fail = lib.S, lib.set, lib.fail
 local check_type, check_fields = lib.check_type, lib.check_fields
 local check_list = lib.check_list
 local App, app_meta = lib.class "an app"
-lib.app_meta = app_meta
+lib.App, lib.app_meta = App, app_meta
 
 function App:stream(topics, options)
   options = check_fields("stream", options or {}, set("value", "time", "name"))

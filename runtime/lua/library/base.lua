@@ -126,6 +126,11 @@ function lib.named(fields, options)
   return fields
 end
 
+-- A span of time, as text: "1m", or milliseconds; nil when there is none.
+function lib.span(what, value)
+  return value and tostring(check_type(what, value, "string", "number"))
+end
+
 function S.array(list)
   return setmetatable(list or {}, host.array)
 end

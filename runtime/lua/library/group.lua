@@ -31,8 +31,12 @@ local function aggregate(group, kind, spec, fields)
     fail("%s keeps state, so it needs a name: %s{ name = \"...\" }", kind, kind)
   end
   check_type("name", fields.name, "string")
+  if rawget(group, "is_table") and kind ~= "count" and fields.sub == nil then
+    fail("%s of a table also needs sub, which takes an old value away", kind)
+  end
   fields.stores = { { name = spec.store or fields.name, alias = "store", store = S.kv {} } }
-  return next_node(group.stream, kind, fields)
+  return lib.table_of(next_node(group.stream, kind, fields),
+    { store = false, versioned = false, knows_old = true })
 end
 
 function Group:count(spec)

@@ -38,6 +38,7 @@ end
 function Stream:merge(...)
   local parents = { self.id }
   for _, other in ipairs { ... } do
+    other = lib.stream_of(other)
     if getmetatable(other) ~= stream_meta or other.app ~= self.app then
       fail("merge takes streams of the same app")
     end

@@ -19,7 +19,7 @@ static void values_of_every_format_come_back(void **state)
         kept_value_write(&stored, &values[i]);
         assert_int_equal(kept_value_read(buffer_bytes(&stored), &kept), 0);
         assert_int_equal(kept.timestamp_ms, values[i].timestamp_ms);
-        assert_int_equal(kept.value_format, values[i].value_format);
+        assert_ptr_equal(kept.value_format, values[i].value_format);
         assert_true(bytes_equal(kept.value, values[i].value));
         assert_false(bytes_is_null(kept.value));
     }

@@ -29,6 +29,7 @@ local function concat(a, v) return keep(text(a) .. text(v)) end
 local function merge(l, r) return keep(text(l) .. "|" .. text(r)) end
 local function concat_l(a, v) return concat(a, "l" .. text(v)) end
 local function concat_r(a, v) return concat(a, "r" .. text(v)) end
+local function plus(a, v) return concat(a, "+" .. text(v)) end
 local function minus(a, v) return concat(a, "-" .. text(v)) end
 local function pair(l, r) return text(l) .. ":" .. text(r) end
 local function rest(v) return text(v):sub(2) end
@@ -118,6 +119,9 @@ local function aggregate(spec)
   for name, value in pairs(spec) do
     fixed[name] = value
   end
+  if fixed.sub == minus then
+    fixed.add = plus
+  end
   return fixed
 end
 
@@ -125,7 +129,7 @@ local methods = {
   stream = function(topic) return topic, { value = "text" } end,
   table = function(topic, options) return topic, named(options, { value = "text" }) end,
   global_table = function(topic, options) return topic, named(options, { value = "text" }) end,
-  to_table = function(options) return named(options, { store = false }) end,
+  to_table = function() return named() end,
   filter = function(condition) return condition end,
   map_values = function(fn) return fn end,
   join = join, left_join = join, outer_join = join,

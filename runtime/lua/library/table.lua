@@ -1,0 +1,134 @@
+-- Tables: the newest value of each key, and what is made of them key by key.
+--
+-- A table is a step like a stream whose records are changes. What only streams can do is done with
+-- the stream of its new values.
+local host, lib = ...
+local S, set, fail = lib.S, lib.set, lib.fail
+local check_type, check_fields = lib.check_type, lib.check_fields
+local next_node, named, condition = lib.next_node, lib.named, lib.condition
+local Stream, App = lib.Stream, lib.App
+
+local Table, table_meta = {}, {}
+lib.Table, lib.table_meta = Table, table_meta
+
+-- What is said about the step that made the table, and not about its records.
+local OF_STEP = set("emit", "late_to")
+
+function table_meta.__index(_, name)
+  if Table[name] ~= nil then
+    return Table[name]
+  end
+  local method = Stream[name]
+  if OF_STEP[name] and method then
+    return method
+  end
+  if method then
+    return function(self, ...)
+      return method(Table.to_stream(self), ...)
+    end
+  end
+  local names = {}
+  for _, methods in ipairs { Table, Stream } do
+    for known in pairs(methods) do
+      names[#names + 1] = known
+    end
+  end
+  local near = host.nearest(tostring(name), names)
+  fail("a table has no '%s'%s", tostring(name),
+    near and ("; did you mean '%s'?"):format(near) or "")
+end
+
+-- The step's result as a table. Fields: `store` keeps its values, `versioned` for so long
+-- when they are out of date, `knows_old`: a change has its old value at hand.
+function lib.table_of(step, fields)
+  fields.app, fields.id = step.app, step.id
+  return setmetatable(fields, table_meta)
+end
+
+function lib.is_table(value)
+  return getmetatable(value) == table_meta
+end
+
+-- A stream, or the stream of a table's new values.
+function lib.stream_of(value)
+  return lib.is_table(value) and Table.to_stream(value) or value
+end
+
+local function check_name(what, name)
+  if name == nil then
+    fail("%s keeps state, so it needs a name: { name = \"...\" }", what)
+  end
+  return check_type("name", name, "string")
+end
+lib.check_state_name = check_name
+
+-- Keeps what comes under a name; with `versioned` also what was there before, for so long.
+function lib.keep(step, name, versioned)
+  return lib.table_of(next_node(step, "table", {
+    name = name .. "-table", versioned = lib.span("versioned", versioned),
+    detail = versioned and "versioned " .. versioned or nil,
+    stores = { { name = name, alias = "store", store = S.kv {} } },
+  }), { store = name, versioned = versioned or false, knows_old = false })
+end
+
+function App:table(topic, options)
+  options = check_fields("table", options or {}, set("name", "value", "time", "versioned"))
+  check_type("the topic of a table", topic, "string")
+  local stream = self:stream(topic, { value = options.value, time = options.time })
+  return lib.keep(stream, check_name("a table", options.name), options.versioned)
+end
+
+function Stream:to_table(options)
+  options = check_fields("to_table", options or {}, set("name", "versioned"))
+  return lib.keep(self, check_name("to_table", options.name), options.versioned)
+end
+
+-- A table that is not kept itself.
+local function derived(from, step)
+  return lib.table_of(step, { store = false, versioned = false, knows_old = from.knows_old })
+end
+
+local function filter(self, what, options, is_inverted)
+  local name = is_inverted and "filter_not" or "filter"
+  local fields = named(condition(name .. "'s condition", what), options)
+  fields.is_inverted, fields.knows_old = is_inverted, self.knows_old
+  return derived(self, next_node(self, "table_filter", fields))
+end
+
+function Table:filter(what, options)
+  return filter(self, what, options, false)
+end
+
+function Table:filter_not(what, options)
+  return filter(self, what, options, true)
+end
+
+function Table:map_values(fn, options)
+  check_type("map_values's argument", fn, "function")
+  return derived(self, next_node(self, "table_map_values", named({ fn = fn }, options)))
+end
+
+function Table:to_stream()
+  return next_node(self, "to_stream", {})
+end
+
+function Table:to(...)
+  Stream.to(self, ...)
+  return self
+end
+
+function Table:group_by(what, options)
+  local fields
+  if type(what) == "function" then
+    fields = { fn = what }
+  else
+    local paths = lib.check_list("group_by's paths", what)
+    fields = { paths = paths, detail = table.concat(paths, ", ") }
+  end
+  local keyed = next_node(self, "table_group_by", named(fields, options))
+  return setmetatable({ stream = keyed, is_table = true }, lib.group_meta)
+end
+
+function Table:group_by_key()
+  return Table.group_by(self, function(r) return r.key, r end)
+end
