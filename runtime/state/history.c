@@ -256,11 +256,13 @@ int history_put(struct history *history, struct bytes key, int64_t from_ms, stru
 int history_get(struct history *history, struct bytes key, int64_t as_of_ms,
                 struct history_version *out)
 {
-    if (is_too_old(history, history_time(history), as_of_ms)) {
-        return 0;
-    }
     int found = find_before(history, key, as_of_ms, out);
-    return found == 1 && bytes_is_null(out->value) ? 0 : found;
+    if (found != 1) {
+        return found;
+    }
+    bool is_newest = out->to_ms == INT64_MAX;
+    bool is_known = is_newest || !is_too_old(history, history_time(history), as_of_ms);
+    return is_known && !bytes_is_null(out->value);
 }
 
 void history_check(struct history *history)

@@ -9,8 +9,9 @@
  *
  * Owns:   nothing of the store; a place to build rows.
  * Keeps:  (1) each version of a key ends where the next one begins;
- *         (2) a version can be asked for while it does not end more than `span_ms` before the
- *             newest time; what cannot be asked for any more is removed little by little;
+ *         (2) the newest version of a key can be asked for at any time since it holds, those before
+ *             at times not more than `span_ms` before the newest time; what cannot be asked for any
+ *             more is removed little by little;
  *         (3) nothing is remembered outside the store, so that a rollback undoes all.
  * Thread: the task's shard. */
 #pragma once

@@ -128,7 +128,7 @@ end
 
 -- A span of time, as text: "1m", or milliseconds; nil when there is none.
 function lib.span(what, value)
-  return value and tostring(check_type(what, value, "string", "number"))
+  return value and tostring(check_type(what, value, "string", "number")) or nil
 end
 
 function S.array(list)

@@ -1,0 +1,114 @@
+-- Joins: of streams and tables, each with each.
+local _, lib = ...
+local S, set, fail = lib.S, lib.set, lib.fail
+local check_type, check_fields = lib.check_type, lib.check_fields
+local next_node, span = lib.next_node, lib.span
+local Stream, Table = lib.Stream, lib.Table
+
+local KEEPS = { -- what is kept without a match
+  join = {}, left_join = { left = true }, outer_join = { left = true, right = true },
+}
+
+-- The options are optional, and so is the function.
+local function arguments(verb, self, other, options, fn)
+  if type(options) == "function" then
+    options, fn = {}, options
+  end
+  if type(other) ~= "table" or rawget(other, "app") ~= self.app then
+    fail("%s takes a stream or a table of the same app", verb)
+  end
+  if fn ~= nil then
+    check_type(("the function of %s"):format(verb), fn, "function")
+  end
+  return check_type(("the options of %s"):format(verb), options or {}, "table"), fn
+end
+
+local function store(name)
+  return { name = name, alias = "store", store = S.kv {} }
+end
+
+-- Paths for C or a function; nil when there is nothing.
+local function on(what)
+  if what == nil or type(what) == "function" then
+    return what and { fn = what }
+  end
+  return { paths = lib.check_list("on", what) }
+end
+
+-- The table itself if its values are kept as such, else one that keeps them.
+local function kept(side, name)
+  return side.store and side or lib.keep(side, name)
+end
+
+local function detail(verb, what)
+  return verb .. " " .. what
+end
+
+-- --- A stream with a table ----------------------------------------------------------------------
+
+local LOOKUP = set("name", "grace")
+
+local function lookup(verb, self, other, options, fn)
+  if verb == "outer_join" then
+    fail "a stream and a table have no outer_join: the table alone gives nothing"
+  end
+  check_fields(verb .. " with a table", options, LOOKUP)
+  local name = options.name or (other.store and other.store .. "-join")
+  lib.check_state_name(verb .. " with a table that is not kept", name)
+  if options.grace and not other.versioned then
+    fail "grace waits for a table that is late, so the table must know its past: versioned = \"1h\""
+  end
+  other = kept(other, name .. "-table")
+  local stores = { store(other.store) }
+  if options.grace then
+    stores[2] = store(name .. "-waiting")
+  end
+  return next_node(self, "lookup", {
+    name = name, stores = stores, versioned = span("versioned", other.versioned), fn = fn,
+    grace = span("grace", options.grace), keeps_left = KEEPS[verb].left,
+    detail = detail(verb, other.store),
+  })
+end
+
+-- --- Tables -------------------------------------------------------------------------------------
+
+local function join_side(verb, self, other, name, side, fn)
+  return next_node(self, "table_join", {
+    name = name .. "-" .. side, side = side, stores = { store(other.store) }, fn = fn,
+    versioned = span("versioned", other.versioned), keeps_left = KEEPS[verb].left,
+    keeps_right = KEEPS[verb].right, detail = detail(verb, other.store),
+  })
+end
+
+local function join_tables(verb, self, other, options, fn)
+  check_fields(verb .. " of tables", options, set "name")
+  local name = options.name
+    or (self.store and other.store and ("%s-%s-join"):format(self.store, other.store))
+  lib.check_state_name(verb .. " of a table that is not kept", name)
+  local left, right = kept(self, name .. "-left"), kept(other, name .. "-right")
+  local sides = {
+    join_side(verb, left, right, name, "left", fn).id,
+    join_side(verb, right, left, name, "right", fn).id,
+  }
+  return lib.table_of(lib.add_node(self.app, "merge", sides, { name = name }),
+    { store = false, versioned = false, knows_old = false })
+end
+
+for verb in pairs(KEEPS) do
+  Stream[verb] = function(self, other, options, fn)
+    options, fn = arguments(verb, self, other, options, fn)
+    if lib.is_table(other) then
+      return lookup(verb, self, other, options, fn)
+    end
+    fail("%s of two streams is not there yet", verb)
+  end
+
+  Table[verb] = function(self, other, options, fn)
+    options, fn = arguments(verb, self, other, options, fn)
+    if not lib.is_table(other) then
+      fail("a table is joined with a table; to join its changes with a stream: :to_stream():%s",
+        verb)
+    end
+    return join_tables(verb, self, other, options, fn)
+  end
+end

@@ -1,0 +1,92 @@
+/* Joins; see plan_join.h. */
+#include "runtime/lua/plan_join.h"
+
+#include "runtime/lua/plan_mapper.h"
+#include "runtime/operators/lookup_node.h"
+#include "runtime/operators/table_join_node.h"
+
+#include <string.h>
+
+struct join_plan {
+    struct plan_mapper joiner;
+    struct plan_mapper on;
+    bool is_left;
+    union {
+        struct table_join_node_options tables;
+        struct lookup_node_options lookup;
+    };
+};
+
+/* What all joins have: a function, a side, and what they keep. */
+static struct join_plan *read_join(struct plan_reader *reader, struct topology_node *node)
+{
+    struct join_plan *plan = arena_new(&reader->script->arena, struct join_plan);
+    *plan = (struct join_plan){0};
+    luaL_argcheck(reader->lua, node->name != NULL, 1, "a broken plan");
+    plan_mapper_read(reader, SCRIPT_MAP_VALUE, node->place, &plan->joiner);
+    plan_reader_push(reader, "on");
+    if (lua_istable(reader->lua, -1)) {
+        plan_mapper_read(reader, SCRIPT_MAP_KEY, node->place, &plan->on);
+    }
+    lua_pop(reader->lua, 1);
+    const char *side = plan_reader_string(reader, "side");
+    plan->is_left = side == NULL || strcmp(side, "left") == 0;
+    node->owner = plan;
+    return plan;
+}
+
+/* Of the first store. */
+static struct table_store_options read_table(struct plan_reader *reader, struct topology_node *node)
+{
+    plan_reader_stores(reader, node, NULL);
+    luaL_argcheck(reader->lua, node->store_count > 0, 1, "a broken plan");
+    return (struct table_store_options){
+        .name = node->stores[0],
+        .history_ms = plan_reader_span(reader, "versioned", node->place, TABLE_STORE_NO_HISTORY)};
+}
+
+static struct node *make_table_join(void *owner, const char *name)
+{
+    struct join_plan *plan = owner;
+    struct table_join_node_options options = plan->tables;
+    options.joiner = plan_mapper_make_joiner(&plan->joiner);
+    return table_join_node_new(name, &options);
+}
+
+static int read_table_join(struct plan_reader *reader, struct topology_node *node)
+{
+    struct join_plan *plan = read_join(reader, node);
+    plan->tables =
+        (struct table_join_node_options){.other = read_table(reader, node),
+                                         .is_left = plan->is_left,
+                                         .keeps_left = plan_reader_boolean(reader, "keeps_left"),
+                                         .keeps_right = plan_reader_boolean(reader, "keeps_right")};
+    node->make = make_table_join;
+    return plan_reader_add(reader, node);
+}
+
+static struct node *make_lookup(void *owner, const char *name)
+{
+    struct join_plan *plan = owner;
+    struct lookup_node_options options = plan->lookup;
+    options.joiner = plan_mapper_make_joiner(&plan->joiner);
+    if (options.has_mapper) {
+        options.mapper = plan_mapper_make(&plan->on);
+    }
+    return lookup_node_new(name, &options);
+}
+
+static int read_lookup(struct plan_reader *reader, struct topology_node *node)
+{
+    struct join_plan *plan = read_join(reader, node);
+    plan->lookup =
+        (struct lookup_node_options){.table = read_table(reader, node),
+                                     .keeps_unmatched = plan_reader_boolean(reader, "keeps_left"),
+                                     .grace_ms = plan_reader_span(reader, "grace", node->place, 0)};
+    plan->lookup.waiting_store = node->store_count > 1 ? node->stores[1] : NULL;
+    node->make = make_lookup;
+    return plan_reader_add_grouped(reader, node);
+}
+
+const struct plan_step plan_join_steps[] = {
+    {.kind = "table_join", .read = read_table_join}, {.kind = "lookup", .read = read_lookup}, {0}};
