@@ -25,6 +25,8 @@ public class WordCount {
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 200);
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        config.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 6000);  // the least a broker takes
+        config.put(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 1500);
 
         StreamsBuilder builder = new StreamsBuilder();
         KStream<String, String> lines = builder.stream(arguments[1]);
