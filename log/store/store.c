@@ -20,6 +20,7 @@ enum { STORE_POINTS_SIZE_MAX = 256 << 20 };
 enum { STORE_TOTAL_PARTS = 32 };
 
 static const char store_lock_file[] = ".lock";
+static const char store_kafka_file[] = "meta.properties"; /* ours have none */
 static const char store_clean_file[] = ".kafka_cleanshutdown";
 
 struct store_options store_options_default(const char *path)
@@ -354,6 +355,22 @@ static int store_make_directory(struct store *store)
     return io_dir_sync(store->io, parent[0] == '\0' ? "/" : parent);
 }
 
+/* Its files have our names and formats, but not its metadata topic: recovery would destroy it. */
+static int store_refuse_kafka(struct store *store, struct report *report)
+{
+    char path[PATH_MAX];
+    struct io_file_info info;
+    store_path(store, store_kafka_file, path);
+    if (io_path_info(store->io, path, &info) != 0) {
+        return 0;
+    }
+    report_add(report, store->path,
+               "an Apache Kafka keeps its topics here (%s) and they are left alone; choose another "
+               "directory with --data and copy them with clients",
+               store_kafka_file);
+    return ERROR_UNSUPPORTED;
+}
+
 static int store_lock(struct store *store, struct report *report)
 {
     if (store->options.is_read_only) {
@@ -364,6 +381,10 @@ static int store_lock(struct store *store, struct report *report)
         report_add(report, store->path,
                    "cannot make the data directory: %s; choose another one with --data",
                    error_text(error));
+        return error;
+    }
+    error = store_refuse_kafka(store, report);
+    if (error != 0) {
         return error;
     }
     char path[PATH_MAX];

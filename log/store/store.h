@@ -46,7 +46,8 @@ struct store_options {
 struct store_options store_options_default(const char *path);
 
 /* Opens the directory (made when it is missing), locks it, recovers every log in it. Waits for the
- * disk. ERROR_BUSY when another process has it, with a sentence in `report`. */
+ * disk. ERROR_BUSY when another process has it, ERROR_UNSUPPORTED when an Apache Kafka does, each
+ * with a sentence in `report`. */
 must_use int store_open(struct io *io, const struct store_options *options, struct store **out,
                         struct report *report);
 /* Flushes, writes checkpoints and the clean-shutdown marker, closes all logs, unlocks; `closed` is

@@ -270,6 +270,28 @@ static void two_processes_cannot_open_one_directory(void **state)
     assert_false(report_is_empty(&report));
 }
 
+/* Kafka's folders have our names and its metadata topic another content: nothing may be touched. */
+static void a_directory_of_an_apache_kafka_is_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct io *io = sim_io(fixture->sim, 0);
+    struct store_options options = store_options_default("/kafka");
+    struct store *store = NULL;
+    struct report report = {{0}, {0}};
+    struct io_file *file;
+    struct io_file_info info;
+    assert_int_equal(io_dir_make(io, "/kafka"), 0);
+    assert_int_equal(
+        io_file_open(io, "/kafka/meta.properties", IO_OPEN_WRITE | IO_OPEN_CREATE, &file), 0);
+    io_file_close(io, file);
+    assert_int_equal(store_open(io, &options, &store, &report), ERROR_UNSUPPORTED);
+    assert_non_null(strstr(report.text, "an Apache Kafka keeps its topics here"));
+    assert_int_equal(io_path_info(io, "/kafka/.lock", &info), ERROR_NOT_FOUND);
+    options.is_read_only = true; /* tools may look */
+    assert_int_equal(store_open(io, &options, &store, &report), 0);
+    store_abandon(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +308,7 @@ int main(void)
         CASE(a_log_without_records_may_go_and_be_made_again),
         CASE(logs_without_records_cost_a_start_no_sync),
         CASE(two_processes_cannot_open_one_directory),
+        CASE(a_directory_of_an_apache_kafka_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
