@@ -47,7 +47,8 @@ ROWS = [
     ("fetch", r"^unknown isolation", "an unknown level reads what is not committed too"),
     ("session_edges", r"unknown .*rows", "unknown ids come in the order in which they were asked"),
     ("looking", r"^twice", "a description is given once per request"),
-    ("describe_configs", r"^broker .*replication\.factor\.config_type", "there is no SHORT here"),
+    ("describe_configs", r"^broker .*(replication\.factor|topic\.min\.isr)\.config_type",
+     "there is no SHORT here"),
     ("describe_configs", r"^broker .*listener\S*\.read_only", "listeners are made at the start"),
     # Requests made by mutations.py.
     ("cover_*", r"^\S+ size -2", "a size below -1 is malformed; Kafka takes it for null"),

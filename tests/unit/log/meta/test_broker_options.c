@@ -51,6 +51,10 @@ static void what_has_no_effect_is_told(void **state)
     (void)state;
     static const char *const pairs[][3] = {
         {"num.io.threads", "8", "num.io.threads has no effect here"},
+        {"share.coordinator.state.topic.replication.factor", "1", "has no effect here"},
+        {"share.coordinator.state.topic.min.isr", "1", "has no effect here"},
+        {"authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+         "whoever can connect may do everything"},
         {"log.dirs", "/a,/b", "only the first of several directories is used, /a"},
         {"log.dirs", "/a", NULL},
         {"num.partitions", "4", NULL}};
