@@ -114,9 +114,11 @@ async function administration() {
   expectEqual(topics.includes(topic), true, "the topic is listed");
   await admin.incrementalAlterConfigs({ resources: [{ resourceType: 2, resourceName: topic, configs: [
     { name: "segment.bytes", configOperation: 0, value: "2097152" }] }] });
-  const described = await admin.describeConfigs({ resources: [
-    { resourceType: 2, resourceName: topic, configurationKeys: ["segment.bytes"] }] });
-  expectEqual(described[0].configs[0].value, "2097152", "configuration");
+  await waitFor(async () => {
+    const described = await admin.describeConfigs({ resources: [
+      { resourceType: 2, resourceName: topic, configurationKeys: ["segment.bytes"] }] });
+    return described[0].configs[0].value === "2097152";
+  }, "the new configuration");
   await produce(topic, numbered("record", 10));
   const reader = await member(topic, group);
   await waitFor(() => reader.messages.length === 10, "the records");

@@ -148,6 +148,21 @@ async def commit_and_resume():
     await client.stop()
 
 
+async def wait_for_config(client, topic, name, value):
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+
+    async def loop():
+        while True:
+            rows = (await client.describe_configs([resource]))[0].resources[0][4]
+            if value == {row[0]: row[1] for row in rows}[name]:
+                return
+            await asyncio.sleep(0.02)
+    try:
+        await asyncio.wait_for(loop(), PATIENCE_SECONDS)
+    except asyncio.TimeoutError:
+        expect(False, f"waited for {name}={value}")
+
+
 async def admin():
     topic, group = unique("aiokafka-admin"), unique("aiokafka-listed")
     await create(topic, 2, retention_ms="3600000")
@@ -158,13 +173,10 @@ async def admin():
     await client.create_partitions({topic: NewPartitions(3)})
     described = await client.describe_topics([topic])
     expect_equal(len(described[0]["partitions"]), 3, "partitions")
-    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
-    configs = {row[0]: row[1] for row in (await client.describe_configs([resource]))[0].resources[0][4]}
-    expect_equal(configs["retention.ms"], "3600000", "configuration")
+    await wait_for_config(client, topic, "retention.ms", "3600000")
     await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic,
                                                {"segment.bytes": "2097152"})])
-    configs = {row[0]: row[1] for row in (await client.describe_configs([resource]))[0].resources[0][4]}
-    expect_equal(configs["segment.bytes"], "2097152", "configuration altered")
+    await wait_for_config(client, topic, "segment.bytes", "2097152")
     await produce(topic, [b"record"] * 5)
     member = consumer(topic, group_id=group)
     await member.start()

@@ -189,11 +189,12 @@ func admin() {
 			ResourceName: topic, Configs: []kafka.IncrementalAlterConfigsRequestConfig{{
 				Name: "segment.bytes", Value: "2097152", ConfigOperation: kafka.ConfigOperationSet}}}}})
 	check.Try(err, "alter")
-	described, err := client().DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{
-		Resources: []kafka.DescribeConfigRequestResource{{ResourceType: kafka.ResourceTypeTopic,
-			ResourceName: topic, ConfigNames: []string{"segment.bytes"}}}})
-	check.Try(err, "describe")
-	check.Equal(described.Resources[0].ConfigEntries[0].ConfigValue, "2097152", "configuration")
+	check.Until("the new configuration", func() bool {
+		described, err := client().DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{
+			Resources: []kafka.DescribeConfigRequestResource{{ResourceType: kafka.ResourceTypeTopic,
+				ResourceName: topic, ConfigNames: []string{"segment.bytes"}}}})
+		return err == nil && described.Resources[0].ConfigEntries[0].ConfigValue == "2097152"
+	})
 	produce(topic, 0, numbered("record", 10), 0)
 	reader := kafka.NewReader(settings(topic, group))
 	check.Try(reader.CommitMessages(ctx, take(reader, 10)...), "commit")

@@ -184,9 +184,10 @@ fn administration() {
     block_on(client.create_partitions(&[NewPartitions::new(&topic, 3)], &options())).unwrap();
     let change = AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("segment.bytes", "2097152");
     block_on(client.alter_configs(&[change], &options())).unwrap();
-    let rows = block_on(client.describe_configs(&[ResourceSpecifier::Topic(&topic)], &options())).unwrap();
-    let value = rows[0].as_ref().unwrap().get("segment.bytes").unwrap().value.clone();
-    assert_eq!(value.as_deref(), Some("2097152"));
+    until("the new configuration", || {
+        let rows = block_on(client.describe_configs(&[ResourceSpecifier::Topic(&topic)], &options())).unwrap();
+        rows[0].as_ref().unwrap().get("segment.bytes").unwrap().value.as_deref() == Some("2097152")
+    });
     produce(&topic, 0, &numbered("record", 10), &[]);
     let reader = consumer(&group, &[]);
     reader.subscribe(&[&topic]).unwrap();
