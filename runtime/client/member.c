@@ -72,6 +72,17 @@ int32_t member_generation(const struct member *member)
     return member->generation;
 }
 
+int64_t member_loss_count(const struct member *member)
+{
+    return member->loss_count;
+}
+
+bool member_is_joining(const struct member *member)
+{
+    return member->state == MEMBER_WAITING || member->state == MEMBER_SEARCHING ||
+           member->state == MEMBER_JOINING;
+}
+
 void member_set_id(struct member *member, struct bytes id)
 {
     free(member->id);

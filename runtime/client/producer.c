@@ -21,6 +21,7 @@ struct producer {
     void (*room)(void *owner);
     void *room_owner;
     bool is_room_wanted; /* a send was refused */
+    bool is_held;
     bool is_closing;
     void (*closed)(void *owner);
     void *closed_owner;
@@ -69,7 +70,8 @@ static void producer_tell_flushes(struct producer *producer)
 static void producer_tell_room(struct producer *producer)
 {
     size_t half = producer->accumulator.limit_size / 2;
-    if (producer->is_room_wanted && producer->accumulator.pending_size <= half) {
+    if (producer->is_room_wanted && !producer->is_held &&
+        producer->accumulator.pending_size <= half) {
         producer->is_room_wanted = false;
         if (producer->room != NULL) {
             producer->room(producer->room_owner);
@@ -179,7 +181,8 @@ static void producer_wake_if_wanted(struct producer *producer)
 int producer_send(struct producer *producer, const struct producer_record *record)
 {
     check(!producer->is_closing);
-    int error = accumulator_add(&producer->accumulator, record);
+    int error =
+        producer->is_held ? ERROR_AGAIN : accumulator_add(&producer->accumulator, record);
     if (error == ERROR_AGAIN) {
         producer->is_room_wanted = true;
     }
@@ -195,7 +198,9 @@ int producer_validate(const struct producer *producer, const struct producer_rec
 int producer_reserve(struct producer *producer, const char *topic, int32_t partition, size_t size)
 {
     check(!producer->is_closing);
-    int error = accumulator_reserve(&producer->accumulator, topic, partition, size);
+    int error = producer->is_held
+                    ? ERROR_AGAIN
+                    : accumulator_reserve(&producer->accumulator, topic, partition, size);
     if (error == ERROR_AGAIN) {
         producer->is_room_wanted = true;
     }
@@ -229,6 +234,14 @@ void producer_set_identity(struct producer *producer, int64_t producer_id, int16
     producer->sender.is_bumped = is_bumped;
     producer->sender.fatal = 0;
     producer_wake_at(producer, 0);
+}
+
+void producer_hold(struct producer *producer, bool is_held)
+{
+    producer->is_held = is_held;
+    if (!is_held && producer->is_room_wanted) {
+        producer_wake_at(producer, 0);
+    }
 }
 
 void producer_refuse(struct producer *producer, int error)

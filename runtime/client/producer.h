@@ -84,6 +84,8 @@ void producer_flush(struct producer *producer, struct producer_flush *flush);
  * nothing leaves. What was refused before is over. `is_bumped`: the cluster has transactions v2. */
 void producer_set_identity(struct producer *producer, int64_t producer_id, int16_t epoch,
                            bool is_bumped);
+/* While it is held no record is taken: a send and a reserve say ERROR_AGAIN. */
+void producer_hold(struct producer *producer, bool is_held);
 /* What was not sent yet fails, and whatever comes, until the next identity. */
 void producer_refuse(struct producer *producer, int error);
 /* Why nothing is sent, or 0. */

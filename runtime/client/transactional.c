@@ -35,6 +35,7 @@ const struct fsm transactional_fsm = FSM("transactional", transactional_states);
 static void transactional_move(struct transactional *transactional, enum transactional_state state)
 {
     transactional->state = fsm_move(&transactional_fsm, transactional->state, state);
+    producer_hold(transactional->producer, state != TRANSACTIONAL_OPEN); /* (5) */
 }
 
 void transactional_later(struct transactional *transactional, uint64_t delay_ns)
@@ -178,6 +179,16 @@ static void transactional_conclude(struct transactional *transactional)
     transactional_finish(transactional, 0);
 }
 
+/* Whether the offsets are still the reader's, and in whose name: 0, or why not. */
+static int transactional_identify(struct transactional *transactional, bool is_refused)
+{
+    struct transactional_reader *reader = &transactional->reader;
+    if (transactional->step != TRANSACTIONAL_OFFSETS || reader->identify == NULL) {
+        return 0;
+    }
+    return reader->identify(reader->owner, reader, is_refused);
+}
+
 static void transactional_advance(struct transactional *transactional)
 {
     if (transactional->is_calling || transactional->is_wait_done) {
@@ -190,7 +201,13 @@ static void transactional_advance(struct transactional *transactional)
         transactional_conclude(transactional); /* nobody has heard of it */
         return;
     }
-    if (transactional->step != TRANSACTIONAL_NOTHING) {
+    if (transactional->step == TRANSACTIONAL_NOTHING) {
+        return;
+    }
+    int error = transactional_identify(transactional, false);
+    if (error != 0) {
+        transactional_on_step(transactional, error);
+    } else {
         transactional_call(transactional);
     }
 }
@@ -243,8 +260,22 @@ static void transactional_take_step(struct transactional *transactional)
     transactional_later(transactional, 0);
 }
 
+/* The reader may have got a new name meanwhile, or be about to. */
+static int transactional_judge(struct transactional *transactional, int error)
+{
+    if (error != ERROR_ILLEGAL_GENERATION && error != ERROR_UNKNOWN_MEMBER_ID) {
+        return error;
+    }
+    if (transactional->step != TRANSACTIONAL_OFFSETS || transactional->reader.identify == NULL) {
+        return error;
+    }
+    int judgement = transactional_identify(transactional, true);
+    return judgement == 0 ? ERROR_AGAIN : judgement;
+}
+
 void transactional_on_step(struct transactional *transactional, int error)
 {
+    error = error == 0 ? 0 : transactional_judge(transactional, error);
     if (error == 0) {
         backoff_clear(&transactional->backoff);
         transactional_take_step(transactional);
@@ -314,6 +345,7 @@ struct transactional *transactional_new(struct client *client,
     producer_options.transactional_id = transactional->id;
     transactional->producer = producer_new(client, &producer_options);
     producer_on_permit(transactional->producer, transactional_permit, transactional);
+    producer_hold(transactional->producer, true);
     locator_init(&transactional->locator, client, CLIENT_LANE_COMMON,
                  bytes_from_string(transactional->id));
     transactional->locator.key_type = LOCATOR_TRANSACTION;
@@ -511,4 +543,6 @@ void transactional_check(const struct transactional *transactional)
     check(!transactional->is_flushing || is_ending || transactional->state == TRANSACTIONAL_FATAL);
     check(transactional->state != TRANSACTIONAL_FATAL || transactional->error != 0);
     check(transactional->state != TRANSACTIONAL_READY || !transactional->has_begun);
+    check(transactional->state != TRANSACTIONAL_READY ||
+          producer_pending_size(transactional->producer) == 0); /* (5) */
 }

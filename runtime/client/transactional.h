@@ -14,7 +14,8 @@
  *         (2) a commit is asked for only when every record and every offset was acknowledged; when
  *             one was not, only an abort is left;
  *         (3) an end whose answer was lost is asked for again until its fate is known;
- *         (4) after FATAL nothing is sent: another producer has the id, or it cannot be used.
+ *         (4) after FATAL nothing is sent: another producer has the id, or it cannot be used;
+ *         (5) its producer takes records only while OPEN, and nothing is with it in READY.
  * Thread: its client's shard. */
 #pragma once
 
@@ -74,6 +75,11 @@ struct transactional_reader {
     struct bytes member_id;   /* empty: nobody's */
     struct bytes instance_id; /* null: dynamic */
     int32_t generation;       /* -1 with nobody */
+    /* NULL, or asked before each try for the name of now, valid until the next turn, and again when
+     * the coordinator does not know that name (`is_refused`). 0; ERROR_AGAIN: another will come; or
+     * an error: the offsets are not the reader's any more, and only the abort is left. */
+    int (*identify)(void *owner, struct transactional_reader *reader, bool is_refused);
+    void *owner;
 };
 /* The offsets of the group become these when the transaction commits. Everything given stays until
  * `done`. */
@@ -89,7 +95,7 @@ void transactional_abort(struct transactional *transactional, struct transaction
 enum transactional_state transactional_get_state(const struct transactional *transactional);
 /* What led to ABORTABLE or FATAL. */
 int transactional_error(const struct transactional *transactional);
-/* For producer_on_room, producer_validate and producer_reserve; records go through
- * transactional_send. */
+/* For those who need not know of transactions: outside of OPEN a send and a reserve say ERROR_AGAIN,
+ * and what failed is told by the commit. */
 struct producer *transactional_producer(struct transactional *transactional);
 void transactional_check(const struct transactional *transactional);

@@ -185,8 +185,8 @@ static void transactional_fill_offsets(struct transactional *transactional)
         .producer_id = transactional->producer_id,
         .producer_epoch = transactional->epoch,
         .generation_id = transactional->reader.generation,
-        .member_id = transactional->reader.member_id,
-        .group_instance_id = transactional->reader.instance_id,
+        .member_id = arena_copy(&transactional->arena, transactional->reader.member_id),
+        .group_instance_id = arena_copy(&transactional->arena, transactional->reader.instance_id),
     };
     request->topics.items =
         arena_array(&transactional->arena, struct txn_offset_commit_request_topic, count);

@@ -288,6 +288,99 @@ static void offsets_come_with_the_transaction(void **state)
     assert_int_equal(committed(world), 7);
 }
 
+/* A member that gets another name after `rename_after` questions, and loses all after
+ * `lose_after`. */
+struct member_name {
+    int question_count;
+    int refused_count;
+    int rename_after;
+    int lose_after;
+};
+
+static int on_identify(void *owner, struct transactional_reader *reader, bool is_refused)
+{
+    struct member_name *name = owner;
+    name->question_count++;
+    name->refused_count += is_refused;
+    if (name->question_count > name->lose_after) {
+        return ERROR_ILLEGAL_GENERATION;
+    }
+    if (name->question_count > name->rename_after) {
+        reader->member_id = BYTES_LITERAL("");
+        reader->generation = -1;
+        return 0;
+    }
+    return is_refused ? ERROR_AGAIN : 0;
+}
+
+static int send_named_offset(struct world *world, struct member_name *name)
+{
+    struct transactional_reader reader = {.group = "g",
+                                          .member_id = BYTES_LITERAL("stranger"),
+                                          .generation = 3,
+                                          .identify = on_identify,
+                                          .owner = name};
+    struct member_partition partition = {.topic = "t", .offset = 7};
+    struct wait wait = wait_make();
+    transactional_send_offsets(world->producer, &reader, &partition, 1, &wait.wait);
+    return wait_for(world, &wait);
+}
+
+static void a_reader_with_a_new_name_is_known_again(void **state)
+{
+    struct world *world = *state;
+    struct member_name name = {.rename_after = 4, .lose_after = 100};
+    assert_int_equal(init(world), 0);
+    assert_int_equal(transactional_begin(world->producer), 0);
+    assert_int_equal(send_named_offset(world, &name), 0);
+    assert_int_equal(name.refused_count, 2);
+    assert_int_equal(commit(world), 0);
+    node_run_ms(world->node, 500);
+    assert_int_equal(committed(world), 7);
+}
+
+static void offsets_that_were_lost_leave_only_the_abort(void **state)
+{
+    struct world *world = *state;
+    struct member_name name = {.rename_after = 100, .lose_after = 4};
+    assert_int_equal(init(world), 0);
+    assert_int_equal(transactional_begin(world->producer), 0);
+    assert_int_equal(send_named_offset(world, &name), ERROR_ILLEGAL_GENERATION);
+    assert_int_equal(transactional_get_state(world->producer), TRANSACTIONAL_ABORTABLE);
+    assert_int_equal(end_by_abort(world), 0);
+    node_run_ms(world->node, 500);
+    assert_int_equal(committed(world), -1);
+}
+
+static void note_room(void *owner)
+{
+    (*(int *)owner)++;
+}
+
+/* Somebody who knows only the producer. */
+static void records_are_taken_only_while_it_is_open(void **state)
+{
+    struct world *world = *state;
+    struct producer *producer = transactional_producer(world->producer);
+    struct producer_record record = {.topic = "t", .timestamp_ms = -1, .value = node_text("v")};
+    int room_count = 0;
+    producer_on_room(producer, note_room, &room_count);
+    assert_int_equal(producer_send(producer, &record), ERROR_AGAIN);
+    assert_int_equal(init(world), 0);
+    assert_int_equal(producer_send(producer, &record), ERROR_AGAIN);
+    assert_int_equal(producer_reserve(producer, "t", 0, 100), ERROR_AGAIN);
+    assert_int_equal(room_count, 0);
+    assert_int_equal(transactional_begin(world->producer), 0);
+    node_run_ms(world->node, 1);
+    assert_int_equal(room_count, 1);
+    assert_int_equal(producer_send(producer, &record), 0);
+    assert_int_equal(commit(world), 0);
+    assert_int_equal(producer_send(producer, &record), ERROR_AGAIN);
+    node_run_ms(world->node, 500);
+    assert_int_equal(node_end_offset(world->node, "t", 0, 0), 2); /* and the marker */
+    producer_on_room(producer, NULL, NULL);
+}
+
 static void a_zombie_finds_out(void **state)
 {
     struct world *zombie = *state;
@@ -375,6 +468,9 @@ int main(void)
         BOTH(an_abort_keeps_back_what_has_not_left),
         BOTH(calls_out_of_turn_are_refused),
         BOTH(offsets_come_with_the_transaction),
+        BOTH(a_reader_with_a_new_name_is_known_again),
+        BOTH(offsets_that_were_lost_leave_only_the_abort),
+        BOTH(records_are_taken_only_while_it_is_open),
         BOTH(a_zombie_finds_out),
         BOTH(a_record_that_is_refused_leaves_only_the_abort),
         BOTH(a_node_that_starts_again_is_found_again),
