@@ -56,7 +56,8 @@ void member_revoked(struct member *member);
  * outside the group. Valid until the next turn. */
 struct bytes member_id(const struct member *member);
 int32_t member_generation(const struct member *member);
-/* Grows when partitions were lost: as long as it stays, what was assigned and not revoked is ours. */
+/* Grows when partitions were lost: as long as it stays, what was assigned and not revoked is ours.
+ */
 int64_t member_loss_count(const struct member *member);
 /* It is on its way into the next generation, and keeps what it holds meanwhile. */
 bool member_is_joining(const struct member *member);

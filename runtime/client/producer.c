@@ -181,8 +181,7 @@ static void producer_wake_if_wanted(struct producer *producer)
 int producer_send(struct producer *producer, const struct producer_record *record)
 {
     check(!producer->is_closing);
-    int error =
-        producer->is_held ? ERROR_AGAIN : accumulator_add(&producer->accumulator, record);
+    int error = producer->is_held ? ERROR_AGAIN : accumulator_add(&producer->accumulator, record);
     if (error == ERROR_AGAIN) {
         producer->is_room_wanted = true;
     }

@@ -95,7 +95,7 @@ void transactional_abort(struct transactional *transactional, struct transaction
 enum transactional_state transactional_get_state(const struct transactional *transactional);
 /* What led to ABORTABLE or FATAL. */
 int transactional_error(const struct transactional *transactional);
-/* For those who need not know of transactions: outside of OPEN a send and a reserve say ERROR_AGAIN,
- * and what failed is told by the commit. */
+/* For those who need not know of transactions: outside of OPEN a send and a reserve say
+ * ERROR_AGAIN, and what failed is told by the commit. */
 struct producer *transactional_producer(struct transactional *transactional);
 void transactional_check(const struct transactional *transactional);

@@ -32,6 +32,7 @@ struct changelog {
     int refresh_count;
     struct io_timer refresh_timer;
     bool is_reading_on; /* from local contents, and nothing came yet */
+    int64_t end_offset; /* to be reached; -1 until the first fetch tells */
     bool is_ending;
     int error;
     void (*done)(void *owner, int error);
@@ -46,6 +47,7 @@ struct changelog *changelog_new(struct client *client, struct kv *kv, const char
     changelog->replay = replay_new(kv);
     changelog->topic = memory_string(topic);
     changelog->partition = partition;
+    changelog->end_offset = -1;
     state_position_init(&changelog->opened);
     return changelog;
 }
@@ -113,6 +115,7 @@ static int changelog_rebuild(struct changelog *changelog, const char *reason)
     trace(TRACE_ERROR, "changelog.store_rebuilt", TRACE_STRING("topic", changelog->topic),
           TRACE_INT("partition", changelog->partition), TRACE_STRING("reason", reason));
     changelog->is_reading_on = false;
+    changelog->end_offset = -1;
     int error = replay_rebuild(changelog->replay);
     fetcher_seek(changelog->fetcher, changelog->topic, changelog->partition,
                  FETCHER_OFFSET_EARLIEST);
@@ -124,6 +127,18 @@ static bool changelog_is_old(const struct changelog *changelog)
 {
     int64_t now_ms = io_wall_clock(client_io(changelog->client));
     return now_ms - changelog->opened.commit > CHANGELOG_AGE_MS_MAX;
+}
+
+/* Whether everything was read that was there when reading began; the end may since have been cut.
+ * Committed data ends before what is not decided yet, which is waited for. */
+static bool changelog_is_read(struct changelog *changelog)
+{
+    int64_t told =
+        fetcher_high_watermark(changelog->fetcher, changelog->topic, changelog->partition);
+    bool is_first = changelog->end_offset < 0 || told < changelog->end_offset;
+    changelog->end_offset = is_first ? told : changelog->end_offset;
+    return told >= 0 && fetcher_position(changelog->fetcher, changelog->topic,
+                                         changelog->partition) >= changelog->end_offset;
 }
 
 static void changelog_on_ready(void *owner)
@@ -147,7 +162,7 @@ static void changelog_on_ready(void *owner)
     }
     if (result < 0) {
         changelog_end(changelog, result);
-    } else if (fetcher_is_at_end(changelog->fetcher, changelog->topic, changelog->partition)) {
+    } else if (changelog_is_read(changelog)) {
         changelog_end(changelog, 0);
     }
 }
@@ -216,6 +231,7 @@ void changelog_restore(struct changelog *changelog, const struct state_position 
     check(changelog->fetcher == NULL);
     options.wait_max_ms = 100;
     options.reset = FETCHER_RESET_ERROR;
+    options.is_read_committed = true;
     changelog->is_kept = opened != NULL;
     if (opened != NULL) {
         state_position_copy(&changelog->opened, opened);

@@ -1,13 +1,16 @@
 /* The changelog of one store of one task: its write-ahead log, a topic partition. What its records
  * mean is in replay.h, which of them count in accord.h.
  *
- * A restore reads it to its end as the first fetch tells. Local contents are gone on from where
- * they end, if they came from this very topic: its id is the one they were stored with (of clusters
- * without ids: the topic still reaches to where they end). Contents of another topic, made anew
- * under the same name, are thrown away before the first record is read, so the two never mix; and
- * the contents of a topic that lost records in front of or at that place are read anew. So are
- * contents older than half a day when the topic went on without them: what removed a key may be
- * gone from it after delete.retention.ms, and the key would come back.
+ * A restore reads what is committed, to the end that the first fetch tells: while a transaction
+ * below that end is not decided it waits, for that may be the newest commit.
+ *
+ * Local contents are gone on from where they end, if they came from this very topic: its id is the
+ * one they were stored with (of clusters without ids: the topic still reaches to where they end).
+ * Contents of another topic, made anew under the same name, are thrown away before the first record
+ * is read, so the two never mix; and the contents of a topic that lost records in front of or at
+ * that place are read anew. So are contents older than half a day when the topic went on without
+ * them: what removed a key may be gone from it after delete.retention.ms, and the key would come
+ * back.
  *
  * Owns:   the fetcher while it restores.
  * Keeps:  (1) `done` is called once, on a later turn;

@@ -369,6 +369,11 @@ static void on_produce_due(struct io_timer *timer)
     answer_produce(request->broker->cluster, request);
 }
 
+static bool request_is_committed(const struct fake_request *request)
+{
+    return ((const struct fetch_request *)request->message)->isolation_level == 1;
+}
+
 /* Fills one partition of an answer; returns the bytes of records. */
 static size_t read_partition(struct fake_request *request, struct fake_partition *partition,
                              const struct fetch_request_partition *in, int fault, size_t limit,
@@ -406,14 +411,15 @@ static size_t read_partition(struct fake_request *request, struct fake_partition
         return 0;
     }
     out->high_watermark = partition->next_offset;
-    out->last_stable_offset = partition->next_offset;
+    out->last_stable_offset = partition->is_open ? partition->open_offset : partition->next_offset;
+    int64_t end_offset = request_is_committed(request) ? out->last_stable_offset : INT64_MAX;
     out->log_start_offset = partition->start_offset;
     out->aborted_transactions.items = partition->aborted;
     out->aborted_transactions.count = partition->aborted_count;
     struct buffer records = {0};
     for (size_t i = 0; i < partition->batch_count; i++) {
         const struct fake_batch *batch = &partition->batches[i];
-        bool is_wanted = batch->next_offset > in->fetch_offset;
+        bool is_wanted = batch->next_offset > in->fetch_offset && batch->next_offset <= end_offset;
         bool has_room = records.size == 0 || records.size + batch->data.size <= limit;
         if (is_wanted && has_room) {
             buffer_add_bytes(&records, buffer_bytes(&batch->data));
@@ -486,6 +492,14 @@ static void wake_waits(struct fake_cluster *cluster)
         struct fake_request *request = list_member(link, struct fake_request, link);
         io_timer_start(request->broker->io, &request->timer, 0);
     }
+}
+
+void fake_cluster_set_open(struct fake_cluster *cluster, struct fake_partition *partition,
+                           bool is_open)
+{
+    partition->is_open = is_open;
+    partition->open_offset = partition->next_offset;
+    wake_waits(cluster);
 }
 
 static void answer_fetch(struct fake_cluster *cluster, struct fake_request *request)

@@ -39,6 +39,8 @@ struct fake_partition {
     int32_t leader_epoch;
     int64_t start_offset;
     int64_t next_offset;
+    bool is_open; /* a transaction that began at open_offset */
+    int64_t open_offset;
     struct fake_batch *batches;
     size_t batch_count;
     struct fake_producer *producers;
@@ -105,6 +107,9 @@ struct fake_partition *fake_cluster_get(struct fake_cluster *cluster, const char
 void fake_cluster_fail(struct fake_cluster *cluster, int16_t api_key, int error, int count,
                        bool is_after);
 void fake_cluster_move(struct fake_partition *partition, int32_t leader_id);
+/* A transaction begins at the end, or the one that is open ends. */
+void fake_cluster_set_open(struct fake_cluster *cluster, struct fake_partition *partition,
+                           bool is_open);
 /* Appends a batch as it is, its offsets set. */
 void fake_cluster_append(struct fake_cluster *cluster, struct fake_partition *partition,
                          struct bytes batch);

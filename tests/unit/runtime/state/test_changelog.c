@@ -204,6 +204,30 @@ static void a_commit_without_changes_has_its_marker(void **state)
     bench_free(bench);
 }
 
+/* What another process began and nobody decided yet may still become the newest commit. */
+static void an_open_transaction_is_waited_for(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(2, 0);
+    struct fake_cluster *cluster = bench->clients->cluster;
+    struct fake_partition *partition = fake_cluster_get(cluster, TOPIC, 0);
+    struct kv *kv = kv_new_memory("counts");
+    put(bench, "a", "1");
+    commit(bench);
+    fake_cluster_set_open(cluster, partition, true);
+    put(bench, "a", "2");
+    commit(bench);
+    begin_restore(bench, kv, NULL);
+    client_bench_run(bench->clients, 20ull * CLIENT_BENCH_SECOND);
+    assert_int_equal(bench->done_count, 0);
+    fake_cluster_set_open(cluster, partition, false);
+    client_bench_run_until(bench->clients, is_done, bench);
+    assert_int_equal(bench->error, 0);
+    assert_int_equal(replay_end_offset(changelog_replay(bench->changelog)), 4);
+    kv_free(kv);
+    bench_free(bench);
+}
+
 /* Local contents of commit 1, with the id of the topic. */
 static void take_local(struct bench *bench, struct kv *kv, struct state_position *opened)
 {
@@ -493,6 +517,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_appended_comes_back),
         cmocka_unit_test(a_commit_without_changes_has_its_marker),
+        cmocka_unit_test(an_open_transaction_is_waited_for),
         cmocka_unit_test(local_contents_are_gone_on_from),
         cmocka_unit_test(local_contents_that_are_too_old_are_read_anew),
         cmocka_unit_test(a_topic_made_anew_is_never_mixed_with_local_contents),
