@@ -13,6 +13,8 @@
 
 enum { KEY_PRODUCE = 0, KEY_FETCH = 1, KEY_LIST_OFFSETS = 2, KEY_METADATA = 3 };
 enum { KEY_API_VERSIONS = 18, KEY_INIT_PRODUCER_ID = 22 };
+enum { KEY_ADD_PARTITIONS_TO_TXN = 24, KEY_ADD_OFFSETS_TO_TXN = 25 };
+enum { KEY_END_TXN = 26, KEY_TXN_OFFSET_COMMIT = 28 };
 
 struct fake_connection {
     struct list_link link;
@@ -197,7 +199,7 @@ static void answer_versions(struct fake_cluster *cluster, struct fake_request *r
         arena_array(&request->arena, struct api_versions_response_api, FAKE_API_COUNT);
     for (int16_t key = 0; key < FAKE_API_COUNT; key++) {
         const struct frame_api *api = frame_api_find(key);
-        if (api == NULL) {
+        if (api == NULL || cluster->version_max[key] == FAKE_API_MISSING) {
             continue;
         }
         int16_t highest =
@@ -705,7 +707,9 @@ struct fake_cluster *fake_cluster_new(struct sim *sim, int broker_count)
     map_init(&cluster->groups);
     map_init(&cluster->configs);
     for (int i = 0; i < FAKE_API_COUNT; i++) {
-        cluster->version_max[i] = -1;
+        bool is_transactional = i == KEY_ADD_PARTITIONS_TO_TXN || i == KEY_ADD_OFFSETS_TO_TXN ||
+                                i == KEY_END_TXN || i == KEY_TXN_OFFSET_COMMIT;
+        cluster->version_max[i] = is_transactional ? FAKE_API_MISSING : -1;
     }
     for (int i = 0; i < broker_count; i++) {
         struct fake_broker *broker = &cluster->brokers[i];

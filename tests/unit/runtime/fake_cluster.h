@@ -14,7 +14,7 @@
 #include "log/wire/messages.h"
 #include "tests/sim/sim.h"
 
-enum { FAKE_PORT = 9092, FAKE_BATCHES_REMEMBERED = 5, FAKE_API_COUNT = 64 };
+enum { FAKE_PORT = 9092, FAKE_BATCHES_REMEMBERED = 5, FAKE_API_COUNT = 64, FAKE_API_MISSING = -2 };
 
 struct fake_batch {
     int64_t base_offset;
@@ -83,7 +83,7 @@ struct fake_cluster {
     struct fake_fault faults[FAKE_API_COUNT];
     uint32_t error_chance; /* per million produce and fetch requests: NOT_LEADER */
     uint32_t drop_chance;  /* per million requests: takes effect, then the connection breaks */
-    int16_t version_max[FAKE_API_COUNT]; /* of an API; -1: as the schema */
+    int16_t version_max[FAKE_API_COUNT]; /* of an API; -1: as the schema; or FAKE_API_MISSING */
     uint64_t produce_delay_ns;
     bool is_lenient; /* an unknown producer may begin at any sequence, as in Apache Kafka */
     bool is_hanging_up_on_versions; /* as brokers from before ApiVersions 3 */

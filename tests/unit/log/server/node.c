@@ -39,12 +39,17 @@ static void node_on_stopped(void *owner)
 
 struct node *node_new(void)
 {
+    return node_new_among(1, 0);
+}
+
+struct node *node_new_among(uint64_t seed, int machine_count)
+{
     struct node *node = memory_new(struct node);
     if (getenv("TRACE") == NULL) {
         trace_set_stream(NULL);
     }
     trace_reset();
-    node->sim = sim_new(1, 2);
+    node->sim = sim_new(seed, 2 + machine_count);
     node->io = sim_io(node->sim, NODE_BROKER);
     node->client_io = sim_io(node->sim, NODE_CLIENT);
     map_init(&node->file);

@@ -48,6 +48,8 @@ struct node_call {
 
 /* Settings are set with node_set before the node starts. */
 struct node *node_new(void);
+/* In a world with `machine_count` more nodes, from 2 on. */
+struct node *node_new_among(uint64_t seed, int machine_count);
 void node_set(struct node *node, const char *name, const char *value);
 /* Runs until it listens, and connects a client. */
 void node_start(struct node *node);
