@@ -22,10 +22,8 @@ static void task_set_position(struct task *task)
     task->position.stream_time_ms = task->context.stream_time_ms;
     for (size_t i = 0; i < task->input_count; i++) {
         const struct task_input *input = &task->inputs[i];
-        if (input->position >= 0) {
-            state_position_set_input(&task->position, input->topic, input->partition,
-                                     input->position);
-        }
+        state_position_set_input(&task->position, input->topic, input->partition,
+                                 task_input_next(input));
     }
 }
 

@@ -69,6 +69,7 @@ static int task_input_next_batch(struct task_input *input)
         return error;
     }
     input->has_batch = true;
+    input->position = input->position < 0 ? input->fetched.position : input->position;
     return 1;
 }
 
@@ -103,6 +104,15 @@ void task_input_take(struct task_input *input)
     check(input->has_head);
     input->position = input->head.offset + 1;
     input->has_head = false;
+}
+
+int64_t task_input_next(const struct task_input *input)
+{
+    if (input->position >= 0) {
+        return input->position;
+    }
+    int64_t position = fetcher_position(input->fetcher, input->topic, input->partition);
+    return position < 0 ? 0 : position;
 }
 
 bool task_input_is_drained(const struct task_input *input)

@@ -13,7 +13,7 @@ struct task_input {
     struct fetcher *fetcher;
     char *topic;
     int32_t partition;
-    int64_t position; /* the next record not yet finished */
+    int64_t position; /* the next record not yet finished; -1 before the first batch */
     struct node *source;
     bool is_added;
     bool has_batch;
@@ -32,5 +32,9 @@ void task_input_start(struct task_input *input, int64_t offset);
 must_use int task_input_fill(struct task_input *input);
 /* The head was finished. */
 void task_input_take(struct task_input *input);
+/* The next record not yet finished, also before the first came; where the log begins is asked for
+ * when reading begins, and 0 until that is answered: who reads on from there begins at the start.
+ */
+int64_t task_input_next(const struct task_input *input);
 /* Nothing is fetched, and the log has nothing more as far as the broker told. */
 bool task_input_is_drained(const struct task_input *input);
