@@ -106,8 +106,8 @@ static void transactional_fail(struct transactional *transactional, int error)
     } else if (transactional->state != TRANSACTIONAL_ABORTABLE) {
         transactional_move(transactional, TRANSACTIONAL_ABORTABLE);
     }
-    transactional_tell_offsets(transactional, error);
     transactional_finish(transactional, error);
+    transactional_tell_offsets(transactional, error); /* who is told may abort at once */
 }
 
 /* What the coordinator asks to be tried again, and what may have happened unseen. An end is asked

@@ -352,6 +352,39 @@ static void offsets_that_were_lost_leave_only_the_abort(void **state)
     assert_int_equal(committed(world), -1);
 }
 
+struct impatient {
+    struct transactional_wait wait;
+    struct world *world;
+    struct wait abort;
+};
+
+static void abort_at_once(struct transactional_wait *wait, int error)
+{
+    struct impatient *impatient = list_member(wait, struct impatient, wait);
+    assert_int_equal(error, ERROR_ILLEGAL_GENERATION);
+    transactional_abort(impatient->world->producer, &impatient->abort.wait);
+}
+
+static void who_is_told_of_a_failure_may_abort_at_once(void **state)
+{
+    struct world *world = *state;
+    struct member_name name = {0};
+    struct transactional_reader reader = {
+        .group = "g", .member_id = BYTES_LITERAL(""), .identify = on_identify, .owner = &name};
+    struct member_partition partition = {.topic = "t", .offset = 7};
+    struct impatient impatient = {
+        .wait = {.done = abort_at_once}, .world = world, .abort = wait_make()};
+    assert_int_equal(init(world), 0);
+    assert_int_equal(transactional_begin(world->producer), 0);
+    assert_int_equal(send_one(world, "t", 0, "v"), 0);
+    node_run_ms(world->node, 200);
+    transactional_send_offsets(world->producer, &reader, &partition, 1, &impatient.wait);
+    assert_int_equal(wait_for(world, &impatient.abort), 0);
+    assert_int_equal(transactional_get_state(world->producer), TRANSACTIONAL_READY);
+    node_run_ms(world->node, 500);
+    assert_int_equal(aborted_in(world, 0), 1);
+}
+
 static void note_room(void *owner)
 {
     (*(int *)owner)++;
@@ -470,6 +503,7 @@ int main(void)
         BOTH(offsets_come_with_the_transaction),
         BOTH(a_reader_with_a_new_name_is_known_again),
         BOTH(offsets_that_were_lost_leave_only_the_abort),
+        BOTH(who_is_told_of_a_failure_may_abort_at_once),
         BOTH(records_are_taken_only_while_it_is_open),
         BOTH(a_zombie_finds_out),
         BOTH(a_record_that_is_refused_leaves_only_the_abort),
