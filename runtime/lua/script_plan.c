@@ -97,6 +97,21 @@ static void read_errors(struct plan_reader *reader)
     topology_set_errors(reader->script->topology, &errors);
 }
 
+/* By the names of Kafka Streams' processing.guarantee. */
+static void read_guarantee(struct plan_reader *reader)
+{
+    const char *name = plan_reader_string(reader, "name");
+    luaL_argcheck(reader->lua, name != NULL, 1, "a broken plan");
+    bool is_exact = strcmp(name, "exactly_once_v2") == 0;
+    if (!is_exact && strcmp(name, "at_least_once") != 0) {
+        report_add(reader->report, plan_reader_string(reader, "place"),
+                   "the guarantee is exactly_once_v2 or at_least_once, not '%s'", name);
+        plan_reader_stop(reader);
+    }
+    topology_set_guarantee(reader->script->topology,
+                           is_exact ? TOPOLOGY_EXACTLY_ONCE : TOPOLOGY_AT_LEAST_ONCE);
+}
+
 static void read_connector(struct plan_reader *reader, struct script_connector *out)
 {
     struct arena *arena = &reader->script->arena;
@@ -142,6 +157,10 @@ static void read_lists(struct plan_reader *reader)
     lua_pop(lua, 1);
     if (plan_reader_push(reader, "error_policy") == LUA_TTABLE) {
         read_errors(reader);
+    }
+    lua_pop(lua, 1);
+    if (plan_reader_push(reader, "guaranteed") == LUA_TTABLE) {
+        read_guarantee(reader);
     }
     lua_pop(lua, 1);
 }

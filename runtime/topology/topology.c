@@ -401,6 +401,11 @@ void topology_set_errors(struct topology *topology, const struct topology_errors
     }
 }
 
+void topology_set_guarantee(struct topology *topology, enum topology_guarantee guarantee)
+{
+    topology->guarantee = guarantee;
+}
+
 bool topology_key_is_changed(const struct topology *topology, int node)
 {
     return topology->nodes[node].is_key_changed;
@@ -497,6 +502,11 @@ const struct topology_store *topology_store_at(const struct topology *topology, 
 const struct topology_errors *topology_errors(const struct topology *topology)
 {
     return &topology->errors;
+}
+
+enum topology_guarantee topology_guarantee(const struct topology *topology)
+{
+    return topology->guarantee;
 }
 
 void topology_changelog_name(const struct topology *topology, const char *store, struct buffer *out)

@@ -78,6 +78,8 @@ struct topology_topic {
 
 enum topology_policy { TOPOLOGY_DEAD_LETTER, TOPOLOGY_STOP, TOPOLOGY_SKIP };
 
+enum topology_guarantee { TOPOLOGY_EXACTLY_ONCE, TOPOLOGY_AT_LEAST_ONCE };
+
 struct topology_errors {
     enum topology_policy policy;
     const char *topic; /* of dead letters */
@@ -119,6 +121,8 @@ must_use int topology_add_topic(struct topology *topology, const struct topology
 must_use int topology_add_repartition(struct topology *topology, int parent, const char *name,
                                       int32_t partitions, const char *place, struct report *report);
 void topology_set_errors(struct topology *topology, const struct topology_errors *errors);
+/* How often a record's outputs are there after crashes; exactly once unless said. */
+void topology_set_guarantee(struct topology *topology, enum topology_guarantee guarantee);
 /* Whether records behind this node may have another key than they were partitioned by. */
 bool topology_key_is_changed(const struct topology *topology, int node);
 
@@ -136,6 +140,7 @@ const struct topology_topic *topology_topic_at(const struct topology *topology, 
 size_t topology_store_count(const struct topology *topology);
 const struct topology_store *topology_store_at(const struct topology *topology, size_t index);
 const struct topology_errors *topology_errors(const struct topology *topology);
+enum topology_guarantee topology_guarantee(const struct topology *topology);
 /* The changelog topic of a store: <application>-<store>-changelog. Appended to `out`. */
 void topology_changelog_name(const struct topology *topology, const char *store,
                              struct buffer *out);

@@ -71,6 +71,9 @@ void topology_describe(const struct topology *topology, struct buffer *out)
         buffer_printf(out, " to %s", topology->errors.topic);
     }
     buffer_add_byte(out, '\n');
+    if (topology->guarantee == TOPOLOGY_AT_LEAST_ONCE) {
+        buffer_add_string(out, "  guarantee: at least once\n");
+    }
     for (size_t i = 0; i < topology->part_count; i++) {
         describe_part(topology, &topology->parts[i], out);
     }

@@ -25,6 +25,7 @@ struct topology {
     struct topology_topic **topics;
     size_t topic_count;
     struct topology_errors errors;
+    enum topology_guarantee guarantee;
     struct topology_part *parts;
     size_t part_count;
     bool is_finished;

@@ -38,6 +38,12 @@ function App:errors(spec)
   return self
 end
 
+function App:guarantee(name)
+  check_type("the guarantee", name, "string")
+  self.guaranteed = { name = name, place = host.place() }
+  return self
+end
+
 local function add_connector(app, name, spec, is_sink)
   check_type("the name of a connector", name, "string")
   check_type("the options of " .. name, spec, "table")

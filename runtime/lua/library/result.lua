@@ -3,7 +3,7 @@ local _, lib = ...
 local S, fail, check_fields, set = lib.S, lib.fail, lib.check_fields, lib.set
 
 local TINY = set("name", "input", "output", "value", "time", "key", "stores", "every", "errors",
-  "init", "process", "close")
+  "guarantee", "init", "process", "close")
 
 local function from_tiny(spec, name)
   check_fields("the returned table", spec, TINY)
@@ -24,6 +24,9 @@ local function from_tiny(spec, name)
   end
   if spec.errors then
     app:errors(spec.errors)
+  end
+  if spec.guarantee then
+    app:guarantee(spec.guarantee)
   end
   return app
 end

@@ -448,6 +448,7 @@ static void a_file_defines_connectors_topics_and_policies(void **state)
                   "  poll = 5, deep = true, tags = { 'a', 'b' } })\n"
                   "app:sink('db', { type = 'sqlite', topics = { 'x', 'y' }, file = 'x.db' })\n"
                   "app:errors { policy = 'skip' }\n"
+                  "app:guarantee 'at_least_once'\n"
                   "return app");
     size_t count = 0;
     const struct script_connector *all = script_connectors(bench->script, &count);
@@ -468,6 +469,7 @@ static void a_file_defines_connectors_topics_and_policies(void **state)
     assert_int_equal(topology_topic_at(topology, 0)->partitions, 3);
     assert_int_equal(topology_topic_at(topology, 0)->retention_ms, 604800000);
     assert_int_equal(topology_errors(topology)->policy, TOPOLOGY_SKIP);
+    assert_int_equal(topology_guarantee(topology), TOPOLOGY_AT_LEAST_ONCE);
 }
 
 static void mistakes_in_a_file_are_sentences_with_a_place(void **state)
@@ -495,6 +497,7 @@ static void mistakes_in_a_file_are_sentences_with_a_place(void **state)
          "repartition", "app.lua:2"},
         {"app:stream('a'):to('b') app:stream('a', { value = 'json' })", "read twice", "app.lua:2"},
         {"app:errors { policy = 'retry' }", "dlq, stop or skip", "app.lua:2"},
+        {"app:guarantee 'at_most_once'", "exactly_once_v2 or at_least_once", "app.lua:2"},
         {"app:sink('x', { topics = 'a' })", "needs a type", "app.lua:2"},
         {"app:sink('x', { type = 'a' })", "needs topics", "app.lua:2"},
         {"app:topic('t', { partitions = -1 })", "partitions", "app.lua:2"},
@@ -525,6 +528,7 @@ static void tiny_style_can_take_its_key_from_the_value(void **state)
         *state, "local S = require 'tidemill'\n"
                 "return { input = { 'a', 'b' }, output = 'out', key = '$.u', value = 'json',\n"
                 "stores = { s = S.kv() }, errors = { policy = 'stop' },\n"
+                "guarantee = 'at_least_once',\n"
                 "process = function(r, ctx) return { value = ctx.s:add(r.key, r.value.n) } end }");
     assert_int_equal(mill_driver_send(driver, "a", NULL, "{\"u\":\"x\",\"n\":2}", 1), 0);
     assert_int_equal(mill_driver_send(driver, "b", NULL, "{\"u\":\"x\",\"n\":3}", 1), 0);
