@@ -37,20 +37,52 @@ static void app_on_topics(void *owner, int error, const struct report *report)
         app_fail(app, copy.text, false);
         return;
     }
+    if (app->transactional != NULL) {
+        app_transaction_start(app);
+    } else {
+        app_run(app);
+    }
+}
+
+void app_run(struct app *app)
+{
     app->state = APP_RUNNING;
     app_connectors_start(app);
     app_group_join(app);
 }
 
+static bool app_is_exact(const struct app *app)
+{
+    switch (app->options.guarantee) {
+    case APP_AS_THE_SCRIPT_SAYS:
+        return topology_guarantee(app->topology) == TOPOLOGY_EXACTLY_ONCE;
+    case APP_EXACTLY_ONCE:
+        return true;
+    case APP_AT_LEAST_ONCE:
+        break;
+    }
+    return false;
+}
+
+static void app_open_producer(struct app *app)
+{
+    struct producer_options options = producer_options_default();
+    bool has_tasks = topology_part_count(app->topology) > 0;
+    if (has_tasks && app_is_exact(app)) {
+        app_transaction_open(app);
+    } else {
+        app->producer = producer_new(app->client, &options);
+    }
+    producer_on_room(app->producer, app_tasks_on_wake, app);
+}
+
 static void app_connect(struct app *app)
 {
-    struct producer_options producer_options = producer_options_default();
     struct fetcher_options fetcher_options = fetcher_options_default();
     app->client = client_new(app->io, &app->options.client);
     app->fetch_client = client_new(app->io, &app->options.client);
     app->group_client = client_new(app->io, &app->options.client);
-    app->producer = producer_new(app->client, &producer_options);
-    producer_on_room(app->producer, app_tasks_on_wake, app);
+    app_open_producer(app);
     fetcher_options.is_read_committed = true;
     fetcher_options.reset = FETCHER_RESET_EARLIEST;
     app->fetcher = fetcher_new(app->fetch_client, &fetcher_options);
@@ -71,6 +103,7 @@ static void app_free(struct app *app)
     io_timer_stop(app->io, &app->process_timer);
     io_timer_stop(app->io, &app->tick_timer);
     io_timer_stop(app->io, &app->commit_timer);
+    io_timer_stop(app->io, &app->end_timer);
     script_close(app->script);
     free(app->connectors);
     free(app->topic_names);
@@ -156,9 +189,36 @@ static void app_close_clients(struct app *app)
     client_close(app->group_client, app_on_part_closed, app);
 }
 
+static void app_close_with_commit(struct app *app)
+{
+    if (app->is_committing) {
+        return;
+    }
+    bool may_commit = app->state == APP_RUNNING && app_transaction_begin(app);
+    if (may_commit) {
+        app_tasks_stop(app);
+    }
+    if (may_commit && !app_tasks_is_blocked(app)) {
+        app_commit_begin(app);
+    } else {
+        app_close_next(app);
+    }
+}
+
 static void app_on_stage_closed(void *owner)
 {
     app_close_next(owner);
+}
+
+static void app_close_producer(struct app *app)
+{
+    bool is_transactional = app->transactional != NULL || app->is_abandoned;
+    if (is_transactional) {
+        app_transaction_close(app);
+    } else {
+        producer_on_room(app->producer, NULL, NULL);
+        producer_close(app->producer, app_on_stage_closed, app);
+    }
 }
 
 void app_close_next(struct app *app)
@@ -170,16 +230,15 @@ void app_close_next(struct app *app)
         return;
     case APP_CLOSE_SOURCES:
         app->close_stage = APP_CLOSE_COMMIT;
-        if (!app->is_committing) {
-            app_tasks_stop(app);
-            if (app->state == APP_RUNNING && !app_tasks_is_blocked(app)) {
-                app_commit_begin(app);
-            } else {
-                app_close_next(app);
-            }
-        }
+        app_close_with_commit(app);
         return;
     case APP_CLOSE_COMMIT:
+        app->close_stage = APP_CLOSE_ABORT;
+        if (app->transactional == NULL || !app_transaction_abort(app)) {
+            app_close_next(app);
+        }
+        return;
+    case APP_CLOSE_ABORT:
         app->close_stage = APP_CLOSE_TASKS;
         app_tasks_close(app);
         return;
@@ -199,8 +258,7 @@ void app_close_next(struct app *app)
         return;
     case APP_CLOSE_FETCHER:
         app->close_stage = APP_CLOSE_PRODUCER;
-        producer_on_room(app->producer, NULL, NULL);
-        producer_close(app->producer, app_on_stage_closed, app);
+        app_close_producer(app);
         return;
     case APP_CLOSE_PRODUCER:
         app->close_stage = APP_CLOSE_CLIENTS;
@@ -227,6 +285,9 @@ void app_close(struct app *app, void (*closed)(void *owner), void *owner)
     app->is_closing = true;
     app->closed = closed;
     app->closed_owner = owner;
+    if (app->transactional != NULL) {
+        app_transaction_begin_close(app);
+    }
     if (app->topics == NULL) {
         app_close_next(app);
     }
@@ -265,4 +326,7 @@ int64_t app_commit_count(const struct app *app)
 void app_check(const struct app *app)
 {
     app_tasks_check(app);
+    if (app->transactional != NULL && !app->is_abandoned) {
+        app_transaction_check(app);
+    }
 }

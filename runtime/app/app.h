@@ -1,19 +1,51 @@
 /* One application: a script with its connectors, and the tasks this process runs of it.
  *
- * A commit of the application takes these steps, in this order, while nothing is processed:
- *     (1) every output is flushed to the log;
- *     (2) every dirty task appends its changelog groups, which carry the new positions; when all
- * are durable, the commit is decided: a restart goes on from these positions; (3) the positions are
- * committed to the group, for other members and for lag; (4) stores are marked committed and may be
- * checkpointed. A crash between (1) and (2) repeats outputs; state is never counted twice.
+ * What its tasks do between two commits counts once or not at all: outputs, changelog groups and
+ * input offsets of all of them are one transaction of one producer. It begins here with the first
+ * record that is processed, at its coordinator with the first that is sent. Every commit interval,
+ * before partitions are given up, and at the end, nothing is processed while these steps are taken:
+ *     (1) the group of every dirty task is appended to its changelogs, with the new positions;
+ *     (2) the same positions are sent to the group's coordinator, in the name of our membership
+ *         (TxnOffsetCommit, KIP-447), which holds them back until the transaction is decided;
+ *     (3) when all of that and every output is acknowledged, the end is asked for (EndTxn). The
+ *         commit is decided when the coordinator of the transaction has written that down;
+ *     (4) when that is answered, stores are marked committed and may be checkpointed, the tasks'
+ *         positions are where they would begin anew, and processing goes on.
+ *
+ * Crashes, of us or of what we talk to, by the step they come in:
+ *     before (3) is decided: the transaction is aborted, by our heir of the same transactional id
+ *         at once, else by its timeout of ten seconds. Nobody who reads what is committed ever saw
+ *         it, changelogs included; work begins anew from the commit before.
+ *     after it is decided, though we were not told: the markers are written, whoever is dead. An
+ *         heir cannot begin too early: its offsets are not answered while a decision on them is
+ *         not marked, and a restore waits for what is open in its changelog.
+ *     after (4): nothing is under way.
+ *
+ * Who is kept out by what:
+ *     a process that lost its partitions and does not know: by (2), since the group's coordinator
+ *         knows the name and generation of who owns them; without (2) there is no (3). Offsets that
+ *         were taken before the generation ended are the other side of it: who owns the partitions
+ *         next waits for them to be decided.
+ *     a process that died and came back, or was thought to be dead: by the epoch of its id, which
+ *         its heir, or the timeout, has raised.
+ *     The id is <app>-<instance>, of the instance id that no two processes share; without one it is
+ *         a number that nobody had.
+ *
+ * At least once, for clusters without transactions, is: (1) outputs are flushed; (2) changelogs are
+ * appended; when they are durable the commit is decided; (3) offsets are committed; (4) as above. A
+ * crash between (1) and (2) repeats outputs; state is never counted twice.
  *
  * Owns:   the script, its connections, the group membership, the tasks, the connectors.
  * Keeps:  (1) a partition is processed only while it is assigned to this member;
  *         (2) partitions that are revoked were committed before; those that are lost are not;
  *         (3) after a failure that retrying does not heal everything is closed and told to the
- *             owner;
+ *             owner; what the same work done once more may heal is rolled back: the transaction is
+ *             aborted, tasks that did something since the last commit begin anew from there;
  *         (4) whatever way the group deals, a task with stores runs in one place; a task whose
- *             partitions change is committed, closed and begun anew with those it has then.
+ *             partitions change is committed, closed and begun anew with those it has then;
+ *         (5) exactly once: tasks run only while a transaction is open, and each that did something
+ *             in it takes part in its commit, or it is aborted;
+ *         (6) each commit sends at least one offset, so that the group judges it.
  * Thread: its io's shard. */
 #pragma once
 
@@ -24,6 +56,8 @@
 
 struct app;
 
+enum app_guarantee { APP_AS_THE_SCRIPT_SAYS, APP_EXACTLY_ONCE, APP_AT_LEAST_ONCE };
+
 struct app_options {
     const char *path;             /* of the script */
     struct client_options client; /* where the log is */
@@ -33,6 +67,7 @@ struct app_options {
     size_t plugin_directory_count;
     const char *instance_id;    /* of group members (static membership); NULL: dynamic */
     int64_t commit_interval_ms; /* default 100 */
+    enum app_guarantee guarantee;
     struct script_limits limits;
 };
 

@@ -7,11 +7,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void app_commit_fail(struct app *app, int error)
+{
+    char reason[200];
+    if (app->transactional != NULL) {
+        app_transaction_fail(app, error);
+        return;
+    }
+    snprintf(reason, sizeof reason, "a commit failed: %s", error_text(error));
+    app_fail(app, reason, false);
+}
+
 static void app_commit_end(struct app *app, int error)
 {
     app->is_committing = false;
     free(app->commit_places);
     app->commit_places = NULL;
+    if (error == 0) {
+        app->commit_count++;
+        app_tasks_keep_offsets(app);
+    }
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
         if (row->is_committing && error == 0) {
@@ -20,17 +35,13 @@ static void app_commit_end(struct app *app, int error)
         row->is_committing = false;
     }
     if (error != 0) {
-        char reason[200];
-        snprintf(reason, sizeof reason, "a commit failed: %s", error_text(error));
-        app_fail(app, reason, false);
-    } else {
-        app->commit_count++;
+        app_commit_fail(app, error);
     }
 }
 
 /* What waited for the commit goes on. Tasks that began to leave while it was made need another one
  * when their nodes end. */
-static void app_commit_finish(struct app *app, int error)
+void app_commit_finish(struct app *app, int error)
 {
     app_commit_end(app, error);
     app->is_commit_wanted = error == 0 && app_tasks_stop(app);
@@ -61,7 +72,7 @@ static void app_on_offsets_committed(struct member_commit *commit, int error)
     app_commit_finish(app, 0);
 }
 
-static size_t app_gather_places(struct app *app)
+size_t app_commit_gather_places(struct app *app)
 {
     size_t count = 0;
     for (list_each (&app->tasks, link)) {
@@ -82,7 +93,7 @@ static size_t app_gather_places(struct app *app)
 
 static void app_commit_offsets(struct app *app)
 {
-    size_t count = app->commit_error == 0 ? app_gather_places(app) : 0;
+    size_t count = app->commit_error == 0 ? app_commit_gather_places(app) : 0;
     if (count == 0 || app->member == NULL) {
         app_commit_finish(app, app->commit_error);
         return;
@@ -105,6 +116,17 @@ static void app_on_changelogs_sent(void *owner, int error)
     }
 }
 
+void app_commit_send_changelogs(struct app *app, void (*sent)(void *owner, int error))
+{
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        if (row->is_committing) {
+            app->waiting_count++;
+            task_send_changelogs(row->task, sent, app);
+        }
+    }
+}
+
 static void app_on_flushed(struct producer_flush *flush, int error)
 {
     struct app *app = flush->owner;
@@ -114,20 +136,14 @@ static void app_on_flushed(struct producer_flush *flush, int error)
     }
     app->commit_error = 0;
     app->waiting_count = 1; /* this call */
-    for (list_each (&app->tasks, link)) {
-        struct app_task *row = list_member(link, struct app_task, link);
-        if (row->is_committing) {
-            app->waiting_count++;
-            task_send_changelogs(row->task, app_on_changelogs_sent, app);
-        }
-    }
+    app_commit_send_changelogs(app, app_on_changelogs_sent);
     app_on_changelogs_sent(app, 0);
 }
 
 void app_commit_begin(struct app *app)
 {
     bool is_any = false;
-    if (app->is_committing) {
+    if (app->is_committing || app->state != APP_RUNNING || !app_transaction_begin(app)) {
         return;
     }
     app_tasks_stop(app);
@@ -145,6 +161,10 @@ void app_commit_begin(struct app *app)
         app_commit_finish(app, 0);
         return;
     }
+    if (app->transactional != NULL) {
+        app_transaction_commit(app);
+        return;
+    }
     app->flush = (struct producer_flush){.done = app_on_flushed, .owner = app};
     producer_flush(app->producer, &app->flush);
 }
@@ -158,6 +178,9 @@ void app_commit_want(struct app *app)
 void app_commit_on_time(struct io_timer *timer)
 {
     struct app *app = timer->owner;
+    if (app->state == APP_RUNNING) {
+        app_transaction_look(app);
+    }
     bool is_wanted = app->is_commit_wanted || app_tasks_is_dirty(app);
     if (is_wanted && app->state == APP_RUNNING) {
         app_commit_begin(app);

@@ -44,6 +44,7 @@ static void app_on_lost(void *owner, const struct member_partition *partitions, 
         app_tasks_lose_input(app, &partitions[i]);
     }
     app->is_revoking = false; /* whoever waited for us does not any more */
+    app_transaction_roll_back(app);
     app_tasks_close_leaving(app);
     app_tasks_settle(app);
 }

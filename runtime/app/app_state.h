@@ -3,7 +3,8 @@
  *     app.c            its life: start, failure, end
  *     app_tasks.c      the tasks of now, and their turns
  *     app_group.c      which partitions are ours
- *     app_commit.c     the order of a commit
+ *     app_commit.c     the order of a commit, and of one at least once
+ *     app_transaction.c  the order of one exactly once
  *     app_connectors.c what the script defines beside its tasks
  *
  * Thread: the shard of its io. */
@@ -13,6 +14,7 @@
 #include "runtime/app/app.h"
 #include "runtime/app/app_topics.h"
 #include "runtime/client/member.h"
+#include "runtime/client/transactional.h"
 
 enum app_state { APP_NEW, APP_PREPARING, APP_RUNNING, APP_FAILED };
 
@@ -48,7 +50,8 @@ struct app {
     struct client *client;
     struct client *fetch_client;
     struct client *group_client;
-    struct producer *producer;
+    struct transactional *transactional; /* NULL: at least once, or no tasks */
+    struct producer *producer;           /* its own, if there is one */
     struct fetcher *fetcher;
     struct member *member;
     struct app_topics *topics;
@@ -72,6 +75,12 @@ struct app {
     bool is_revoking;
     bool is_commit_wanted; /* though nothing may be dirty */
     int64_t commit_count;
+    struct transactional_wait transaction_wait; /* for its start, its commit, its abort */
+    struct transactional_wait offsets_wait;
+    int64_t loss_count; /* of the member, when the commit began */
+    bool is_aborting;
+    bool is_abandoned; /* the end of the transaction is not waited for any more */
+    struct io_timer end_timer;
     struct task_counts earlier; /* of tasks that are gone */
 
     bool is_closing;
@@ -80,6 +89,7 @@ struct app {
         APP_CLOSE_NONE,
         APP_CLOSE_SOURCES,
         APP_CLOSE_COMMIT,
+        APP_CLOSE_ABORT,
         APP_CLOSE_TASKS,
         APP_CLOSE_MEMBER,
         APP_CLOSE_FETCHER,
@@ -92,6 +102,8 @@ struct app {
 
 /* Told once; the owner closes the application. */
 void app_fail(struct app *app, const char *reason, bool is_final);
+/* Everything that a start needs is there: connectors and tasks begin. */
+void app_run(struct app *app);
 /* The next step of closing; see app.c. */
 void app_close_next(struct app *app);
 
@@ -115,6 +127,10 @@ bool app_tasks_stop(struct app *app);
 /* Closes what is leaving, but for what is being committed. */
 void app_tasks_close_leaving(struct app *app);
 bool app_tasks_is_leaving(const struct app *app);
+/* Closes what did something since the last commit; it begins anew from there. */
+void app_tasks_roll_back(struct app *app);
+/* The positions of the commit that was made are where its tasks begin anew some day. */
+void app_tasks_keep_offsets(struct app *app);
 /* Closes all; the last one calls app_close_next. */
 void app_tasks_close(struct app *app);
 /* Adds up over the tasks of now; how many they are. */
@@ -129,6 +145,31 @@ void app_commit_begin(struct app *app);
 /* A commit as soon as there can be one, also when nothing is dirty. */
 void app_commit_want(struct app *app);
 void app_commit_on_time(struct io_timer *timer);
+/* For both orders: the changelogs of what is committed, `sent` called for each task; the positions
+ * that go to the group, in commit_places; and the end. */
+void app_commit_send_changelogs(struct app *app, void (*sent)(void *owner, int error));
+size_t app_commit_gather_places(struct app *app);
+void app_commit_finish(struct app *app, int error);
+
+/* The producer is that of a transaction; app_run is called when it can begin. */
+void app_transaction_open(struct app *app);
+void app_transaction_start(struct app *app);
+/* True when records can be sent: also when there are no transactions. */
+bool app_transaction_begin(struct app *app);
+void app_transaction_commit(struct app *app);
+/* Everything since the last commit never happened: the transaction is aborted, and tasks that did
+ * something begin anew. Not in a commit: who judges that knows whether something was lost. */
+void app_transaction_roll_back(struct app *app);
+/* It cannot commit any more: rolled back if that helps, else the application fails. */
+void app_transaction_fail(struct app *app, int error);
+/* Whether it failed meanwhile. */
+void app_transaction_look(struct app *app);
+/* Ends what is open; true when that is to be waited for. */
+bool app_transaction_abort(struct app *app);
+/* From now on its end has a deadline. */
+void app_transaction_begin_close(struct app *app);
+void app_transaction_close(struct app *app);
+void app_transaction_check(const struct app *app);
 
 /* Judges all of them; ERROR_INVALID with the report filled. Those that are open are to be closed.
  */

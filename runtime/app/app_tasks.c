@@ -30,7 +30,7 @@ static bool app_task_is_active(const struct app_task *row)
 void app_tasks_process(struct app *app)
 {
     bool has_more = false;
-    if (!app_tasks_may_process(app)) {
+    if (!app_tasks_may_process(app) || !app_transaction_begin(app)) {
         return;
     }
     for (list_each (&app->tasks, link)) {
@@ -60,7 +60,7 @@ void app_tasks_on_tick(struct io_timer *timer)
 {
     struct app *app = timer->owner;
     uint64_t next_ns = (uint64_t)1000 * 1000000;
-    if (app_tasks_may_process(app)) {
+    if (app_tasks_may_process(app) && app_transaction_begin(app)) {
         for (list_each (&app->tasks, link)) {
             struct app_task *row = list_member(link, struct app_task, link);
             uint64_t task_ns = app_task_is_active(row) ? task_tick(row->task) : UINT64_MAX;
@@ -322,6 +322,16 @@ static void app_task_keep_offsets(struct app_task *row)
     }
 }
 
+void app_tasks_keep_offsets(struct app *app)
+{
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        if (row->is_committing) {
+            app_task_keep_offsets(row);
+        }
+    }
+}
+
 static void app_task_close(struct app_task *row)
 {
     if (row->is_closing) {
@@ -329,7 +339,6 @@ static void app_task_close(struct app_task *row)
     }
     row->is_closing = true;
     app_add_counts(&row->app->earlier, task_counts(row->task));
-    app_task_keep_offsets(row);
     task_close(row->task, app_on_task_closed, row);
 }
 
@@ -338,6 +347,17 @@ void app_tasks_close_leaving(struct app *app)
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
         if (row->is_leaving && !row->is_committing) {
+            app_task_close(row);
+        }
+    }
+}
+
+void app_tasks_roll_back(struct app *app)
+{
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        check(!row->is_committing);
+        if (row->task != NULL && task_is_dirty(row->task)) {
             app_task_close(row);
         }
     }

@@ -200,6 +200,7 @@ static int host_shard_open_app(struct host_app *row, struct report *report)
                                       .plugin_directories = options->plugin_directories,
                                       .plugin_directory_count = options->plugin_directory_count,
                                       .commit_interval_ms = options->commit_interval_ms,
+                                      .guarantee = options->guarantee,
                                       .limits = options->limits};
     app_options.client.bootstrap = options->bootstrap;
     return app_new(row->host->shard_io, &app_options, &events, row, &row->app, report);

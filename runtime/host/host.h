@@ -25,7 +25,8 @@ struct host_options {
                               * NULL: none */
     const char *const *plugin_directories;
     size_t plugin_directory_count;
-    int64_t commit_interval_ms;  /* 0: the default */
+    int64_t commit_interval_ms; /* 0: the default */
+    enum app_guarantee guarantee;
     struct script_limits limits; /* zeroes: the defaults */
 };
 

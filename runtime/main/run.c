@@ -29,6 +29,7 @@ struct run_values {
     int64_t callback_ms;
     int64_t emit_count;
     int64_t commit_interval_ms;
+    const char *guarantee;
 };
 
 struct run {
@@ -99,6 +100,22 @@ static void run_choose_state(struct run *run)
         snprintf(run->state_directory, sizeof run->state_directory, "%s/state",
                  values->service.data == NULL ? "./tidemill-data" : values->service.data);
     }
+}
+
+static int run_choose_guarantee(struct run *run)
+{
+    const char *name = run->values->guarantee;
+    if (name == NULL) {
+        run->options.guarantee = APP_AS_THE_SCRIPT_SAYS;
+    } else if (strcmp(name, "exactly_once_v2") == 0) {
+        run->options.guarantee = APP_EXACTLY_ONCE;
+    } else if (strcmp(name, "at_least_once") == 0) {
+        run->options.guarantee = APP_AT_LEAST_ONCE;
+    } else {
+        return command_misuse(run->world,
+                              "--guarantee is exactly_once_v2 or at_least_once, not '%s'", name);
+    }
+    return COMMAND_OK;
 }
 
 static int run_judge(struct run *run)
@@ -234,7 +251,8 @@ static int run_scripts(struct command_world *world, const void *given,
     for (size_t i = 0; i < arguments->count; i++) {
         run.options.scripts[run.options.script_count++] = arguments->items[i];
     }
-    int code = run_judge(&run);
+    int code = run_choose_guarantee(&run);
+    code = code == COMMAND_OK ? run_judge(&run) : code;
     if (code != COMMAND_OK) {
         instance_close(&run.instance);
         buffer_fini(&run.brokers);
@@ -264,7 +282,9 @@ static const struct flag run_flags[] = {
     FLAG(0, "emit-limit", SIZE, struct run_values, emit_count, "COUNT",
          "the most records one call may write (default: 100000)"),
     FLAG(0, "commit-interval", DURATION, struct run_values, commit_interval_ms, "TIME",
-         "how often positions and stores are committed (default: 100ms)"),
+         "how often outputs, positions and stores are committed (default: 100ms)"),
+    FLAG(0, "guarantee", STRING, struct run_values, guarantee, "exactly_once_v2|at_least_once",
+         "over what scripts say (default: exactly_once_v2)"),
     SERVICE_FLAGS(struct run_values),
 };
 

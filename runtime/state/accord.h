@@ -31,6 +31,12 @@
  *         for it;
  *     (9) without such a commit records of a changelog were lost, and the task does not start.
  *
+ * In a transaction (runtime/app/app.h) the markers of a commit are decided together, with its
+ * outputs and offsets: who reads what is committed finds all of its groups or none, so no group is
+ * held that is not decided, nothing has to be put right, and who lost a partition appends nothing
+ * that counts. The rules are the same for both, since an application may change from one to the
+ * other.
+ *
  * Local contents are of use only with the topic they came from: those of another one are thrown
  * away, and the position they were stored with counts only for the changelogs that it fits.
  *
@@ -38,8 +44,9 @@
  *     Between a group that was not decided and the next that is, compaction may take the older
  * value of a key, if the group lies across the end of a segment; in topics where that matters
  *     min.compaction.lag.ms is longer than a task is down.
- *     Nobody keeps a process that lost its partition from appending: what it appends follows an
- *     older commit and is forgotten, unless it comes before the first commit of its heir.
+ *     Without transactions nobody keeps a process that lost its partition from appending: what it
+ *     appends follows an older commit and is forgotten, unless it comes before the first commit of
+ *     its heir.
  *     Who removes a store, or its changelog, while the newest commit is not decided has it judged
  *     without that store.
  *

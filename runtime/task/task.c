@@ -265,6 +265,10 @@ void task_check(const struct task *task)
     check(task->emit_next <= task->emit_count);
     check(!task->is_blocked || task->emit_next < task->emit_count);
     check(task->decided_commit <= task->newest_commit);
+    for (size_t i = 0; task->sending_count > 0 && i < task->input_count; i++) {
+        const struct task_input *input = &task->inputs[i];
+        check(state_position_input(&task->position, input->topic, input->partition) >= 0);
+    }
     if (task->state == TASK_RUNNING) {
         check(task->position.commit == task->decided_commit ||
               task->position.follows == task->decided_commit);

@@ -10,7 +10,8 @@
  *         (3) the position of an input is the next record that was not finished, never one that was
  *             only fetched;
  *         (4) the stores, their changelogs and the positions are committed together (the order
- *             is in app.h, the rules are in runtime/state/accord.h);
+ *             is in app.h, the rules are in runtime/state/accord.h); the position names every
+ *             input, so that the owner's group judges every commit;
  *         (5) after a start the stores hold exactly the contents of the position it goes on from;
  *         (6) a commit follows the last one that was decided.
  * Thread: its client's shard. */

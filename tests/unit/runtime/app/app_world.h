@@ -34,6 +34,7 @@ struct app_world {
     struct fake_cluster *cluster;
     struct app_seat seats[APP_WORLD_SEATS];
     const char *connectors; /* a folder of real plugins, or NULL */
+    enum app_guarantee guarantee;
 };
 
 static void app_world_check(void *owner)
@@ -62,6 +63,7 @@ static inline struct app_world *app_world_new(uint64_t seed, const char *script)
         trace_set_stream(NULL);
     }
     struct app_world *world = memory_new(struct app_world);
+    world->guarantee = APP_AT_LEAST_ONCE; /* the cluster has no transactions */
     world->sim = sim_new(seed, APP_WORLD_BROKERS + APP_WORLD_SEATS);
     world->cluster = fake_cluster_new(world->sim, APP_WORLD_BROKERS);
     for (int i = 0; i < APP_WORLD_SEATS; i++) {
@@ -89,6 +91,7 @@ static inline int app_world_open(struct app_world *world, int number, struct rep
     struct app_seat *seat = &world->seats[number];
     struct app_options options = {.path = "app.lua",
                                   .client = client_options_default(),
+                                  .guarantee = world->guarantee,
                                   .plugin_directories = &world->connectors,
                                   .plugin_directory_count = world->connectors != NULL};
     options.client.bootstrap = "node1:9092,node2:9092";

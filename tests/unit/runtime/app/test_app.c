@@ -201,6 +201,29 @@ static void a_commit_that_fails_is_told_and_a_new_start_counts_on(void **state)
     }
 }
 
+/* Told before anything is processed, with the way out. */
+static void a_cluster_without_transactions_is_told_of_the_other_guarantee(void **state)
+{
+    (void)state;
+    enum { INIT_PRODUCER_ID = 22 };
+    for (int is_old = 0; is_old < 2; is_old++) {
+        struct app_world *world = counter_new(1);
+        world->guarantee = APP_AS_THE_SCRIPT_SAYS;
+        if (is_old) { /* before 0.11; else somebody's half-made one */
+            world->cluster->version_max[INIT_PRODUCER_ID] = FAKE_API_MISSING;
+        }
+        struct app_seat *seat = app_world_start(world, 0);
+        app_world_put(world, "in", 0, "k", "v");
+        assert_true(sim_run_until(world->sim, has_failed, seat, 120 * APP_WORLD_SECOND));
+        assert_true(seat->is_final);
+        assert_non_null(strstr(seat->reason, "the cluster has no transactions"));
+        assert_non_null(strstr(seat->reason, "--guarantee at_least_once"));
+        app_world_stop(seat);
+        assert_true(!is_old || app_world_count(world, "counts") == 0);
+        app_world_free(world);
+    }
+}
+
 static const char STRICT[] = "local S = require 'tidemill'\n"
                              "local app = S.app 'strict'\n"
                              "app:errors { policy = '%s' }\n"
@@ -344,6 +367,7 @@ int main(void)
         cmocka_unit_test(positions_are_committed_after_outputs_and_changelogs),
         cmocka_unit_test(an_idle_application_commits_nothing),
         cmocka_unit_test(a_commit_that_fails_is_told_and_a_new_start_counts_on),
+        cmocka_unit_test(a_cluster_without_transactions_is_told_of_the_other_guarantee),
         cmocka_unit_test(the_policy_stop_is_final_and_names_the_line),
         cmocka_unit_test(a_failing_record_goes_to_the_dead_letters_with_its_place),
         cmocka_unit_test(skipped_records_are_counted_and_passed_over),

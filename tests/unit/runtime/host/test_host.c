@@ -71,8 +71,11 @@ static struct bench *bench_new(uint64_t seed, size_t count)
     fake_cluster_add_topic(bench->cluster, "strict-out", 1);
     write_file(bench, "copy.lua", COPY);
     write_file(bench, "strict.lua", STRICT);
-    bench->options = (struct host_options){
-        .scripts = {"copy.lua", "strict.lua"}, .script_count = count, .bootstrap = "node1:9092"};
+    bench->options = (struct host_options){.guarantee = APP_AT_LEAST_ONCE,
+
+                                           .scripts = {"copy.lua", "strict.lua"},
+                                           .script_count = count,
+                                           .bootstrap = "node1:9092"};
     return bench;
 }
 
