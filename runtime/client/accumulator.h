@@ -30,7 +30,7 @@ struct accumulator_partition {
     int64_t producer_id; /* -1: none yet */
     int16_t epoch;
     int32_t next_sequence;
-    bool has_succeeded; /* under this id and epoch */
+    bool has_succeeded; /* under this id and epoch, or one before in a transaction */
     bool needs_reset;   /* a new epoch before anything more is sent */
     bool is_unresolved; /* not before the fate of those that were sent already is known */
 };

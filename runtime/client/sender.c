@@ -179,6 +179,9 @@ static void sender_settle(struct sender *sender, struct parcel *parcel, int erro
         partition->needs_reset = partition->needs_reset || is_front;
         partition->is_unresolved = partition->is_unresolved && !is_front;
         sender_repeat(sender, parcel, error);
+    } else if (sender->is_transactional && error == ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER &&
+               !sender_is_front(parcel)) {
+        sender_repeat(sender, parcel, error); /* it was not appended, and lacks its predecessor */
     } else if (error == ERROR_MESSAGE_TOO_LARGE && parcel->record_count > 1) {
         sender_split(sender, parcel);
     } else if (error != ERROR_CANCELLED &&
@@ -295,10 +298,14 @@ static bool sender_adopt_id(struct sender *sender, struct accumulator_partition 
         trace(TRACE_WARN, "sender.epoch_bumped", TRACE_STRING("topic", partition->topic->name),
               TRACE_INT("partition", partition->index), TRACE_INT("epoch", sender->epoch));
     }
+    /* The next epoch of an id that the broker knows begins with its first batch, or is refused;
+     * elsewhere any sequence might be taken for the first. */
+    bool is_next_transaction =
+        sender->is_transactional && partition->producer_id == sender->producer_id;
+    partition->has_succeeded = partition->has_succeeded && is_next_transaction;
     partition->producer_id = sender->producer_id;
     partition->epoch = sender->epoch;
     partition->next_sequence = 0;
-    partition->has_succeeded = false;
     partition->needs_reset = false;
     partition->is_unresolved = false;
     return true;

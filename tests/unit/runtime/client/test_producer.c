@@ -531,6 +531,39 @@ static void five_batches_are_in_flight_once_the_first_is_acknowledged(void **sta
     world_free(world);
 }
 
+static void begin_transaction(struct world *world, int16_t epoch, int from, int to)
+{
+    producer_set_identity(world->producer, 7, epoch, true);
+    for (int i = from; i < to; i++) {
+        assert_int_equal(send_number(world, "t", 0, i, NULL), 0);
+    }
+}
+
+/* A broker that knows the id takes nothing but the first batch of a new epoch first; what came too
+ * early is sent again behind it. */
+static void the_next_transaction_is_in_flight_at_once(void **state)
+{
+    (void)state;
+    struct producer_options options = producer_options_default();
+    options.batch_size = 200;
+    options.transactional_id = "x";
+    struct world *world = world_new(9, &options);
+    fake_cluster_add_topic(world->cluster, "t", 1);
+    world->cluster->produce_delay_ns = 50000000;
+    begin_transaction(world, 0, 0, 5);
+    assert_int_equal(flush(world, 20ull * SECOND), 0);
+    int64_t count = world->cluster->request_count[KEY_PRODUCE];
+    fake_cluster_fail(world->cluster, KEY_PRODUCE, ERROR_CONCURRENT_TRANSACTIONS, 1, false);
+    begin_transaction(world, 1, 5, 200);
+    run_for(world, 40000000); /* the first is not answered yet */
+    assert_int_equal(world->cluster->produce_in_flight_max, 5);
+    assert_int_equal(flush(world, 20ull * SECOND), 0);
+    assert_true(world->cluster->request_count[KEY_PRODUCE] > count + 5);
+    assert_sequence(world, "t", 0, 200);
+    assert_int_equal(producer_refusal(world->producer), 0);
+    world_free(world);
+}
+
 static void a_fresh_partition_insists_on_its_first_batch(void **state)
 {
     (void)state;
@@ -921,6 +954,7 @@ int main(void)
         cmocka_unit_test(chaos_neither_loses_nor_doubles_nor_reorders),
         cmocka_unit_test(a_lost_answer_is_not_written_twice),
         cmocka_unit_test(five_batches_are_in_flight_once_the_first_is_acknowledged),
+        cmocka_unit_test(the_next_transaction_is_in_flight_at_once),
         cmocka_unit_test(a_fresh_partition_insists_on_its_first_batch),
         cmocka_unit_test(a_forgotten_producer_starts_again_under_a_new_epoch),
         cmocka_unit_test(a_batch_that_is_too_large_is_sent_in_halves),
