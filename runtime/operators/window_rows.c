@@ -1,54 +1,31 @@
 /* Windows in a store; see window_rows.h. */
 #include "runtime/operators/window_rows.h"
 
-#include "log/base/endian.h"
 #include "log/base/error.h"
+#include "runtime/format/row_key.h"
 
 enum {
     ROW_TIME = 0,
     ROW_WINDOW = 1,
     ROW_PLACE = 2,
-    TIME_SIZE = 8,
-    ROW_SIZE_MIN = 1 + 2 * TIME_SIZE + 2,
 };
 
-static void add_time(struct buffer *row, int64_t time_ms)
+static int take_tag(struct bytes *row)
 {
-    uint8_t encoded[TIME_SIZE];
-    endian_write_u64(encoded, (uint64_t)time_ms ^ (1ull << 63));
-    buffer_add(row, encoded, sizeof encoded);
-}
-
-static int64_t read_time(const uint8_t *at)
-{
-    return (int64_t)(endian_read_u64(at) ^ (1ull << 63));
-}
-
-static void add_key(struct buffer *row, struct bytes key)
-{
-    const uint8_t end[] = {0, 0};
-    const uint8_t zero[] = {0, 255};
-    for (size_t i = 0; i < key.size;) {
-        size_t from = i;
-        while (i < key.size && key.data[i] != 0) {
-            i++;
-        }
-        buffer_add(row, key.data + from, i - from);
-        if (i < key.size) {
-            buffer_add(row, zero, sizeof zero);
-            i++;
-        }
+    if (row->size == 0) {
+        return ERROR_CORRUPT;
     }
-    buffer_add(row, end, sizeof end);
+    *row = bytes_make(row->data + 1, row->size - 1);
+    return 0;
 }
 
 static struct bytes make_row(struct buffer *row, const struct window_rows_entry *window)
 {
     buffer_clear(row);
     buffer_add_byte(row, ROW_WINDOW);
-    add_time(row, window->end_ms);
-    add_key(row, window->key);
-    add_time(row, window->start_ms);
+    row_key_add_time(row, window->end_ms);
+    row_key_add(row, window->key);
+    row_key_add_time(row, window->start_ms);
     return buffer_bytes(row);
 }
 
@@ -56,9 +33,9 @@ static struct bytes make_place(struct buffer *row, const struct window_rows_entr
 {
     buffer_clear(row);
     buffer_add_byte(row, ROW_PLACE);
-    add_key(row, window->key);
-    add_time(row, window->end_ms);
-    add_time(row, window->start_ms);
+    row_key_add(row, window->key);
+    row_key_add_time(row, window->end_ms);
+    row_key_add_time(row, window->start_ms);
     return buffer_bytes(row);
 }
 
@@ -87,10 +64,10 @@ int window_rows_open(struct window_rows *rows, struct kv *kv)
     rows->rollback_count = kv_rollback_count(kv);
     rows->time_ms = INT64_MIN;
     if (kv_get(kv, bytes_make(time_row, sizeof time_row), &stored)) {
-        if (stored.size != TIME_SIZE) {
+        int error = row_key_take_time(&stored, &rows->time_ms);
+        if (error != 0 || stored.size > 0) {
             return ERROR_CORRUPT;
         }
-        rows->time_ms = read_time(stored.data);
     }
     window_rows_settle(rows);
     return 0;
@@ -110,7 +87,7 @@ int window_rows_observe(struct window_rows *rows, int64_t time_ms, int64_t *befo
     }
     rows->time_ms = time_ms;
     buffer_clear(&rows->row);
-    add_time(&rows->row, time_ms);
+    row_key_add_time(&rows->row, time_ms);
     return kv_put(rows->kv, bytes_make(time_row, sizeof time_row), buffer_bytes(&rows->row));
 }
 
@@ -156,21 +133,20 @@ int window_rows_next_found(struct window_rows *rows, struct kv_iterator *iterato
     if (!kv_iterator_next(iterator, &place, &ignored)) {
         return 0;
     }
-    if (place.size < ROW_SIZE_MIN) {
-        return ERROR_CORRUPT;
-    }
-    const uint8_t *times = place.data + place.size - 2 * TIME_SIZE;
+    buffer_clear(&rows->key);
     out->key = key;
-    out->end_ms = read_time(times);
-    out->start_ms = read_time(times + TIME_SIZE);
-    return window_rows_get(rows, out) ? 1 : ERROR_CORRUPT;
+    int error = take_tag(&place);
+    error = error == 0 ? row_key_take(&place, &rows->key) : error;
+    error = error == 0 ? row_key_take_time(&place, &out->end_ms) : error;
+    error = error == 0 ? row_key_take_time(&place, &out->start_ms) : error;
+    return error == 0 && place.size == 0 && window_rows_get(rows, out) ? 1 : ERROR_CORRUPT;
 }
 
 static struct bytes make_bound(struct buffer *row, int64_t end_ms)
 {
     buffer_clear(row);
     buffer_add_byte(row, ROW_WINDOW);
-    add_time(row, end_ms);
+    row_key_add_time(row, end_ms);
     return buffer_bytes(row);
 }
 
@@ -183,19 +159,6 @@ struct kv_iterator *window_rows_walk(struct window_rows *rows, int64_t end_ms_fr
     return kv_iterate(rows->kv, make_bound(&rows->row, end_ms_from), to);
 }
 
-/* The key between its times; false when it is not one of ours. */
-static bool read_key(struct bytes encoded, struct buffer *key)
-{
-    const uint8_t *at = encoded.data;
-    const uint8_t *end = encoded.data + encoded.size;
-    buffer_clear(key);
-    while (end - at >= 2 && (at[0] != 0 || at[1] == 255)) {
-        buffer_add_byte(key, at[0]);
-        at += at[0] == 0 ? 2 : 1;
-    }
-    return end - at == 2 && at[0] == 0 && at[1] == 0;
-}
-
 int window_rows_next_walked(struct window_rows *rows, struct kv_iterator *iterator,
                             struct window_rows_entry *out)
 {
@@ -203,14 +166,20 @@ int window_rows_next_walked(struct window_rows *rows, struct kv_iterator *iterat
     if (!kv_iterator_next(iterator, &row, &out->stored)) {
         return 0;
     }
-    if (row.size < ROW_SIZE_MIN ||
-        !read_key(bytes_make(row.data + 1 + TIME_SIZE, row.size - 1 - 2 * TIME_SIZE), &rows->key)) {
-        return ERROR_CORRUPT;
-    }
-    out->end_ms = read_time(row.data + 1);
-    out->start_ms = read_time(row.data + row.size - TIME_SIZE);
+    buffer_clear(&rows->key);
+    int error = take_tag(&row);
+    error = error == 0 ? row_key_take_time(&row, &out->end_ms) : error;
+    error = error == 0 ? row_key_take(&row, &rows->key) : error;
+    error = error == 0 ? row_key_take_time(&row, &out->start_ms) : error;
     out->key = buffer_bytes(&rows->key);
-    return 1;
+    return error == 0 && row.size == 0 ? 1 : ERROR_CORRUPT;
+}
+
+/* The end of a window, which its row begins with; INT64_MAX for what is no row. */
+static int64_t end_of(struct bytes row)
+{
+    int64_t end_ms = INT64_MAX;
+    return take_tag(&row) == 0 && row_key_take_time(&row, &end_ms) == 0 ? end_ms : INT64_MAX;
 }
 
 void window_rows_settle(struct window_rows *rows)
@@ -219,8 +188,8 @@ void window_rows_settle(struct window_rows *rows)
     struct bytes ignored;
     struct kv_iterator *iterator = window_rows_walk(rows, INT64_MIN, INT64_MAX);
     rows->end_ms_min = INT64_MAX;
-    if (kv_iterator_next(iterator, &row, &ignored) && row.size >= ROW_SIZE_MIN) {
-        rows->end_ms_min = read_time(row.data + 1);
+    if (kv_iterator_next(iterator, &row, &ignored)) {
+        rows->end_ms_min = end_of(row);
     }
     kv_iterator_free(iterator);
 }
@@ -232,16 +201,10 @@ int64_t window_rows_end_max(struct window_rows *rows)
     int64_t end_ms = INT64_MIN;
     struct kv_iterator *iterator = window_rows_walk(rows, INT64_MIN, INT64_MAX);
     while (kv_iterator_next(iterator, &row, &ignored)) {
-        end_ms = row.size >= ROW_SIZE_MIN ? read_time(row.data + 1) : end_ms;
+        end_ms = end_of(row);
     }
     kv_iterator_free(iterator);
     return end_ms;
-}
-
-static void check_row(const struct window_rows *rows, struct bytes row)
-{
-    check(row.size >= ROW_SIZE_MIN);
-    check(rows->end_ms_min <= read_time(row.data + 1)); /* (2) */
 }
 
 void window_rows_check(const struct window_rows *rows)
@@ -251,12 +214,14 @@ void window_rows_check(const struct window_rows *rows)
     struct bytes row;
     struct bytes stored;
     if (kv_get(rows->kv, bytes_make(time_row, sizeof time_row), &stored)) {
-        check(read_time(stored.data) == rows->time_ms); /* (1) */
+        int64_t time_ms = 0;
+        check(row_key_take_time(&stored, &time_ms) == 0);
+        check(time_ms == rows->time_ms); /* (1) */
     }
     struct kv_iterator *iterator =
         kv_iterate(rows->kv, bytes_make(&first, 1), bytes_make(&last, 1));
     while (kv_iterator_next(iterator, &row, &stored)) {
-        check_row(rows, row);
+        check(rows->end_ms_min <= end_of(row)); /* (2) */
     }
     kv_iterator_free(iterator);
 }

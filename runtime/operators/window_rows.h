@@ -1,12 +1,11 @@
 /* Accumulators by key and window, in the store of one step, and the step's own time.
  *
  *     0                            the time: eight bytes
- *     1 end KEY 0 0 start          a window: a timed value (runtime/format/timed.h)
- *     2 KEY 0 0 end start          where to find it by its key: an empty value
+ *     1 end key start              a window: a timed value (runtime/format/timed.h)
+ *     2 key end start              where to find it by its key: an empty value
  *
- * Times are eight bytes, big endian, with the sign bit flipped, so that rows are in the order of
- * end, key, start. In a KEY each zero is followed by 255. Rows of the second kind exist only if
- * asked for.
+ * Keys and times are those of runtime/format/row_key.h, so rows are in the order of end, key,
+ * start. Rows of the second kind exist only if asked for.
  *
  * Owns:   nothing of the store; a place to build keys.
  * Keeps:  (1) the time never goes back;
