@@ -447,7 +447,8 @@ static void node_ledger_settle_deal(struct node_ledger *ledger, int number)
         sent += deal->sent[p];
         for (int i = 0; i < deal->sent[p]; i++) {
             seen += deal->is_seen[p][i];
-            gone += !deal->is_seen[p][i] && deal->is_gone[p][i];
+            gone += !deal->is_seen[p][i] &&
+                    (deal->is_gone[p][i] || node_rest_may_have_gone(ledger, number, p, i));
         }
     }
     bool is_good = deal->fate == NODE_FATE_COMMITTED    ? seen + gone == sent

@@ -67,6 +67,14 @@ bool node_rest_may_lack(const struct node_ledger *ledger, int32_t partition, int
     return false;
 }
 
+bool node_rest_may_have_gone(const struct node_ledger *ledger, int number, int32_t partition,
+                             int index)
+{
+    return ledger->deals[number].offsets[partition][index] < 0 &&
+           (node_rest_is_lapsed(ledger, number, partition, index) ||
+            node_rest_is_old(ledger, number, partition, index));
+}
+
 /* --- A whole reading --- */
 
 /* For which keys a newer record counts, of what was looked at so far. */
@@ -82,9 +90,7 @@ static void node_rest_cover_unknown(const struct node_ledger *ledger, int32_t pa
         const struct node_deal *deal = &ledger->deals[i];
         bool is_unknown = deal->is_plain && deal->fate == NODE_FATE_MAY_COMMIT;
         for (int k = 0; is_unknown && k < deal->sent[partition]; k++) {
-            cover->has[node_ledger_key(i, k)] |=
-                deal->offsets[partition][k] < 0 && (node_rest_is_lapsed(ledger, i, partition, k) ||
-                                                    node_rest_is_old(ledger, i, partition, k));
+            cover->has[node_ledger_key(i, k)] |= node_rest_may_have_gone(ledger, i, partition, k);
         }
     }
 }

@@ -22,5 +22,8 @@ struct node_rest {
 void node_rest_judge(struct node_ledger *ledger, const struct node_rest *rest);
 /* Whether a reading of a part may lack what stands at this offset and was committed. */
 bool node_rest_may_lack(const struct node_ledger *ledger, int32_t partition, int64_t offset);
+/* A record whose offset nobody was told may have come, and be gone by its age. */
+bool node_rest_may_have_gone(const struct node_ledger *ledger, int number, int32_t partition,
+                             int index);
 /* Looks at the names of the files of a partition that runs. */
 int64_t node_rest_active_offset(struct node_ledger *ledger, int32_t partition);
