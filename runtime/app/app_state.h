@@ -64,6 +64,7 @@ struct app {
     enum app_state state;
 
     struct io_timer process_timer; /* the next turn of processing */
+    uint64_t unsure_since;         /* since when a task does not know its next record; 0: all do */
     struct io_timer tick_timer;
     struct io_timer commit_timer;
     struct producer_flush flush;

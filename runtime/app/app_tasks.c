@@ -6,6 +6,10 @@
  *             then, from where the old one stopped;
  *         (3) the nodes of a task end (`close` of a script) before its last commit, which holds
  *             what they wrote; a task that lost an input commits nothing.
+ * Records are processed in the order of time across tasks, as far as they are here: what goes
+ * through a topic that repartitions comes out nearly in order, and little of it too late for a
+ * window.
+ *
  * Processing stops while a commit is made, so that what it covers stays what it is. */
 #include "log/base/memory.h"
 #include "log/base/trace.h"
@@ -14,7 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { APP_PROCESS_COUNT = 2000 /* records of one task before others have their turn */ };
+enum {
+    APP_PROCESS_COUNT = 4000, /* records before the shard does something else */
+    APP_WAIT_NS = 50000000,   /* for a task that may have an older record */
+};
 
 bool app_tasks_may_process(const struct app *app)
 {
@@ -27,21 +34,73 @@ static bool app_task_is_active(const struct app_task *row)
     return row->task != NULL && !row->is_leaving && !row->is_closing;
 }
 
-void app_tasks_process(struct app *app)
+/* The task whose record is the oldest, and when that of any other is. NULL: there is none. */
+static struct app_task *app_tasks_choose(struct app *app, int64_t *other_ms)
 {
-    bool has_more = false;
-    if (!app_tasks_may_process(app) || !app_transaction_begin(app)) {
-        return;
+    struct app_task *chosen = NULL;
+    int64_t chosen_ms = INT64_MAX;
+    *other_ms = INT64_MAX;
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        int64_t time_ms = app_task_is_active(row) ? task_next_time_ms(row->task) : INT64_MAX;
+        if (time_ms < chosen_ms) {
+            *other_ms = chosen_ms;
+            chosen_ms = time_ms;
+            chosen = row;
+        } else if (time_ms < *other_ms) {
+            *other_ms = time_ms;
+        }
     }
+    return chosen;
+}
+
+/* Whether older records may be on their way to a task that has none: they are waited for, but not
+ * for long, since nobody should stand still for a partition without a leader. */
+static bool app_tasks_is_waiting(struct app *app)
+{
+    bool is_unsure = false;
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        is_unsure = is_unsure || (app_task_is_active(row) && task_is_unsure(row->task));
+    }
+    uint64_t now = io_now(app->io);
+    app->unsure_since = !is_unsure ? 0 : app->unsure_since == 0 ? now : app->unsure_since;
+    if (!is_unsure || now - app->unsure_since >= APP_WAIT_NS) {
+        return false;
+    }
+    io_timer_start(app->io, &app->process_timer, app->unsure_since + APP_WAIT_NS - now);
+    return true;
+}
+
+/* Also one that leaves sends what waits for room, or its last commit never comes. */
+static void app_tasks_send(struct app *app)
+{
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
         if (row->task != NULL && !row->is_closing) {
-            /* One that leaves still sends what waits for room, or its last commit never comes. */
-            size_t count = task_process(row->task, row->is_leaving ? 0 : APP_PROCESS_COUNT);
-            has_more = has_more || count == APP_PROCESS_COUNT;
+            (void)task_process(row->task, 0, INT64_MAX);
         }
     }
-    if (has_more) {
+}
+
+void app_tasks_process(struct app *app)
+{
+    size_t left_count = APP_PROCESS_COUNT;
+    struct app_task *row = NULL;
+    int64_t until_ms = 0;
+    if (!app_tasks_may_process(app) || !app_transaction_begin(app)) {
+        return;
+    }
+    app_tasks_send(app);
+    while (left_count > 0 && (row = app_tasks_choose(app, &until_ms)) != NULL &&
+           !app_tasks_is_waiting(app)) {
+        size_t count = task_process(row->task, left_count, until_ms);
+        left_count -= count;
+        if (count == 0 || !app_tasks_may_process(app)) {
+            break;
+        }
+    }
+    if (left_count == 0) {
         io_timer_start(app->io, &app->process_timer, 0);
     }
 }

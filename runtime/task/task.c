@@ -32,7 +32,7 @@ static void task_finish_record(struct task *task, struct task_input *input)
 
 static void task_process_head(struct task *task, struct task_input *input)
 {
-    task_call_begin(task, &input->head);
+    task_call_begin(task, input);
     int error = node_process(input->source, &task->context, &input->head);
     if (task_call_end(task, error)) {
         task_finish_record(task, input);
@@ -44,8 +44,8 @@ static void task_process_head(struct task *task, struct task_input *input)
 
 static bool task_is_before(const struct task_input *left, const struct task_input *right)
 {
-    if (left->head.timestamp_ms != right->head.timestamp_ms) {
-        return left->head.timestamp_ms < right->head.timestamp_ms;
+    if (left->time_ms != right->time_ms) {
+        return left->time_ms < right->time_ms;
     }
     return strcmp(left->topic, right->topic) < 0;
 }
@@ -94,12 +94,30 @@ static bool task_unblock(struct task *task)
     return !task->is_blocked;
 }
 
-size_t task_process(struct task *task, size_t count_max)
+int64_t task_next_time_ms(struct task *task)
+{
+    bool is_ready = task->state == TASK_RUNNING && !task->is_blocked && !task->is_stopped;
+    const struct task_input *input = is_ready ? task_choose(task) : NULL;
+    return input == NULL ? INT64_MAX : input->time_ms;
+}
+
+bool task_is_unsure(const struct task *task)
+{
+    bool is_ready = task->state == TASK_RUNNING && !task->is_blocked && !task->is_stopped;
+    for (size_t i = 0; is_ready && i < task->input_count; i++) {
+        if (!task->inputs[i].has_head && !task_input_is_drained(&task->inputs[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t task_process(struct task *task, size_t count_max, int64_t time_ms_max)
 {
     size_t count = 0;
     while (task->state == TASK_RUNNING && task_unblock(task) && count < count_max) {
         struct task_input *input = task->is_stopped ? NULL : task_choose(task);
-        if (input == NULL) {
+        if (input == NULL || input->time_ms > time_ms_max) {
             break;
         }
         task_process_head(task, input);
@@ -175,7 +193,6 @@ static void task_free(struct task *task)
     topology_instance_free(task->instance);
     state_position_fini(&task->position);
     arena_fini(&task->arena);
-    decoded_fini(&task->decoded);
     free(task->inputs);
     free(task->committed_offsets);
     free(task->emits);

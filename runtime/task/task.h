@@ -1,7 +1,8 @@
 /* One task: one part of a topology and one partition number, with its stores.
  *
  * Owns:   its inputs, nodes and state; what the current record caused, until it is sent.
- * Keeps:  (1) of its inputs the record with the smallest timestamp is next (ties: topic, then
+ * Keeps:  (1) of its inputs the record with the smallest time (what its value says, if the plan
+ *             tells where) is next (ties: topic, then
  *             partition);
  *         (2) what a record causes happens whole or not at all: its store writes are undone and its
  *             emits forgotten when it fails, and then it is dead-lettered (or skipped, or the task
@@ -59,9 +60,15 @@ struct task *task_new(const struct task_options *options, const struct task_even
 /* `committed_offset`: of the group, or -1. */
 void task_add_input(struct task *task, const char *topic, int64_t committed_offset);
 void task_start(struct task *task);
-/* Sends what waits for room, then processes records that are there, up to `count_max`; returns how
- * many. Stops early when the producer is full. */
-size_t task_process(struct task *task, size_t count_max);
+/* The time of the record that is next; INT64_MAX when none is there, or it cannot be processed now.
+ */
+int64_t task_next_time_ms(struct task *task);
+/* After that: a record may be on its way to an input that has none; the broker did not say yet that
+ * there is none. */
+bool task_is_unsure(const struct task *task);
+/* Sends what waits for room, then processes records that are there and not later than
+ * `time_ms_max`, up to `count_max`; returns how many. Stops early when the producer is full. */
+size_t task_process(struct task *task, size_t count_max, int64_t time_ms_max);
 /* Wall-clock timers that are due; nanoseconds until the next, UINT64_MAX without one. */
 uint64_t task_tick(struct task *task);
 /* The nodes end, with their stores at hand: what they emit and write belongs to the commit that

@@ -28,9 +28,7 @@ static struct kv *task_on_store(struct node_context *context, const char *name)
 void task_call_init(struct task *task)
 {
     arena_init(&task->arena, 0);
-    decoded_init(&task->decoded);
     task->context = (struct node_context){.arena = &task->arena,
-                                          .decoded = &task->decoded,
                                           .emit = task_on_emit,
                                           .store = task_on_store,
                                           .stream_time_ms = -1,
@@ -66,22 +64,22 @@ bool task_call_send(struct task *task)
     return true;
 }
 
-void task_call_begin(struct task *task, const struct record *source)
+void task_call_begin(struct task *task, struct task_input *input)
 {
     arena_clear(&task->arena);
-    decoded_clear(&task->decoded);
     task->emit_count = 0;
     task->emit_next = 0;
     task->is_rejected = false;
     task->context.late_count = 0;
-    task->context.source = source;
+    task->context.source = input == NULL ? NULL : &input->head;
+    task->context.decoded = input == NULL ? NULL : &input->decoded;
     task->context.error_text[0] = 0;
     task->context.error_place[0] = 0;
     task->context.error_kind = NULL;
     task->context.error_node = NULL;
     task->context.wall_clock_ms = io_wall_clock(task->io);
-    if (source != NULL && source->timestamp_ms > task->context.stream_time_ms) {
-        task->context.stream_time_ms = source->timestamp_ms;
+    if (input != NULL && input->time_ms > task->context.stream_time_ms) {
+        task->context.stream_time_ms = input->time_ms;
     }
     if (task->stores != NULL) {
         state_savepoint(task->stores);

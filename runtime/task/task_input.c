@@ -13,6 +13,7 @@ void task_input_init(struct task_input *input, struct fetcher *fetcher, const ch
 {
     *input = (struct task_input){
         .fetcher = fetcher, .topic = memory_string(topic), .partition = partition, .position = -1};
+    decoded_init(&input->decoded);
 }
 
 static void task_input_release(struct task_input *input)
@@ -31,6 +32,7 @@ void task_input_fini(struct task_input *input)
     if (input->is_added) {
         fetcher_remove(input->fetcher, input->topic, input->partition);
     }
+    decoded_fini(&input->decoded);
     free(input->topic);
 }
 
@@ -54,6 +56,8 @@ static void task_input_set_head(struct task_input *input, const struct batch_rec
                                   .headers_encoded = from->headers_encoded,
                                   .header_count = from->header_count};
     input->has_head = true;
+    decoded_clear(&input->decoded);
+    input->time_ms = inlet_time(input->source, &input->decoded, &input->head);
 }
 
 static int task_input_next_batch(struct task_input *input)

@@ -8,19 +8,22 @@
 
 #include "runtime/client/fetcher.h"
 #include "runtime/format/record.h"
+#include "runtime/topology/inlet.h"
 
 struct task_input {
     struct fetcher *fetcher;
     char *topic;
     int32_t partition;
-    int64_t position; /* the next record not yet finished; -1 before the first batch */
-    struct node *source;
+    int64_t position;    /* the next record not yet finished; -1 before the first batch */
+    struct node *source; /* where its records enter the task's nodes */
     bool is_added;
     bool has_batch;
     bool has_head;
     struct fetcher_batch fetched;
     struct batch_iterator iterator;
     struct record head;
+    int64_t time_ms;        /* of the head, as its value may say it (runtime/topology/inlet.h) */
+    struct decoded decoded; /* of the head's value */
 };
 
 void task_input_init(struct task_input *input, struct fetcher *fetcher, const char *topic,

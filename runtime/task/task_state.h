@@ -48,7 +48,6 @@ struct task {
     int64_t *committed_offsets;
     size_t input_count;
 
-    struct decoded decoded; /* of the record that is processed */
     struct node_context context;
     struct arena arena;
     struct task_emit *emits; /* of the record being processed */
@@ -92,8 +91,8 @@ void task_state_fail(struct task *task, const char *reason, bool is_final);
 void task_state_close_step(struct task *task);
 
 void task_call_init(struct task *task);
-/* Begins a call with nothing staged; `source` is NULL in a timer. */
-void task_call_begin(struct task *task, const struct record *source);
+/* Begins a call with nothing staged, for the head of an input; NULL in a timer. */
+void task_call_begin(struct task *task, struct task_input *input);
 /* Whether everything that was emitted can be sent; else an error, with the context filled. */
 must_use int task_call_judge(struct task *task);
 /* The nodes returned: sends what they emitted, or undoes it all and does what the policy says.

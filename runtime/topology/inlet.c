@@ -24,25 +24,47 @@ static struct inlet *inlet_of(struct node *node)
     return (struct inlet *)(void *)node;
 }
 
+/* The time that the value says, in milliseconds; -1 when it says none. 0, or the decoder's error.
+ */
+static int find_time(const struct inlet *inlet, struct decoded *decoded,
+                     const struct record *record, int64_t *time_ms)
+{
+    double fraction = 0;
+    *time_ms = -1;
+    int error = decoded_read(decoded, inlet->value_format, record->value);
+    if (error != 0) {
+        return error;
+    }
+    uint32_t token = json_path_find(&inlet->time_path, &decoded->json);
+    if (token != JSON_ABSENT && !json_int64(&decoded->json, token, time_ms) &&
+        json_double(&decoded->json, token, &fraction) && fraction >= 0 && fraction < 9e18) {
+        *time_ms = (int64_t)fraction;
+    }
+    return 0;
+}
+
+int64_t inlet_time(struct node *node, struct decoded *decoded, const struct record *record)
+{
+    const struct inlet *inlet = inlet_of(node);
+    int64_t time_ms = -1;
+    bool is_told = inlet->has_time_path && !bytes_is_null(record->value) &&
+                   find_time(inlet, decoded, record, &time_ms) == 0 && time_ms >= 0;
+    return is_told ? time_ms : record->timestamp_ms;
+}
+
 static int read_time(struct inlet *inlet, struct node_context *context, struct record *record)
 {
     const char *path = inlet->time_path.text;
+    int64_t time_ms = -1;
     if (bytes_is_null(record->value)) {
         return node_fail(&inlet->node, context, ERROR_INVALID, "decode",
                          "the record has no value to take its time (%s) from", path);
     }
     struct decoded *decoded = node_decoded(context, &inlet->own, record);
-    int error = decoded_read(decoded, record->value_format, record->value);
+    int error = find_time(inlet, decoded, record, &time_ms);
     if (error != 0) {
         return node_fail(&inlet->node, context, error, "decode", "%s; the time %s needs it",
                          decoded->report.text, path);
-    }
-    uint32_t token = json_path_find(&inlet->time_path, &decoded->json);
-    int64_t time_ms = -1;
-    double fraction = 0;
-    if (token != JSON_ABSENT && !json_int64(&decoded->json, token, &time_ms) &&
-        json_double(&decoded->json, token, &fraction) && fraction >= 0 && fraction < 9e18) {
-        time_ms = (int64_t)fraction;
     }
     if (time_ms < 0) {
         return node_fail(&inlet->node, context, ERROR_INVALID, "decode",

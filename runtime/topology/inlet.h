@@ -20,3 +20,7 @@ struct inlet_options {
 #define INLET_OLD_HEADER    BYTES_LITERAL("tidemill.old")    /* null: there was nothing */
 
 struct node *inlet_new(const char *name, const struct inlet_options *options);
+/* The time that a record will have behind the inlet: what its value says, read into `decoded`, or
+ * its own, also when the value does not say it (then the inlet will refuse the record). For who
+ * decides which record is next. */
+int64_t inlet_time(struct node *node, struct decoded *decoded, const struct record *record);

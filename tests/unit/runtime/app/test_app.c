@@ -159,6 +159,37 @@ static void an_idle_application_commits_nothing(void **state)
     app_world_free(world);
 }
 
+/* --- Order --- */
+
+/* Three partitions hold every third record; what goes through the repartition topic is in the order
+ * of time nevertheless, so nothing is late for its window. */
+static void records_of_all_tasks_are_taken_in_the_order_of_time(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct app_world *world =
+            app_world_new(seed, "local S = require 'tidemill'\n"
+                                "local app = S.app 'ordered'\n"
+                                "app:topic('out', { partitions = 1 })\n"
+                                "app:stream('in', { value = 'json', time = '$.t' })\n"
+                                "  :group_by '$.k'\n"
+                                "  :window(S.tumbling '10ms')\n"
+                                "  :count { name = 'n' }\n"
+                                "  :to 'out'\n"
+                                "return app\n");
+        fake_cluster_add_topic(world->cluster, "in", 3);
+        for (int i = 0; i < 300; i++) {
+            char value[40];
+            snprintf(value, sizeof value, "{\"t\":%d,\"k\":\"a\"}", 1000 + i);
+            app_world_put(world, "in", i % 3, NULL, value);
+        }
+        app_world_start(world, 0);
+        app_world_await(world, "out", 300);
+        assert_int_equal(app_world_count(world, "ordered-late"), 0);
+        app_world_free(world);
+    }
+}
+
 /* --- Failures --- */
 
 static bool has_failed(void *owner)
@@ -366,6 +397,7 @@ int main(void)
         cmocka_unit_test(a_script_that_is_not_there_is_named),
         cmocka_unit_test(positions_are_committed_after_outputs_and_changelogs),
         cmocka_unit_test(an_idle_application_commits_nothing),
+        cmocka_unit_test(records_of_all_tasks_are_taken_in_the_order_of_time),
         cmocka_unit_test(a_commit_that_fails_is_told_and_a_new_start_counts_on),
         cmocka_unit_test(a_cluster_without_transactions_is_told_of_the_other_guarantee),
         cmocka_unit_test(the_policy_stop_is_final_and_names_the_line),

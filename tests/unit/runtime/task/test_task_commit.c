@@ -321,7 +321,7 @@ static void run_randomly(struct task_bench *bench, int64_t *acknowledged)
     for (uint64_t turns = sim_random(sim, 6); turns > 0; turns--) {
         for (uint64_t i = sim_random(sim, 8); i > 0; i--) {
             client_bench_run(bench->clients, 40000000);
-            task_process(bench->task, 1 + sim_random(sim, 4));
+            task_process(bench->task, 1 + sim_random(sim, 4), INT64_MAX);
         }
         if (sim_random(sim, 3) > 0 && task_is_dirty(bench->task)) {
             task_bench_commit(bench);
