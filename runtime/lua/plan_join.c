@@ -3,6 +3,7 @@
 
 #include "runtime/lua/plan_mapper.h"
 #include "runtime/operators/lookup_node.h"
+#include "runtime/operators/meeting_node.h"
 #include "runtime/operators/table_join_node.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ struct join_plan {
     union {
         struct table_join_node_options tables;
         struct lookup_node_options lookup;
+        struct meeting_node_options meeting;
     };
 };
 
@@ -88,5 +90,47 @@ static int read_lookup(struct plan_reader *reader, struct topology_node *node)
     return plan_reader_add_grouped(reader, node);
 }
 
-const struct plan_step plan_join_steps[] = {
-    {.kind = "table_join", .read = read_table_join}, {.kind = "lookup", .read = read_lookup}, {0}};
+static struct node *make_meeting(void *owner, const char *name)
+{
+    struct join_plan *plan = owner;
+    struct meeting_node_options options = plan->meeting;
+    options.joiner = plan_mapper_make_joiner(&plan->joiner);
+    return meeting_node_new(name, &options);
+}
+
+static const char *read_late(struct plan_reader *reader)
+{
+    const char *late = plan_reader_string(reader, "late");
+    return late != NULL ? late
+                        : arena_printf(&reader->script->arena, "%s-late",
+                                       topology_name(reader->script->topology));
+}
+
+static int read_meeting(struct plan_reader *reader, struct topology_node *node)
+{
+    struct join_plan *plan = read_join(reader, node);
+    plan_reader_stores(reader, node, NULL);
+    luaL_argcheck(reader->lua, node->store_count == 1, 1, "a broken plan");
+    struct meeting_node_options *options = &plan->meeting;
+    *options = (struct meeting_node_options){
+        .store = node->stores[0],
+        .side = plan->is_left ? MEETING_LEFT : MEETING_RIGHT,
+        .keeps_left = plan_reader_boolean(reader, "keeps_left"),
+        .keeps_right = plan_reader_boolean(reader, "keeps_right"),
+        .before_ms = plan_reader_signed_span(reader, "before", node->place, 0),
+        .after_ms = plan_reader_signed_span(reader, "after", node->place, 0),
+        .grace_ms = plan_reader_span(reader, "grace", node->place, 0),
+        .late_topic = read_late(reader)};
+    if (options->before_ms + options->after_ms < 0) {
+        report_add(reader->report, node->place,
+                   "before and after leave no time in which two records could meet");
+        plan_reader_stop(reader);
+    }
+    node->make = make_meeting;
+    return plan_reader_add_grouped(reader, node);
+}
+
+const struct plan_step plan_join_steps[] = {{.kind = "table_join", .read = read_table_join},
+                                            {.kind = "lookup", .read = read_lookup},
+                                            {.kind = "meeting", .read = read_meeting},
+                                            {0}};

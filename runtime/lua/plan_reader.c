@@ -176,14 +176,31 @@ struct topology_timer plan_reader_interval(struct plan_reader *reader, const cha
     return timer;
 }
 
+int64_t plan_reader_signed_span(struct plan_reader *reader, const char *name, const char *place,
+                                int64_t fallback)
+{
+    static const int64_t longest_ms = 10 * 366ll * 24 * 3600 * 1000;
+    const char *text = plan_reader_string(reader, name);
+    int64_t span_ms = 0;
+    if (text == NULL) {
+        return fallback;
+    }
+    bool is_negative = *text == '-';
+    if (text_parse_duration_ms(text + is_negative, &span_ms) != 0 || span_ms < 0 ||
+        span_ms > longest_ms) {
+        report_add(reader->report, place,
+                   "'%s' is not a span of time; write \"10s\" or \"24h\", ten years at most", text);
+        plan_reader_stop(reader);
+    }
+    return is_negative ? -span_ms : span_ms;
+}
+
 int64_t plan_reader_span(struct plan_reader *reader, const char *name, const char *place,
                          int64_t fallback)
 {
-    const char *text = plan_reader_string(reader, name);
-    int64_t span_ms = fallback;
-    if (text != NULL && (text_parse_duration_ms(text, &span_ms) != 0 || span_ms < 0)) {
-        report_add(reader->report, place, "'%s' is not a span of time; write \"10s\" or \"24h\"",
-                   text);
+    int64_t span_ms = plan_reader_signed_span(reader, name, place, fallback);
+    if (span_ms < 0 && span_ms != fallback) {
+        report_add(reader->report, place, "the option '%s' cannot be negative", name);
         plan_reader_stop(reader);
     }
     return span_ms;

@@ -44,9 +44,11 @@ void plan_reader_path(struct plan_reader *reader, const char *text, const char *
 struct topology_timer plan_reader_interval(struct plan_reader *reader, const char *text,
                                            const char *place);
 
-/* A span of time in milliseconds: "24h". */
+/* A span of time in milliseconds: "24h"; the second also takes "-10s". Ten years is the longest. */
 int64_t plan_reader_span(struct plan_reader *reader, const char *name, const char *place,
                          int64_t fallback);
+int64_t plan_reader_signed_span(struct plan_reader *reader, const char *name, const char *place,
+                                int64_t fallback);
 
 /* Parents of the node on top as ids of the plan; `index` is its own in the script's list. */
 void plan_reader_parents(struct plan_reader *reader, struct topology_node *node, int index);

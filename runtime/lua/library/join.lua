@@ -44,7 +44,7 @@ local function detail(verb, what)
   return verb .. " " .. what
 end
 
--- --- A stream with a table ----------------------------------------------------------------------
+-- --- A stream with a table ---------------------------------------------------------------------
 
 local LOOKUP = set("name", "grace")
 
@@ -53,7 +53,7 @@ local function lookup(verb, self, other, options, fn)
     fail "a stream and a table have no outer_join: the table alone gives nothing"
   end
   check_fields(verb .. " with a table", options, LOOKUP)
-  local name = options.name or (other.store and other.store .. "-join")
+  local name = options.name or (other.store and other.store .. "-join") or nil
   lib.check_state_name(verb .. " with a table that is not kept", name)
   if options.grace and not other.versioned then
     fail "grace waits for a table that is late, so the table must know its past: versioned = \"1h\""
@@ -70,7 +70,37 @@ local function lookup(verb, self, other, options, fn)
   })
 end
 
--- --- Tables -------------------------------------------------------------------------------------
+-- --- Streams -----------------------------------------------------------------------------------
+
+local MEETING = set("name", "within", "before", "after", "grace", "late")
+
+local function meeting_side(verb, self, name, side, options, fn)
+  return next_node(self, "meeting", {
+    name = name .. "-" .. side, side = side, stores = { store(name) }, fn = fn,
+    before = span("before", options.before or options.within),
+    after = span("after", options.after or options.within), grace = span("grace", options.grace),
+    late = options.late, keeps_left = KEEPS[verb].left, keeps_right = KEEPS[verb].right,
+    detail = detail(verb, side == "left" and "with the right" or "with the left"),
+  })
+end
+
+local function join_streams(verb, self, other, options, fn)
+  check_fields(verb .. " of streams", options, MEETING)
+  lib.check_state_name(verb .. " of streams", options.name)
+  if not options.within and not (options.before and options.after) then
+    fail("%s of streams needs within = \"10s\", or before = and after =", verb)
+  end
+  if options.late then
+    check_type("late", options.late, "string")
+  end
+  local sides = {
+    meeting_side(verb, self, options.name, "left", options, fn).id,
+    meeting_side(verb, other, options.name, "right", options, fn).id,
+  }
+  return lib.add_node(self.app, "merge", sides, { name = options.name })
+end
+
+-- --- Tables ------------------------------------------------------------------------------------
 
 local function join_side(verb, self, other, name, side, fn)
   return next_node(self, "table_join", {
@@ -83,7 +113,7 @@ end
 local function join_tables(verb, self, other, options, fn)
   check_fields(verb .. " of tables", options, set "name")
   local name = options.name
-    or (self.store and other.store and ("%s-%s-join"):format(self.store, other.store))
+    or (self.store and other.store and ("%s-%s-join"):format(self.store, other.store)) or nil
   lib.check_state_name(verb .. " of a table that is not kept", name)
   local left, right = kept(self, name .. "-left"), kept(other, name .. "-right")
   local sides = {
@@ -100,7 +130,7 @@ for verb in pairs(KEEPS) do
     if lib.is_table(other) then
       return lookup(verb, self, other, options, fn)
     end
-    fail("%s of two streams is not there yet", verb)
+    return join_streams(verb, self, other, options, fn)
   end
 
   Table[verb] = function(self, other, options, fn)
