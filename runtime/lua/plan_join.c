@@ -2,6 +2,8 @@
 #include "runtime/lua/plan_join.h"
 
 #include "runtime/lua/plan_mapper.h"
+#include "runtime/operators/foreign_left_node.h"
+#include "runtime/operators/foreign_right_node.h"
 #include "runtime/operators/lookup_node.h"
 #include "runtime/operators/meeting_node.h"
 #include "runtime/operators/table_join_node.h"
@@ -16,6 +18,8 @@ struct join_plan {
         struct table_join_node_options tables;
         struct lookup_node_options lookup;
         struct meeting_node_options meeting;
+        struct foreign_left_node_options left;
+        struct foreign_right_node_options right;
     };
 };
 
@@ -130,7 +134,83 @@ static int read_meeting(struct plan_reader *reader, struct topology_node *node)
     return plan_reader_add_grouped(reader, node);
 }
 
+/* --- Foreign keys: four steps, see runtime/operators/foreign.h -------------------------------- */
+
+static struct node *make_subscribe(void *owner, const char *name)
+{
+    struct join_plan *plan = owner;
+    struct foreign_left_node_options options = plan->left;
+    options.on = plan_mapper_make(&plan->on);
+    return foreign_left_node_new(name, &options);
+}
+
+static int read_subscribe(struct plan_reader *reader, struct topology_node *node)
+{
+    struct join_plan *plan = read_join(reader, node);
+    luaL_argcheck(reader->lua, plan_mapper_is_written(&plan->on), 1, "a broken plan");
+    plan->left = (struct foreign_left_node_options){
+        .keeps_left = plan_reader_boolean(reader, "keeps_left"),
+        .left = {.name = "", .history_ms = TABLE_STORE_NO_HISTORY}};
+    node->changes_key = true;
+    node->make = make_subscribe;
+    return plan_reader_add(reader, node);
+}
+
+static struct node *make_answer(void *owner, const char *name)
+{
+    struct join_plan *plan = owner;
+    struct foreign_left_node_options options = plan->left;
+    options.joiner = plan_mapper_make_joiner(&plan->joiner);
+    return foreign_left_node_new_answer(name, &options);
+}
+
+static int read_answer(struct plan_reader *reader, struct topology_node *node)
+{
+    struct join_plan *plan = read_join(reader, node);
+    plan->left = (struct foreign_left_node_options){
+        .keeps_left = plan_reader_boolean(reader, "keeps_left"), .left = read_table(reader, node)};
+    node->make = make_answer;
+    return plan_reader_add(reader, node);
+}
+
+static struct node *make_lookups(void *owner, const char *name)
+{
+    return foreign_right_node_new(name, &((struct join_plan *)owner)->right);
+}
+
+static struct node *make_changes(void *owner, const char *name)
+{
+    return foreign_right_node_new_change(name, &((struct join_plan *)owner)->right);
+}
+
+/* Stores: the right table's, that of the subscriptions; of changes the second one alone. */
+static int read_right(struct plan_reader *reader, struct topology_node *node, size_t store_count,
+                      struct node *(*make)(void *owner, const char *name))
+{
+    struct join_plan *plan = read_join(reader, node);
+    plan->right.right = read_table(reader, node);
+    luaL_argcheck(reader->lua, node->store_count == store_count, 1, "a broken plan");
+    plan->right.subscriptions = node->stores[store_count - 1];
+    node->changes_key = true;
+    node->make = make;
+    return plan_reader_add(reader, node);
+}
+
+static int read_lookups(struct plan_reader *reader, struct topology_node *node)
+{
+    return read_right(reader, node, 2, make_lookups);
+}
+
+static int read_changes(struct plan_reader *reader, struct topology_node *node)
+{
+    return read_right(reader, node, 1, make_changes);
+}
+
 const struct plan_step plan_join_steps[] = {{.kind = "table_join", .read = read_table_join},
                                             {.kind = "lookup", .read = read_lookup},
                                             {.kind = "meeting", .read = read_meeting},
+                                            {.kind = "foreign_subscribe", .read = read_subscribe},
+                                            {.kind = "foreign_lookup", .read = read_lookups},
+                                            {.kind = "foreign_change", .read = read_changes},
+                                            {.kind = "foreign_answer", .read = read_answer},
                                             {0}};

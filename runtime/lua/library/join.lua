@@ -110,8 +110,41 @@ local function join_side(verb, self, other, name, side, fn)
   })
 end
 
+-- By a key that the left value names: left rows subscribe to right ones through a topic, and are
+-- answered through another.
+local function join_foreign(verb, self, other, options, fn)
+  local name = lib.check_state_name(verb .. " by a foreign key", options.name)
+  if verb == "outer_join" then
+    fail "by a foreign key there is no outer_join: a right row that nobody names has no key"
+  end
+  local left, right = kept(self, name .. "-left"), kept(other, name .. "-right")
+  local app, subscriptions = self.app, name .. "-subscriptions"
+  local subscribe = next_node(left, "foreign_subscribe", {
+    name = name .. "-subscribe", on = on(options.on), keeps_left = KEEPS[verb].left,
+    detail = detail(verb, right.store),
+  })
+  local lookup = next_node(next_node(subscribe, "repartition", { name = subscriptions }),
+    "foreign_lookup", {
+      name = name .. "-lookup", stores = { store(right.store), store(subscriptions) },
+      versioned = span("versioned", right.versioned),
+    })
+  local changes = next_node(right, "foreign_change", {
+    name = name .. "-change", stores = { store(subscriptions) },
+  })
+  local answers = lib.add_node(app, "merge", { subscribe.id, lookup.id, changes.id }, {})
+  local answer = next_node(next_node(answers, "repartition", { name = name .. "-answers" }),
+    "foreign_answer", {
+      name = name .. "-answer", stores = { store(left.store) }, fn = fn,
+      versioned = span("versioned", left.versioned), keeps_left = KEEPS[verb].left,
+    })
+  return lib.keep(answer, name)
+end
+
 local function join_tables(verb, self, other, options, fn)
-  check_fields(verb .. " of tables", options, set "name")
+  check_fields(verb .. " of tables", options, set("name", "on"))
+  if options.on then
+    return join_foreign(verb, self, other, options, fn)
+  end
   local name = options.name
     or (self.store and other.store and ("%s-%s-join"):format(self.store, other.store)) or nil
   lib.check_state_name(verb .. " of a table that is not kept", name)

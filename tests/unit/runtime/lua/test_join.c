@@ -157,6 +157,58 @@ static void what_expired_is_removed_from_the_store(void **state)
     assert_true(kv_count(mill_driver_store(driver, "pairs")) < 30);
 }
 
+static void a_value_names_the_key_of_the_other_table(void **state)
+{
+    struct lua_bench *bench = *state;
+    struct mill_driver *driver = lua_bench_run(
+        bench, APP "local orders = app:table('orders', { name = 'orders', value = 'json' })\n"
+                   "local customers = app:table('customers', { name = 'customers', value = 'json' "
+                   "})\n"
+                   "local named = orders:left_join(customers, { name = 'named', on = '$.of' },\n"
+                   "  function(o, c) return { o.n, c and c.name or '?' } end)\n"
+                   "named:to 'out'\n"
+                   "named:group_by(function(r) return r.json[2] end):count { name = 'n' }:to 'n'\n"
+                   "return app\n");
+    send(driver, "orders", "1", "{\"of\":\"a\",\"n\":1}", 1);
+    send(driver, "customers", "a", "{\"name\":\"Ann\"}", 2);
+    send(driver, "orders", "2", "{\"of\":\"a\",\"n\":2}", 3);
+    send(driver, "customers", "a", "{\"name\":\"Bob\"}", 4);
+    send(driver, "orders", "1", NULL, 5);
+    assert_string_equal(mill_driver_text(driver, "out"), "1=[1,\"?\"] 1=[1,\"Ann\"] 2=[2,\"Ann\"] "
+                                                         "1=[1,\"Bob\"] 2=[2,\"Bob\"] 1=-");
+    assert_string_equal(mill_driver_text(driver, "n"),
+                        "?=1 ?=0 Ann=1 Ann=2 Ann=1 Bob=1 Ann=0 Bob=2 Bob=1");
+    assert_int_equal(kv_count(mill_driver_store(driver, "named-subscriptions")), 1);
+}
+
+/* What an answer was made for may have changed meanwhile. */
+static void an_answer_for_another_value_is_dropped(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state, APP "app:table('l', { name = 'l', value = 'text' })\n"
+                    "  :join(app:table('r', { name = 'r', value = 'text' }), { name = 'j',\n"
+                    "    on = function(r) return r.value:sub(1, 1) end },\n"
+                    "  function(l, r) return l .. r end):to 'out'\nreturn app\n");
+    send(driver, "r", "x", "R", 1);
+    send(driver, "l", "k", "x1", 2);
+    struct record answer = *mill_driver_last(driver, "app-j-answers-repartition");
+    char value[64];
+    char headers[256];
+    assert_true(answer.value.size < sizeof value && answer.headers_encoded.size < sizeof headers);
+    answer.value =
+        bytes_make(memcpy(value, answer.value.data, answer.value.size), answer.value.size);
+    answer.headers_encoded =
+        bytes_make(memcpy(headers, answer.headers_encoded.data, answer.headers_encoded.size),
+                   answer.headers_encoded.size);
+    answer.key = BYTES_LITERAL("k");
+    send(driver, "l", "k", "x2", 3);
+    assert_int_equal(mill_driver_send_record(driver, &answer), 0);
+    assert_string_equal(mill_driver_text(driver, "out"), "k=x1R k=x2R");
+    send(driver, "l", "k", "x1", 4);
+    assert_int_equal(mill_driver_send_record(driver, &answer), 0);
+    assert_string_equal(mill_driver_text(driver, "out"), "k=x1R k=x2R k=x1R k=x1R");
+}
+
 static void mistakes_are_sentences(void **state)
 {
     static const char *const cases[][2] = {
@@ -172,6 +224,9 @@ static void mistakes_are_sentences(void **state)
         {"s:join('t')", "takes a stream or a table"},
         {"s:join(t, {}, 5)", "must be a function"},
         {"t:join(t:filter 'true')", "needs a name"},
+        {"t:join(t, { on = '$.a' })", "needs a name"},
+        {"t:join(t, { name = 'j', on = 'a b' })", "$"},
+        {"t:outer_join(t, { name = 'j', on = '$.a' })", "no outer_join"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[600];
@@ -194,6 +249,8 @@ int main(void)
         LUA_BENCH_TEST(what_is_too_old_to_be_kept_is_not_lost),
         LUA_BENCH_TEST(a_failed_function_leaves_the_join_as_it_was),
         LUA_BENCH_TEST(what_expired_is_removed_from_the_store),
+        LUA_BENCH_TEST(a_value_names_the_key_of_the_other_table),
+        LUA_BENCH_TEST(an_answer_for_another_value_is_dropped),
         LUA_BENCH_TEST(mistakes_are_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
