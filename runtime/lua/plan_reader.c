@@ -271,7 +271,8 @@ static const struct topology_store *read_store(struct plan_reader *reader, const
                                      .kind = plan_reader_boolean(reader, "is_memory")
                                                  ? TOPOLOGY_STORE_MEMORY
                                                  : TOPOLOGY_STORE_PERSISTENT,
-                                     .value_format = plan_reader_format(reader, place, &is_given)};
+                                     .value_format = plan_reader_format(reader, place, &is_given),
+                                     .history_ms = plan_reader_span(reader, "history", place, 0)};
     lua_pop(lua, 1);
     const struct value_format *plain;
     if (!value_format_find(value_format_name(store->value_format), &plain)) {

@@ -14,6 +14,7 @@
 #include "runtime/lua/script_time.h"
 #include "runtime/lua/script_value.h"
 #include "runtime/lua/store_view.h"
+#include "runtime/lua/version_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +281,7 @@ static int open_libraries(lua_State *lua)
     script_register(lua, SCRIPT_ARRAY_META);
     record_view_open(lua);
     store_view_open(lua);
+    version_view_open(lua);
     script_node_open(lua);
     open_library(lua);
     return 0;

@@ -10,6 +10,7 @@
 #include "runtime/lua/script_call.h"
 #include "runtime/lua/script_value.h"
 #include "runtime/lua/store_view.h"
+#include "runtime/lua/version_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,7 +141,11 @@ static void push_ctx(lua_State *lua, struct script_node *it)
     lua_newtable(lua); /* what it reads from */
     luaL_setfuncs(lua, methods, 0);
     for (size_t i = 0; i < it->plan->store_count; i++) {
-        store_view_push(lua, it->plan->stores[i]->name, it->plan->stores[i]->value_format);
+        if (it->plan->stores[i]->history_ms > 0) {
+            version_view_push(lua, it->plan->stores[i]);
+        } else {
+            store_view_push(lua, it->plan->stores[i]);
+        }
         lua_setfield(lua, -2, it->plan->store_names[i]);
     }
     lua_setfield(lua, -2, "__index");

@@ -42,6 +42,7 @@ enum script_key {
     SCRIPT_JSON_META,
     SCRIPT_HEADERS_META,
     SCRIPT_STORE_META,
+    SCRIPT_VERSIONED_META,
     SCRIPT_ITERATOR_META,
     SCRIPT_ARRAY_META,
     SCRIPT_ENVIRONMENT, /* what the script sees as _ENV */

@@ -7,36 +7,36 @@
 
 #include <string.h>
 
-struct store_view {
-    const char *name;
-    const struct value_format *value_format;
-};
-
 struct iteration {
     uint64_t callback;
     size_t index; /* in script->iterators */
-    struct store_view store;
+    const struct topology_store *store;
 };
 
-static struct store_view *check_store(lua_State *lua)
+static const struct topology_store *check_store(lua_State *lua)
 {
     if (!script_has_meta(lua, 1, SCRIPT_STORE_META)) {
         luaL_error(lua, "call it with a colon: store:get(key)");
     }
-    return lua_touserdata(lua, 1);
+    return *(const struct topology_store **)lua_touserdata(lua, 1);
 }
 
-static struct kv *find_store(lua_State *lua, const struct store_view *view)
+struct kv *store_view_find(lua_State *lua, const char *name)
 {
     struct node_context *context = script_context(lua, "a store");
-    struct kv *kv = context->store(context, view->name);
+    struct kv *kv = context->store(context, name);
     if (kv == NULL) {
-        luaL_error(lua, "the store '%s' is not there", view->name);
+        luaL_error(lua, "the store '%s' is not there", name);
     }
     return kv;
 }
 
-static struct bytes check_key(lua_State *lua, int index)
+static struct kv *find_store(lua_State *lua, const struct topology_store *view)
+{
+    return store_view_find(lua, view->name);
+}
+
+struct bytes store_view_key(lua_State *lua, int index)
 {
     size_t size = 0;
     if (lua_type(lua, index) == LUA_TSTRING) {
@@ -50,7 +50,7 @@ static struct bytes check_key(lua_State *lua, int index)
     return key;
 }
 
-static void push_stored(lua_State *lua, const struct store_view *view, struct bytes stored)
+void store_view_push_value(lua_State *lua, const struct topology_store *view, struct bytes stored)
 {
     struct script *script = script_of(lua);
     if (view->value_format != VALUE_JSON) {
@@ -66,37 +66,40 @@ static void push_stored(lua_State *lua, const struct store_view *view, struct by
 
 static int store_get(lua_State *lua)
 {
-    struct store_view *view = check_store(lua);
+    const struct topology_store *view = check_store(lua);
     struct bytes stored;
-    if (kv_get(find_store(lua, view), check_key(lua, 2), &stored)) {
-        push_stored(lua, view, stored);
+    if (kv_get(find_store(lua, view), store_view_key(lua, 2), &stored)) {
+        store_view_push_value(lua, view, stored);
     } else {
         lua_pushnil(lua);
     }
     return 1;
 }
 
-static void put_value(lua_State *lua, const struct store_view *view, int key, int value)
+struct bytes store_view_take_value(lua_State *lua, const struct topology_store *view, int index)
+{
+    struct buffer *text = script_scratch(script_of(lua), 1);
+    if (lua_isnil(lua, index)) {
+        return (struct bytes){0};
+    }
+    if (view->value_format == VALUE_JSON) {
+        script_value_write(lua, index, text, "the stored value");
+        return buffer_bytes(text);
+    }
+    if (lua_type(lua, index) != LUA_TSTRING) {
+        luaL_error(lua, "the store '%s' holds %s, so its values must be strings, not a %s",
+                   view->name, value_format_name(view->value_format), luaL_typename(lua, index));
+    }
+    size_t size = 0;
+    const char *bytes = lua_tolstring(lua, index, &size);
+    return bytes_make(bytes, size);
+}
+
+static void put_value(lua_State *lua, const struct topology_store *view, int key, int value)
 {
     struct kv *kv = find_store(lua, view);
-    struct bytes stored = {0};
-    struct buffer *text = script_scratch(script_of(lua), 1);
-    if (lua_isnil(lua, value)) {
-        /* removes */
-    } else if (view->value_format == VALUE_JSON) {
-        script_value_write(lua, value, text, "the stored value");
-        stored = buffer_bytes(text);
-    } else {
-        if (lua_type(lua, value) != LUA_TSTRING) {
-            luaL_error(lua, "the store '%s' holds %s, so its values must be strings, not a %s",
-                       view->name, value_format_name(view->value_format),
-                       luaL_typename(lua, value));
-        }
-        size_t size = 0;
-        const char *bytes = lua_tolstring(lua, value, &size);
-        stored = bytes_make(bytes, size);
-    }
-    int error = kv_put(kv, check_key(lua, key), stored);
+    struct bytes stored = store_view_take_value(lua, view, value);
+    int error = kv_put(kv, store_view_key(lua, key), stored);
     if (error != 0) {
         luaL_error(lua, "cannot write to the store '%s': %s", view->name, error_text(error));
     }
@@ -104,7 +107,7 @@ static void put_value(lua_State *lua, const struct store_view *view, int key, in
 
 static int store_put(lua_State *lua)
 {
-    struct store_view *view = check_store(lua);
+    const struct topology_store *view = check_store(lua);
     luaL_checkany(lua, 3);
     put_value(lua, view, 2, 3);
     return 0;
@@ -112,7 +115,7 @@ static int store_put(lua_State *lua)
 
 static int store_delete(lua_State *lua)
 {
-    struct store_view *view = check_store(lua);
+    const struct topology_store *view = check_store(lua);
     lua_settop(lua, 2);
     lua_pushnil(lua);
     put_value(lua, view, 2, 3);
@@ -121,7 +124,7 @@ static int store_delete(lua_State *lua)
 
 static int store_add(lua_State *lua)
 {
-    struct store_view *view = check_store(lua);
+    const struct topology_store *view = check_store(lua);
     lua_settop(lua, 3);
     if (lua_isnil(lua, 3)) {
         lua_pushinteger(lua, 1);
@@ -129,8 +132,8 @@ static int store_add(lua_State *lua)
     }
     luaL_checknumber(lua, 3);
     struct bytes stored;
-    if (kv_get(find_store(lua, view), check_key(lua, 2), &stored)) {
-        push_stored(lua, view, stored);
+    if (kv_get(find_store(lua, view), store_view_key(lua, 2), &stored)) {
+        store_view_push_value(lua, view, stored);
         if (lua_type(lua, -1) != LUA_TNUMBER) {
             return luaL_error(lua, "the store '%s' holds a %s at this key, not a number",
                               view->name, luaL_typename(lua, -1));
@@ -166,11 +169,11 @@ static int iteration_next(lua_State *lua)
         return 1;
     }
     lua_pushlstring(lua, (const char *)key.data, key.size);
-    push_stored(lua, &it->store, value);
+    store_view_push_value(lua, it->store, value);
     return 2;
 }
 
-static int iterate(lua_State *lua, const struct store_view *view, struct bytes from,
+static int iterate(lua_State *lua, const struct topology_store *view, struct bytes from,
                    struct bytes to)
 {
     struct script *script = script_of(lua);
@@ -183,7 +186,7 @@ static int iterate(lua_State *lua, const struct store_view *view, struct bytes f
                                           script->iterator_capacity * sizeof(struct kv_iterator *));
     }
     *it = (struct iteration){
-        .callback = script->callback, .index = script->iterator_count, .store = *view};
+        .callback = script->callback, .index = script->iterator_count, .store = view};
     script->iterators[script->iterator_count++] = kv_iterate(kv, from, to);
     return 1;
 }
@@ -195,15 +198,15 @@ static int store_pairs(lua_State *lua)
 
 static int store_range(lua_State *lua)
 {
-    struct store_view *view = check_store(lua);
+    const struct topology_store *view = check_store(lua);
     lua_settop(lua, 3);
     struct bytes from = {0};
     struct bytes to = {0};
     if (!lua_isnil(lua, 2)) {
-        from = check_key(lua, 2);
+        from = store_view_key(lua, 2);
     }
     if (!lua_isnil(lua, 3)) {
-        to = check_key(lua, 3);
+        to = store_view_key(lua, 3);
     }
     return iterate(lua, view, from, to);
 }
@@ -211,8 +214,8 @@ static int store_range(lua_State *lua)
 /* The end of a prefix is the prefix with its last byte that is not 0xff counted up. */
 static int store_prefix(lua_State *lua)
 {
-    struct store_view *view = check_store(lua);
-    struct bytes prefix = check_key(lua, 2);
+    const struct topology_store *view = check_store(lua);
+    struct bytes prefix = store_view_key(lua, 2);
     uint8_t *end = (uint8_t *)(uintptr_t)script_copy(lua, prefix).data; /* ours to change */
     size_t size = prefix.size;
     while (size > 0 && end[size - 1] == 0xff) {
@@ -240,7 +243,7 @@ static int store_index(lua_State *lua)
 
 static int store_newindex(lua_State *lua)
 {
-    struct store_view *view = check_store(lua);
+    const struct topology_store *view = check_store(lua);
     lua_pushvalue(lua, 2);
     if (lua_type(lua, 2) == LUA_TSTRING && lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNIL) {
         return luaL_error(lua,
@@ -260,10 +263,9 @@ void store_view_close_iterators(struct script *script)
     script->iterator_count = 0;
 }
 
-void store_view_push(lua_State *lua, const char *name, const struct value_format *value_format)
+void store_view_push(lua_State *lua, const struct topology_store *store)
 {
-    struct store_view *view = lua_newuserdatauv(lua, sizeof *view, 0);
-    *view = (struct store_view){.name = name, .value_format = value_format};
+    *(const struct topology_store **)lua_newuserdatauv(lua, sizeof store, 0) = store;
     script_push_registered(lua, SCRIPT_STORE_META);
     lua_setmetatable(lua, -2);
 }

@@ -13,7 +13,14 @@
 
 /* Makes the metatables. */
 void store_view_open(lua_State *lua);
-/* Pushes a view; the names must live as long as the script. */
-void store_view_push(lua_State *lua, const char *name, const struct value_format *value_format);
+/* Pushes a view; the store must live as long as the script. */
+void store_view_push(lua_State *lua, const struct topology_store *store);
 /* Ends all iterations of the callback; they are expired afterwards. */
 void store_view_close_iterators(struct script *script);
+
+/* For other views: the store of the task; a key; a stored value, pushed; a value to be stored, null
+ * for nil, in scratch 1. */
+struct kv *store_view_find(lua_State *lua, const char *name);
+struct bytes store_view_key(lua_State *lua, int index);
+void store_view_push_value(lua_State *lua, const struct topology_store *store, struct bytes stored);
+struct bytes store_view_take_value(lua_State *lua, const struct topology_store *store, int index);

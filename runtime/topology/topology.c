@@ -314,7 +314,8 @@ int topology_add_store(struct topology *topology, const struct topology_store *s
     const struct topology_store *same = topology_plan_find_store(topology, store->name);
     if (same != NULL) {
         bool is_same = same->kind == store->kind && same->has_changelog == store->has_changelog &&
-                       same->value_format == store->value_format;
+                       same->value_format == store->value_format &&
+                       same->history_ms == store->history_ms;
         return is_same ? 0
                        : report_add(report, store->place,
                                     "the store '%s' is declared differently at %s", store->name,

@@ -29,6 +29,7 @@ struct topology_store {
     enum topology_store_kind kind;
     bool has_changelog;
     const struct value_format *value_format;
+    int64_t history_ms; /* it keeps what was there before for so long; 0: the newest alone */
 };
 
 enum topology_clock { TOPOLOGY_WALL_CLOCK, TOPOLOGY_STREAM_TIME };

@@ -52,10 +52,14 @@ static void describe_part(const struct topology *topology, const struct topology
     buffer_add_byte(out, '\n');
     for (size_t i = 0; i < part->store_count; i++) {
         const struct topology_store *store = part->stores[i];
-        buffer_printf(out, "    store %s (%s, %s, %s)\n", store->name,
+        buffer_printf(out, "    store %s (%s, %s, %s", store->name,
                       store->kind == TOPOLOGY_STORE_MEMORY ? "memory" : "persistent",
                       value_format_name(store->value_format),
                       store->has_changelog ? "with changelog" : "without changelog");
+        if (store->history_ms > 0) {
+            buffer_printf(out, ", history of %lld ms", (long long)store->history_ms);
+        }
+        buffer_add_string(out, ")\n");
     }
     for (size_t i = 0; i < part->node_count; i++) {
         describe_node(topology, &topology->nodes[part->nodes[i]], out);

@@ -23,9 +23,7 @@ local function arguments(verb, self, other, options, fn)
   return check_type(("the options of %s"):format(verb), options or {}, "table"), fn
 end
 
-local function store(name)
-  return { name = name, alias = "store", store = S.kv {} }
-end
+local store = lib.table_store
 
 -- Paths for C or a function; nil when there is nothing.
 local function on(what)
@@ -59,7 +57,7 @@ local function lookup(verb, self, other, options, fn)
     fail "grace waits for a table that is late, so the table must know its past: versioned = \"1h\""
   end
   other = kept(other, name .. "-table")
-  local stores = { store(other.store) }
+  local stores = { lib.table_store(other.store, other.versioned) }
   if options.grace then
     stores[2] = store(name .. "-waiting")
   end
@@ -104,7 +102,8 @@ end
 
 local function join_side(verb, self, other, name, side, fn)
   return next_node(self, "table_join", {
-    name = name .. "-" .. side, side = side, stores = { store(other.store) }, fn = fn,
+    name = name .. "-" .. side, side = side, fn = fn,
+    stores = { lib.table_store(other.store, other.versioned) },
     versioned = span("versioned", other.versioned), keeps_left = KEEPS[verb].left,
     keeps_right = KEEPS[verb].right, detail = detail(verb, other.store),
   })
@@ -125,7 +124,8 @@ local function join_foreign(verb, self, other, options, fn)
   })
   local lookup = next_node(next_node(subscribe, "repartition", { name = subscriptions }),
     "foreign_lookup", {
-      name = name .. "-lookup", stores = { store(right.store), store(subscriptions) },
+      name = name .. "-lookup",
+      stores = { lib.table_store(right.store, right.versioned), store(subscriptions) },
       versioned = span("versioned", right.versioned),
     })
   local changes = next_node(right, "foreign_change", {
@@ -134,7 +134,7 @@ local function join_foreign(verb, self, other, options, fn)
   local answers = lib.add_node(app, "merge", { subscribe.id, lookup.id, changes.id }, {})
   local answer = next_node(next_node(answers, "repartition", { name = name .. "-answers" }),
     "foreign_answer", {
-      name = name .. "-answer", stores = { store(left.store) }, fn = fn,
+      name = name .. "-answer", stores = { lib.table_store(left.store, left.versioned) }, fn = fn,
       versioned = span("versioned", left.versioned), keeps_left = KEEPS[verb].left,
     })
   return lib.keep(answer, name)

@@ -14,12 +14,29 @@ function S.kv(options)
   }
 end
 
+local VERSIONED = set("history", "name", "memory", "changelog", "value")
+
+-- A store that also knows what was there before, for so long.
+function S.versioned(options)
+  check_fields("S.versioned", options, VERSIONED)
+  if options.history == nil then
+    fail "S.versioned needs history, how long the past is kept: { history = \"24h\" }"
+  end
+  local history = lib.span("history", options.history)
+  local store = S.kv {
+    name = options.name, memory = options.memory, changelog = options.changelog,
+    value = options.value,
+  }
+  store.history = history
+  return store
+end
+
 local function list_stores(app, stores)
   local list = {}
   for name, store in pairs(stores or {}) do
     check_type("the name of a store", name, "string")
     if type(store) ~= "table" or store.kind ~= "kv" then
-      fail("the store '%s' must be made by S.kv", name)
+      fail("the store '%s' must be made by S.kv or S.versioned", name)
     end
     list[#list + 1] = { name = store.name or name, alias = name, store = store }
   end

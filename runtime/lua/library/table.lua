@@ -62,12 +62,20 @@ local function check_name(what, name)
 end
 lib.check_state_name = check_name
 
+-- The store of a table, for each step that uses it.
+function lib.table_store(name, versioned)
+  return {
+    name = name, alias = "store",
+    store = versioned and S.versioned { history = versioned } or S.kv {},
+  }
+end
+
 -- Keeps what comes under a name; with `versioned` also what was there before, for so long.
 function lib.keep(step, name, versioned)
   return lib.table_of(next_node(step, "table", {
     name = name .. "-table", versioned = lib.span("versioned", versioned),
     detail = versioned and "versioned " .. versioned or nil,
-    stores = { { name = name, alias = "store", store = S.kv {} } },
+    stores = { lib.table_store(name, versioned) },
   }), { store = name, versioned = versioned or false, knows_old = false })
 end
 

@@ -79,9 +79,12 @@ local function put_and_look(r, ctx)
     return nil
   end
   local function look(value, from, to)
-    return value == nil and "~" or ("%s@%d-%d"):format(value, from, to)
+    return value == nil and "~" or ("%s@%d-%d"):format(value, from, to or -1)
   end
-  local told = { tostring(ctx.v:put(r.key, plain(r), r.ts)), look(ctx.v:get(r.key)) }
+  local to = ctx.v:put(r.key, plain(r), r.ts)
+  local told = {
+    tostring(to == false and math.mininteger or to or -1), look(ctx.v:get(r.key)),
+  }
   for i, back in ipairs { 0, 7, 19, 20, 21, 40 } do
     told[i + 2] = look(ctx.v:as_of(r.key, ctx:stream_time() - back))
   end
@@ -188,6 +191,7 @@ end
 local S = setmetatable({
   tumbling = windows "tumbling", hopping = windows "hopping", sliding = windows "sliding",
   session = windows "session",
+  versioned = function(spec) return T.versioned { history = spec.history, value = "text" } end,
 }, { __index = T })
 
 local the_app = S.app "app"

@@ -90,6 +90,32 @@ static void a_stream_becomes_a_table_where_its_keys_meet(void **state)
     buffer_fini(&text);
 }
 
+static void a_store_can_be_asked_for_the_past(void **state)
+{
+    struct lua_bench *bench = *state;
+    struct mill_driver *driver = lua_bench_run(
+        bench, APP "app:stream('in', { value = 'json' }):process {\n"
+                   "  stores = { s = S.versioned { history = '1s' } },\n"
+                   "  process = function(r, ctx)\n"
+                   "    local was = ctx.s[r.key]\n"
+                   "    if r.json.gone then ctx.s:delete(r.key) else ctx.s[r.key] = r.json end\n"
+                   "    local at, from, to = ctx.s:as_of(r.key, 100)\n"
+                   "    return { value = { was or 0, at or 0, from or 0, to or 0 } }\n"
+                   "  end }:to 'out'\nreturn app\n");
+    send(driver, "in", "a", "{\"n\":1}", 100);
+    send(driver, "in", "a", "{\"n\":2}", 200);
+    send(driver, "in", "a", "{\"gone\":true}", 300);
+    send(driver, "in", "a", "{\"n\":3}", 90);
+    assert_string_equal(mill_driver_text(driver, "out"),
+                        "a=[0,{\"n\":1},100,0] a=[{\"n\":1},{\"n\":1},100,200] "
+                        "a=[{\"n\":2},{\"n\":1},100,200] a=[0,{\"n\":1},100,200]");
+    struct buffer text;
+    buffer_init(&text);
+    topology_describe(script_topology(bench->script), &text);
+    assert_non_null(strstr(buffer_string(&text), "with changelog, history of 1000 ms"));
+    buffer_fini(&text);
+}
+
 static void mistakes_are_sentences(void **state)
 {
     static const char *const cases[][2] = {
@@ -100,6 +126,8 @@ static void mistakes_are_sentences(void **state)
         {"app:table('in', { name = 't' }):fliter('true')", "did you mean 'filter'"},
         {"app:table('in', { name = 't' }):group_by '$.a':reduce { name = 'r', fn = print }",
          "reduce of a table also needs sub"},
+        {"S.versioned {}", "needs history"},
+        {"app:stream('in'):process { process = print, stores = { s = 5 } }", "S.versioned"},
         {"app:table('in', { name = 't', value = 'text' }) app:stream('in')", "read twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -117,6 +145,7 @@ int main(void)
         LUA_BENCH_TEST(a_key_leaves_its_old_group_before_it_joins_another),
         LUA_BENCH_TEST(an_aggregate_of_an_aggregate_takes_old_results_away),
         LUA_BENCH_TEST(a_stream_becomes_a_table_where_its_keys_meet),
+        LUA_BENCH_TEST(a_store_can_be_asked_for_the_past),
         LUA_BENCH_TEST(mistakes_are_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
