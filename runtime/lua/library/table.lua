@@ -125,6 +125,12 @@ function Table:to(...)
   return self
 end
 
+-- Windows are cut from streams, so a grouped table has aggregates alone.
+local TableGroup, table_group_meta = lib.class "a grouped table"
+for _, kind in ipairs { "count", "aggregate", "reduce" } do
+  TableGroup[kind] = lib.Group[kind]
+end
+
 function Table:group_by(what, options)
   local fields
   if type(what) == "function" then
@@ -134,7 +140,7 @@ function Table:group_by(what, options)
     fields = { paths = paths, detail = table.concat(paths, ", ") }
   end
   local keyed = next_node(self, "table_group_by", named(fields, options))
-  return setmetatable({ stream = keyed, is_table = true }, lib.group_meta)
+  return setmetatable({ stream = keyed, is_table = true }, table_group_meta)
 end
 
 function Table:group_by_key()

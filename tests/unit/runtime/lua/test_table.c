@@ -126,6 +126,8 @@ static void mistakes_are_sentences(void **state)
         {"app:table('in', { name = 't' }):fliter('true')", "did you mean 'filter'"},
         {"app:table('in', { name = 't' }):group_by '$.a':reduce { name = 'r', fn = print }",
          "reduce of a table also needs sub"},
+        {"app:table('in', { name = 't' }):group_by '$.a':window(S.tumbling '1m')",
+         "a grouped table has no 'window'"},
         {"S.versioned {}", "needs history"},
         {"app:stream('in'):process { process = print, stores = { s = 5 } }", "S.versioned"},
         {"app:table('in', { name = 't', value = 'text' }) app:stream('in')", "read twice"},
