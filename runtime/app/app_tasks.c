@@ -21,6 +21,9 @@
 enum {
     APP_PROCESS_COUNT = 4000, /* records before the shard does something else */
     APP_WAIT_NS = 50000000,   /* for a task that may have an older record */
+    APP_SLICE_MIN = 8,        /* records before the clock is looked at, */
+    APP_SLICE_MAX = 512,      /* and when they take less than */
+    APP_SLICE_NS = 1000000,
 };
 
 bool app_tasks_may_process(const struct app *app)
@@ -83,24 +86,42 @@ static void app_tasks_send(struct app *app)
     }
 }
 
-void app_tasks_process(struct app *app)
+/* Processes for a while, so that commits have their time: a script that takes a second for a record
+ * must not outlive its transaction. True when there is more. */
+static bool app_tasks_take_turn(struct app *app)
 {
+    uint64_t now = io_now(app->io);
+    uint64_t end = now + (uint64_t)app->options.commit_interval_ms * 1000000;
     size_t left_count = APP_PROCESS_COUNT;
+    size_t slice = APP_SLICE_MIN;
     struct app_task *row = NULL;
     int64_t until_ms = 0;
+    while (left_count > 0 && now < end && app_tasks_may_process(app)) {
+        row = app_tasks_choose(app, &until_ms);
+        if (row == NULL || app_tasks_is_waiting(app)) {
+            return false;
+        }
+        uint64_t begin = now;
+        size_t count = task_process(row->task, slice < left_count ? slice : left_count, until_ms);
+        now = io_now(app->io);
+        slice = now - begin >= APP_SLICE_NS ? APP_SLICE_MIN
+                : slice < APP_SLICE_MAX     ? slice * 2
+                                            : slice;
+        left_count -= count;
+        if (count == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void app_tasks_process(struct app *app)
+{
     if (!app_tasks_may_process(app) || !app_transaction_begin(app)) {
         return;
     }
     app_tasks_send(app);
-    while (left_count > 0 && (row = app_tasks_choose(app, &until_ms)) != NULL &&
-           !app_tasks_is_waiting(app)) {
-        size_t count = task_process(row->task, left_count, until_ms);
-        left_count -= count;
-        if (count == 0 || !app_tasks_may_process(app)) {
-            break;
-        }
-    }
-    if (left_count == 0) {
+    if (app_tasks_take_turn(app)) {
         io_timer_start(app->io, &app->process_timer, 0);
     }
 }

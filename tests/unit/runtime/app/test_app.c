@@ -190,6 +190,56 @@ static void records_of_all_tasks_are_taken_in_the_order_of_time(void **state)
     }
 }
 
+/* Each look at the clock of this io takes 20 ms. */
+static const struct io_ops *real_ops;
+
+static uint64_t slow_now(struct io *io)
+{
+    static uint64_t late_ns;
+    late_ns += 20000000;
+    return real_ops->now(io) + late_ns;
+}
+
+struct turns {
+    struct app_world *world;
+    int64_t count;
+    int64_t longest;
+};
+
+static void measure_turn(void *owner)
+{
+    struct turns *turns = owner;
+    struct task_counts counts;
+    app_read_counts(turns->world->seats[0].app, &counts);
+    int64_t length = counts.in_count - turns->count;
+    turns->longest = length > turns->longest ? length : turns->longest;
+    turns->count = counts.in_count;
+}
+
+/* Or its commit would come too late for its transaction. */
+static void a_slow_script_has_short_turns(void **state)
+{
+    (void)state;
+    struct app_world *world = counter_new(1);
+    struct turns turns = {.world = world};
+    struct io *io = world->seats[0].io;
+    struct io_ops ops = *io->ops;
+    for (int i = 0; i < 500; i++) {
+        app_world_put(world, "in", 0, "k", "v");
+    }
+    real_ops = io->ops;
+    ops.now = slow_now;
+    io->ops = &ops;
+    app_world_start(world, 0);
+    sim_on_event(world->sim, measure_turn, &turns);
+    app_world_await(world, "counts", 500);
+    sim_on_event(world->sim, NULL, NULL);
+    io->ops = real_ops;
+    assert_true(turns.longest > 0);
+    assert_true(turns.longest < 100);
+    app_world_free(world);
+}
+
 /* --- Failures --- */
 
 static bool has_failed(void *owner)
@@ -398,6 +448,7 @@ int main(void)
         cmocka_unit_test(positions_are_committed_after_outputs_and_changelogs),
         cmocka_unit_test(an_idle_application_commits_nothing),
         cmocka_unit_test(records_of_all_tasks_are_taken_in_the_order_of_time),
+        cmocka_unit_test(a_slow_script_has_short_turns),
         cmocka_unit_test(a_commit_that_fails_is_told_and_a_new_start_counts_on),
         cmocka_unit_test(a_cluster_without_transactions_is_told_of_the_other_guarantee),
         cmocka_unit_test(the_policy_stop_is_final_and_names_the_line),
