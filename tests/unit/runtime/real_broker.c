@@ -67,6 +67,18 @@ int64_t real_broker_end_offset(struct real_broker *broker, const char *topic, in
     return node_end_offset(broker->node, topic, partition, is_committed);
 }
 
+void real_broker_set_transactions(struct real_broker *broker, int16_t version)
+{
+    struct update_features_request_feature_update update = {
+        .feature = BYTES_LITERAL("transaction.version"),
+        .max_version_level = version,
+        .upgrade_type = 3};
+    struct update_features_request request = {.timeout_ms = 10000, .feature_updates = {&update, 1}};
+    const struct update_features_response *response =
+        node_ask(broker->node, API_UPDATE_FEATURES, 1, &request);
+    assert_int_equal(response->error_code, 0);
+}
+
 bool real_broker_expel(struct real_broker *broker, const char *group, int32_t index)
 {
     struct bytes name = bytes_from_string(group);

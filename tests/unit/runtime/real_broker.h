@@ -26,6 +26,8 @@ int real_broker_produce(struct real_broker *broker, const char *topic, int32_t p
 /* Where the partition ends, for readers of what is committed or for others. */
 int64_t real_broker_end_offset(struct real_broker *broker, const char *topic, int32_t partition,
                                bool is_committed);
+/* The finalized feature transaction.version: 2 at first; 1 is that of clusters before KIP-890. */
+void real_broker_set_transactions(struct real_broker *broker, int16_t version);
 /* Puts the member of this index out of its group, as an administrator does: it finds out with its
  * next heartbeat. False when there is none. */
 bool real_broker_expel(struct real_broker *broker, const char *group, int32_t index);

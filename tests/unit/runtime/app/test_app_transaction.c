@@ -321,6 +321,21 @@ static void outputs_and_positions_come_together(void **state)
     world_free(world);
 }
 
+static void transactions_of_before_v2_will_do(void **state)
+{
+    (void)state;
+    struct world *world = world_new(1);
+    real_broker_set_transactions(world->broker, 1);
+    start(world, 0);
+    for (int i = 0; i < 20; i++) {
+        put_everywhere(world);
+        real_broker_run_ms(world->broker, sim_random(world->sim, 300));
+    }
+    expect_each_once(world);
+    assert_string_equal(world->seats[0].reason, "");
+    world_free(world);
+}
+
 static void an_idle_application_says_nothing(void **state)
 {
     (void)state;
@@ -533,6 +548,9 @@ static void run_campaign(uint64_t seed)
 {
     struct world *world = world_new(seed);
     world->seats[0].instance_id = seed % 2 == 0 ? "embedded" : NULL;
+    if (seed % 3 == 0) {
+        real_broker_set_transactions(world->broker, 1);
+    }
     for (int round = 0; round < 40; round++) {
         put(world, (int32_t)sim_random(world->sim, PARTITION_COUNT));
         run_events(world, (int)sim_random(world->sim, 600));
@@ -573,6 +591,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs_and_positions_come_together),
+        cmocka_unit_test(transactions_of_before_v2_will_do),
         cmocka_unit_test(an_idle_application_says_nothing),
         cmocka_unit_test(it_can_be_killed_at_any_event),
         cmocka_unit_test(it_can_be_closed_at_any_event),
