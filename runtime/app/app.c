@@ -323,6 +323,11 @@ int64_t app_commit_count(const struct app *app)
     return app->commit_count;
 }
 
+int64_t app_rollback_count(const struct app *app)
+{
+    return app->rollback_count;
+}
+
 void app_check(const struct app *app)
 {
     app_tasks_check(app);

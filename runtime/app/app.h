@@ -95,4 +95,6 @@ void app_each_connector(struct app *app,
                         void (*each)(void *owner, const struct connector *connector), void *owner);
 size_t app_task_count(const struct app *app);
 int64_t app_commit_count(const struct app *app);
+/* Commits that failed and whose work was done again. */
+int64_t app_rollback_count(const struct app *app);
 void app_check(const struct app *app);

@@ -76,6 +76,7 @@ struct app {
     bool is_revoking;
     bool is_commit_wanted; /* though nothing may be dirty */
     int64_t commit_count;
+    int64_t rollback_count;                     /* after commits that failed */
     struct transactional_wait transaction_wait; /* for its start, its commit, its abort */
     struct transactional_wait offsets_wait;
     int64_t loss_count; /* of the member, when the commit began */

@@ -72,7 +72,10 @@ static void app_transaction_on_ready(struct transactional_wait *wait, int error)
         return; /* given up with its producer */
     }
     if (error != 0) {
-        app_transaction_tell(app, "transactions, which exactly once needs, cannot begin", error);
+        app_transaction_tell(app,
+                             "transactions cannot begin, which exactly once needs and "
+                             "at_least_once (run --guarantee) does not",
+                             error);
     } else {
         app_run(app);
     }
@@ -231,6 +234,7 @@ void app_transaction_fail(struct app *app, int error)
     }
     trace(TRACE_WARN, "app.rolled_back", TRACE_STRING("app", app_name(app)),
           TRACE_STRING("error", error_name(error)));
+    app->rollback_count++;
     app_transaction_roll_back(app);
 }
 

@@ -275,6 +275,9 @@ static void host_shard_measure(struct host_app *row)
                       (int64_t)app_task_count(row->app));
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_commits_total", text,
                       "Commits of an application.", app_commit_count(row->app));
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_rollbacks_total", text,
+                      "Commits that failed and whose work was done again.",
+                      app_rollback_count(row->app));
     buffer_fini(&labels);
     app_each_connector(row->app, host_shard_measure_connector, row);
 }

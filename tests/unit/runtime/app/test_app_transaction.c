@@ -468,6 +468,7 @@ static void who_was_put_out_writes_nothing_more(void **state)
 {
     (void)state;
     int expelled_count = 0;
+    int64_t rollback_count = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
         struct world *world = world_new(seed);
         start(world, 0);
@@ -482,9 +483,12 @@ static void who_was_put_out_writes_nothing_more(void **state)
         expect_each_once(world);
         assert_string_equal(world->seats[0].reason, "");
         assert_string_equal(world->seats[1].reason, "");
+        rollback_count += app_rollback_count(world->seats[0].app);
+        rollback_count += app_rollback_count(world->seats[1].app);
         world_free(world);
     }
     assert_int_equal(expelled_count, 12);
+    assert_true(rollback_count > 0);
 }
 
 static void it_closes_though_the_broker_is_gone(void **state)
