@@ -10,7 +10,11 @@
 
 #include <stdlib.h>
 
-enum { TRANSACTIONAL_TIMEOUT_MS = 60000, TRANSACTIONAL_INIT_MS = 60000 };
+enum {
+    TRANSACTIONAL_TIMEOUT_MS = 60000,
+    TRANSACTIONAL_INIT_MS = 60000,
+    TRANSACTIONAL_MARKERS_NS = 20000000, /* as the Java client (KAFKA-4477) */
+};
 
 static const struct fsm_state transactional_states[TRANSACTIONAL_STATE_COUNT] = {
     [TRANSACTIONAL_NEW] = {"new", FSM_TO(TRANSACTIONAL_INITIALIZING)},
@@ -273,6 +277,16 @@ static int transactional_judge(struct transactional *transactional, int error)
     return judgement == 0 ? ERROR_AGAIN : judgement;
 }
 
+/* Before transactions v2 the markers of the transaction before may be on their way: that is soon
+ * over. */
+static uint64_t transactional_patience(struct transactional *transactional, int error)
+{
+    bool is_marking =
+        transactional->step == TRANSACTIONAL_ADD && error == ERROR_CONCURRENT_TRANSACTIONS;
+    return is_marking ? TRANSACTIONAL_MARKERS_NS
+                      : backoff_next(&transactional->backoff, transactional->io);
+}
+
 void transactional_on_step(struct transactional *transactional, int error)
 {
     error = error == 0 ? 0 : transactional_judge(transactional, error);
@@ -283,8 +297,7 @@ void transactional_on_step(struct transactional *transactional, int error)
                transactional->state == TRANSACTIONAL_ABORTING) {
         transactional_take_step(transactional); /* the coordinator had not heard of it */
     } else if (transactional_heals(transactional, error)) {
-        transactional_later(transactional,
-                            backoff_next(&transactional->backoff, transactional->io));
+        transactional_later(transactional, transactional_patience(transactional, error));
     } else {
         transactional_fail(transactional, error);
     }

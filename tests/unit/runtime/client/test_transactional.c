@@ -208,6 +208,20 @@ static void what_commits_is_read_and_what_aborts_is_not(void **state)
     }
 }
 
+/* The markers of one may still be on their way when the next begins. */
+static void one_transaction_follows_the_other_soon(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(init(world), 0);
+    uint64_t began = node_now_ms(world->node);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(transactional_begin(world->producer), 0);
+        assert_int_equal(send_one(world, "t", i % 2, "v"), 0);
+        assert_int_equal(commit(world), 0);
+    }
+    assert_true(node_now_ms(world->node) - began < 20 * 40);
+}
+
 static void an_empty_transaction_ends_without_a_word(void **state)
 {
     struct world *world = *state;
@@ -497,6 +511,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(what_commits_is_read_and_what_aborts_is_not),
+        BOTH(one_transaction_follows_the_other_soon),
         BOTH(an_empty_transaction_ends_without_a_word),
         BOTH(an_abort_keeps_back_what_has_not_left),
         BOTH(calls_out_of_turn_are_refused),
