@@ -8,6 +8,7 @@
 #include "log/base/memory.h"
 #include "log/base/text.h"
 #include "runtime/format/json_path.h"
+#include "runtime/format/number.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -32,13 +33,12 @@ enum operation {
 
 enum field { FIELD_KEY, FIELD_VALUE, FIELD_TOPIC, FIELD_PARTITION, FIELD_OFFSET, FIELD_TS };
 
-enum operand_kind { ABSENT, NIL_JSON, BOOLEAN, INTEGER, DOUBLE, STRING, OTHER };
+enum operand_kind { ABSENT, NIL_JSON, BOOLEAN, NUMBER, STRING, OTHER };
 
 struct operand {
     enum operand_kind kind;
     bool boolean;
-    int64_t integer;
-    double number;
+    struct number number;
     struct bytes string;
 };
 
@@ -142,12 +142,11 @@ static int compile_number(struct compiler *compiler)
     }
     memcpy(digits, compiler->at, size);
     digits[size] = 0;
-    struct operand constant = {.kind = INTEGER};
-    if (text_parse_int64(digits, &constant.integer) != 0) {
-        constant.kind = DOUBLE;
-        if (text_parse_double(digits, &constant.number) != 0) {
-            return fail(compiler, "this is not a number");
-        }
+    struct operand constant = {.kind = NUMBER};
+    struct number *number = &constant.number;
+    number->is_integer = text_parse_int64(digits, &number->integer) == 0;
+    if (!number->is_integer && text_parse_double(digits, &number->real) != 0) {
+        return fail(compiler, "this is not a number");
     }
     compiler->at += size;
     return add_constant(compiler, constant);
@@ -333,6 +332,11 @@ static struct operand make_bytes(struct bytes view)
                                : (struct operand){.kind = STRING, .string = view};
 }
 
+static struct operand make_integer(int64_t integer)
+{
+    return (struct operand){.kind = NUMBER, .number = number_from_integer(integer)};
+}
+
 static struct operand read_token(struct predicate *predicate, uint32_t token,
                                  struct buffer *scratch)
 {
@@ -348,10 +352,8 @@ static struct operand read_token(struct predicate *predicate, uint32_t token,
         operand.boolean = json_token(json, token)->kind == JSON_TRUE;
         break;
     case JSON_NUMBER:
-        operand.kind = json_int64(json, token, &operand.integer) ? INTEGER : DOUBLE;
-        if (operand.kind == DOUBLE) {
-            check(json_double(json, token, &operand.number));
-        }
+        operand.kind = NUMBER;
+        check(number_read(json, token, &operand.number));
         break;
     case JSON_STRING:
         buffer_clear(scratch);
@@ -385,7 +387,6 @@ static int read_path(struct predicate *predicate, const struct term *term,
 
 static struct operand read_field(const struct term *term, const struct record *record)
 {
-    struct operand operand = {.kind = INTEGER};
     switch (term->field) {
     case FIELD_KEY:
         return make_bytes(record->key);
@@ -394,16 +395,13 @@ static struct operand read_field(const struct term *term, const struct record *r
     case FIELD_TOPIC:
         return make_bytes(bytes_from_string(record->topic));
     case FIELD_PARTITION:
-        operand.integer = record->partition;
-        break;
+        return make_integer(record->partition);
     case FIELD_OFFSET:
-        operand.integer = record->offset;
-        break;
+        return make_integer(record->offset);
     case FIELD_TS:
-        operand.integer = record->timestamp_ms;
-        break;
+        return make_integer(record->timestamp_ms);
     }
-    return operand;
+    return (struct operand){.kind = ABSENT};
 }
 
 static int judge(struct predicate *predicate, int index, const struct record *record);
@@ -428,36 +426,9 @@ static int read_operand(struct predicate *predicate, int index, const struct rec
     return result < 0 ? result : 0;
 }
 
-/* An integer against a double without losing digits; 2 when they have no order. */
-static int compare_mixed(int64_t integer, double number)
-{
-    if (number != number) {
-        return 2;
-    }
-    if (number >= 9223372036854775808.0) {
-        return -1;
-    }
-    if (number < -9223372036854775808.0) {
-        return 1;
-    }
-    int64_t whole = (int64_t)number;
-    if (integer != whole) {
-        return integer < whole ? -1 : 1;
-    }
-    double rest = number - (double)whole;
-    return rest > 0 ? -1 : rest < 0;
-}
-
 /* -1, 0, 1, or 2 when the two are unequal and without order. */
 static int compare(const struct operand *left, const struct operand *right)
 {
-    if (left->kind == INTEGER && right->kind == DOUBLE) {
-        return compare_mixed(left->integer, right->number);
-    }
-    if (left->kind == DOUBLE && right->kind == INTEGER) {
-        int result = compare_mixed(right->integer, left->number);
-        return result == 2 ? 2 : -result;
-    }
     if (left->kind != right->kind) {
         return 2;
     }
@@ -467,10 +438,8 @@ static int compare(const struct operand *left, const struct operand *right)
         return 0;
     case BOOLEAN:
         return left->boolean == right->boolean ? 0 : 2;
-    case INTEGER:
-        return left->integer < right->integer ? -1 : left->integer > right->integer;
-    case DOUBLE:
-        return left->number < right->number ? -1 : left->number > right->number;
+    case NUMBER:
+        return number_compare(&left->number, &right->number);
     case STRING: {
         int order = bytes_compare(left->string, right->string);
         return order < 0 ? -1 : order > 0;
@@ -494,7 +463,7 @@ static int judge_comparison(struct predicate *predicate, const struct term *term
         return error;
     }
     int order = compare(&left, &right);
-    bool has_order = order != 2 && (left.kind >= INTEGER && left.kind <= STRING);
+    bool has_order = order != 2 && (left.kind >= NUMBER && left.kind <= STRING);
     switch (term->operation) {
     case EQUAL:
         return order == 0;
