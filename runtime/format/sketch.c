@@ -346,6 +346,18 @@ int sketch_decode(struct sketch *sketch, struct bytes encoded)
     return 0;
 }
 
+int sketch_add_encoded(struct bytes encoded, double value, struct buffer *out)
+{
+    struct sketch sketch = {0};
+    int error = encoded.size == 0 ? 0 : sketch_decode(&sketch, encoded);
+    error = error == 0 ? sketch_add(&sketch, value) : error;
+    if (error == 0) {
+        sketch_encode(&sketch, out);
+    }
+    sketch_fini(&sketch);
+    return error;
+}
+
 static uint64_t check_bins(const struct sketch_bins *bins)
 {
     uint64_t count = 0;
