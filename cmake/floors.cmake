@@ -93,11 +93,12 @@ floor(runtime/client log/net log/wire log/io log/base)
 floor(runtime/format log/base)
 floor(runtime/state runtime/client runtime/format log/io log/base LINK ${LMDB_LIBRARY})
 floor(runtime/topology runtime/state runtime/format log/base)
-floor(runtime/operators runtime/topology runtime/state runtime/format log/base)
+floor(runtime/aggregate runtime/format log/base)
+floor(runtime/operators runtime/aggregate runtime/topology runtime/state runtime/format log/base)
 floor(runtime/task runtime/topology runtime/state runtime/format runtime/client log/wire log/io
       log/base)
-floor(runtime/lua runtime/operators runtime/topology runtime/state runtime/format log/base
-      LINK PkgConfig::LUA)
+floor(runtime/lua runtime/operators runtime/aggregate runtime/topology runtime/state runtime/format
+      log/base LINK PkgConfig::LUA)
 floor(runtime/plugin log/base LINK ${CMAKE_DL_LIBS})
 floor(runtime/connect runtime/plugin runtime/task runtime/topology runtime/state runtime/format
       runtime/client log/wire log/io log/base)

@@ -32,6 +32,26 @@ static const struct {
          "a\x10\x02*\x03\x02\x01\x04"
          "2\x05\n\x01x\x10\x05@\x07J\x02\xff\0P\x01Y\xff\xff\xff\xff\xff\xff\xff\xff`\0j\x02"
          "\x08\x07u\xcd\xcc\xcc=z\x07\x08\x03\x12\x03\n\x01z\x82\x01\x02\x01\x02\xfa\x07\x01u")},
+    {"aggregate/sum", BYTES_LITERAL("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\1"
+                                    "\x3f\xe0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff"
+                                    "2.5")},
+    {"aggregate/max", BYTES_LITERAL("\5\1\0\0\0\0\0\0\0\7\xff\2\x40\0\0\0\0\0\0\0\xff"
+                                    "9")},
+    {"aggregate/last", BYTES_LITERAL("\7\0\0\0\0\0\0\0\2{}\xff\0\0\0\0\0\0\0\3[1]\xff"
+                                     "\"a\"")},
+    {"aggregate/stddev", BYTES_LITERAL("\x08\0\0\0\0\0\0\0\2\x3f\xe0\0\0\0\0\0\0\x3f\xe0\0\0\0\0"
+                                       "\0\0\xff\xff"
+                                       "2")},
+    {"aggregate/quantile", BYTES_LITERAL("\x09\1\2\4\2\x0a\4\6\2\7\2\xbf\0\0\0\0\0\0\0"
+                                         "\x40\0\0\0\0\0\0\0\xff\xff"
+                                         "2")},
+    {"aggregate/distinct", BYTES_LITERAL("\x0a\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\xff"
+                                         "\1\0\0\0\0\0\0\0\2\xff\"a\"")},
+    {"aggregate/topk", BYTES_LITERAL("\x0b\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\1\0\3\"a\""
+                                     "\xff\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\1\0\1"
+                                     "7\xff\"a\"")},
+    {"aggregate/collect", BYTES_LITERAL("\x0c\0\0\0\1"
+                                        "7\0\0\0\3[1]\xff\0\0\0\2{}\xff\"a\"")},
     {"group/position", BYTES_LITERAL("pcommit 12\nstream_time 1763983890000\n"
                                      "input dpkg.raw 0 5137\nchangelog counts 911\n")},
     {"connector/text",
