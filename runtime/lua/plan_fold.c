@@ -3,7 +3,10 @@
 
 #include "runtime/lua/script_fold.h"
 #include "runtime/operators/fold_count.h"
+#include "runtime/operators/fold_native.h"
+#include "runtime/operators/predicate.h"
 
+#include <math.h>
 #include <string.h>
 
 static struct fold *make_count(void *owner)
@@ -12,11 +15,14 @@ static struct fold *make_count(void *owner)
     return fold_count_new();
 }
 
-static struct plan_fold read_count(struct plan_reader *reader)
+static struct plan_fold read_count(struct plan_reader *reader, const char *place)
 {
     (void)reader;
-    return (struct plan_fold){.make = make_count, .can_subtract = true, .can_merge = true};
+    (void)place;
+    return (struct plan_fold){.make = make_count, .can_merge = true};
 }
+
+/* --- Functions of the script ------------------------------------------------------------------ */
 
 static struct plan_fold read_functions(struct plan_reader *reader, bool is_reduce)
 {
@@ -36,32 +42,120 @@ static struct plan_fold read_functions(struct plan_reader *reader, bool is_reduc
     if (is_reduce) {
         plan->merge = plan->add;
     }
-    return (struct plan_fold){.make = script_fold_make,
-                              .owner = plan,
-                              .can_subtract = plan->subtract != LUA_NOREF,
-                              .can_merge = plan->merge != LUA_NOREF};
+    return (struct plan_fold){
+        .make = script_fold_make, .owner = plan, .can_merge = plan->merge != LUA_NOREF};
 }
 
-static struct plan_fold read_aggregate(struct plan_reader *reader)
+static struct plan_fold read_aggregate(struct plan_reader *reader, const char *place)
 {
+    (void)place;
     return read_functions(reader, false);
 }
 
-static struct plan_fold read_reduce(struct plan_reader *reader)
+static struct plan_fold read_reduce(struct plan_reader *reader, const char *place)
 {
+    (void)place;
     return read_functions(reader, true);
 }
 
-struct plan_fold plan_fold_read(struct plan_reader *reader)
+/* --- Native aggregators ----------------------------------------------------------------------- */
+
+struct native_plan {
+    struct aggregation_field *fields;
+    size_t count;
+};
+
+static struct fold *make_native(void *owner)
+{
+    const struct native_plan *plan = owner;
+    return fold_native_new(plan->fields, plan->count);
+}
+
+static void judge_condition(struct plan_reader *reader, const char *text, const char *place)
+{
+    struct predicate *predicate = NULL;
+    plan_reader_check(reader, predicate_new(text, place, reader->report, &predicate));
+    predicate_free(predicate);
+}
+
+static void read_field(struct plan_reader *reader, struct aggregation_field *field,
+                       const char *place)
+{
+    const char *name = plan_reader_string(reader, "aggregator");
+    *field = (struct aggregation_field){.name = plan_reader_string(reader, "field"),
+                                        .path = plan_reader_string(reader, "path"),
+                                        .condition = plan_reader_string(reader, "condition"),
+                                        .parameter = plan_reader_number(reader, "parameter", NAN)};
+    luaL_argcheck(reader->lua, name != NULL && field->name != NULL, 1, "a broken plan");
+    field->aggregator = aggregator_find(name);
+    luaL_argcheck(reader->lua, field->aggregator != NULL, 1, "a broken plan");
+    plan_reader_check(reader, aggregation_validate(field, place, reader->report));
+    if (field->path != NULL) {
+        plan_reader_path(reader, field->path, place);
+    }
+    if (field->condition != NULL) {
+        judge_condition(reader, field->condition, place);
+    }
+}
+
+/* What the steps around the aggregate allow. */
+static void judge_native(struct plan_reader *reader, const struct native_plan *plan,
+                         const char *place)
+{
+    bool has_window = plan_reader_push(reader, "window") == LUA_TTABLE;
+    lua_pop(reader->lua, 1);
+    bool is_of_table = plan_reader_boolean(reader, "is_table");
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct aggregator *aggregator = plan->fields[i].aggregator;
+        if (is_of_table && aggregator->summary->subtract == NULL) {
+            report_add(reader->report, place,
+                       "%s cannot be used on a table: it cannot take an old value away",
+                       aggregator->name);
+            plan_reader_stop(reader);
+        }
+        if (!has_window && aggregator->needs_window) {
+            report_add(reader->report, place,
+                       "%s needs windows, whose length it divides by; put :window(...) before it",
+                       aggregator->name);
+            plan_reader_stop(reader);
+        }
+    }
+}
+
+static struct plan_fold read_native(struct plan_reader *reader, const char *place)
+{
+    struct arena *arena = &reader->script->arena;
+    struct native_plan *plan = arena_new(arena, struct native_plan);
+    plan->count = plan_reader_list(reader, "aggregators");
+    if (plan->count > AGGREGATION_FIELDS_MAX) {
+        report_add(reader->report, place, "an aggregate has at most %d fields",
+                   AGGREGATION_FIELDS_MAX);
+        plan_reader_stop(reader);
+    }
+    plan->fields = arena_array(arena, struct aggregation_field, plan->count);
+    for (size_t i = 0; i < plan->count; i++) {
+        plan_reader_item(reader, i);
+        read_field(reader, &plan->fields[i], place);
+        lua_pop(reader->lua, 1);
+    }
+    lua_pop(reader->lua, 1);
+    judge_native(reader, plan, place);
+    return (struct plan_fold){.make = make_native, .owner = plan, .can_merge = true};
+}
+
+struct plan_fold plan_fold_read(struct plan_reader *reader, const char *place)
 {
     static const struct {
         const char *name;
-        struct plan_fold (*read)(struct plan_reader *reader);
-    } rows[] = {{"count", read_count}, {"aggregate", read_aggregate}, {"reduce", read_reduce}};
+        struct plan_fold (*read)(struct plan_reader *reader, const char *place);
+    } rows[] = {{"count", read_count},
+                {"aggregate", read_aggregate},
+                {"reduce", read_reduce},
+                {"native", read_native}};
     const char *name = plan_reader_string(reader, "fold");
     for (size_t i = 0; name != NULL && i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].name, name) == 0) {
-            return rows[i].read(reader);
+            return rows[i].read(reader, place);
         }
     }
     luaL_error(reader->lua, "a broken plan");

@@ -8,9 +8,9 @@
 struct plan_fold {
     fold_maker *make;
     void *owner;
-    bool can_subtract;
     bool can_merge;
 };
 
-/* Of the step on top of the stack, by its field `fold`: "count", "aggregate", "reduce". */
-struct plan_fold plan_fold_read(struct plan_reader *reader);
+/* Of the step on top of the stack, by its field `fold`: "count", "aggregate", "reduce", "native".
+ */
+struct plan_fold plan_fold_read(struct plan_reader *reader, const char *place);

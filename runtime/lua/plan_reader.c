@@ -61,6 +61,17 @@ int64_t plan_reader_integer(struct plan_reader *reader, const char *name, int64_
     return value;
 }
 
+double plan_reader_number(struct plan_reader *reader, const char *name, double fallback)
+{
+    int kind = plan_reader_push(reader, name);
+    if (kind != LUA_TNIL && kind != LUA_TNUMBER) {
+        luaL_error(reader->lua, "the option '%s' must be a number", name);
+    }
+    double value = kind == LUA_TNIL ? fallback : lua_tonumber(reader->lua, -1);
+    lua_pop(reader->lua, 1);
+    return value;
+}
+
 bool plan_reader_boolean(struct plan_reader *reader, const char *name)
 {
     plan_reader_push(reader, name);

@@ -28,6 +28,7 @@ int plan_reader_push(struct plan_reader *reader, const char *name);
 /* NULL when there is none. */
 const char *plan_reader_string(struct plan_reader *reader, const char *name);
 int64_t plan_reader_integer(struct plan_reader *reader, const char *name, int64_t fallback);
+double plan_reader_number(struct plan_reader *reader, const char *name, double fallback);
 bool plan_reader_boolean(struct plan_reader *reader, const char *name);
 /* A reference to the function (or any other value), LUA_NOREF when there is none. */
 int plan_reader_reference(struct plan_reader *reader, const char *name);

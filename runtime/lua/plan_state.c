@@ -53,7 +53,7 @@ static struct node *make_aggregate(void *owner, const char *name)
 static int read_aggregate(struct plan_reader *reader, struct topology_node *node)
 {
     struct aggregate_plan *plan = arena_new(&reader->script->arena, struct aggregate_plan);
-    plan->fold = plan_fold_read(reader);
+    plan->fold = plan_fold_read(reader, node->place);
     plan_reader_stores(reader, node, NULL);
     luaL_argcheck(reader->lua, node->store_count == 1 && node->name != NULL, 1, "a broken plan");
     plan->store = node->stores[0];

@@ -75,7 +75,7 @@ static int read_step(struct plan_reader *reader, struct topology_node *node)
 {
     struct arena *arena = &reader->script->arena;
     struct window_plan *plan = arena_new(arena, struct window_plan);
-    plan->fold = plan_fold_read(reader);
+    plan->fold = plan_fold_read(reader, node->place);
     plan_reader_stores(reader, node, NULL);
     luaL_argcheck(reader->lua, node->store_count == 1 && node->name != NULL, 1, "a broken plan");
     read_window(reader, &plan->options, node->place);

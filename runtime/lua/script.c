@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/text.h"
+#include "runtime/aggregate/aggregator.h"
 #include "runtime/format/format.h"
 #include "runtime/lua/library.h"
 #include "runtime/lua/record_view.h"
@@ -229,6 +230,28 @@ static void push_functions(lua_State *lua, const luaL_Reg *functions, const char
     lua_setfield(lua, -2, name);
 }
 
+/* The native aggregates, for which the library makes functions. */
+static void push_aggregators(lua_State *lua)
+{
+    const struct aggregator *row;
+    lua_newtable(lua);
+    for (size_t i = 0; (row = aggregator_at(i)) != NULL; i++) {
+        lua_newtable(lua);
+        lua_pushstring(lua, row->name);
+        lua_setfield(lua, -2, "name");
+        lua_pushboolean(lua, row->argument == AGGREGATOR_CONDITION_OR_NONE);
+        lua_setfield(lua, -2, "takes_condition");
+        lua_pushboolean(lua, row->argument == AGGREGATOR_PATH);
+        lua_setfield(lua, -2, "needs_path");
+        lua_pushstring(lua, row->parameter.name);
+        lua_setfield(lua, -2, "parameter");
+        lua_pushboolean(lua, row->parameter.is_option);
+        lua_setfield(lua, -2, "is_option");
+        lua_rawseti(lua, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(lua, -2, "aggregators");
+}
+
 static void push_host(lua_State *lua)
 {
     static const luaL_Reg functions[] = {{"place", host_place},
@@ -246,6 +269,7 @@ static void push_host(lua_State *lua)
     push_functions(lua, jsons, "json");
     script_sketch_push(lua);
     lua_setfield(lua, -2, "ddsketch");
+    push_aggregators(lua);
     script_value_push_null(lua);
     lua_setfield(lua, -2, "null");
     script_push_registered(lua, SCRIPT_ARRAY_META);

@@ -6,7 +6,7 @@
 --
 -- Every file is called once with the host's functions and the table that the files share:
 -- place() of the script's line that called, describe(f), nearest(name, list), null, array's
--- metatable, time and json helpers, plain(v).
+-- metatable, aggregators (rows), time and json helpers, plain(v).
 local host, lib = ...
 
 local S = { null = host.null, time = host.time, json = host.json, table = host.plain,

@@ -25,13 +25,15 @@ function Stream:group_by_key()
 end
 
 local function aggregate(group, kind, spec, fields)
-  fields.fold = kind
+  fields.fold = fields.fold or kind
   fields.name = spec.name
   if fields.name == nil then
     fail("%s keeps state, so it needs a name: %s{ name = \"...\" }", kind, kind)
   end
   check_type("name", fields.name, "string")
-  if rawget(group, "is_table") and kind ~= "count" and fields.sub == nil then
+  fields.is_table = rawget(group, "is_table")
+  local can_subtract = fields.sub or fields.fold == "count" or fields.fold == "native"
+  if fields.is_table and not can_subtract then
     fail("%s of a table also needs sub, which takes an old value away", kind)
   end
   fields.stores = { { name = spec.store or fields.name, alias = "store", store = S.kv {} } }
@@ -43,7 +45,37 @@ function Group:count(spec)
   return aggregate(self, "count", check_fields("count", spec or {}, set("name", "store")), {})
 end
 
+-- A map of native aggregators, by the field of the result.
+local function aggregate_natively(group, spec)
+  local fields = { fold = "native", aggregators = {} }
+  local names, details = {}, {}
+  for field, aggregator in pairs(spec) do
+    if lib.is_aggregator(aggregator) and type(field) == "string" then
+      names[#names + 1] = field
+    elseif field ~= "name" and field ~= "store" then
+      fail("aggregate's '%s' is no aggregator like S.count(): native ones do not mix with others",
+        tostring(field))
+    end
+  end
+  table.sort(names)
+  for i, field in ipairs(names) do
+    local row = spec[field]
+    fields.aggregators[i] = {
+      field = field, aggregator = row.name, path = row.path, condition = row.condition,
+      parameter = row.parameter,
+    }
+    details[i] = field .. " = " .. row.name
+  end
+  fields.detail = table.concat(details, ", ")
+  return aggregate(group, "aggregate", spec, fields)
+end
+
 function Group:aggregate(spec)
+  for _, value in pairs(check_type("aggregate", spec, "table")) do
+    if lib.is_aggregator(value) then
+      return aggregate_natively(self, spec)
+    end
+  end
   check_fields("aggregate", spec, set("name", "store", "init", "add", "sub", "merge"))
   if spec.init == nil then
     fail "aggregate needs init: a function or a value that a new key begins with"
