@@ -26,9 +26,10 @@ static void task_start_inputs(struct task *task)
 static void task_restore_run(struct task *task)
 {
     task->instance = topology_instance_new(task->options.topology, task->options.part);
-    task_timer_open(task);
     task->state = TASK_RUNNING;
-    task->context.stream_time_ms = task->position.stream_time_ms;
+    bool has_time = task->position.commit > 0;
+    task->context.stream_time_ms = has_time ? task->position.stream_time_ms : -1;
+    task_timer_open(task);
     bool is_repairing = task->is_dirty;
     task_call_begin(task, NULL);
     int error = topology_instance_start(task->instance, &task->context);

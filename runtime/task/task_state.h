@@ -103,6 +103,7 @@ bool task_call_send(struct task *task);
 /* The task fails with what the context tells. */
 void task_call_fail(struct task *task);
 
+/* Those of stream time go on from the time of the position. */
 void task_timer_open(struct task *task);
 /* Calls the timers of a clock that are due. Missed ticks coalesce into one, at the newest time that
  * was due. */

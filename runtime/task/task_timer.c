@@ -2,6 +2,13 @@
 #include "log/base/memory.h"
 #include "runtime/task/task_state.h"
 
+/* The next multiple of the interval. */
+static void task_timer_begin(struct task_timer *row, int64_t now_ms)
+{
+    int64_t interval_ms = row->timer->interval_ms;
+    row->due_ms = now_ms - now_ms % interval_ms + interval_ms;
+}
+
 void task_timer_open(struct task *task)
 {
     const struct topology_instance_timer *timers =
@@ -9,6 +16,9 @@ void task_timer_open(struct task *task)
     task->timers = memory_zero(task->timer_count, sizeof *task->timers);
     for (size_t i = 0; i < task->timer_count; i++) {
         task->timers[i] = (struct task_timer){.timer = &timers[i], .due_ms = -1};
+        if (timers[i].clock == TOPOLOGY_STREAM_TIME && task->context.stream_time_ms >= 0) {
+            task_timer_begin(&task->timers[i], task->context.stream_time_ms);
+        }
     }
 }
 
@@ -29,7 +39,7 @@ void task_timer_call_due(struct task *task, enum topology_clock clock, int64_t n
             continue;
         }
         if (row->due_ms < 0) {
-            row->due_ms = now_ms - now_ms % interval_ms + interval_ms;
+            task_timer_begin(row, now_ms);
         }
         if (now_ms >= row->due_ms) {
             int64_t scheduled_ms = now_ms - (now_ms - row->due_ms) % interval_ms;

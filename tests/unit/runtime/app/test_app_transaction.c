@@ -3,13 +3,12 @@
  * and in order; and that whoever lost its partitions writes nothing more.
  *
  * The script counts, so its outputs for a key must be 1, 2, 3, …: one too few is a loss, one twice
- * is a repetition. SEED=N runs one seed. The memory of a killed process stays. */
+ * is a repetition. SEED=N runs one seed. */
 #include "log/base/memory.h"
 #include "log/wire/batch.h"
-#include "runtime/app/app.h"
 #include "runtime/client/fetcher.h"
+#include "tests/unit/runtime/app/seat.h"
 #include "tests/unit/runtime/real_broker.h"
-#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@
 
 static const uint64_t SECOND = 1000000000;
 
-enum { SEAT_COUNT = 2, PARTITION_COUNT = 2, GRAVE_MAX = 4096, SEED_COUNT = 25 };
+enum { SEAT_COUNT = 2, PARTITION_COUNT = 2, SEED_COUNT = 25 };
 
 static const char COUNTER[] = "local S = require 'tidemill'\n"
                               "local app = S.app 'counter'\n"
@@ -28,17 +27,6 @@ static const char COUNTER[] = "local S = require 'tidemill'\n"
                               "  :to 'counts'\n"
                               "return app\n";
 
-struct seat {
-    struct world *world;
-    int machine;
-    const char *instance_id;
-    struct app *app;
-    bool is_closed;
-    bool is_cut;
-    int failure_count;
-    char reason[800];
-};
-
 struct world {
     struct real_broker *broker;
     struct sim *sim;
@@ -47,15 +35,6 @@ struct world {
     int seen_count[PARTITION_COUNT];
     bool is_flag;
 };
-
-static void *graves[GRAVE_MAX];
-static int grave_count;
-
-static void bury(void *memory)
-{
-    assert_true(grave_count < GRAVE_MAX);
-    graves[grave_count++] = memory;
-}
 
 static void world_check(void *owner)
 {
@@ -67,15 +46,6 @@ static void world_check(void *owner)
     }
 }
 
-static void write_script(struct io *io, const char *text)
-{
-    struct io_file *file;
-    struct bytes part = bytes_from_string(text);
-    assert_int_equal(io_file_open(io, "app.lua", IO_OPEN_WRITE | IO_OPEN_CREATE, &file), 0);
-    assert_int_equal(io_file_write(io, file, &part, 1, 0), 0);
-    io_file_close(io, file);
-}
-
 static struct world *world_new(uint64_t seed)
 {
     struct world *world = memory_new(struct world);
@@ -84,64 +54,17 @@ static struct world *world_new(uint64_t seed)
     real_broker_start(world->broker, world_check, world);
     real_broker_make_topic(world->broker, "in", PARTITION_COUNT);
     for (int i = 0; i < SEAT_COUNT; i++) {
-        world->seats[i] = (struct seat){.world = world, .machine = REAL_BROKER_MACHINE + i};
-        write_script(sim_io(world->sim, REAL_BROKER_MACHINE + i), COUNTER);
+        seat_init(&world->seats[i], world->sim, i, COUNTER);
     }
     return world;
 }
 
 /* --- Applications --- */
 
-static void on_failed(void *owner, const char *reason, bool is_final)
-{
-    struct seat *seat = owner;
-    (void)is_final;
-    seat->failure_count++;
-    snprintf(seat->reason, sizeof seat->reason, "%s", reason);
-}
-
 static struct seat *start(struct world *world, int number)
 {
-    static const struct app_events events = {.failed = on_failed};
-    struct seat *seat = &world->seats[number];
-    struct report report = {0};
-    struct app_options options = {
-        .path = "app.lua", .client = client_options_default(), .instance_id = seat->instance_id};
-    options.client.bootstrap = "node0:9092";
-    options.client.request_timeout_ms = 3000;
-    seat->reason[0] = 0;
-    assert_int_equal(
-        app_new(sim_io(world->sim, seat->machine), &options, &events, seat, &seat->app, &report),
-        0);
-    app_start(seat->app, NULL);
-    return seat;
-}
-
-static void on_closed(void *owner)
-{
-    ((struct seat *)owner)->is_closed = true;
-}
-
-static bool is_closed(void *owner)
-{
-    return ((struct seat *)owner)->is_closed;
-}
-
-static void stop(struct seat *seat)
-{
-    struct app *app = seat->app;
-    seat->app = NULL;
-    seat->is_closed = false;
-    app_close(app, on_closed, seat);
-    assert_true(sim_run_until(seat->world->sim, is_closed, seat, 120 * SECOND));
-}
-
-/* As kill -9. */
-static void murder(struct seat *seat)
-{
-    bury(seat->app);
-    seat->app = NULL;
-    sim_kill(seat->world->sim, seat->machine);
+    seat_start(&world->seats[number]);
+    return &world->seats[number];
 }
 
 /* Whoever runs them starts anew what failed for a passing reason. */
@@ -150,22 +73,10 @@ static void revive(struct world *world)
     for (int i = 0; i < SEAT_COUNT; i++) {
         struct seat *seat = &world->seats[i];
         if (seat->app != NULL && seat->reason[0] != 0) {
-            stop(seat);
+            seat_stop(seat);
             start(world, i);
         }
     }
-}
-
-static void cut(struct seat *seat)
-{
-    seat->is_cut = true;
-    sim_cut(seat->world->sim, 0, seat->machine);
-}
-
-static void mend(struct seat *seat)
-{
-    seat->is_cut = false;
-    sim_mend(seat->world->sim, 0, seat->machine);
 }
 
 static void kill_broker(struct world *world)
@@ -296,7 +207,7 @@ static void world_free(struct world *world)
 {
     for (int i = 0; i < SEAT_COUNT; i++) {
         if (world->seats[i].app != NULL) {
-            stop(&world->seats[i]);
+            seat_stop(&world->seats[i]);
         }
     }
     sim_on_event(world->sim, NULL, NULL);
@@ -369,7 +280,7 @@ static void kill_at_event(int event_count, const char *instance_id)
     run_events(world, event_count / 2);
     put_everywhere(world);
     run_events(world, event_count / 2);
-    murder(seat);
+    seat_murder(seat);
     real_broker_run_ms(world->broker, sim_random(world->sim, 500));
     start(world, 0);
     put_everywhere(world);
@@ -394,7 +305,7 @@ static void it_can_be_closed_at_any_event(void **state)
         struct seat *seat = start(world, 0);
         put_everywhere(world);
         run_events(world, event_count);
-        stop(seat);
+        seat_stop(seat);
         start(world, 0);
         put_everywhere(world);
         expect_each_once(world);
@@ -424,7 +335,7 @@ static void who_starts_again_goes_on_at_once(void **state)
         assert_true(i < 1000);
         real_broker_run_ms(world->broker, 1);
     }
-    murder(seat);
+    seat_murder(seat);
     uint64_t died = real_broker_now_ms(world->broker);
     start(world, 0);
     while (real_broker_end_offset(world->broker, "counts", 0, true) <
@@ -449,11 +360,11 @@ static void a_zombie_is_fenced(void **state)
         real_broker_run_ms(world->broker, 10000);
         put_everywhere(world);
         run_events(world, (int)sim_random(world->sim, 900));
-        cut(&world->seats[0]);
+        seat_cut(&world->seats[0]);
         real_broker_run_ms(world->broker, 70000);
         put_everywhere(world);
         real_broker_run_ms(world->broker, 5000);
-        mend(&world->seats[0]);
+        seat_mend(&world->seats[0]);
         real_broker_run_ms(world->broker, 5000);
         revive(world);
         put_everywhere(world);
@@ -500,10 +411,10 @@ static void it_closes_though_the_broker_is_gone(void **state)
     expect_each_once(world);
     put_everywhere(world);
     run_events(world, 200);
-    cut(seat);
+    seat_cut(seat);
     real_broker_run_ms(world->broker, 300);
-    stop(seat);
-    mend(seat);
+    seat_stop(seat);
+    seat_mend(seat);
     start(world, 0);
     expect_each_once(world);
     world_free(world);
@@ -526,19 +437,19 @@ static void disturb(struct world *world)
     uint64_t dice = sim_random(world->sim, 12);
     if (seat->is_cut) {
         tell(world, seat, "mend");
-        mend(seat);
+        seat_mend(seat);
     } else if (seat->app == NULL) {
         tell(world, seat, "start");
         start(world, number);
     } else if (dice < 3) {
         tell(world, seat, "murder");
-        murder(seat);
+        seat_murder(seat);
     } else if (dice < 5) {
         tell(world, seat, "cut");
-        cut(seat);
+        seat_cut(seat);
     } else if (dice < 6) {
         tell(world, seat, "stop");
-        stop(seat);
+        seat_stop(seat);
     } else if (dice < 7) {
         tell(world, seat, "kill_broker");
         kill_broker(world);
@@ -566,7 +477,7 @@ static void run_campaign(uint64_t seed)
     }
     for (int i = 0; i < SEAT_COUNT; i++) {
         if (world->seats[i].is_cut) {
-            mend(&world->seats[i]);
+            seat_mend(&world->seats[i]);
         }
     }
     if (world->seats[0].app == NULL) {

@@ -27,6 +27,23 @@ static void stream_time_moves_with_data_only_and_missed_ticks_are_one(void **sta
     task_bench_free(bench);
 }
 
+static void stream_time_goes_on_where_the_task_was(void **state)
+{
+    (void)state;
+    static const struct topology_timer timer = {TOPOLOGY_STREAM_TIME, 100};
+    struct task_bench *bench = task_bench_new(
+        &(struct task_bench_options){.store_count = 2, .timers = &timer, .timer_count = 1});
+    task_bench_append(bench, "left", 170, "put a 1");
+    task_bench_start(bench);
+    task_bench_run(bench);
+    task_bench_commit(bench);
+    task_bench_restart(bench);
+    task_bench_append(bench, "left", 230, ""); /* the tick of 200 was due meanwhile */
+    task_bench_run(bench);
+    task_bench_expect(bench, "left@1:230 tick@200");
+    task_bench_free(bench);
+}
+
 static void the_wall_clock_ticks_without_data(void **state)
 {
     (void)state;
@@ -108,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_time_moves_with_data_only_and_missed_ticks_are_one),
+        cmocka_unit_test(stream_time_goes_on_where_the_task_was),
         cmocka_unit_test(the_wall_clock_ticks_without_data),
         cmocka_unit_test(a_timer_that_fails_is_undone),
         cmocka_unit_test(timers_wait_while_emits_wait),
