@@ -60,6 +60,11 @@ void kv_rollback(struct kv *kv)
     kv->ops->rollback(kv);
 }
 
+bool kv_is_changed(const struct kv *kv)
+{
+    return kv->ops->is_changed(kv);
+}
+
 uint64_t kv_rollback_count(const struct kv *kv)
 {
     return kv->rollback_count;

@@ -30,6 +30,8 @@ must_use int kv_clear(struct kv *kv);
 /* Begins a savepoint; the one before it is forgotten (its writes stay staged). */
 void kv_savepoint(struct kv *kv);
 void kv_rollback(struct kv *kv);
+/* Whether anything was written since the savepoint, also what was there already. */
+bool kv_is_changed(const struct kv *kv);
 /* How often it was rolled back: who remembers something of the contents looks again when this is
  * another number. */
 uint64_t kv_rollback_count(const struct kv *kv);

@@ -12,6 +12,7 @@ struct kv_ops {
     int (*touch)(struct kv *kv, struct bytes key);
     void (*savepoint)(struct kv *kv);
     void (*rollback)(struct kv *kv);
+    bool (*is_changed)(const struct kv *kv);
     int64_t (*count)(struct kv *kv);
     struct kv_iterator *(*iterate)(struct kv *kv, struct bytes from, struct bytes to);
     void (*each_dirty)(struct kv *kv,

@@ -142,6 +142,11 @@ static void kv_lmdb_rollback(struct kv *kv)
     kv_lmdb_end_reading(store);
 }
 
+static bool kv_lmdb_is_changed(const struct kv *kv)
+{
+    return kv_is_changed(((const struct kv_lmdb *)(const void *)kv)->active);
+}
+
 /* --- Iteration: the three layers merged, the upper one winning --- */
 
 struct kv_lmdb_layer {
@@ -395,6 +400,7 @@ struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
                                       .touch = kv_lmdb_touch,
                                       .savepoint = kv_lmdb_savepoint,
                                       .rollback = kv_lmdb_rollback,
+                                      .is_changed = kv_lmdb_is_changed,
                                       .count = kv_lmdb_count,
                                       .iterate = kv_lmdb_iterate,
                                       .each_dirty = kv_lmdb_each_dirty,

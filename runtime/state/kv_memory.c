@@ -231,6 +231,11 @@ static void memory_rollback(struct kv *kv)
     memory->savepoint++;
 }
 
+static bool memory_is_changed(const struct kv *kv)
+{
+    return ((const struct kv_memory *)(const void *)kv)->undo_count > 0;
+}
+
 static int64_t memory_count(struct kv *kv)
 {
     return memory_of(kv)->live_count;
@@ -373,6 +378,7 @@ static const struct kv_ops memory_ops = {
     .touch = memory_touch,
     .savepoint = memory_savepoint,
     .rollback = memory_rollback,
+    .is_changed = memory_is_changed,
     .count = memory_count,
     .iterate = memory_iterate,
     .each_dirty = memory_each_dirty,

@@ -326,6 +326,16 @@ void state_rollback(struct state *state)
     }
 }
 
+bool state_is_changed(const struct state *state)
+{
+    for (size_t i = 0; i < state->store_count; i++) {
+        if (kv_is_changed(state->stores[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int state_write_position(struct state *state, MDB_txn *transaction)
 {
     MDB_val key = state_value(bytes_from_string(STATE_POSITION_NAME));

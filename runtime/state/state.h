@@ -51,6 +51,7 @@ const struct state_position *state_position(const struct state *state);
 /* Begins a savepoint in every store; undoes to it; see kv.h. */
 void state_savepoint(struct state *state);
 void state_rollback(struct state *state);
+bool state_is_changed(const struct state *state);
 /* Right after a commit (kv_mark_committed of every store): writes the contents in the background.
  * One at a time. */
 void state_checkpoint(struct state *state, const struct state_position *position,

@@ -352,10 +352,13 @@ static void the_size_counts_each_key_once_and_nothing_undone(void **state)
     }
     assert_int_equal(kv_lmdb_active_size(bench->kv), one_size);
     kv_savepoint(bench->kv);
+    assert_false(kv_is_changed(bench->kv));
     put(bench, 2, 5);
     put(bench, 1, 0);
     assert_int_equal(kv_lmdb_active_size(bench->kv), 2 * one_size - sizeof(int));
+    assert_true(kv_is_changed(bench->kv));
     kv_rollback(bench->kv);
+    assert_false(kv_is_changed(bench->kv));
     assert_int_equal(kv_lmdb_active_size(bench->kv), one_size);
     kv_mark_committed(bench->kv);
     kv_lmdb_freeze(bench->kv);

@@ -215,6 +215,29 @@ static void a_cleared_store_is_empty_and_tells_so(void **state)
     kv_free(kv);
 }
 
+static void a_store_is_changed_by_what_was_written_since_the_savepoint(void **state)
+{
+    (void)state;
+    struct kv *kv = kv_new_memory("counts");
+    kv_savepoint(kv);
+    assert_false(kv_is_changed(kv));
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("a"), (struct bytes){0}), 0);
+    assert_false(kv_is_changed(kv)); /* was not there */
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("a"), BYTES_LITERAL("1")), 0);
+    assert_true(kv_is_changed(kv));
+    kv_savepoint(kv);
+    assert_false(kv_is_changed(kv));
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("a"), (struct bytes){0}), 0);
+    assert_true(kv_is_changed(kv));
+    kv_rollback(kv);
+    assert_false(kv_is_changed(kv));
+    assert_int_equal(kv_touch(kv, BYTES_LITERAL("a")), 0);
+    assert_true(kv_is_changed(kv));
+    kv_mark_committed(kv);
+    assert_false(kv_is_changed(kv));
+    kv_free(kv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +246,7 @@ int main(void)
         cmocka_unit_test(dirty_keys_are_told_in_the_order_of_their_first_change),
         cmocka_unit_test(a_cleared_store_is_empty_and_tells_so),
         cmocka_unit_test(a_key_or_value_over_the_limit_is_refused),
+        cmocka_unit_test(a_store_is_changed_by_what_was_written_since_the_savepoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
