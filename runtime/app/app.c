@@ -300,8 +300,17 @@ const char *app_name(const struct app *app)
 
 void app_read_counts(const struct app *app, struct task_counts *out)
 {
+    int64_t ignored = 0;
     *out = app->earlier;
-    app_tasks_read_counts(app, out);
+    app_tasks_read_counts(app, out, &ignored);
+}
+
+int64_t app_pending_count(const struct app *app)
+{
+    struct task_counts ignored = {0};
+    int64_t count = 0;
+    app_tasks_read_counts(app, &ignored, &count);
+    return count;
 }
 
 void app_each_connector(struct app *app,
@@ -315,7 +324,8 @@ void app_each_connector(struct app *app,
 size_t app_task_count(const struct app *app)
 {
     struct task_counts ignored = {0};
-    return app_tasks_read_counts(app, &ignored);
+    int64_t ignored_count = 0;
+    return app_tasks_read_counts(app, &ignored, &ignored_count);
 }
 
 int64_t app_commit_count(const struct app *app)

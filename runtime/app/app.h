@@ -91,6 +91,8 @@ void app_close(struct app *app, void (*closed)(void *owner), void *owner);
 const char *app_name(const struct app *app);
 /* Sums over the tasks of now and before. */
 void app_read_counts(const struct app *app, struct task_counts *out);
+/* Records fetched and not finished. */
+int64_t app_pending_count(const struct app *app);
 void app_each_connector(struct app *app,
                         void (*each)(void *owner, const struct connector *connector), void *owner);
 size_t app_task_count(const struct app *app);

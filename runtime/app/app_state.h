@@ -136,7 +136,8 @@ void app_tasks_keep_offsets(struct app *app);
 /* Closes all; the last one calls app_close_next. */
 void app_tasks_close(struct app *app);
 /* Adds up over the tasks of now; how many they are. */
-size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum);
+size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum,
+                             int64_t *pending_count);
 void app_tasks_check(const struct app *app);
 
 void app_group_join(struct app *app);

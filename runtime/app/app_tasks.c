@@ -333,24 +333,16 @@ void app_tasks_lose_input(struct app *app, const struct member_partition *partit
 
 /* --- Closing --- */
 
-static void app_add_counts(struct task_counts *sum, const struct task_counts *counts)
+size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum, int64_t *pending_count)
 {
-    sum->in_count += counts->in_count;
-    sum->out_count += counts->out_count;
-    sum->filtered_count += counts->filtered_count;
-    sum->dead_letter_count += counts->dead_letter_count;
-    sum->skipped_count += counts->skipped_count;
-    sum->restored_count += counts->restored_count;
-}
-
-size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum)
-{
+    *pending_count = 0;
     size_t count = 0;
     for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
          link = link->next) {
         const struct app_task *row = list_member(link, const struct app_task, link);
         if (row->task != NULL && !row->is_closing) {
-            app_add_counts(sum, task_counts(row->task));
+            task_counts_add(sum, task_counts(row->task));
+            *pending_count += task_pending_count(row->task);
             count++;
         }
     }
@@ -418,7 +410,7 @@ static void app_task_close(struct app_task *row)
         return;
     }
     row->is_closing = true;
-    app_add_counts(&row->app->earlier, task_counts(row->task));
+    task_counts_add(&row->app->earlier, task_counts(row->task));
     task_close(row->task, app_on_task_closed, row);
 }
 

@@ -233,6 +233,12 @@ int64_t fetcher_position(const struct fetcher *fetcher, const char *topic, int32
     return found == NULL ? -1 : found->position;
 }
 
+int64_t fetcher_fetch_position(const struct fetcher *fetcher, const char *topic, int32_t partition)
+{
+    const struct puller_partition *found = fetcher_find(fetcher, topic, partition);
+    return found == NULL || !found->is_resolved ? -1 : found->fetch_position;
+}
+
 int64_t fetcher_high_watermark(const struct fetcher *fetcher, const char *topic, int32_t partition)
 {
     const struct puller_partition *found = fetcher_find(fetcher, topic, partition);

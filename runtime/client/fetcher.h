@@ -60,6 +60,8 @@ void fetcher_release(struct fetcher *fetcher, struct fetcher_batch *batch);
 void fetcher_on_ready(struct fetcher *fetcher, void (*ready)(void *owner), void *owner);
 /* The next offset to be taken; -1 while it is not resolved. */
 int64_t fetcher_position(const struct fetcher *fetcher, const char *topic, int32_t partition);
+/* The next offset to be fetched, behind what is buffered; -1 while it is not resolved. */
+int64_t fetcher_fetch_position(const struct fetcher *fetcher, const char *topic, int32_t partition);
 /* As last told by a fetch; -1 when unknown. */
 int64_t fetcher_high_watermark(const struct fetcher *fetcher, const char *topic, int32_t partition);
 /* Whether everything up to the high watermark, as last told, was taken. */

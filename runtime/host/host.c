@@ -260,17 +260,13 @@ static void host_shard_measure(struct host_app *row)
     metric_label(&labels, "app", bytes_from_string(app_name(row->app)));
     const char *text = buffer_string(&labels);
     app_read_counts(row->app, &counts);
-    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_in_total", text,
-                      "Records an application finished.", counts.in_count);
-    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_out_total", text,
-                      "Records an application emitted.", counts.out_count);
-    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_filtered_total", text,
-                      "Records that succeeded and emitted nothing.", counts.filtered_count);
-    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_dead_letters_total", text,
-                      "Records that failed and were sent to the dead letters.",
-                      counts.dead_letter_count);
-    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_records_skipped_total", text,
-                      "Records that failed and were left out, by policy.", counts.skipped_count);
+#define TASK_COUNT(field, share, metric, help)                                                     \
+    host_shard_metric(host, METRIC_COUNTER, metric, text, help, counts.field);
+#include "runtime/task/task_count.def"
+#undef TASK_COUNT
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_records_pending", text,
+                      "Records that were fetched and are not finished.",
+                      app_pending_count(row->app));
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_tasks", text, "Tasks that run here.",
                       (int64_t)app_task_count(row->app));
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_commits_total", text,

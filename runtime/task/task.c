@@ -27,6 +27,7 @@ static void task_finish_record(struct task *task, struct task_input *input)
     int64_t stream_time_ms = task->context.stream_time_ms;
     task_input_take(input);
     task->counts.in_count++;
+    ++*task->outcome;
     task_timer_call_due(task, TOPOLOGY_STREAM_TIME, stream_time_ms);
 }
 
@@ -259,6 +260,22 @@ const struct task_counts *task_counts(const struct task *task)
     return &task->counts;
 }
 
+void task_counts_add(struct task_counts *sum, const struct task_counts *counts)
+{
+#define TASK_COUNT(field, share, metric, help) sum->field += counts->field;
+#include "runtime/task/task_count.def"
+#undef TASK_COUNT
+}
+
+int64_t task_pending_count(const struct task *task)
+{
+    int64_t count = 0;
+    for (size_t i = 0; task->state == TASK_RUNNING && i < task->input_count; i++) {
+        count += task_input_pending_count(&task->inputs[i]);
+    }
+    return count;
+}
+
 struct kv *task_store(struct task *task, const char *name)
 {
     return task->stores == NULL ? NULL : state_store(task->stores, name);
@@ -277,8 +294,20 @@ static void task_check_changelogs(const struct task *task)
     }
 }
 
+static void task_check_counts(const struct task_counts *counts)
+{
+    int64_t sum = 0;
+#define TASK_COUNT(field, share, metric, help)                                                     \
+    check(counts->field >= 0);                                                                     \
+    sum += (share)*counts->field;
+#include "runtime/task/task_count.def"
+#undef TASK_COUNT
+    check(sum == 0); /* (2) */
+}
+
 void task_check(const struct task *task)
 {
+    task_check_counts(&task->counts);
     check(task->emit_next <= task->emit_count);
     check(!task->is_blocked || task->emit_next < task->emit_count);
     check(task->decided_commit <= task->newest_commit);

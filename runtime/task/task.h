@@ -6,8 +6,9 @@
  *             partition);
  *         (2) what a record causes happens whole or not at all: its store writes are undone and its
  *             emits forgotten when it fails, and then it is dead-lettered (or skipped, or the task
- *             stops); each record is counted once: in = emitting + filtered + dead-lettered +
- *             skipped;
+ *             stops); each record is counted once (task_count.def): in = emitting + kept + late +
+ *             filtered + dead-lettered + skipped; what was fetched and is in none of them is
+ *             pending;
  *         (3) the position of an input is the next record that was not finished, never one that was
  *             only fetched;
  *         (4) the stores, their changelogs and the positions are committed together (the order
@@ -26,12 +27,9 @@
 struct task;
 
 struct task_counts {
-    int64_t in_count;          /* records finished */
-    int64_t out_count;         /* records emitted, without dead letters */
-    int64_t filtered_count;    /* records that succeeded and emitted nothing */
-    int64_t dead_letter_count; /* records that failed and were sent to the dead letters */
-    int64_t skipped_count;     /* records that failed and were left out, by policy */
-    int64_t restored_count;    /* changes read from changelogs at the start */
+#define TASK_COUNT(field, share, metric, help) int64_t field;
+#include "runtime/task/task_count.def"
+#undef TASK_COUNT
 };
 
 struct task_options {
@@ -96,6 +94,10 @@ void task_close(struct task *task, void (*closed)(void *owner), void *owner);
 int32_t task_partition(const struct task *task);
 const struct topology_part *task_part(const struct task *task);
 const struct task_counts *task_counts(const struct task *task);
+void task_counts_add(struct task_counts *sum, const struct task_counts *counts);
+/* Records that were fetched and are not finished; by their offsets, so what compaction took and
+ * markers count too. */
+int64_t task_pending_count(const struct task *task);
 /* NULL when there is no such store. */
 struct kv *task_store(struct task *task, const char *name);
 void task_check(const struct task *task);

@@ -58,7 +58,6 @@ bool task_call_send(struct task *task)
             return false;
         }
         check(error == 0); /* all were judged before */
-        task->counts.out_count += !task->is_rejected;
         task->emit_next++;
     }
     return true;
@@ -69,7 +68,7 @@ void task_call_begin(struct task *task, struct task_input *input)
     arena_clear(&task->arena);
     task->emit_count = 0;
     task->emit_next = 0;
-    task->is_rejected = false;
+    task->outcome = NULL;
     task->context.late_count = 0;
     task->context.source = input == NULL ? NULL : &input->head;
     task->context.decoded = input == NULL ? NULL : &input->decoded;
@@ -100,6 +99,8 @@ int task_call_judge(struct task *task)
             return error;
         }
     }
+    task->counts.out_count += (int64_t)task->emit_count - task->context.late_count;
+    task->counts.out_late_count += task->context.late_count;
     return 0;
 }
 
@@ -115,7 +116,19 @@ static void task_call_add_letter(struct task *task)
         task_letter_make(&task->context, application, false, &letter);
     }
     check(task_on_emit(&task->context, topic, &letter) == 0);
-    task->counts.dead_letter_count++;
+}
+
+/* What became of a record whose nodes succeeded. */
+static int64_t *task_call_outcome(struct task *task)
+{
+    size_t late_count = (size_t)task->context.late_count;
+    if (task->emit_count > late_count) {
+        return &task->counts.emitting_count;
+    }
+    if (task->stores != NULL && state_is_changed(task->stores)) {
+        return &task->counts.kept_count;
+    }
+    return late_count > 0 ? &task->counts.late_count : &task->counts.filtered_count;
 }
 
 /* As if the call had never been, but for its dead letter. */
@@ -125,7 +138,6 @@ static void task_call_reject(struct task *task, int error)
         state_rollback(task->stores);
     }
     task->emit_count = 0;
-    task->is_rejected = true;
     if (task->context.error_text[0] == 0) {
         snprintf(task->context.error_text, sizeof task->context.error_text, "%s",
                  error_text(error));
@@ -137,9 +149,10 @@ static void task_call_reject(struct task *task, int error)
     switch (topology_errors(task->options.topology)->policy) {
     case TOPOLOGY_DEAD_LETTER:
         task_call_add_letter(task);
+        task->outcome = &task->counts.dead_letter_count;
         break;
     case TOPOLOGY_SKIP:
-        task->counts.skipped_count++;
+        task->outcome = &task->counts.skipped_count;
         break;
     case TOPOLOGY_STOP:
         task_call_fail(task);
@@ -167,9 +180,10 @@ bool task_call_end(struct task *task, int error)
     }
     error = error == 0 ? task_call_judge(task) : error;
     if (error != 0) {
+        task->counts.timer_failed_count += task->context.source == NULL;
         task_call_reject(task, error);
-    } else if (task->context.source != NULL && task->emit_count == 0) {
-        task->counts.filtered_count++;
+    } else {
+        task->outcome = task_call_outcome(task);
     }
     return task->state == TASK_RUNNING && task_call_send(task);
 }

@@ -119,6 +119,13 @@ int64_t task_input_next(const struct task_input *input)
     return position < 0 ? 0 : position;
 }
 
+int64_t task_input_pending_count(const struct task_input *input)
+{
+    int64_t end = fetcher_fetch_position(input->fetcher, input->topic, input->partition);
+    int64_t next = task_input_next(input);
+    return end > next ? end - next : 0;
+}
+
 bool task_input_is_drained(const struct task_input *input)
 {
     return !input->has_head && !input->has_batch &&

@@ -39,5 +39,7 @@ void task_input_take(struct task_input *input);
  * when reading begins, and 0 until that is answered: who reads on from there begins at the start.
  */
 int64_t task_input_next(const struct task_input *input);
+/* How many offsets were fetched from there on. */
+int64_t task_input_pending_count(const struct task_input *input);
 /* Nothing is fetched, and the log has nothing more as far as the broker told. */
 bool task_input_is_drained(const struct task_input *input);

@@ -56,7 +56,7 @@ struct task {
     size_t emit_next;                 /* how many of them were sent */
     struct task_input *blocked_input; /* whose head caused the emits that wait */
     bool is_blocked;
-    bool is_rejected; /* the emits are a dead letter */
+    int64_t *outcome; /* of the call, in `counts`: where its record will be counted */
 
     struct task_timer *timers;
     size_t timer_count;
@@ -93,7 +93,8 @@ void task_state_close_step(struct task *task);
 void task_call_init(struct task *task);
 /* Begins a call with nothing staged, for the head of an input; NULL in a timer. */
 void task_call_begin(struct task *task, struct task_input *input);
-/* Whether everything that was emitted can be sent; else an error, with the context filled. */
+/* Whether everything that was emitted can be sent, which is counted then; else an error, with the
+ * context filled. */
 must_use int task_call_judge(struct task *task);
 /* The nodes returned: sends what they emitted, or undoes it all and does what the policy says.
  * False when something waits for room (task_call_send goes on), or the task failed. */

@@ -354,7 +354,9 @@ static void a_failing_record_goes_to_the_dead_letters_with_its_place(void **stat
     struct task_counts counts;
     app_read_counts(world->seats[0].app, &counts);
     assert_int_equal(counts.in_count, 3);
+    assert_int_equal(counts.emitting_count, 2);
     assert_int_equal(counts.dead_letter_count, 1);
+    assert_int_equal(app_pending_count(world->seats[0].app), 0);
     const struct fake_batch *stored = fake_cluster_get(world->cluster, "strict-dlq", 0)->batches;
     struct batch batch;
     struct batch_iterator iterator;

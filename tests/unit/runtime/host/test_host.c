@@ -177,6 +177,9 @@ static void applications_run_and_are_measured(void **state)
     host_write_metrics(bench->host, &text);
     assert_non_null(
         strstr(buffer_string(&text), "tidemill_app_records_in_total{app=\"copy\"} 2\n"));
+    assert_non_null(
+        strstr(buffer_string(&text), "tidemill_app_records_emitting_total{app=\"copy\"} 2\n"));
+    assert_non_null(strstr(buffer_string(&text), "tidemill_app_records_pending{app=\"copy\"} 0\n"));
     assert_non_null(strstr(buffer_string(&text), "tidemill_app_tasks{app=\"strict\"} 1\n"));
     assert_false(host_is_over(bench->host));
     buffer_fini(&text);

@@ -5,6 +5,7 @@
  *     add KEY            adds one to the number at KEY, in both stores
  *     emit KEY VALUE     emits to the topic "out"
  *     big SIZE           emits a value of that size to the topic "out"
+ *     late               writes the record to the topic "late"
  *     fail TEXT          fails
  *
  * separated by "; ". A timer does what `tick` says. The node notes each call:
@@ -15,6 +16,7 @@
 #include "log/base/memory.h"
 #include "runtime/task/task.h"
 #include "runtime/topology/inlet.h"
+#include "runtime/topology/late.h"
 #include "tests/unit/runtime/client_bench.h"
 #include "tests/unit/unit.h"
 
@@ -113,6 +115,10 @@ static inline int task_bench_do_one(struct node *node, struct node_context *cont
         node_fail(node, context, ERROR_INVALID, "process", "%s", rest);
         snprintf(context->error_place, sizeof context->error_place, "app.lua:12");
         return ERROR_INVALID;
+    }
+    if (strcmp(verb, "late") == 0) {
+        struct late_window window = {.start_ms = 0, .end_ms = 10, .time_ms = 20};
+        return late_emit(node, context, "late", context->source, &window);
     }
     char *first = strtok_r(NULL, " ", &rest);
     char *second = strtok_r(NULL, "", &rest);
@@ -265,7 +271,7 @@ static inline struct task_bench *task_bench_new(const struct task_bench_options 
     bench->clients->owner = bench;
     task_bench_plan(bench);
     static const char *const topics[] = {
-        "left", "right", "out", "app-counts-changelog", "app-dlq", "app-seen-changelog"};
+        "left", "right", "out", "late", "app-counts-changelog", "app-dlq", "app-seen-changelog"};
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
         fake_cluster_add_topic(bench->clients->cluster, topics[i], 1);
     }

@@ -84,23 +84,28 @@ static void every_record_is_counted_once(void **state)
 {
     (void)state;
     static const enum topology_policy policies[] = {TOPOLOGY_DEAD_LETTER, TOPOLOGY_SKIP};
+    static const char *const texts[] = {
+        "emit a 1",      "emit a 1;put a 1;late",   "put a 1", "put a 2;late", "late;late", "",
+        "seen a 1;late", "emit a 1;put a 3;fail no"};
     for (size_t i = 0; i < 2; i++) {
         struct task_bench *bench =
             task_bench_new(&(struct task_bench_options){.store_count = 2, .policy = policies[i]});
-        for (int64_t j = 0; j < 10; j++) {
-            task_bench_append(bench, "left", j, "emit a 1");
-            task_bench_append(bench, "left", j, j % 2 == 0 ? "emit a 1;fail no" : "put a 1");
+        for (size_t j = 0; j < sizeof texts / sizeof *texts; j++) {
+            task_bench_append(bench, "left", (int64_t)j, texts[j]);
         }
         task_bench_start(bench);
         task_bench_run(bench);
         const struct task_counts *counts = task_counts(bench->task);
-        assert_int_equal(counts->in_count, 20);
-        assert_int_equal(counts->out_count, 10);
-        assert_int_equal(counts->filtered_count, 5);
-        assert_int_equal(counts->dead_letter_count, i == 0 ? 5 : 0);
-        assert_int_equal(counts->skipped_count, i == 0 ? 0 : 5);
-        assert_int_equal(counts->in_count, counts->out_count + counts->filtered_count +
-                                               counts->dead_letter_count + counts->skipped_count);
+        assert_int_equal(counts->in_count, 8);
+        assert_int_equal(counts->emitting_count, 2);
+        assert_int_equal(counts->kept_count, 3);
+        assert_int_equal(counts->late_count, 1);
+        assert_int_equal(counts->filtered_count, 1);
+        assert_int_equal(counts->dead_letter_count, i == 0 ? 1 : 0);
+        assert_int_equal(counts->skipped_count, i == 0 ? 0 : 1);
+        assert_int_equal(counts->out_count, 2);
+        assert_int_equal(counts->out_late_count, 5);
+        assert_int_equal(task_pending_count(bench->task), 0);
         task_bench_free(bench);
     }
 }
@@ -156,7 +161,8 @@ static void a_producer_without_room_is_waited_for(void **state)
     assert_int_equal(task_process(bench->task, 10, INT64_MAX), 1);
     assert_true(task_is_blocked(bench->task));
     assert_int_equal(task_counts(bench->task)->in_count, 0); /* not finished */
-    assert_int_equal(task_counts(bench->task)->out_count, 2);
+    assert_int_equal(task_counts(bench->task)->emitting_count, 0);
+    assert_int_equal(task_pending_count(bench->task), 2);
     assert_int_equal(task_process(bench->task, 10, INT64_MAX), 0);
     task_bench_expect(bench, "left@0:1");
     /* Before a last commit what waits is sent, and nothing new is begun. */
@@ -171,7 +177,9 @@ static void a_producer_without_room_is_waited_for(void **state)
     task_bench_flush(bench);
     assert_int_equal(fake_cluster_get(bench->clients->cluster, "out", 0)->next_offset, 5);
     assert_int_equal(task_counts(bench->task)->in_count, 2);
+    assert_int_equal(task_counts(bench->task)->emitting_count, 2);
     assert_int_equal(task_counts(bench->task)->out_count, 5);
+    assert_int_equal(task_pending_count(bench->task), 0);
     task_bench_free(bench);
 }
 

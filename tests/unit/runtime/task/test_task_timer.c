@@ -92,7 +92,10 @@ static void a_timer_that_fails_is_undone(void **state)
     task_bench_expect_topic(bench, "out", "");
     task_bench_expect_store(bench, "counts", "t", NULL);
     task_bench_expect_store(bench, "counts", "b", "1");
-    assert_int_equal(task_counts(bench->task)->dead_letter_count, 1);
+    assert_int_equal(task_counts(bench->task)->timer_failed_count, 1);
+    assert_int_equal(task_counts(bench->task)->kept_count, 2); /* timers are no records */
+    assert_int_equal(task_counts(bench->task)->dead_letter_count, 0);
+    task_bench_expect_topic(bench, "app-dlq", "-=-");
     task_bench_free(bench);
 }
 
