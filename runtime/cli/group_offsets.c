@@ -210,8 +210,10 @@ static int fetch_offsets(struct errand *errand, struct group_offsets *offsets)
         const struct offset_fetch_response_topic *topic = &response->topics.items[i];
         const char *name = arena_string(&errand->arena, topic->name);
         for (int32_t j = 0; j < topic->partitions.count; j++) {
-            group_offsets_add(errand, offsets, name, topic->partitions.items[j].index)->offset =
-                topic->partitions.items[j].committed_offset;
+            struct group_offsets_row *row =
+                group_offsets_add(errand, offsets, name, topic->partitions.items[j].index);
+            row->offset = topic->partitions.items[j].committed_offset;
+            row->metadata = topic->partitions.items[j].metadata;
         }
     }
     for (int32_t i = 0; response->groups.count > 0 && i < response->groups.items[0].topics.count;
@@ -220,8 +222,10 @@ static int fetch_offsets(struct errand *errand, struct group_offsets *offsets)
             &response->groups.items[0].topics.items[i];
         const char *name = arena_string(&errand->arena, topic->name);
         for (int32_t j = 0; j < topic->partitions.count; j++) {
-            group_offsets_add(errand, offsets, name, topic->partitions.items[j].index)->offset =
-                topic->partitions.items[j].committed_offset;
+            struct group_offsets_row *row =
+                group_offsets_add(errand, offsets, name, topic->partitions.items[j].index);
+            row->offset = topic->partitions.items[j].committed_offset;
+            row->metadata = topic->partitions.items[j].metadata;
         }
     }
     code = response->groups.count > 0 ? response->groups.items[0].error_code : code;

@@ -9,7 +9,8 @@
 struct group_offsets_row {
     const char *topic;
     int32_t partition;
-    int64_t offset; /* -1: none is committed */
+    int64_t offset;        /* -1: none is committed */
+    struct bytes metadata; /* committed with it; may be null */
     /* Of the member it is assigned to; NULL: nobody. */
     const struct describe_groups_response_member *member;
 };

@@ -64,6 +64,28 @@ int sending_send(struct sending *sending, const struct producer_record *record)
                                           : transactional_send(sending->transactional, record);
 }
 
+static void on_room(void *owner)
+{
+    struct sending *sending = owner;
+    sending->has_room = true;
+    errand_wake(sending->errand);
+}
+
+int sending_send_patiently(struct sending *sending, const struct producer_record *record)
+{
+    int error;
+    producer_on_room(sending->producer, on_room, sending);
+    do {
+        sending->has_room = false;
+        error = sending_send(sending, record);
+        if (error == ERROR_AGAIN) {
+            int wait_error = errand_wait(sending->errand, &sending->has_room);
+            error = wait_error != 0 ? wait_error : error;
+        }
+    } while (error == ERROR_AGAIN);
+    return error;
+}
+
 static int end_transaction(struct sending *sending, bool is_good)
 {
     int error = 0;
@@ -88,6 +110,20 @@ int sending_finish(struct sending *sending, bool is_good)
     sending->is_done = false;
     sending->flush = (struct producer_flush){.done = on_flushed, .owner = sending};
     producer_flush(sending->producer, &sending->flush);
+    return await(sending);
+}
+
+int sending_begin(struct sending *sending)
+{
+    return transactional_begin(sending->transactional);
+}
+
+int sending_send_offsets(struct sending *sending, const char *group,
+                         const struct member_partition *partitions, size_t count)
+{
+    const struct transactional_reader reader = {
+        .group = group, .member_id = BYTES_LITERAL(""), .generation = -1};
+    transactional_send_offsets(sending->transactional, &reader, partitions, count, expect(sending));
     return await(sending);
 }
 
