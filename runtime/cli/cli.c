@@ -18,7 +18,9 @@ static const struct command *const commands[] = {
     &command_txn_ls,           &command_txn_describe,   &command_txn_abort,
     &command_txn_producers,    &command_txn_hanging,    &command_config_get,
     &command_config_set,       &command_quota_ls,       &command_quota_set,
-    &command_cluster_describe, &command_log_dump,       &command_log_verify,
+    &command_cluster_describe, &command_dlq_ls,         &command_dlq_show,
+    &command_dlq_replay,       &command_late_ls,        &command_late_show,
+    &command_late_replay,      &command_log_dump,       &command_log_verify,
     &command_log_repair,       &command_perf_produce,   &command_perf_consume,
     &command_perf_e2e,         &command_completion,     &command_manual,
 };
