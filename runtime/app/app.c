@@ -47,6 +47,7 @@ static void app_on_topics(void *owner, int error, const struct report *report)
 void app_run(struct app *app)
 {
     app->state = APP_RUNNING;
+    app->global = global_new(app->topology, app->client, app->fetcher);
     app_connectors_start(app);
     app_group_join(app);
 }
@@ -254,6 +255,8 @@ void app_close_next(struct app *app)
     case APP_CLOSE_MEMBER:
         app->close_stage = APP_CLOSE_FETCHER;
         fetcher_on_ready(app->fetcher, NULL, NULL);
+        global_free(app->global);
+        app->global = NULL;
         fetcher_close(app->fetcher, app_on_stage_closed, app);
         return;
     case APP_CLOSE_FETCHER:
@@ -340,6 +343,7 @@ int64_t app_rollback_count(const struct app *app)
 
 void app_check(const struct app *app)
 {
+    global_check(app->global);
     app_tasks_check(app);
     if (app->transactional != NULL && !app->is_abandoned) {
         app_transaction_check(app);

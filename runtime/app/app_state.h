@@ -53,6 +53,7 @@ struct app {
     struct transactional *transactional; /* NULL: at least once, or no tasks */
     struct producer *producer;           /* its own, if there is one */
     struct fetcher *fetcher;
+    struct global *global; /* NULL: the plan has no global tables */
     struct member *member;
     struct app_topics *topics;
     const char **topic_names; /* that the group reads */

@@ -11,10 +11,12 @@
  * window.
  *
  * Processing stops while a commit is made, so that what it covers stays what it is. */
+#include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "runtime/app/app_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,13 +117,35 @@ static bool app_tasks_take_turn(struct app *app)
     return true;
 }
 
+/* Records of global tables come first; the tasks begin when all were read once. True when there
+ * are more. */
+static bool app_tasks_read_global(struct app *app)
+{
+    bool was_ready = global_is_ready(app->global);
+    int count = global_process(app->global, APP_PROCESS_COUNT);
+    if (count < 0) {
+        char reason[200];
+        snprintf(reason, sizeof reason, "reading a global table failed: %s", error_text(count));
+        app_fail(app, reason, false);
+        return false;
+    }
+    if (!was_ready && global_is_ready(app->global)) {
+        app_tasks_settle(app);
+    }
+    return count >= APP_PROCESS_COUNT;
+}
+
 void app_tasks_process(struct app *app)
 {
-    if (!app_tasks_may_process(app) || !app_transaction_begin(app)) {
+    if (!app_tasks_may_process(app)) {
         return;
     }
-    app_tasks_send(app);
-    if (app_tasks_take_turn(app)) {
+    bool has_more = app_tasks_read_global(app);
+    if (app_tasks_may_process(app) && app_transaction_begin(app)) {
+        app_tasks_send(app);
+        has_more = app_tasks_take_turn(app) || has_more;
+    }
+    if (has_more) {
         io_timer_start(app->io, &app->process_timer, 0);
     }
 }
@@ -235,7 +259,8 @@ static void app_task_open(struct app_task *row)
         .client = app->client,
         .fetch_client = app->fetch_client,
         .producer = app->producer,
-        .fetcher = app->fetcher};
+        .fetcher = app->fetcher,
+        .global = app->global};
     row->task = task_new(&options, &events, row);
     buffer_fini(&directory);
     for (size_t i = 0; i < row->part->topic_count; i++) {
@@ -255,7 +280,7 @@ static void app_task_free(struct app_task *row)
 
 void app_tasks_settle(struct app *app)
 {
-    bool may_open = app->state == APP_RUNNING && !app->is_closing;
+    bool may_open = app->state == APP_RUNNING && !app->is_closing && global_is_ready(app->global);
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
         if (row->task != NULL) {

@@ -344,6 +344,12 @@ static void app_topics_step_sources(struct app_topics *topics)
             }
         }
     }
+    for (size_t i = 0; i < topology_global_count(topics->topology); i++) {
+        const struct topology_part *part = topology_global_at(topics->topology, i);
+        for (size_t j = 0; j < part->topic_count; j++) {
+            app_topics_name(topics, part->topics[j]);
+        }
+    }
     topics->source_count = topics->name_count;
     app_topics_name_written(topics);
     topics->then = app_topics_step_internal;

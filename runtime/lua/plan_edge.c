@@ -10,6 +10,7 @@ static int read_source(struct plan_reader *reader, struct topology_node *node)
     source.topics = plan_reader_strings(reader, "topics", &source.topic_count);
     source.value_format = plan_reader_format(reader, node->place, &is_given);
     source.time_path = plan_reader_string(reader, "time");
+    source.is_global = plan_reader_boolean(reader, "is_global");
     return topology_add_source(reader->script->topology, &source, reader->report);
 }
 

@@ -30,6 +30,7 @@ static struct join_plan *read_join(struct plan_reader *reader, struct topology_n
     *plan = (struct join_plan){0};
     luaL_argcheck(reader->lua, node->name != NULL, 1, "a broken plan");
     plan_mapper_read(reader, SCRIPT_MAP_VALUE, node->place, &plan->joiner);
+    plan->on.script.function = LUA_NOREF;
     plan_reader_push(reader, "on");
     if (lua_istable(reader->lua, -1)) {
         plan_mapper_read(reader, SCRIPT_MAP_KEY, node->place, &plan->on);
@@ -90,7 +91,12 @@ static int read_lookup(struct plan_reader *reader, struct topology_node *node)
                                      .keeps_unmatched = plan_reader_boolean(reader, "keeps_left"),
                                      .grace_ms = plan_reader_span(reader, "grace", node->place, 0)};
     plan->lookup.waiting_store = node->store_count > 1 ? node->stores[1] : NULL;
+    plan->lookup.has_mapper = plan_mapper_is_written(&plan->on);
     node->make = make_lookup;
+    if (plan_reader_boolean(reader, "is_global")) {
+        node->is_keyed = false; /* any key is there, in every task */
+        return plan_reader_add(reader, node);
+    }
     return plan_reader_add_grouped(reader, node);
 }
 

@@ -283,7 +283,8 @@ static const struct topology_store *read_store(struct plan_reader *reader, const
                                                  ? TOPOLOGY_STORE_MEMORY
                                                  : TOPOLOGY_STORE_PERSISTENT,
                                      .value_format = plan_reader_format(reader, place, &is_given),
-                                     .history_ms = plan_reader_span(reader, "history", place, 0)};
+                                     .history_ms = plan_reader_span(reader, "history", place, 0),
+                                     .is_global = plan_reader_boolean(reader, "is_global")};
     lua_pop(lua, 1);
     const struct value_format *plain;
     if (!value_format_find(value_format_name(store->value_format), &plain)) {

@@ -22,6 +22,7 @@
 #include "runtime/client/fetcher.h"
 #include "runtime/client/producer.h"
 #include "runtime/state/state_position.h"
+#include "runtime/task/global.h"
 #include "runtime/topology/topology_instance.h"
 
 struct task;
@@ -40,7 +41,8 @@ struct task_options {
     struct client *client;
     struct client *fetch_client; /* for reading changelogs; its connection may wait in long polls */
     struct producer *producer;
-    struct fetcher *fetcher; /* shared by the tasks of the application */
+    struct fetcher *fetcher;     /* shared by the tasks of the application */
+    const struct global *global; /* ready; NULL: the plan has no global tables */
 };
 
 struct task_events {

@@ -22,7 +22,9 @@ static int task_on_emit(struct node_context *context, const char *topic,
 
 static struct kv *task_on_store(struct node_context *context, const char *name)
 {
-    return task_store(context->owner, name);
+    struct task *task = context->owner;
+    struct kv *own = task_store(task, name);
+    return own != NULL ? own : global_store(task->options.global, name);
 }
 
 void task_call_init(struct task *task)

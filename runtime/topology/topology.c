@@ -55,6 +55,7 @@ void topology_free(struct topology *topology)
     free(topology->stores);
     free(topology->topics);
     free(topology->parts);
+    free(topology->globals);
     free(topology->name);
     free(topology);
 }
@@ -315,7 +316,7 @@ int topology_add_store(struct topology *topology, const struct topology_store *s
     if (same != NULL) {
         bool is_same = same->kind == store->kind && same->has_changelog == store->has_changelog &&
                        same->value_format == store->value_format &&
-                       same->history_ms == store->history_ms;
+                       same->history_ms == store->history_ms && same->is_global == store->is_global;
         return is_same ? 0
                        : report_add(report, store->place,
                                     "the store '%s' is declared differently at %s", store->name,
@@ -454,6 +455,17 @@ const struct topology_part *topology_part_at(const struct topology *topology, si
 {
     check(index < topology->part_count);
     return &topology->parts[index];
+}
+
+size_t topology_global_count(const struct topology *topology)
+{
+    return topology->global_count;
+}
+
+const struct topology_part *topology_global_at(const struct topology *topology, size_t index)
+{
+    check(index < topology->global_count);
+    return &topology->globals[index];
 }
 
 const struct topology_part *topology_part_find(const struct topology *topology, uint32_t id)

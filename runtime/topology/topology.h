@@ -9,10 +9,11 @@
  * Owns:   copies of all names and lists; what `owner` of a node points to, through free_owner.
  * Keeps:  (1) node ids count from 0 in the order of adding, parents before children;
  *        (2) names of nodes, stores and topics are unique, each among its kind;
- *        (3) after topology_finish every node belongs to exactly one part, and every part has a
- *            source; parts are ordered by name and nothing about them depends on the order of
+ *        (3) after topology_finish every node belongs to exactly one part (or global one), and
+ * every part has a source; parts are ordered by name and nothing about them depends on the order of
  *            building;
- *        (4) no store that is kept by key lies behind a change of the key.
+ *        (4) no store that is kept by key lies behind a change of the key;
+ *        (5) behind a global source there are only nodes with global stores.
  * Thread: the owner's; read-only after topology_finish. */
 #pragma once
 
@@ -30,6 +31,7 @@ struct topology_store {
     bool has_changelog;
     const struct value_format *value_format;
     int64_t history_ms; /* it keeps what was there before for so long; 0: the newest alone */
+    bool is_global;     /* filled by a global source, read by any task */
 };
 
 enum topology_clock { TOPOLOGY_WALL_CLOCK, TOPOLOGY_STREAM_TIME };
@@ -46,6 +48,7 @@ struct topology_source {
     size_t topic_count;
     const struct value_format *value_format;
     const char *time_path; /* "$.ts": milliseconds in the value are the record's time; or NULL */
+    bool is_global;        /* every instance reads all partitions, into a store for all its tasks */
 };
 
 struct topology_node {
@@ -132,6 +135,10 @@ must_use int topology_finish(struct topology *topology, struct report *report);
 
 size_t topology_part_count(const struct topology *topology);
 const struct topology_part *topology_part_at(const struct topology *topology, size_t index);
+/* Global sources with their tables, ordered by name: parts without tasks, read whole by everybody
+ * before the first task begins. */
+size_t topology_global_count(const struct topology *topology);
+const struct topology_part *topology_global_at(const struct topology *topology, size_t index);
 /* NULL when no part has this id. */
 const struct topology_part *topology_part_find(const struct topology *topology, uint32_t id);
 size_t topology_node_count(const struct topology *topology);

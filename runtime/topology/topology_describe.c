@@ -44,9 +44,9 @@ static void describe_node(const struct topology *topology, const struct topology
 }
 
 static void describe_part(const struct topology *topology, const struct topology_part *part,
-                          struct buffer *out)
+                          const char *what, struct buffer *out)
 {
-    buffer_printf(out, "  part %s (%08x)", part->name, part->id);
+    buffer_printf(out, "  %s %s (%08x)", what, part->name, part->id);
     add_names(out, " reads", part->topics, part->topic_count);
     add_names(out, "; equal partition counts:", part->copartitioned, part->copartitioned_count);
     buffer_add_byte(out, '\n');
@@ -79,7 +79,10 @@ void topology_describe(const struct topology *topology, struct buffer *out)
         buffer_add_string(out, "  guarantee: at least once\n");
     }
     for (size_t i = 0; i < topology->part_count; i++) {
-        describe_part(topology, &topology->parts[i], out);
+        describe_part(topology, &topology->parts[i], "part", out);
+    }
+    for (size_t i = 0; i < topology->global_count; i++) {
+        describe_part(topology, &topology->globals[i], "global table, in each instance:", out);
     }
     for (size_t i = 0; i < topology->topic_count; i++) {
         const struct topology_topic *topic = topology->topics[i];

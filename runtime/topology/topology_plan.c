@@ -47,6 +47,9 @@ static void unite_all(struct cut *cut)
     }
     for (size_t s = 0; s < topology->store_count; s++) {
         int first = -1;
+        if (topology->stores[s]->is_global) {
+            continue; /* those who read it do not meet in it */
+        }
         for (size_t i = 0; i < topology->node_count; i++) {
             if (uses_store(&topology->nodes[i].node, topology->stores[s]->name)) {
                 first = first < 0 ? (int)i : first;
@@ -201,7 +204,7 @@ static void fill_part(struct topology *topology, struct topology_part *part, str
         }
     }
     for (size_t s = 0; s < topology->store_count; s++) {
-        for (size_t i = 0; i < part->node_count; i++) {
+        for (size_t i = 0; i < part->node_count && !topology->stores[s]->is_global; i++) {
             if (uses_store(&topology->nodes[nodes[i]].node, topology->stores[s]->name)) {
                 stores[part->store_count++] = topology->stores[s];
                 break;
@@ -220,6 +223,57 @@ static void fill_part(struct topology *topology, struct topology_part *part, str
     part->topic_count = topics.count;
     part->internal_topics = internal.names;
     part->internal_topic_count = internal.count;
+}
+
+static bool is_global(const struct topology *topology, const struct topology_part *part)
+{
+    for (size_t i = 0; i < part->node_count; i++) {
+        const struct topology_source *source = topology->nodes[part->nodes[i]].source;
+        if (source != NULL && source->is_global) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int validate_global(const struct topology *topology, const struct topology_part *part,
+                           struct report *report)
+{
+    for (size_t i = 0; i < part->node_count; i++) {
+        const struct topology_plan_node *it = &topology->nodes[part->nodes[i]];
+        bool is_fine = it->source != NULL ? it->source->is_global
+                                          : it->node.store_count > 0 && it->node.sink_topic == NULL;
+        for (size_t j = 0; j < it->node.store_count; j++) {
+            is_fine &= topology_plan_find_store(topology, it->node.stores[j])->is_global;
+        }
+        if (!is_fine) {
+            return report_add(report, it->node.place,
+                              "'%s' stands behind the global table of '%s', which everybody reads "
+                              "whole: it can only be joined with",
+                              it->node.name, part->topics[0]);
+        }
+    }
+    return 0;
+}
+
+/* Global parts go to a list of their own. */
+static int part_globals(struct topology *topology, struct report *report)
+{
+    size_t kept = 0;
+    int error = 0;
+    free(topology->globals);
+    topology->globals = memory_zero(topology->part_count + 1, sizeof *topology->globals);
+    topology->global_count = 0;
+    for (size_t i = 0; error == 0 && i < topology->part_count; i++) {
+        if (is_global(topology, &topology->parts[i])) {
+            error = validate_global(topology, &topology->parts[i], report);
+            topology->globals[topology->global_count++] = topology->parts[i];
+        } else {
+            topology->parts[kept++] = topology->parts[i];
+        }
+    }
+    topology->part_count = error == 0 ? kept : topology->part_count;
+    return error;
 }
 
 static int validate_parts(const struct topology *topology, struct report *report)
@@ -261,6 +315,13 @@ int topology_plan_cut(struct topology *topology, struct report *report)
     free(cut.united);
     if (topology->part_count > 1) {
         qsort(topology->parts, topology->part_count, sizeof *topology->parts, compare_parts);
+    }
+    int error = part_globals(topology, report);
+    if (error != 0) {
+        return error;
+    }
+    for (size_t i = 0; i < topology->node_count; i++) {
+        topology->nodes[i].part = -1; /* that of a global source */
     }
     for (size_t i = 0; i < topology->part_count; i++) {
         for (size_t j = 0; j < topology->parts[i].node_count; j++) {

@@ -28,6 +28,8 @@ struct topology {
     enum topology_guarantee guarantee;
     struct topology_part *parts;
     size_t part_count;
+    struct topology_part *globals;
+    size_t global_count;
     bool is_finished;
 };
 

@@ -68,6 +68,20 @@ local function lookup(verb, self, other, options, fn)
   })
 end
 
+-- --- A stream with a global table --------------------------------------------------------------
+
+local function lookup_global(verb, self, other, options, fn)
+  if verb == "outer_join" then
+    fail "a stream and a table have no outer_join: the table alone gives nothing"
+  end
+  check_fields(verb .. " with a global table", options, set("name", "on"))
+  return next_node(self, "lookup", {
+    name = options.name or other.store .. "-join", stores = { lib.global_store(other.store) },
+    on = on(options.on), fn = fn, is_global = true, keeps_left = KEEPS[verb].left,
+    detail = detail(verb, "the global " .. other.store),
+  })
+end
+
 -- --- Streams -----------------------------------------------------------------------------------
 
 local MEETING = set("name", "within", "before", "after", "grace", "late")
@@ -163,14 +177,17 @@ for verb in pairs(KEEPS) do
     if lib.is_table(other) then
       return lookup(verb, self, other, options, fn)
     end
+    if lib.is_global(other) then
+      return lookup_global(verb, self, other, options, fn)
+    end
     return join_streams(verb, self, other, options, fn)
   end
 
   Table[verb] = function(self, other, options, fn)
     options, fn = arguments(verb, self, other, options, fn)
     if not lib.is_table(other) then
-      fail("a table is joined with a table; to join its changes with a stream: :to_stream():%s",
-        verb)
+      fail("a table is joined with a table; to join its changes with a stream or a global table: "
+        .. ":to_stream():%s", verb)
     end
     return join_tables(verb, self, other, options, fn)
   end

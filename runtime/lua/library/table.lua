@@ -86,6 +86,30 @@ function App:table(topic, options)
   return lib.keep(stream, check_name("a table", options.name), options.versioned)
 end
 
+-- A small table that every instance reads whole: it can be joined with under any key.
+local _, global_meta = lib.class "a global table"
+
+function lib.is_global(value)
+  return getmetatable(value) == global_meta
+end
+
+function lib.global_store(name)
+  local store = S.kv { memory = true, changelog = false }
+  store.is_global = true
+  return { name = name, alias = "store", store = store }
+end
+
+function App:global_table(topic, options)
+  options = check_fields("global_table", options or {}, set("name", "value", "time"))
+  local name = check_name("a global table", options.name)
+  local stream = lib.add_node(self, "source", {}, {
+    topics = { check_type("the topic of a global table", topic, "string") },
+    value = lib.format(options.value), time = options.time, is_global = true,
+  })
+  next_node(stream, "table", { name = name .. "-table", stores = { lib.global_store(name) } })
+  return setmetatable({ app = self, store = name }, global_meta)
+end
+
 function Stream:to_table(options)
   options = check_fields("to_table", options or {}, set("name", "versioned"))
   return lib.keep(self, check_name("to_table", options.name), options.versioned)

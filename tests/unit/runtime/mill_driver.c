@@ -7,6 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The parts, then the global ones. */
+static size_t part_count(const struct topology *topology)
+{
+    return topology_part_count(topology) + topology_global_count(topology);
+}
+
+static const struct topology_part *part_at(const struct topology *topology, size_t index)
+{
+    size_t count = topology_part_count(topology);
+    return index < count ? topology_part_at(topology, index)
+                         : topology_global_at(topology, index - count);
+}
+
 static struct mill_driver *driver_of(struct node_context *context)
 {
     return context->owner;
@@ -83,9 +96,9 @@ static int end(struct mill_driver *driver, int error)
 static size_t start(struct mill_driver *driver)
 {
     size_t all_timers = 0;
-    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+    for (size_t i = 0; i < part_count(driver->topology); i++) {
         driver->instances[i] =
-            topology_instance_new(driver->topology, topology_part_at(driver->topology, i));
+            topology_instance_new(driver->topology, part_at(driver->topology, i));
         size_t timer_count = 0;
         topology_instance_timers(driver->instances[i], &timer_count);
         all_timers += timer_count;
@@ -111,7 +124,7 @@ void mill_driver_init(struct mill_driver *driver, const struct topology *topolog
         const char *name = topology_store_at(topology, i)->name;
         map_put(&driver->stores, bytes_from_string(name), kv_new_memory(name));
     }
-    size_t count = topology_part_count(topology);
+    size_t count = part_count(topology);
     driver->instances = memory_zero(count + 1, sizeof(struct topology_instance *));
     size_t timer_count = start(driver);
     driver->timer_due_ms = memory_zero(timer_count + 1, sizeof *driver->timer_due_ms);
@@ -119,7 +132,7 @@ void mill_driver_init(struct mill_driver *driver, const struct topology *topolog
 
 void mill_driver_restart(struct mill_driver *driver)
 {
-    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+    for (size_t i = 0; i < part_count(driver->topology); i++) {
         topology_instance_free(driver->instances[i]);
     }
     start(driver);
@@ -127,7 +140,7 @@ void mill_driver_restart(struct mill_driver *driver)
 
 void mill_driver_fini(struct mill_driver *driver)
 {
-    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+    for (size_t i = 0; i < part_count(driver->topology); i++) {
         topology_instance_free(driver->instances[i]);
     }
     for (map_each (&driver->stores, entry)) {
@@ -149,7 +162,7 @@ static int tick_due(struct mill_driver *driver, enum topology_clock clock, int64
 {
     int result = 0;
     size_t index = 0;
-    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+    for (size_t i = 0; i < part_count(driver->topology); i++) {
         size_t count = 0;
         const struct topology_instance_timer *timers =
             topology_instance_timers(driver->instances[i], &count);
@@ -171,7 +184,7 @@ static int tick_due(struct mill_driver *driver, enum topology_clock clock, int64
 static int process(struct mill_driver *driver, const struct record *record)
 {
     int result = 0;
-    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+    for (size_t i = 0; i < part_count(driver->topology); i++) {
         struct node *source = topology_instance_source(driver->instances[i], record->topic);
         if (source == NULL) {
             continue;
@@ -236,7 +249,7 @@ int mill_driver_advance(struct mill_driver *driver, int64_t span_ms)
 int mill_driver_stop(struct mill_driver *driver)
 {
     int result = 0;
-    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+    for (size_t i = 0; i < part_count(driver->topology); i++) {
         begin(driver, NULL);
         int error = end(driver, topology_instance_stop(driver->instances[i], &driver->context));
         result = error != 0 ? error : result;

@@ -78,8 +78,8 @@ local function put_and_look(r, ctx)
   if r.key == nil then
     return nil
   end
-  local function look(value, from, to)
-    return value == nil and "~" or ("%s@%d-%d"):format(value, from, to or -1)
+  local function look(value, from)
+    return value == nil and "~" or value .. "@" .. from
   end
   local to = ctx.v:put(r.key, plain(r), r.ts)
   local told = {
