@@ -108,14 +108,6 @@ static struct node *make_meeting(void *owner, const char *name)
     return meeting_node_new(name, &options);
 }
 
-static const char *read_late(struct plan_reader *reader)
-{
-    const char *late = plan_reader_string(reader, "late");
-    return late != NULL ? late
-                        : arena_printf(&reader->script->arena, "%s-late",
-                                       topology_name(reader->script->topology));
-}
-
 static int read_meeting(struct plan_reader *reader, struct topology_node *node)
 {
     struct join_plan *plan = read_join(reader, node);
@@ -130,7 +122,8 @@ static int read_meeting(struct plan_reader *reader, struct topology_node *node)
         .before_ms = plan_reader_signed_span(reader, "before", node->place, 0),
         .after_ms = plan_reader_signed_span(reader, "after", node->place, 0),
         .grace_ms = plan_reader_span(reader, "grace", node->place, 0),
-        .late_topic = read_late(reader)};
+        .late_topic = plan_reader_late(reader)};
+    node->late_topic = options->late_topic;
     if (options->before_ms + options->after_ms < 0) {
         report_add(reader->report, node->place,
                    "before and after leave no time in which two records could meet");

@@ -217,6 +217,14 @@ int64_t plan_reader_span(struct plan_reader *reader, const char *name, const cha
     return span_ms;
 }
 
+const char *plan_reader_late(struct plan_reader *reader)
+{
+    const char *late = plan_reader_string(reader, "late");
+    return late != NULL ? late
+                        : arena_printf(&reader->script->arena, "%s-late",
+                                       topology_name(reader->script->topology));
+}
+
 /* Parents of the node on top as ids of the plan. */
 void plan_reader_parents(struct plan_reader *reader, struct topology_node *node, int index)
 {

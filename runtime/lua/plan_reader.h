@@ -50,6 +50,8 @@ int64_t plan_reader_span(struct plan_reader *reader, const char *name, const cha
                          int64_t fallback);
 int64_t plan_reader_signed_span(struct plan_reader *reader, const char *name, const char *place,
                                 int64_t fallback);
+/* The topic of late records: the field `late`, or APP-late. */
+const char *plan_reader_late(struct plan_reader *reader);
 
 /* Parents of the node on top as ids of the plan; `index` is its own in the script's list. */
 void plan_reader_parents(struct plan_reader *reader, struct topology_node *node, int index);

@@ -25,9 +25,11 @@ static struct node *make_table(void *owner, const char *name)
 
 static int read_table(struct plan_reader *reader, struct topology_node *node)
 {
-    struct table_store_options *options =
-        arena_new(&reader->script->arena, struct table_store_options);
-    plan_table_read_store(reader, node, options);
+    struct table_node_options *options =
+        arena_new(&reader->script->arena, struct table_node_options);
+    plan_table_read_store(reader, node, &options->store);
+    options->late_topic = plan_reader_late(reader);
+    node->late_topic = options->store.history_ms >= 0 ? options->late_topic : NULL;
     luaL_argcheck(reader->lua, node->name != NULL, 1, "a broken plan");
     node->make = make_table;
     node->owner = options;

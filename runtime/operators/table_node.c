@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "runtime/topology/late.h"
 #include "runtime/topology/outlet.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 struct table_node {
     struct node node;
     struct table_store store;
+    char *late_topic;
 };
 
 static struct table_node *table_node_of(struct node *node)
@@ -32,6 +34,15 @@ static int find_old(struct table_node *it, struct node_context *context, struct 
                     ? table_store_get(&it->store, &it->node, context, key, INT64_MAX, out)
                     : 0;
     return found < 0 ? found : 0;
+}
+
+static int send_late(struct table_node *it, struct node_context *context,
+                     const struct record *record)
+{
+    struct late_window instant = {.start_ms = record->timestamp_ms,
+                                  .end_ms = record->timestamp_ms,
+                                  .time_ms = history_time(&it->store.history)};
+    return late_emit(&it->node, context, it->late_topic, record, &instant);
 }
 
 static int table_node_process(struct node *node, struct node_context *context,
@@ -57,7 +68,7 @@ static int table_node_process(struct node *node, struct node_context *context,
     int result =
         error == 0 ? table_store_put(&it->store, node, context, record->key, &kept) : error;
     if (result < 0 || result == TABLE_STORE_TOO_OLD) {
-        return result < 0 ? result : 0;
+        return result < 0 ? result : send_late(it, context, record);
     }
     change.is_past = result == TABLE_STORE_PAST;
     error = table_store_change(node, context, &old, &change);
@@ -68,6 +79,7 @@ static void table_node_free(struct node *node)
 {
     struct table_node *it = table_node_of(node);
     table_store_fini(&it->store);
+    free(it->late_topic);
     node_fini(node);
     free(it);
 }
@@ -75,10 +87,11 @@ static void table_node_free(struct node *node)
 static const struct node_ops table_node_ops = {
     .process = table_node_process, .start = table_node_start, .free = table_node_free};
 
-struct node *table_node_new(const char *name, const struct table_store_options *options)
+struct node *table_node_new(const char *name, const struct table_node_options *options)
 {
     struct table_node *it = memory_new(struct table_node);
     node_init(&it->node, &table_node_ops, name);
-    table_store_init(&it->store, options);
+    table_store_init(&it->store, &options->store);
+    it->late_topic = memory_string(options->late_topic);
     return &it->node;
 }

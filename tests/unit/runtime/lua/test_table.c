@@ -82,6 +82,12 @@ static void a_stream_becomes_a_table_where_its_keys_meet(void **state)
     send(driver, "in", NULL, "{\"k\":\"a\"}", 100001);
     send(driver, "in", NULL, "{\"k\":\"a\",\"v\":2}", 1);
     assert_string_equal(mill_driver_text(driver, "out"), "a=[1] a=s");
+    assert_string_equal(mill_driver_text(driver, "app-late"), "a=2");
+    struct headers_entry entry;
+    const struct record *late = mill_driver_last(driver, "app-late");
+    assert_int_equal(
+        headers_find(late->headers_encoded, BYTES_LITERAL("tidemill.late.time"), &entry), 1);
+    assert_true(bytes_equal_string(entry.value, "100001"));
     struct buffer text;
     buffer_init(&text);
     topology_describe(script_topology(bench->script), &text);
