@@ -57,8 +57,10 @@ static struct state_position_row *state_position_set(struct state_position_row *
 
 void state_position_copy(struct state_position *to, const struct state_position *from)
 {
-    struct state_position copy = {
-        .commit = from->commit, .follows = from->follows, .stream_time_ms = from->stream_time_ms};
+    struct state_position copy = {.commit = from->commit,
+                                  .follows = from->follows,
+                                  .stream_time_ms = from->stream_time_ms,
+                                  .clock = from->clock};
     for (size_t i = 0; i < from->input_count; i++) {
         const struct state_position_row *row = &from->inputs[i];
         state_position_set_input(&copy, row->name, row->partition, row->offset);
@@ -112,6 +114,9 @@ void state_position_print(const struct state_position *position, struct buffer *
 {
     buffer_printf(out, "commit %" PRId64 "\nfollows %" PRId64 "\nstream_time %" PRId64 "\n",
                   position->commit, position->follows, position->stream_time_ms);
+    if (position->clock != 0) {
+        buffer_printf(out, "clock %" PRId64 "\n", position->clock);
+    }
     for (size_t i = 0; i < position->input_count; i++) {
         const struct state_position_row *row = &position->inputs[i];
         buffer_printf(out, "input %s %" PRId32 " %" PRId64 "\n", row->name, row->partition,
@@ -146,6 +151,8 @@ static int state_position_parse_number(struct state_position *position, const ch
         position->follows = number;
     } else if (strcmp(word, "stream_time") == 0) {
         position->stream_time_ms = number;
+    } else if (strcmp(word, "clock") == 0) {
+        position->clock = number;
     } else {
         return ERROR_CORRUPT;
     }

@@ -3,11 +3,13 @@
  *     commit 12
  *     follows 11
  *     stream_time 1763983890000
+ *     clock 4
  *     input dpkg.raw 0 5137
  *     changelog counts 911 8f0c52b7a3d94b1e9a60c1d2e3f40516
  *
- * A row of a changelog says that it takes part in the commit: its store, the offset in it, and the
- * id of its topic ("-" when the cluster has no ids).
+ * The line of the clock is there when it is not 0 (runtime/task/task_clock.h). A row of a changelog
+ * says that it takes part in the commit: its store, the offset in it, and the id of its topic ("-"
+ * when the cluster has no ids).
  *
  * Owns:   its rows.
  * Thread: the owner's. */
@@ -29,6 +31,7 @@ struct state_position {
     int64_t commit;  /* 0 before the first */
     int64_t follows; /* the commit before it that was decided */
     int64_t stream_time_ms;
+    int64_t clock; /* the number of the last decision about time; 0: none yet */
     struct state_position_row *inputs;
     size_t input_count;
     struct state_position_row *changelogs;

@@ -25,6 +25,7 @@ static void a_position_is_read_as_it_was_printed(void **state)
                         "commit 12\nfollows 11\nstream_time 1763983890000\n"
                         "input dpkg.raw 3 5138\nchangelog counts 912 00ff\nchangelog old 1 -\n");
     assert_int_equal(state_position_parse(&copy, buffer_bytes(&text)), 0);
+    assert_int_equal(copy.clock, 0);
     assert_int_equal(copy.commit, 12);
     assert_int_equal(copy.follows, 11);
     assert_int_equal(copy.stream_time_ms, 1763983890000);
@@ -48,6 +49,7 @@ static void a_copy_is_the_same_and_its_own(void **state)
     state_position_init(&position);
     state_position_init(&copy);
     state_position_set_input(&copy, "left from before", 0, 1);
+    position.clock = 7;
     position.commit = 4;
     position.follows = 3;
     position.stream_time_ms = -1;
@@ -60,6 +62,9 @@ static void a_copy_is_the_same_and_its_own(void **state)
     state_position_set_changelog(&position, "counts", NULL, 30);
     state_position_clear_changelogs(&copy);
     assert_null(state_position_changelog(&copy, "counts"));
+    assert_int_equal(state_position_parse(&copy, buffer_bytes(&texts[0])), 0);
+    assert_int_equal(copy.clock, 7);
+    state_position_clear_changelogs(&copy);
     assert_int_equal(state_position_changelog(&position, "counts")->offset, 30);
     assert_int_equal(state_position_input(&copy, "events", 0), 10);
     state_position_fini(&position);
