@@ -199,6 +199,31 @@ static int window_node_process(struct node *node, struct node_context *context,
     return error == 0 ? forget_windows(it, context) : error;
 }
 
+static int64_t window_node_horizon(struct node *node)
+{
+    struct window_node *it = window_node_of(node);
+    int64_t time_ms = INT64_MIN;
+    if (window_rows_observe(&it->rows, INT64_MIN, &time_ms) != 0) {
+        return INT64_MIN; /* the next record tells */
+    }
+    int64_t end_ms = window_rows_end_max(&it->rows);
+    bool is_open = end_ms != INT64_MIN && !window_node_is_closed(it, end_ms);
+    return is_open ? end_ms + it->linger_ms : INT64_MIN;
+}
+
+static int window_node_advance(struct node *node, struct node_context *context, int64_t time_ms)
+{
+    struct window_node *it = window_node_of(node);
+    struct record nothing = {.partition = -1, .offset = -1, .timestamp_ms = time_ms};
+    int64_t before_ms = INT64_MIN;
+    int error = window_rows_observe(&it->rows, time_ms, &before_ms);
+    if (error != 0) {
+        return fail_store(it, context, error);
+    }
+    error = forward_final(it, context, &nothing, before_ms);
+    return error == 0 ? forget_windows(it, context) : error;
+}
+
 static void window_node_free(struct node *node)
 {
     struct window_node *it = window_node_of(node);
@@ -211,8 +236,11 @@ static void window_node_free(struct node *node)
     free(it);
 }
 
-static const struct node_ops window_node_ops = {
-    .process = window_node_process, .start = window_node_start, .free = window_node_free};
+static const struct node_ops window_node_ops = {.process = window_node_process,
+                                                .start = window_node_start,
+                                                .free = window_node_free,
+                                                .horizon = window_node_horizon,
+                                                .advance = window_node_advance};
 
 struct node *window_node_new(const char *name, const struct window_node_options *options,
                              struct fold *fold)

@@ -12,6 +12,9 @@
  * then, or when it is of no use to its neighbours any more. What comes for a closed window goes to
  * the topic of late records, once for each.
  *
+ * Where nothing comes in any more nothing closes; the owner may then move the time (`horizon` and
+ * `advance` of a node), as if it had passed.
+ *
  * A kind of window is one file with a row of functions, which decides what windows a record goes
  * to. Results carry the window; they have the largest time in it, those of sessions their end.
  *

@@ -39,8 +39,8 @@ void window_rows_init(struct window_rows *rows, bool is_by_key);
 void window_rows_fini(struct window_rows *rows);
 /* Looks how far the step is. ERROR_CORRUPT when the store holds something else. */
 must_use int window_rows_open(struct window_rows *rows, struct kv *kv);
-/* The time becomes this if it is later; *before_ms is what it was. The first call of each record:
- * what an undone record left here is forgotten. */
+/* The time becomes this if it is later; *before_ms is what it was. The first call of each record,
+ * or of a look from outside (INT64_MIN): what an undone record left here is forgotten. */
 must_use int window_rows_observe(struct window_rows *rows, int64_t time_ms, int64_t *before_ms);
 /* A null value removes the window. ERROR_TOO_LARGE for a key that does not fit. */
 must_use int window_rows_put(struct window_rows *rows, const struct window_rows_entry *row);

@@ -49,6 +49,11 @@ struct node_ops {
      * emit and write to stores, like process. */
     int (*start)(struct node *node, struct node_context *context);
     int (*stop)(struct node *node, struct node_context *context);
+    /* For a node that closes things by a time of its own (topology_node.idle_ms), else NULL: how
+     * far that time has to go until nothing is open, INT64_MIN when nothing is; and to go there,
+     * which may emit and write to stores, like process. */
+    int64_t (*horizon)(struct node *node);
+    int (*advance)(struct node *node, struct node_context *context, int64_t time_ms);
     /* The node looks at old_value of changes; its parents may save the work otherwise. */
     bool wants_old;
 };

@@ -527,6 +527,31 @@ void topology_changelog_name(const struct topology *topology, const char *store,
     buffer_printf(out, "%s-%s-changelog", topology->name, store);
 }
 
+bool topology_part_has_idle(const struct topology *topology, const struct topology_part *part)
+{
+    for (size_t i = 0; i < part->node_count; i++) {
+        if (topology->nodes[part->nodes[i]].node.idle_ms > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void topology_clock_name(const struct topology *topology, struct buffer *out)
+{
+    buffer_printf(out, "%s-clock", topology->name);
+}
+
+int topology_node_find(const struct topology *topology, const char *name)
+{
+    for (size_t i = 0; i < topology->node_count; i++) {
+        if (strcmp(topology->nodes[i].node.name, name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
 void topology_check(const struct topology *topology)
 {
     for (size_t i = 0; i < topology->node_count; i++) {

@@ -62,8 +62,9 @@ struct topology_node {
     size_t store_count;
     const struct topology_timer *timers;
     size_t timer_count;
-    bool changes_key;       /* records behind it may have another key */
-    bool is_keyed;          /* its stores are kept by the record's key */
+    int64_t idle_ms;  /* after this long without a record in, what is open closes; 0: not by that */
+    bool changes_key; /* records behind it may have another key */
+    bool is_keyed;    /* its stores are kept by the record's key */
     const char *sink_topic; /* the topic it writes as a sink, or NULL */
     const char *late_topic; /* where it writes what comes too late, or NULL */
     struct node *(*make)(void *owner, const char *name);
@@ -152,6 +153,12 @@ enum topology_guarantee topology_guarantee(const struct topology *topology);
 /* The changelog topic of a store: <application>-<store>-changelog. Appended to `out`. */
 void topology_changelog_name(const struct topology *topology, const char *store,
                              struct buffer *out);
+/* Whether a part has a node that closes what is open when nothing comes in; and the topic where
+ * that is written down: <application>-clock. Appended to `out`. */
+bool topology_part_has_idle(const struct topology *topology, const struct topology_part *part);
+void topology_clock_name(const struct topology *topology, struct buffer *out);
+/* The node of this name, or -1. */
+int topology_node_find(const struct topology *topology, const char *name);
 /* The plan as text for people; the same for the same plan. */
 void topology_describe(const struct topology *topology, struct buffer *out);
 void topology_check(const struct topology *topology);

@@ -13,6 +13,8 @@ struct topology_instance {
     struct node **nodes; /* by place in part->nodes */
     struct topology_instance_timer *timers;
     size_t timer_count;
+    struct topology_instance_idler *idlers;
+    size_t idler_count;
 };
 
 static struct node *find_made(const struct topology_instance *instance, int id)
@@ -51,6 +53,16 @@ static void add_timers(struct topology_instance *instance, const struct topology
     }
 }
 
+static void add_idler(struct topology_instance *instance, const struct topology_node *plan,
+                      struct node *node)
+{
+    check(node->ops->horizon != NULL && node->ops->advance != NULL);
+    instance->idlers =
+        memory_resize(instance->idlers, (instance->idler_count + 1) * sizeof *instance->idlers);
+    instance->idlers[instance->idler_count++] =
+        (struct topology_instance_idler){.node = node, .idle_ms = plan->idle_ms};
+}
+
 struct topology_instance *topology_instance_new(const struct topology *topology,
                                                 const struct topology_part *part)
 {
@@ -68,6 +80,9 @@ struct topology_instance *topology_instance_new(const struct topology *topology,
             node_add_child(find_made(instance, plan->parents[j]), node);
         }
         add_timers(instance, plan, node);
+        if (plan->idle_ms > 0) {
+            add_idler(instance, plan, node);
+        }
     }
     find_who_sends_old(instance);
     return instance;
@@ -83,6 +98,7 @@ void topology_instance_free(struct topology_instance *instance)
     }
     free(instance->nodes);
     free(instance->timers);
+    free(instance->idlers);
     free(instance);
 }
 
@@ -105,6 +121,13 @@ topology_instance_timers(const struct topology_instance *instance, size_t *count
 {
     *count = instance->timer_count;
     return instance->timers;
+}
+
+const struct topology_instance_idler *
+topology_instance_idlers(const struct topology_instance *instance, size_t *count)
+{
+    *count = instance->idler_count;
+    return instance->idlers;
 }
 
 int topology_instance_start(struct topology_instance *instance, struct node_context *context)

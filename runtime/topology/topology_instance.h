@@ -18,6 +18,12 @@ struct topology_instance_timer {
     int64_t interval_ms;
 };
 
+/* A node that closes what is open when nothing came in for a while. */
+struct topology_instance_idler {
+    struct node *node;
+    int64_t idle_ms;
+};
+
 struct topology_instance *topology_instance_new(const struct topology *topology,
                                                 const struct topology_part *part);
 void topology_instance_free(struct topology_instance *instance);
@@ -25,6 +31,9 @@ void topology_instance_free(struct topology_instance *instance);
 struct node *topology_instance_source(const struct topology_instance *instance, const char *topic);
 const struct topology_instance_timer *
 topology_instance_timers(const struct topology_instance *instance, size_t *count);
+/* Parents first. */
+const struct topology_instance_idler *
+topology_instance_idlers(const struct topology_instance *instance, size_t *count);
 /* Calls `start` of every node, parents first, or `stop`; the first failure ends it. */
 must_use int topology_instance_start(struct topology_instance *instance,
                                      struct node_context *context);

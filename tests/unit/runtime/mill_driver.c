@@ -246,6 +246,27 @@ int mill_driver_advance(struct mill_driver *driver, int64_t span_ms)
     return error;
 }
 
+int mill_driver_idle(struct mill_driver *driver)
+{
+    int result = 0;
+    for (size_t i = 0; i < topology_part_count(driver->topology); i++) {
+        size_t count = 0;
+        const struct topology_instance_idler *idlers =
+            topology_instance_idlers(driver->instances[i], &count);
+        for (size_t j = 0; j < count; j++) {
+            struct node *node = idlers[j].node;
+            int64_t time_ms = node->ops->horizon(node);
+            if (time_ms != INT64_MIN) {
+                begin(driver, NULL);
+                int error = end(driver, node->ops->advance(node, &driver->context, time_ms));
+                result = error != 0 ? error : result;
+            }
+        }
+        pump(driver);
+    }
+    return result;
+}
+
 int mill_driver_stop(struct mill_driver *driver)
 {
     int result = 0;

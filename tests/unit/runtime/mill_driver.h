@@ -44,6 +44,8 @@ int mill_driver_send(struct mill_driver *driver, const char *topic, const char *
 int mill_driver_send_record(struct mill_driver *driver, const struct record *record);
 /* Moves the wall clock and runs the timers that are due. */
 int mill_driver_advance(struct mill_driver *driver, int64_t span_ms);
+/* Nothing came in for as long as anybody waits: what is open closes. */
+int mill_driver_idle(struct mill_driver *driver);
 /* Calls the stop functions. */
 int mill_driver_stop(struct mill_driver *driver);
 /* What was emitted to a topic: "key=value key=value" with - for null; valid until the next call. */
