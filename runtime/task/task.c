@@ -28,11 +28,13 @@ static void task_finish_record(struct task *task, struct task_input *input)
     task_input_take(input);
     task->counts.in_count++;
     ++*task->outcome;
+    task_clock_on_record(task);
     task_timer_call_due(task, TOPOLOGY_STREAM_TIME, stream_time_ms);
 }
 
 static void task_process_head(struct task *task, struct task_input *input)
 {
+    check(!task_clock_holds(task, input));
     task_call_begin(task, input);
     int error = node_process(input->source, &task->context, &input->head);
     if (task_call_end(task, error)) {
@@ -65,6 +67,9 @@ static struct task_input *task_choose(struct task *task)
                      (int)input->partition, (long long)input->position, error_text(result));
             task_state_fail(task, reason, false);
             return NULL;
+        }
+        if (task_clock_holds(task, input)) {
+            continue;
         }
         if (result == 1) {
             if (chosen == NULL || task_is_before(input, chosen)) {
@@ -116,7 +121,13 @@ bool task_is_unsure(const struct task *task)
 size_t task_process(struct task *task, size_t count_max, int64_t time_ms_max)
 {
     size_t count = 0;
-    while (task->state == TASK_RUNNING && task_unblock(task) && count < count_max) {
+    while (task->state == TASK_RUNNING && task_unblock(task)) {
+        if (task_clock_repeat(task)) {
+            continue;
+        }
+        if (count == count_max) {
+            break;
+        }
         struct task_input *input = task->is_stopped ? NULL : task_choose(task);
         if (input == NULL || input->time_ms > time_ms_max) {
             break;
@@ -191,6 +202,7 @@ static void task_free(struct task *task)
     }
     free(task->changelogs);
     state_close(task->stores);
+    task_clock_fini(&task->clock);
     topology_instance_free(task->instance);
     state_position_fini(&task->position);
     arena_fini(&task->arena);
@@ -308,6 +320,9 @@ static void task_check_counts(const struct task_counts *counts)
 void task_check(const struct task *task)
 {
     task_check_counts(&task->counts);
+    if (task->state == TASK_RUNNING) {
+        task_clock_check(&task->clock);
+    }
     check(task->emit_next <= task->emit_count);
     check(!task->is_blocked || task->emit_next < task->emit_count);
     check(task->decided_commit <= task->newest_commit);

@@ -8,16 +8,28 @@
 
 #include <stdio.h>
 
-static int task_on_emit(struct node_context *context, const char *topic,
-                        const struct record *record)
+static struct task_emit *task_call_add_emit(struct task *task, const char *topic,
+                                            const struct record *record)
 {
-    struct task *task = context->owner;
     if (task->emit_count == task->emit_capacity) {
         task->emit_capacity = task->emit_capacity == 0 ? 16 : task->emit_capacity * 2;
         task->emits = memory_resize(task->emits, task->emit_capacity * sizeof *task->emits);
     }
-    task->emits[task->emit_count++] = (struct task_emit){.topic = topic, .record = *record};
+    struct task_emit *emit = &task->emits[task->emit_count++];
+    *emit = (struct task_emit){.topic = topic, .record = *record};
+    return emit;
+}
+
+static int task_on_emit(struct node_context *context, const char *topic,
+                        const struct record *record)
+{
+    task_call_add_emit(context->owner, topic, record);
     return 0;
+}
+
+void task_call_emit_own(struct task *task, const char *topic, const struct record *record)
+{
+    task_call_add_emit(task, topic, record)->is_own = true;
 }
 
 static struct kv *task_on_store(struct node_context *context, const char *name)
@@ -90,7 +102,9 @@ void task_call_begin(struct task *task, struct task_input *input)
 
 int task_call_judge(struct task *task)
 {
+    size_t own_count = 0;
     for (size_t i = 0; i < task->emit_count; i++) {
+        own_count += task->emits[i].is_own;
         struct producer_record record = task_call_record(&task->emits[i]);
         int error = producer_validate(task->options.producer, &record);
         if (error != 0) {
@@ -101,7 +115,7 @@ int task_call_judge(struct task *task)
             return error;
         }
     }
-    task->counts.out_count += (int64_t)task->emit_count - task->context.late_count;
+    task->counts.out_count += (int64_t)(task->emit_count - own_count) - task->context.late_count;
     task->counts.out_late_count += task->context.late_count;
     return 0;
 }
@@ -117,7 +131,7 @@ static void task_call_add_letter(struct task *task)
     if (producer_validate(task->options.producer, &record) != 0) {
         task_letter_make(&task->context, application, false, &letter);
     }
-    check(task_on_emit(&task->context, topic, &letter) == 0);
+    task_call_emit_own(task, topic, &letter);
 }
 
 /* What became of a record whose nodes succeeded. */

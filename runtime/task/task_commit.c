@@ -20,6 +20,7 @@ static void task_set_position(struct task *task)
     task->position.commit = task->newest_commit;
     task->position.follows = task->decided_commit;
     task->position.stream_time_ms = task->context.stream_time_ms;
+    task->position.clock = task->clock.number;
     for (size_t i = 0; i < task->input_count; i++) {
         const struct task_input *input = &task->inputs[i];
         state_position_set_input(&task->position, input->topic, input->partition,

@@ -30,6 +30,7 @@ static void task_restore_run(struct task *task)
     bool has_time = task->position.commit > 0;
     task->context.stream_time_ms = has_time ? task->position.stream_time_ms : -1;
     task_timer_open(task);
+    task_clock_open(task);
     bool is_repairing = task->is_dirty;
     task_call_begin(task, NULL);
     int error = topology_instance_start(task->instance, &task->context);
@@ -145,19 +146,34 @@ static void task_end_restore(struct task *task)
     task_restore_run(task);
 }
 
-static void task_on_restored(void *owner, int error)
+static void task_end_one_restore(struct task *task)
 {
-    struct task_changelog *row = owner;
-    struct task *task = row->task;
     task->restoring_count--;
-    if (error != 0) {
-        task_fail_restore(task, row, error);
-    }
     if (task->is_closing) {
         task_state_close_step(task);
     } else if (task->restoring_count == 0 && task->state == TASK_RESTORING) {
         task_end_restore(task);
     }
+}
+
+static void task_on_restored(void *owner, int error)
+{
+    struct task_changelog *row = owner;
+    if (error != 0) {
+        task_fail_restore(row->task, row, error);
+    }
+    task_end_one_restore(row->task);
+}
+
+static void task_on_clock_restored(struct task *task, int error)
+{
+    char reason[400];
+    if (error != 0) {
+        snprintf(reason, sizeof reason, "decisions about time cannot be read from %s-%d: %s",
+                 task->clock.topic, (int)task->options.partition, error_text(error));
+        task_state_fail(task, reason, false);
+    }
+    task_end_one_restore(task);
 }
 
 static int task_open_state(struct task *task, struct report *report)
@@ -216,6 +232,7 @@ void task_start(struct task *task)
             task_restore_store(task, i);
         }
     }
+    task->restoring_count += task_clock_restore(task, task_on_clock_restored);
     if (task->restoring_count == 0) {
         task_end_restore(task);
     }
@@ -223,6 +240,7 @@ void task_start(struct task *task)
 
 void task_restore_cancel(struct task *task)
 {
+    task_clock_cancel(task);
     for (size_t i = 0; i < state_store_count(task->stores); i++) {
         if (task->changelogs[i].changelog != NULL) {
             changelog_cancel(task->changelogs[i].changelog);

@@ -3,6 +3,7 @@
  *     task.c           records: which is next, and the life of the task
  *     task_call.c      what one call of the nodes causes
  *     task_timer.c     timers
+ *     task_clock.c     what closes when nothing comes in
  *     task_restore.c   the start
  *     task_commit.c    the commit
  *
@@ -12,11 +13,13 @@
 #include "runtime/state/changelog.h"
 #include "runtime/state/state.h"
 #include "runtime/task/task.h"
+#include "runtime/task/task_clock.h"
 #include "runtime/task/task_input.h"
 
 struct task_emit {
     const char *topic;
     struct record record;
+    bool is_own; /* of the task, not of its nodes */
 };
 
 struct task_timer {
@@ -60,6 +63,7 @@ struct task {
 
     struct task_timer *timers;
     size_t timer_count;
+    struct task_clock clock;
 
     struct state *stores;
     struct task_changelog *changelogs; /* as many as there are stores */
@@ -96,6 +100,8 @@ void task_call_begin(struct task *task, struct task_input *input);
 /* Whether everything that was emitted can be sent, which is counted then; else an error, with the
  * context filled. */
 must_use int task_call_judge(struct task *task);
+/* A record of the task itself; its text is constant or in the arena, the rest of it is copied. */
+void task_call_emit_own(struct task *task, const char *topic, const struct record *record);
 /* The nodes returned: sends what they emitted, or undoes it all and does what the policy says.
  * False when something waits for room (task_call_send goes on), or the task failed. */
 bool task_call_end(struct task *task, int error);

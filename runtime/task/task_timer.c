@@ -2,6 +2,8 @@
 #include "log/base/memory.h"
 #include "runtime/task/task_state.h"
 
+enum { TASK_TIMER_MS_MAX = 3600 * 1000 /* who is asked again later is asked earlier too */ };
+
 /* The next multiple of the interval. */
 static void task_timer_begin(struct task_timer *row, int64_t now_ms)
 {
@@ -57,6 +59,10 @@ uint64_t task_tick(struct task *task)
         return next_ns;
     }
     task_timer_call_due(task, TOPOLOGY_WALL_CLOCK, now_ms);
+    int64_t idle_ms = task_clock_tick(task, now_ms);
+    if (idle_ms <= TASK_TIMER_MS_MAX) {
+        next_ns = (uint64_t)idle_ms * 1000000;
+    }
     for (size_t i = 0; i < task->timer_count; i++) {
         const struct task_timer *row = &task->timers[i];
         if (row->timer->clock == TOPOLOGY_WALL_CLOCK && row->due_ms >= 0) {

@@ -8,8 +8,10 @@
  *     late               writes the record to the topic "late"
  *     fail TEXT          fails
  *
- * separated by "; ". A timer does what `tick` says. The node notes each call:
- * "left@3:100" for offset 3 of the topic left at stream time 100, "tick@200" for a timer. */
+ * separated by "; ". With `idle_ms` the node has something open while the number at "open" in the
+ * store "counts" is not 0: to close it, it emits that number and removes it. A timer does what
+ * `tick` says. The node notes each call: "close@500" for that, "left@3:100" for offset 3 of the
+ * topic left at stream time 100, "tick@200" for a timer. */
 #pragma once
 
 #include "log/base/error.h"
@@ -34,6 +36,7 @@ struct task_bench_options {
     enum topology_policy policy;
     const struct topology_timer *timers;
     size_t timer_count;
+    int64_t idle_ms;
     const char *start_text; /* what the node does when it starts */
     const char *stop_text;
     size_t buffer_size; /* of the producer; 0: its default */
@@ -47,6 +50,7 @@ struct task_bench {
     struct task *task;
     char directory[64]; /* real, for persistent stores */
     const char *tick;
+    const char *close; /* instead of what closing does */
     struct buffer notes;
     int started_count;
     int failed_count;
@@ -182,6 +186,24 @@ static inline int task_bench_tick(struct node *node, struct node_context *contex
     return bench->tick == NULL ? 0 : task_bench_do(node, context, bench->tick);
 }
 
+static inline int64_t task_bench_horizon(struct node *node)
+{
+    int number = task_bench_number(task_store(task_bench_of(node)->task, "counts"), "open");
+    return number == 0 ? INT64_MIN : number;
+}
+
+static inline int task_bench_advance(struct node *node, struct node_context *context,
+                                     int64_t time_ms)
+{
+    struct task_bench *bench = task_bench_of(node);
+    char text[100];
+    assert_null(context->source);
+    buffer_printf(&bench->notes, "%sclose@%lld", bench->notes.size == 0 ? "" : " ",
+                  (long long)time_ms);
+    snprintf(text, sizeof text, "del open;emit closed %lld", (long long)time_ms);
+    return task_bench_do(node, context, bench->close == NULL ? text : bench->close);
+}
+
 static inline int task_bench_start_node(struct node *node, struct node_context *context)
 {
     const char *text = task_bench_of(node)->options.start_text;
@@ -206,7 +228,9 @@ static inline struct node *task_bench_make(void *owner, const char *name)
                                         .tick = task_bench_tick,
                                         .free = task_bench_free_node,
                                         .start = task_bench_start_node,
-                                        .stop = task_bench_stop_node};
+                                        .stop = task_bench_stop_node,
+                                        .horizon = task_bench_horizon,
+                                        .advance = task_bench_advance};
     struct task_bench_node *made = memory_new(struct task_bench_node);
     node_init(&made->node, &ops, name);
     made->bench = owner;
@@ -245,6 +269,7 @@ static inline void task_bench_plan(struct task_bench *bench)
                                  .store_count = bench->options.store_count,
                                  .timers = bench->options.timers,
                                  .timer_count = bench->options.timer_count,
+                                 .idle_ms = bench->options.idle_ms,
                                  .make = task_bench_make,
                                  .owner = bench};
     assert_true(topology_add_node(bench->topology, &node, &report) >= 0);
@@ -270,8 +295,10 @@ static inline struct task_bench *task_bench_new(const struct task_bench_options 
     bench->clients->judge = task_bench_check;
     bench->clients->owner = bench;
     task_bench_plan(bench);
-    static const char *const topics[] = {
-        "left", "right", "out", "late", "app-counts-changelog", "app-dlq", "app-seen-changelog"};
+    static const char *const topics[] = {"left",      "right",
+                                         "out",       "late",
+                                         "app-dlq",   "app-counts-changelog",
+                                         "app-clock", "app-seen-changelog"};
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
         fake_cluster_add_topic(bench->clients->cluster, topics[i], 1);
     }
