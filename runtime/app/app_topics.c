@@ -35,9 +35,9 @@ struct app_topics {
     struct client_refresh refresh;
     const char **names;
     size_t name_count;
-    size_t source_count;          /* the first of them are read */
-    struct app_topic *changelogs; /* with as many partitions as there are tasks */
-    size_t changelog_count;
+    size_t source_count;         /* the first of them are read */
+    struct app_topic *internals; /* with as many partitions as there are tasks */
+    size_t internal_count;
     struct report report;
     void (*done)(void *owner, int error, const struct report *report);
     void *owner;
@@ -225,19 +225,19 @@ static int app_topics_validate_part(struct app_topics *topics, const struct topo
     return 0;
 }
 
-/* A changelog of an earlier life may be too small for the tasks of today. */
+/* One of an earlier life may be too small for the tasks of today. */
 static void app_topics_step_check(struct app_topics *topics)
 {
     int error = 0;
-    for (size_t i = 0; i < topics->changelog_count && error == 0; i++) {
-        const struct app_topic *changelog = &topics->changelogs[i];
-        int32_t count = app_topics_partition_count(topics, changelog->name);
-        if (count > 0 && count < changelog->partition_count) {
-            error = report_add(&topics->report, changelog->name,
-                               "the changelog %s has %d partitions and %d tasks: give it more with "
+    for (size_t i = 0; i < topics->internal_count && error == 0; i++) {
+        const struct app_topic *internal = &topics->internals[i];
+        int32_t count = app_topics_partition_count(topics, internal->name);
+        if (count > 0 && count < internal->partition_count) {
+            error = report_add(&topics->report, internal->name,
+                               "the topic %s has %d partitions and %d tasks: give it more with "
                                "tidemill topic alter %s -p %d",
-                               changelog->name, (int)count, (int)changelog->partition_count,
-                               changelog->name, (int)changelog->partition_count);
+                               internal->name, (int)count, (int)internal->partition_count,
+                               internal->name, (int)internal->partition_count);
         }
     }
     app_topics_finish(topics, error);
@@ -245,11 +245,22 @@ static void app_topics_step_check(struct app_topics *topics)
 
 static void app_topics_step_changelog_names(struct app_topics *topics)
 {
-    for (size_t i = 0; i < topics->changelog_count; i++) {
-        app_topics_name(topics, topics->changelogs[i].name);
+    for (size_t i = 0; i < topics->internal_count; i++) {
+        app_topics_name(topics, topics->internals[i].name);
     }
     topics->then = app_topics_step_check;
     app_topics_refresh(topics, false);
+}
+
+/* A topic with a partition for each of `count` tasks. */
+static void app_topics_add_internal(struct app_topics *topics, const char *name, int32_t count,
+                                    bool is_compacted, int64_t retention_ms)
+{
+    app_topics_want(topics, name, count, is_compacted, retention_ms);
+    topics->internals =
+        memory_resize(topics->internals, (topics->internal_count + 1) * sizeof *topics->internals);
+    topics->internals[topics->internal_count++] =
+        (struct app_topic){.name = memory_string(name), .partition_count = count};
 }
 
 static void app_topics_add_changelog(struct app_topics *topics, const char *store, int32_t count)
@@ -257,12 +268,28 @@ static void app_topics_add_changelog(struct app_topics *topics, const char *stor
     struct buffer name;
     buffer_init(&name);
     topology_changelog_name(topics->topology, store, &name);
-    app_topics_want(topics, buffer_string(&name), count, true, -2);
-    topics->changelogs = memory_resize(topics->changelogs,
-                                       (topics->changelog_count + 1) * sizeof *topics->changelogs);
-    topics->changelogs[topics->changelog_count++] =
-        (struct app_topic){.name = memory_string(buffer_string(&name)), .partition_count = count};
+    app_topics_add_internal(topics, buffer_string(&name), count, true, -2);
     buffer_fini(&name);
+}
+
+/* Decisions are wanted as long as the records they came between. */
+static void app_topics_add_clock(struct app_topics *topics)
+{
+    int32_t largest = 0;
+    struct buffer name;
+    for (size_t i = 0; i < topology_part_count(topics->topology); i++) {
+        const struct topology_part *part = topology_part_at(topics->topology, i);
+        int32_t count = topology_part_has_idle(topics->topology, part)
+                            ? app_topics_part_count(topics, part)
+                            : 0;
+        largest = count > largest ? count : largest;
+    }
+    if (largest > 0) {
+        buffer_init(&name);
+        topology_clock_name(topics->topology, &name);
+        app_topics_add_internal(topics, buffer_string(&name), largest, false, -1);
+        buffer_fini(&name);
+    }
 }
 
 static void app_topics_step_changelogs(struct app_topics *topics)
@@ -281,6 +308,7 @@ static void app_topics_step_changelogs(struct app_topics *topics)
             }
         }
     }
+    app_topics_add_clock(topics);
     topics->then = app_topics_step_changelog_names;
     app_topics_make_next(topics);
 }
@@ -409,10 +437,10 @@ void app_topics_free(struct app_topics *topics)
         return;
     }
     app_topics_clear(topics);
-    for (size_t i = 0; i < topics->changelog_count; i++) {
-        free(topics->changelogs[i].name);
+    for (size_t i = 0; i < topics->internal_count; i++) {
+        free(topics->internals[i].name);
     }
-    free(topics->changelogs);
+    free(topics->internals);
     free(topics->names);
     free(topics);
 }

@@ -3,7 +3,8 @@
  * Steps: (1) make the topics the script declares; (2) ask for the topics that are read and written,
  * which the cluster may make by itself; (3) make the repartition topics, with as many partitions as
  * the largest topic that is read; (4) make the changelog topics, compacted, with as many partitions
- * as their part has tasks. A topic that exists is left as it is; topics of unequal partitions that
+ * as their part has tasks, and the topic of decisions about time, if there are any (runtime/task/
+ * task_clock.h). A topic that exists is left as it is; topics of unequal partitions that
  * meet in one store and a changelog with too few partitions are errors with a sentence.
  *
  * Owns:   the requests it makes.
