@@ -9,6 +9,7 @@
 
 struct window_plan {
     struct window_node_options options;
+    int64_t idle_ms;
     struct plan_fold fold;
 };
 
@@ -50,14 +51,17 @@ static int64_t read_span(struct plan_reader *reader, const char *field, const ch
     return span_ms;
 }
 
-static void read_window(struct plan_reader *reader, struct window_node_options *options,
-                        const char *place)
+static void read_window(struct plan_reader *reader, struct window_plan *plan, const char *place)
 {
+    struct window_node_options *options = &plan->options;
     plan_reader_push(reader, "window");
     luaL_checktype(reader->lua, -1, LUA_TTABLE);
     options->kind = find_kind(reader);
     options->size_ms = read_span(reader, "size", "size", options->kind->takes_zero ? 0 : 1, place);
     options->grace_ms = read_span(reader, "grace", "grace", 0, place);
+    if (plan_reader_string(reader, "idle") != NULL) {
+        plan->idle_ms = read_span(reader, "idle", "idle", 1, place);
+    }
     options->advance_ms = options->size_ms;
     if (options->kind == &window_kind_fixed) {
         options->advance_ms = read_span(reader, "advance", "advance", 1, place);
@@ -78,7 +82,8 @@ static int read_step(struct plan_reader *reader, struct topology_node *node)
     plan->fold = plan_fold_read(reader, node->place);
     plan_reader_stores(reader, node, NULL);
     luaL_argcheck(reader->lua, node->store_count == 1 && node->name != NULL, 1, "a broken plan");
-    read_window(reader, &plan->options, node->place);
+    read_window(reader, plan, node->place);
+    node->idle_ms = plan->idle_ms;
     if (plan->options.kind->must_merge && !plan->fold.can_merge) {
         report_add(reader->report, node->place,
                    "sessions grow together, so their aggregate needs merge = function(left, right, "

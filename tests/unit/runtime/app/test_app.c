@@ -386,6 +386,35 @@ static void skipped_records_are_counted_and_passed_over(void **state)
     app_world_free(world);
 }
 
+/* --- Time --- */
+
+static const char WINDOWS[] = "local S = require 'tidemill'\n"
+                              "local app = S.app 'windows'\n"
+                              "app:topic('counts', { partitions = 1 })\n"
+                              "app:stream('in', { value = 'text' })\n"
+                              "  :group_by_key():window(S.tumbling('1m', { idle = '2s' }))\n"
+                              "  :count { name = 'seen' }:emit 'final'\n"
+                              "  :to 'counts'\n"
+                              "return app\n";
+
+static void windows_close_where_nothing_comes_in_any_more(void **state)
+{
+    (void)state;
+    struct app_world *world = app_world_new(31, WINDOWS);
+    fake_cluster_add_topic(world->cluster, "in", 2);
+    app_world_start(world, 0);
+    app_world_put(world, "in", 1, "k", "tide");
+    app_world_await(world, "counts", 1);
+    app_world_await(world, "windows-clock", 1);
+    assert_true(fake_cluster_get(world->cluster, "windows-clock", 1)->batch_count > 0);
+    app_world_stop(&world->seats[0]);
+    app_world_start(world, 0);
+    app_world_run(world, 10 * APP_WORLD_SECOND_MS);
+    assert_int_equal(app_world_count(world, "counts"), 1);
+    assert_int_equal(app_world_count(world, "windows-clock"), 1);
+    app_world_free(world);
+}
+
 /* --- The end --- */
 
 static void it_can_be_closed_at_any_event_and_goes_on_where_it_was(void **state)
@@ -456,6 +485,7 @@ int main(void)
         cmocka_unit_test(the_policy_stop_is_final_and_names_the_line),
         cmocka_unit_test(a_failing_record_goes_to_the_dead_letters_with_its_place),
         cmocka_unit_test(skipped_records_are_counted_and_passed_over),
+        cmocka_unit_test(windows_close_where_nothing_comes_in_any_more),
         cmocka_unit_test(it_can_be_closed_at_any_event_and_goes_on_where_it_was),
         cmocka_unit_test(one_that_never_started_closes_at_once),
         cmocka_unit_test(it_closes_while_no_broker_answers),

@@ -45,6 +45,40 @@ static void a_record_that_fails_behind_a_window_leaves_nothing(void **state)
     assert_non_null(strstr(driver->context.error_text, "without a key"));
 }
 
+/* As if time had passed: final results come, one after the other, and what comes later is late. */
+static void windows_close_where_nothing_comes_in(void **state)
+{
+    static const char *const kinds[] = {"tumbling('10ms', { grace = '5ms', idle = '1s' })",
+                                        "sliding('10ms', { grace = '5ms', idle = '1s' })",
+                                        "session('10ms', { grace = '5ms', idle = '1s' })"};
+    struct lua_bench *bench = *state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char text[500];
+        snprintf(text, sizeof text,
+                 "local S = require 'tidemill'\nlocal app = S.app 'shop'\n"
+                 "app:stream('in'):group_by_key():window(S.%s)\n"
+                 "  :count { name = 'seen' }:emit 'final':to 'out'\nreturn app\n",
+                 kinds[i]);
+        struct mill_driver *driver = lua_bench_run(bench, text);
+        assert_int_equal(mill_driver_idle(driver), 0);
+        assert_int_equal(mill_driver_send(driver, "in", "a", "1", 3), 0);
+        assert_int_equal(mill_driver_send(driver, "in", "b", "1", 4), 0);
+        assert_string_equal(mill_driver_text(driver, "out"), "");
+        assert_int_equal(mill_driver_idle(driver), 0);
+        const char *out = mill_driver_text(driver, "out");
+        assert_non_null(strstr(out, "[\"a\","));
+        assert_non_null(strstr(out, "[\"b\","));
+        size_t count = driver->output_count;
+        assert_int_equal(mill_driver_idle(driver), 0); /* nothing is open */
+        mill_driver_restart(driver);
+        assert_int_equal(mill_driver_idle(driver), 0);
+        assert_int_equal(driver->output_count, count);
+        assert_int_equal(mill_driver_send(driver, "in", "a", "1", 3), 0);
+        assert_true(driver->context.late_count > 0);
+        lua_bench_close(bench);
+    }
+}
+
 static void functions_see_the_window(void **state)
 {
     struct mill_driver *driver = lua_bench_run(
@@ -68,6 +102,7 @@ static void wrong_words_are_refused(void **state)
         {"window(S.tumbling 'soon'):count { name = 'a' }", "'soon' is no size"},
         {"window(S.tumbling('1m', { grace = 'x' })):count { name = 'a' }", "'x' is no grace"},
         {"window(S.tumbling('0ms')):count { name = 'a' }", "'0ms' is no size"},
+        {"window(S.tumbling('1m', { idle = '0s' })):count { name = 'a' }", "'0s' is no idle"},
         {"window(S.tumbling('1m', { graze = '1s' })):count { name = 'a' }", "did you mean 'grace'"},
         {"window(S.tumbling '1m'):count {}", "needs a name"},
         {"window('1m')", "takes S.tumbling"},
@@ -90,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LUA_BENCH_TEST(late_records_go_to_their_topic),
         LUA_BENCH_TEST(a_record_that_fails_behind_a_window_leaves_nothing),
+        LUA_BENCH_TEST(windows_close_where_nothing_comes_in),
         LUA_BENCH_TEST(functions_see_the_window),
         LUA_BENCH_TEST(wrong_words_are_refused),
     };
