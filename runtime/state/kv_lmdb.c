@@ -445,6 +445,7 @@ void kv_lmdb_freeze(struct kv *kv)
         kv_lmdb_add_older(store->frozen, older);
         kv_free(older);
     }
+    kv_settle(store->frozen); /* it is iterated here and by the checkpoint's thread */
 }
 
 int kv_lmdb_write_frozen(struct kv *kv, MDB_txn *transaction)

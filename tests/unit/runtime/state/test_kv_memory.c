@@ -192,6 +192,39 @@ static void a_key_or_value_over_the_limit_is_refused(void **state)
     kv_free(kv);
 }
 
+/* Grown, shrunk and removed in place, from views of the store itself, and back. */
+static void a_value_may_be_a_view_of_the_store(void **state)
+{
+    (void)state;
+    enum { SIZE = 10000 };
+    static uint8_t large[SIZE];
+    struct kv *kv = kv_new_memory("s");
+    struct bytes key = BYTES_LITERAL("k");
+    struct bytes value;
+    for (size_t i = 0; i < SIZE; i++) {
+        large[i] = (uint8_t)(i % 251);
+    }
+    assert_int_equal(kv_put(kv, key, bytes_make(large, SIZE)), 0);
+    kv_savepoint(kv);
+    assert_true(kv_get(kv, key, &value));
+    assert_int_equal(kv_put(kv, key, bytes_make(value.data + 100, 9000)), 0); /* in place */
+    assert_true(kv_get(kv, key, &value));
+    assert_true(bytes_equal(value, bytes_make(large + 100, 9000)));
+    assert_int_equal(kv_put(kv, key, bytes_make(value.data + 7, 20)), 0); /* given back */
+    assert_true(kv_get(kv, key, &value));
+    assert_true(bytes_equal(value, bytes_make(large + 107, 20)));
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("other"), value), 0);
+    assert_int_equal(kv_put(kv, key, (struct bytes){0}), 0);
+    assert_int_equal(kv_put(kv, key, BYTES_LITERAL("")), 0);
+    kv_check(kv);
+    kv_rollback(kv);
+    kv_check(kv);
+    assert_int_equal(kv_count(kv), 1);
+    assert_true(kv_get(kv, key, &value));
+    assert_true(bytes_equal(value, bytes_make(large, SIZE)));
+    kv_free(kv);
+}
+
 static void a_cleared_store_is_empty_and_tells_so(void **state)
 {
     (void)state;
@@ -244,6 +277,7 @@ int main(void)
         cmocka_unit_test(random_use_agrees_with_a_model),
         cmocka_unit_test(iteration_sees_a_snapshot),
         cmocka_unit_test(dirty_keys_are_told_in_the_order_of_their_first_change),
+        cmocka_unit_test(a_value_may_be_a_view_of_the_store),
         cmocka_unit_test(a_cleared_store_is_empty_and_tells_so),
         cmocka_unit_test(a_key_or_value_over_the_limit_is_refused),
         cmocka_unit_test(a_store_is_changed_by_what_was_written_since_the_savepoint),
