@@ -21,6 +21,7 @@ enum {
     LIBRARY_SIZE_MAX = 256 * 1024 * 1024,
     KIND_COUNT_MAX = 64,
     OPTION_COUNT_MAX = 1000,
+    TIMER_COUNT_MAX = 64,
     NAME_SIZE_MAX = 32,
 };
 
@@ -37,14 +38,18 @@ static bool text_ends(const char *text, size_t size)
     return text[0] != '\0' && memchr(text, '\0', size) != NULL;
 }
 
+/* What the tables measured in version 1.0: up to the first member that came later. */
+static const size_t kind_size_min = offsetof(struct tidemill_kind, transform);
+static const size_t host_size_min = offsetof(struct tidemill_host, forward);
+
 /* Sizes of values in arrays must be equal; tables may be larger than ours (a newer plugin) or
  * smaller (an older one), but never smaller than in the first release of the major version. */
 static bool sizes_match(const struct tidemill_identity *identity)
 {
-    return identity->kind_size >= sizeof(struct tidemill_kind) &&
+    return identity->kind_size >= kind_size_min &&
            identity->source_size >= sizeof(struct tidemill_source) &&
            identity->sink_size >= sizeof(struct tidemill_sink) &&
-           identity->host_size >= sizeof(struct tidemill_host) &&
+           identity->host_size >= host_size_min &&
            identity->context_size >= sizeof(struct tidemill_context) &&
            identity->option_size == sizeof(struct tidemill_option) &&
            identity->option_value_size == sizeof(struct tidemill_option_value) &&
@@ -165,8 +170,39 @@ static bool name_is_valid(const char *name)
     return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(name);
 }
 
+static bool timers_are_valid(const struct tidemill_kind *kind)
+{
+    const struct tidemill_transform *transform = kind->transform;
+    if (transform->timer_count > TIMER_COUNT_MAX ||
+        (transform->timer_count > 0 && (transform->timers == NULL || transform->tick == NULL))) {
+        return false;
+    }
+    for (size_t i = 0; i < transform->timer_count; i++) {
+        const struct tidemill_timer *timer = &transform->timers[i];
+        const struct tidemill_option *option =
+            timer->option == NULL ? NULL : plugin_options_find(kind, timer->option);
+        bool has_interval = timer->option == NULL
+                                ? timer->interval_ms > 0
+                                : option != NULL && option->type == TIDEMILL_OPTION_DURATION;
+        if (timer->clock > TIDEMILL_STREAM_TIME || !has_interval) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool transform_is_valid(const struct tidemill_kind *kind)
+{
+    return TIDEMILL_HAS(kind, transform) && kind->transform != NULL &&
+           kind->transform->size >= sizeof *kind->transform && kind->transform->open != NULL &&
+           kind->transform->process != NULL && timers_are_valid(kind);
+}
+
 static bool functions_are_valid(const struct tidemill_kind *kind)
 {
+    if (kind->type == TIDEMILL_TRANSFORM) {
+        return transform_is_valid(kind);
+    }
     if (kind->type == TIDEMILL_SOURCE) {
         const struct tidemill_source *source = kind->source;
         return source != NULL && source->size >= sizeof *source && source->open != NULL &&
@@ -208,13 +244,14 @@ static int options_validate(const struct tidemill_kind *kind, const char *path,
 
 static int kind_validate(const struct tidemill_kind *kind, const char *path, struct report *report)
 {
-    if (kind->size < sizeof *kind || !name_is_valid(kind->name) || kind->help == NULL) {
+    if (kind->size < kind_size_min || !name_is_valid(kind->name) || kind->help == NULL) {
         return report_add(report, path, "has a kind with a broken name or size");
     }
-    if (!functions_are_valid(kind)) {
+    int error = options_validate(kind, path, report);
+    if (error == 0 && !functions_are_valid(kind)) {
         return report_add(report, path, "kind %s lacks functions it needs", kind->name);
     }
-    return options_validate(kind, path, report);
+    return error;
 }
 
 static int kinds_validate(struct plugin *plugin, struct report *report)

@@ -55,7 +55,15 @@ static void write_json_member(struct buffer *out, const char *before, const char
 
 static const char *type_name(const struct tidemill_kind *kind)
 {
-    return kind->type == TIDEMILL_SOURCE ? "source" : "sink";
+    switch ((enum tidemill_kind_type)kind->type) {
+    case TIDEMILL_SOURCE:
+        return "source";
+    case TIDEMILL_SINK:
+        return "sink";
+    case TIDEMILL_TRANSFORM:
+        return "transform";
+    }
+    return "unknown";
 }
 
 static void write_json_option(struct buffer *out, const struct tidemill_option *option)

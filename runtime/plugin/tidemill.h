@@ -1,5 +1,6 @@
-/* The C interface between Tidemill and its plugins: sources, which bring records in, and sinks,
- * which take them out. This is the only header a plugin includes; it links nothing of Tidemill.
+/* The C interface between Tidemill and its plugins: sources, which bring records in, sinks, which
+ * take them out, and transforms, which are steps of a topology. This is the only header a plugin
+ * includes; it links nothing of Tidemill.
  *
  *     TIDEMILL_PLUGIN("beats", "1.0", "Apache-2.0", &beats_source)
  *
@@ -12,14 +13,16 @@
  *          the call returns, in both directions, unless a member says otherwise.
  * Thread:  each task of a connector has one thread, made by the host. All functions of that task
  *          run on it, one at a time, so a plugin needs no locks; it may block there. Only members
- *          marked `Thread: any` are different. Two tasks share nothing but constants.
+ *          marked `Thread: any` are different. Two tasks share nothing but constants. A transform
+ *          runs on the thread of its application, which many tasks share: it must not block.
  * Units:   times are milliseconds since 1970 UTC, spans milliseconds, sizes bytes; names say so.
  * Text:    `const char *` is UTF-8 and ends with a NUL. Bytes carry their size.
- * Growth:  tables that are reached through a pointer (kind, source, sink, host, context) begin with
- *          their size and only ever grow at the end; TIDEMILL_HAS asks whether a member is there.
- *          Values that travel in arrays (option, option value, header, record, verdict, partition,
- *          saved offset) keep their size for the life of a major version. The major version
- *          changes when an old plugin would no longer work, the minor one when something is added.
+ * Growth:  tables that are reached through a pointer (kind, source, sink, transform, host, context)
+ *          begin with their size and only ever grow at the end; TIDEMILL_HAS asks whether a member
+ *          is there. Values that travel in arrays (option, option value, header, record, verdict,
+ *          partition, saved offset, timer) keep their size for the life of a major version. The
+ *          major version changes when an old plugin would no longer work, the minor one when
+ *          something is added.
  */
 #ifndef TIDEMILL_H
 #define TIDEMILL_H
@@ -39,7 +42,7 @@ extern "C" {
 
 enum {
     TIDEMILL_ABI_MAJOR = 1,
-    TIDEMILL_ABI_MINOR = 0,
+    TIDEMILL_ABI_MINOR = 1, /* 1.1: transforms */
 };
 
 /* Whether the table that `table` points to is new enough to have `member`. */
@@ -76,16 +79,19 @@ struct tidemill_header {
     struct tidemill_bytes value;
 };
 
-/* One record, emitted by a source or given to a sink. Make one with tidemill_record_make. */
+/* One record: emitted by a source, given to a sink, or given to a transform and forwarded by it.
+ * Make one with tidemill_record_make. */
 struct tidemill_record {
     struct tidemill_bytes key;
     struct tidemill_bytes value;
     const struct tidemill_header *headers; /* NULL when header_count is 0 */
     size_t header_count;
-    const char *topic;     /* source: NULL for the connector's topic; sink: never NULL */
-    int64_t timestamp_ms;  /* source: -1 stands for now; sink: -1 when the record has none */
-    int64_t offset;        /* sink: the place in the partition; source: -1 */
-    int32_t partition;     /* source: -1 lets the key decide; sink: the partition */
+    const char *topic;    /* source: NULL for the connector's topic; sink: never NULL; transform:
+                           * where it was read, not looked at in what is forwarded */
+    int64_t timestamp_ms; /* source: -1 stands for now; sink: -1 when the record has none;
+                           * transform: -1 stands for the time of what is being processed */
+    int64_t offset;       /* sink, transform: the place in the partition; source: -1 */
+    int32_t partition; /* source, transform's emit: -1 lets the key decide; sink: the partition */
     int32_t reserved_word; /* 0 */
     /* Source only: where the record came from and where to go on after it, each a JSON object in
      * one line: {"path":"/var/log/a.log"} and {"offset":117}. The host stores the offset together
@@ -162,6 +168,7 @@ struct tidemill_option_value {
 /* --- The host --------------------------------------------------------------------------------- */
 
 struct tidemill_context;
+struct tidemill_store;
 
 /* What the host offers. Every function takes the context the plugin was called with. */
 struct tidemill_host {
@@ -176,7 +183,8 @@ struct tidemill_host {
      * underscores, without a prefix: "truncated_total". The host adds connector and task. */
     void (*metric_add)(struct tidemill_context *context, const char *name, double amount);
     void (*metric_set)(struct tidemill_context *context, const char *name, double value);
-    /* The wall clock. Thread: any. */
+    /* The wall clock. Thread: any. Transforms: inside process and tick, the same during one call;
+     * else -1. */
     int64_t (*now_ms)(struct tidemill_context *context);
     /* Sources, inside poll only: takes a copy of `count` records. May wait while the host is full.
      * OK: all were taken. AGAIN: the task is stopping, none was taken; forget them, return AGAIN.
@@ -190,6 +198,36 @@ struct tidemill_host {
                                    const struct tidemill_record *record, const char *reason);
     /* Sources: there is something to poll for, so call poll without waiting. Thread: any. */
     void (*wake)(struct tidemill_context *context);
+
+    /* Since 1.1, for transforms; NULL for others. Those that write are called inside process and
+     * tick only, and nothing of it counts when that call does not return OK. */
+
+    /* Hands a record to the steps behind this one when the call has returned OK. A copy is taken of
+     * what is not the given record's own. OK, or REJECT past the limits of output: return it. */
+    enum tidemill_status (*forward)(struct tidemill_context *context,
+                                    const struct tidemill_record *record);
+    /* Writes a record to a topic, as a script's emit does. OK or REJECT: return it. */
+    enum tidemill_status (*emit_to)(struct tidemill_context *context, const char *topic,
+                                    const struct tidemill_record *record);
+    /* The largest time of a record so far, the given one's included. Inside process and tick. */
+    int64_t (*stream_time_ms)(struct tidemill_context *context);
+    /* The store that the script gave this name, for the life of the instance; NULL when there is
+     * none. In open. */
+    struct tidemill_store *(*store)(struct tidemill_context *context, const char *name);
+    /* Whether the key is there; the value is borrowed until the next call to the same store. */
+    bool (*store_get)(struct tidemill_store *store, struct tidemill_bytes key,
+                      struct tidemill_bytes *value);
+    /* A null value removes the key. OK, or REJECT when key or value are too large or the key is
+     * empty: return it. */
+    enum tidemill_status (*store_put)(struct tidemill_store *store, struct tidemill_bytes key,
+                                      struct tidemill_bytes value);
+    /* Shows the entries from <= key < to, in order of the key's bytes, as they were before the
+     * call; null bounds are open. `each` returns false to end it. */
+    void (*store_range)(struct tidemill_store *store, struct tidemill_bytes from,
+                        struct tidemill_bytes to,
+                        bool (*each)(void *owner, struct tidemill_bytes key,
+                                     struct tidemill_bytes value),
+                        void *owner);
 };
 
 /* One task of one connector, handed to every function. */
@@ -198,7 +236,7 @@ struct tidemill_context {
     int32_t task_index;               /* 0 .. task_count-1 */
     int32_t task_count;               /* more than one only without TIDEMILL_SINGLE_TASK */
     int32_t reserved_word;            /* 0 */
-    const char *connector;            /* the name a person gave */
+    const char *connector;            /* the name a person gave; of a transform the step's */
     const struct tidemill_host *host; /* valid as long as the context */
     const struct tidemill_kind *kind;
     const struct tidemill_option_value *values; /* one per row of kind->options, in that order;
@@ -283,20 +321,65 @@ struct tidemill_sink {
     void (*close)(struct tidemill_context *context);
 };
 
+/* --- Transforms (since 1.1) ------------------------------------------------------------------- */
+
+enum tidemill_clock { TIDEMILL_WALL_CLOCK = 0, TIDEMILL_STREAM_TIME = 1 };
+
+/* One row of a table of timers. */
+struct tidemill_timer {
+    uint32_t clock;         /* enum tidemill_clock */
+    uint32_t reserved_word; /* 0 */
+    const char *option;     /* the DURATION option that says the interval; NULL: interval_ms does */
+    int64_t interval_ms;
+};
+
+/* One instance for each task of a topology, that is for each partition. The calls: open; process
+ * and tick in any order and number; close. Output and writes to stores of one call count together
+ * or not at all, and with exactly once together with the input. What an instance remembers outside
+ * of stores is forgotten when its task moves or begins anew. Except for tick and close every
+ * function must be set. */
+struct tidemill_transform {
+    uint32_t size;
+    uint32_t reserved_word; /* 0 */
+    /* Prepares; looks up stores. OK, RETRY or FATAL (after host->fail). On failure close is not
+     * called: leave nothing behind. */
+    enum tidemill_status (*open)(struct tidemill_context *context);
+    /* Takes `count` records in order; today always one.
+     * OK: what was forwarded goes on; nothing forwarded means that the records end here.
+     * REJECT: the policy of errors decides about them: dead letters, skip or stop.
+     * RETRY, FATAL: the application ends and begins anew from its last commit. All three after
+     * host->fail. */
+    enum tidemill_status (*process)(struct tidemill_context *context,
+                                    const struct tidemill_record *records, size_t count);
+    /* A timer is due: its row in `timers` and the time it was set for. Returns as process. NULL
+     * without timers. */
+    enum tidemill_status (*tick)(struct tidemill_context *context, size_t timer,
+                                 int64_t scheduled_ms);
+    /* Frees the instance; the host's functions other than log are no longer there. May be NULL. */
+    void (*close)(struct tidemill_context *context);
+    const struct tidemill_timer *timers; /* NULL when timer_count is 0 */
+    size_t timer_count;
+    /* The names of the stores it cannot do without, which the script must then give; ends with
+     * NULL. NULL: none. */
+    const char *const *stores;
+};
+
 /* --- What a library holds --------------------------------------------------------------------- */
 
 enum tidemill_kind_type {
     TIDEMILL_SOURCE = 1,
     TIDEMILL_SINK = 2,
-    /* 3 is kept for transforms. */
+    TIDEMILL_TRANSFORM = 3, /* since 1.1 */
 };
 
 enum {
     TIDEMILL_OWN_OFFSETS = 1, /* sinks: keeps offsets in the same transaction as the data */
     TIDEMILL_SINGLE_TASK = 2, /* the work cannot be divided: the host runs one task */
+    TIDEMILL_KEEPS_KEY = 4,   /* transforms: what is forwarded has the key of the given record,
+                               * whatever the plugin says; so stores by key may stand behind it */
 };
 
-/* One kind of connector. Source and sink of one library may share a name. */
+/* One kind of connector or step. Source, sink and transform of one library may share a name. */
 struct tidemill_kind {
     uint32_t size;
     uint32_t type;         /* enum tidemill_kind_type */
@@ -312,6 +395,7 @@ struct tidemill_kind {
      * and for a connector that is only being validated; touches nothing outside; instance is NULL.
      * OK, or FATAL after host->fail. May be NULL. */
     enum tidemill_status (*validate)(struct tidemill_context *context);
+    const struct tidemill_transform *transform; /* for TIDEMILL_TRANSFORM; else NULL; since 1.1 */
 };
 
 /* What a library is. Flat, without pointers, so that it can be read from the file. */

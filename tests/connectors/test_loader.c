@@ -131,7 +131,7 @@ static void stale_and_foreign_identities_are_refused(void **state)
     expect_refusal(&world, "its identity block is foreign");
     *identity = good;
     identity->abi_major = 9;
-    expect_refusal(&world, "was built for plugin interface 9.0 and this Tidemill speaks 1.0");
+    expect_refusal(&world, "was built for plugin interface 9.1 and this Tidemill speaks 1.1");
     *identity = good;
     identity->abi_minor = 7;
     expect_refusal(&world, "use a newer Tidemill");
@@ -144,6 +144,27 @@ static void stale_and_foreign_identities_are_refused(void **state)
     *identity = good;
     memcpy(identity->name, "other", 6);
     expect_refusal(&world, "holds the plugin other");
+    end(&world);
+}
+
+/* Its tables end where those of 1.0 did. */
+static void a_plugin_of_the_first_minor_version_still_loads(void **state)
+{
+    (void)state;
+    struct world world;
+    struct plugin *plugin;
+    struct report report = {.text = ""};
+    begin(&world);
+    struct tidemill_identity *identity = identity_of(&world);
+    identity->abi_minor = 0;
+    identity->kind_size = offsetof(struct tidemill_kind, transform);
+    identity->host_size = offsetof(struct tidemill_host, forward);
+    mock_write(world.path, "w", world.image.data, world.image.size);
+    const char *folder = world.folder;
+    assert_int_equal(plugin_open("file", &folder, 1, &plugin, &report), 0);
+    plugin_close(plugin);
+    identity->host_size--;
+    expect_refusal(&world, "other struct sizes");
     end(&world);
 }
 
@@ -273,6 +294,7 @@ int main(void)
         cmocka_unit_test(libraries_are_listed_once_each),
         cmocka_unit_test(a_missing_library_is_told_with_the_places),
         cmocka_unit_test(stale_and_foreign_identities_are_refused),
+        cmocka_unit_test(a_plugin_of_the_first_minor_version_still_loads),
         cmocka_unit_test(what_is_no_library_is_refused),
         cmocka_unit_test(a_foreign_library_is_refused_before_its_code_runs),
         cmocka_unit_test(the_example_of_the_guide_works),
