@@ -90,6 +90,7 @@ void task_call_begin(struct task *task, struct task_input *input)
     task->context.error_place[0] = 0;
     task->context.error_kind = NULL;
     task->context.error_node = NULL;
+    task->context.ends_task = false;
     task->context.wall_clock_ms = io_wall_clock(task->io);
     if (input != NULL && input->time_ms > task->context.stream_time_ms) {
         task->context.stream_time_ms = input->time_ms;
@@ -189,9 +190,23 @@ static bool task_call_lost_stores(struct task *task)
     return true;
 }
 
+/* A node says that the failure is not the record's: nothing of the call counts, nor of the task. */
+static bool task_call_ended_task(struct task *task, int error)
+{
+    if (error == 0 || !task->context.ends_task) {
+        return false;
+    }
+    if (task->stores != NULL) {
+        state_rollback(task->stores);
+    }
+    task->emit_count = 0;
+    task_state_fail(task, task->context.error_text, false);
+    return true;
+}
+
 bool task_call_end(struct task *task, int error)
 {
-    if (task_call_lost_stores(task)) {
+    if (task_call_lost_stores(task) || task_call_ended_task(task, error)) {
         return false;
     }
     error = error == 0 ? task_call_judge(task) : error;

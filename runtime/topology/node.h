@@ -35,6 +35,7 @@ struct node_context {
     char error_place[128];  /* "app.lua:12" */
     const char *error_kind; /* "process", "decode", "encode", "timeout", "memory", "emit" */
     const struct node *error_node;
+    bool ends_task; /* the failure is not the record's: the task begins anew from its commit */
     int late_count; /* windows that the record of this call missed; see late.h */
     void *owner;
 };
