@@ -127,6 +127,23 @@ const char *const *plan_reader_strings(struct plan_reader *reader, const char *n
     return texts;
 }
 
+const struct script_option *plan_reader_options(struct plan_reader *reader, size_t *count)
+{
+    lua_State *lua = reader->lua;
+    *count = plan_reader_list(reader, "options");
+    struct script_option *options =
+        arena_array(&reader->script->arena, struct script_option, *count);
+    for (size_t i = 0; i < *count; i++) {
+        plan_reader_item(reader, i);
+        options[i].name = plan_reader_string(reader, "name");
+        options[i].value = plan_reader_string(reader, "value");
+        luaL_argcheck(lua, options[i].name != NULL && options[i].value != NULL, 1, "a broken plan");
+        lua_pop(lua, 1);
+    }
+    lua_pop(lua, 1);
+    return options;
+}
+
 /* Nothing above the folder of the script. */
 static bool is_file_beside(const char *name)
 {

@@ -37,6 +37,8 @@ size_t plan_reader_list(struct plan_reader *reader, const char *name);
 /* Pushes a table of the list on top. */
 void plan_reader_item(struct plan_reader *reader, size_t index);
 const char *const *plan_reader_strings(struct plan_reader *reader, const char *name, size_t *count);
+/* The settings of a plugin in "options". */
+const struct script_option *plan_reader_options(struct plan_reader *reader, size_t *count);
 /* The format in "value", a JSON text; it lives as long as the script. */
 const struct value_format *plan_reader_format(struct plan_reader *reader, const char *place,
                                               bool *is_given);

@@ -114,25 +114,13 @@ static void read_guarantee(struct plan_reader *reader)
 
 static void read_connector(struct plan_reader *reader, struct script_connector *out)
 {
-    struct arena *arena = &reader->script->arena;
     *out = (struct script_connector){.name = plan_reader_string(reader, "name"),
                                      .type = plan_reader_string(reader, "type"),
                                      .place = plan_reader_string(reader, "place"),
                                      .is_sink = plan_reader_boolean(reader, "is_sink")};
     luaL_argcheck(reader->lua, out->name != NULL && out->type != NULL, 1, "a broken plan");
     out->topics = plan_reader_strings(reader, "topics", &out->topic_count);
-    out->option_count = plan_reader_list(reader, "options");
-    struct script_option *options = arena_array(arena, struct script_option, out->option_count);
-    for (size_t i = 0; i < out->option_count; i++) {
-        plan_reader_item(reader, i);
-        options[i].name = plan_reader_string(reader, "name");
-        options[i].value = plan_reader_string(reader, "value");
-        luaL_argcheck(reader->lua, options[i].name != NULL && options[i].value != NULL, 1,
-                      "a broken plan");
-        lua_pop(reader->lua, 1);
-    }
-    lua_pop(reader->lua, 1);
-    out->options = options;
+    out->options = plan_reader_options(reader, &out->option_count);
 }
 
 static void read_lists(struct plan_reader *reader)

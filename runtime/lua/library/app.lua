@@ -44,6 +44,8 @@ function App:guarantee(name)
   return self
 end
 
+local CONNECTOR = set("type", "topic", "topics")
+
 local function add_connector(app, name, spec, is_sink)
   check_type("the name of a connector", name, "string")
   check_type("the options of " .. name, spec, "table")
@@ -54,18 +56,7 @@ local function add_connector(app, name, spec, is_sink)
     fail("the sink '%s' needs topics", name)
   end
   local topics = spec.topics or spec.topic
-  local options = {}
-  for option, value in pairs(spec) do
-    check_type("the name of an option", option, "string")
-    if option ~= "type" and option ~= "topics" and option ~= "topic" then
-      if type(value) == "table" then
-        value = table.concat(check_list(option, value), ",")
-      end
-      check_type(("the option '%s'"):format(option), value, "string", "number", "boolean")
-      options[#options + 1] = { name = option, value = tostring(value) }
-    end
-  end
-  table.sort(options, function(a, b) return a.name < b.name end)
+  local options = lib.settings(spec, CONNECTOR)
   for _, other in ipairs(app.connectors) do
     if other.name == name then
       fail("there are two connectors named '%s'", name)

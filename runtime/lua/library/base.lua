@@ -126,6 +126,23 @@ function lib.named(fields, options)
   return fields
 end
 
+-- What a person set for a plugin, but for the fields that are ours: texts by name, sorted.
+function lib.settings(fields, ours)
+  local settings = {}
+  for name, value in pairs(fields) do
+    check_type("the name of an option", name, "string")
+    if not ours[name] then
+      if type(value) == "table" then
+        value = table.concat(lib.check_list(name, value), ",")
+      end
+      check_type(("the option '%s'"):format(name), value, "string", "number", "boolean")
+      settings[#settings + 1] = { name = name, value = tostring(value) }
+    end
+  end
+  table.sort(settings, function(a, b) return a.name < b.name end)
+  return settings
+end
+
 -- A span of time, as text: "1m", or milliseconds; nil when there is none.
 function lib.span(what, value)
   return value and tostring(check_type(what, value, "string", "number")) or nil
