@@ -57,7 +57,7 @@ protobuf_messages(log_meta log/meta/meta "Generating the control-plane records")
 protobuf_messages(log_server log/server/otlp "Generating the metrics of clients")
 
 # The library that scripts see, as bytes; files in the order of loading.
-set(library_files base stream branch process aggregator group window app table join result)
+set(library_files base stream branch process plugin aggregator group window app table join result)
 list(TRANSFORM library_files PREPEND ${CMAKE_SOURCE_DIR}/runtime/lua/library/)
 list(TRANSFORM library_files APPEND .lua)
 set(library_modules ${CMAKE_SOURCE_DIR}/scripts/lib/logs.lua
@@ -100,10 +100,12 @@ floor(runtime/task runtime/topology runtime/state runtime/format runtime/client 
 floor(runtime/lua runtime/operators runtime/aggregate runtime/topology runtime/state runtime/format
       log/base LINK PkgConfig::LUA)
 floor(runtime/plugin log/base LINK ${CMAKE_DL_LIBS})
+floor(runtime/transform runtime/plugin runtime/topology runtime/state runtime/format log/base)
 floor(runtime/connect runtime/plugin runtime/task runtime/topology runtime/state runtime/format
       runtime/client log/wire log/io log/base)
-floor(runtime/app runtime/connect runtime/lua runtime/plugin runtime/operators runtime/task
-      runtime/topology runtime/state runtime/format runtime/client log/wire log/io log/base)
+floor(runtime/app runtime/connect runtime/transform runtime/lua runtime/plugin runtime/operators
+      runtime/task runtime/topology runtime/state runtime/format runtime/client log/wire log/io
+      log/base)
 floor(runtime/host runtime/app runtime/connect runtime/task runtime/client log/io log/base)
 floor(runtime/admin runtime/client runtime/format log/io log/base LINK PkgConfig::MICROHTTPD)
 floor(runtime/cli runtime/admin runtime/host runtime/app runtime/client runtime/format log/meta

@@ -24,3 +24,4 @@ endfunction()
 
 connector(file LINK PkgConfig::ZLIB)
 connector(sqlite LINK PkgConfig::SQLITE)
+connector(regex LINK PkgConfig::PCRE2)

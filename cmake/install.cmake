@@ -12,7 +12,8 @@ set(PACKAGE_FILES ${CMAKE_SOURCE_DIR}/cmake/package)
 set(DOC_DIR ${CMAKE_INSTALL_DATADIR}/doc/tidemill)
 
 install(TARGETS tidemill RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS connector_file connector_sqlite LIBRARY DESTINATION lib/tidemill/connectors)
+install(TARGETS connector_file connector_sqlite connector_regex
+        LIBRARY DESTINATION lib/tidemill/connectors)
 install(FILES runtime/plugin/tidemill.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES README.md runtime/lua/reference.md DESTINATION ${DOC_DIR})
 install(FILES runtime/plugin/README.md DESTINATION ${DOC_DIR} RENAME connectors.md)

@@ -138,7 +138,7 @@ int app_new(struct io *io, const struct app_options *options, const struct app_e
     if (app->options.commit_interval_ms <= 0) {
         app->options.commit_interval_ms = APP_INTERVAL_MS_DEFAULT;
     }
-    int error = app_script_open(io, options->path, &app->options.limits, report, &app->script);
+    int error = app_script_open(io, &app->options, report, &app->script);
     if (error != 0) {
         free(app);
         return error;

@@ -2,12 +2,15 @@
 #include "runtime/app/app_script.h"
 
 #include "log/base/error.h"
+#include "log/base/memory.h"
+#include "runtime/transform/transform.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct app_script_reader {
     struct io *io;
-    const char *path; /* of the script; modules lie beside it */
+    const struct app_options *options; /* modules lie beside its path */
 };
 
 static int app_script_read_file(struct io *io, const char *path, struct buffer *out)
@@ -35,21 +38,54 @@ static int app_script_read_file(struct io *io, const char *path, struct buffer *
 static int app_script_read_beside(void *owner, const char *file_name, struct buffer *out)
 {
     const struct app_script_reader *reader = owner;
-    const char *slash = strrchr(reader->path, '/');
-    size_t folder_size = slash == NULL ? 0 : (size_t)(slash - reader->path) + 1;
+    const char *slash = strrchr(reader->options->path, '/');
+    size_t folder_size = slash == NULL ? 0 : (size_t)(slash - reader->options->path) + 1;
     struct buffer path;
     buffer_init(&path);
-    buffer_add(&path, reader->path, folder_size);
+    buffer_add(&path, reader->options->path, folder_size);
     buffer_add_string(&path, file_name);
     int error = app_script_read_file(reader->io, buffer_string(&path), out);
     buffer_fini(&path);
     return error;
 }
 
-int app_script_open(struct io *io, const char *path, const struct script_limits *limits,
-                    struct report *report, struct script **out)
+static int app_script_open_plugin(void *owner, const struct script_plugin *plugin,
+                                  struct topology_node *node, struct report *report)
 {
-    struct app_script_reader reader = {.io = io, .path = path};
+    const struct app_options *options = ((const struct app_script_reader *)owner)->options;
+    struct plugin_setting *settings = memory_zero(plugin->option_count, sizeof *settings);
+    for (size_t i = 0; i < plugin->option_count; i++) {
+        settings[i] = (struct plugin_setting){.name = plugin->options[i].name,
+                                              .value = plugin->options[i].value};
+    }
+    struct transform_options wanted = {.name = plugin->name,
+                                       .settings = settings,
+                                       .setting_count = plugin->option_count,
+                                       .aliases = plugin->aliases,
+                                       .stores = plugin->stores,
+                                       .store_count = plugin->store_count,
+                                       .format = plugin->format};
+    struct transform *transform;
+    struct report inner = {0};
+    int error = transform_open(options->plugin_directories, options->plugin_directory_count,
+                               &wanted, &transform, &inner);
+    if (error == 0) {
+        transform_describe(transform, node);
+    } else {
+        bool has_option = inner.place[0] != 0;
+        (void)report_add(report, node->place, "plugin %s: %s%s%s%s", plugin->name,
+                         has_option ? "option '" : "", inner.place, has_option ? "' " : "",
+                         inner.text);
+    }
+    free(settings);
+    return error == 0 ? 0 : ERROR_INVALID;
+}
+
+int app_script_open(struct io *io, const struct app_options *options, struct report *report,
+                    struct script **out)
+{
+    const char *path = options->path;
+    struct app_script_reader reader = {.io = io, .options = options};
     struct buffer text;
     buffer_init(&text);
     int error = app_script_read_file(io, path, &text);
@@ -57,12 +93,13 @@ int app_script_open(struct io *io, const char *path, const struct script_limits 
         report_add(report, path, "the script %s cannot be read: %s", path, error_text(error));
     } else {
         const char *slash = strrchr(path, '/');
-        struct script_options options = {.name = slash == NULL ? path : slash + 1,
-                                         .text = buffer_bytes(&text),
-                                         .limits = *limits,
-                                         .read_file = app_script_read_beside,
-                                         .owner = &reader};
-        error = script_open(&options, report, out);
+        struct script_options wanted = {.name = slash == NULL ? path : slash + 1,
+                                        .text = buffer_bytes(&text),
+                                        .limits = options->limits,
+                                        .read_file = app_script_read_beside,
+                                        .open_plugin = app_script_open_plugin,
+                                        .owner = &reader};
+        error = script_open(&wanted, report, out);
     }
     buffer_fini(&text);
     return error;

@@ -34,6 +34,22 @@ struct script_limits {
                             .emit_count = 100000,                                                  \
                             .emit_size = 64 << 20})
 
+struct script_option {
+    const char *name;
+    const char *value; /* as a person would write it; lists are joined with commas */
+};
+
+/* stream:plugin(name, {...}, {...}). */
+struct script_plugin {
+    const char *name;
+    const struct script_option *options; /* sorted by name */
+    size_t option_count;
+    const char *const *aliases; /* of its stores: what the script calls them ... */
+    const char *const *stores;  /* ... and their names in the plan */
+    size_t store_count;
+    const struct value_format *format; /* of what it forwards; NULL: what it was given */
+};
+
 enum { SCRIPT_TEXT_SIZE_MAX = 1 << 20 };
 
 struct script_options {
@@ -44,12 +60,12 @@ struct script_options {
     /* Gives a file beside the script: "name.lua" of `require "name"`, or what a format names. 0 or
      * an error (ERROR_NOT_FOUND). NULL: there are none. Called only by script_open. */
     int (*read_file)(void *owner, const char *file_name, struct buffer *out);
+    /* Fills in who makes the nodes of a plugin's step; what it sets as the node's owner becomes the
+     * plan's. 0, or ERROR_INVALID with the report filled. NULL: there are no plugins. Called only
+     * by script_open. */
+    int (*open_plugin)(void *owner, const struct script_plugin *plugin, struct topology_node *node,
+                       struct report *report);
     void *owner;
-};
-
-struct script_option {
-    const char *name;
-    const char *value; /* as a person would write it; lists are joined with commas */
 };
 
 /* app:source(name, {...}) or app:sink(name, {...}). */

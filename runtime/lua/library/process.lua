@@ -31,7 +31,7 @@ function S.versioned(options)
   return store
 end
 
-local function list_stores(app, stores)
+function lib.list_stores(stores)
   local list = {}
   for name, store in pairs(stores or {}) do
     check_type("the name of a store", name, "string")
@@ -51,7 +51,7 @@ function Stream:process(spec)
     spec = { process = spec }
   end
   check_fields("process", spec, PROCESS)
-  local fields = { name = spec.name, stores = list_stores(self.app, spec.stores), timers = {} }
+  local fields = { name = spec.name, stores = lib.list_stores(spec.stores), timers = {} }
   fields.fn = check_type("process", spec.process, "function")
   fields.init = spec.init and check_type("init", spec.init, "function")
   fields.close = spec.close and check_type("close", spec.close, "function")

@@ -1,0 +1,270 @@
+/* Shows that steps in C stand in a topology like those of a script: a shipped one, and the example
+ * of the guide, compiled outside of the tree, with a store; that what they refuse meets the policy
+ * of errors; that what cannot go on begins anew; and that what is wrong with them is told by place.
+ */
+#include "tests/unit/runtime/app/app_world.h"
+
+static const char APP[] = "local S = require 'tidemill'\nlocal app = S.app 'a'\n"
+                          "app:topic('a-dlq', { partitions = 1 }) "
+                          "app:topic('out', { partitions = 1 })\n%s\nreturn app\n";
+
+/* What stands in partition 0 of a topic. */
+static void expect_topic(struct app_world *world, const char *topic, const char *text)
+{
+    struct buffer found;
+    buffer_init(&found);
+    assert_string_equal(app_world_read(world, topic, 0, &found), text);
+    buffer_fini(&found);
+}
+
+static struct app_world *world_new(const char *connectors, const char *steps)
+{
+    char script[2000];
+    snprintf(script, sizeof script, APP, steps);
+    struct app_world *world = app_world_new(1, script);
+    fake_cluster_add_topic(world->cluster, "in", 1);
+    world->connectors = connectors;
+    return world;
+}
+
+static void a_pattern_makes_json_of_text(void **state)
+{
+    (void)state;
+    struct app_world *world =
+        world_new(CONNECTORS_FOLDER, "app:stream('in')\n"
+                                     ":plugin('regex', { pattern = '^(?<level>\\\\w+) "
+                                     "(?<text>.*)$' }, { value = 'json' })\n"
+                                     ":filter [[$.level == 'warn']]:to 'out'");
+    app_world_put(world, "in", 0, "k", "info nothing");
+    app_world_put(world, "in", 0, "k", "?");
+    app_world_put(world, "in", 0, "k", "warn a \"disk\"");
+    app_world_start(world, 0);
+    app_world_await(world, "out", 1);
+    app_world_run(world, APP_WORLD_SECOND_MS);
+    expect_topic(world, "out", "k={\"level\":\"warn\",\"text\":\"a \\\"disk\\\"\"}");
+    app_world_await(world, "a-dlq", 1);
+    app_world_free(world);
+}
+
+static void values_that_do_not_match_pass_or_are_dropped(void **state)
+{
+    (void)state;
+    struct app_world *world =
+        world_new(CONNECTORS_FOLDER,
+                  "local s = app:stream('in')\n"
+                  "s:plugin('regex', { pattern = '(?<n>\\\\d)', mismatch = 'pass' }):to 'out'\n"
+                  "s:plugin('regex', { pattern = '(?<n>\\\\d)', mismatch = 'drop' }):to 'out'\n");
+    app_world_put(world, "in", 0, "k", "none");
+    app_world_put(world, "in", 0, "k", "7");
+    app_world_start(world, 0);
+    app_world_await(world, "out", 3);
+    app_world_run(world, APP_WORLD_SECOND_MS);
+    assert_int_equal(app_world_count(world, "out"), 3);
+    app_world_free(world);
+}
+
+/* (a+)+$ against a long run of a and a b has no end worth waiting for. */
+static void a_match_without_end_is_given_up(void **state)
+{
+    (void)state;
+    struct app_world *world =
+        world_new(CONNECTORS_FOLDER,
+                  "app:stream('in'):plugin('regex', { pattern = '^(?<n>(a+)+)$', match_limit = "
+                  "10000 }):to 'out'\n");
+    app_world_put(world, "in", 0, "k", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
+    app_world_put(world, "in", 0, "k", "aaa");
+    app_world_start(world, 0);
+    app_world_await(world, "out", 1);
+    app_world_await(world, "a-dlq", 1);
+    app_world_free(world);
+}
+
+static void expect_refusal(const char *step, const char *sentence)
+{
+    struct app_world *world = world_new(CONNECTORS_FOLDER, step);
+    struct report report = {0};
+    assert_int_not_equal(app_world_open(world, 0, &report), 0);
+    assert_string_equal(report.place, "app.lua:4");
+    if (strstr(report.text, sentence) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", report.text, sentence);
+    }
+    app_world_free(world);
+}
+
+static void wrong_steps_are_refused_by_place(void **state)
+{
+    (void)state;
+    expect_refusal("app:stream('in'):plugin('regx', {}):to 'out'",
+                   "plugin regx: there is no plugin regx.so in ");
+    expect_refusal("app:stream('in'):plugin('file', {}):to 'out'",
+                   "the plugin 'file' has no transform");
+    expect_refusal("app:stream('in'):plugin('regex', { patern = 'x' }):to 'out'",
+                   "option 'patern' is not an option of regex; did you mean pattern?");
+    expect_refusal("app:stream('in'):plugin('regex', { pattern = 'a(' }):to 'out'",
+                   "plugin regex: the pattern is wrong at character 3: missing closing");
+    expect_refusal("app:stream('in'):plugin('regex', { pattern = 'a' }):to 'out'",
+                   "the pattern has no named group");
+    expect_refusal("app:stream('in'):plugin('regex', { pattern = 'a' }, { store = {} }):to 'out'",
+                   "plugin has no option 'store'; did you mean 'stores'?");
+}
+
+/* --- Plugins built here --- */
+
+struct workshop {
+    char folder[64];
+};
+
+static void workshop_run(const char *format, const char *folder, const char *name)
+{
+    char command[1000];
+    snprintf(command, sizeof command, format, folder, name, folder, name);
+    assert_int_equal(system(command), 0);
+}
+
+/* Compiles NAME.so against a copy of the header, as it is installed. */
+static void workshop_build(struct workshop *shop, const char *name, const char *code)
+{
+    char path[200];
+    snprintf(shop->folder, sizeof shop->folder, "/tmp/tidemill-plugin-XXXXXX");
+    assert_non_null(mkdtemp(shop->folder));
+    snprintf(path, sizeof path, "%s/%s.c", shop->folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(code, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    workshop_run("cp runtime/plugin/tidemill.h '%s' # %s %s %s", shop->folder, name);
+    workshop_run("cd '%s' && cc -Wall -Wextra -Werror -I. -shared -fPIC -fvisibility=hidden -o "
+                 "%s.so '%s'/%s.c",
+                 shop->folder, name);
+}
+
+static void workshop_close(struct workshop *shop)
+{
+    workshop_run("rm -rf '%s' # %s %s %s", shop->folder, "");
+}
+
+/* The second block of C of the guide. */
+static char *read_example(void)
+{
+    char *guide = test_calloc(1, 65536);
+    FILE *file = fopen("runtime/plugin/README.md", "r");
+    assert_non_null(file);
+    assert_true(fread(guide, 1, 65535, file) > 0);
+    fclose(file);
+    char *code = strstr(strstr(guide, "## Writing a transform"), "```c\n") + strlen("```c\n");
+    *strstr(code, "```") = 0;
+    memmove(guide, code, strlen(code) + 1);
+    return guide;
+}
+
+static void the_example_of_the_guide_runs_in_an_app(void **state)
+{
+    (void)state;
+    struct workshop shop;
+    char *code = read_example();
+    workshop_build(&shop, "first", code);
+    test_free(code);
+    struct app_world *world =
+        world_new(shop.folder, "app:stream('in'):plugin('first', {}, { stores = { keys = S.kv { "
+                               "value = 'bytes' } } }):to 'out'");
+    app_world_put(world, "in", 0, "a", "1");
+    app_world_put(world, "in", 0, "a", "2");
+    app_world_put(world, "in", 0, NULL, "3");
+    app_world_put(world, "in", 0, "b", "4");
+    app_world_start(world, 0);
+    app_world_await(world, "out", 2);
+    app_world_run(world, APP_WORLD_SECOND_MS);
+    expect_topic(world, "out", "a=1 b=4");
+    app_world_await(world, "a-dlq", 1);
+    /* What it remembers comes back from the changelog. */
+    app_world_stop(&world->seats[0]);
+    app_world_start(world, 0);
+    app_world_put(world, "in", 0, "b", "5");
+    app_world_put(world, "in", 0, "c", "6");
+    app_world_await(world, "out", 3);
+    expect_topic(world, "out", "a=1 b=4 c=6");
+    app_world_free(world);
+    struct report report = {0};
+    world = world_new(shop.folder, "app:stream('in'):plugin('first'):to 'out'");
+    assert_int_not_equal(app_world_open(world, 0, &report), 0);
+    assert_non_null(strstr(report.text, "needs a store 'keys'"));
+    app_world_free(world);
+    workshop_close(&shop);
+}
+
+/* Everything else an instance may do: emit, change headers, timers, and fail. */
+static const char PROBE[] =
+    "#include \"tidemill.h\"\n"
+    "static enum tidemill_status p_open(struct tidemill_context *c)\n"
+    "{ (void)c; return TIDEMILL_OK; }\n"
+    "static enum tidemill_status p_process(struct tidemill_context *c,\n"
+    "    const struct tidemill_record *r, size_t n)\n"
+    "{ (void)n;\n"
+    "  char what = r->value.size > 0 ? *(const char *)r->value.data : ' ';\n"
+    "  char text[] = \"copied\";\n"
+    "  struct tidemill_record out = *r;\n"
+    "  out.value = tidemill_bytes_make(text, 6);\n"
+    "  c->host->forward(c, &out);\n"
+    "  c->host->emit_to(c, \"side\", &out);\n"
+    "  text[0] = 'X';\n"
+    "  if (what == 'r') return tidemill_fail(c, TIDEMILL_REJECT, \"no r\");\n"
+    "  if (what == 't') c->host->emit_to(c, \"no topic\", &out);\n"
+    "  if (what == 'f') return tidemill_fail(c, TIDEMILL_FATAL, \"the end\");\n"
+    "  return TIDEMILL_OK; }\n"
+    "static enum tidemill_status p_tick(struct tidemill_context *c, size_t timer, int64_t at)\n"
+    "{ (void)timer, (void)at;\n"
+    "  struct tidemill_record out = tidemill_record_make(tidemill_bytes_make(\"t\", 1),\n"
+    "                                                   tidemill_bytes_make(\"tick\", 4));\n"
+    "  return c->host->emit_to(c, \"ticks\", &out); }\n"
+    "static const struct tidemill_option options[] = {{.name = \"every\",\n"
+    "  .type = TIDEMILL_OPTION_DURATION, .fallback = \"1h\", .help = \"x\"}};\n"
+    "static const struct tidemill_timer timers[] = {{.option = \"every\"}};\n"
+    "static const struct tidemill_transform f = {.size = sizeof f, .open = p_open,\n"
+    "  .process = p_process, .tick = p_tick, .timers = timers, .timer_count = 1};\n"
+    "static const struct tidemill_kind k = {.size = sizeof k, .type = TIDEMILL_TRANSFORM,\n"
+    "  .name = \"probe\", .help = \"x\", .options = options, .option_count = 1,\n"
+    "  .transform = &f};\n"
+    "TIDEMILL_PLUGIN(\"probe\", \"1\", \"Apache-2.0\", &k);\n";
+
+static void output_of_a_refused_call_is_undone_and_timers_run(void **state)
+{
+    (void)state;
+    struct workshop shop;
+    workshop_build(&shop, "probe", PROBE);
+    struct app_world *world =
+        world_new(shop.folder, "app:topic('side', { partitions = 1 })\n"
+                               "app:topic('ticks', { partitions = 1 })\n"
+                               "app:stream('in'):plugin('probe', { every = '1s' }):to 'out'");
+    app_world_put(world, "in", 0, "a", "r");
+    app_world_put(world, "in", 0, "b", "t");
+    app_world_put(world, "in", 0, "c", "okay");
+    world->seats[0].failure_count = 0;
+    app_world_start(world, 0);
+    app_world_await(world, "out", 1);
+    app_world_await(world, "ticks", 2);
+    expect_topic(world, "out", "c=copied");
+    expect_topic(world, "side", "c=copied");
+    expect_topic(world, "a-dlq", "a=r b=t");
+    app_world_put(world, "in", 0, "d", "f");
+    app_world_run(world, 5 * APP_WORLD_SECOND_MS);
+    assert_int_equal(world->seats[0].failure_count, 1);
+    assert_false(world->seats[0].is_final);
+    assert_non_null(strstr(world->seats[0].reason, "probe: the end"));
+    assert_int_equal(app_world_count(world, "out"), 1);
+    assert_int_equal(app_world_count(world, "side"), 1);
+    app_world_free(world);
+    workshop_close(&shop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pattern_makes_json_of_text),
+        cmocka_unit_test(values_that_do_not_match_pass_or_are_dropped),
+        cmocka_unit_test(a_match_without_end_is_given_up),
+        cmocka_unit_test(wrong_steps_are_refused_by_place),
+        cmocka_unit_test(the_example_of_the_guide_runs_in_an_app),
+        cmocka_unit_test(output_of_a_refused_call_is_undone_and_timers_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
