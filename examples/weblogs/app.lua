@@ -1,4 +1,5 @@
--- Access logs of a web server: parsed, routed, and counted per minute by class of status.
+-- Access logs of a web server: parsed, routed, counted per minute by class of status, and an alert
+-- when too many requests fail.
 --
 --     examples/weblogs/generate.py 100000 >access.log
 --     tidemill run examples/weblogs/app.lua       then look into weblogs.db
@@ -10,6 +11,8 @@
 --                                        -> web.dead                      lines that do not parse
 --                             -> [count] -> web.minutes -> table minutes  requests per minute
 --                                                                         and class of status
+--     web.requests -> [share of 5xx] -> web.alerts -> table alerts        when it passes the bound
+--                                                                         and when it is back
 --
 -- Requests belong to the minute in which they arrived at the server, whatever their order in the
 -- file: the time of a record is the time of its request.
@@ -62,6 +65,42 @@ lines:process {
 app:sink("minutes", {
   type = "sqlite", path = "weblogs.db", topics = "web.minutes", table = "minutes",
   insert_mode = "upsert", pk_mode = "record_value", pk_fields = { "minute", "class" },
+})
+
+-- The share of failed requests of each minute that is over, and what is said of it: once when it
+-- passes the bound, once when it is back.
+local BOUND_PERCENT = 2
+
+app:stream("web.requests", { value = "json" })
+  :group_by(function() return "site" end)
+  :window(S.tumbling("1m", { grace = "5s" }))
+  :aggregate {
+    name = "failures", requests = S.count(), failed = S.count "$.status >= 500",
+  }
+  :emit "final"
+  :process {
+    name = "alert",
+    stores = { firing = S.kv {} },
+    process = function(r, ctx)
+      local percent = 100 * r.json.failed / r.json.requests
+      local is_firing = percent > BOUND_PERCENT
+      if is_firing ~= (ctx.firing:get "site" or false) then
+        ctx.firing:put("site", is_firing)
+        local minute = S.time.utc(r.window_start)
+        ctx:emit("web.alerts", {
+          key = minute,
+          value = {
+            minute = minute, state = is_firing and "firing" or "resolved",
+            requests = r.json.requests, failed = r.json.failed,
+          },
+        })
+      end
+    end,
+  }
+
+app:sink("alerts", {
+  type = "sqlite", path = "weblogs.db", topics = "web.alerts", table = "alerts",
+  insert_mode = "upsert", pk_mode = "record_value", pk_fields = "minute",
 })
 
 return app
