@@ -24,6 +24,9 @@ function lib.check_type(what, value, ...)
       return value
     end
   end
+  if value == nil then
+    lib.fail("%s is missing: it must be a %s", what, table.concat({ ... }, " or a "))
+  end
   lib.fail("%s must be a %s, not a %s", what, table.concat({ ... }, " or a "), type(value))
 end
 
@@ -69,13 +72,16 @@ function lib.check_list(what, value)
   return value
 end
 
--- An object whose unknown methods are refused by name.
-function lib.class(what)
+-- An object whose unknown methods are refused by name. `hints` has what to write instead, by name.
+function lib.class(what, hints)
   local methods = {}
   local meta = {}
   function meta.__index(_, name)
     if methods[name] ~= nil then
       return methods[name]
+    end
+    if hints and hints[name] then
+      fail("%s has no '%s': %s", what, tostring(name), hints[name])
     end
     local names = {}
     for known in pairs(methods) do

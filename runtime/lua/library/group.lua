@@ -70,8 +70,21 @@ local function aggregate_natively(group, spec)
   return aggregate(group, "aggregate", spec, fields)
 end
 
+-- S.count instead of S.count().
+local function refuse_uncalled(field, value)
+  for name, make in pairs(S) do
+    if value == make then
+      fail("aggregate's '%s' is the function S.%s itself: call it, S.%s(...)", tostring(field),
+        name, name)
+    end
+  end
+end
+
 function Group:aggregate(spec)
-  for _, value in pairs(check_type("aggregate", spec, "table")) do
+  for field, value in pairs(check_type("aggregate", spec, "table")) do
+    if type(value) == "function" then
+      refuse_uncalled(field, value)
+    end
     if lib.is_aggregator(value) then
       return aggregate_natively(self, spec)
     end

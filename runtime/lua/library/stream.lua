@@ -3,7 +3,11 @@ local _, lib = ...
 local fail, check_type, check_fields, set = lib.fail, lib.check_type, lib.check_fields, lib.set
 local next_node, named, condition = lib.next_node, lib.named, lib.condition
 
-local Stream, stream_meta = lib.class "a stream"
+local GROUP_FIRST = "group it first, with :group_by \"$.a\" or :group_by_key()"
+local Stream, stream_meta = lib.class("a stream", {
+  count = GROUP_FIRST, aggregate = GROUP_FIRST, reduce = GROUP_FIRST, window = GROUP_FIRST,
+  foreach = "peek calls a function for each record",
+})
 lib.Stream, lib.stream_meta = Stream, stream_meta
 
 function Stream:filter(what, options)
