@@ -55,7 +55,8 @@ int64_t node_marks_ask(struct node_marks *marks, int group, int topic, int32_t p
     if (mark->open_count == NODE_MARKS_OPEN_MAX) {
         return -1;
     }
-    mark->open[mark->open_count++] = ++marks->last_number;
+    mark->open[mark->open_count].number = ++marks->last_number;
+    mark->open[mark->open_count++].asked_ns = sim_now(marks->world->sim);
     mark->pending_count++;
     return marks->last_number;
 }
@@ -64,18 +65,31 @@ static void node_marks_close(struct node_mark *mark, int64_t number)
 {
     int kept = 0;
     for (int i = 0; i < mark->open_count; i++) {
-        if (mark->open[i] != number) {
+        if (mark->open[i].number != number) {
             mark->open[kept++] = mark->open[i];
         }
     }
     mark->open_count = kept;
 }
 
+static bool node_marks_is_late(const struct node_marks *marks, const struct node_mark *mark,
+                               int64_t number)
+{
+    for (int i = 0; i < mark->open_count; i++) {
+        if (mark->open[i].number == number) {
+            return sim_now(marks->world->sim) - mark->open[i].asked_ns >= NODE_MARKS_LATE_NS;
+        }
+    }
+    return false;
+}
+
 void node_marks_acked(struct node_marks *marks, int group, int topic, int32_t partition,
                       int64_t number, int64_t asked_at)
 {
     struct node_mark *mark = &marks->items[group][topic][partition];
-    node_marks_close(mark, number);
+    if (!node_marks_is_late(marks, mark, number)) {
+        node_marks_close(mark, number);
+    }
     mark->pending_count--;
     mark->acked = number;
     mark->ghost = -1;
@@ -96,7 +110,7 @@ void node_marks_failed(struct node_marks *marks, int group, int topic, int32_t p
 static bool node_marks_is_open(const struct node_mark *mark, int64_t number)
 {
     for (int i = 0; i < mark->open_count; i++) {
-        if (mark->open[i] == number) {
+        if (mark->open[i].number == number) {
             return true;
         }
     }

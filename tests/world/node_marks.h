@@ -2,11 +2,12 @@
  *
  * Each commit has a number of its own, as offset and in its metadata.
  * Owns:   per group and partition the last acknowledged number and those with an open fate.
- * Keeps:  (1) what is found is the last acknowledged number, or one asked for and not refused;
- *         (2) nothing is found only where nothing was acknowledged, or where the topic or the group
- *             may have been deleted since; (3) a number of a topic that is gone may come back for
- *             one that is made again: that it was forgotten is not waited for.
- * Thread: one. */
+ * Keeps:  (1) what is found is the last acknowledged number, or one asked for and not refused, or
+ *             one that was acknowledged so late that it may have been sent twice: the first copy
+ * may come behind what was acknowledged since (Kafka's clients have that, too); (2) nothing is
+ * found only where nothing was acknowledged, or where the topic or the group may have been deleted
+ * since; (3) a number of a topic that is gone may come back for one that is made again: that it was
+ * forgotten is not waited for. Thread: one. */
 #pragma once
 
 #include "tests/world/node_model.h"
@@ -19,13 +20,17 @@ enum {
     NODE_MARKS_LONELY = 2, /* the first groups have no members */
     NODE_MARKS_GROUP_COUNT = 4,
     NODE_MARKS_OPEN_MAX = 32,
+    NODE_MARKS_LATE_NS = 1000000000, /* an answer after that may be of a second try */
 };
 
 struct node_mark {
     int64_t acked; /* -1: none */
     int64_t ghost; /* of a topic that is gone: forgotten, which may be lost; -1: none */
     int64_t asked_at;
-    int64_t open[NODE_MARKS_OPEN_MAX]; /* asked for, and not known to be refused */
+    struct {
+        int64_t number;
+        uint64_t asked_ns;
+    } open[NODE_MARKS_OPEN_MAX]; /* asked for, and not known to be refused, or to come again */
     int open_count;
     int pending_count; /* of them unanswered */
 };
