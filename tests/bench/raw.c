@@ -238,7 +238,7 @@ static uint64_t source_next(struct source *source)
 static void build_batch(struct buffer *out, struct source *source)
 {
     struct batch_builder builder;
-    char key[KEY_SIZE + 1];
+    char key[sizeof "key-" + 20]; /* KEY_SIZE bytes of it for fewer than 10^12 keys */
     struct bytes key_bytes = {0};
     uint8_t *value = memory_zero(1, source->record_size + 1);
     struct timespec time;
