@@ -42,8 +42,9 @@ static struct bytes assignor_key(struct buffer *key, const struct assignor_parti
     return buffer_bytes(key);
 }
 
-void assignor_withhold(struct assignor_member *members, size_t member_count)
+size_t assignor_withhold(struct assignor_member *members, size_t member_count)
 {
+    size_t withheld = 0;
     struct map owners; /* the one with the newest claim */
     struct buffer key = {0};
     map_init(&owners);
@@ -65,8 +66,10 @@ void assignor_withhold(struct assignor_member *members, size_t member_count)
                 members[i].assigned[kept++] = members[i].assigned[j];
             }
         }
+        withheld += members[i].assigned_count - kept;
         members[i].assigned_count = kept;
     }
     map_fini(&owners, NULL);
     buffer_fini(&key);
+    return withheld;
 }

@@ -46,6 +46,6 @@ struct assignor {
 extern const struct assignor assignor_table[];
 /* NULL when the name is not ours. */
 const struct assignor *assignor_find(struct bytes name);
-/* Takes from the assignments what another member still owns. */
-void assignor_withhold(struct assignor_member *members, size_t member_count);
+/* Takes from the assignments what another member still owns; how many partitions that were. */
+size_t assignor_withhold(struct assignor_member *members, size_t member_count);
 bool assignor_wants(const struct assignor_member *member, struct bytes topic);

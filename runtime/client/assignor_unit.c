@@ -93,7 +93,7 @@ static void assignor_unit_spread(const struct assignor_unit_map *map,
     }
 }
 
-void assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
+bool assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
                         struct assignor_member *members, size_t member_count,
                         const struct assignor_topic *topics, const int *units, size_t topic_count)
 {
@@ -111,8 +111,9 @@ void assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
         disguised[i] = assignor_unit_disguise(&map, &members[i]);
     }
     assignor->deal(arena, disguised, member_count, faces, assignor_unit_make_faces(&map, faces));
-    assignor_withhold(disguised, member_count);
+    size_t withheld = assignor_withhold(disguised, member_count);
     for (size_t i = 0; i < member_count; i++) {
         assignor_unit_spread(&map, &disguised[i], &members[i]);
     }
+    return withheld > 0;
 }

@@ -137,6 +137,14 @@ static void member_look_out(struct member *member)
     client_refresh_metadata(member->client, &member->lookout);
 }
 
+/* What the leader withheld is handed on when its owner joins again, having given it up. A static
+ * owner that restarts meanwhile has nothing to give up and is let in without a rebalance: nobody
+ * joins again but the leader. */
+static bool member_is_withholding_too_long(const struct member *member)
+{
+    return member->withheld_until != 0 && io_now(member->io) > member->withheld_until;
+}
+
 void member_on_heartbeat_timer(struct io_timer *timer)
 {
     struct member *member = timer->owner;
@@ -157,6 +165,9 @@ void member_on_heartbeat_timer(struct io_timer *timer)
     }
     if (member->state == MEMBER_STABLE && member_has_metadata_changed(member)) {
         trace(TRACE_INFO, "member.metadata_changed", TRACE_STRING("group", member->options.group));
+        member_rejoin(member);
+    } else if (member->state == MEMBER_STABLE && member_is_withholding_too_long(member)) {
+        trace(TRACE_INFO, "member.withheld_too_long", TRACE_STRING("group", member->options.group));
         member_rejoin(member);
     } else if (member->state == MEMBER_STABLE) {
         member_look_out(member);

@@ -118,8 +118,11 @@ static void member_on_refreshed(struct client_refresh *refresh, int error)
         units[i] = member_unit(member, topics[i].name);
         map_put(&member->seen, topics[i].name, member_count_mark(count));
     }
-    assignor_unit_deal(member->assignor, &member->arena, member->dealt, member->dealt_count, topics,
-                       units, refresh->topic_count);
+    if (assignor_unit_deal(member->assignor, &member->arena, member->dealt, member->dealt_count,
+                           topics, units, refresh->topic_count)) {
+        member->withheld_until =
+            io_now(member->io) + (uint64_t)member->options.rebalance_timeout_ms * 1000000u;
+    }
     member_sync(member);
 }
 
@@ -183,6 +186,7 @@ static void member_after_join(struct member *member, const struct join_group_res
     member->protocol = bytes_to_string(answer->protocol_name);
     member->needs_rejoin = false;
     member->rejoin_by = 0;
+    member->withheld_until = 0;
     member_touch(member);
     arena_clear(&member->arena);
     member->dealt_count = 0;

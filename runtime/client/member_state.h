@@ -82,8 +82,9 @@ struct member {
     struct client_refresh lookout; /* for topics that were not there */
     struct arena lookout_arena;
     bool is_looking_out;
-    bool is_deal_unknown;  /* it came back as leader and was told to leave everything as it was */
-    struct io_timer timer; /* the next step */
+    uint64_t withheld_until; /* the owners have given up by then or never will; 0: all is dealt */
+    bool is_deal_unknown;    /* it came back as leader and was told to leave everything as it was */
+    struct io_timer timer;   /* the next step */
     struct io_timer heartbeat_timer;
     struct backoff backoff;
     void (*closed)(void *owner);

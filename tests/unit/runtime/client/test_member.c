@@ -544,6 +544,31 @@ static void a_static_leader_that_comes_back_deals_what_is_new(void **state)
     world_free(world);
 }
 
+static bool is_asked(void *owner)
+{
+    return ((struct actor *)owner)->is_asked;
+}
+
+/* It claimed a partition when it joined, restarts before it gives it up, and gets its smaller share
+ * without a rebalance: nobody is left who would join again to hand the partition on. */
+static void what_a_static_member_took_along_is_dealt_out(void **state)
+{
+    (void)state;
+    struct world *world = world_new(14, 4);
+    join_as(world, 0, NULL);
+    assert_true(sim_run_until(world->sim, is_balanced, world, 20 * SECOND));
+    struct actor *restarting = join_as(world, 1, "two");
+    assert_true(sim_run_until(world->sim, is_balanced, world, 20 * SECOND));
+    restarting->is_slow = true;
+    join_as(world, 2, NULL);
+    assert_true(sim_run_until(world->sim, is_asked, restarting, 20 * SECOND));
+    leave_quietly(restarting);
+    restarting->is_slow = false;
+    join_as(world, 1, "two");
+    assert_true(sim_run_until(world->sim, is_balanced, world, 40 * SECOND));
+    world_free(world);
+}
+
 static void a_second_member_of_the_same_instance_fences_the_first(void **state)
 {
     (void)state;
@@ -615,6 +640,7 @@ int main(void)
         cmocka_unit_test(a_topic_that_comes_later_is_dealt_out_soon),
         cmocka_unit_test(a_static_member_comes_back_to_its_share),
         cmocka_unit_test(a_static_leader_that_comes_back_deals_what_is_new),
+        cmocka_unit_test(what_a_static_member_took_along_is_dealt_out),
         cmocka_unit_test(a_second_member_of_the_same_instance_fences_the_first),
         cmocka_unit_test(chaos_never_gives_a_partition_twice),
     };
