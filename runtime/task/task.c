@@ -24,10 +24,10 @@ void task_state_fail(struct task *task, const char *reason, bool is_final)
 
 static void task_finish_record(struct task *task, struct task_input *input)
 {
-    int64_t stream_time_ms = task->context.stream_time_ms;
+    int64_t stream_time_ms = task->turn.context.stream_time_ms;
     task_input_take(input);
-    task->counts.in_count++;
-    ++*task->outcome;
+    task->turn.counts.in_count++;
+    ++*task->turn.outcome;
     task_clock_on_record(task);
     task_timer_call_due(task, TOPOLOGY_STREAM_TIME, stream_time_ms);
 }
@@ -36,7 +36,7 @@ static void task_process_head(struct task *task, struct task_input *input)
 {
     check(!task_clock_holds(task, input));
     task_call_begin(task, input);
-    int error = node_process(input->source, &task->context, &input->head);
+    int error = node_process(input->source, &task->turn.context, &input->head);
     if (task_call_end(task, error)) {
         task_finish_record(task, input);
     } else if (task->state == TASK_RUNNING) {
@@ -181,12 +181,12 @@ bool task_stop(struct task *task)
     size_t change_count = 0;
     task->is_stopped = true;
     task_call_begin(task, NULL);
-    int error = topology_instance_stop(task->instance, &task->context);
+    int error = topology_instance_stop(task->instance, &task->turn.context);
     task->is_blocked = !task_call_end(task, error) && task->state == TASK_RUNNING;
     for (size_t i = 0; task->stores != NULL && i < state_store_count(task->stores); i++) {
         kv_each_dirty(state_store_at(task->stores, i), task_count_change, &change_count);
     }
-    task->is_dirty = was_dirty || task->emit_count > 0 || change_count > 0;
+    task->is_dirty = was_dirty || task->turn.emit_count > 0 || change_count > 0;
     return task->is_dirty;
 }
 
@@ -205,10 +205,9 @@ static void task_free(struct task *task)
     task_clock_fini(&task->clock);
     topology_instance_free(task->instance);
     state_position_fini(&task->position);
-    arena_fini(&task->arena);
+    turn_fini(&task->turn);
     free(task->inputs);
     free(task->committed_offsets);
-    free(task->emits);
     free(task->timers);
     free((void *)(uintptr_t)task->options.state_directory);
     free(task);
@@ -269,14 +268,7 @@ const struct topology_part *task_part(const struct task *task)
 
 const struct task_counts *task_counts(const struct task *task)
 {
-    return &task->counts;
-}
-
-void task_counts_add(struct task_counts *sum, const struct task_counts *counts)
-{
-#define TASK_COUNT(field, share, metric, help) sum->field += counts->field;
-#include "runtime/task/task_count.def"
-#undef TASK_COUNT
+    return &task->turn.counts;
 }
 
 int64_t task_pending_count(const struct task *task)
@@ -319,12 +311,12 @@ static void task_check_counts(const struct task_counts *counts)
 
 void task_check(const struct task *task)
 {
-    task_check_counts(&task->counts);
+    task_check_counts(&task->turn.counts);
     if (task->state == TASK_RUNNING) {
         task_clock_check(&task->clock);
     }
-    check(task->emit_next <= task->emit_count);
-    check(!task->is_blocked || task->emit_next < task->emit_count);
+    check(task->emit_next <= task->turn.emit_count);
+    check(!task->is_blocked || task->emit_next < task->turn.emit_count);
     check(task->decided_commit <= task->newest_commit);
     for (size_t i = 0; task->sending_count > 0 && i < task->input_count; i++) {
         const struct task_input *input = &task->inputs[i];

@@ -22,16 +22,9 @@
 #include "runtime/client/fetcher.h"
 #include "runtime/client/producer.h"
 #include "runtime/state/state_position.h"
-#include "runtime/task/global.h"
-#include "runtime/topology/topology_instance.h"
+#include "runtime/task/turn.h"
 
 struct task;
-
-struct task_counts {
-#define TASK_COUNT(field, share, metric, help) int64_t field;
-#include "runtime/task/task_count.def"
-#undef TASK_COUNT
-};
 
 struct task_options {
     const struct topology *topology; /* with the part, outlives the task */
@@ -96,7 +89,6 @@ void task_close(struct task *task, void (*closed)(void *owner), void *owner);
 int32_t task_partition(const struct task *task);
 const struct topology_part *task_part(const struct task *task);
 const struct task_counts *task_counts(const struct task *task);
-void task_counts_add(struct task_counts *sum, const struct task_counts *counts);
 /* Records that were fetched and are not finished; by their offsets, so what compaction took and
  * markers count too. */
 int64_t task_pending_count(const struct task *task);

@@ -206,10 +206,10 @@ static void task_clock_write(struct task *task, const struct node *node, int64_t
     }
     state_position_print(&at, &text);
     struct record record = {.partition = task->options.partition,
-                            .timestamp_ms = task->context.wall_clock_ms,
+                            .timestamp_ms = task->turn.context.wall_clock_ms,
                             .key = bytes_from_string(node->name),
-                            .value = arena_copy(&task->arena, buffer_bytes(&text))};
-    task_call_emit_own(task, task->clock.topic, &record);
+                            .value = arena_copy(&task->turn.arena, buffer_bytes(&text))};
+    turn_emit_own(&task->turn, task->clock.topic, &record);
     buffer_fini(&text);
     state_position_fini(&at);
 }
@@ -223,7 +223,7 @@ static void task_clock_advance(struct task *task, struct node *node, int64_t tim
     if (is_new) {
         task_clock_write(task, node, time_ms);
     }
-    int error = node->ops->advance(node, &task->context, time_ms);
+    int error = node->ops->advance(node, &task->turn.context, time_ms);
     task->is_blocked = !task_call_end(task, error) && task->state == TASK_RUNNING;
 }
 
@@ -253,7 +253,7 @@ void task_clock_on_record(struct task *task)
         return;
     }
     task_clock_ask_from(task, 0);
-    task->clock.quiet_since_ms = task->context.wall_clock_ms;
+    task->clock.quiet_since_ms = task->turn.context.wall_clock_ms;
 }
 
 /* Asks one node; true when it was moved on. */

@@ -19,7 +19,7 @@ static void task_set_position(struct task *task)
         accord_next(task->newest_commit, task->decided_commit, io_wall_clock(task->io));
     task->position.commit = task->newest_commit;
     task->position.follows = task->decided_commit;
-    task->position.stream_time_ms = task->context.stream_time_ms;
+    task->position.stream_time_ms = task->turn.context.stream_time_ms;
     task->position.clock = task->clock.number;
     for (size_t i = 0; i < task->input_count; i++) {
         const struct task_input *input = &task->inputs[i];

@@ -25,22 +25,23 @@ static void task_start_inputs(struct task *task)
 
 static void task_restore_run(struct task *task)
 {
+    task->turn.stores = task->stores;
     task->instance = topology_instance_new(task->options.topology, task->options.part);
     task->state = TASK_RUNNING;
     bool has_time = task->position.commit > 0;
-    task->context.stream_time_ms = has_time ? task->position.stream_time_ms : -1;
+    task->turn.context.stream_time_ms = has_time ? task->position.stream_time_ms : -1;
     task_timer_open(task);
     task_clock_open(task);
     bool is_repairing = task->is_dirty;
     task_call_begin(task, NULL);
-    int error = topology_instance_start(task->instance, &task->context);
-    error = error == 0 ? task_call_judge(task) : error;
+    int error = topology_instance_start(task->instance, &task->turn.context);
+    error = error == 0 ? turn_judge(&task->turn) : error;
     if (error != 0) {
         task_call_fail(task);
         return;
     }
     task->is_blocked = !task_call_send(task);
-    task->is_dirty = is_repairing || task->emit_count > 0;
+    task->is_dirty = is_repairing || task->turn.emit_count > 0;
     task->checkpoint_ns = io_now(task->io);
     task_start_inputs(task);
     task->events->started(task->owner, task);
@@ -95,7 +96,7 @@ static int task_decide_store(struct task *task, struct task_changelog *row,
               TRACE_STRING("topic", row->topic), TRACE_INT("commit", decided->commit));
     }
     int error = changelog_decide(row->changelog, decided);
-    task->counts.restored_count += replay_count(replay);
+    task->turn.counts.restored_count += replay_count(replay);
     task->is_dirty = task->is_dirty || replay_is_repairing(replay);
     task->newest_commit = log->newest > task->newest_commit ? log->newest : task->newest_commit;
     state_position_set_changelog(&task->position, log->store, log->topic_id,
@@ -142,7 +143,7 @@ static void task_end_restore(struct task *task)
     trace(TRACE_INFO, "task.restored", TRACE_STRING("part", task->options.part->name),
           TRACE_INT("partition", task->options.partition),
           TRACE_INT("commit", task->position.commit),
-          TRACE_INT("changes", task->counts.restored_count));
+          TRACE_INT("changes", task->turn.counts.restored_count));
     task_restore_run(task);
 }
 

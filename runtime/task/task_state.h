@@ -1,7 +1,7 @@
 /* The inside of a task, shared by the files of this folder only; see task.h.
  *
  *     task.c           records: which is next, and the life of the task
- *     task_call.c      what one call of the nodes causes
+ *     task_call.c      its turns, and the sending of what they emit
  *     task_timer.c     timers
  *     task_clock.c     what closes when nothing comes in
  *     task_restore.c   the start
@@ -15,17 +15,7 @@
 #include "runtime/task/task.h"
 #include "runtime/task/task_clock.h"
 #include "runtime/task/task_input.h"
-
-struct task_emit {
-    const char *topic;
-    struct record record;
-    bool is_own; /* of the task, not of its nodes */
-};
-
-struct task_timer {
-    const struct topology_instance_timer *timer;
-    int64_t due_ms; /* -1: not begun */
-};
+#include "runtime/task/timetable.h"
 
 /* Of one store. */
 struct task_changelog {
@@ -51,17 +41,12 @@ struct task {
     int64_t *committed_offsets;
     size_t input_count;
 
-    struct node_context context;
-    struct arena arena;
-    struct task_emit *emits; /* of the record being processed */
-    size_t emit_count;
-    size_t emit_capacity;
-    size_t emit_next;                 /* how many of them were sent */
+    struct turn turn;                 /* of the record being processed */
+    size_t emit_next;                 /* how many of its emits were sent */
     struct task_input *blocked_input; /* whose head caused the emits that wait */
     bool is_blocked;
-    int64_t *outcome; /* of the call, in `counts`: where its record will be counted */
 
-    struct task_timer *timers;
+    struct timetable_row *timers;
     size_t timer_count;
     struct task_clock clock;
 
@@ -80,7 +65,6 @@ struct task {
     uint64_t checkpoint_ns; /* when the last one ended */
     bool has_checkpoint_failed;
 
-    struct task_counts counts;
     bool is_stopped; /* its nodes ended */
     bool is_closing;
     bool is_freed_later;
@@ -97,11 +81,6 @@ void task_state_close_step(struct task *task);
 void task_call_init(struct task *task);
 /* Begins a call with nothing staged, for the head of an input; NULL in a timer. */
 void task_call_begin(struct task *task, struct task_input *input);
-/* Whether everything that was emitted can be sent, which is counted then; else an error, with the
- * context filled. */
-must_use int task_call_judge(struct task *task);
-/* A record of the task itself; its text is constant or in the arena, the rest of it is copied. */
-void task_call_emit_own(struct task *task, const char *topic, const struct record *record);
 /* The nodes returned: sends what they emitted, or undoes it all and does what the policy says.
  * False when something waits for room (task_call_send goes on), or the task failed. */
 bool task_call_end(struct task *task, int error);

@@ -1,51 +1,30 @@
 /* Timers of the nodes, by the wall clock and by stream time. */
-#include "log/base/memory.h"
 #include "runtime/task/task_state.h"
 
 enum { TASK_TIMER_MS_MAX = 3600 * 1000 /* who is asked again later is asked earlier too */ };
 
-/* The next multiple of the interval. */
-static void task_timer_begin(struct task_timer *row, int64_t now_ms)
-{
-    int64_t interval_ms = row->timer->interval_ms;
-    row->due_ms = now_ms - now_ms % interval_ms + interval_ms;
-}
-
 void task_timer_open(struct task *task)
 {
-    const struct topology_instance_timer *timers =
-        topology_instance_timers(task->instance, &task->timer_count);
-    task->timers = memory_zero(task->timer_count, sizeof *task->timers);
-    for (size_t i = 0; i < task->timer_count; i++) {
-        task->timers[i] = (struct task_timer){.timer = &timers[i], .due_ms = -1};
-        if (timers[i].clock == TOPOLOGY_STREAM_TIME && task->context.stream_time_ms >= 0) {
-            task_timer_begin(&task->timers[i], task->context.stream_time_ms);
-        }
-    }
+    task->timers =
+        timetable_new(task->instance, task->turn.context.stream_time_ms, &task->timer_count);
 }
 
 static void task_call_timer(struct task *task, const struct topology_instance_timer *timer,
                             int64_t scheduled_ms)
 {
     task_call_begin(task, NULL);
-    int error = timer->node->ops->tick(timer->node, &task->context, timer->timer, scheduled_ms);
+    int error =
+        timer->node->ops->tick(timer->node, &task->turn.context, timer->timer, scheduled_ms);
     task->is_blocked = !task_call_end(task, error) && task->state == TASK_RUNNING;
 }
 
 void task_timer_call_due(struct task *task, enum topology_clock clock, int64_t now_ms)
 {
     for (size_t i = 0; i < task->timer_count; i++) {
-        struct task_timer *row = &task->timers[i];
-        int64_t interval_ms = row->timer->interval_ms;
-        if (row->timer->clock != clock || task->is_blocked || task->state != TASK_RUNNING) {
-            continue;
-        }
-        if (row->due_ms < 0) {
-            task_timer_begin(row, now_ms);
-        }
-        if (now_ms >= row->due_ms) {
-            int64_t scheduled_ms = now_ms - (now_ms - row->due_ms) % interval_ms;
-            row->due_ms = scheduled_ms + interval_ms;
+        struct timetable_row *row = &task->timers[i];
+        int64_t scheduled_ms = 0;
+        bool is_asked = row->timer->clock == clock && !task->is_blocked;
+        if (is_asked && task->state == TASK_RUNNING && timetable_take(row, now_ms, &scheduled_ms)) {
             task_call_timer(task, row->timer, scheduled_ms);
         }
     }
@@ -64,7 +43,7 @@ uint64_t task_tick(struct task *task)
         next_ns = (uint64_t)idle_ms * 1000000;
     }
     for (size_t i = 0; i < task->timer_count; i++) {
-        const struct task_timer *row = &task->timers[i];
+        const struct timetable_row *row = &task->timers[i];
         if (row->timer->clock == TOPOLOGY_WALL_CLOCK && row->due_ms >= 0) {
             int64_t left_ms = row->due_ms > now_ms ? row->due_ms - now_ms : 1;
             uint64_t left_ns = (uint64_t)left_ms * 1000000;
