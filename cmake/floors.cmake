@@ -61,7 +61,8 @@ set(library_files base stream branch process plugin aggregator group window app 
 list(TRANSFORM library_files PREPEND ${CMAKE_SOURCE_DIR}/runtime/lua/library/)
 list(TRANSFORM library_files APPEND .lua)
 set(library_modules ${CMAKE_SOURCE_DIR}/scripts/lib/logs.lua
-                    ${CMAKE_SOURCE_DIR}/scripts/lib/metrics.lua)
+                    ${CMAKE_SOURCE_DIR}/scripts/lib/metrics.lua
+                    ${CMAKE_SOURCE_DIR}/runtime/lua/library/test.lua)
 set(runtime_lua_GENERATED ${GENERATED_DIR}/runtime/lua/library.c
                           ${GENERATED_DIR}/runtime/lua/library_modules.c)
 foreach(list library_files library_modules)
@@ -97,6 +98,7 @@ floor(runtime/aggregate runtime/format log/base)
 floor(runtime/operators runtime/aggregate runtime/topology runtime/state runtime/format log/base)
 floor(runtime/task runtime/topology runtime/state runtime/format runtime/client log/wire log/io
       log/base)
+floor(runtime/driver runtime/task runtime/topology runtime/state runtime/format log/base)
 floor(runtime/lua runtime/operators runtime/aggregate runtime/topology runtime/state runtime/format
       log/base LINK PkgConfig::LUA)
 floor(runtime/plugin log/base LINK ${CMAKE_DL_LIBS})

@@ -2,7 +2,7 @@
 file(GLOB main_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/main/*.c)
 if(main_sources)
   add_executable(tidemill ${main_sources})
-  target_link_libraries(tidemill runtime_cli runtime_host runtime_admin log
+  target_link_libraries(tidemill runtime_cli runtime_host runtime_driver runtime_admin log
                         PkgConfig::MICROHTTPD)
   set_target_properties(tidemill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endif()

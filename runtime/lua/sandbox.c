@@ -5,6 +5,7 @@
 #include "log/base/trace.h"
 #include "runtime/lua/library.h"
 #include "runtime/lua/sandbox_string.h"
+#include "runtime/lua/script_test.h"
 #include "runtime/lua/script_value.h"
 
 #include <lualib.h>
@@ -436,7 +437,11 @@ static void load_module(lua_State *lua, const char *name)
                             lua_pushfstring(lua, "=%s", name)) != LUA_OK) {
         lua_error(lua);
     }
-    lua_call(lua, 0, 1);
+    bool is_test = strcmp(name, "tidemill.test") == 0;
+    if (is_test) {
+        script_test_push(lua);
+    }
+    lua_call(lua, is_test, 1);
     if (lua_isnil(lua, -1)) {
         lua_pushboolean(lua, 1);
         lua_replace(lua, -2);
@@ -460,10 +465,11 @@ static int base_require(lua_State *lua)
         return 1;
     }
     if (!is_module_name(name) && find_module(name) == NULL) {
-        return luaL_error(lua,
-                          "module '%s' not found: only \"tidemill\", its modules (tidemill.logs, "
-                          "tidemill.metrics) and files beside the script can be required",
-                          name);
+        return luaL_error(
+            lua,
+            "module '%s' not found: only \"tidemill\", its modules (tidemill.logs, "
+            "tidemill.metrics, tidemill.test) and files beside the script can be required",
+            name);
     }
     if (script_of(lua)->is_loaded) {
         return luaL_error(lua, "require works only while the script is loaded");

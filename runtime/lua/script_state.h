@@ -49,6 +49,7 @@ enum script_key {
     SCRIPT_GLOBALS,     /* the table behind it */
     SCRIPT_LIBRARY,     /* require "tidemill" */
     SCRIPT_MODULES,     /* what was required, by name */
+    SCRIPT_TESTS,       /* name, function, name, function, ... */
     SCRIPT_HOST,        /* finishes what a file returned */
     SCRIPT_KEY_COUNT,
 };
@@ -96,6 +97,10 @@ struct script {
     struct json stored;        /* tokens of what comes out of stores */
     struct sketch sketches[2]; /* scratch, like the buffers */
     struct decoded decoded;    /* of values that are not the source's */
+    size_t test_count;
+    const struct script_test_host *test_host; /* while a test runs, else NULL */
+    void *test_owner;
+    bool is_test_begun;
 };
 
 extern const char script_keys[SCRIPT_KEY_COUNT];

@@ -8,6 +8,7 @@
 #include "runtime/main/doctor.h"
 #include "runtime/main/run.h"
 #include "runtime/main/serve.h"
+#include "runtime/main/test.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -62,7 +63,8 @@ static const char *find_kcat_config(char path[PATH_MAX])
 int main(int argc, char **argv)
 {
     char kcat_config[PATH_MAX];
-    static const struct command *const commands[] = {&run_command, &serve_command, &doctor_command};
+    static const struct command *const commands[] = {&run_command, &test_command, &serve_command,
+                                                     &doctor_command};
     struct io *io = io_uv_new();
     struct command_world world = {
         .io = io,

@@ -1,0 +1,325 @@
+/* Plays all tasks until nothing is left; see driver.h. */
+#include "runtime/driver/driver.h"
+
+#include "log/base/error.h"
+#include "log/base/hash.h"
+#include "log/base/map.h"
+#include "log/base/memory.h"
+#include "runtime/driver/driver_task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DRIVER_RECORDS_MAX = 100000 }; /* processed for one step */
+
+struct driver {
+    struct driver_options options;
+    const struct topology *topology; /* NULL while no task runs */
+    struct map topics;
+    struct driver_task *tasks; /* by part, then partition; made by the first start */
+    size_t task_count;
+    int64_t now_ms;
+    struct report failure;
+    bool has_failed;
+};
+
+struct driver *driver_new(const struct driver_options *options)
+{
+    check(options->partitions >= 1 && options->partitions <= DRIVER_PARTITION_MAX);
+    struct driver *driver = memory_new(struct driver);
+    driver->options = *options;
+    map_init(&driver->topics);
+    return driver;
+}
+
+void driver_free(struct driver *driver)
+{
+    if (driver == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < driver->task_count; i++) {
+        driver_task_fini(&driver->tasks[i]);
+    }
+    for (map_each (&driver->topics, entry)) {
+        driver_topic_free(entry->value);
+    }
+    map_fini(&driver->topics, NULL);
+    free(driver->tasks);
+    free(driver);
+}
+
+static struct driver_topic *driver_topic_of(void *owner, const char *name)
+{
+    struct driver *driver = owner;
+    struct driver_topic *topic = map_find_string(&driver->topics, name);
+    if (topic == NULL) {
+        topic = driver_topic_new(name);
+        map_put(&driver->topics, bytes_from_string(name), topic);
+    }
+    return topic;
+}
+
+/* A partition that was chosen counts as if topics had as many as ours. */
+static int32_t driver_place(const struct driver *driver, const struct record *record)
+{
+    struct bytes key = bytes_is_null(record->partition_key) ? record->key : record->partition_key;
+    if (record->partition >= 0) {
+        return record->partition % driver->options.partitions;
+    }
+    return bytes_is_null(key) ? 0
+                              : (int32_t)((hash_murmur2(key) & 0x7fffffffu) %
+                                          (uint32_t)driver->options.partitions);
+}
+
+static void driver_on_written(void *owner, const struct turn_emit *emit)
+{
+    struct driver *driver = owner;
+    bool is_open = topology_guarantee(driver->topology) == TOPOLOGY_EXACTLY_ONCE;
+    struct record record = emit->record;
+    record.partition = driver_place(driver, &record);
+    driver_topic_append(driver_topic_of(driver, emit->topic), &record, true,
+                        is_open ? DRIVER_OPEN : DRIVER_COMMITTED);
+}
+
+static int driver_fail(struct driver *driver, const struct driver_task *task)
+{
+    const struct node_context *context = &task->turn.context;
+    driver->has_failed = true;
+    return report_add(&driver->failure, context->error_place, "the application stopped: %s",
+                      context->error_text);
+}
+
+static int driver_answer(const struct driver *driver, struct report *report)
+{
+    if (driver->has_failed) {
+        *report = driver->failure;
+        return ERROR_INVALID;
+    }
+    return 0;
+}
+
+/* The task whose next record is the oldest; NULL when none has one. */
+static struct driver_task *driver_choose(struct driver *driver, struct driver_input **out)
+{
+    struct driver_task *chosen = NULL;
+    for (size_t i = 0; i < driver->task_count; i++) {
+        struct driver_input *input = driver_task_choose(&driver->tasks[i]);
+        if (input != NULL && (chosen == NULL || input->time_ms < (*out)->time_ms)) {
+            chosen = &driver->tasks[i];
+            *out = input;
+        }
+    }
+    return chosen;
+}
+
+/* Processes what can be seen; adds how many records. */
+static void driver_process(struct driver *driver, size_t *count)
+{
+    struct driver_input *input = NULL;
+    struct driver_task *task;
+    while (!driver->has_failed && (task = driver_choose(driver, &input)) != NULL) {
+        if (++*count > DRIVER_RECORDS_MAX) {
+            driver->has_failed = true;
+            report_add(&driver->failure, NULL,
+                       "one step led to more than %d records, the last one for topic %s: does the "
+                       "application feed itself?",
+                       DRIVER_RECORDS_MAX, input->topic->name);
+        } else if (!driver_task_process(task, input, driver->now_ms)) {
+            driver_fail(driver, task);
+        }
+    }
+}
+
+static void driver_commit_once(struct driver *driver)
+{
+    for (size_t i = 0; i < driver->task_count; i++) {
+        driver_task_commit(&driver->tasks[i]);
+    }
+    for (map_each (&driver->topics, entry)) {
+        driver_topic_decide(entry->value, DRIVER_COMMITTED);
+    }
+}
+
+/* Until nothing is left: what one part commits the next one sees. */
+static void driver_run(struct driver *driver, bool is_committing)
+{
+    size_t count = 0, before;
+    if (driver->topology == NULL) {
+        return; /* it could not be started anew */
+    }
+    do {
+        before = count;
+        driver_process(driver, &count);
+        if (is_committing && !driver->has_failed) {
+            driver_commit_once(driver);
+        }
+    } while (count > before && is_committing && !driver->has_failed);
+}
+
+static void driver_make_tasks(struct driver *driver, const struct topology *topology)
+{
+    size_t part_count = topology_part_count(topology);
+    size_t partitions = (size_t)driver->options.partitions;
+    driver->task_count = part_count * partitions;
+    driver->tasks = memory_zero(driver->task_count + 1, sizeof *driver->tasks);
+    for (size_t i = 0; i < driver->task_count; i++) {
+        driver_task_init(&driver->tasks[i], topology_part_at(topology, i / partitions),
+                         (int32_t)(i % partitions), driver_topic_of, driver_on_written, driver);
+    }
+}
+
+/* Global tables are read before all tasks, and idle windows close by decisions that a broker keeps.
+ */
+static int driver_judge(const struct topology *topology, struct report *report)
+{
+    if (topology_global_count(topology) > 0) {
+        return report_add(report, NULL,
+                          "%s has global tables, which a test without a broker cannot play: run it "
+                          "against one",
+                          topology_name(topology));
+    }
+    for (size_t i = 0; i < topology_part_count(topology); i++) {
+        if (topology_part_has_idle(topology, topology_part_at(topology, i))) {
+            return report_add(report, NULL,
+                              "%s has windows that close when idle, which a test without a broker "
+                              "cannot play: run it against one",
+                              topology_name(topology));
+        }
+    }
+    return 0;
+}
+
+int driver_start(struct driver *driver, const struct topology *topology, struct report *report)
+{
+    check(driver->topology == NULL);
+    int error = driver_judge(topology, report);
+    if (error != 0) {
+        return error;
+    }
+    driver->topology = topology;
+    if (driver->tasks == NULL) {
+        driver_make_tasks(driver, topology);
+    }
+    size_t partitions = (size_t)driver->options.partitions;
+    check(driver->task_count == topology_part_count(topology) * partitions);
+    for (size_t i = 0; i < driver->task_count && !driver->has_failed; i++) {
+        const struct topology_part *part = topology_part_at(topology, i / partitions);
+        if (!driver_task_open(&driver->tasks[i], topology, part, driver->now_ms)) {
+            driver_fail(driver, &driver->tasks[i]);
+        }
+    }
+    driver_run(driver, !driver->options.is_commit_explicit);
+    return driver_answer(driver, report);
+}
+
+static void driver_close(struct driver *driver)
+{
+    for (size_t i = 0; i < driver->task_count; i++) {
+        driver_task_close(&driver->tasks[i]);
+    }
+    driver->topology = NULL;
+}
+
+int driver_stop(struct driver *driver, struct report *report)
+{
+    driver_run(driver, false);
+    for (size_t i = 0; i < driver->task_count && !driver->has_failed; i++) {
+        if (!driver_task_stop(&driver->tasks[i], driver->now_ms)) {
+            driver_fail(driver, &driver->tasks[i]);
+        }
+    }
+    if (!driver->has_failed) {
+        driver_commit_once(driver);
+    }
+    driver_close(driver);
+    return driver_answer(driver, report);
+}
+
+void driver_crash(struct driver *driver)
+{
+    for (map_each (&driver->topics, entry)) {
+        driver_topic_decide(entry->value, DRIVER_UNDONE);
+    }
+    driver_close(driver);
+}
+
+int driver_send(struct driver *driver, const struct record *record, struct report *report)
+{
+    struct record placed = *record;
+    placed.partition = driver_place(driver, record);
+    driver_topic_append(driver_topic_of(driver, record->topic), &placed, false, DRIVER_COMMITTED);
+    driver_run(driver, !driver->options.is_commit_explicit);
+    return driver_answer(driver, report);
+}
+
+static int64_t driver_due_ms(const struct driver *driver)
+{
+    int64_t due_ms = INT64_MAX;
+    for (size_t i = 0; i < driver->task_count; i++) {
+        int64_t task_due_ms = driver_task_due_ms(&driver->tasks[i]);
+        due_ms = task_due_ms < due_ms ? task_due_ms : due_ms;
+    }
+    return due_ms;
+}
+
+int driver_advance(struct driver *driver, int64_t span_ms, struct report *report)
+{
+    check(span_ms >= 0 && span_ms <= INT64_MAX - driver->now_ms);
+    int64_t until_ms = driver->now_ms + span_ms;
+    while (!driver->has_failed && driver_due_ms(driver) <= until_ms) {
+        driver->now_ms = driver_due_ms(driver);
+        for (size_t i = 0; i < driver->task_count && !driver->has_failed; i++) {
+            if (!driver_task_tick(&driver->tasks[i], driver->now_ms)) {
+                driver_fail(driver, &driver->tasks[i]);
+            }
+        }
+        driver_run(driver, !driver->options.is_commit_explicit);
+    }
+    driver->now_ms = until_ms;
+    return driver_answer(driver, report);
+}
+
+int driver_commit(struct driver *driver, struct report *report)
+{
+    driver_run(driver, true);
+    return driver_answer(driver, report);
+}
+
+const struct record *driver_take(struct driver *driver, const char *topic)
+{
+    struct driver_topic *found = map_find_string(&driver->topics, topic);
+    return found == NULL ? NULL : driver_topic_take(found);
+}
+
+struct kv *driver_store(struct driver *driver, const char *name, int32_t partition)
+{
+    for (size_t i = 0; i < driver->task_count; i++) {
+        struct driver_task *task = &driver->tasks[i];
+        struct kv *kv = task->partition == partition && task->is_running
+                            ? state_store(task->stores, name)
+                            : NULL;
+        if (kv != NULL) {
+            return kv;
+        }
+    }
+    return NULL;
+}
+
+int64_t driver_time_ms(const struct driver *driver)
+{
+    return driver->now_ms;
+}
+
+int32_t driver_partitions(const struct driver *driver)
+{
+    return driver->options.partitions;
+}
+
+void driver_read_counts(const struct driver *driver, struct task_counts *out)
+{
+    *out = (struct task_counts){0};
+    for (size_t i = 0; i < driver->task_count; i++) {
+        task_counts_add(out, &driver->tasks[i].earlier);
+        task_counts_add(out, &driver->tasks[i].turn.counts);
+    }
+}

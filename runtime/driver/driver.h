@@ -1,0 +1,50 @@
+/* Plays an application without a broker: all tasks of its plan, step by step.
+ *
+ * Owns:   the topics as lists, the stores, the tasks; the plan is borrowed from driver_start to
+ *         driver_stop or driver_crash.
+ * Keeps:  (1) of all records that are there the one with the smallest time is next, as in a task;
+ *             every call returns when nothing is left to do;
+ *         (2) what is written is seen, by tasks as by who takes it, when it is committed; at least
+ *             once: at once;
+ *         (3) after a crash the stores, the positions and stream time are those of the last commit;
+ *         (4) time and offsets depend on the calls alone.
+ * Thread: one. Once a task has failed (policy "stop", the start of a node), every step fails with
+ * the same report. */
+#pragma once
+
+#include "log/base/report.h"
+#include "runtime/task/turn.h"
+
+struct driver;
+
+enum { DRIVER_PARTITION_MAX = 64 };
+
+struct driver_options {
+    int32_t partitions;      /* of every topic; 1 to DRIVER_PARTITION_MAX */
+    bool is_commit_explicit; /* only driver_commit and driver_stop commit */
+};
+
+struct driver *driver_new(const struct driver_options *options);
+void driver_free(struct driver *driver);
+/* Begins the tasks, with what was committed. The same application every time. */
+must_use int driver_start(struct driver *driver, const struct topology *topology,
+                          struct report *report);
+/* Ends the tasks: their nodes stop, then all is committed. */
+must_use int driver_stop(struct driver *driver, struct report *report);
+/* Ends the tasks at once; what was not committed is forgotten. */
+void driver_crash(struct driver *driver);
+/* Appends a copy of the record to its topic and processes what there is. The partition is that of
+ * the record, or -1: the key decides, without one it is the first. */
+must_use int driver_send(struct driver *driver, const struct record *record, struct report *report);
+/* Moves the clock, from timer to timer. */
+must_use int driver_advance(struct driver *driver, int64_t span_ms, struct report *report);
+must_use int driver_commit(struct driver *driver, struct report *report);
+/* The next committed output of a topic that was not taken, valid until driver_free; NULL when there
+ * is none. */
+const struct record *driver_take(struct driver *driver, const char *topic);
+/* NULL when no running part has this store, or there is no such partition. */
+struct kv *driver_store(struct driver *driver, const char *name, int32_t partition);
+int64_t driver_time_ms(const struct driver *driver);
+int32_t driver_partitions(const struct driver *driver);
+/* Of all tasks, since driver_new. */
+void driver_read_counts(const struct driver *driver, struct task_counts *out);

@@ -1,0 +1,38 @@
+/* A topic as a list of records.
+ *
+ * Owns:   copies of the records.
+ * Keeps:  readers of a partition see nothing behind a record whose fate is open, as readers of
+ *         committed records do; a record that was undone stays in the list and is seen by nobody.
+ * Thread: the driver's. */
+#pragma once
+
+#include "runtime/format/record.h"
+
+enum driver_fate { DRIVER_OPEN, DRIVER_COMMITTED, DRIVER_UNDONE };
+
+struct driver_record {
+    struct record record;
+    enum driver_fate fate;
+    bool is_output; /* written by the application, not by the test */
+};
+
+struct driver_topic {
+    char *name;
+    struct driver_record **records;
+    size_t count;
+    size_t taken; /* outputs before this index were looked at */
+    int64_t next_offset;
+};
+
+struct driver_topic *driver_topic_new(const char *name);
+void driver_topic_free(struct driver_topic *topic);
+/* Copies the record; its partition is chosen already. */
+void driver_topic_append(struct driver_topic *topic, const struct record *record, bool is_output,
+                         enum driver_fate fate);
+/* Gives all open records their fate. */
+void driver_topic_decide(struct driver_topic *topic, enum driver_fate fate);
+/* Moves *index on to the next committed record of a partition; NULL when there is none yet. */
+const struct record *driver_topic_next(const struct driver_topic *topic, int32_t partition,
+                                       size_t *index);
+/* The next committed output that was not taken; NULL when there is none. */
+const struct record *driver_topic_take(struct driver_topic *topic);

@@ -1,0 +1,352 @@
+/* The functions behind library/test.lua; see script_test.h. */
+#include "runtime/lua/script_test.h"
+
+#include "log/base/error.h"
+#include "log/base/text.h"
+#include "runtime/format/headers.h"
+#include "runtime/lua/script_state.h"
+#include "runtime/lua/script_value.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Raises an error at the innermost line of a file, not of the library. */
+static int test_fail(lua_State *lua, const char *text)
+{
+    lua_Debug activation;
+    lua_settop(lua, 1); /* makes room; the argument stays, `text` may be its */
+    for (int level = 1; lua_getstack(lua, level, &activation); level++) {
+        lua_getinfo(lua, "Sl", &activation);
+        if (activation.currentline > 0 && activation.source[0] == '@') {
+            lua_pushfstring(lua, "%s:%d: %s", activation.short_src, activation.currentline, text);
+            return lua_error(lua);
+        }
+    }
+    lua_pushstring(lua, text);
+    return lua_error(lua);
+}
+
+static int test_refuse(lua_State *lua, const struct report *report)
+{
+    char text[REPORT_PLACE_SIZE + sizeof report->text + 4];
+    snprintf(text, sizeof text, "%s%s%s", report->text, report->place[0] == 0 ? "" : " at ",
+             report->place);
+    return test_fail(lua, text);
+}
+
+static struct script *test_script(lua_State *lua)
+{
+    struct script *script = script_of(lua);
+    if (script->test_host == NULL) {
+        test_fail(lua, "an application is driven only inside of a test: T.test(name, function(d) "
+                       "... end), run by tidemill test");
+    }
+    return script;
+}
+
+static struct script *test_driven(lua_State *lua)
+{
+    struct script *script = test_script(lua);
+    if (!script->is_test_begun) {
+        test_fail(lua, "no application is driven: begin with T.driver");
+    }
+    return script;
+}
+
+static int host_fail(lua_State *lua)
+{
+    return test_fail(lua, luaL_checkstring(lua, 1));
+}
+
+static int host_add(lua_State *lua)
+{
+    struct script *script = script_of(lua);
+    luaL_checkstring(lua, 1);
+    luaL_checktype(lua, 2, LUA_TFUNCTION);
+    if (script->is_loaded) {
+        return test_fail(lua, "a test can be added only while the file is loaded");
+    }
+    script_push_registered(lua, SCRIPT_TESTS);
+    lua_pushvalue(lua, 1);
+    lua_rawseti(lua, 3, (lua_Integer)++script->test_count * 2 - 1);
+    lua_pushvalue(lua, 2);
+    lua_rawseti(lua, 3, (lua_Integer)script->test_count * 2);
+    return 0;
+}
+
+static int host_begin(lua_State *lua)
+{
+    struct script *script = test_script(lua);
+    struct report report = {0};
+    const char *file = luaL_optstring(lua, 1, NULL);
+    lua_Integer partitions = luaL_checkinteger(lua, 2);
+    if (partitions < 1 || partitions > 64) {
+        return test_fail(lua, "partitions must be a number from 1 to 64");
+    }
+    script->is_test_begun = false;
+    if (script->test_host->begin(script->test_owner, file, (int32_t)partitions,
+                                 lua_toboolean(lua, 3), &report) != 0) {
+        return test_refuse(lua, &report);
+    }
+    script->is_test_begun = true;
+    return 0;
+}
+
+static struct bytes test_value(lua_State *lua, int index, struct buffer *scratch)
+{
+    if (lua_isnoneornil(lua, index) || script_value_is_null(lua, index)) {
+        return (struct bytes){0};
+    }
+    if (lua_type(lua, index) == LUA_TSTRING) {
+        size_t size = 0;
+        const char *text = lua_tolstring(lua, index, &size);
+        return bytes_make(text, size);
+    }
+    script_value_write(lua, index, scratch, "the value");
+    return buffer_bytes(scratch);
+}
+
+/* A string, or a number as its digits, which stays on the stack. */
+static struct bytes test_key(lua_State *lua, int index)
+{
+    size_t size = 0;
+    if (lua_isnoneornil(lua, index) || script_value_is_null(lua, index)) {
+        return (struct bytes){0};
+    }
+    const char *text = lua_tolstring(lua, index, &size);
+    if (text == NULL) {
+        test_fail(lua, "a key is a string or a number");
+    }
+    return bytes_make(text, size);
+}
+
+static int32_t test_headers(lua_State *lua, int index, struct buffer *out)
+{
+    int32_t count = (int32_t)(lua_rawlen(lua, index) / 2);
+    for (int32_t i = 0; i < count; i++) {
+        lua_rawgeti(lua, index, i * 2 + 1);
+        lua_rawgeti(lua, index, i * 2 + 2);
+        headers_append(out, test_value(lua, -2, out), test_value(lua, -1, out));
+        lua_pop(lua, 2);
+    }
+    return count;
+}
+
+/* topic, key, value, ts, headers (name, value, ...), partition */
+static int host_send(lua_State *lua)
+{
+    struct script *script = test_driven(lua);
+    struct report report = {0};
+    struct buffer *headers = script_scratch(script, 1);
+    lua_settop(lua, 6);
+    struct record record = {.topic = luaL_checkstring(lua, 1), .partition = -1};
+    record.key = test_key(lua, 2);
+    record.value = test_value(lua, 3, script_scratch(script, 0));
+    record.timestamp_ms = luaL_optinteger(lua, 4, script->test_host->time_ms(script->test_owner));
+    record.header_count = test_headers(lua, 5, headers);
+    record.headers_encoded = buffer_bytes(headers);
+    lua_Integer partition = luaL_optinteger(lua, 6, -1);
+    if (record.timestamp_ms < 0 || partition < -1 || partition > INT32_MAX) {
+        return test_fail(lua, "ts and partition cannot be negative");
+    }
+    record.partition = (int32_t)partition;
+    if (script->test_host->send(script->test_owner, &record, &report) != 0) {
+        return test_refuse(lua, &report);
+    }
+    return 0;
+}
+
+/* What JSON says if it is JSON, else a string. */
+static void test_push(lua_State *lua, struct bytes view)
+{
+    struct script *script = script_of(lua);
+    if (bytes_is_null(view)) {
+        script_value_push_null(lua);
+    } else if (json_parse(&script->stored, view) == 0) {
+        script_value_push(lua, &script->stored, JSON_ROOT);
+    } else {
+        lua_pushlstring(lua, (const char *)view.data, view.size);
+    }
+}
+
+static void test_push_string(lua_State *lua, struct bytes view)
+{
+    if (bytes_is_null(view)) {
+        script_value_push_null(lua);
+    } else {
+        lua_pushlstring(lua, (const char *)view.data, view.size);
+    }
+}
+
+static void test_push_headers(lua_State *lua, const struct record *record)
+{
+    const uint8_t *at = record->headers_encoded.data;
+    const uint8_t *end = at == NULL ? NULL : at + record->headers_encoded.size;
+    struct headers_entry entry;
+    lua_newtable(lua);
+    while (at != end && headers_next(&at, end, &entry) == 1) {
+        test_push_string(lua, entry.key);
+        test_push_string(lua, entry.value);
+        lua_rawset(lua, -3);
+    }
+}
+
+static int host_take(lua_State *lua)
+{
+    struct script *script = test_driven(lua);
+    const char *topic = luaL_checkstring(lua, 1);
+    const struct record *record = script->test_host->take(script->test_owner, topic);
+    if (record == NULL) {
+        return 0;
+    }
+    lua_newtable(lua);
+    lua_pushinteger(lua, record->partition);
+    lua_setfield(lua, -2, "partition");
+    lua_pushinteger(lua, record->offset);
+    lua_setfield(lua, -2, "offset");
+    lua_pushinteger(lua, record->timestamp_ms);
+    lua_setfield(lua, -2, "ts");
+    test_push_string(lua, record->key);
+    lua_setfield(lua, -2, "key");
+    test_push(lua, record->value);
+    lua_setfield(lua, -2, "value");
+    test_push_string(lua, record->value);
+    lua_setfield(lua, -2, "bytes");
+    test_push_headers(lua, record);
+    lua_setfield(lua, -2, "headers");
+    return 1;
+}
+
+/* The store at index 1 on a partition; NULL behind the last one. */
+static struct kv *test_store(lua_State *lua, int32_t partition)
+{
+    struct script *script = test_driven(lua);
+    const char *name = luaL_checkstring(lua, 1);
+    struct kv *kv = script->test_host->store(script->test_owner, name, partition);
+    if (kv == NULL && partition == 0) {
+        char text[200];
+        snprintf(text, sizeof text, "the application has no store named '%.100s'", name);
+        test_fail(lua, text);
+    }
+    return kv;
+}
+
+static int host_get(lua_State *lua)
+{
+    struct bytes key = test_key(lua, 2), value;
+    struct kv *kv;
+    for (int32_t i = 0; (kv = test_store(lua, i)) != NULL; i++) {
+        if (kv_get(kv, key, &value)) {
+            test_push(lua, value);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int host_entries(lua_State *lua)
+{
+    lua_Integer count = 0;
+    struct kv *kv;
+    struct bytes key, value;
+    lua_newtable(lua);
+    int list = lua_gettop(lua);
+    for (int32_t i = 0; (kv = test_store(lua, i)) != NULL; i++) {
+        struct kv_iterator *iterator = kv_iterate(kv, (struct bytes){0}, (struct bytes){0});
+        while (kv_iterator_next(iterator, &key, &value)) {
+            lua_newtable(lua);
+            test_push_string(lua, key);
+            lua_setfield(lua, -2, "key");
+            test_push(lua, value);
+            lua_setfield(lua, -2, "value");
+            lua_rawseti(lua, list, ++count);
+        }
+        kv_iterator_free(iterator);
+    }
+    return 1;
+}
+
+static int host_advance(lua_State *lua)
+{
+    struct script *script = test_driven(lua);
+    struct report report = {0};
+    int64_t span_ms = 0;
+    if (lua_isinteger(lua, 1)) {
+        span_ms = lua_tointeger(lua, 1);
+    } else if (text_parse_duration_ms(luaL_checkstring(lua, 1), &span_ms) != 0) {
+        return test_fail(lua, "advance needs a span of time like \"30s\", or milliseconds");
+    }
+    if (span_ms < 0 || span_ms > INT64_MAX - script->test_host->time_ms(script->test_owner)) {
+        return test_fail(lua, "time goes forward, and not past its end");
+    }
+    if (script->test_host->advance(script->test_owner, span_ms, &report) != 0) {
+        return test_refuse(lua, &report);
+    }
+    return 0;
+}
+
+static int host_step(lua_State *lua)
+{
+    static const char *const names[] = {[SCRIPT_TEST_COMMIT] = "commit",
+                                        [SCRIPT_TEST_CRASH] = "crash",
+                                        [SCRIPT_TEST_RESTART] = "restart",
+                                        [SCRIPT_TEST_REBALANCE] = "rebalance",
+                                        NULL};
+    struct script *script = test_driven(lua);
+    struct report report = {0};
+    enum script_test_step step = (enum script_test_step)luaL_checkoption(lua, 1, NULL, names);
+    if (script->test_host->step(script->test_owner, step, &report) != 0) {
+        return test_refuse(lua, &report);
+    }
+    return 0;
+}
+
+void script_test_push(lua_State *lua)
+{
+    static const luaL_Reg functions[] = {{"add", host_add},         {"advance", host_advance},
+                                         {"begin", host_begin},     {"fail", host_fail},
+                                         {"entries", host_entries}, {"get", host_get},
+                                         {"send", host_send},       {"step", host_step},
+                                         {"take", host_take},       {NULL, NULL}};
+    lua_newtable(lua);
+    script_register(lua, SCRIPT_TESTS);
+    lua_newtable(lua);
+    luaL_setfuncs(lua, functions, 0);
+}
+
+size_t script_test_count(const struct script *script)
+{
+    return script->test_count;
+}
+
+const char *script_test_name(struct script *script, size_t index)
+{
+    check(index < script->test_count);
+    script_push_registered(script->lua, SCRIPT_TESTS);
+    lua_rawgeti(script->lua, -1, (lua_Integer)index * 2 + 1);
+    const char *name = lua_tostring(script->lua, -1);
+    lua_pop(script->lua, 2); /* the table keeps it */
+    return name;
+}
+
+int script_test_run(struct script *script, size_t index, const struct script_test_host *host,
+                    void *owner, struct report *report)
+{
+    lua_State *lua = script->lua;
+    check(index < script->test_count);
+    script->test_host = host;
+    script->test_owner = owner;
+    script->is_test_begun = false;
+    script_push_registered(lua, SCRIPT_TESTS);
+    lua_rawgeti(lua, -1, (lua_Integer)index * 2 + 2);
+    int error = 0;
+    if (lua_pcall(lua, 0, 0, 0) != LUA_OK) {
+        char place[REPORT_PLACE_SIZE];
+        const char *text = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "an error";
+        text = script_split_message(text, place, sizeof place);
+        error = report_add(report, place, "%s", text);
+    }
+    lua_settop(lua, 0);
+    script->test_host = NULL;
+    return error;
+}
