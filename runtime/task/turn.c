@@ -191,10 +191,3 @@ enum turn_end turn_end(struct turn *turn, int error)
     turn->outcome = turn_outcome(turn);
     return TURN_DONE;
 }
-
-void task_counts_add(struct task_counts *sum, const struct task_counts *counts)
-{
-#define TASK_COUNT(field, share, metric, help) sum->field += counts->field;
-#include "runtime/task/task_count.def"
-#undef TASK_COUNT
-}

@@ -12,18 +12,13 @@
 
 #include "runtime/state/state.h"
 #include "runtime/task/global.h"
+#include "runtime/task/task_counts.h"
 #include "runtime/topology/topology_instance.h"
 
 struct turn_emit {
     const char *topic;
     struct record record;
     bool is_own; /* of whoever runs the nodes, not of them */
-};
-
-struct task_counts {
-#define TASK_COUNT(field, share, metric, help) int64_t field;
-#include "runtime/task/task_count.def"
-#undef TASK_COUNT
 };
 
 enum turn_end {
@@ -35,7 +30,7 @@ enum turn_end {
 struct turn {
     const struct topology *topology;
     struct state *stores;        /* the owner's; NULL: none */
-    const struct global *global; /* so */
+    const struct global *global; /* the owner's; NULL: none */
     struct node_context context;
     struct arena arena;
     struct turn_emit *emits;
@@ -63,5 +58,3 @@ void turn_emit_own(struct turn *turn, const char *topic, const struct record *re
 must_use int turn_judge(struct turn *turn);
 /* The nodes returned: judges, or undoes it all and does what the policy says. */
 must_use enum turn_end turn_end(struct turn *turn, int error);
-
-void task_counts_add(struct task_counts *sum, const struct task_counts *counts);
