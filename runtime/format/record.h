@@ -9,11 +9,15 @@
 #include "log/base/bytes.h"
 #include "runtime/format/value.h"
 
+/* The end of the year 9999. No record goes on with a later time: one would carry stream time to
+ * where everything else is late, and sums with spans could overflow. */
+#define RECORD_TIME_MAX_MS INT64_C(253402300799999)
+
 struct record {
     const char *topic; /* where it was read */
     int32_t partition; /* when emitted: -1 lets the key decide */
     int64_t offset;
-    int64_t timestamp_ms;
+    int64_t timestamp_ms;         /* -1: the record has none */
     struct bytes key;             /* null: without a key */
     struct bytes value;           /* null: a tombstone */
     struct bytes headers_encoded; /* as on the wire, without their count */
@@ -33,3 +37,8 @@ struct record {
     /* When emitted: what chooses the partition instead of the key; null: the key. */
     struct bytes partition_key;
 };
+
+static inline bool record_has_possible_time(const struct record *record)
+{
+    return record->timestamp_ms >= -1 && record->timestamp_ms <= RECORD_TIME_MAX_MS;
+}

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { WINDOWS_OF_RECORD_MAX = 100000 };
+
 struct window_plan {
     struct window_node_options options;
     int64_t idle_ms;
@@ -73,12 +75,18 @@ static void read_window(struct plan_reader *reader, struct window_plan *plan, co
                    (long long)options->size_ms, (long long)options->advance_ms);
         plan_reader_stop(reader);
     }
+    if (options->size_ms > 0 && options->size_ms / options->advance_ms > WINDOWS_OF_RECORD_MAX) {
+        report_add(reader->report, place,
+                   "windows of %lld ms every %lld ms put each record into more than %d of them",
+                   (long long)options->size_ms, (long long)options->advance_ms,
+                   WINDOWS_OF_RECORD_MAX);
+        plan_reader_stop(reader);
+    }
 }
 
 static int read_step(struct plan_reader *reader, struct topology_node *node)
 {
-    struct arena *arena = &reader->script->arena;
-    struct window_plan *plan = arena_new(arena, struct window_plan);
+    struct window_plan *plan = arena_new(&reader->script->arena, struct window_plan);
     plan->fold = plan_fold_read(reader, node->place);
     plan_reader_stores(reader, node, NULL);
     luaL_argcheck(reader->lua, node->store_count == 1 && node->name != NULL, 1, "a broken plan");
@@ -92,11 +100,7 @@ static int read_step(struct plan_reader *reader, struct topology_node *node)
     }
     plan->options.store = node->stores[0];
     plan->options.is_final = plan_reader_boolean(reader, "is_final");
-    plan->options.late_topic = plan_reader_string(reader, "late");
-    if (plan->options.late_topic == NULL) {
-        plan->options.late_topic =
-            arena_printf(arena, "%s-late", topology_name(reader->script->topology));
-    }
+    plan->options.late_topic = plan_reader_late(reader);
     node->late_topic = plan->options.late_topic;
     node->make = make_window;
     node->owner = plan;

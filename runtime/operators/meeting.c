@@ -161,6 +161,9 @@ int meeting_rows_next_found(struct kv_iterator *iterator, struct meeting_row *ou
     if (!kv_iterator_next(iterator, &row, &stored)) {
         return 0;
     }
+    if (row.size < sizeof(int64_t)) {
+        return ERROR_CORRUPT;
+    }
     struct bytes number = bytes_make(row.data + row.size - sizeof(int64_t), sizeof(int64_t));
     int error = row_key_take_time(&number, &out->number);
     error = error == 0 ? kept_record_read(stored, &out->record) : error;

@@ -53,9 +53,11 @@ static struct bytes make_end_row(struct buffer *row, int64_t end_ms, struct byte
 
 static int read_version(struct bytes row, struct bytes stored, struct history_version *out)
 {
+    if (row.size < HISTORY_END_SIZE || stored.size < HISTORY_END_SIZE) {
+        return ERROR_CORRUPT;
+    }
     struct bytes time = bytes_make(row.data + row.size - HISTORY_END_SIZE, HISTORY_END_SIZE);
-    int error = row_key_take_time_down(&time, &out->from_ms);
-    if (error != 0 || stored.size < HISTORY_END_SIZE) {
+    if (row_key_take_time_down(&time, &out->from_ms) != 0) {
         return ERROR_CORRUPT;
     }
     out->to_ms = endian_read_i64(stored.data);

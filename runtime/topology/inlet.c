@@ -49,7 +49,8 @@ int64_t inlet_time(struct node *node, struct decoded *decoded, const struct reco
     int64_t time_ms = -1;
     bool is_told = inlet->has_time_path && !bytes_is_null(record->value) &&
                    find_time(inlet, decoded, record, &time_ms) == 0 && time_ms >= 0;
-    return is_told ? time_ms : record->timestamp_ms;
+    time_ms = is_told ? time_ms : record->timestamp_ms;
+    return time_ms > RECORD_TIME_MAX_MS ? -1 : time_ms;
 }
 
 static int read_time(struct inlet *inlet, struct node_context *context, struct record *record)

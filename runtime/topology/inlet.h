@@ -21,6 +21,6 @@ struct inlet_options {
 
 struct node *inlet_new(const char *name, const struct inlet_options *options);
 /* The time that a record will have behind the inlet: what its value says, read into `decoded`, or
- * its own, also when the value does not say it (then the inlet will refuse the record). For who
- * decides which record is next. */
+ * its own, also when the value does not say it (then the inlet will refuse the record); -1 when
+ * that is impossible. For who decides which record is next. */
 int64_t inlet_time(struct node *node, struct decoded *decoded, const struct record *record);

@@ -1,6 +1,7 @@
 /* The parts that all nodes share; see node.h. */
 #include "runtime/topology/node.h"
 
+#include "log/base/error.h"
 #include "log/base/memory.h"
 
 #include <stdio.h>
@@ -53,4 +54,11 @@ int node_fail(struct node *node, struct node_context *context, int error, const 
     context->error_kind = kind;
     context->error_node = node;
     return error;
+}
+
+int node_fail_time(struct node *node, struct node_context *context, const struct record *record)
+{
+    return node_fail(node, context, ERROR_INVALID, "process",
+                     "%lld is no time in milliseconds since 1970, which ends with the year 9999",
+                     (long long)record->timestamp_ms);
 }

@@ -73,10 +73,18 @@ static inline int node_process(struct node *node, struct node_context *context,
     return node->ops->process(node, context, record);
 }
 
-/* Hands the record to every child, in order; stops at the first failure. */
+/* The failure of a record whose time is impossible. */
+must_use int node_fail_time(struct node *node, struct node_context *context,
+                            const struct record *record);
+
+/* Hands the record to every child, in order; stops at the first failure. A record with an
+ * impossible time goes nowhere. */
 static inline int node_forward(struct node *node, struct node_context *context,
                                const struct record *record)
 {
+    if (!record_has_possible_time(record)) {
+        return node_fail_time(node, context, record);
+    }
     for (size_t i = 0; i < node->child_count; i++) {
         int error = node_process(node->children[i], context, record);
         if (error != 0) {

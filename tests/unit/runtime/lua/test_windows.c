@@ -79,6 +79,40 @@ static void windows_close_where_nothing_comes_in(void **state)
     }
 }
 
+/* One record may not carry the time of everybody past its end. */
+static void a_time_beyond_all_calendars_is_refused(void **state)
+{
+    static const char *const kinds[] = {"tumbling '10ms'", "sliding '10ms'", "session '10ms'"};
+    static const char *const rows[][2] = {
+        {"in", "{\"ts\":9223372036854775807}"}, /* from the value */
+        {"in", "{\"ts\":253402300800000}"},
+        {"other", "9223372036854775807"}, /* from a function */
+        {"other", "-9223372036854775807"},
+    };
+    struct lua_bench *bench = *state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char text[600];
+        snprintf(text, sizeof text,
+                 "local S = require 'tidemill'\nlocal app = S.app 'shop'\n"
+                 "local timed = app:stream('in', { value = 'json', time = '$.ts' })\n"
+                 "local other = app:stream('other', { value = 'json' })\n"
+                 "  :map(function(r) r.ts = r.value return r end)\n"
+                 "timed:merge(other):group_by_key():window(S.%s):count { name = 'n' }:to 'out'\n"
+                 "return app\n",
+                 kinds[i]);
+        struct mill_driver *driver = lua_bench_run(bench, text);
+        assert_int_equal(mill_driver_send(driver, "in", "a", "{\"ts\":103}", 1), 0);
+        for (size_t j = 0; j < sizeof rows / sizeof *rows; j++) {
+            assert_true(mill_driver_send(driver, rows[j][0], "a", rows[j][1], 1) != 0);
+            assert_non_null(strstr(driver->context.error_text, "no time"));
+        }
+        size_t count = driver->output_count;
+        assert_int_equal(mill_driver_send(driver, "in", "a", "{\"ts\":104}", 1), 0);
+        assert_true(driver->output_count > count); /* it is not late */
+        lua_bench_close(bench);
+    }
+}
+
 static void functions_see_the_window(void **state)
 {
     struct mill_driver *driver = lua_bench_run(
@@ -99,6 +133,7 @@ static void wrong_words_are_refused(void **state)
     static const char *const rows[][2] = {
         {"window(S.session '5ms'):aggregate { name = 'a', init = 0, add = print }", "merge"},
         {"window(S.hopping('5ms', '10ms')):count { name = 'a' }", "miss records"},
+        {"window(S.hopping('365d', '1ms')):count { name = 'a' }", "more than 100000"},
         {"window(S.tumbling 'soon'):count { name = 'a' }", "'soon' is no size"},
         {"window(S.tumbling('1m', { grace = 'x' })):count { name = 'a' }", "'x' is no grace"},
         {"window(S.tumbling('0ms')):count { name = 'a' }", "'0ms' is no size"},
@@ -126,6 +161,7 @@ int main(void)
         LUA_BENCH_TEST(late_records_go_to_their_topic),
         LUA_BENCH_TEST(a_record_that_fails_behind_a_window_leaves_nothing),
         LUA_BENCH_TEST(windows_close_where_nothing_comes_in),
+        LUA_BENCH_TEST(a_time_beyond_all_calendars_is_refused),
         LUA_BENCH_TEST(functions_see_the_window),
         LUA_BENCH_TEST(wrong_words_are_refused),
     };
