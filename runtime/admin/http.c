@@ -2,13 +2,14 @@
  *
  *     daemon's thread             shard
  *     read the request
- *     suspend, io_post  ------->  find the route, run its handler
+ *     suspend, io_post  ------->  find the route, run its handler, or ask and wait for http_answer
  *     send the answer   <-------  resume
  *
- * Stopping: a daemon may not be stopped while a request is suspended. `under_way` is raised before
- * `is_stopping` is read, and `is_stopping` is set before `under_way` is read; so when the shard
- * sees none under way, every later request sees that the daemon stops and is refused on its own
- * thread, unsuspended. */
+ * Stopping: a daemon may not be stopped while a request is suspended. `asked_count` is raised
+ * before `is_stopping` is read, and `is_stopping` is set before `asked_count` is read; so when the
+ * shard sees none, every later request sees that the daemon stops and is refused on its own thread,
+ * unsuspended. Answers that are being sent are waited for, but not for long: a client may never
+ * read. Each exchange that was handed over ends on the shard, so `open_count` falls there. */
 #include "runtime/admin/http.h"
 
 #include "log/base/error.h"
@@ -25,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMORY_PER_CONNECTION = 32 << 10, HOST_SIZE_MAX = 256 };
+enum { MEMORY_PER_CONNECTION = 32 << 10, HOST_SIZE_MAX = 256, STOP_MS = 1000 };
 
 struct http {
     struct io *io;
@@ -34,14 +35,23 @@ struct http {
     struct MHD_Daemon *daemon; /* NULL once it was stopped */
     char address[HOST_SIZE_MAX + 16];
     atomic_bool is_stopping;
-    atomic_int under_way; /* requests posted whose `done` has not run */
+    atomic_int asked_count; /* handed over and not answered */
+    atomic_int open_count;  /* handed over and not freed */
+    struct io_timer stop_timer;
+    bool is_late; /* answers that are being sent are not waited for any more */
     void (*stopped)(void *owner);
     void *owner;
     struct io_request last;
 };
 
+/* What whoever is asked sees of an exchange. */
+struct http_answer {
+    struct http_request request;
+};
+
 /* One request; lives until the daemon is done with it. */
 struct exchange {
+    struct http_answer owed;
     struct http *http;
     struct MHD_Connection *connection;
     struct io_request request;
@@ -53,12 +63,7 @@ struct exchange {
     const char *allowed; /* method of the route, for 405 */
     unsigned status;     /* 0: not answered yet */
     bool is_too_large;
-};
-
-/* Tells the shard of a request that was refused on the daemon's thread. */
-struct nudge {
-    struct io_request request;
-    struct http *http;
+    bool is_handed_over;
 };
 
 unsigned http_refuse(struct buffer *out, unsigned status, const char *format, ...)
@@ -100,7 +105,8 @@ static bool method_matches(const struct http_route *route, const char *method)
            (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-static unsigned answer(struct exchange *exchange)
+/* NULL: there is none, and why not is in exchange->allowed. */
+static const struct http_route *find_route(struct exchange *exchange)
 {
     struct http *http = exchange->http;
     for (size_t i = 0; i < http->route_count; i++) {
@@ -108,26 +114,22 @@ static unsigned answer(struct exchange *exchange)
         if (!route_takes(route, exchange->path)) {
             continue;
         }
-        if (!method_matches(route, exchange->method)) {
-            exchange->allowed = route->method;
-            continue;
+        if (method_matches(route, exchange->method)) {
+            exchange->allowed = NULL;
+            return route;
         }
-        exchange->allowed = NULL;
-        const struct http_request request = {
-            .method = exchange->method,
-            .path = exchange->path,
-            .suffix = exchange->path + strlen(route->path),
-            .body = buffer_bytes(&exchange->body),
-            .query = find_query,
-            .private_state = exchange,
-        };
-        return route->handle(route->owner, &request, &exchange->answer, &exchange->content_type);
+        exchange->allowed = route->method;
     }
-    if (exchange->allowed != NULL) {
-        return http_refuse(&exchange->answer, MHD_HTTP_METHOD_NOT_ALLOWED,
-                           "%s is not allowed here; use %s", exchange->method, exchange->allowed);
-    }
-    return http_refuse(&exchange->answer, MHD_HTTP_NOT_FOUND, "nothing is at %s", exchange->path);
+    return NULL;
+}
+
+static unsigned refuse_route(struct exchange *exchange)
+{
+    return exchange->allowed != NULL
+               ? http_refuse(&exchange->answer, MHD_HTTP_METHOD_NOT_ALLOWED,
+                             "%s is not allowed here; use %s", exchange->method, exchange->allowed)
+               : http_refuse(&exchange->answer, MHD_HTTP_NOT_FOUND, "nothing is at %s",
+                             exchange->path);
 }
 
 static void finish(struct io_request *request, int64_t result)
@@ -140,42 +142,92 @@ static void finish(struct io_request *request, int64_t result)
     stopped(owner);
 }
 
-/* One request less is under way; goes on with the stop when it was the last. */
+/* Goes on with the stop when it can. */
 static void drain(struct http *http)
 {
-    if (!atomic_load(&http->is_stopping) || atomic_load(&http->under_way) > 0) {
+    if (!atomic_load(&http->is_stopping) || atomic_load(&http->asked_count) > 0) {
         return;
     }
-    if (http->daemon != NULL) {
+    if (http->daemon != NULL && (http->is_late || atomic_load(&http->open_count) == 0)) {
         struct MHD_Daemon *daemon = http->daemon;
         http->daemon = NULL;
         MHD_stop_daemon(daemon);
-        if (atomic_load(&http->under_way) > 0) {
-            return; /* nudges are on their way */
-        }
     }
-    http->last = (struct io_request){.done = finish, .owner = http};
-    io_post(http->io, &http->last);
+    if (http->daemon == NULL && atomic_load(&http->open_count) == 0) {
+        io_timer_stop(http->io, &http->stop_timer);
+        http->last = (struct io_request){.done = finish, .owner = http};
+        io_post(http->io, &http->last);
+    }
+}
+
+static void on_late(struct io_timer *timer)
+{
+    struct http *http = timer->owner;
+    http->is_late = true;
+    drain(http);
+}
+
+/* Nothing of the exchange may be touched afterwards: it is the daemon's again. */
+static void settle(struct exchange *exchange, unsigned status)
+{
+    struct http *http = exchange->http;
+    check(exchange->status == 0);
+    exchange->status = status;
+    MHD_resume_connection(exchange->connection);
+    atomic_fetch_sub(&http->asked_count, 1);
+    drain(http);
+}
+
+void http_answer(struct http_answer *answer, unsigned status, struct buffer *body)
+{
+    struct exchange *exchange = (struct exchange *)(void *)answer;
+    buffer_fini(&exchange->answer);
+    exchange->answer = *body;
+    buffer_init(body);
+    settle(exchange, status);
 }
 
 static void on_request(struct io_request *request, int64_t result)
 {
     (void)result;
     struct exchange *exchange = request->owner;
-    struct http *http = exchange->http;
-    exchange->status = answer(exchange);
-    MHD_resume_connection(exchange->connection);
-    atomic_fetch_sub(&http->under_way, 1);
-    drain(http);
+    const struct http_route *route = find_route(exchange);
+    if (route == NULL) {
+        settle(exchange, refuse_route(exchange));
+        return;
+    }
+    exchange->owed.request = (struct http_request){
+        .method = exchange->method,
+        .path = exchange->path,
+        .suffix = exchange->path + strlen(route->path),
+        .body = buffer_bytes(&exchange->body),
+        .query = find_query,
+        .private_state = exchange,
+    };
+    if (route->ask != NULL) {
+        route->ask(route->owner, &exchange->owed.request, &exchange->owed);
+        return;
+    }
+    settle(exchange, route->handle(route->owner, &exchange->owed.request, &exchange->answer,
+                                   &exchange->content_type));
 }
 
-static void on_nudge(struct io_request *request, int64_t result)
+static void free_exchange(struct exchange *exchange)
+{
+    free(exchange->method);
+    free(exchange->path);
+    buffer_fini(&exchange->body);
+    buffer_fini(&exchange->answer);
+    free(exchange);
+}
+
+static void on_ended(struct io_request *request, int64_t result)
 {
     (void)result;
-    struct nudge *nudge = request->owner;
-    struct http *http = nudge->http;
-    free(nudge);
-    atomic_fetch_sub(&http->under_way, 1);
+    struct exchange *exchange = request->owner;
+    struct http *http = exchange->http;
+    free_exchange(exchange);
+    atomic_fetch_sub(&http->open_count, 1);
     drain(http);
 }
 
@@ -207,11 +259,11 @@ static enum MHD_Result refuse_at_once(struct exchange *exchange, unsigned status
 static enum MHD_Result hand_over(struct exchange *exchange)
 {
     struct http *http = exchange->http;
-    atomic_fetch_add(&http->under_way, 1);
+    exchange->is_handed_over = true;
+    atomic_fetch_add(&http->open_count, 1);
+    atomic_fetch_add(&http->asked_count, 1);
     if (atomic_load(&http->is_stopping)) {
-        struct nudge *nudge = memory_new(struct nudge);
-        *nudge = (struct nudge){.request = {.done = on_nudge, .owner = nudge}, .http = http};
-        io_post(http->io, &nudge->request);
+        atomic_fetch_sub(&http->asked_count, 1);
         return refuse_at_once(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "shutting down");
     }
     exchange->request = (struct io_request){.done = on_request, .owner = exchange};
@@ -266,11 +318,12 @@ static void on_completed(void *owner, struct MHD_Connection *connection, void **
         return;
     }
     *memory = NULL;
-    free(exchange->method);
-    free(exchange->path);
-    buffer_fini(&exchange->body);
-    buffer_fini(&exchange->answer);
-    free(exchange);
+    if (exchange->is_handed_over) {
+        exchange->request = (struct io_request){.done = on_ended, .owner = exchange};
+        io_post(exchange->http->io, &exchange->request);
+    } else {
+        free_exchange(exchange);
+    }
 }
 
 /* Above: the daemon's thread. */
@@ -376,6 +429,8 @@ void http_stop(struct http *http, void (*stopped)(void *owner), void *owner)
     check(!atomic_load(&http->is_stopping));
     http->stopped = stopped;
     http->owner = owner;
+    http->stop_timer = (struct io_timer){.fired = on_late, .owner = http};
+    io_timer_start(http->io, &http->stop_timer, (uint64_t)STOP_MS * 1000000);
     atomic_store(&http->is_stopping, true);
     drain(http);
 }

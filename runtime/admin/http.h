@@ -33,12 +33,19 @@ struct http_request {
     void *private_state;
 };
 
+/* One request that is answered later. */
+struct http_answer;
+
+/* One of `handle` and `ask` says what happens. */
 struct http_route {
     const char *method; /* "GET", which also answers HEAD */
     const char *path;   /* exact; one that ends in '/' takes everything below it */
     /* Appends the body and returns the status. *content_type is preset to application/json. */
     unsigned (*handle)(void *owner, const struct http_request *request, struct buffer *out,
                        const char **content_type);
+    /* Whoever was asked calls http_answer once, here or on a later turn, whatever happens; until
+     * then the request is valid and http_stop waits. */
+    void (*ask)(void *owner, const struct http_request *request, struct http_answer *answer);
     void *owner;
 };
 
@@ -50,6 +57,8 @@ must_use int http_start(struct io *io, const char *address, const struct http_ro
 const char *http_address(const struct http *http);
 /* Requests under way are answered first. `stopped` is called on a later turn. */
 void http_stop(struct http *http, void (*stopped)(void *owner), void *owner);
+/* Takes what is in `body`, JSON, and answers with it; the body is empty afterwards. */
+void http_answer(struct http_answer *answer, unsigned status, struct buffer *body);
 /* Appends {"error_code":STATUS,"message":"..."} and returns the status, for handlers. */
 __attribute__((format(printf, 3, 4))) unsigned http_refuse(struct buffer *out, unsigned status,
                                                            const char *format, ...);

@@ -1,6 +1,6 @@
-/* Shows the HTTP port from outside: routes, refusals, large bodies, and a stop with requests under
- * way. The daemon has a thread and a socket of its own, so this test runs on the real io, with a
- * port the system chooses. */
+/* Shows the HTTP port from outside: routes, refusals, large bodies, late answers, and a stop with
+ * requests under way. The daemon has a thread and a socket of its own, so this test runs on the
+ * real io, with a port the system chooses. */
 #include "log/base/error.h"
 #include "log/io/io_uv.h"
 #include "runtime/admin/http.h"
@@ -15,6 +15,10 @@ struct fixture {
     int handled_count;
     bool stops_inside; /* the first handler stops the port */
     bool is_stopped;
+    struct http_answer *owed; /* of /later */
+    char asked[100];          /* its parameter, read when it was answered */
+    const struct http_request *request;
+    struct io_timer timer;
 };
 
 /* One connection with one request. */
@@ -63,17 +67,47 @@ static unsigned echo(void *owner, const struct http_request *request, struct buf
     return 201;
 }
 
-static struct http_route routes[3];
+static void answer_now(struct io_timer *timer)
+{
+    struct fixture *fixture = timer->owner;
+    struct buffer body;
+    buffer_init(&body);
+    buffer_printf(&body, "{\"at\":\"%s\"}", fixture->request->query(fixture->request, "at"));
+    http_answer(fixture->owed, 202, &body);
+    assert_int_equal(body.size, 0);
+}
+
+static void ask_later(void *owner, const struct http_request *request, struct http_answer *answer)
+{
+    struct fixture *fixture = owner;
+    fixture->handled_count++;
+    fixture->owed = answer;
+    fixture->request = request;
+    fixture->timer = (struct io_timer){.fired = answer_now, .owner = fixture};
+    io_timer_start(fixture->io, &fixture->timer, 1000000);
+    if (fixture->stops_inside) {
+        http_stop(fixture->http, on_stopped, fixture);
+    }
+}
+
+enum { ROUTE_COUNT = 4 };
+static struct http_route routes[ROUTE_COUNT];
 
 static int setup(void **state)
 {
     static struct fixture fixture;
     struct report report = {0};
     fixture = (struct fixture){.io = io_uv_new()};
-    routes[0] = (struct http_route){"GET", "/hello", say_hello, &fixture};
-    routes[1] = (struct http_route){"POST", "/echo", echo, &fixture};
-    routes[2] = (struct http_route){"GET", "/below/", say_hello, &fixture};
-    assert_int_equal(http_start(fixture.io, "127.0.0.1:0", routes, 3, &fixture.http, &report), 0);
+    routes[0] = (struct http_route){
+        .method = "GET", .path = "/hello", .handle = say_hello, .owner = &fixture};
+    routes[1] =
+        (struct http_route){.method = "POST", .path = "/echo", .handle = echo, .owner = &fixture};
+    routes[2] = (struct http_route){
+        .method = "GET", .path = "/below/", .handle = say_hello, .owner = &fixture};
+    routes[3] =
+        (struct http_route){.method = "GET", .path = "/later", .ask = ask_later, .owner = &fixture};
+    assert_int_equal(
+        http_start(fixture.io, "127.0.0.1:0", routes, ROUTE_COUNT, &fixture.http, &report), 0);
     *state = &fixture;
     return 0;
 }
@@ -221,7 +255,7 @@ static void a_port_that_is_taken_is_named(void **state)
     struct report report = {0};
     struct http *second;
     assert_int_equal(
-        http_start(fixture->io, http_address(fixture->http), routes, 3, &second, &report),
+        http_start(fixture->io, http_address(fixture->http), routes, ROUTE_COUNT, &second, &report),
         ERROR_INVALID);
     assert_non_null(strstr(report.text, http_address(fixture->http)));
     assert_non_null(strstr(report.text, "in use"));
@@ -234,8 +268,9 @@ static void an_address_is_judged(void **state)
     for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
         struct report report = {0};
         struct http *second;
-        assert_int_equal(http_start(fixture->io, addresses[i], routes, 3, &second, &report),
-                         ERROR_INVALID);
+        assert_int_equal(
+            http_start(fixture->io, addresses[i], routes, ROUTE_COUNT, &second, &report),
+            ERROR_INVALID);
         assert_non_null(strstr(report.text, "use HOST:PORT"));
     }
 }
@@ -257,16 +292,41 @@ static void a_stop_waits_for_requests_under_way(void **state)
         }
         int handled_count = fixture->handled_count;
         assert_in_range(handled_count, 1, VISITOR_COUNT);
+        int answered_count = 0;
         for (int i = 0; i < VISITOR_COUNT; i++) {
             wait_for_end(&visitors[i]);
+            answered_count += strstr(buffer_string(&visitors[i].answer), "hello you") != NULL;
             buffer_fini(&visitors[i].answer);
         }
         assert_int_equal(fixture->handled_count, handled_count);
+        assert_int_equal(answered_count, handled_count);
         fixture->handled_count = 0;
         fixture->is_stopped = false;
-        assert_int_equal(http_start(fixture->io, "127.0.0.1:0", routes, 3, &fixture->http, &report),
-                         0);
+        assert_int_equal(
+            http_start(fixture->io, "127.0.0.1:0", routes, ROUTE_COUNT, &fixture->http, &report),
+            0);
     }
+}
+
+static void a_route_may_answer_later(void **state)
+{
+    struct fixture *fixture = *state;
+    expect(fixture, "GET /later?at=noon" END "\r\n", "HTTP/1.1 202", "\r\n\r\n{\"at\":\"noon\"}");
+    assert_int_equal(fixture->handled_count, 1);
+}
+
+static void a_stop_waits_for_an_answer_that_is_owed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct visitor visitor;
+    fixture->stops_inside = true;
+    begin(&visitor, fixture, "GET /later?at=night" END "\r\n");
+    wait_for_end(&visitor);
+    while (!fixture->is_stopped) {
+        io_uv_run(fixture->io);
+    }
+    assert_non_null(strstr(buffer_string(&visitor.answer), "{\"at\":\"night\"}"));
+    buffer_fini(&visitor.answer);
 }
 
 int main(void)
@@ -281,6 +341,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_port_that_is_taken_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_is_judged, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_waits_for_requests_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_route_may_answer_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_waits_for_an_answer_that_is_owed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
