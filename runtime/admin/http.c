@@ -272,6 +272,15 @@ static enum MHD_Result hand_over(struct exchange *exchange)
     return MHD_YES;
 }
 
+/* Browsers name the page that sends a request which may change something (Fetch Standard, 3.2): a
+ * page that somebody looks at must not steer what listens on his machine. */
+static bool is_from_page(const struct exchange *exchange)
+{
+    bool is_reading = strcmp(exchange->method, "GET") == 0 || strcmp(exchange->method, "HEAD") == 0;
+    return !is_reading && MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
+                                                      MHD_HTTP_HEADER_ORIGIN) != NULL;
+}
+
 static enum MHD_Result on_access(void *owner, struct MHD_Connection *connection, const char *path,
                                  const char *method, const char *version, const char *data,
                                  size_t *data_size, void **memory)
@@ -303,6 +312,10 @@ static enum MHD_Result on_access(void *owner, struct MHD_Connection *connection,
     }
     if (exchange->is_too_large) {
         return refuse_at_once(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+    }
+    if (is_from_page(exchange)) {
+        return refuse_at_once(exchange, MHD_HTTP_FORBIDDEN,
+                              "web pages may not change anything here");
     }
     return hand_over(exchange);
 }

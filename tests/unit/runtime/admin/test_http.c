@@ -236,6 +236,15 @@ static void a_body_reaches_its_handler(void **state)
            "\r\n\r\nwater");
 }
 
+static void a_web_page_changes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    expect(fixture, "POST /echo" END "Origin: http://evil\r\nContent-Length: 5\r\n\r\nwater",
+           "HTTP/1.1 403", "web pages");
+    assert_int_equal(fixture->handled_count, 0);
+    expect(fixture, "GET /hello" END "Origin: http://nice\r\n\r\n", "HTTP/1.1 200", "hello");
+}
+
 static void a_body_that_is_too_large_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -337,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_head_request_has_no_body, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_are_json_sentences, setup, teardown),
         cmocka_unit_test_setup_teardown(a_body_reaches_its_handler, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_web_page_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_body_that_is_too_large_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_port_that_is_taken_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_is_judged, setup, teardown),
