@@ -39,6 +39,17 @@ int bytes_compare(struct bytes left, struct bytes right)
     return (left.size > right.size) - (left.size < right.size);
 }
 
+size_t bytes_end_of_prefix(uint8_t *prefix, size_t size)
+{
+    while (size > 0 && prefix[size - 1] == 0xff) {
+        size--;
+    }
+    if (size > 0) {
+        prefix[size - 1]++;
+    }
+    return size;
+}
+
 bool bytes_has_prefix(struct bytes view, struct bytes prefix)
 {
     return view.size >= prefix.size &&

@@ -39,6 +39,9 @@ bool bytes_equal_string(struct bytes view, const char *text);
 /* Unsigned lexical order; null sorts first. */
 int bytes_compare(struct bytes left, struct bytes right);
 bool bytes_has_prefix(struct bytes view, struct bytes prefix);
+/* Makes of `size` bytes, a prefix, the smallest of what is larger than everything that begins with
+ * it: they are changed, and how many are left is returned; 0: nothing is larger. */
+size_t bytes_end_of_prefix(uint8_t *prefix, size_t size);
 /* A copy with a terminating NUL that the caller frees with free(); NULL for null. */
 char *bytes_to_string(struct bytes view);
 /* An owned copy, freed by casting away const from `.data` through bytes_free. */

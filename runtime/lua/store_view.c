@@ -211,21 +211,13 @@ static int store_range(lua_State *lua)
     return iterate(lua, view, from, to);
 }
 
-/* The end of a prefix is the prefix with its last byte that is not 0xff counted up. */
 static int store_prefix(lua_State *lua)
 {
     const struct topology_store *view = check_store(lua);
     struct bytes prefix = store_view_key(lua, 2);
     uint8_t *end = (uint8_t *)(uintptr_t)script_copy(lua, prefix).data; /* ours to change */
-    size_t size = prefix.size;
-    while (size > 0 && end[size - 1] == 0xff) {
-        size--;
-    }
-    if (size == 0) {
-        return iterate(lua, view, prefix, (struct bytes){0});
-    }
-    end[size - 1]++;
-    return iterate(lua, view, prefix, bytes_make(end, size));
+    size_t size = bytes_end_of_prefix(end, prefix.size);
+    return iterate(lua, view, prefix, size == 0 ? (struct bytes){0} : bytes_make(end, size));
 }
 
 /* Upvalue: the methods by name. */

@@ -136,6 +136,21 @@ static int aggregate_node_process(struct node *node, struct node_context *contex
     return error == 0 ? node_forward(node, context, &change) : error;
 }
 
+static int aggregate_node_read_row(struct node *node, struct node_context *context,
+                                   struct bytes key, struct bytes value, struct record *out)
+{
+    struct aggregate_node *it = aggregate_node_of(node);
+    struct bytes accumulator;
+    *out = (struct record){.key = key, .partition = -1, .offset = -1};
+    int error = timed_read(value, &out->timestamp_ms, &accumulator);
+    if (error != 0) {
+        return node_fail(node, context, error, "process",
+                         "the store %s holds something else than an aggregate", it->store);
+    }
+    error = tell_result(it, context, accumulator, out);
+    return error == 0 ? 1 : error;
+}
+
 static void aggregate_node_free(struct node *node)
 {
     struct aggregate_node *it = aggregate_node_of(node);
@@ -149,6 +164,7 @@ static void aggregate_node_free(struct node *node)
 static const struct node_ops aggregate_node_ops = {.process = aggregate_node_process,
                                                    .start = aggregate_node_start,
                                                    .free = aggregate_node_free,
+                                                   .read_row = aggregate_node_read_row,
                                                    .wants_old = true};
 
 struct node *aggregate_node_new(const char *name, const char *store, struct fold *fold)
@@ -156,6 +172,8 @@ struct node *aggregate_node_new(const char *name, const char *store, struct fold
     struct aggregate_node *it = memory_new(struct aggregate_node);
     node_init(&it->node, &aggregate_node_ops, name);
     it->store = memory_string(store);
+    it->node.row_store = it->store;
+    it->node.row_is_keyed = true;
     it->fold = fold;
     buffer_init(&it->stored);
     return &it->node;

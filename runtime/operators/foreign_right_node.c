@@ -55,6 +55,7 @@ static struct foreign_right_node *make_node(const char *name, const struct node_
     struct foreign_right_node *it = memory_new(struct foreign_right_node);
     node_init(&it->node, ops, name);
     it->subscriptions = memory_string(options->subscriptions);
+    it->node.row_store = it->subscriptions;
     buffer_init(&it->row);
     buffer_init(&it->end);
     buffer_init(&it->text);
@@ -124,8 +125,10 @@ static int foreign_right_process(struct node *node, struct node_context *context
     return answer(it, context, record, subscription.left_key, &told);
 }
 
-static const struct node_ops foreign_right_ops = {
-    .process = foreign_right_process, .start = foreign_right_start, .free = foreign_right_free};
+static const struct node_ops foreign_right_ops = {.process = foreign_right_process,
+                                                  .start = foreign_right_start,
+                                                  .free = foreign_right_free,
+                                                  .read_row = node_hide_row};
 
 struct node *foreign_right_node_new(const char *name,
                                     const struct foreign_right_node_options *options)
@@ -178,8 +181,10 @@ static int change_process(struct node *node, struct node_context *context,
     return error;
 }
 
-static const struct node_ops change_ops = {
-    .process = change_process, .start = foreign_right_start, .free = foreign_right_free};
+static const struct node_ops change_ops = {.process = change_process,
+                                           .start = foreign_right_start,
+                                           .free = foreign_right_free,
+                                           .read_row = node_hide_row};
 
 struct node *foreign_right_node_new_change(const char *name,
                                            const struct foreign_right_node_options *options)

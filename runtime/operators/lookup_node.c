@@ -188,8 +188,10 @@ static void lookup_free(struct node *node)
     free(it);
 }
 
-static const struct node_ops lookup_ops = {
-    .process = lookup_process, .start = lookup_start, .free = lookup_free};
+static const struct node_ops lookup_ops = {.process = lookup_process,
+                                           .start = lookup_start,
+                                           .free = lookup_free,
+                                           .read_row = node_hide_row};
 
 struct node *lookup_node_new(const char *name, const struct lookup_node_options *options)
 {
@@ -197,6 +199,7 @@ struct node *lookup_node_new(const char *name, const struct lookup_node_options 
     node_init(&it->node, &lookup_ops, name);
     it->options = *options;
     it->waiting_store = memory_string(options->waiting_store);
+    it->node.row_store = it->waiting_store;
     table_store_init(&it->table, &options->table);
     buffer_init(&it->row);
     buffer_init(&it->stored);

@@ -255,8 +255,10 @@ static void meeting_free(struct node *node)
     free(it);
 }
 
-static const struct node_ops meeting_ops = {
-    .process = meeting_process, .start = meeting_start, .free = meeting_free};
+static const struct node_ops meeting_ops = {.process = meeting_process,
+                                            .start = meeting_start,
+                                            .free = meeting_free,
+                                            .read_row = node_hide_row};
 
 struct node *meeting_node_new(const char *name, const struct meeting_node_options *options)
 {
@@ -264,6 +266,7 @@ struct node *meeting_node_new(const char *name, const struct meeting_node_option
     node_init(&it->node, &meeting_ops, name);
     it->options = *options;
     it->store = memory_string(options->store);
+    it->node.row_store = it->store;
     it->late_topic = memory_string(options->late_topic);
     int64_t retention_ms = options->before_ms + options->after_ms + options->grace_ms;
     meeting_rows_init(&it->rows, retention_ms > 0 ? retention_ms : 1);

@@ -75,6 +75,12 @@ static int table_node_process(struct node *node, struct node_context *context,
     return error == 0 ? node_forward(node, context, &change) : error;
 }
 
+static int table_node_read_row(struct node *node, struct node_context *context, struct bytes key,
+                               struct bytes value, struct record *out)
+{
+    return table_store_read_row(&table_node_of(node)->store, node, context, key, value, out);
+}
+
 static void table_node_free(struct node *node)
 {
     struct table_node *it = table_node_of(node);
@@ -84,8 +90,10 @@ static void table_node_free(struct node *node)
     free(it);
 }
 
-static const struct node_ops table_node_ops = {
-    .process = table_node_process, .start = table_node_start, .free = table_node_free};
+static const struct node_ops table_node_ops = {.process = table_node_process,
+                                               .start = table_node_start,
+                                               .free = table_node_free,
+                                               .read_row = table_node_read_row};
 
 struct node *table_node_new(const char *name, const struct table_node_options *options)
 {
@@ -93,5 +101,7 @@ struct node *table_node_new(const char *name, const struct table_node_options *o
     node_init(&it->node, &table_node_ops, name);
     table_store_init(&it->store, &options->store);
     it->late_topic = memory_string(options->late_topic);
+    it->node.row_store = it->store.name;
+    it->node.row_is_keyed = !it->store.has_history;
     return &it->node;
 }

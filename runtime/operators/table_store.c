@@ -78,6 +78,33 @@ int table_store_put(struct table_store *store, struct node *node, struct node_co
     return to_ms == INT64_MAX ? TABLE_STORE_NEWEST : TABLE_STORE_PAST;
 }
 
+int table_store_read_row(struct table_store *store, struct node *node, struct node_context *context,
+                         struct bytes key, struct bytes value, struct record *out)
+{
+    struct history_version version;
+    struct kept_value kept;
+    *out = (struct record){.key = key, .partition = -1, .offset = -1};
+    if (store->has_history) {
+        buffer_clear(&store->stored);
+        int result = history_read_row(key, value, &store->stored, &version);
+        if (result <= 0) {
+            return result == 0 ? 0 : fail_content(store, node, context);
+        }
+        if (bytes_is_null(version.value)) {
+            return 0;
+        }
+        out->key = arena_copy(context->arena, buffer_bytes(&store->stored));
+        value = version.value;
+    }
+    if (kept_value_read(value, &kept) != 0) {
+        return fail_content(store, node, context);
+    }
+    out->timestamp_ms = kept.timestamp_ms;
+    out->value = kept.value;
+    out->value_format = kept.value_format;
+    return 1;
+}
+
 struct kept_value table_store_kept(const struct record *record)
 {
     return (struct kept_value){.timestamp_ms = record->timestamp_ms,

@@ -44,6 +44,12 @@ must_use int table_store_put(struct table_store *store, struct node *node,
                              struct node_context *context, struct bytes key,
                              const struct kept_value *kept);
 
+/* Reads a row of the store: 1, 0 or an error; see node_ops.read_row. A version's time is when it
+ * began. */
+must_use int table_store_read_row(struct table_store *store, struct node *node,
+                                  struct node_context *context, struct bytes key,
+                                  struct bytes value, struct record *out);
+
 /* The value of a record as a table keeps it. */
 struct kept_value table_store_kept(const struct record *record);
 /* Makes a record a change of what was there, in one format. */

@@ -236,11 +236,34 @@ static void window_node_free(struct node *node)
     free(it);
 }
 
+static int window_node_read_row(struct node *node, struct node_context *context, struct bytes key,
+                                struct bytes value, struct record *out)
+{
+    struct window_node *it = window_node_of(node);
+    struct window_rows_entry row;
+    struct window_node_content content;
+    int result = window_rows_read(&it->rows, key, value, &row);
+    if (result <= 0) {
+        return result == 0 ? 0 : fail_store(it, context, result);
+    }
+    *out = (struct record){.key = row.key,
+                           .partition = -1,
+                           .offset = -1,
+                           .is_windowed = true,
+                           .window_start_ms = row.start_ms,
+                           .window_end_ms = row.end_ms};
+    int error = read_content(it, context, row.stored, &content);
+    out->timestamp_ms = content.time_ms;
+    error = error == 0 ? tell_result(it, context, content.accumulator, out) : error;
+    return error == 0 ? 1 : error;
+}
+
 static const struct node_ops window_node_ops = {.process = window_node_process,
                                                 .start = window_node_start,
                                                 .free = window_node_free,
                                                 .horizon = window_node_horizon,
-                                                .advance = window_node_advance};
+                                                .advance = window_node_advance,
+                                                .read_row = window_node_read_row};
 
 struct node *window_node_new(const char *name, const struct window_node_options *options,
                              struct fold *fold)
@@ -250,6 +273,7 @@ struct node *window_node_new(const char *name, const struct window_node_options 
     node_init(&it->node, &window_node_ops, name);
     it->options = *options;
     it->options.store = memory_string(options->store);
+    it->node.row_store = it->options.store;
     it->options.late_topic = memory_string(options->late_topic);
     it->linger_ms = options->kind->linger(options->size_ms, options->grace_ms);
     it->retain_ms = options->kind->retain == NULL

@@ -159,20 +159,28 @@ struct kv_iterator *window_rows_walk(struct window_rows *rows, int64_t end_ms_fr
     return kv_iterate(rows->kv, make_bound(&rows->row, end_ms_from), to);
 }
 
-int window_rows_next_walked(struct window_rows *rows, struct kv_iterator *iterator,
-                            struct window_rows_entry *out)
+int window_rows_read(struct window_rows *rows, struct bytes row, struct bytes stored,
+                     struct window_rows_entry *out)
 {
-    struct bytes row;
-    if (!kv_iterator_next(iterator, &row, &out->stored)) {
+    if (row.size > 0 && row.data[0] != ROW_WINDOW) {
         return 0;
     }
     buffer_clear(&rows->key);
+    out->stored = stored;
     int error = take_tag(&row);
     error = error == 0 ? row_key_take_time(&row, &out->end_ms) : error;
     error = error == 0 ? row_key_take(&row, &rows->key) : error;
     error = error == 0 ? row_key_take_time(&row, &out->start_ms) : error;
     out->key = buffer_bytes(&rows->key);
     return error == 0 && row.size == 0 ? 1 : ERROR_CORRUPT;
+}
+
+int window_rows_next_walked(struct window_rows *rows, struct kv_iterator *iterator,
+                            struct window_rows_entry *out)
+{
+    struct bytes row;
+    struct bytes stored;
+    return kv_iterator_next(iterator, &row, &stored) ? window_rows_read(rows, row, stored, out) : 0;
 }
 
 /* The end of a window, which its row begins with; INT64_MAX for what is no row. */

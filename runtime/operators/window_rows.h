@@ -60,6 +60,10 @@ struct kv_iterator *window_rows_walk(struct window_rows *rows, int64_t end_ms_fr
                                      int64_t end_ms_to);
 must_use int window_rows_next_walked(struct window_rows *rows, struct kv_iterator *iterator,
                                      struct window_rows_entry *out);
+/* Reads one row of the store: 1 with the window, borrowed from the row and from here; 0 for other
+ * rows; or ERROR_CORRUPT. */
+must_use int window_rows_read(struct window_rows *rows, struct bytes row, struct bytes stored,
+                              struct window_rows_entry *out);
 /* Finds end_ms_min anew. */
 void window_rows_settle(struct window_rows *rows);
 /* The largest end of all windows; INT64_MIN when there is none. Looks at all of them. */

@@ -67,6 +67,18 @@ static int read_version(struct bytes row, struct bytes stored, struct history_ve
     return 0;
 }
 
+int history_read_row(struct bytes row, struct bytes stored, struct buffer *key,
+                     struct history_version *out)
+{
+    if (row.size == 0 || row.data[0] != 'v') {
+        return 0;
+    }
+    struct bytes rest = bytes_make(row.data + 1, row.size - 1);
+    int error = row_key_take(&rest, key);
+    error = error == 0 ? read_version(row, stored, out) : error;
+    return error == 0 ? 1 : error;
+}
+
 static int write_version(struct history *history, struct bytes key,
                          const struct history_version *version)
 {

@@ -43,6 +43,10 @@ must_use int history_put(struct history *history, struct bytes key, int64_t from
  * next call; 0 when there is none, when the key was removed then, or when it is too long ago. */
 must_use int history_get(struct history *history, struct bytes key, int64_t as_of_ms,
                          struct history_version *out);
+/* Reads one row of the store: 1 with its key, appended to `key`, and the version, borrowed from the
+ * row; 0 when it is no version; or ERROR_CORRUPT. */
+must_use int history_read_row(struct bytes row, struct bytes stored, struct buffer *key,
+                              struct history_version *out);
 /* The newest time that was put; INT64_MIN before. */
 int64_t history_time(struct history *history);
 void history_check(struct history *history);

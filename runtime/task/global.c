@@ -8,6 +8,7 @@
 #include "runtime/task/task_input.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct global_input {
     struct task_input input;
@@ -186,4 +187,29 @@ void global_check(const struct global *global)
         unread += !global->inputs[i].is_read;
     }
     check(global == NULL || unread == global->unread_count);
+}
+
+static const struct topology_store *find_store(const struct global *global, const char *name)
+{
+    for (size_t i = 0; i < topology_store_count(global->topology); i++) {
+        const struct topology_store *store = topology_store_at(global->topology, i);
+        if (store->is_global && strcmp(store->name, name) == 0) {
+            return store;
+        }
+    }
+    return NULL;
+}
+
+bool global_open_rows(const struct global *global, const char *store, struct store_rows *rows)
+{
+    bool is_ready = global != NULL && global->unread_count == 0;
+    const struct topology_store *found = is_ready ? find_store(global, store) : NULL;
+    for (size_t i = 0; found != NULL && i < topology_global_count(global->topology); i++) {
+        if (topology_instance_reader(global->instances[i], store) != NULL) {
+            store_rows_init(rows, found, global_store(global, store), global->instances[i],
+                            &global->context);
+            return true;
+        }
+    }
+    return false;
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "runtime/client/fetcher.h"
+#include "runtime/task/store_rows.h"
 #include "runtime/topology/topology_instance.h"
 
 struct global;
@@ -25,4 +26,6 @@ must_use int global_process(struct global *global, int count_max);
 bool global_is_ready(const struct global *global);
 /* NULL when there is no such store, and for NULL. */
 struct kv *global_store(const struct global *global, const char *name);
+/* False when there is no such store, or it was not read whole yet, and for NULL. */
+bool global_open_rows(const struct global *global, const char *store, struct store_rows *rows);
 void global_check(const struct global *global);

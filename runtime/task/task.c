@@ -285,6 +285,53 @@ struct kv *task_store(struct task *task, const char *name)
     return task->stores == NULL ? NULL : state_store(task->stores, name);
 }
 
+bool task_open_rows(struct task *task, const char *store, struct store_rows *rows)
+{
+    const struct topology_part *part = task->options.part;
+    for (size_t i = 0; task->state == TASK_RUNNING && i < part->store_count; i++) {
+        if (strcmp(part->stores[i]->name, store) == 0) {
+            store_rows_init(rows, part->stores[i], task_store(task, store), task->instance,
+                            &task->turn.context);
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *task_state_name(const struct task *task)
+{
+    switch (task->state) {
+    case TASK_NEW:
+    case TASK_RESTORING:
+        return "restoring";
+    case TASK_RUNNING:
+        return task->is_blocked ? "blocked" : task->is_stopped ? "stopped" : "running";
+    case TASK_FAILED:
+        break;
+    }
+    return "failed";
+}
+
+int64_t task_stream_time_ms(const struct task *task)
+{
+    return task->state == TASK_RUNNING ? task->turn.context.stream_time_ms : -1;
+}
+
+size_t task_input_count(const struct task *task)
+{
+    return task->input_count;
+}
+
+struct task_input_view task_view_input(const struct task *task, size_t index)
+{
+    const struct task_input *input = &task->inputs[index];
+    bool is_running = task->state == TASK_RUNNING;
+    return (struct task_input_view){
+        .topic = input->topic,
+        .next_offset = is_running ? task_input_next(input) : task->committed_offsets[index],
+        .pending_count = is_running ? task_input_pending_count(input) : 0};
+}
+
 static void task_check_changelogs(const struct task *task)
 {
     for (size_t i = 0; i < state_store_count(task->stores); i++) {

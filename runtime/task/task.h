@@ -22,6 +22,7 @@
 #include "runtime/client/fetcher.h"
 #include "runtime/client/producer.h"
 #include "runtime/state/state_position.h"
+#include "runtime/task/store_rows.h"
 #include "runtime/task/turn.h"
 
 struct task;
@@ -94,4 +95,19 @@ const struct task_counts *task_counts(const struct task *task);
 int64_t task_pending_count(const struct task *task);
 /* NULL when there is no such store. */
 struct kv *task_store(struct task *task, const char *name);
+/* False when the task has no such store, or does not run. */
+bool task_open_rows(struct task *task, const char *store, struct store_rows *rows);
+
+/* What it does, for people: "restoring", "running", "blocked" (the producer is full),
+ * "stopped", "failed". */
+const char *task_state_name(const struct task *task);
+/* -1 before the first record. */
+int64_t task_stream_time_ms(const struct task *task);
+struct task_input_view {
+    const char *topic;
+    int64_t next_offset;   /* the next record that is not finished */
+    int64_t pending_count; /* fetched from there on */
+};
+size_t task_input_count(const struct task *task);
+struct task_input_view task_view_input(const struct task *task, size_t index);
 void task_check(const struct task *task);

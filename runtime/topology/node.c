@@ -23,6 +23,17 @@ struct decoded *node_decoded(const struct node_context *context, struct decoded 
     return shared == NULL ? own : shared;
 }
 
+int node_hide_row(struct node *node, struct node_context *context, struct bytes key,
+                  struct bytes value, struct record *out)
+{
+    (void)node;
+    (void)context;
+    (void)key;
+    (void)value;
+    (void)out;
+    return 0;
+}
+
 void node_init(struct node *node, const struct node_ops *ops, const char *name)
 {
     *node = (struct node){.ops = ops, .name = memory_string(name)};

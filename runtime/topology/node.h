@@ -55,6 +55,11 @@ struct node_ops {
      * which may emit and write to stores, like process. */
     int64_t (*horizon)(struct node *node);
     int (*advance)(struct node *node, struct node_context *context, int64_t time_ms);
+    /* For a node with a row_store: reads one of its rows as what would come out of the node. 1, 0
+     * for a row that is the node's own affair, or an error with context->error_* filled; `out` is
+     * borrowed from the row, the node and the arena. Changes nothing. */
+    int (*read_row)(struct node *node, struct node_context *context, struct bytes key,
+                    struct bytes value, struct record *out);
     /* The node looks at old_value of changes; its parents may save the work otherwise. */
     bool wants_old;
 };
@@ -65,6 +70,10 @@ struct node {
     struct node **children;
     size_t child_count;
     bool sends_old; /* somebody behind it wants old values */
+    /* The store whose rows this node alone understands; NULL: none. Borrowed as long as it lives.
+     */
+    const char *row_store;
+    bool row_is_keyed; /* each of its rows stands under the record's key */
 };
 
 static inline int node_process(struct node *node, struct node_context *context,
@@ -100,6 +109,9 @@ struct decoded *node_shared(const struct node_context *context, const struct rec
 /* The same, or `own`, cleared. */
 struct decoded *node_decoded(const struct node_context *context, struct decoded *own,
                              const struct record *record);
+/* A read_row for a store that tells nobody anything. */
+int node_hide_row(struct node *node, struct node_context *context, struct bytes key,
+                  struct bytes value, struct record *out);
 void node_init(struct node *node, const struct node_ops *ops, const char *name);
 /* Frees the name and the list of children, not the children. */
 void node_fini(struct node *node);

@@ -130,6 +130,17 @@ topology_instance_idlers(const struct topology_instance *instance, size_t *count
     return instance->idlers;
 }
 
+struct node *topology_instance_reader(const struct topology_instance *instance, const char *store)
+{
+    for (size_t i = 0; i < instance->part->node_count; i++) {
+        const char *kept = instance->nodes[i]->row_store;
+        if (kept != NULL && strcmp(kept, store) == 0) {
+            return instance->nodes[i];
+        }
+    }
+    return NULL;
+}
+
 int topology_instance_start(struct topology_instance *instance, struct node_context *context)
 {
     for (size_t i = 0; i < instance->part->node_count; i++) {

@@ -34,6 +34,8 @@ topology_instance_timers(const struct topology_instance *instance, size_t *count
 /* Parents first. */
 const struct topology_instance_idler *
 topology_instance_idlers(const struct topology_instance *instance, size_t *count);
+/* The node that understands the rows of a store; NULL: they are keys and values. */
+struct node *topology_instance_reader(const struct topology_instance *instance, const char *store);
 /* Calls `start` of every node, parents first, or `stop`; the first failure ends it. */
 must_use int topology_instance_start(struct topology_instance *instance,
                                      struct node_context *context);

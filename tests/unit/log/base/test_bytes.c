@@ -53,6 +53,20 @@ static void a_prefix_is_found(void **state)
     assert_false(bytes_has_prefix(BYTES_LITERAL("order"), BYTES_LITERAL("orx")));
 }
 
+static void a_prefix_ends_before_what_is_larger(void **state)
+{
+    (void)state;
+    uint8_t plain[] = {'a', 'b'};
+    uint8_t full[] = {'a', 0xff, 0xff};
+    uint8_t last[] = {0xff};
+    assert_int_equal(bytes_end_of_prefix(plain, 2), 2);
+    assert_memory_equal(plain, "ac", 2);
+    assert_int_equal(bytes_end_of_prefix(full, 3), 1);
+    assert_memory_equal(full, "b", 1);
+    assert_int_equal(bytes_end_of_prefix(last, 1), 0);
+    assert_int_equal(bytes_end_of_prefix(plain, 0), 0);
+}
+
 static void copies_are_owned_and_terminated(void **state)
 {
     (void)state;
@@ -123,6 +137,7 @@ int main(void)
         cmocka_unit_test(null_differs_from_empty),
         cmocka_unit_test(order_is_unsigned_and_null_is_first),
         cmocka_unit_test(a_prefix_is_found),
+        cmocka_unit_test(a_prefix_ends_before_what_is_larger),
         cmocka_unit_test(copies_are_owned_and_terminated),
         cmocka_unit_test(a_buffer_keeps_its_content_while_it_grows),
         cmocka_unit_test(a_buffer_prints_and_terminates),
