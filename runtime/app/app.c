@@ -52,7 +52,7 @@ void app_run(struct app *app)
     app_group_join(app);
 }
 
-static bool app_is_exact(const struct app *app)
+bool app_is_exact(const struct app *app)
 {
     switch (app->options.guarantee) {
     case APP_AS_THE_SCRIPT_SAYS:
@@ -299,6 +299,19 @@ void app_close(struct app *app, void (*closed)(void *owner), void *owner)
 const char *app_name(const struct app *app)
 {
     return topology_name(app->topology);
+}
+
+bool app_is_running(const struct app *app)
+{
+    return app->state == APP_RUNNING && !app->is_closing;
+}
+
+void app_pause(struct app *app, bool is_paused)
+{
+    app->is_paused = is_paused;
+    if (app->state == APP_RUNNING) {
+        io_timer_start(app->io, &app->process_timer, 0);
+    }
 }
 
 void app_read_counts(const struct app *app, struct task_counts *out)

@@ -89,6 +89,11 @@ void app_start(struct app *app, const char *state_directory);
  * before `closed`, which comes inside when the app never started. */
 void app_close(struct app *app, void (*closed)(void *owner), void *owner);
 const char *app_name(const struct app *app);
+/* Its topics are there and its group is joined, or being joined. */
+bool app_is_running(const struct app *app);
+/* No record is processed and no timer called until it is said otherwise. What is under way is
+ * committed, partitions stay ours, connectors go on. */
+void app_pause(struct app *app, bool is_paused);
 /* Sums over the tasks of now and before. */
 void app_read_counts(const struct app *app, struct task_counts *out);
 /* Records fetched and not finished. */

@@ -63,6 +63,7 @@ struct app {
     struct connector **connectors;
     size_t connector_count;
     enum app_state state;
+    bool is_paused;
 
     struct io_timer process_timer; /* the next turn of processing */
     uint64_t unsure_since;         /* since when a task does not know its next record; 0: all do */
@@ -107,6 +108,8 @@ struct app {
 void app_fail(struct app *app, const char *reason, bool is_final);
 /* Everything that a start needs is there: connectors and tasks begin. */
 void app_run(struct app *app);
+/* What the options say, or else the script. */
+bool app_is_exact(const struct app *app);
 /* The next step of closing; see app.c. */
 void app_close_next(struct app *app);
 

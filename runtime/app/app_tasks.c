@@ -143,7 +143,7 @@ void app_tasks_process(struct app *app)
     bool has_more = app_tasks_read_global(app);
     if (app_tasks_may_process(app) && app_transaction_begin(app)) {
         app_tasks_send(app);
-        has_more = app_tasks_take_turn(app) || has_more;
+        has_more = (!app->is_paused && app_tasks_take_turn(app)) || has_more;
     }
     if (has_more) {
         io_timer_start(app->io, &app->process_timer, 0);
@@ -164,6 +164,10 @@ void app_tasks_on_tick(struct io_timer *timer)
 {
     struct app *app = timer->owner;
     uint64_t next_ns = (uint64_t)1000 * 1000000;
+    if (app->is_paused) {
+        io_timer_start(app->io, timer, next_ns);
+        return;
+    }
     if (app_tasks_may_process(app) && app_transaction_begin(app)) {
         for (list_each (&app->tasks, link)) {
             struct app_task *row = list_member(link, struct app_task, link);

@@ -26,7 +26,9 @@ struct host;
 struct host_app {
     struct host *host;
     const char *script;
+    char *name;      /* as its script said when it was read last */
     struct app *app; /* NULL while it waits to be started anew, or for good */
+    bool is_paused;
     struct io_timer timer;
     bool is_closing;
     bool is_over;
@@ -67,6 +69,7 @@ struct host {
     size_t app_count;
     struct report report; /* of the start; read by the owner after shard_start */
     int error;
+    size_t visit_count; /* begun and not over */
     bool is_stopping;
     bool is_ended;
     struct metric_registry *registry;
@@ -110,19 +113,16 @@ static void host_shard_tell(struct host_app *row, const char *reason)
 
 static void host_on_shard_ended(struct io_request *request, int64_t result);
 
-/* The last application is closed: the owner may end the shard. */
+/* The last application is closed and the last visit over: the owner may end the shard. */
 static void host_shard_end_if_closed(struct host *host)
 {
-    if (!host->is_stopping) {
+    if (!host->is_stopping || host->is_ended || host->visit_count > 0) {
         return;
     }
     for (size_t i = 0; i < host->app_count; i++) {
         if (host->apps[i].app != NULL) {
             return;
         }
-    }
-    if (host->is_ended) {
-        return;
     }
     host->is_ended = true;
     io_timer_stop(host->shard_io, &host->metrics_timer);
@@ -203,7 +203,13 @@ static int host_shard_open_app(struct host_app *row, struct report *report)
                                       .guarantee = options->guarantee,
                                       .limits = options->limits};
     app_options.client.bootstrap = options->bootstrap;
-    return app_new(row->host->shard_io, &app_options, &events, row, &row->app, report);
+    int error = app_new(row->host->shard_io, &app_options, &events, row, &row->app, report);
+    if (error == 0) {
+        free(row->name);
+        row->name = memory_string(app_name(row->app));
+        app_pause(row->app, row->is_paused);
+    }
+    return error;
 }
 
 static void host_shard_start_app(struct host_app *row)
@@ -326,6 +332,7 @@ static void host_shard_on_stop(void *owner, struct io *io)
             host->apps[i].is_over = true;
             app_close(host->apps[i].app, host_shard_on_closed, &host->apps[i]);
         }
+        free(host->apps[i].name);
     }
     metric_registry_free(host->registry);
 }
@@ -340,6 +347,123 @@ static void host_shard_on_stop_request(struct io_request *request, int64_t resul
         host_shard_close(&host->apps[i]);
     }
     host_shard_end_if_closed(host);
+}
+
+/* --- Visits, on the applications' shard --- */
+
+static void host_on_visited(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct host_visit *visit = request->owner;
+    visit->done(visit);
+}
+
+static void host_shard_on_visit_turn(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct host_visit *visit = request->owner;
+    struct host *host = visit->host;
+    bool is_over = visit->visit(visit, host);
+    visit->request = (struct io_request){
+        .done = is_over ? host_on_visited : host_shard_on_visit_turn, .owner = visit};
+    io_post(is_over ? host->io : host->shard_io, &visit->request);
+    if (is_over) {
+        host->visit_count--;
+        host_shard_end_if_closed(host);
+    }
+}
+
+static void host_shard_on_visit(struct io_request *request, int64_t result)
+{
+    struct host_visit *visit = request->owner;
+    visit->host->visit_count++;
+    host_shard_on_visit_turn(request, result);
+}
+
+size_t host_app_count(const struct host *host)
+{
+    return host->app_count;
+}
+
+struct host_app *host_app_at(struct host *host, size_t index)
+{
+    check(index < host->app_count);
+    return &host->apps[index];
+}
+
+struct host_app *host_app_find(struct host *host, const char *name)
+{
+    for (size_t i = 0; i < host->app_count; i++) {
+        if (strcmp(host->apps[i].name, name) == 0) {
+            return &host->apps[i];
+        }
+    }
+    return NULL;
+}
+
+const char *host_app_name(const struct host_app *row)
+{
+    return row->name;
+}
+
+const char *host_app_script(const struct host_app *row)
+{
+    return row->script;
+}
+
+enum host_app_state host_app_state(const struct host_app *row)
+{
+    if (row->app == NULL) {
+        return row->is_over ? HOST_APP_STOPPED : HOST_APP_WAITING;
+    }
+    if (row->is_closing) {
+        return HOST_APP_CLOSING;
+    }
+    return row->is_paused             ? HOST_APP_PAUSED
+           : app_is_running(row->app) ? HOST_APP_RUNNING
+                                      : HOST_APP_STARTING;
+}
+
+const char *host_app_state_name(enum host_app_state state)
+{
+    switch (state) {
+    case HOST_APP_STARTING:
+        return "starting";
+    case HOST_APP_RUNNING:
+        return "running";
+    case HOST_APP_PAUSED:
+        return "paused";
+    case HOST_APP_CLOSING:
+        return "closing";
+    case HOST_APP_WAITING:
+        return "waiting";
+    case HOST_APP_STOPPED:
+        return "stopped";
+    }
+    return "?";
+}
+
+struct app *host_app_running(const struct host_app *row)
+{
+    return row->is_closing ? NULL : row->app;
+}
+
+const char *host_app_reason(const struct host_app *row)
+{
+    return row->reason;
+}
+
+int64_t host_app_restart_count(const struct host_app *row)
+{
+    return row->restart_count;
+}
+
+void host_app_pause(struct host_app *row, bool is_paused)
+{
+    row->is_paused = is_paused;
+    if (row->app != NULL) {
+        app_pause(row->app, is_paused);
+    }
 }
 
 /* --- The owner's shard again --- */
@@ -401,6 +525,13 @@ void host_stop(struct host *host, void (*stopped)(void *owner), void *owner)
     host->stopped_owner = owner;
     host->stop_request = (struct io_request){.done = host_shard_on_stop_request, .owner = host};
     io_post(shard_io(host->shard), &host->stop_request);
+}
+
+void host_visit(struct host *host, struct host_visit *visit)
+{
+    visit->host = host;
+    visit->request = (struct io_request){.done = host_shard_on_visit, .owner = visit};
+    io_post(shard_io(host->shard), &visit->request);
 }
 
 void host_write_metrics(const struct host *host, struct buffer *out)

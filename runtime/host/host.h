@@ -5,7 +5,8 @@
  *             each other is posted;
  *         (2) an application that failed for a passing reason is closed and started anew after a
  *             pause that doubles from one second to a minute; one whose script says stop stays
- *             closed and is told.
+ *             closed and is told;
+ *         (3) a visit is over before host_stop's callback.
  * Thread: the shard of `io`, unless said otherwise. */
 #pragma once
 
@@ -51,3 +52,49 @@ bool host_is_over(const struct host *host);
 void host_stop(struct host *host, void (*stopped)(void *owner), void *owner);
 /* Appends Prometheus text, at most a second old. */
 void host_write_metrics(const struct host *host, struct buffer *out);
+
+/* A look at the applications, on their shard; embedded by whoever asks, who leaves it alone until
+ * `done`. */
+struct host_visit {
+    /* On the applications' shard. False: not at the end yet, and called again when others had their
+     * turn; what was found the time before may be gone. */
+    bool (*visit)(struct host_visit *visit, struct host *host);
+    void (*done)(struct host_visit *visit); /* on the owner's shard */
+    void *owner;
+    struct host *host; /* filled by host_visit, like what follows */
+    struct io_request request;
+};
+
+/* Not after host_stop. */
+void host_visit(struct host *host, struct host_visit *visit);
+
+/* Below: the applications' shard, inside a visit. */
+
+struct host_app;
+
+enum host_app_state {
+    HOST_APP_STARTING,
+    HOST_APP_RUNNING,
+    HOST_APP_PAUSED,
+    HOST_APP_CLOSING, /* after a failure */
+    HOST_APP_WAITING, /* for the pause after a failure to end */
+    HOST_APP_STOPPED, /* for good */
+};
+
+size_t host_app_count(const struct host *host);
+struct host_app *host_app_at(struct host *host, size_t index);
+/* NULL when there is none of that name. */
+struct host_app *host_app_find(struct host *host, const char *name);
+const char *host_app_name(const struct host_app *row);
+const char *host_app_script(const struct host_app *row);
+enum host_app_state host_app_state(const struct host_app *row);
+/* "running" */
+const char *host_app_state_name(enum host_app_state state);
+/* NULL while it is not there: it waits, or has stopped. */
+struct app *host_app_running(const struct host_app *row);
+/* Of the last failure; "" when there was none. */
+const char *host_app_reason(const struct host_app *row);
+int64_t host_app_restart_count(const struct host_app *row);
+/* Processing stands still, also after a failure and a new start, until it is said otherwise; what
+ * is under way is committed. */
+void host_app_pause(struct host_app *row, bool is_paused);

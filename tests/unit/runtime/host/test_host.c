@@ -283,6 +283,117 @@ static void it_stops_at_any_event(void **state)
     }
 }
 
+/* A person who looks, several turns long, and may pause an application. */
+struct visitor {
+    struct host_visit visit;
+    const char *name;
+    int turn_count;
+    int is_pausing; /* 1, 0 to resume, -1 for neither */
+    enum host_app_state state;
+    bool is_found;
+    bool has_app;
+    bool is_done;
+};
+
+static bool on_visit(struct host_visit *visit, struct host *host)
+{
+    struct visitor *visitor = visit->owner;
+    struct host_app *app = host_app_find(host, visitor->name);
+    visitor->is_found = app != NULL;
+    if (app == NULL || --visitor->turn_count > 0) {
+        return app == NULL;
+    }
+    if (visitor->is_pausing >= 0) {
+        host_app_pause(app, visitor->is_pausing == 1);
+    }
+    visitor->state = host_app_state(app);
+    visitor->has_app = host_app_running(app) != NULL;
+    return true;
+}
+
+static void on_visited(struct host_visit *visit)
+{
+    ((struct visitor *)visit->owner)->is_done = true;
+}
+
+static void begin_visit(struct bench *bench, struct visitor *visitor, const char *name,
+                        int is_pausing)
+{
+    *visitor = (struct visitor){.visit = {.visit = on_visit, .done = on_visited, .owner = visitor},
+                                .name = name,
+                                .turn_count = 5,
+                                .is_pausing = is_pausing};
+    host_visit(bench->host, &visitor->visit);
+}
+
+static struct visitor visit(struct bench *bench, const char *name, int is_pausing)
+{
+    static struct visitor visitor;
+    begin_visit(bench, &visitor, name, is_pausing);
+    run(bench, 100);
+    assert_true(visitor.is_done);
+    return visitor;
+}
+
+static void a_visit_finds_what_runs_by_name(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(8, 2);
+    start(bench);
+    assert_int_equal(visit(bench, "copy", -1).state, HOST_APP_STARTING);
+    run(bench, 10000);
+    struct visitor seen = visit(bench, "strict", -1);
+    assert_true(seen.has_app);
+    assert_int_equal(seen.state, HOST_APP_RUNNING);
+    assert_false(visit(bench, "nobody", -1).is_found);
+    put(bench, "bad");
+    run(bench, 10000);
+    seen = visit(bench, "strict", -1);
+    assert_false(seen.has_app);
+    assert_int_equal(seen.state, HOST_APP_STOPPED);
+    bench_free(bench);
+}
+
+static void a_pause_lasts_over_a_failure(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(9, 1);
+    start(bench);
+    run(bench, 10000);
+    fake_cluster_fail(bench->cluster, KEY_PRODUCE, ERROR_TOPIC_AUTHORIZATION_FAILED, 1, false);
+    put(bench, "good");
+    run(bench, 500);
+    assert_int_equal(bench->failure_count, 1);
+    assert_int_equal(visit(bench, "copy", 1).state, HOST_APP_WAITING);
+    run(bench, 60000);
+    int64_t count = count_of(bench, "out");
+    put(bench, "better");
+    run(bench, 60000);
+    assert_int_equal(visit(bench, "copy", -1).state, HOST_APP_PAUSED);
+    assert_int_equal(count_of(bench, "out"), count);
+    assert_int_equal(visit(bench, "copy", 0).state, HOST_APP_RUNNING);
+    run(bench, 10000);
+    assert_int_equal(count_of(bench, "out"), 2);
+    bench_free(bench);
+}
+
+static void a_visit_is_over_before_the_host_is(void **state)
+{
+    (void)state;
+    for (int event_count = 0; event_count < 200; event_count += 5) {
+        struct bench *bench = bench_new((uint64_t)event_count + 1, 2);
+        struct visitor visitor;
+        start(bench);
+        for (int i = 0; i < event_count; i++) {
+            sim_step(bench->sim);
+        }
+        begin_visit(bench, &visitor, "copy", -1);
+        stop(bench);
+        assert_true(visitor.is_done);
+        bench_free(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +405,9 @@ int main(void)
         cmocka_unit_test(a_script_that_went_wrong_meanwhile_is_final),
         cmocka_unit_test(one_that_never_started_stops),
         cmocka_unit_test(it_stops_at_any_event),
+        cmocka_unit_test(a_visit_finds_what_runs_by_name),
+        cmocka_unit_test(a_pause_lasts_over_a_failure),
+        cmocka_unit_test(a_visit_is_over_before_the_host_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,159 @@
+/* What an application does, for people; see app_view.h. */
+#include "runtime/app/app_view.h"
+
+#include "runtime/app/app_state.h"
+#include "runtime/format/record_json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void app_view_add(struct buffer *out, const char *name, const char *text)
+{
+    buffer_printf(out, "\"%s\":", name);
+    record_json_write_bytes(out, text == NULL ? (struct bytes){0} : bytes_from_string(text));
+}
+
+static void app_view_add_number(struct buffer *out, const char *name, int64_t number)
+{
+    buffer_printf(out, ",\"%s\":%" PRId64, name, number);
+}
+
+void app_view_write_totals(const struct app *app, struct buffer *out)
+{
+    struct task_counts counts;
+    app_read_counts(app, &counts);
+    app_view_add(out, "guarantee", app_is_exact(app) ? "exactly_once_v2" : "at_least_once");
+    app_view_add_number(out, "tasks", (int64_t)app_task_count(app));
+    app_view_add_number(out, "pending", app_pending_count(app));
+    app_view_add_number(out, "commits", app_commit_count(app));
+    app_view_add_number(out, "rollbacks", app_rollback_count(app));
+    const char *between = "";
+    buffer_add_string(out, ",\"counts\":{");
+#define TASK_COUNT(field, share, metric, help)                                                     \
+    buffer_printf(out, "%s\"%.*s\":%" PRId64, between, (int)(sizeof #field - sizeof "_count"),     \
+                  #field, counts.field);                                                           \
+    between = ",";
+#include "runtime/task/task_count.def"
+#undef TASK_COUNT
+    buffer_add_byte(out, '}');
+}
+
+static void app_view_write_input(const struct app_task *row, size_t index, struct buffer *out)
+{
+    buffer_add_byte(out, '{');
+    app_view_add(out, "topic", row->part->topics[index]);
+    buffer_printf(out, ",\"ours\":%s", row->inputs[index].is_ours ? "true" : "false");
+    size_t count = row->task == NULL ? 0 : task_input_count(row->task);
+    for (size_t i = 0; i < count; i++) {
+        struct task_input_view view = task_view_input(row->task, i);
+        if (strcmp(view.topic, row->part->topics[index]) == 0) {
+            app_view_add_number(out, "offset", view.next_offset);
+            app_view_add_number(out, "pending", view.pending_count);
+        }
+    }
+    buffer_add_byte(out, '}');
+}
+
+static void app_view_write_task(const struct app_task *row, struct buffer *out)
+{
+    const char *state = row->task == NULL ? "waiting"
+                        : row->is_closing ? "closing"
+                        : row->is_leaving ? "leaving"
+                                          : task_state_name(row->task);
+    buffer_add_byte(out, '{');
+    app_view_add(out, "part", row->part->name);
+    app_view_add_number(out, "partition", row->partition);
+    buffer_add_byte(out, ',');
+    app_view_add(out, "state", state);
+    int64_t stream_time_ms = row->task == NULL ? -1 : task_stream_time_ms(row->task);
+    if (stream_time_ms >= 0) {
+        app_view_add_number(out, "stream_time", stream_time_ms);
+    }
+    buffer_add_string(out, ",\"inputs\":[");
+    for (size_t i = 0; i < row->part->topic_count; i++) {
+        buffer_add_string(out, i > 0 ? "," : "");
+        app_view_write_input(row, i, out);
+    }
+    buffer_add_string(out, "]}");
+}
+
+static void app_view_write_connector(const struct connector *connector, struct buffer *out)
+{
+    static const char *const states[] = {[CONNECTOR_NEW] = "new",
+                                         [CONNECTOR_RUNNING] = "running",
+                                         [CONNECTOR_WAITING] = "waiting",
+                                         [CONNECTOR_CLOSING] = "closing"};
+    buffer_add_byte(out, '{');
+    app_view_add(out, "name", connector_name(connector));
+    buffer_add_byte(out, ',');
+    app_view_add(out, "kind", connector_is_source(connector) ? "source" : "sink");
+    buffer_add_byte(out, ',');
+    app_view_add(out, "state", states[connector_state(connector)]);
+    buffer_add_byte(out, ',');
+    app_view_add(out, "reason", connector_reason(connector));
+    app_view_add_number(out, "records", connector_record_count(connector));
+    app_view_add_number(out, "restarts", connector_restart_count(connector));
+    buffer_add_byte(out, '}');
+}
+
+void app_view_write_parts(const struct app *app, struct buffer *out)
+{
+    const char *between = "";
+    buffer_add_string(out, "\"parts\":[");
+    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
+         link = link->next) {
+        buffer_add_string(out, between);
+        app_view_write_task(list_member(link, const struct app_task, link), out);
+        between = ",";
+    }
+    buffer_add_string(out, "],\"connectors\":[");
+    for (size_t i = 0; i < app->connector_count; i++) {
+        buffer_add_string(out, i > 0 ? "," : "");
+        app_view_write_connector(app->connectors[i], out);
+    }
+    buffer_add_byte(out, ']');
+}
+
+/* Those that are here. */
+static void app_view_write_partitions(const struct app *app, const char *store, struct buffer *out)
+{
+    const char *between = "";
+    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
+         link = link->next) {
+        const struct app_task *row = list_member(link, const struct app_task, link);
+        bool is_running = row->task != NULL && !row->is_closing && task_is_running(row->task);
+        if (is_running && task_store(row->task, store) != NULL) {
+            buffer_printf(out, "%s%" PRId32, between, row->partition);
+            between = ",";
+        }
+    }
+}
+
+void app_view_write_stores(const struct app *app, struct buffer *out)
+{
+    buffer_add_string(out, "\"stores\":[");
+    for (size_t i = 0; i < topology_store_count(app->topology); i++) {
+        const struct topology_store *store = topology_store_at(app->topology, i);
+        buffer_add_string(out, i > 0 ? ",{" : "{");
+        app_view_add(out, "name", store->name);
+        buffer_add_byte(out, ',');
+        app_view_add(out, "kind",
+                     store->is_global                       ? "global"
+                     : store->kind == TOPOLOGY_STORE_MEMORY ? "memory"
+                                                            : "persistent");
+        buffer_printf(out, ",\"changelog\":%s,\"partitions\":[",
+                      store->has_changelog ? "true" : "false");
+        app_view_write_partitions(app, store->name, out);
+        buffer_add_string(out, "]}");
+    }
+    buffer_add_byte(out, ']');
+}
+
+void app_view_write_plan(const struct app *app, struct buffer *out)
+{
+    struct buffer plan;
+    buffer_init(&plan);
+    topology_describe(app->topology, &plan);
+    app_view_add(out, "plan", buffer_string(&plan));
+    buffer_fini(&plan);
+}
