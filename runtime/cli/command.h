@@ -61,6 +61,11 @@ struct command {
 
 #define COMMAND_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
 
+extern const struct command command_app_describe;
+extern const struct command command_app_ls;
+extern const struct command command_app_pause;
+extern const struct command command_app_plan;
+extern const struct command command_app_resume;
 extern const struct command command_cluster_describe;
 extern const struct command command_completion;
 extern const struct command command_config_get;
@@ -88,6 +93,9 @@ extern const struct command command_perf_produce;
 extern const struct command command_produce;
 extern const struct command command_quota_ls;
 extern const struct command command_quota_set;
+extern const struct command command_store_get;
+extern const struct command command_store_ls;
+extern const struct command command_store_range;
 extern const struct command command_topic_alter;
 extern const struct command command_topic_create;
 extern const struct command command_topic_describe;

@@ -58,10 +58,12 @@ unsigned explanation_write(struct broker *broker, struct bytes group, struct buf
     int error = broker_explain_group(broker, group, &arena, &explanation);
     if (error != 0) {
         arena_fini(&arena);
-        return http_refuse(out,
-                           error == ERROR_GROUP_ID_NOT_FOUND ? EXPLANATION_NOT_FOUND
-                                                             : EXPLANATION_UNAVAILABLE,
-                           "%.*s: %s", BYTES_FORMAT(group), error_text(error));
+        return error == ERROR_GROUP_ID_NOT_FOUND
+                   ? http_refuse(out, EXPLANATION_NOT_FOUND,
+                                 "%.*s: no such group; 'tidemill group ls' lists them",
+                                 BYTES_FORMAT(group))
+                   : http_refuse(out, EXPLANATION_UNAVAILABLE, "%.*s: %s", BYTES_FORMAT(group),
+                                 error_text(error));
     }
     buffer_add_byte(out, '{');
     explanation_add_text(out, "group", group);

@@ -10,6 +10,7 @@
 #include "runtime/cli/errand.h"
 #include "runtime/host/host.h"
 #include "runtime/main/instance.h"
+#include "runtime/main/operation.h"
 #include "runtime/main/service.h"
 
 #include <stdlib.h>
@@ -37,6 +38,7 @@ struct run {
     const struct run_values *values;
     struct service service;
     struct host *host;
+    struct operation_desk desk; /* questions about the applications, over HTTP */
     struct host_options options;
     const char *plugin_directories[RUN_PLUGIN_DIRECTORY_MAX];
     struct buffer brokers;                   /* of --bootstrap, with ports */
@@ -160,7 +162,7 @@ static void run_stop_host(struct run *run)
     if (host == NULL) {
         return;
     }
-    run->host = NULL; /* its metrics end here */
+    run->host = run->desk.host = NULL; /* its metrics end here */
     host_stop(host, run_on_host_stopped, run);
     while (!run->is_host_stopped) {
         run->world->run(run->world->owner);
@@ -173,12 +175,23 @@ static void run_start_host(struct run *run)
     host_start(run->host, run->state_directory);
 }
 
-/* With a log of our own. */
-static int run_embedded(struct run *run)
+static void run_init_service(struct run *run)
 {
+    struct http_route routes[OPERATION_ROUTE_COUNT];
     service_init(&run->service);
     run->service.write_more_metrics = run_write_metrics;
     run->service.more_owner = run;
+    run->desk.host = run->host;
+    operation_make_routes(&run->desk, routes);
+    for (size_t i = 0; i < OPERATION_ROUTE_COUNT; i++) {
+        service_add_route(&run->service, &routes[i]);
+    }
+}
+
+/* With a log of our own. */
+static int run_embedded(struct run *run)
+{
+    run_init_service(run);
     int code = service_start(&run->service, run->world, &run->values->service, RUN_LOOPBACK);
     if (code != COMMAND_OK) {
         return code;
@@ -225,14 +238,23 @@ static int run_attached(struct run *run)
     if (!run_await_cluster(run)) {
         return COMMAND_OK;
     }
+    run_init_service(run);
+    int code = service_start_http(&run->service, run->world, &run->values->service);
+    if (code != COMMAND_OK) {
+        return code;
+    }
     instance_write(&run->instance, run->state_directory);
     run_start_host(run);
-    fprintf(run->world->out, "tidemill %s ready: applications on %s, state %s\n",
-            run->world->version, buffer_string(&run->brokers), run->state_directory);
+    fprintf(run->world->out, "tidemill %s ready: applications on %s, http %s, state %s\n",
+            run->world->version, buffer_string(&run->brokers),
+            run->service.http == NULL ? "off" : http_address(run->service.http),
+            run->state_directory);
     fflush(run->world->out);
     while (!run->world->is_interrupted && !run->service.is_over) {
         run->world->run(run->world->owner);
     }
+    run_stop_host(run);
+    service_stop(&run->service);
     return COMMAND_OK;
 }
 

@@ -140,7 +140,9 @@ static unsigned write_metrics(void *owner, const struct http_request *request, s
     (void)request;
     struct service *service = owner;
     *content_type = "text/plain; version=0.0.4; charset=utf-8";
-    broker_write_metrics(service->broker, out);
+    if (service->broker != NULL) {
+        broker_write_metrics(service->broker, out);
+    }
     if (service->write_more_metrics != NULL) {
         service->write_more_metrics(service->more_owner, out);
     }
@@ -153,7 +155,7 @@ static unsigned write_health(void *owner, const struct http_request *request, st
     (void)request;
     (void)content_type;
     struct service *service = owner;
-    int error = broker_status(service->broker);
+    int error = service->broker == NULL ? 0 : broker_status(service->broker);
     bool is_well = error == 0 && service->is_ready && !service->has_failed;
     buffer_printf(out, "{\"status\":\"%s\",\"version\":\"%s\"", is_well ? "ok" : "failed",
                   service->world->version);
@@ -170,6 +172,10 @@ static unsigned explain_group(void *owner, const struct http_request *request, s
 {
     (void)content_type;
     struct service *service = owner;
+    if (service->broker == NULL) {
+        return http_refuse(out, STATUS_UNAVAILABLE,
+                           "there is no broker here; ask the coordinator's");
+    }
     return explanation_write(service->broker, bytes_from_string(request->suffix), out);
 }
 
@@ -273,6 +279,19 @@ int service_start(struct service *service, struct command_world *world,
     }
     service_stop(service);
     return is_misuse ? COMMAND_MISUSED : code;
+}
+
+int service_start_http(struct service *service, struct command_world *world,
+                       const struct service_flags *flags)
+{
+    service->world = world;
+    if (start_http(service, flags->http) != 0) {
+        int code = complain(service);
+        service_stop(service);
+        return code;
+    }
+    service->is_ready = true;
+    return 0;
 }
 
 /* A part of the ready line; null where nothing is there. */

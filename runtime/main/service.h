@@ -1,4 +1,5 @@
-/* One broker with its HTTP port, as a process: what `serve` and everything that embeds a log start.
+/* One broker with its HTTP port, as a process: what `serve` and everything that embeds a log start;
+ * or the HTTP port alone, beside applications on somebody else's cluster.
  *
  * Owns:   the broker, the HTTP port, and the values of the configuration.
  * Keeps:  a service that was started is stopped with service_stop, which returns only when
@@ -43,9 +44,9 @@ enum { SERVICE_ROUTE_MAX = 16 };
 
 struct service {
     struct command_world *world;
-    struct map file; /* values of the configuration */
-    struct broker *broker;
-    struct http *http; /* NULL: off */
+    struct map file;       /* values of the configuration */
+    struct broker *broker; /* NULL: none is embedded */
+    struct http *http;     /* NULL: off */
     struct http_route routes[SERVICE_ROUTE_MAX];
     size_t route_count;
     struct report report; /* why it failed */
@@ -62,6 +63,9 @@ struct service {
  * `loopback`: "loopback:NAME" for apps of this process, or NULL. */
 must_use int service_start(struct service *service, struct command_world *world,
                            const struct service_flags *flags, const char *loopback);
+/* The HTTP port alone: 0, or an exit code after a complaint. */
+must_use int service_start_http(struct service *service, struct command_world *world,
+                                const struct service_flags *flags);
 /* Reads and judges all values, and starts nothing: COMMAND_OK, or an exit code after a complaint.
  */
 must_use int service_judge(struct command_world *world, const struct service_flags *flags);

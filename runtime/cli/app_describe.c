@@ -1,0 +1,225 @@
+/* tidemill app describe, plan, pause and resume: one application of a process. */
+#include "runtime/cli/answer.h"
+#include "runtime/cli/grid.h"
+
+#include <inttypes.h>
+
+struct describe_values {
+    struct answer_flags answer;
+};
+
+static int ask(struct command_world *world, const void *given, const struct flag_list *arguments,
+               const char *method, const char *verb, void (*print)(const struct answer *answer))
+{
+    const struct describe_values *values = given;
+    const char *const parts[] = {"apps", arguments->items[0], verb, NULL};
+    struct buffer path;
+    buffer_init(&path);
+    answer_make_path(&path, parts);
+    int code = answer_run(world, &values->answer, method, buffer_string(&path), print);
+    buffer_fini(&path);
+    return code;
+}
+
+static void print_summary(const struct answer *answer)
+{
+    struct buffer *out = &answer->errand->out;
+    struct bytes reason = answer_text(answer, JSON_ROOT, "reason");
+    int64_t restarts = answer_number(answer, JSON_ROOT, "restarts");
+    buffer_printf(out, "%.*s: %.*s", BYTES_FORMAT(answer_text(answer, JSON_ROOT, "name")),
+                  BYTES_FORMAT(answer_text(answer, JSON_ROOT, "state")));
+    if (json_find(&answer->json, JSON_ROOT, BYTES_LITERAL("counts")) != JSON_ABSENT) {
+        buffer_printf(out, ", %.*s, %" PRId64 " commits, %" PRId64 " rolled back",
+                      BYTES_FORMAT(answer_text(answer, JSON_ROOT, "guarantee")),
+                      answer_number(answer, JSON_ROOT, "commits"),
+                      answer_number(answer, JSON_ROOT, "rollbacks"));
+    }
+    buffer_printf(out, " (%.*s)\n", BYTES_FORMAT(answer_text(answer, JSON_ROOT, "script")));
+    if (reason.size > 0) {
+        buffer_printf(out, "last failure, %" PRId64 " new starts so far: %.*s\n", restarts,
+                      BYTES_FORMAT(reason));
+    }
+}
+
+static void print_counts(const struct answer *answer)
+{
+    static const char *const names[] = {"in",       "emitting",    "kept",    "late",
+                                        "filtered", "dead_letter", "skipped", "out"};
+    struct buffer *out = &answer->errand->out;
+    uint32_t counts = json_find(&answer->json, JSON_ROOT, BYTES_LITERAL("counts"));
+    if (counts == JSON_ABSENT) {
+        return;
+    }
+    buffer_printf(out, "pending %" PRId64, answer_number(answer, JSON_ROOT, "pending"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        buffer_printf(out, ", %s %" PRId64, names[i], answer_number(answer, counts, names[i]));
+    }
+    buffer_add_byte(out, '\n');
+}
+
+static void add_input(struct grid *grid, const struct answer *answer, uint32_t part, uint32_t input)
+{
+    bool has_offset = json_find(&answer->json, input, BYTES_LITERAL("offset")) != JSON_ABSENT;
+    grid_add(grid, answer_text(answer, part, "part"));
+    grid_add_number(grid, answer_number(answer, part, "partition"));
+    grid_add(grid, answer_text(answer, part, "state"));
+    grid_add(grid, answer_text(answer, input, "topic"));
+    if (has_offset) {
+        grid_add_number(grid, answer_number(answer, input, "offset"));
+        grid_add_number(grid, answer_number(answer, input, "pending"));
+    } else {
+        grid_add_nothing(grid);
+        grid_add_nothing(grid);
+    }
+}
+
+static void print_parts(const struct answer *answer)
+{
+    static const struct grid_column columns[] = {
+        {"PART", "part", false},   {"PARTITION", "partition", true}, {"STATE", "state", false},
+        {"INPUT", "topic", false}, {"OFFSET", "offset", true},       {"PENDING", "pending", true},
+    };
+    struct grid grid;
+    uint32_t count = 0;
+    uint32_t parts = answer_list(answer, JSON_ROOT, "parts", &count);
+    if (count == 0) {
+        return;
+    }
+    grid_init(&grid, columns, sizeof columns / sizeof *columns);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t part = json_element(&answer->json, parts, i);
+        uint32_t input_count = 0;
+        uint32_t inputs = answer_list(answer, part, "inputs", &input_count);
+        for (uint32_t j = 0; j < input_count; j++) {
+            add_input(&grid, answer, part, json_element(&answer->json, inputs, j));
+        }
+    }
+    buffer_add_byte(&answer->errand->out, '\n');
+    grid_print(&grid, false, &answer->errand->out);
+    grid_fini(&grid);
+}
+
+static void print_connectors(const struct answer *answer)
+{
+    static const struct grid_column columns[] = {
+        {"CONNECTOR", "name", false}, {"KIND", "kind", false},        {"STATE", "state", false},
+        {"RECORDS", "records", true}, {"RESTARTS", "restarts", true}, {"REASON", "reason", false},
+    };
+    struct grid grid;
+    uint32_t count = 0;
+    uint32_t connectors = answer_list(answer, JSON_ROOT, "connectors", &count);
+    if (count == 0) {
+        return;
+    }
+    grid_init(&grid, columns, sizeof columns / sizeof *columns);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t connector = json_element(&answer->json, connectors, i);
+        grid_add(&grid, answer_text(answer, connector, "name"));
+        grid_add(&grid, answer_text(answer, connector, "kind"));
+        grid_add(&grid, answer_text(answer, connector, "state"));
+        grid_add_number(&grid, answer_number(answer, connector, "records"));
+        grid_add_number(&grid, answer_number(answer, connector, "restarts"));
+        grid_add(&grid, answer_text(answer, connector, "reason"));
+    }
+    buffer_add_byte(&answer->errand->out, '\n');
+    grid_print(&grid, false, &answer->errand->out);
+    grid_fini(&grid);
+}
+
+static void print_description(const struct answer *answer)
+{
+    print_summary(answer);
+    print_counts(answer);
+    print_parts(answer);
+    print_connectors(answer);
+}
+
+static void print_plan(const struct answer *answer)
+{
+    buffer_add_bytes(&answer->errand->out, answer_text(answer, JSON_ROOT, "plan"));
+}
+
+static int describe(struct command_world *world, const void *values,
+                    const struct flag_list *arguments)
+{
+    return ask(world, values, arguments, "GET", NULL, print_description);
+}
+
+static int plan(struct command_world *world, const void *values, const struct flag_list *arguments)
+{
+    return ask(world, values, arguments, "GET", "plan", print_plan);
+}
+
+static int pause_app(struct command_world *world, const void *values,
+                     const struct flag_list *arguments)
+{
+    return ask(world, values, arguments, "POST", "pause", print_summary);
+}
+
+static int resume_app(struct command_world *world, const void *values,
+                      const struct flag_list *arguments)
+{
+    return ask(world, values, arguments, "POST", "resume", print_summary);
+}
+
+static const struct flag flags[] = {
+    ANSWER_FLAGS(struct describe_values),
+};
+
+const struct command command_app_describe = {
+    .noun = "app",
+    .verb = "describe",
+    .arguments = "APP",
+    .summary = "tells how far an application is",
+    .examples = "tidemill app describe words\n",
+    .details =
+        "OFFSET is that of the next record of an input that is not finished; what is between\n"
+        "there and the end of the topic is told by 'tidemill group describe APP'.\n",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct describe_values),
+    .argument_min = 1,
+    .argument_max = 1,
+    .run = describe,
+};
+
+const struct command command_app_plan = {
+    .noun = "app",
+    .verb = "plan",
+    .arguments = "APP",
+    .summary = "prints the topology of an application",
+    .examples = "tidemill app plan words\n",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct describe_values),
+    .argument_min = 1,
+    .argument_max = 1,
+    .run = plan,
+};
+
+const struct command command_app_pause = {
+    .noun = "app",
+    .verb = "pause",
+    .arguments = "APP",
+    .summary = "stops processing until it is resumed",
+    .examples = "tidemill app pause words\n",
+    .details =
+        "What is under way is committed; partitions stay with the process, sources and sinks\n"
+        "go on. It lasts over failures of the application, not over the end of the process.\n",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct describe_values),
+    .argument_min = 1,
+    .argument_max = 1,
+    .run = pause_app,
+};
+
+const struct command command_app_resume = {
+    .noun = "app",
+    .verb = "resume",
+    .arguments = "APP",
+    .summary = "lets a paused application go on",
+    .examples = "tidemill app resume words\n",
+    COMMAND_FLAGS(flags),
+    .values_size = sizeof(struct describe_values),
+    .argument_min = 1,
+    .argument_max = 1,
+    .run = resume_app,
+};

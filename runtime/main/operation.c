@@ -1,0 +1,342 @@
+/* See operation.h. A row of the table below is what can be asked; its function runs on the
+ * applications' shard. */
+#include "runtime/main/operation.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/text.h"
+#include "runtime/app/app_store.h"
+#include "runtime/app/app_view.h"
+#include "runtime/format/record_json.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STATUS_OK = 200,
+    STATUS_BAD = 400,
+    STATUS_NONE = 404,
+    STATUS_CONFLICT = 409,
+    STATUS_FAILED = 500,
+    STATUS_UNAVAILABLE = 503
+};
+
+struct operation_row;
+
+struct operation {
+    struct host_visit visit;
+    struct http_answer *answer;
+    const struct operation_row *row;
+    char *app;      /* NULL: all */
+    char *argument; /* "" without */
+    struct app_store_look look;
+    struct buffer text[3]; /* key, from, to, as far as they were given */
+    struct buffer out;
+    unsigned status; /* 0: not known yet */
+};
+
+struct operation_row {
+    const char *method;
+    const char *verb;   /* behind the application's name; NULL: /apps itself */
+    bool has_argument;  /* one more part of the path */
+    bool needs_running; /* the application must be there */
+    /* True when the answer is whole; false to be called again. */
+    bool (*look)(struct operation *operation, struct host_app *app);
+};
+
+/* --- On the applications' shard --- */
+
+static void operation_add(struct buffer *out, const char *name, const char *text)
+{
+    buffer_printf(out, "\"%s\":", name);
+    record_json_write_bytes(out, bytes_from_string(text));
+}
+
+static void operation_add_app(struct operation *operation, struct host_app *app)
+{
+    struct buffer *out = &operation->out;
+    buffer_add_byte(out, '{');
+    operation_add(out, "name", host_app_name(app));
+    buffer_add_byte(out, ',');
+    operation_add(out, "script", host_app_script(app));
+    buffer_add_byte(out, ',');
+    operation_add(out, "state", host_app_state_name(host_app_state(app)));
+    buffer_printf(out, ",\"restarts\":%" PRId64 ",", host_app_restart_count(app));
+    operation_add(out, "reason", host_app_reason(app));
+    if (host_app_running(app) != NULL) {
+        buffer_add_byte(out, ',');
+        app_view_write_totals(host_app_running(app), out);
+    }
+}
+
+static void operation_list(struct operation *operation, struct host *host)
+{
+    buffer_add_string(&operation->out, "{\"apps\":[");
+    for (size_t i = 0; i < host_app_count(host); i++) {
+        buffer_add_string(&operation->out, i > 0 ? "," : "");
+        operation_add_app(operation, host_app_at(host, i));
+        buffer_add_byte(&operation->out, '}');
+    }
+    buffer_add_string(&operation->out, "]}\n");
+    operation->status = STATUS_OK;
+}
+
+static bool operation_describe(struct operation *operation, struct host_app *app)
+{
+    operation_add_app(operation, app);
+    if (host_app_running(app) != NULL) {
+        buffer_add_byte(&operation->out, ',');
+        app_view_write_parts(host_app_running(app), &operation->out);
+    }
+    buffer_add_string(&operation->out, "}\n");
+    operation->status = STATUS_OK;
+    return true;
+}
+
+static bool operation_write(struct operation *operation, struct host_app *app,
+                            void (*write)(const struct app *app, struct buffer *out))
+{
+    buffer_add_byte(&operation->out, '{');
+    write(host_app_running(app), &operation->out);
+    buffer_add_string(&operation->out, "}\n");
+    operation->status = STATUS_OK;
+    return true;
+}
+
+static bool operation_plan(struct operation *operation, struct host_app *app)
+{
+    return operation_write(operation, app, app_view_write_plan);
+}
+
+static bool operation_stores(struct operation *operation, struct host_app *app)
+{
+    return operation_write(operation, app, app_view_write_stores);
+}
+
+static bool operation_end_look(struct operation *operation, const struct host_app *app,
+                               enum app_store_result result)
+{
+    const char *store = operation->argument;
+    switch (result) {
+    case APP_STORE_AGAIN:
+        return false;
+    case APP_STORE_DONE:
+        buffer_printf(&operation->out, "],\"more\":%s}\n",
+                      operation->look.has_more ? "true" : "false");
+        operation->status = STATUS_OK;
+        break;
+    case APP_STORE_UNKNOWN:
+        operation->status = http_refuse(&operation->out, STATUS_NONE,
+                                        "%s has no store '%s'; 'tidemill store ls %s' lists them",
+                                        host_app_name(app), store, host_app_name(app));
+        break;
+    case APP_STORE_HIDDEN:
+        operation->status =
+            http_refuse(&operation->out, STATUS_CONFLICT,
+                        "the store %s holds what its step keeps for itself alone", store);
+        break;
+    case APP_STORE_CORRUPT:
+        operation->status = http_refuse(&operation->out, STATUS_FAILED,
+                                        "the store %s holds something else than it should", store);
+        break;
+    }
+    return true;
+}
+
+static bool operation_look(struct operation *operation, struct host_app *app)
+{
+    struct app_store_look *look = &operation->look;
+    if (operation->out.size == 0) {
+        buffer_add_byte(&operation->out, '{');
+        operation_add(&operation->out, "app", host_app_name(app));
+        buffer_add_byte(&operation->out, ',');
+        operation_add(&operation->out, "store", operation->argument);
+        buffer_add_string(&operation->out, ",\"rows\":[");
+    }
+    look->store = operation->argument;
+    look->out = &operation->out;
+    return operation_end_look(operation, app, app_store_step(host_app_running(app), look));
+}
+
+static bool operation_set_paused(struct operation *operation, struct host_app *app, bool is_paused)
+{
+    host_app_pause(app, is_paused);
+    operation_add_app(operation, app);
+    buffer_add_string(&operation->out, "}\n");
+    operation->status = STATUS_OK;
+    return true;
+}
+
+static bool operation_pause(struct operation *operation, struct host_app *app)
+{
+    return operation_set_paused(operation, app, true);
+}
+
+static bool operation_resume(struct operation *operation, struct host_app *app)
+{
+    return operation_set_paused(operation, app, false);
+}
+
+static const struct operation_row operation_rows[] = {
+    {"GET", NULL, false, false, NULL},
+    {"GET", "", false, false, operation_describe},
+    {"GET", "plan", false, true, operation_plan},
+    {"GET", "stores", false, true, operation_stores},
+    {"GET", "stores", true, true, operation_look},
+    {"POST", "pause", false, false, operation_pause},
+    {"POST", "resume", false, false, operation_resume},
+};
+
+static bool operation_on_visit(struct host_visit *visit, struct host *host)
+{
+    struct operation *operation = visit->owner;
+    if (operation->row->look == NULL) {
+        operation_list(operation, host);
+        return true;
+    }
+    struct host_app *app = host_app_find(host, operation->app);
+    if (app == NULL) {
+        operation->status = http_refuse(
+            &operation->out, STATUS_NONE,
+            "no application is named '%s' here; 'tidemill app ls' lists them", operation->app);
+        return true;
+    }
+    if (operation->row->needs_running &&
+        (host_app_running(app) == NULL || !app_is_running(host_app_running(app)))) {
+        operation->status = http_refuse(&operation->out, STATUS_UNAVAILABLE, "%s is %s; ask again",
+                                        operation->app, host_app_state_name(host_app_state(app)));
+        return true;
+    }
+    return operation->row->look(operation, app);
+}
+
+/* --- On the main thread --- */
+
+static void operation_on_done(struct host_visit *visit)
+{
+    struct operation *operation = visit->owner;
+    http_answer(operation->answer, operation->status, &operation->out);
+    app_store_end(&operation->look);
+    for (size_t i = 0; i < sizeof operation->text / sizeof *operation->text; i++) {
+        buffer_fini(&operation->text[i]);
+    }
+    free(operation->app);
+    free(operation->argument);
+    free(operation);
+}
+
+static void operation_refuse(struct http_answer *answer, unsigned status, const char *text)
+{
+    struct buffer out;
+    buffer_init(&out);
+    http_refuse(&out, status, "%s", text);
+    http_answer(answer, status, &out);
+}
+
+/* A parameter of the query as bytes, kept in `place`; null when it is not there. */
+static struct bytes operation_take(const struct http_request *request, const char *name,
+                                   struct buffer *place)
+{
+    const char *text = request->query(request, name);
+    if (text == NULL) {
+        return (struct bytes){0};
+    }
+    buffer_add_string(place, text);
+    buffer_string(place); /* there, also when it is empty */
+    return buffer_bytes(place);
+}
+
+/* False when the limit is none. */
+static bool operation_read_query(struct operation *operation, const struct http_request *request)
+{
+    struct app_store_look *look = &operation->look;
+    const char *limit = request->query(request, "limit");
+    look->count_max = OPERATION_LIMIT_DEFAULT;
+    if (limit != NULL && (text_parse_int64(limit, &look->count_max) != 0 || look->count_max < 1 ||
+                          look->count_max > OPERATION_LIMIT_MAX)) {
+        return false;
+    }
+    look->key = operation_take(request, "key", &operation->text[0]);
+    look->from = operation_take(request, "from", &operation->text[1]);
+    look->to = operation_take(request, "to", &operation->text[2]);
+    const char *prefix = request->query(request, "prefix");
+    if (prefix != NULL && prefix[0] != '\0' && operation->text[1].size == 0 &&
+        operation->text[2].size == 0) {
+        buffer_add_string(&operation->text[1], prefix);
+        buffer_add_string(&operation->text[2], prefix);
+        look->from = buffer_bytes(&operation->text[1]);
+        operation->text[2].size =
+            bytes_end_of_prefix(operation->text[2].data, operation->text[2].size);
+        look->to =
+            operation->text[2].size == 0 ? (struct bytes){0} : buffer_bytes(&operation->text[2]);
+    }
+    return true;
+}
+
+/* NAME, NAME/VERB or NAME/VERB/ARGUMENT. NULL: there is no such thing. */
+static const struct operation_row *operation_find(struct operation *operation,
+                                                  const struct http_request *request)
+{
+    const char *name = request->suffix;
+    const char *verb = strchr(name, '/');
+    size_t name_size = verb == NULL ? strlen(name) : (size_t)(verb - name);
+    verb = verb == NULL ? "" : verb + 1;
+    const char *argument = strchr(verb, '/');
+    size_t verb_size = argument == NULL ? strlen(verb) : (size_t)(argument - verb);
+    const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
+    operation->app = bytes_to_string(bytes_make(name, name_size));
+    operation->argument = memory_string(argument == NULL ? "" : argument + 1);
+    for (size_t i = 1; i < sizeof operation_rows / sizeof *operation_rows; i++) {
+        const struct operation_row *row = &operation_rows[i];
+        if (strcmp(row->method, method) == 0 && strlen(row->verb) == verb_size &&
+            memcmp(row->verb, verb, verb_size) == 0 && row->has_argument == (argument != NULL)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void operation_ask(void *owner, const struct http_request *request,
+                          struct http_answer *answer)
+{
+    struct operation_desk *desk = owner;
+    bool is_list = strcmp(request->path, "/apps") == 0;
+    if (desk->host == NULL) {
+        operation_refuse(answer, STATUS_UNAVAILABLE, "no application runs here");
+        return;
+    }
+    struct operation *operation = memory_new(struct operation);
+    operation->answer = answer;
+    operation->visit = (struct host_visit){
+        .visit = operation_on_visit, .done = operation_on_done, .owner = operation};
+    operation->row = is_list ? &operation_rows[0] : operation_find(operation, request);
+    if (operation->row == NULL) {
+        operation->status = http_refuse(&operation->out, STATUS_NONE, "nothing is at %s for %s",
+                                        request->path, request->method);
+        operation_on_done(&operation->visit);
+        return;
+    }
+    if (!operation_read_query(operation, request)) {
+        operation->status = http_refuse(&operation->out, STATUS_BAD,
+                                        "limit is a number from 1 to %d", OPERATION_LIMIT_MAX);
+        operation_on_done(&operation->visit);
+        return;
+    }
+    host_visit(desk->host, &operation->visit);
+}
+
+void operation_make_routes(struct operation_desk *desk,
+                           struct http_route routes[OPERATION_ROUTE_COUNT])
+{
+    static const struct {
+        const char *method;
+        const char *path;
+    } places[OPERATION_ROUTE_COUNT] = {{"GET", "/apps"}, {"GET", "/apps/"}, {"POST", "/apps/"}};
+    for (size_t i = 0; i < OPERATION_ROUTE_COUNT; i++) {
+        routes[i] = (struct http_route){.method = places[i].method,
+                                        .path = places[i].path,
+                                        .ask = operation_ask,
+                                        .owner = desk};
+    }
+}

@@ -1,0 +1,29 @@
+/* What people ask of applications over HTTP.
+ *
+ *     GET  /apps                          all of this process: state, counts
+ *     GET  /apps/NAME                     one: its partitions and connectors too
+ *     GET  /apps/NAME/plan                its topology
+ *     GET  /apps/NAME/stores              its stores
+ *     GET  /apps/NAME/stores/STORE        rows: ?key= or ?from=&to= or ?prefix=, ?limit=
+ *     POST /apps/NAME/pause, resume       processing stands still, or goes on
+ *
+ * Each question is a visit of the host (runtime/host/host.h), which builds the answer on the
+ * applications' shard.
+ *
+ * Owns:   questions that are not answered yet; each frees itself.
+ * Keeps:  a question is answered whatever happens: host_stop answers what was asked before.
+ * Thread: the main thread, but for the visits. */
+#pragma once
+
+#include "runtime/admin/http.h"
+#include "runtime/host/host.h"
+
+enum { OPERATION_ROUTE_COUNT = 3, OPERATION_LIMIT_DEFAULT = 1000, OPERATION_LIMIT_MAX = 100000 };
+
+struct operation_desk {
+    struct host *host; /* NULL: no application runs (any more) */
+};
+
+/* The routes; the desk outlives them. */
+void operation_make_routes(struct operation_desk *desk,
+                           struct http_route routes[OPERATION_ROUTE_COUNT]);
