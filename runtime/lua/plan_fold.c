@@ -19,7 +19,7 @@ static struct plan_fold read_count(struct plan_reader *reader, const char *place
 {
     (void)reader;
     (void)place;
-    return (struct plan_fold){.make = make_count, .can_merge = true};
+    return (struct plan_fold){.make = make_count, .can_merge = true, .layout = "counts"};
 }
 
 /* --- Functions of the script ------------------------------------------------------------------ */
@@ -42,8 +42,10 @@ static struct plan_fold read_functions(struct plan_reader *reader, bool is_reduc
     if (is_reduce) {
         plan->merge = plan->add;
     }
-    return (struct plan_fold){
-        .make = script_fold_make, .owner = plan, .can_merge = plan->merge != LUA_NOREF};
+    return (struct plan_fold){.make = script_fold_make,
+                              .owner = plan,
+                              .can_merge = plan->merge != LUA_NOREF,
+                              .layout = "what functions made"};
 }
 
 static struct plan_fold read_aggregate(struct plan_reader *reader, const char *place)
@@ -140,7 +142,11 @@ static struct plan_fold read_native(struct plan_reader *reader, const char *plac
     }
     lua_pop(reader->lua, 1);
     judge_native(reader, plan, place);
-    return (struct plan_fold){.make = make_native, .owner = plan, .can_merge = true};
+    struct aggregation *aggregation = aggregation_new(plan->fields, plan->count);
+    const char *layout = arena_printf(arena, "aggregates %08x", (unsigned)aggregation->layout);
+    aggregation_free(aggregation);
+    return (struct plan_fold){
+        .make = make_native, .owner = plan, .can_merge = true, .layout = layout};
 }
 
 struct plan_fold plan_fold_read(struct plan_reader *reader, const char *place)

@@ -9,6 +9,7 @@ struct plan_fold {
     fold_maker *make;
     void *owner;
     bool can_merge;
+    const char *layout; /* what accumulators are: "a count"; lives as long as the plan */
 };
 
 /* Of the step on top of the stack, by its field `fold`: "count", "aggregate", "reduce", "native".

@@ -57,6 +57,7 @@ static int read_aggregate(struct plan_reader *reader, struct topology_node *node
     plan_reader_stores(reader, node, NULL);
     luaL_argcheck(reader->lua, node->store_count == 1 && node->name != NULL, 1, "a broken plan");
     plan->store = node->stores[0];
+    node->layout = plan->fold.layout;
     node->make = make_aggregate;
     node->owner = plan;
     return plan_reader_add_grouped(reader, node);

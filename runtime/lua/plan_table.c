@@ -31,6 +31,7 @@ static int read_table(struct plan_reader *reader, struct topology_node *node)
     options->late_topic = plan_reader_late(reader);
     node->late_topic = options->store.history_ms >= 0 ? options->late_topic : NULL;
     luaL_argcheck(reader->lua, node->name != NULL, 1, "a broken plan");
+    node->layout = "a table";
     node->make = make_table;
     node->owner = options;
     return plan_reader_add_grouped(reader, node);

@@ -102,6 +102,10 @@ static int read_step(struct plan_reader *reader, struct topology_node *node)
     plan->options.is_final = plan_reader_boolean(reader, "is_final");
     plan->options.late_topic = plan_reader_late(reader);
     node->late_topic = plan->options.late_topic;
+    node->layout =
+        arena_printf(&reader->script->arena, "%s in %s windows of %lld ms every %lld ms",
+                     plan->fold.layout, plan->options.kind->name, (long long)plan->options.size_ms,
+                     (long long)plan->options.advance_ms);
     node->make = make_window;
     node->owner = plan;
     return plan_reader_add_grouped(reader, node);

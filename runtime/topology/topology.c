@@ -182,6 +182,7 @@ static int add_node(struct topology *topology, const struct topology_node *node)
     copy->place = copy_string(topology, node->place);
     copy->sink_topic = copy_string(topology, node->sink_topic);
     copy->late_topic = copy_string(topology, node->late_topic);
+    copy->layout = copy_string(topology, node->layout);
     copy->stores = copy_strings(topology, node->stores, node->store_count);
     int *parents = arena_array(&topology->arena, int, node->parent_count);
     added.is_key_changed = node->changes_key;

@@ -67,6 +67,7 @@ struct topology_node {
     bool is_keyed;    /* its stores are kept by the record's key */
     const char *sink_topic; /* the topic it writes as a sink, or NULL */
     const char *late_topic; /* where it writes what comes too late, or NULL */
+    const char *layout;     /* how rows of its first store are laid out; NULL: not told */
     struct node *(*make)(void *owner, const char *name);
     void *owner;
     void (*free_owner)(void *owner);
