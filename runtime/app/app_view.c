@@ -3,6 +3,7 @@
 
 #include "runtime/app/app_state.h"
 #include "runtime/format/record_json.h"
+#include "runtime/topology/topology_diff.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -156,4 +157,40 @@ void app_view_write_plan(const struct app *app, struct buffer *out)
     topology_describe(app->topology, &plan);
     app_view_add(out, "plan", buffer_string(&plan));
     buffer_fini(&plan);
+}
+
+struct app_view_changes {
+    struct buffer *out;
+    struct report *why;
+    const char *between;
+    bool is_fine;
+};
+
+static void app_view_write_change(void *owner, const struct topology_change *change)
+{
+    struct app_view_changes *changes = owner;
+    buffer_printf(changes->out, "%s{\"what\":\"%s\",", changes->between,
+                  change->is_store ? "store" : "input");
+    app_view_add(changes->out, "name", change->name);
+    buffer_add_byte(changes->out, ',');
+    app_view_add(changes->out, "fate", topology_fate_name(change->fate));
+    buffer_add_byte(changes->out, ',');
+    app_view_add(changes->out, "why", change->why);
+    buffer_add_byte(changes->out, '}');
+    changes->between = ",";
+    if (change->fate == TOPOLOGY_REFUSED && changes->is_fine) {
+        report_add(changes->why, NULL, "the store %s cannot be used: %s", change->name,
+                   change->why);
+        changes->is_fine = false;
+    }
+}
+
+bool app_view_write_changes(const struct app *from, const struct app *to, struct buffer *out,
+                            struct report *why)
+{
+    struct app_view_changes changes = {.out = out, .why = why, .between = "", .is_fine = true};
+    buffer_add_string(out, "\"changes\":[");
+    topology_diff(from->topology, to->topology, app_view_write_change, &changes);
+    buffer_add_byte(out, ']');
+    return changes.is_fine;
 }

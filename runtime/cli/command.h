@@ -65,6 +65,7 @@ extern const struct command command_app_describe;
 extern const struct command command_app_ls;
 extern const struct command command_app_pause;
 extern const struct command command_app_plan;
+extern const struct command command_app_reload;
 extern const struct command command_app_resume;
 extern const struct command command_cluster_describe;
 extern const struct command command_completion;

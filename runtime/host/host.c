@@ -26,8 +26,9 @@ struct host;
 struct host_app {
     struct host *host;
     const char *script;
-    char *name;      /* as its script said when it was read last */
-    struct app *app; /* NULL while it waits to be started anew, or for good */
+    char *name;       /* as its script said when it was read last */
+    struct app *app;  /* NULL while it waits to be started anew, or for good */
+    struct app *next; /* takes its place when it is closed; NULL: nothing does */
     bool is_paused;
     struct io_timer timer;
     bool is_closing;
@@ -43,7 +44,7 @@ struct host_news {
     struct io_request post;
     struct host *host;
     char *application; /* of a failure; NULL: new metrics */
-    char *reason;
+    char *reason;      /* NULL: it had stopped, and was started anew */
     bool is_final;
     struct buffer metrics;
 };
@@ -86,18 +87,21 @@ static void host_on_news(struct io_request *request, int64_t result)
     if (news->application == NULL) {
         buffer_fini(&host->metrics);
         host->metrics = news->metrics;
+    } else if (news->reason == NULL) {
+        host->over_count--;
     } else {
         host->over_count += news->is_final;
         host->events->failed(host->owner, news->application, news->reason, news->is_final);
-        free(news->application);
-        free(news->reason);
     }
+    free(news->application);
+    free(news->reason);
     free(news);
 }
 
 /* --- The applications' shard --- */
 
 static void host_shard_restart_app(struct host_app *row);
+static void host_shard_start_next(struct host_app *row);
 
 static void host_shard_tell(struct host_app *row, const char *reason)
 {
@@ -146,7 +150,9 @@ static void host_shard_on_closed(void *owner)
         host_shard_end_if_closed(row->host);
         return;
     }
-    if (!row->is_over) {
+    if (row->next != NULL) {
+        host_shard_start_next(row);
+    } else if (!row->is_over) {
         row->timer = (struct io_timer){.fired = host_shard_on_pause_end, .owner = row};
         io_timer_start(row->host->shard_io, &row->timer, (uint64_t)row->pause_ms * 1000000);
     }
@@ -190,7 +196,7 @@ static void host_shard_on_failed(void *owner, const char *reason, bool is_final)
     io_timer_start(row->host->shard_io, &row->timer, 0);
 }
 
-static int host_shard_open_app(struct host_app *row, struct report *report)
+static int host_shard_read_app(struct host_app *row, struct app **out, struct report *report)
 {
     static const struct app_events events = {.failed = host_shard_on_failed};
     const struct host_options *options = row->host->options;
@@ -203,11 +209,15 @@ static int host_shard_open_app(struct host_app *row, struct report *report)
                                       .guarantee = options->guarantee,
                                       .limits = options->limits};
     app_options.client.bootstrap = options->bootstrap;
-    int error = app_new(row->host->shard_io, &app_options, &events, row, &row->app, report);
+    return app_new(row->host->shard_io, &app_options, &events, row, out, report);
+}
+
+static int host_shard_open_app(struct host_app *row, struct report *report)
+{
+    int error = host_shard_read_app(row, &row->app, report);
     if (error == 0) {
         free(row->name);
         row->name = memory_string(app_name(row->app));
-        app_pause(row->app, row->is_paused);
     }
     return error;
 }
@@ -215,7 +225,21 @@ static int host_shard_open_app(struct host_app *row, struct report *report)
 static void host_shard_start_app(struct host_app *row)
 {
     row->started_ns = io_now(row->host->shard_io);
+    app_pause(row->app, row->is_paused);
     app_start(row->app, row->host->state_directory);
+}
+
+static void host_shard_start_next(struct host_app *row)
+{
+    row->app = row->next;
+    row->next = NULL;
+    row->pause_ms = 0;
+    if (row->is_over) {
+        row->is_over = false;
+        row->reason[0] = 0;
+        host_shard_tell(row, NULL);
+    }
+    host_shard_start_app(row);
 }
 
 static void host_shard_restart_app(struct host_app *row)
@@ -328,6 +352,9 @@ static void host_shard_on_stop(void *owner, struct io *io)
     (void)io;
     struct host *host = owner;
     for (size_t i = 0; i < host->app_count; i++) {
+        if (host->apps[i].next != NULL) {
+            host_app_drop_next(&host->apps[i], host->apps[i].next);
+        }
         if (host->apps[i].app != NULL) { /* judged, never started */
             host->apps[i].is_over = true;
             app_close(host->apps[i].app, host_shard_on_closed, &host->apps[i]);
@@ -456,6 +483,50 @@ const char *host_app_reason(const struct host_app *row)
 int64_t host_app_restart_count(const struct host_app *row)
 {
     return row->restart_count;
+}
+
+struct app *host_app_read_next(struct host_app *row, struct report *report)
+{
+    struct app *next = NULL;
+    if (row->next != NULL) {
+        report_add(report, row->script, "its next version is on its way already; ask again");
+        return NULL;
+    }
+    if (host_shard_read_app(row, &next, report) != 0) {
+        return NULL;
+    }
+    if (strcmp(app_name(next), row->name) != 0) {
+        report_add(report, row->script,
+                   "the script names the application '%s' now, not '%s': that is another one, for "
+                   "a process of its own",
+                   app_name(next), row->name);
+        host_app_drop_next(row, next);
+        return NULL;
+    }
+    return next;
+}
+
+static void host_shard_on_dropped(void *owner)
+{
+    (void)owner;
+}
+
+void host_app_drop_next(struct host_app *row, struct app *next)
+{
+    row->next = NULL;
+    app_close(next, host_shard_on_dropped, NULL);
+}
+
+void host_app_use_next(struct host_app *row, struct app *next)
+{
+    check(row->next == NULL);
+    row->next = next;
+    io_timer_stop(row->host->shard_io, &row->timer);
+    if (row->app == NULL) {
+        host_shard_start_next(row);
+    } else {
+        host_shard_close(row);
+    }
 }
 
 void host_app_pause(struct host_app *row, bool is_paused)

@@ -76,7 +76,7 @@ enum host_app_state {
     HOST_APP_STARTING,
     HOST_APP_RUNNING,
     HOST_APP_PAUSED,
-    HOST_APP_CLOSING, /* after a failure */
+    HOST_APP_CLOSING, /* after a failure, or for its next version */
     HOST_APP_WAITING, /* for the pause after a failure to end */
     HOST_APP_STOPPED, /* for good */
 };
@@ -95,6 +95,14 @@ struct app *host_app_running(const struct host_app *row);
 /* Of the last failure; "" when there was none. */
 const char *host_app_reason(const struct host_app *row);
 int64_t host_app_restart_count(const struct host_app *row);
+/* Its script as the file is now, judged: NULL with the report filled when something is wrong, when
+ * it names another application, or when one is on its way already. */
+struct app *host_app_read_next(struct host_app *row, struct report *report);
+/* What was read is not used. */
+void host_app_drop_next(struct host_app *row, struct app *next);
+/* It takes the place of what runs, which commits and closes first; stores go on by their names. One
+ * that had stopped is started anew. */
+void host_app_use_next(struct host_app *row, struct app *next);
 /* Processing stands still, also after a failure and a new start, until it is said otherwise; what
  * is under way is committed. */
 void host_app_pause(struct host_app *row, bool is_paused);

@@ -33,6 +33,7 @@ struct operation {
     struct app_store_look look;
     struct buffer text[3]; /* key, from, to, as far as they were given */
     struct buffer out;
+    bool is_dry;
     unsigned status; /* 0: not known yet */
 };
 
@@ -178,6 +179,38 @@ static bool operation_resume(struct operation *operation, struct host_app *app)
     return operation_set_paused(operation, app, false);
 }
 
+/* POST …/reload, or ?dry=1 to see only what it would change. */
+static bool operation_reload(struct operation *operation, struct host_app *app)
+{
+    struct report report = {0};
+    struct app *next = host_app_read_next(app, &report);
+    struct app *old = host_app_running(app);
+    buffer_add_byte(&operation->out, '{');
+    operation_add(&operation->out, "name", host_app_name(app));
+    buffer_add_byte(&operation->out, ',');
+    bool is_fine = next != NULL;
+    if (is_fine && old != NULL) {
+        is_fine = app_view_write_changes(old, next, &operation->out, &report);
+    } else {
+        buffer_add_string(&operation->out, "\"changes\":[]");
+    }
+    if (!is_fine) {
+        operation->status =
+            http_refuse(&operation->out, STATUS_CONFLICT, "%s%s%s; what runs goes on", report.place,
+                        report.place[0] == 0 ? "" : ": ", report.text);
+    } else {
+        buffer_printf(&operation->out, ",\"reloading\":%s}\n",
+                      operation->is_dry ? "false" : "true");
+        operation->status = STATUS_OK;
+    }
+    if (is_fine && !operation->is_dry) {
+        host_app_use_next(app, next);
+    } else if (next != NULL) {
+        host_app_drop_next(app, next);
+    }
+    return true;
+}
+
 static const struct operation_row operation_rows[] = {
     {"GET", NULL, false, false, NULL},
     {"GET", "", false, false, operation_describe},
@@ -186,6 +219,7 @@ static const struct operation_row operation_rows[] = {
     {"GET", "stores", true, true, operation_look},
     {"POST", "pause", false, false, operation_pause},
     {"POST", "resume", false, false, operation_resume},
+    {"POST", "reload", false, false, operation_reload},
 };
 
 static bool operation_on_visit(struct host_visit *visit, struct host *host)
@@ -252,6 +286,7 @@ static bool operation_read_query(struct operation *operation, const struct http_
 {
     struct app_store_look *look = &operation->look;
     const char *limit = request->query(request, "limit");
+    operation->is_dry = request->query(request, "dry") != NULL;
     look->count_max = OPERATION_LIMIT_DEFAULT;
     if (limit != NULL && (text_parse_int64(limit, &look->count_max) != 0 || look->count_max < 1 ||
                           look->count_max > OPERATION_LIMIT_MAX)) {

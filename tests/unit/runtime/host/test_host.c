@@ -377,6 +377,134 @@ static void a_pause_lasts_over_a_failure(void **state)
     bench_free(bench);
 }
 
+/* Reads the script anew; what was wrong with it, or "". */
+struct reloader {
+    struct host_visit visit;
+    const char *name;
+    struct report report;
+    bool is_done;
+};
+
+static bool on_reload(struct host_visit *visit, struct host *host)
+{
+    struct reloader *reloader = visit->owner;
+    struct host_app *app = host_app_find(host, reloader->name);
+    struct app *next = host_app_read_next(app, &reloader->report);
+    if (next != NULL) {
+        host_app_use_next(app, next);
+    }
+    return true;
+}
+
+static void on_reloaded(struct host_visit *visit)
+{
+    ((struct reloader *)visit->owner)->is_done = true;
+}
+
+static void begin_reload(struct bench *bench, struct reloader *reloader, const char *name)
+{
+    *reloader = (struct reloader){
+        .visit = {.visit = on_reload, .done = on_reloaded, .owner = reloader}, .name = name};
+    host_visit(bench->host, &reloader->visit);
+}
+
+static const char *reload(struct bench *bench, const char *name, const char *path, const char *text)
+{
+    static struct reloader reloader;
+    write_file(bench, path, text);
+    begin_reload(bench, &reloader, name);
+    run(bench, 100);
+    assert_true(reloader.is_done);
+    return reloader.report.text;
+}
+
+static void a_new_version_goes_on_where_the_old_one_was(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(10, 1);
+    start(bench);
+    run(bench, 10000);
+    put(bench, "one");
+    run(bench, 5000);
+    assert_string_equal(reload(bench, "copy", "copy.lua",
+                               "return { name = 'copy', input = 'in', output = 'strict-out',\n"
+                               "  process = function(r) return r end }\n"),
+                        "");
+    put(bench, "two");
+    put(bench, "three");
+    run(bench, 20000);
+    assert_int_equal(visit(bench, "copy", -1).state, HOST_APP_RUNNING);
+    assert_int_equal(count_of(bench, "out"), 1);
+    assert_int_equal(count_of(bench, "strict-out"), 2);
+    assert_int_equal(bench->failure_count, 0);
+    bench_free(bench);
+}
+
+static void a_wrong_version_changes_nothing(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(11, 1);
+    start(bench);
+    run(bench, 10000);
+    const char *said = reload(bench, "copy", "copy.lua", "return 7\n");
+    assert_string_not_equal(said, "");
+    said = reload(bench, "copy", "copy.lua",
+                  "return { name = 'other', input = 'in', process = function(r) end }\n");
+    assert_non_null(strstr(said, "'other' now, not 'copy'"));
+    put(bench, "one");
+    run(bench, 10000);
+    assert_int_equal(count_of(bench, "out"), 1);
+    bench_free(bench);
+}
+
+static void a_new_version_brings_back_what_had_stopped(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(12, 2);
+    start(bench);
+    run(bench, 10000);
+    put(bench, "bad");
+    run(bench, 10000);
+    assert_int_equal(visit(bench, "strict", -1).state, HOST_APP_STOPPED);
+    assert_string_equal(reload(bench, "strict", "strict.lua",
+                               "return { name = 'strict', input = 'in', output = 'strict-out',\n"
+                               "  process = function(r) return r end }\n"),
+                        "");
+    run(bench, 10000);
+    assert_int_equal(visit(bench, "strict", -1).state, HOST_APP_RUNNING);
+    assert_int_equal(count_of(bench, "strict-out"), 1);
+    assert_string_equal(
+        reload(bench, "copy", "copy.lua",
+               "return { name = 'copy', input = 'in', errors = { policy = 'stop' },\n"
+               "  process = function(r) error 'no' end }\n"),
+        "");
+    put(bench, "any");
+    run(bench, 10000);
+    assert_int_equal(visit(bench, "copy", -1).state, HOST_APP_STOPPED);
+    assert_false(host_is_over(bench->host)); /* one of the two runs */
+    bench_free(bench);
+}
+
+static void it_stops_at_any_event_of_a_new_version(void **state)
+{
+    (void)state;
+    for (int event_count = 0; event_count < 400; event_count += 7) {
+        struct bench *bench = bench_new((uint64_t)event_count + 1, 2);
+        struct reloader reloader;
+        start(bench);
+        for (int i = 0; i < event_count / 2; i++) {
+            sim_step(bench->sim);
+        }
+        begin_reload(bench, &reloader, "copy");
+        for (int i = 0; i < event_count % 50; i++) {
+            sim_step(bench->sim);
+        }
+        stop(bench);
+        assert_true(reloader.is_done);
+        bench_free(bench);
+    }
+}
+
 static void a_visit_is_over_before_the_host_is(void **state)
 {
     (void)state;
@@ -408,6 +536,10 @@ int main(void)
         cmocka_unit_test(a_visit_finds_what_runs_by_name),
         cmocka_unit_test(a_pause_lasts_over_a_failure),
         cmocka_unit_test(a_visit_is_over_before_the_host_is),
+        cmocka_unit_test(a_new_version_goes_on_where_the_old_one_was),
+        cmocka_unit_test(a_wrong_version_changes_nothing),
+        cmocka_unit_test(a_new_version_brings_back_what_had_stopped),
+        cmocka_unit_test(it_stops_at_any_event_of_a_new_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
