@@ -11,15 +11,15 @@
 #include "runtime/host/host.h"
 #include "runtime/main/instance.h"
 #include "runtime/main/operation.h"
+#include "runtime/main/plugin_places.h"
 #include "runtime/main/service.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define RUN_LOOPBACK "loopback:broker"
 
-enum { RUN_PATH_SIZE = 4096, RUN_PLUGIN_DIRECTORY_MAX = 8 };
+enum { RUN_PATH_SIZE = 4096 };
 
 struct run_values {
     struct service_flags service;
@@ -40,10 +40,8 @@ struct run {
     struct host *host;
     struct operation_desk desk; /* questions about the applications, over HTTP */
     struct host_options options;
-    const char *plugin_directories[RUN_PLUGIN_DIRECTORY_MAX];
-    struct buffer brokers;                   /* of --bootstrap, with ports */
-    char own_directory[RUN_PATH_SIZE];       /* connectors beside the program */
-    char installed_directory[RUN_PATH_SIZE]; /* ../lib/tidemill/connectors */
+    struct plugin_places plugins;
+    struct buffer brokers; /* of --bootstrap, with ports */
     char state_directory[RUN_PATH_SIZE];
     struct instance instance; /* our name in groups, with --bootstrap */
     bool is_host_stopped;
@@ -65,29 +63,6 @@ static void run_on_host_stopped(void *owner)
     struct run *run = owner;
     run->is_host_stopped = true;
     run->world->stop(run->world->owner);
-}
-
-/* Directories of --plugins first, then those that belong to the program. */
-static void run_find_plugins(struct run *run)
-{
-    size_t count = 0;
-    const struct flag_list *asked = &run->values->plugins;
-    for (size_t i = 0; i < asked->count && count < RUN_PLUGIN_DIRECTORY_MAX - 2; i++) {
-        run->plugin_directories[count++] = asked->items[i];
-    }
-    char program[RUN_PATH_SIZE];
-    ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (size > 0) {
-        program[size] = 0;
-        *strrchr(program, '/') = 0;
-        snprintf(run->own_directory, sizeof run->own_directory, "%.4000s/connectors", program);
-        snprintf(run->installed_directory, sizeof run->installed_directory,
-                 "%.4000s/../lib/tidemill/connectors", program);
-        run->plugin_directories[count++] = run->own_directory;
-        run->plugin_directories[count++] = run->installed_directory;
-    }
-    run->options.plugin_directories = run->plugin_directories;
-    run->options.plugin_directory_count = count;
 }
 
 static void run_choose_state(struct run *run)
@@ -124,7 +99,9 @@ static int run_judge(struct run *run)
 {
     static const struct host_events events = {.failed = run_on_failed};
     struct report report = {0};
-    run_find_plugins(run);
+    plugin_places_find(&run->plugins, &run->values->plugins);
+    run->options.plugin_directories = run->plugins.items;
+    run->options.plugin_directory_count = run->plugins.count;
     if (run->values->bootstrap != NULL &&
         errand_read_brokers(run->world, run->values->bootstrap, &run->brokers) != COMMAND_OK) {
         return COMMAND_MISUSED;

@@ -8,12 +8,14 @@
 #include "runtime/driver/driver.h"
 #include "runtime/format/json_writer.h"
 #include "runtime/lua/script_test.h"
+#include "runtime/main/plugin_places.h"
 
 #include <string.h>
 
 struct test_values {
     const char *filter;
     const char *output;
+    struct flag_list plugins;
 };
 
 struct test {
@@ -22,6 +24,7 @@ struct test {
     struct buffer application; /* the path of what is driven */
     struct script *script;     /* which is open as long as the driver runs it */
     struct driver *driver;
+    const struct plugin_places *plugins;
 };
 
 enum test_output { TEST_TEXT, TEST_TAP, TEST_JSON };
@@ -36,9 +39,17 @@ struct test_run {
 
 /* --- The application under test --------------------------------------------------------------- */
 
+static struct app_options test_options(const struct plugin_places *plugins, const char *path)
+{
+    return (struct app_options){.path = path,
+                                .plugin_directories = plugins->items,
+                                .plugin_directory_count = plugins->count};
+}
+
 static int test_open_script(struct test *test, struct report *report)
 {
-    const struct app_options options = {.path = buffer_string(&test->application)};
+    const struct app_options options =
+        test_options(test->plugins, buffer_string(&test->application));
     return app_script_open(test->world->io, &options, report, &test->script);
 }
 
@@ -205,17 +216,20 @@ static bool test_run_one(struct test *test, struct script *script, size_t index,
     return command_print(test->world, &run->out);
 }
 
-static int test_run_file(struct command_world *world, const char *path, const char *filter,
-                         struct test_run *run)
+static int test_run_file(struct command_world *world, const char *path,
+                         const struct test_values *values, struct test_run *run)
 {
-    const struct app_options options = {.path = path};
+    struct plugin_places plugins;
+    plugin_places_find(&plugins, &values->plugins);
+    const struct app_options options = test_options(&plugins, path);
+    const char *filter = values->filter;
     struct report report = {0};
     struct script *script = NULL;
     if (app_script_open(world->io, &options, &report, &script) != 0) {
         return command_fail(world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
                             report.text);
     }
-    struct test test = {.world = world, .path = path};
+    struct test test = {.world = world, .path = path, .plugins = &plugins};
     buffer_init(&test.application);
     bool is_read = true;
     for (size_t i = 0; i < script_test_count(script) && is_read && !world->is_interrupted; i++) {
@@ -265,7 +279,7 @@ static int test_scripts(struct command_world *world, const void *given,
     int code = test_read_output(world, values->output, &run.output);
     buffer_init(&run.out);
     for (size_t i = 0; i < arguments->count && code == COMMAND_OK; i++) {
-        code = test_run_file(world, arguments->items[i], values->filter, &run);
+        code = test_run_file(world, arguments->items[i], values, &run);
     }
     if (code == COMMAND_OK && run.passed_count + run.failed_count == 0) {
         code = command_fail(world, "no test was found%s",
@@ -284,6 +298,7 @@ static int test_scripts(struct command_world *world, const void *given,
 static const struct flag test_flags[] = {
     FLAG(0, "filter", STRING, struct test_values, filter, "TEXT",
          "only tests whose names hold the text"),
+    FLAG(0, "plugins", LIST, struct test_values, plugins, "DIR", "more places for plugins"),
     FLAG('o', "output", STRING, struct test_values, output, "text|tap|json", "how to print"),
 };
 
