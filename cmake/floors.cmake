@@ -108,7 +108,7 @@ floor(runtime/connect runtime/plugin runtime/task runtime/topology runtime/state
 floor(runtime/app runtime/connect runtime/transform runtime/lua runtime/plugin runtime/operators
       runtime/task runtime/topology runtime/state runtime/format runtime/client log/wire log/io
       log/base)
-floor(runtime/host runtime/app runtime/connect runtime/task runtime/client log/io log/base)
+floor(runtime/host runtime/app runtime/connect runtime/task runtime/client log/wire log/io log/base)
 floor(runtime/admin runtime/client runtime/format log/io log/base LINK PkgConfig::MICROHTTPD)
 floor(runtime/cli runtime/admin runtime/host runtime/app runtime/client runtime/format log/meta
       log/store log/wire log/io log/base)

@@ -301,6 +301,11 @@ const char *app_name(const struct app *app)
     return topology_name(app->topology);
 }
 
+const struct topology *app_topology(const struct app *app)
+{
+    return app->topology;
+}
+
 bool app_is_running(const struct app *app)
 {
     return app->state == APP_RUNNING && !app->is_closing;

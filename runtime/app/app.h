@@ -49,6 +49,7 @@
  * Thread: its io's shard. */
 #pragma once
 
+#include "runtime/app/app_bundle.h"
 #include "runtime/client/client.h"
 #include "runtime/connect/connector.h"
 #include "runtime/lua/script.h"
@@ -59,8 +60,10 @@ struct app;
 enum app_guarantee { APP_AS_THE_SCRIPT_SAYS, APP_EXACTLY_ONCE, APP_AT_LEAST_ONCE };
 
 struct app_options {
-    const char *path;             /* of the script */
-    struct client_options client; /* where the log is */
+    const char *path;                /* of the script */
+    const struct app_bundle *bundle; /* its files, instead of those at the path; NULL: from there */
+    struct app_bundle *read;         /* gets a copy of every file that is read; NULL: none */
+    struct client_options client;    /* where the log is */
     const char *state_directory; /* below it: <app>/<part>-<partition>/; NULL: stores live in memory
                                   * and in their changelogs */
     const char *const *plugin_directories;
@@ -89,6 +92,7 @@ void app_start(struct app *app, const char *state_directory);
  * before `closed`, which comes inside when the app never started. */
 void app_close(struct app *app, void (*closed)(void *owner), void *owner);
 const char *app_name(const struct app *app);
+const struct topology *app_topology(const struct app *app);
 /* Its topics are there and its group is joined, or being joined. */
 bool app_is_running(const struct app *app);
 /* No record is processed and no timer called until it is said otherwise. What is under way is

@@ -35,9 +35,16 @@ static int app_script_read_file(struct io *io, const char *path, struct buffer *
     return error;
 }
 
-static int app_script_read_beside(void *owner, const char *file_name, struct buffer *out)
+/* From the bundle, or beside the script. */
+static int app_script_find_file(const struct app_script_reader *reader, const char *file_name,
+                                struct buffer *out)
 {
-    const struct app_script_reader *reader = owner;
+    struct bytes content;
+    if (reader->options->bundle != NULL) {
+        bool is_there = app_bundle_find(reader->options->bundle, file_name, &content);
+        buffer_add_bytes(out, is_there ? content : (struct bytes){0});
+        return is_there ? 0 : ERROR_NOT_FOUND;
+    }
     const char *slash = strrchr(reader->options->path, '/');
     size_t folder_size = slash == NULL ? 0 : (size_t)(slash - reader->options->path) + 1;
     struct buffer path;
@@ -47,6 +54,25 @@ static int app_script_read_beside(void *owner, const char *file_name, struct buf
     int error = app_script_read_file(reader->io, buffer_string(&path), out);
     buffer_fini(&path);
     return error;
+}
+
+static int app_script_read_beside(void *owner, const char *file_name, struct buffer *out)
+{
+    const struct app_script_reader *reader = owner;
+    size_t start = out->size;
+    int error = app_script_find_file(reader, file_name, out);
+    if (error == 0 && reader->options->read != NULL) {
+        app_bundle_add(reader->options->read, file_name,
+                       bytes_make(out->data + start, out->size - start));
+    }
+    return error;
+}
+
+static const char *app_script_name(const struct app_options *options)
+{
+    const char *path = options->bundle != NULL ? options->bundle->script : options->path;
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
 }
 
 static int app_script_open_plugin(void *owner, const struct script_plugin *plugin,
@@ -88,12 +114,11 @@ int app_script_open(struct io *io, const struct app_options *options, struct rep
     struct app_script_reader reader = {.io = io, .options = options};
     struct buffer text;
     buffer_init(&text);
-    int error = app_script_read_file(io, path, &text);
+    int error = app_script_read_beside(&reader, app_script_name(options), &text);
     if (error != 0) {
         report_add(report, path, "the script %s cannot be read: %s", path, error_text(error));
     } else {
-        const char *slash = strrchr(path, '/');
-        struct script_options wanted = {.name = slash == NULL ? path : slash + 1,
+        struct script_options wanted = {.name = app_script_name(options),
                                         .text = buffer_bytes(&text),
                                         .limits = options->limits,
                                         .read_file = app_script_read_beside,

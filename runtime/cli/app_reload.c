@@ -1,7 +1,7 @@
 /* tidemill app reload: the file of an application is read anew. What that changes is told before.
  */
 #include "runtime/cli/answer.h"
-#include "runtime/cli/grid.h"
+#include "runtime/cli/change_grid.h"
 
 struct reload_values {
     struct answer_flags answer;
@@ -10,21 +10,17 @@ struct reload_values {
 
 static void print_changes(const struct answer *answer)
 {
-    static const struct grid_column columns[] = {{"WHAT", "what", false},
-                                                 {"NAME", "name", false},
-                                                 {"BECOMES", "fate", false},
-                                                 {"WHY", "why", false}};
     struct buffer *out = &answer->errand->out;
     struct grid grid;
     uint32_t count = 0;
     uint32_t changes = answer_list(answer, JSON_ROOT, "changes", &count);
     uint32_t reloading = json_find(&answer->json, JSON_ROOT, BYTES_LITERAL("reloading"));
-    grid_init(&grid, columns, sizeof columns / sizeof *columns);
+    change_grid_init(&grid);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t change = json_element(&answer->json, changes, i);
-        for (size_t j = 0; j < sizeof columns / sizeof *columns; j++) {
-            grid_add(&grid, answer_text(answer, change, columns[j].name));
-        }
+        change_grid_add(&grid, answer_text(answer, change, "what"),
+                        answer_text(answer, change, "name"), answer_text(answer, change, "fate"),
+                        answer_text(answer, change, "why"));
     }
     if (count > 0) {
         grid_print(&grid, false, out);

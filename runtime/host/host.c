@@ -7,6 +7,8 @@
 #include "log/base/metric.h"
 #include "log/base/trace.h"
 #include "log/io/shard.h"
+#include "runtime/app/app_view.h"
+#include "runtime/host/deployment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@ enum {
     HOST_PAUSE_MAX_MS = 60000,
     HOST_GOOD_MS = 60000, /* after so long a pause begins small again */
     HOST_REASON_SIZE = 1600,
+    HOST_FAILURE_MAX = 3, /* of a new version, before the one before it is taken again */
 };
 
 struct host;
@@ -25,10 +28,14 @@ struct host;
 /* One application, on its shard. */
 struct host_app {
     struct host *host;
-    const char *script;
-    char *name;       /* as its script said when it was read last */
-    struct app *app;  /* NULL while it waits to be started anew, or for good */
-    struct app *next; /* takes its place when it is closed; NULL: nothing does */
+    const char *script;        /* of a deployed one the name of its file, in `bundle` */
+    char *name;                /* as its script said when it was read last; NULL: an empty place */
+    struct app_bundle *bundle; /* what runs; NULL: the file at `script` */
+    struct app_bundle *previous; /* what ran before it; NULL: nothing, or `bundle` proved good */
+    int failure_count;           /* of `bundle` */
+    bool is_removed;             /* its place becomes empty when it is closed */
+    struct app *app;             /* NULL while it waits to be started anew, or for good */
+    struct app *next;            /* takes its place when it is closed; NULL: nothing does */
     bool is_paused;
     struct io_timer timer;
     bool is_closing;
@@ -68,6 +75,8 @@ struct host {
     struct io *shard_io;
     struct host_app apps[HOST_SCRIPT_MAX];
     size_t app_count;
+    struct deployment *deployment; /* NULL: not followed, or ended */
+    bool is_unfollowing;
     struct report report; /* of the start; read by the owner after shard_start */
     int error;
     size_t visit_count; /* begun and not over */
@@ -102,6 +111,8 @@ static void host_on_news(struct io_request *request, int64_t result)
 
 static void host_shard_restart_app(struct host_app *row);
 static void host_shard_start_next(struct host_app *row);
+static void host_shard_empty(struct host_app *row);
+static void host_shard_roll_back(struct host_app *row);
 
 static void host_shard_tell(struct host_app *row, const char *reason)
 {
@@ -120,7 +131,7 @@ static void host_on_shard_ended(struct io_request *request, int64_t result);
 /* The last application is closed and the last visit over: the owner may end the shard. */
 static void host_shard_end_if_closed(struct host *host)
 {
-    if (!host->is_stopping || host->is_ended || host->visit_count > 0) {
+    if (!host->is_stopping || host->is_ended || host->visit_count > 0 || host->deployment != NULL) {
         return;
     }
     for (size_t i = 0; i < host->app_count; i++) {
@@ -150,7 +161,9 @@ static void host_shard_on_closed(void *owner)
         host_shard_end_if_closed(row->host);
         return;
     }
-    if (row->next != NULL) {
+    if (row->is_removed) {
+        host_shard_empty(row);
+    } else if (row->next != NULL) {
         host_shard_start_next(row);
     } else if (!row->is_over) {
         row->timer = (struct io_timer){.fired = host_shard_on_pause_end, .owner = row};
@@ -192,8 +205,20 @@ static void host_shard_on_failed(void *owner, const char *reason, bool is_final)
     row->is_over = is_final;
     host_shard_choose_pause(row);
     host_shard_tell(row, row->reason);
+    host_shard_roll_back(row);
     row->timer = (struct io_timer){.fired = host_shard_on_failure_turn, .owner = row};
     io_timer_start(row->host->shard_io, &row->timer, 0);
+}
+
+static void host_shard_on_dropped(void *owner)
+{
+    (void)owner;
+}
+
+/* Of one that never started. */
+static void host_shard_drop(struct app *app)
+{
+    app_close(app, host_shard_on_dropped, NULL);
 }
 
 static int host_shard_read_app(struct host_app *row, struct app **out, struct report *report)
@@ -203,13 +228,21 @@ static int host_shard_read_app(struct host_app *row, struct app **out, struct re
     struct app_options app_options = {.path = row->script,
                                       .client = client_options_default(),
                                       .instance_id = options->instance_id,
+                                      .bundle = row->bundle,
                                       .plugin_directories = options->plugin_directories,
                                       .plugin_directory_count = options->plugin_directory_count,
                                       .commit_interval_ms = options->commit_interval_ms,
                                       .guarantee = options->guarantee,
                                       .limits = options->limits};
     app_options.client.bootstrap = options->bootstrap;
-    return app_new(row->host->shard_io, &app_options, &events, row, out, report);
+    int error = app_new(row->host->shard_io, &app_options, &events, row, out, report);
+    if (error == 0 && row->bundle != NULL && strcmp(app_name(*out), row->bundle->app) != 0) {
+        error = report_add(report, row->bundle->script, "the script names the application '%s'",
+                           app_name(*out));
+        host_shard_drop(*out);
+        *out = NULL;
+    }
+    return error;
 }
 
 static int host_shard_open_app(struct host_app *row, struct report *report)
@@ -254,6 +287,201 @@ static void host_shard_restart_app(struct host_app *row)
     }
     host_shard_start_app(row);
 }
+
+/* --- What the cluster has deployed ------------------------------------------------------------ */
+
+static void host_shard_free_bundle(struct app_bundle *bundle)
+{
+    if (bundle != NULL) {
+        app_bundle_fini(bundle);
+        free(bundle);
+    }
+}
+
+static struct app_bundle *host_shard_keep_bundle(struct app_bundle *told)
+{
+    struct app_bundle *bundle = memory_new(struct app_bundle);
+    *bundle = *told;
+    app_bundle_init(told);
+    return bundle;
+}
+
+static void host_shard_empty(struct host_app *row)
+{
+    struct host *host = row->host;
+    host_shard_free_bundle(row->bundle);
+    host_shard_free_bundle(row->previous);
+    free(row->name);
+    *row = (struct host_app){.host = host};
+}
+
+/* A version that runs for a minute is good; one that does not makes the one before current again,
+ * for everybody who follows. */
+static void host_shard_roll_back(struct host_app *row)
+{
+    uint64_t ran_ns = io_now(row->host->shard_io) - row->started_ns;
+    bool is_good = row->failure_count == 0 && ran_ns > (uint64_t)HOST_GOOD_MS * 1000000;
+    row->failure_count++;
+    if (row->previous == NULL) {
+        return;
+    }
+    if (!is_good && (row->is_over || row->failure_count >= HOST_FAILURE_MAX)) {
+        trace(TRACE_ERROR, "host.version_rolled_back", TRACE_STRING("app", row->name),
+              TRACE_INT("version", row->bundle->version), TRACE_INT("to", row->previous->version));
+        row->previous->at_ms = io_wall_clock(row->host->shard_io);
+        deployment_put(row->host->deployment, row->previous);
+    }
+    if (is_good || row->is_over || row->failure_count >= HOST_FAILURE_MAX) {
+        host_shard_free_bundle(row->previous);
+        row->previous = NULL;
+    }
+}
+
+static struct host_app *host_shard_find_place(struct host *host)
+{
+    for (size_t i = 0; i < host->app_count; i++) {
+        if (host->apps[i].name == NULL) {
+            return &host->apps[i];
+        }
+    }
+    return host->app_count < HOST_SCRIPT_MAX ? &host->apps[host->app_count++] : NULL;
+}
+
+static void host_shard_refuse_version(struct host_app *row, int64_t version,
+                                      const struct report *report)
+{
+    snprintf(row->reason, sizeof row->reason, "version %lld cannot be used: %s%s%s",
+             (long long)version, report->place, report->place[0] == 0 ? "" : ": ", report->text);
+    trace(TRACE_ERROR, "host.version_refused", TRACE_STRING("app", row->name),
+          TRACE_STRING("why", row->reason));
+}
+
+static void host_shard_add_deployed(struct host *host, struct app_bundle *told)
+{
+    struct host_app *row = host_shard_find_place(host);
+    struct report report = {0};
+    if (row == NULL) {
+        trace(TRACE_ERROR, "host.too_many_applications", TRACE_STRING("left_out", told->app));
+        return;
+    }
+    *row = (struct host_app){
+        .host = host, .name = memory_string(told->app), .bundle = host_shard_keep_bundle(told)};
+    row->script = row->bundle->script;
+    if (host_shard_open_app(row, &report) != 0) {
+        row->is_over = true;
+        host_shard_refuse_version(row, row->bundle->version, &report);
+        host_shard_tell(row, row->reason);
+        return;
+    }
+    host_shard_start_app(row);
+}
+
+/* What runs is the version before from now on; `next` is one of the new bundle. */
+static void host_shard_use_bundle(struct host_app *row, struct app_bundle *bundle, struct app *next)
+{
+    bool is_newer = bundle->version > row->bundle->version;
+    host_shard_free_bundle(row->previous);
+    row->previous = is_newer ? row->bundle : NULL;
+    if (!is_newer) {
+        host_shard_free_bundle(row->bundle);
+    }
+    row->bundle = bundle;
+    row->script = bundle->script;
+    row->failure_count = 0;
+    host_app_use_next(row, next);
+}
+
+static void host_shard_change_deployed(struct host_app *row, struct app_bundle *told)
+{
+    struct app_bundle *bundle = host_shard_keep_bundle(told);
+    struct app_bundle *current = row->bundle;
+    struct report report = {0};
+    struct app *next = NULL;
+    struct buffer changes;
+    buffer_init(&changes);
+    row->bundle = bundle; /* so that it is read */
+    int error = host_shard_read_app(row, &next, &report);
+    row->bundle = current;
+    bool is_fine = error == 0 &&
+                   (row->app == NULL || app_view_write_changes(row->app, next, &changes, &report));
+    buffer_fini(&changes);
+    if (is_fine && row->next == NULL) {
+        host_shard_use_bundle(row, bundle, next);
+        return;
+    }
+    if (is_fine) {
+        report_add(&report, NULL, "another version is on its way");
+    }
+    host_shard_refuse_version(row, bundle->version, &report);
+    if (next != NULL) {
+        host_shard_drop(next);
+    }
+    host_shard_free_bundle(bundle);
+}
+
+static void host_shard_on_deployed(void *owner, struct app_bundle *told)
+{
+    struct host *host = owner;
+    struct host_app *row = host_app_find(host, told->app);
+    if (host->is_stopping) {
+        return;
+    }
+    if (row == NULL) {
+        host_shard_add_deployed(host, told);
+    } else if (row->bundle == NULL) {
+        trace(TRACE_WARN, "host.deployed_version_left_out", TRACE_STRING("app", row->name),
+              TRACE_STRING("runs_from", row->script));
+    } else if (row->is_removed || row->bundle->version != told->version ||
+               !app_bundle_is_same(row->bundle, told)) {
+        host_shard_change_deployed(row, told);
+        row->is_removed = row->is_removed && row->next == NULL;
+    }
+}
+
+static void host_shard_on_removed(void *owner, const char *name)
+{
+    struct host *host = owner;
+    struct host_app *row = host_app_find(host, name);
+    if (row == NULL || row->bundle == NULL || host->is_stopping) {
+        return;
+    }
+    io_timer_stop(host->shard_io, &row->timer);
+    if (row->next != NULL) {
+        host_app_drop_next(row, row->next);
+    }
+    row->is_removed = true;
+    if (row->app == NULL) {
+        host_shard_empty(row);
+    } else {
+        host_shard_close(row);
+    }
+}
+
+static void host_shard_follow(struct host *host)
+{
+    static const struct deployment_events events = {.deployed = host_shard_on_deployed,
+                                                    .removed = host_shard_on_removed};
+    struct client_options options = client_options_default();
+    options.bootstrap = host->options->bootstrap;
+    host->deployment = deployment_start(host->shard_io, &options, &events, host);
+}
+
+static void host_shard_on_unfollowed(void *owner)
+{
+    struct host *host = owner;
+    host->deployment = NULL;
+    host_shard_end_if_closed(host);
+}
+
+static void host_shard_unfollow(struct host *host)
+{
+    if (host->deployment != NULL && !host->is_unfollowing) {
+        host->is_unfollowing = true;
+        deployment_stop(host->deployment, host_shard_on_unfollowed, host);
+    }
+}
+
+/* --- Metrics ---------------------------------------------------------------------------------- */
 
 static void host_shard_metric(struct host *host, enum metric_kind kind, const char *name,
                               const char *labels, const char *help, int64_t value)
@@ -343,6 +571,9 @@ static void host_shard_on_start_request(struct io_request *request, int64_t resu
     for (size_t i = 0; i < host->app_count; i++) {
         host_shard_start_app(&host->apps[i]);
     }
+    if (host->options->is_following) {
+        host_shard_follow(host);
+    }
     host->metrics_timer = (struct io_timer){.fired = host_shard_on_metrics_time, .owner = host};
     io_timer_start(host->shard_io, &host->metrics_timer, (uint64_t)HOST_METRICS_MS * 1000000);
 }
@@ -359,7 +590,7 @@ static void host_shard_on_stop(void *owner, struct io *io)
             host->apps[i].is_over = true;
             app_close(host->apps[i].app, host_shard_on_closed, &host->apps[i]);
         }
-        free(host->apps[i].name);
+        host_shard_empty(&host->apps[i]);
     }
     metric_registry_free(host->registry);
 }
@@ -373,6 +604,7 @@ static void host_shard_on_stop_request(struct io_request *request, int64_t resul
         io_timer_stop(host->shard_io, &host->apps[i].timer);
         host_shard_close(&host->apps[i]);
     }
+    host_shard_unfollow(host);
     host_shard_end_if_closed(host);
 }
 
@@ -415,13 +647,13 @@ size_t host_app_count(const struct host *host)
 struct host_app *host_app_at(struct host *host, size_t index)
 {
     check(index < host->app_count);
-    return &host->apps[index];
+    return host->apps[index].name == NULL ? NULL : &host->apps[index];
 }
 
 struct host_app *host_app_find(struct host *host, const char *name)
 {
     for (size_t i = 0; i < host->app_count; i++) {
-        if (strcmp(host->apps[i].name, name) == 0) {
+        if (host->apps[i].name != NULL && strcmp(host->apps[i].name, name) == 0) {
             return &host->apps[i];
         }
     }
@@ -436,6 +668,11 @@ const char *host_app_name(const struct host_app *row)
 const char *host_app_script(const struct host_app *row)
 {
     return row->script;
+}
+
+int64_t host_app_version(const struct host_app *row)
+{
+    return row->bundle == NULL ? 0 : row->bundle->version;
 }
 
 enum host_app_state host_app_state(const struct host_app *row)
@@ -506,15 +743,10 @@ struct app *host_app_read_next(struct host_app *row, struct report *report)
     return next;
 }
 
-static void host_shard_on_dropped(void *owner)
-{
-    (void)owner;
-}
-
 void host_app_drop_next(struct host_app *row, struct app *next)
 {
     row->next = NULL;
-    app_close(next, host_shard_on_dropped, NULL);
+    host_shard_drop(next);
 }
 
 void host_app_use_next(struct host_app *row, struct app *next)
@@ -587,7 +819,7 @@ void host_start(struct host *host, const char *state_directory)
 
 bool host_is_over(const struct host *host)
 {
-    return host->over_count == host->options->script_count;
+    return !host->options->is_following && host->over_count == host->options->script_count;
 }
 
 void host_stop(struct host *host, void (*stopped)(void *owner), void *owner)

@@ -6,8 +6,10 @@
  *         (2) an application that failed for a passing reason is closed and started anew after a
  *             pause that doubles from one second to a minute; one whose script says stop stays
  *             closed and is told;
- *         (3) a visit is over before host_stop's callback.
- * Thread: the shard of `io`, unless said otherwise. */
+ *         (3) a visit is over before host_stop's callback;
+ *         (4) of a deployed application runs what the cluster says is current, or what ran before
+ * if that cannot be used; a version that fails within its first minute, for good or three times,
+ * makes the one before it current again. Thread: the shard of `io`, unless said otherwise. */
 #pragma once
 
 #include "log/base/report.h"
@@ -21,7 +23,8 @@ enum { HOST_SCRIPT_MAX = 64 };
 struct host_options {
     const char *scripts[HOST_SCRIPT_MAX];
     size_t script_count;
-    const char *bootstrap;   /* "host:port" or "loopback:NAME" */
+    bool is_following;     /* what the cluster has deployed runs too (runtime/host/deployment.h) */
+    const char *bootstrap; /* "host:port" or "loopback:NAME" */
     const char *instance_id; /* of group members, so that a restart takes its partitions at once;
                               * NULL: none */
     const char *const *plugin_directories;
@@ -81,12 +84,15 @@ enum host_app_state {
     HOST_APP_STOPPED, /* for good */
 };
 
+/* Places, some of which may be empty: NULL. */
 size_t host_app_count(const struct host *host);
 struct host_app *host_app_at(struct host *host, size_t index);
 /* NULL when there is none of that name. */
 struct host_app *host_app_find(struct host *host, const char *name);
 const char *host_app_name(const struct host_app *row);
 const char *host_app_script(const struct host_app *row);
+/* Of a deployed one, from 1; 0: it runs from a file of this machine. */
+int64_t host_app_version(const struct host_app *row);
 enum host_app_state host_app_state(const struct host_app *row);
 /* "running" */
 const char *host_app_state_name(enum host_app_state state);

@@ -5,6 +5,7 @@
 #include "log/base/hash.h"
 #include "log/io/io_uv.h"
 #include "runtime/cli/cli.h"
+#include "runtime/main/app_deploy.h"
 #include "runtime/main/app_reset.h"
 #include "runtime/main/doctor.h"
 #include "runtime/main/run.h"
@@ -64,8 +65,15 @@ static const char *find_kcat_config(char path[PATH_MAX])
 int main(int argc, char **argv)
 {
     char kcat_config[PATH_MAX];
-    static const struct command *const commands[] = {
-        &run_command, &test_command, &app_reset_command, &serve_command, &doctor_command};
+    static const struct command *const commands[] = {&run_command,
+                                                     &test_command,
+                                                     &app_reset_command,
+                                                     &app_deploy_command,
+                                                     &app_deploy_versions_command,
+                                                     &app_deploy_rollback_command,
+                                                     &app_deploy_rm_command,
+                                                     &serve_command,
+                                                     &doctor_command};
     struct io *io = io_uv_new();
     struct command_world world = {
         .io = io,

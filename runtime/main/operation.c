@@ -63,6 +63,9 @@ static void operation_add_app(struct operation *operation, struct host_app *app)
     operation_add(out, "script", host_app_script(app));
     buffer_add_byte(out, ',');
     operation_add(out, "state", host_app_state_name(host_app_state(app)));
+    if (host_app_version(app) > 0) {
+        buffer_printf(out, ",\"version\":%" PRId64, host_app_version(app));
+    }
     buffer_printf(out, ",\"restarts\":%" PRId64 ",", host_app_restart_count(app));
     operation_add(out, "reason", host_app_reason(app));
     if (host_app_running(app) != NULL) {
@@ -74,10 +77,15 @@ static void operation_add_app(struct operation *operation, struct host_app *app)
 static void operation_list(struct operation *operation, struct host *host)
 {
     buffer_add_string(&operation->out, "{\"apps\":[");
+    const char *between = "";
     for (size_t i = 0; i < host_app_count(host); i++) {
-        buffer_add_string(&operation->out, i > 0 ? "," : "");
-        operation_add_app(operation, host_app_at(host, i));
-        buffer_add_byte(&operation->out, '}');
+        struct host_app *app = host_app_at(host, i);
+        if (app != NULL) {
+            buffer_add_string(&operation->out, between);
+            operation_add_app(operation, app);
+            buffer_add_byte(&operation->out, '}');
+            between = ",";
+        }
     }
     buffer_add_string(&operation->out, "]}\n");
     operation->status = STATUS_OK;

@@ -31,6 +31,7 @@ struct run_values {
     int64_t emit_count;
     int64_t commit_interval_ms;
     const char *guarantee;
+    bool is_following;
 };
 
 struct run {
@@ -114,6 +115,7 @@ static int run_judge(struct run *run)
         run->options.instance_id =
             instance_read(&run->instance, run->world->io, run->state_directory);
     }
+    run->options.is_following = run->values->is_following;
     run->options.commit_interval_ms = run->values->commit_interval_ms;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
@@ -242,6 +244,9 @@ static int run_scripts(struct command_world *world, const void *given,
     if (arguments->count > HOST_SCRIPT_MAX) {
         return command_misuse(world, "at most %d scripts run in one process", HOST_SCRIPT_MAX);
     }
+    if (arguments->count == 0 && !run.values->is_following) {
+        return command_misuse(world, "name a script, or --deployed for those that the cluster has");
+    }
     const char *data = run.values->service.data;
     if (data != NULL && strncmp(data, "memory:", 7) == 0 && run.values->state == NULL) {
         return command_misuse(
@@ -282,6 +287,8 @@ static const struct flag run_flags[] = {
          "the most records one call may write (default: 100000)"),
     FLAG(0, "commit-interval", DURATION, struct run_values, commit_interval_ms, "TIME",
          "how often outputs, positions and stores are committed (default: 100ms)"),
+    FLAG(0, "deployed", BOOL, struct run_values, is_following, NULL,
+         "run what the cluster has deployed too ('tidemill app deploy')"),
     FLAG(0, "guarantee", STRING, struct run_values, guarantee, "exactly_once_v2|at_least_once",
          "over what scripts say (default: exactly_once_v2)"),
     SERVICE_FLAGS(struct run_values),
@@ -289,15 +296,15 @@ static const struct flag run_flags[] = {
 
 const struct command run_command = {
     .verb = "run",
-    .arguments = "APP.lua...",
+    .arguments = "[APP.lua...]",
     .summary = "runs applications, by default with a log of their own",
     .examples = "tidemill run words.lua\n"
-                "tidemill run words.lua --bootstrap kafka1:9092,kafka2:9092\n",
+                "tidemill run words.lua --bootstrap kafka1:9092,kafka2:9092\n"
+                "tidemill run --deployed --bootstrap kafka1:9092\n",
     .details = "Without --bootstrap a broker is started in --data, and clients see its topics on\n"
                "--listen. Ctrl-C commits and ends; nothing is lost by kill -9 either.\n",
     COMMAND_FLAGS(run_flags),
     .values_size = sizeof(struct run_values),
-    .argument_min = 1,
     .argument_max = -1,
     .run = run_scripts,
 };

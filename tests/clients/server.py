@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-READY = re.compile(rb"^tidemill \S+ ready: kafka ([^\s,]+:\d+), http ([^\s,]+)", re.MULTILINE)
+READY = re.compile(rb"^tidemill \S+ ready: (?:kafka|applications on) ([^\s,]+:\d+), http ([^\s,]+)", re.MULTILINE)
 START_SECONDS = 60  # sanitizers on a busy machine
 STOP_SECONDS = 60
 

@@ -5,6 +5,7 @@
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/wire/batch.h"
+#include "runtime/host/deployment.h"
 #include "runtime/host/host.h"
 #include "tests/unit/runtime/fake_cluster.h"
 #include "tests/unit/unit.h"
@@ -505,6 +506,157 @@ static void it_stops_at_any_event_of_a_new_version(void **state)
     }
 }
 
+/* A record of what is deployed; `text` NULL: it was removed. */
+static void deploy(struct bench *bench, const char *app, int64_t version, const char *text)
+{
+    struct batch_builder builder;
+    struct buffer encoded = {0};
+    struct buffer value = {0};
+    if (text != NULL) {
+        struct app_bundle bundle;
+        app_bundle_init(&bundle);
+        bundle.version = version;
+        bundle.app = memory_string(app);
+        bundle.script = memory_string("deployed.lua");
+        app_bundle_add(&bundle, "deployed.lua", bytes_from_string(text));
+        app_bundle_write(&bundle, &value);
+        app_bundle_fini(&bundle);
+    }
+    batch_builder_init(&builder, COMPRESS_NONE);
+    batch_builder_add(&builder, 1000, bytes_from_string(app),
+                      text == NULL ? (struct bytes){0} : buffer_bytes(&value), NULL, 0);
+    assert_int_equal(batch_builder_finish(&builder, &encoded), 0);
+    fake_cluster_append(bench->cluster, fake_cluster_get(bench->cluster, DEPLOYMENT_TOPIC, 0),
+                        buffer_bytes(&encoded));
+    buffer_fini(&encoded);
+    buffer_fini(&value);
+    batch_builder_fini(&builder);
+}
+
+static const char COPY_TO_STRICT[] =
+    "return { name = 'copied', input = 'in', output = 'strict-out',\n"
+    "  process = function(r) return r end }\n";
+static const char COPY_TO_OUT[] = "return { name = 'copied', input = 'in', output = 'out',\n"
+                                  "  process = function(r) return r end }\n";
+static const char STOP[] = "return { name = 'copied', input = 'in', output = 'out',\n"
+                           "  errors = { policy = 'stop' },\n"
+                           "  process = function(r) error 'no' end }\n";
+
+static struct bench *follower_new(uint64_t seed)
+{
+    struct bench *bench = bench_new(seed, 0);
+    bench->options.is_following = true;
+    fake_cluster_add_topic(bench->cluster, DEPLOYMENT_TOPIC, 1);
+    return bench;
+}
+
+static void what_is_deployed_runs_as_long_as_it_is(void **state)
+{
+    (void)state;
+    struct bench *bench = follower_new(13);
+    deploy(bench, "copied", 1, STOP);
+    deploy(bench, "copied", 2, COPY_TO_OUT); /* only the newest of each is looked at */
+    start(bench);
+    run(bench, 10000);
+    put(bench, "one");
+    run(bench, 10000);
+    assert_int_equal(count_of(bench, "out"), 1);
+    deploy(bench, "copied", 3, COPY_TO_STRICT);
+    run(bench, 10000);
+    put(bench, "two");
+    run(bench, 10000);
+    assert_int_equal(count_of(bench, "out"), 1);
+    assert_int_equal(count_of(bench, "strict-out"), 1);
+    deploy(bench, "copied", 0, NULL);
+    run(bench, 10000);
+    assert_false(visit(bench, "copied", -1).is_found);
+    put(bench, "three");
+    run(bench, 10000);
+    assert_int_equal(count_of(bench, "strict-out"), 1);
+    deploy(bench, "copied", 4, COPY_TO_OUT);
+    run(bench, 10000);
+    assert_int_equal(count_of(bench, "out"), 2); /* what came meanwhile */
+    assert_false(host_is_over(bench->host));
+    bench_free(bench);
+}
+
+static void a_version_that_cannot_be_used_leaves_what_runs(void **state)
+{
+    (void)state;
+    struct bench *bench = follower_new(14);
+    deploy(bench, "copied", 1, COPY_TO_OUT);
+    start(bench);
+    run(bench, 10000);
+    deploy(bench, "copied", 2, "this is no Lua");
+    deploy(bench, "odd", 1, COPY_TO_OUT); /* its script has another name */
+    run(bench, 10000);
+    put(bench, "one");
+    run(bench, 10000);
+    assert_int_equal(count_of(bench, "out"), 1);
+    assert_int_equal(visit(bench, "copied", -1).state, HOST_APP_RUNNING);
+    assert_int_equal(visit(bench, "odd", -1).state, HOST_APP_STOPPED);
+    bench_free(bench);
+}
+
+static void a_version_that_fails_makes_the_one_before_current(void **state)
+{
+    (void)state;
+    struct bench *bench = follower_new(15);
+    deploy(bench, "copied", 1, COPY_TO_STRICT);
+    start(bench);
+    run(bench, 10000);
+    deploy(bench, "copied", 2, STOP);
+    run(bench, 5000);
+    int64_t told = count_of(bench, DEPLOYMENT_TOPIC);
+    put(bench, "one");
+    run(bench, 20000);
+    assert_int_equal(count_of(bench, DEPLOYMENT_TOPIC), told + 1);
+    assert_int_equal(count_of(bench, "strict-out"), 1);
+    assert_int_equal(visit(bench, "copied", -1).state, HOST_APP_RUNNING);
+    bench_free(bench);
+}
+
+static void a_version_that_was_good_does_not_go_back(void **state)
+{
+    (void)state;
+    struct bench *bench = follower_new(16);
+    deploy(bench, "copied", 1, COPY_TO_STRICT);
+    start(bench);
+    run(bench, 10000);
+    deploy(bench, "copied", 2, STOP);
+    run(bench, 70000); /* nothing came that it could fail on */
+    int64_t told = count_of(bench, DEPLOYMENT_TOPIC);
+    put(bench, "one");
+    run(bench, 20000);
+    assert_int_equal(count_of(bench, DEPLOYMENT_TOPIC), told);
+    assert_int_equal(visit(bench, "copied", -1).state, HOST_APP_STOPPED);
+    bench_free(bench);
+}
+
+static void it_stops_at_any_event_of_a_deployment(void **state)
+{
+    (void)state;
+    for (int event_count = 0; event_count < 300; event_count += 3) {
+        struct bench *bench = follower_new((uint64_t)event_count + 1);
+        deploy(bench, "copied", 1, COPY_TO_OUT);
+        start(bench);
+        for (int i = 0; i < event_count; i++) {
+            sim_step(bench->sim);
+        }
+        deploy(bench, "copied", event_count % 3 == 0 ? 0 : 2,
+               event_count % 3 == 0 ? NULL : COPY_TO_STRICT);
+        for (int i = 0; i < event_count % 60; i++) {
+            sim_step(bench->sim);
+        }
+        deploy(bench, "copied", 3, COPY_TO_OUT);
+        for (int i = 0; i < event_count % 25; i++) {
+            sim_step(bench->sim);
+        }
+        stop(bench);
+        bench_free(bench);
+    }
+}
+
 static void a_visit_is_over_before_the_host_is(void **state)
 {
     (void)state;
@@ -540,6 +692,11 @@ int main(void)
         cmocka_unit_test(a_wrong_version_changes_nothing),
         cmocka_unit_test(a_new_version_brings_back_what_had_stopped),
         cmocka_unit_test(it_stops_at_any_event_of_a_new_version),
+        cmocka_unit_test(what_is_deployed_runs_as_long_as_it_is),
+        cmocka_unit_test(a_version_that_cannot_be_used_leaves_what_runs),
+        cmocka_unit_test(a_version_that_fails_makes_the_one_before_current),
+        cmocka_unit_test(a_version_that_was_good_does_not_go_back),
+        cmocka_unit_test(it_stops_at_any_event_of_a_deployment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

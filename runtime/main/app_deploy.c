@@ -1,0 +1,638 @@
+/* See app_deploy.h.
+ *
+ * A deployment is one transaction with two records: the version under its number, and under the
+ * application's name, where it becomes the current one. Its transactional id is the application's,
+ * so of two deployments at the same time one fails. The ten newest versions are kept. */
+#include "runtime/main/app_deploy.h"
+
+#include "log/base/error.h"
+#include "log/base/memory.h"
+#include "log/base/text.h"
+#include "runtime/app/app.h"
+#include "runtime/cli/change_grid.h"
+#include "runtime/cli/outcome.h"
+#include "runtime/cli/sending.h"
+#include "runtime/cli/topic_sweep.h"
+#include "runtime/host/deployment.h"
+#include "runtime/main/plugin_places.h"
+#include "runtime/topology/topology_diff.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { DEPLOY_KEPT_MAX = 10, DEPLOY_VERSION_MAX = 1000, DEPLOY_TIMEOUT_MS = 30000 };
+
+struct deploy_values {
+    struct errand_flags errand;
+    struct flag_list plugins;
+    bool is_dry;
+};
+
+/* What the topic holds of one application. */
+struct deploy {
+    struct errand *errand;
+    const char *app;
+    struct app_bundle current; /* version 0: none */
+    struct app_bundle *versions;
+    size_t version_count;
+    bool has_topic;
+};
+
+/* --- Reading the topic ------------------------------------------------------------------------ */
+
+static void deploy_init(struct deploy *deploy, struct errand *errand, const char *app)
+{
+    *deploy = (struct deploy){.errand = errand, .app = app};
+    app_bundle_init(&deploy->current);
+}
+
+static void deploy_fini(struct deploy *deploy)
+{
+    app_bundle_fini(&deploy->current);
+    for (size_t i = 0; i < deploy->version_count; i++) {
+        app_bundle_fini(&deploy->versions[i]);
+    }
+    free(deploy->versions);
+}
+
+static struct app_bundle *deploy_find(struct deploy *deploy, int64_t version)
+{
+    for (size_t i = 0; i < deploy->version_count; i++) {
+        if (deploy->versions[i].version == version) {
+            return &deploy->versions[i];
+        }
+    }
+    return NULL;
+}
+
+static void deploy_forget(struct deploy *deploy, int64_t version)
+{
+    struct app_bundle *found = deploy_find(deploy, version);
+    if (found != NULL) {
+        app_bundle_fini(found);
+        deploy->version_count--;
+        *found = deploy->versions[deploy->version_count];
+    }
+}
+
+static void deploy_take_version(struct deploy *deploy, int64_t version, struct bytes value)
+{
+    struct app_bundle bundle;
+    struct report ignored = {0};
+    deploy_forget(deploy, version);
+    app_bundle_init(&bundle);
+    if (bytes_is_null(value) || app_bundle_read(&bundle, value, &ignored) != 0 ||
+        bundle.version != version || deploy->version_count == DEPLOY_VERSION_MAX) {
+        app_bundle_fini(&bundle);
+        return;
+    }
+    deploy->versions =
+        memory_resize(deploy->versions, (deploy->version_count + 1) * sizeof *deploy->versions);
+    deploy->versions[deploy->version_count++] = bundle;
+}
+
+/* NAME, or NAME@VERSION. */
+static int deploy_take(void *owner, const struct envelope *envelope)
+{
+    struct deploy *deploy = owner;
+    struct bytes key = envelope->record->key;
+    struct bytes value = envelope->record->value;
+    struct report ignored = {0};
+    size_t size = strlen(deploy->app);
+    if (bytes_equal_string(key, deploy->app)) {
+        app_bundle_fini(&deploy->current);
+        (void)!(bytes_is_null(value) || app_bundle_read(&deploy->current, value, &ignored) == 0);
+    } else if (key.size > size + 1 && memcmp(key.data, deploy->app, size) == 0 &&
+               key.data[size] == '@') {
+        char *digits = bytes_to_string(bytes_make(key.data + size + 1, key.size - size - 1));
+        int64_t version;
+        if (text_parse_int64(digits, &version) == 0) {
+            deploy_take_version(deploy, version, value);
+        }
+        free(digits);
+    }
+    return 0;
+}
+
+static int deploy_compare(const void *left, const void *right)
+{
+    const struct app_bundle *one = left;
+    const struct app_bundle *other = right;
+    return one->version < other->version ? -1 : one->version > other->version;
+}
+
+static int deploy_read(struct deploy *deploy)
+{
+    const char *name = DEPLOYMENT_TOPIC;
+    const struct topic_choice_flags flags = {.may_miss = true};
+    const struct flag_list words = {.items = &name, .count = 1};
+    struct topic_choice choice;
+    struct topic_sweep_range *ranges;
+    int code = topic_choice_partitions(deploy->errand, &flags, &words, &choice);
+    deploy->has_topic = code == COMMAND_OK && choice.count > 0;
+    if (!deploy->has_topic) {
+        return code;
+    }
+    code = topic_sweep_ranges(deploy->errand, &choice, &ranges);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    int error = topic_sweep_run(deploy->errand, ranges, choice.count, deploy_take, deploy);
+    if (deploy->version_count > 0) {
+        qsort(deploy->versions, deploy->version_count, sizeof *deploy->versions, deploy_compare);
+    }
+    return error == 0 ? COMMAND_OK : errand_fail(deploy->errand, error, "reading what is deployed");
+}
+
+/* --- Writing it ------------------------------------------------------------------------------- */
+
+static int deploy_make_topic(struct deploy *deploy)
+{
+    struct create_topics_request_config config = {.name = BYTES_LITERAL("cleanup.policy"),
+                                                  .value = BYTES_LITERAL("compact")};
+    struct create_topics_request_topic topic = {.name = BYTES_LITERAL(DEPLOYMENT_TOPIC),
+                                                .partition_count = 1,
+                                                .replication_factor = -1,
+                                                .configs = {.items = &config, .count = 1}};
+    struct create_topics_request request = {.topics = {.items = &topic, .count = 1},
+                                            .timeout_ms = DEPLOY_TIMEOUT_MS};
+    const void *found;
+    int error =
+        errand_call(deploy->errand, CLIENT_CONTROLLER, API_CREATE_TOPICS, -1, &request, &found);
+    if (error != 0) {
+        return errand_fail(deploy->errand, error, "making the topic " DEPLOYMENT_TOPIC);
+    }
+    const struct create_topics_response_topic *made =
+        &((const struct create_topics_response *)found)->topics.items[0];
+    error = error_from_code(made->error_code);
+    return error == 0 || error == ERROR_TOPIC_ALREADY_EXISTS
+               ? COMMAND_OK
+               : errand_refuse(deploy->errand, DEPLOYMENT_TOPIC, made->error_code,
+                               made->error_message);
+}
+
+/* `bundle` NULL: the key is forgotten. */
+static int deploy_send(struct sending *sending, const char *key, const struct app_bundle *bundle)
+{
+    struct buffer value;
+    buffer_init(&value);
+    if (bundle != NULL) {
+        app_bundle_write(bundle, &value);
+    }
+    const struct producer_record record = {.topic = DEPLOYMENT_TOPIC,
+                                           .partition = 0,
+                                           .timestamp_ms = -1,
+                                           .key = bytes_from_string(key),
+                                           .value = bundle == NULL ? (struct bytes){0}
+                                                                   : buffer_bytes(&value)};
+    int error = sending_send_patiently(sending, &record);
+    buffer_fini(&value);
+    return error;
+}
+
+static const char *deploy_key(struct deploy *deploy, int64_t version)
+{
+    return arena_printf(&deploy->errand->arena, "%s@%" PRId64, deploy->app, version);
+}
+
+/* What is written in the transaction of one command; 0 or an error. */
+typedef int deploy_writer(struct deploy *deploy, struct sending *sending,
+                          const struct app_bundle *bundle);
+
+static int deploy_commit(struct deploy *deploy, deploy_writer *write,
+                         const struct app_bundle *bundle)
+{
+    struct producer_options options = producer_options_default();
+    struct sending sending;
+    int code = deploy->has_topic ? COMMAND_OK : deploy_make_topic(deploy);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    const char *id = arena_printf(&deploy->errand->arena, "tidemill-deploy-%s", deploy->app);
+    int error = sending_open(&sending, deploy->errand, &options, id);
+    error = error == 0 ? write(deploy, &sending, bundle) : error;
+    if (error == 0) {
+        error = sending_finish(&sending, true);
+    }
+    sending_close(&sending);
+    return error == 0 ? COMMAND_OK : errand_fail(deploy->errand, error, "writing the version");
+}
+
+static int deploy_write_new(struct deploy *deploy, struct sending *sending,
+                            const struct app_bundle *bundle)
+{
+    int error = deploy_send(sending, deploy_key(deploy, bundle->version), bundle);
+    error = error == 0 ? deploy_send(sending, deploy->app, bundle) : error;
+    for (size_t i = 0; error == 0 && i < deploy->version_count; i++) {
+        int64_t version = deploy->versions[i].version;
+        if (version <= bundle->version - DEPLOY_KEPT_MAX) {
+            error = deploy_send(sending, deploy_key(deploy, version), NULL);
+        }
+    }
+    return error;
+}
+
+static int deploy_write_current(struct deploy *deploy, struct sending *sending,
+                                const struct app_bundle *bundle)
+{
+    return deploy_send(sending, deploy->app, bundle);
+}
+
+static int deploy_write_none(struct deploy *deploy, struct sending *sending,
+                             const struct app_bundle *bundle)
+{
+    (void)bundle;
+    int error = deploy_send(sending, deploy->app, NULL);
+    for (size_t i = 0; error == 0 && i < deploy->version_count; i++) {
+        error = deploy_send(sending, deploy_key(deploy, deploy->versions[i].version), NULL);
+    }
+    return error;
+}
+
+/* --- app deploy ------------------------------------------------------------------------------- */
+
+static void deploy_on_failed(void *owner, const char *reason, bool is_final)
+{
+    (void)owner;
+    (void)reason;
+    (void)is_final;
+}
+
+static void deploy_on_closed(void *owner)
+{
+    (void)owner;
+}
+
+/* Judges a script; NULL after a complaint in the report. */
+static struct app *deploy_judge(struct command_world *world, const struct plugin_places *plugins,
+                                const char *path, const struct app_bundle *bundle,
+                                struct app_bundle *read, struct report *report)
+{
+    static const struct app_events events = {.failed = deploy_on_failed};
+    const struct app_options options = {.path = path,
+                                        .bundle = bundle,
+                                        .read = read,
+                                        .client = client_options_default(),
+                                        .plugin_directories = plugins->items,
+                                        .plugin_directory_count = plugins->count};
+    struct app *app = NULL;
+    return app_new(world->io, &options, &events, NULL, &app, report) == 0 ? app : NULL;
+}
+
+struct deploy_changes {
+    struct grid grid;
+    struct errand *errand;
+    bool is_refused;
+};
+
+static void deploy_on_change(void *owner, const struct topology_change *change)
+{
+    struct deploy_changes *changes = owner;
+    change_grid_add(&changes->grid, bytes_from_string(change->is_store ? "store" : "input"),
+                    bytes_from_string(change->name),
+                    bytes_from_string(topology_fate_name(change->fate)),
+                    bytes_from_string(change->why));
+    if (change->fate == TOPOLOGY_REFUSED && !changes->is_refused) {
+        changes->is_refused = true;
+        command_fail(changes->errand->world, "the store %s cannot be used: %s", change->name,
+                     change->why);
+    }
+}
+
+/* Beside what is current; false when that refuses it. */
+static bool deploy_compare_plans(struct deploy *deploy, const struct plugin_places *plugins,
+                                 const struct app *app)
+{
+    struct report report = {0};
+    struct deploy_changes changes = {.errand = deploy->errand};
+    struct app *old =
+        deploy_judge(deploy->errand->world, plugins, "", &deploy->current, NULL, &report);
+    if (old == NULL) {
+        buffer_printf(&deploy->errand->out, "version %" PRId64 " cannot be compared: %s\n",
+                      deploy->current.version, report.text);
+        return true;
+    }
+    change_grid_init(&changes.grid);
+    topology_diff(app_topology(old), app_topology(app), deploy_on_change, &changes);
+    if (!deploy->errand->is_json) {
+        grid_print(&changes.grid, false, &deploy->errand->out);
+    }
+    grid_fini(&changes.grid);
+    app_close(old, deploy_on_closed, NULL);
+    return !changes.is_refused;
+}
+
+/* One line, or an object. */
+static void deploy_tell(struct deploy *deploy, int64_t version, const char *text)
+{
+    struct buffer *out = &deploy->errand->out;
+    if (deploy->errand->is_json) {
+        buffer_printf(out, "{\"app\":\"%s\",\"version\":%" PRId64 ",\"status\":\"%s\"}\n",
+                      deploy->app, version, text);
+    } else if (version > 0) {
+        buffer_printf(out, "%s: version %" PRId64 " %s\n", deploy->app, version, text);
+    } else {
+        buffer_printf(out, "%s: %s\n", deploy->app, text);
+    }
+}
+
+static int64_t deploy_next_version(const struct deploy *deploy)
+{
+    int64_t newest = deploy->current.version;
+    for (size_t i = 0; i < deploy->version_count; i++) {
+        newest = deploy->versions[i].version > newest ? deploy->versions[i].version : newest;
+    }
+    return newest + 1;
+}
+
+static int deploy_put(struct deploy *deploy, const struct deploy_values *values,
+                      const struct plugin_places *plugins, const struct app *app,
+                      struct app_bundle *bundle)
+{
+    int code = deploy_read(deploy);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    bool has_current = deploy->current.version > 0;
+    if (has_current && app_bundle_is_same(&deploy->current, bundle)) {
+        deploy_tell(deploy, deploy->current.version, "is deployed already");
+        return COMMAND_OK;
+    }
+    if (has_current && !deploy_compare_plans(deploy, plugins, app)) {
+        return COMMAND_FAILED;
+    }
+    bundle->version = deploy_next_version(deploy);
+    bundle->at_ms = io_wall_clock(deploy->errand->world->io);
+    if (values->is_dry) {
+        deploy_tell(deploy, bundle->version, "would be deployed");
+        return COMMAND_OK;
+    }
+    code = deploy_commit(deploy, deploy_write_new, bundle);
+    if (code == COMMAND_OK) {
+        deploy_tell(deploy, bundle->version, "deployed");
+    }
+    return code;
+}
+
+/* False after a complaint. */
+static bool deploy_fits(struct command_world *world, const struct app_bundle *bundle)
+{
+    struct buffer text;
+    buffer_init(&text);
+    app_bundle_write(bundle, &text);
+    size_t size = text.size;
+    buffer_fini(&text);
+    if (size > APP_BUNDLE_SIZE_MAX) {
+        command_fail(world,
+                     "%s and the files beside it take %zu bytes, more than the %d of a "
+                     "version; keep what is large out of the script",
+                     bundle->script, size, APP_BUNDLE_SIZE_MAX);
+    }
+    return size <= APP_BUNDLE_SIZE_MAX;
+}
+
+static int deploy_app(struct command_world *world, const struct deploy_values *values,
+                      const struct plugin_places *plugins, const struct app *app,
+                      struct app_bundle *bundle)
+{
+    struct errand errand;
+    struct deploy deploy;
+    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    deploy_init(&deploy, &errand, app_name(app));
+    code = deploy_put(&deploy, values, plugins, app, bundle);
+    deploy_fini(&deploy);
+    errand_close(&errand);
+    return code;
+}
+
+static int run_deploy(struct command_world *world, const void *given,
+                      const struct flag_list *arguments)
+{
+    const struct deploy_values *values = given;
+    const char *path = arguments->items[0];
+    const char *slash = strrchr(path, '/');
+    struct plugin_places plugins;
+    struct report report = {0};
+    struct app_bundle bundle;
+    app_bundle_init(&bundle);
+    plugin_places_find(&plugins, &values->plugins);
+    struct app *app = deploy_judge(world, &plugins, path, NULL, &bundle, &report);
+    if (app == NULL) {
+        app_bundle_fini(&bundle);
+        return command_fail(world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
+                            report.text);
+    }
+    bundle.app = memory_string(app_name(app));
+    bundle.script = memory_string(slash == NULL ? path : slash + 1);
+    int code = deploy_fits(world, &bundle) ? deploy_app(world, values, &plugins, app, &bundle)
+                                           : COMMAND_FAILED;
+    app_close(app, deploy_on_closed, NULL);
+    app_bundle_fini(&bundle);
+    return code;
+}
+
+/* --- The other commands ----------------------------------------------------------------------- */
+
+/* Opens, reads what the topic has of the application, and lets `use` do the rest. */
+static int deploy_run(struct command_world *world, const void *given, const char *app,
+                      int (*use)(struct deploy *deploy, const char *argument), const char *argument)
+{
+    const struct deploy_values *values = given;
+    struct errand errand;
+    struct deploy deploy;
+    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    deploy_init(&deploy, &errand, app);
+    code = deploy_read(&deploy);
+    if (code == COMMAND_OK && deploy.current.version == 0 && deploy.version_count == 0) {
+        code = command_fail(world,
+                            "%s: no such application is deployed; 'tidemill app deploy' "
+                            "does it",
+                            app);
+    }
+    code = code == COMMAND_OK ? use(&deploy, argument) : code;
+    deploy_fini(&deploy);
+    errand_close(&errand);
+    return code;
+}
+
+static void deploy_add_time(struct grid *grid, int64_t at_ms)
+{
+    time_t seconds = (time_t)(at_ms / 1000);
+    struct tm parts;
+    char text[40];
+    gmtime_r(&seconds, &parts);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    grid_add_string(grid, text);
+}
+
+static int deploy_list(struct deploy *deploy, const char *argument)
+{
+    static const struct grid_column columns[] = {{"VERSION", "version", true},
+                                                 {"DEPLOYED", "deployed", false},
+                                                 {"SCRIPT", "script", false},
+                                                 {"FILES", "files", true},
+                                                 {"STATUS", "status", false}};
+    (void)argument;
+    struct grid grid;
+    grid_init(&grid, columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < deploy->version_count; i++) {
+        const struct app_bundle *bundle = &deploy->versions[i];
+        grid_add_number(&grid, bundle->version);
+        deploy_add_time(&grid, bundle->at_ms);
+        grid_add_string(&grid, bundle->script);
+        grid_add_number(&grid, (int64_t)bundle->count);
+        grid_add_string(&grid, bundle->version == deploy->current.version ? "current" : "kept");
+    }
+    grid_print(&grid, deploy->errand->is_json, &deploy->errand->out);
+    grid_fini(&grid);
+    return COMMAND_OK;
+}
+
+/* The version that was asked for, or the newest one before the current; NULL after a complaint. */
+static struct app_bundle *deploy_choose(struct deploy *deploy, const char *argument)
+{
+    int64_t version = 0;
+    struct app_bundle *found = NULL;
+    if (argument != NULL && text_parse_int64(argument, &version) != 0) {
+        command_fail(deploy->errand->world, "'%s' is no version", argument);
+        return NULL;
+    }
+    for (size_t i = 0; i < deploy->version_count; i++) { /* the oldest first */
+        bool is_wanted = argument != NULL ? deploy->versions[i].version == version
+                                          : deploy->versions[i].version < deploy->current.version;
+        found = is_wanted ? &deploy->versions[i] : found;
+    }
+    if (found == NULL) {
+        command_fail(deploy->errand->world,
+                     "%s has no such version any more; 'tidemill app versions %s' lists them",
+                     deploy->app, deploy->app);
+    }
+    return found;
+}
+
+static int deploy_go_back(struct deploy *deploy, const char *argument)
+{
+    struct app_bundle *bundle = deploy_choose(deploy, argument);
+    if (bundle == NULL) {
+        return COMMAND_FAILED;
+    }
+    bundle->at_ms = io_wall_clock(deploy->errand->world->io);
+    int code = deploy_commit(deploy, deploy_write_current, bundle);
+    if (code == COMMAND_OK) {
+        deploy_tell(deploy, bundle->version, "is current");
+    }
+    return code;
+}
+
+static int deploy_remove(struct deploy *deploy, const char *argument)
+{
+    (void)argument;
+    int code = deploy_commit(deploy, deploy_write_none, NULL);
+    if (code == COMMAND_OK) {
+        deploy_tell(deploy, 0, "removed");
+    }
+    return code;
+}
+
+static int run_versions(struct command_world *world, const void *values,
+                        const struct flag_list *arguments)
+{
+    return deploy_run(world, values, arguments->items[0], deploy_list, NULL);
+}
+
+static int run_rollback(struct command_world *world, const void *values,
+                        const struct flag_list *arguments)
+{
+    return deploy_run(world, values, arguments->items[0], deploy_go_back,
+                      arguments->count > 1 ? arguments->items[1] : NULL);
+}
+
+static int run_rm(struct command_world *world, const void *values,
+                  const struct flag_list *arguments)
+{
+    return deploy_run(world, values, arguments->items[0], deploy_remove, NULL);
+}
+
+static const struct flag deploy_flags[] = {
+    FLAG(0, "dry-run", BOOL, struct deploy_values, is_dry, NULL, "only tell what it would change"),
+    FLAG(0, "plugins", LIST, struct deploy_values, plugins, "DIR", "more places for plugins"),
+    ERRAND_OUTPUT_FLAG(struct deploy_values),
+    ERRAND_FLAGS(struct deploy_values),
+};
+
+static const struct flag few_flags[] = {
+    ERRAND_OUTPUT_FLAG(struct deploy_values),
+    ERRAND_FLAGS(struct deploy_values),
+};
+
+const struct command app_deploy_command = {
+    .noun = "app",
+    .verb = "deploy",
+    .arguments = "APP.lua",
+    .summary = "makes this version of an application the current one",
+    .examples = "tidemill app deploy shop.lua --dry-run\n"
+                "tidemill app deploy shop.lua -b kafka1:9092\n",
+    .details =
+        "The script, its modules and what its formats name are judged, compared with what is\n"
+        "current, and written to the topic " DEPLOYMENT_TOPIC ". Each process started with\n"
+        "'tidemill run --deployed' lets it take the place of what runs: stores go on by their\n"
+        "names. A version that fails in its first minute, for good or three times, makes the\n"
+        "one before it current again. Connectors' files and plugins are each machine's own.\n",
+    COMMAND_FLAGS(deploy_flags),
+    .values_size = sizeof(struct deploy_values),
+    .argument_min = 1,
+    .argument_max = 1,
+    .run = run_deploy,
+};
+
+const struct command app_deploy_versions_command = {
+    .noun = "app",
+    .verb = "versions",
+    .arguments = "APP",
+    .summary = "lists the versions of a deployed application",
+    .examples = "tidemill app versions shop\n",
+    COMMAND_FLAGS(few_flags),
+    .values_size = sizeof(struct deploy_values),
+    .argument_min = 1,
+    .argument_max = 1,
+    .run = run_versions,
+};
+
+const struct command app_deploy_rollback_command = {
+    .noun = "app",
+    .verb = "rollback",
+    .arguments = "APP [VERSION]",
+    .summary = "makes an earlier version current again",
+    .examples = "tidemill app rollback shop\n"
+                "tidemill app rollback shop 3\n",
+    .details = "Without VERSION the newest one before the current. The ten newest are kept.\n",
+    COMMAND_FLAGS(few_flags),
+    .values_size = sizeof(struct deploy_values),
+    .argument_min = 1,
+    .argument_max = 2,
+    .run = run_rollback,
+};
+
+const struct command app_deploy_rm_command = {
+    .noun = "app",
+    .verb = "rm",
+    .arguments = "APP",
+    .summary = "ends a deployed application everywhere",
+    .examples = "tidemill app rm shop\n",
+    .details =
+        "Its group, its stores and its topics stay: deployed again it goes on. 'tidemill app\n"
+        "reset' makes it forget.\n",
+    COMMAND_FLAGS(few_flags),
+    .values_size = sizeof(struct deploy_values),
+    .argument_min = 1,
+    .argument_max = 1,
+    .run = run_rm,
+};
