@@ -1,0 +1,113 @@
+/* The inside of a host, shared by its files. Inside runtime/host.
+ *
+ *     host.c          the two shards: start, visits, end
+ *     host_app.c      one application: read, started, supervised, replaced
+ *     host_version.c  what the cluster has deployed
+ *     host_metrics.c  what is measured
+ *
+ * Two shards share these files, never a variable without a post between: functions named
+ * host_shard_... run on the applications' shard, all others on the owner's. */
+#pragma once
+
+#include "log/base/metric.h"
+#include "log/io/shard.h"
+#include "runtime/host/deployment.h"
+#include "runtime/host/host.h"
+
+enum {
+    HOST_METRICS_MS = 1000,
+    HOST_GOOD_MS = 60000, /* after so long a pause begins small again, and a version is good */
+    HOST_REASON_SIZE = 1600,
+};
+
+/* One application, on its shard. */
+struct host_app {
+    struct host *host;
+    const char *script;        /* of a deployed one the name of its file, in `bundle` */
+    char *name;                /* as its script said when it was read last; NULL: an empty place */
+    struct app_bundle *bundle; /* what runs; NULL: the file at `script` */
+    struct app_bundle *previous; /* what ran before it; NULL: nothing, or `bundle` proved good */
+    int failure_count;           /* of `bundle` */
+    bool is_removed;             /* its place becomes empty when it is closed */
+    struct app *app;             /* NULL while it waits to be started anew, or for good */
+    struct app *next;            /* takes its place when it is closed; NULL: nothing does */
+    bool is_paused;
+    struct io_timer timer;
+    bool is_closing;
+    bool is_over;
+    uint64_t started_ns;
+    int64_t pause_ms; /* before the next start */
+    int64_t restart_count;
+    char reason[HOST_REASON_SIZE];
+};
+
+/* What the shard tells the owner. */
+struct host_news {
+    struct io_request post;
+    struct host *host;
+    char *application; /* of a failure; NULL: new metrics */
+    char *reason;      /* NULL: it had stopped, and was started anew */
+    bool is_final;
+    struct buffer metrics;
+};
+
+struct host {
+    struct io *io;
+    const struct host_options *options;
+    const struct host_events *events;
+    void *owner;
+    struct shard *shard;
+    struct buffer metrics; /* the newest text */
+    void (*stopped)(void *owner);
+    void *stopped_owner;
+    size_t over_count; /* applications that are over, as far as told */
+    const char *state_directory;
+    struct io_request start_request; /* to the shard */
+    struct io_request stop_request;  /* to the shard */
+    struct io_request end_request;   /* back */
+
+    /* the shard's */
+    struct io *shard_io;
+    struct host_app apps[HOST_SCRIPT_MAX];
+    size_t app_count;
+    struct deployment *deployment; /* NULL: not followed, or ended */
+    bool is_unfollowing;
+    struct report report; /* of the start; read by the owner after shard_start */
+    int error;
+    size_t visit_count; /* begun and not over */
+    bool is_stopping;
+    bool is_ended;
+    struct metric_registry *registry;
+    struct io_timer metrics_timer;
+};
+
+/* --- On the applications' shard --- */
+
+/* Tells the owner of a failure; NULL: what had stopped was started anew. */
+void host_shard_tell(struct host_app *row, const char *reason);
+/* The last application is closed and the last visit over: the owner may end the shard. */
+void host_shard_end_if_closed(struct host *host);
+/* Its script with its connectors, judged; it is not started. */
+must_use int host_shard_read_app(struct host_app *row, struct app **out, struct report *report);
+/* The same as what runs in this place. */
+must_use int host_shard_open_app(struct host_app *row, struct report *report);
+void host_shard_start_app(struct host_app *row);
+void host_shard_close(struct host_app *row);
+void host_shard_on_closed(void *owner);
+/* Of an application that never started. */
+void host_shard_drop(struct app *app);
+
+/* Follows what is deployed; and no longer: host_shard_end_if_closed is called then. */
+void host_shard_follow(struct host *host);
+void host_shard_unfollow(struct host *host);
+/* After a failure of a version. */
+void host_shard_roll_back(struct host_app *row);
+/* The place may be used again. */
+void host_shard_empty(struct host_app *row);
+
+void host_shard_on_metrics_time(struct io_timer *timer);
+
+/* --- On the owner's shard --- */
+
+/* A request whose owner is a host_news. */
+void host_on_news(struct io_request *request, int64_t result);
