@@ -50,6 +50,7 @@
 #pragma once
 
 #include "runtime/app/app_bundle.h"
+#include "runtime/app/app_log.h"
 #include "runtime/client/client.h"
 #include "runtime/connect/connector.h"
 #include "runtime/lua/script.h"
@@ -63,6 +64,7 @@ struct app_options {
     const char *path;                /* of the script */
     const struct app_bundle *bundle; /* its files, instead of those at the path; NULL: from there */
     struct app_bundle *read;         /* gets a copy of every file that is read; NULL: none */
+    struct app_log *log;             /* of what the script prints; outlives the app; NULL: none */
     struct client_options client;    /* where the log is */
     const char *state_directory; /* below it: <app>/<part>-<partition>/; NULL: stores live in memory
                                   * and in their changelogs */

@@ -107,6 +107,11 @@ static int app_script_open_plugin(void *owner, const struct script_plugin *plugi
     return error == 0 ? 0 : ERROR_INVALID;
 }
 
+static void app_script_print(void *owner, const char *text)
+{
+    app_log_add(owner, "print", text);
+}
+
 int app_script_open(struct io *io, const struct app_options *options, struct report *report,
                     struct script **out)
 {
@@ -123,7 +128,9 @@ int app_script_open(struct io *io, const struct app_options *options, struct rep
                                         .limits = options->limits,
                                         .read_file = app_script_read_beside,
                                         .open_plugin = app_script_open_plugin,
-                                        .owner = &reader};
+                                        .owner = &reader,
+                                        .print = options->log == NULL ? NULL : app_script_print,
+                                        .print_owner = options->log};
         error = script_open(&wanted, report, out);
     }
     buffer_fini(&text);

@@ -62,6 +62,7 @@ struct command {
 #define COMMAND_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
 
 extern const struct command command_app_describe;
+extern const struct command command_app_logs;
 extern const struct command command_app_ls;
 extern const struct command command_app_pause;
 extern const struct command command_app_plan;

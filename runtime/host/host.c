@@ -55,7 +55,7 @@ static void host_shard_on_open(void *owner, struct io *io)
     host->registry = metric_registry_new();
     for (size_t i = 0; i < host->options->script_count && host->error == 0; i++) {
         struct host_app *row = &host->apps[host->app_count++];
-        *row = (struct host_app){.host = host, .script = host->options->scripts[i]};
+        host_shard_init_app(row, host, host->options->scripts[i]);
         host->error = host_shard_open_app(row, &host->report);
     }
 }

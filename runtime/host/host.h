@@ -100,6 +100,8 @@ const char *host_app_state_name(enum host_app_state state);
 struct app *host_app_running(const struct host_app *row);
 /* Of the last failure; "" when there was none. */
 const char *host_app_reason(const struct host_app *row);
+/* What its script printed and what happened to it. */
+const struct app_log *host_app_log(const struct host_app *row);
 int64_t host_app_restart_count(const struct host_app *row);
 /* Its script as the file is now, judged: NULL with the report filled when something is wrong, when
  * it names another application, or when one is on its way already. */

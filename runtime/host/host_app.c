@@ -12,6 +12,11 @@ enum { HOST_PAUSE_MIN_MS = 1000, HOST_PAUSE_MAX_MS = 60000 };
 static void host_shard_restart_app(struct host_app *row);
 static void host_shard_start_next(struct host_app *row);
 
+void host_shard_init_app(struct host_app *row, struct host *host, const char *script)
+{
+    *row = (struct host_app){.host = host, .script = script, .log = app_log_new(host->shard_io)};
+}
+
 void host_shard_tell(struct host_app *row, const char *reason)
 {
     struct host *host = row->host;
@@ -20,6 +25,7 @@ void host_shard_tell(struct host_app *row, const char *reason)
     news->application = memory_string(row->script);
     news->reason = memory_string(reason);
     news->is_final = row->is_over;
+    app_log_add(row->log, "failure", reason == NULL ? "started anew" : reason);
     news->post = (struct io_request){.done = host_on_news, .owner = news};
     io_post(host->io, &news->post);
 }
@@ -108,6 +114,7 @@ int host_shard_read_app(struct host_app *row, struct app **out, struct report *r
                                       .client = client_options_default(),
                                       .instance_id = options->instance_id,
                                       .bundle = row->bundle,
+                                      .log = row->log,
                                       .plugin_directories = options->plugin_directories,
                                       .plugin_directory_count = options->plugin_directory_count,
                                       .commit_interval_ms = options->commit_interval_ms,
@@ -137,6 +144,7 @@ int host_shard_open_app(struct host_app *row, struct report *report)
 void host_shard_start_app(struct host_app *row)
 {
     row->started_ns = io_now(row->host->shard_io);
+    app_log_add(row->log, "state", "starts");
     app_pause(row->app, row->is_paused);
     app_start(row->app, row->host->state_directory);
 }
@@ -242,6 +250,11 @@ struct app *host_app_running(const struct host_app *row)
     return row->is_closing ? NULL : row->app;
 }
 
+const struct app_log *host_app_log(const struct host_app *row)
+{
+    return row->log;
+}
+
 const char *host_app_reason(const struct host_app *row)
 {
     return row->reason;
@@ -294,6 +307,7 @@ void host_app_use_next(struct host_app *row, struct app *next)
 void host_app_pause(struct host_app *row, bool is_paused)
 {
     row->is_paused = is_paused;
+    app_log_add(row->log, "state", is_paused ? "paused" : "resumed");
     if (row->app != NULL) {
         app_pause(row->app, is_paused);
     }

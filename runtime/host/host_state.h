@@ -23,6 +23,7 @@ enum {
 /* One application, on its shard. */
 struct host_app {
     struct host *host;
+    struct app_log *log;
     const char *script;        /* of a deployed one the name of its file, in `bundle` */
     char *name;                /* as its script said when it was read last; NULL: an empty place */
     struct app_bundle *bundle; /* what runs; NULL: the file at `script` */
@@ -83,6 +84,8 @@ struct host {
 
 /* --- On the applications' shard --- */
 
+/* A new row in an empty place. */
+void host_shard_init_app(struct host_app *row, struct host *host, const char *script);
 /* Tells the owner of a failure; NULL: what had stopped was started anew. */
 void host_shard_tell(struct host_app *row, const char *reason);
 /* The last application is closed and the last visit over: the owner may end the shard. */

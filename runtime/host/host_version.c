@@ -30,6 +30,7 @@ void host_shard_empty(struct host_app *row)
     struct host *host = row->host;
     host_shard_free_bundle(row->bundle);
     host_shard_free_bundle(row->previous);
+    app_log_free(row->log);
     free(row->name);
     *row = (struct host_app){.host = host};
 }
@@ -71,8 +72,16 @@ static void host_shard_refuse_version(struct host_app *row, int64_t version,
 {
     snprintf(row->reason, sizeof row->reason, "version %lld cannot be used: %s%s%s",
              (long long)version, report->place, report->place[0] == 0 ? "" : ": ", report->text);
+    app_log_add(row->log, "version", row->reason);
     trace(TRACE_ERROR, "host.version_refused", TRACE_STRING("app", row->name),
           TRACE_STRING("why", row->reason));
+}
+
+static void host_shard_log_version(struct host_app *row, int64_t version, const char *what)
+{
+    char text[100];
+    snprintf(text, sizeof text, "version %lld %s", (long long)version, what);
+    app_log_add(row->log, "version", text);
 }
 
 static void host_shard_add_deployed(struct host *host, struct app_bundle *told)
@@ -83,9 +92,11 @@ static void host_shard_add_deployed(struct host *host, struct app_bundle *told)
         trace(TRACE_ERROR, "host.too_many_applications", TRACE_STRING("left_out", told->app));
         return;
     }
-    *row = (struct host_app){
-        .host = host, .name = memory_string(told->app), .bundle = host_shard_keep_bundle(told)};
+    host_shard_init_app(row, host, NULL);
+    row->name = memory_string(told->app);
+    row->bundle = host_shard_keep_bundle(told);
     row->script = row->bundle->script;
+    host_shard_log_version(row, row->bundle->version, "is deployed");
     if (host_shard_open_app(row, &report) != 0) {
         row->is_over = true;
         host_shard_refuse_version(row, row->bundle->version, &report);
@@ -107,6 +118,7 @@ static void host_shard_use_bundle(struct host_app *row, struct app_bundle *bundl
     row->bundle = bundle;
     row->script = bundle->script;
     row->failure_count = 0;
+    host_shard_log_version(row, bundle->version, "takes the place of what runs");
     host_app_use_next(row, next);
 }
 

@@ -372,8 +372,13 @@ static int base_print(lua_State *lua)
         luaL_addvalue(&line);
     }
     luaL_pushresult(&line);
-    trace(TRACE_INFO, "script.print", TRACE_STRING("script", script_of(lua)->name),
-          TRACE_STRING("text", lua_tostring(lua, -1)));
+    const struct script *script = script_of(lua);
+    const char *text = lua_tostring(lua, -1);
+    trace(TRACE_INFO, "script.print", TRACE_STRING("script", script->name),
+          TRACE_STRING("text", text));
+    if (script->options.print != NULL) {
+        script->options.print(script->options.print_owner, text);
+    }
     return 0;
 }
 

@@ -437,7 +437,8 @@ int script_open(const struct script_options *options, struct report *report, str
     int error =
         status == LUA_OK ? load_script(script, report) : report_message(script, report, status);
     free(app_name);
-    script->options = (struct script_options){0};
+    script->options = (struct script_options){
+        .print = options->print, .print_owner = options->print_owner}; /* the rest is borrowed */
     if (error != 0) {
         script_close(script);
         return error;

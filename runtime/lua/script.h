@@ -66,6 +66,9 @@ struct script_options {
     int (*open_plugin)(void *owner, const struct script_plugin *plugin, struct topology_node *node,
                        struct report *report);
     void *owner;
+    /* Is told what functions print, at any time; NULL: nobody is. */
+    void (*print)(void *owner, const char *text);
+    void *print_owner;
 };
 
 /* app:source(name, {...}) or app:sink(name, {...}). */

@@ -34,6 +34,7 @@ struct operation {
     struct buffer text[3]; /* key, from, to, as far as they were given */
     struct buffer out;
     bool is_dry;
+    int64_t after;   /* of lines that were seen */
     unsigned status; /* 0: not known yet */
 };
 
@@ -121,6 +122,15 @@ static bool operation_plan(struct operation *operation, struct host_app *app)
 static bool operation_stores(struct operation *operation, struct host_app *app)
 {
     return operation_write(operation, app, app_view_write_stores);
+}
+
+static bool operation_logs(struct operation *operation, struct host_app *app)
+{
+    buffer_add_byte(&operation->out, '{');
+    app_log_write(host_app_log(app), operation->after, operation->look.count_max, &operation->out);
+    buffer_add_string(&operation->out, "}\n");
+    operation->status = STATUS_OK;
+    return true;
 }
 
 static bool operation_end_look(struct operation *operation, const struct host_app *app,
@@ -223,6 +233,7 @@ static const struct operation_row operation_rows[] = {
     {"GET", NULL, false, false, NULL},
     {"GET", "", false, false, operation_describe},
     {"GET", "plan", false, true, operation_plan},
+    {"GET", "logs", false, false, operation_logs},
     {"GET", "stores", false, true, operation_stores},
     {"GET", "stores", true, true, operation_look},
     {"POST", "pause", false, false, operation_pause},
@@ -294,6 +305,10 @@ static bool operation_read_query(struct operation *operation, const struct http_
 {
     struct app_store_look *look = &operation->look;
     const char *limit = request->query(request, "limit");
+    const char *after = request->query(request, "after");
+    if (after != NULL && text_parse_int64(after, &operation->after) != 0) {
+        return false;
+    }
     operation->is_dry = request->query(request, "dry") != NULL;
     look->count_max = OPERATION_LIMIT_DEFAULT;
     if (limit != NULL && (text_parse_int64(limit, &look->count_max) != 0 || look->count_max < 1 ||
@@ -361,8 +376,9 @@ static void operation_ask(void *owner, const struct http_request *request,
         return;
     }
     if (!operation_read_query(operation, request)) {
-        operation->status = http_refuse(&operation->out, STATUS_BAD,
-                                        "limit is a number from 1 to %d", OPERATION_LIMIT_MAX);
+        operation->status =
+            http_refuse(&operation->out, STATUS_BAD,
+                        "after and limit are numbers, limit from 1 to %d", OPERATION_LIMIT_MAX);
         operation_on_done(&operation->visit);
         return;
     }

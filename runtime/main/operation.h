@@ -5,9 +5,10 @@
  *     GET  /apps/NAME/plan                its topology
  *     GET  /apps/NAME/stores              its stores
  *     GET  /apps/NAME/stores/STORE        rows: ?key= or ?from=&to= or ?prefix=, ?limit=
- *     POST /apps/NAME/pause, resume       processing stands still, or goes on
- *     POST /apps/NAME/reload              its file is read anew and takes its place, if it is
- * sound; ?dry=1 only tells what that would change
+ *     GET  /apps/NAME/logs                what its script printed, and what happened: ?after=,
+ * ?limit= POST /apps/NAME/pause, resume       processing stands still, or goes on POST
+ * /apps/NAME/reload              its file is read anew and takes its place, if it is sound; ?dry=1
+ * only tells what that would change
  *
  * Each question is a visit of the host (runtime/host/host.h), which builds the answer on the
  * applications' shard.
