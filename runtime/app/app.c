@@ -105,6 +105,7 @@ static void app_free(struct app *app)
     io_timer_stop(app->io, &app->tick_timer);
     io_timer_stop(app->io, &app->commit_timer);
     io_timer_stop(app->io, &app->end_timer);
+    app_tap_end_all(app);
     script_close(app->script);
     free(app->connectors);
     free(app->topic_names);
@@ -135,6 +136,7 @@ int app_new(struct io *io, const struct app_options *options, const struct app_e
     app->events = events;
     app->owner = owner;
     list_init(&app->tasks);
+    list_init(&app->taps);
     if (app->options.commit_interval_ms <= 0) {
         app->options.commit_interval_ms = APP_INTERVAL_MS_DEFAULT;
     }

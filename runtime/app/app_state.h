@@ -6,6 +6,7 @@
  *     app_commit.c     the order of a commit, and of one at least once
  *     app_transaction.c  the order of one exactly once
  *     app_connectors.c what the script defines beside its tasks
+ *     app_tap.c        what people watch
  *
  * Thread: the shard of its io. */
 #pragma once
@@ -60,6 +61,7 @@ struct app {
     int *topic_units;         /* of each: topics that meet in a task have the same */
     size_t topic_count;
     struct list tasks; /* of struct app_task */
+    struct list taps;  /* of struct app_tap */
     struct connector **connectors;
     size_t connector_count;
     enum app_state state;
@@ -177,6 +179,11 @@ bool app_transaction_abort(struct app *app);
 void app_transaction_begin_close(struct app *app);
 void app_transaction_close(struct app *app);
 void app_transaction_check(const struct app *app);
+
+/* A task was made, or is about to be closed. */
+void app_tap_add_task(struct app *app, struct task *task);
+void app_tap_remove_task(struct app *app, const struct task *task);
+void app_tap_end_all(struct app *app);
 
 /* Judges all of them; ERROR_INVALID with the report filled. Those that are open are to be closed.
  */

@@ -209,6 +209,7 @@ static void app_on_task_started(void *owner, struct task *task)
 {
     (void)task;
     struct app_task *row = owner;
+    app_tap_add_task(row->app, row->task);
     app_tasks_process(row->app);
     io_timer_start(row->app->io, &row->app->tick_timer, 0);
 }
@@ -439,6 +440,7 @@ static void app_task_close(struct app_task *row)
         return;
     }
     row->is_closing = true;
+    app_tap_remove_task(row->app, row->task);
     task_counts_add(&row->app->earlier, task_counts(row->task));
     task_close(row->task, app_on_task_closed, row);
 }

@@ -98,6 +98,7 @@ extern const struct command command_quota_set;
 extern const struct command command_store_get;
 extern const struct command command_store_ls;
 extern const struct command command_store_range;
+extern const struct command command_tap;
 extern const struct command command_topic_alter;
 extern const struct command command_topic_create;
 extern const struct command command_topic_describe;

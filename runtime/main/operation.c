@@ -6,6 +6,7 @@
 #include "log/base/memory.h"
 #include "log/base/text.h"
 #include "runtime/app/app_store.h"
+#include "runtime/app/app_tap.h"
 #include "runtime/app/app_view.h"
 #include "runtime/format/record_json.h"
 
@@ -133,6 +134,21 @@ static bool operation_logs(struct operation *operation, struct host_app *app)
     return true;
 }
 
+static bool operation_tap(struct operation *operation, struct host_app *app)
+{
+    buffer_add_byte(&operation->out, '{');
+    if (app_tap_read(host_app_running(app), operation->argument, operation->after,
+                     &operation->out)) {
+        buffer_add_string(&operation->out, "}\n");
+        operation->status = STATUS_OK;
+    } else {
+        operation->status = http_refuse(
+            &operation->out, STATUS_NONE, "%s has no node '%s'; 'tidemill app plan %s' lists them",
+            host_app_name(app), operation->argument, host_app_name(app));
+    }
+    return true;
+}
+
 static bool operation_end_look(struct operation *operation, const struct host_app *app,
                                enum app_store_result result)
 {
@@ -236,6 +252,7 @@ static const struct operation_row operation_rows[] = {
     {"GET", "logs", false, false, operation_logs},
     {"GET", "stores", false, true, operation_stores},
     {"GET", "stores", true, true, operation_look},
+    {"GET", "tap", true, true, operation_tap},
     {"POST", "pause", false, false, operation_pause},
     {"POST", "resume", false, false, operation_resume},
     {"POST", "reload", false, false, operation_reload},
@@ -306,6 +323,7 @@ static bool operation_read_query(struct operation *operation, const struct http_
     struct app_store_look *look = &operation->look;
     const char *limit = request->query(request, "limit");
     const char *after = request->query(request, "after");
+    operation->after = -1;
     if (after != NULL && text_parse_int64(after, &operation->after) != 0) {
         return false;
     }

@@ -1,14 +1,16 @@
 /* What people ask of applications over HTTP.
  *
- *     GET  /apps                          all of this process: state, counts
- *     GET  /apps/NAME                     one: its partitions and connectors too
- *     GET  /apps/NAME/plan                its topology
- *     GET  /apps/NAME/stores              its stores
- *     GET  /apps/NAME/stores/STORE        rows: ?key= or ?from=&to= or ?prefix=, ?limit=
- *     GET  /apps/NAME/logs                what its script printed, and what happened: ?after=,
- * ?limit= POST /apps/NAME/pause, resume       processing stands still, or goes on POST
- * /apps/NAME/reload              its file is read anew and takes its place, if it is sound; ?dry=1
- * only tells what that would change
+ *     GET  /apps                      all of this process: state, counts
+ *     GET  /apps/NAME                 one: its partitions and connectors too
+ *     GET  /apps/NAME/plan            its topology
+ *     GET  /apps/NAME/stores          its stores
+ *     GET  /apps/NAME/stores/STORE    rows: ?key= or ?from=&to= or ?prefix=, ?limit=
+ *     GET  /apps/NAME/logs            what it printed, what happened: ?after=, ?limit=
+ *     GET  /apps/NAME/tap/NODE        what a node is given from now on: ?after=
+ *     POST /apps/NAME/pause           processing stands still
+ *     POST /apps/NAME/resume          and goes on
+ *     POST /apps/NAME/reload          its file, read anew, takes its place if it is sound;
+ *                                     ?dry=1 only tells what that would change
  *
  * Each question is a visit of the host (runtime/host/host.h), which builds the answer on the
  * applications' shard.

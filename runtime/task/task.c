@@ -285,6 +285,11 @@ struct kv *task_store(struct task *task, const char *name)
     return task->stores == NULL ? NULL : state_store(task->stores, name);
 }
 
+struct node *task_node(struct task *task, const char *name)
+{
+    return task->state == TASK_RUNNING ? topology_instance_node(task->instance, name) : NULL;
+}
+
 bool task_open_rows(struct task *task, const char *store, struct store_rows *rows)
 {
     const struct topology_part *part = task->options.part;

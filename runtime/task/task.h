@@ -95,6 +95,8 @@ const struct task_counts *task_counts(const struct task *task);
 int64_t task_pending_count(const struct task *task);
 /* NULL when there is no such store. */
 struct kv *task_store(struct task *task, const char *name);
+/* NULL when the part has no node of this name, or the task does not run. */
+struct node *task_node(struct task *task, const char *name);
 /* False when the task has no such store, or does not run. */
 bool task_open_rows(struct task *task, const char *store, struct store_rows *rows);
 

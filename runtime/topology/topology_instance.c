@@ -130,6 +130,16 @@ topology_instance_idlers(const struct topology_instance *instance, size_t *count
     return instance->idlers;
 }
 
+struct node *topology_instance_node(const struct topology_instance *instance, const char *name)
+{
+    for (size_t i = 0; i < instance->part->node_count; i++) {
+        if (strcmp(instance->nodes[i]->name, name) == 0) {
+            return instance->nodes[i];
+        }
+    }
+    return NULL;
+}
+
 struct node *topology_instance_reader(const struct topology_instance *instance, const char *store)
 {
     for (size_t i = 0; i < instance->part->node_count; i++) {

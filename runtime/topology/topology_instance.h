@@ -34,6 +34,8 @@ topology_instance_timers(const struct topology_instance *instance, size_t *count
 /* Parents first. */
 const struct topology_instance_idler *
 topology_instance_idlers(const struct topology_instance *instance, size_t *count);
+/* NULL when the part has none of this name. */
+struct node *topology_instance_node(const struct topology_instance *instance, const char *name);
 /* The node that understands the rows of a store; NULL: they are keys and values. */
 struct node *topology_instance_reader(const struct topology_instance *instance, const char *store);
 /* Calls `start` of every node, parents first, or `stop`; the first failure ends it. */

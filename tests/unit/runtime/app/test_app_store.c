@@ -1,6 +1,8 @@
 /* Shows what a person finds in stores: keys and values as their steps give them, all partitions one
- * after the other, in steps that let records go on; and that a paused application stands still. */
+ * after the other, in steps that let records go on; what a tap shows; and that a paused application
+ * stands still. */
 #include "runtime/app/app_store.h"
+#include "runtime/app/app_tap.h"
 #include "runtime/app/app_view.h"
 #include "tests/unit/runtime/app/app_world.h"
 
@@ -187,6 +189,65 @@ static void a_paused_app_stands_still_and_goes_on(void **state)
     app_world_free(world);
 }
 
+static const char *tap(struct app_world *world, const char *node, int64_t number,
+                       struct buffer *out)
+{
+    buffer_clear(out);
+    assert_true(app_tap_read(world->seats[0].app, node, number, out));
+    return buffer_string(out);
+}
+
+static void a_tap_shows_what_a_node_is_given(void **state)
+{
+    (void)state;
+    struct app_world *world = shop_run();
+    struct buffer out;
+    buffer_init(&out);
+    assert_false(app_tap_read(world->seats[0].app, "nobody", -1, &out));
+    assert_string_equal(tap(world, "n", -1, &out), "\"records\":[],\"last\":0,\"lost\":0");
+    app_world_put(world, "orders", 1, "c", "{\"at\":70000,\"v\":5}");
+    app_world_run(world, 1000);
+    assert_string_equal(tap(world, "n", 0, &out),
+                        "\"records\":[{\"number\":1,\"partition\":1,\"ts\":70000,\"key\":\"c\","
+                        "\"value\":{\"at\":70000,\"v\":5}}],\"last\":1,\"lost\":0");
+    assert_string_equal(tap(world, "n", 1, &out), "\"records\":[],\"last\":1,\"lost\":0");
+    /* Nobody asks: it ends, and what comes is not noted. */
+    app_world_run(world, 3 * APP_TAP_IDLE_MS);
+    app_world_put(world, "orders", 1, "c", "{\"at\":71000,\"v\":5}");
+    app_world_run(world, 1000);
+    assert_string_equal(tap(world, "n", 1, &out), "\"records\":[],\"last\":0,\"lost\":0");
+    buffer_fini(&out);
+    app_world_free(world);
+}
+
+static void a_tap_outlives_a_rebalance_and_loses_what_is_too_much(void **state)
+{
+    (void)state;
+    struct app_world *world = shop_run();
+    struct buffer out;
+    buffer_init(&out);
+    tap(world, "n", -1, &out);
+    app_world_start(world, 1); /* takes a partition, and gives it back */
+    for (int i = 0; i < 8; i++) {
+        app_world_run(world, APP_TAP_IDLE_MS / 2);
+        tap(world, "n", 0, &out);
+    }
+    app_world_stop(&world->seats[1]);
+    for (int i = 0; i < 8; i++) {
+        app_world_run(world, APP_TAP_IDLE_MS / 2);
+        tap(world, "n", 0, &out);
+    }
+    for (int i = 0; i < APP_TAP_LINE_COUNT + 7; i++) {
+        app_world_put(world, "orders", i % PARTITION_COUNT, "k", "{\"at\":80000,\"v\":1}");
+    }
+    app_world_run(world, APP_TAP_IDLE_MS / 2);
+    assert_non_null(strstr(tap(world, "n", 0, &out), "\"last\":507,\"lost\":7"));
+    assert_null(strstr(buffer_string(&out), "\"number\":7,"));
+    assert_non_null(strstr(buffer_string(&out), "\"number\":8,"));
+    buffer_fini(&out);
+    app_world_free(world);
+}
+
 static void a_paused_app_can_be_closed(void **state)
 {
     (void)state;
@@ -237,6 +298,8 @@ int main(void)
         cmocka_unit_test(a_large_store_is_walked_in_steps),
         cmocka_unit_test(a_paused_app_stands_still_and_goes_on),
         cmocka_unit_test(a_paused_app_can_be_closed),
+        cmocka_unit_test(a_tap_shows_what_a_node_is_given),
+        cmocka_unit_test(a_tap_outlives_a_rebalance_and_loses_what_is_too_much),
         cmocka_unit_test(the_view_is_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
