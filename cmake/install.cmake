@@ -12,7 +12,7 @@ set(PACKAGE_FILES ${CMAKE_SOURCE_DIR}/cmake/package)
 set(DOC_DIR ${CMAKE_INSTALL_DATADIR}/doc/tidemill)
 
 install(TARGETS tidemill RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS connector_file connector_sqlite connector_regex
+install(TARGETS connector_file connector_sqlite connector_regex connector_geoip
         LIBRARY DESTINATION lib/tidemill/connectors)
 install(FILES runtime/plugin/tidemill.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES README.md runtime/lua/reference.md DESTINATION ${DOC_DIR})

@@ -73,6 +73,19 @@ static char *copy_headers(const struct tidemill_record *record)
     return copy;
 }
 
+static struct mock_record *add_record(struct mock *mock, const struct tidemill_record *record)
+{
+    assert_true(mock->record_count < MOCK_RECORD_MAX);
+    struct mock_record *copy = &mock->records[mock->record_count++];
+    *copy = (struct mock_record){
+        .key = copy_text(record->key),
+        .value = copy_text(record->value),
+        .value_size = record->value.size,
+        .headers = copy_headers(record),
+    };
+    return copy;
+}
+
 static enum tidemill_status host_emit(struct tidemill_context *context,
                                       const struct tidemill_record *records, size_t count)
 {
@@ -83,16 +96,10 @@ static enum tidemill_status host_emit(struct tidemill_context *context,
     assert_true(count > 0);
     assert_non_null(records[count - 1].source_offset);
     assert_non_null(records[count - 1].source_partition);
-    assert_true(mock->record_count + count <= MOCK_RECORD_MAX);
     for (size_t i = 0; i < count; i++) {
-        mock->records[mock->record_count++] = (struct mock_record){
-            .key = copy_text(records[i].key),
-            .value = copy_text(records[i].value),
-            .value_size = records[i].value.size,
-            .headers = copy_headers(&records[i]),
-            .source_partition = memory_string(records[i].source_partition),
-            .source_offset = memory_string(records[i].source_offset),
-        };
+        struct mock_record *copy = add_record(mock, &records[i]);
+        copy->source_partition = memory_string(records[i].source_partition);
+        copy->source_offset = memory_string(records[i].source_offset);
     }
     mock->batch_end = mock->record_count;
     return TIDEMILL_OK;
@@ -103,6 +110,13 @@ static enum tidemill_status host_reject(struct tidemill_context *context,
 {
     (void)reason;
     return host_emit(context, record, 1);
+}
+
+static enum tidemill_status host_forward(struct tidemill_context *context,
+                                         const struct tidemill_record *record)
+{
+    (void)add_record(mock_of(context), record);
+    return TIDEMILL_OK;
 }
 
 static void host_wake(struct tidemill_context *context)
@@ -147,7 +161,8 @@ void mock_open(struct mock *mock, const char *library, enum tidemill_kind_type t
                  .now_ms = host_now_ms,
                  .emit = host_emit,
                  .reject = host_reject,
-                 .wake = host_wake},
+                 .wake = host_wake,
+                 .forward = host_forward},
         .now_ms = 1764000000000,
     };
     mock->records = memory_zero(MOCK_RECORD_MAX, sizeof *mock->records);

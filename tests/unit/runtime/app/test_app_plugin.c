@@ -2,7 +2,10 @@
  * of the guide, compiled outside of the tree, with a store; that what they refuse meets the policy
  * of errors; that what cannot go on begins anew; and that what is wrong with them is told by place.
  */
+#include "tests/connectors/mmdb.h"
 #include "tests/unit/runtime/app/app_world.h"
+
+#include <unistd.h>
 
 static const char APP[] = "local S = require 'tidemill'\nlocal app = S.app 'a'\n"
                           "app:topic('a-dlq', { partitions = 1 }) "
@@ -61,6 +64,46 @@ static void values_that_do_not_match_pass_or_are_dropped(void **state)
     app_world_run(world, APP_WORLD_SECOND_MS);
     assert_int_equal(app_world_count(world, "out"), 3);
     app_world_free(world);
+}
+
+static void write_database(const char *path)
+{
+    static const struct mmdb_network network = {"81.2.69.0", 24,
+                                                "{\"country\":{\"iso_code\":\"GB\"}}"};
+    struct buffer image;
+    buffer_init(&image);
+    mmdb_build(6, &network, 1, &image);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(image.data, 1, image.size, file), image.size);
+    assert_int_equal(fclose(file), 0);
+    buffer_fini(&image);
+}
+
+static void an_address_gets_its_country(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/tidemill-geoip-XXXXXX";
+    char path[100];
+    char step[300];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/country.mmdb", folder);
+    snprintf(step, sizeof step,
+             "app:stream('in'):plugin('geoip', { database = '%s', field = '$.from', fields = { "
+             "'country', 'asn' }, missing = 'reject' }):to 'out'",
+             path);
+    write_database(path);
+    struct app_world *world = world_new(CONNECTORS_FOLDER, step);
+    app_world_put(world, "in", 0, "k", "{\"from\":\"81.2.69.142\"}");
+    app_world_put(world, "in", 0, "k", "{\"from\":\"192.168.0.1\"}");
+    app_world_start(world, 0);
+    app_world_await(world, "out", 1);
+    app_world_await(world, "a-dlq", 1);
+    expect_topic(world, "out", "k={\"from\":\"81.2.69.142\",\"geo\":{\"country\":\"GB\"}}");
+    expect_topic(world, "a-dlq", "k={\"from\":\"192.168.0.1\"}");
+    app_world_free(world);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 /* (a+)+$ against a long run of a and a b has no end worth waiting for. */
@@ -261,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_makes_json_of_text),
         cmocka_unit_test(values_that_do_not_match_pass_or_are_dropped),
+        cmocka_unit_test(an_address_gets_its_country),
         cmocka_unit_test(a_match_without_end_is_given_up),
         cmocka_unit_test(wrong_steps_are_refused_by_place),
         cmocka_unit_test(the_example_of_the_guide_runs_in_an_app),
