@@ -1,5 +1,5 @@
-# `cmake --install` and `cpack`: the program, its connectors, the header for more of them, examples,
-# manual pages, completion, and a system service.
+# `cmake --install` and `cpack`: the program, its connectors, the header for more of them with its
+# pkg-config file, examples, manual pages, completion, and a system service.
 #
 # Below prefix: bin/tidemill, lib/tidemill/connectors, lib/tidemill/tools (the program under the
 # names of other tools), include/tidemill.h, share. The service's files go to /etc and /lib/systemd
@@ -15,8 +15,11 @@ install(TARGETS tidemill RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS connector_file connector_sqlite connector_regex connector_geoip
         LIBRARY DESTINATION lib/tidemill/connectors)
 install(FILES runtime/plugin/tidemill.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+configure_file(${PACKAGE_FILES}/tidemill.pc.in ${GENERATED_DIR}/tidemill.pc @ONLY)
+install(FILES ${GENERATED_DIR}/tidemill.pc
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 install(FILES README.md runtime/lua/reference.md DESTINATION ${DOC_DIR})
-install(FILES runtime/plugin/README.md DESTINATION ${DOC_DIR} RENAME connectors.md)
+install(FILES runtime/plugin/guide.md DESTINATION ${DOC_DIR} RENAME plugins.md)
 install(FILES ${PACKAGE_FILES}/copyright DESTINATION ${DOC_DIR})
 install(DIRECTORY examples DESTINATION ${DOC_DIR} USE_SOURCE_PERMISSIONS)
 

@@ -198,8 +198,9 @@ static void build(struct world *world, const char *body)
     snprintf(source, sizeof source, "%s/code.c", world->folder);
     mock_write(source, "w", body, strlen(body));
     snprintf(command, sizeof command,
-             "cc -std=gnu11 -Wall -Wextra -Werror -I. -shared -fPIC -o '%s' '%s'", world->path,
-             source);
+             "cc -std=gnu11 -Wall -Wextra -Werror -Iruntime/plugin -I. -shared -fPIC "
+             "-o '%s' '%s'",
+             world->path, source);
     assert_int_equal(system(command), 0);
 }
 
@@ -226,11 +227,13 @@ static void the_example_of_the_guide_works(void **state)
     struct world world;
     char guide[65536];
     begin(&world);
-    FILE *file = fopen("runtime/plugin/README.md", "r");
+    FILE *file = fopen("runtime/plugin/guide.md", "r");
     assert_non_null(file);
     guide[fread(guide, 1, sizeof guide - 1, file)] = '\0';
     fclose(file);
-    char *code = strstr(guide, "```c\n");
+    char *code = strstr(guide, "## A source");
+    assert_non_null(code);
+    code = strstr(code, "```c\n");
     assert_non_null(code);
     code += strlen("```c\n");
     char *code_end = strstr(code, "```");

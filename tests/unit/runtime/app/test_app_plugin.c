@@ -186,15 +186,15 @@ static void workshop_close(struct workshop *shop)
     workshop_run("rm -rf '%s' # %s %s %s", shop->folder, "");
 }
 
-/* The second block of C of the guide. */
+/* The example of the guide with a store. */
 static char *read_example(void)
 {
     char *guide = test_calloc(1, 65536);
-    FILE *file = fopen("runtime/plugin/README.md", "r");
+    FILE *file = fopen("runtime/plugin/guide.md", "r");
     assert_non_null(file);
     assert_true(fread(guide, 1, 65535, file) > 0);
     fclose(file);
-    char *code = strstr(strstr(guide, "## Writing a transform"), "```c\n") + strlen("```c\n");
+    char *code = strstr(strstr(guide, "## A transform with a store"), "```c\n") + strlen("```c\n");
     *strstr(code, "```") = 0;
     memmove(guide, code, strlen(code) + 1);
     return guide;
