@@ -5,9 +5,18 @@
 #include "tests/connectors/mmdb.h"
 #include "tests/connectors/mock.h"
 
+#include <maxminddb.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* The library forgets some of its own memory when the list of languages is damaged (1.7.1, 4640
+ * bytes a file); it stays loaded to the end so that the sanitizer knows whose it was. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return MMDB_lib_version() == NULL ? "" : "leak:libmaxminddb";
+}
 
 static const struct mmdb_network CITIES[] = {
     {"81.2.69.0", 24,
