@@ -68,17 +68,21 @@ static bool is_same_text(const char *left, const char *right)
     return left == NULL || right == NULL ? left == right : strcmp(left, right) == 0;
 }
 
-static int64_t kept_parameter(const struct aggregation_field *field)
+static struct summary_parameter kept_parameter(const struct aggregation_field *field)
 {
-    return field->aggregator->parameter.is_kept ? (int64_t)field->parameter : 0;
+    return (struct summary_parameter){
+        .number = field->aggregator->parameter.is_kept ? field->parameter : 0,
+        .owner = field->owner};
 }
 
 static void add_summary(struct aggregation *it, struct aggregation_field *field)
 {
-    int64_t parameter = kept_parameter(field);
+    struct summary_parameter parameter = kept_parameter(field);
     for (field->summary = 0; field->summary < it->summary_count; field->summary++) {
         const struct aggregation_summary *summary = &it->summaries[field->summary];
-        if (summary->kind == field->aggregator->summary && summary->parameter == parameter &&
+        if (summary->kind == field->aggregator->summary &&
+            summary->parameter.owner == parameter.owner &&
+            (int64_t)summary->parameter.number == (int64_t)parameter.number &&
             is_same_text(summary->field->path, field->path) &&
             is_same_text(summary->field->condition, field->condition)) {
             return;
@@ -95,8 +99,8 @@ static uint32_t layout_of(const struct aggregation *it)
     for (size_t i = 0; i < it->summary_count; i++) {
         const struct aggregation_summary *summary = &it->summaries[i];
         const struct aggregation_field *field = summary->field;
-        buffer_printf(&text, "%s %lld %s %s\n", summary->kind->name, (long long)summary->parameter,
-                      field->path == NULL ? "" : field->path,
+        buffer_printf(&text, "%s %lld %s %s\n", summary->kind->name,
+                      (long long)summary->parameter.number, field->path == NULL ? "" : field->path,
                       field->condition == NULL ? "" : field->condition);
     }
     uint32_t layout = crc32c_update(0, text.data, text.size);
@@ -196,7 +200,8 @@ static void add_name(struct buffer *json, const char *name)
 }
 
 int aggregation_tell(const struct aggregation *it, const struct bytes *summaries,
-                     const int64_t *window, struct buffer *json)
+                     const int64_t *window, struct buffer *json,
+                     const struct aggregation_field **failed)
 {
     int64_t span_ms = window == NULL ? 0 : window[1] - window[0];
     int error = 0;
@@ -204,7 +209,9 @@ int aggregation_tell(const struct aggregation *it, const struct bytes *summaries
     for (size_t i = 0; error == 0 && i < it->field_count; i++) {
         const struct aggregation_field *field = &it->fields[i];
         add_name(json, field->name);
-        error = field->aggregator->tell(field->parameter, span_ms, summaries[field->summary], json);
+        struct summary_parameter parameter = {.number = field->parameter, .owner = field->owner};
+        error = field->aggregator->tell(parameter, span_ms, summaries[field->summary], json);
+        *failed = field;
     }
     if (window != NULL) {
         add_name(json, "window_start");

@@ -24,13 +24,14 @@ struct aggregation_field {
     const char *path;      /* or NULL */
     const char *condition; /* or NULL */
     double parameter;
+    void *owner;    /* see summary_parameter; outlives the aggregation */
     size_t summary; /* the index of its summary; set here */
 };
 
 struct aggregation_summary {
     const struct summary_kind *kind;
     const struct aggregation_field *field; /* the first that asked for it */
-    int64_t parameter;
+    struct summary_parameter parameter;
 };
 
 struct aggregation {
@@ -58,7 +59,8 @@ must_use int aggregation_split(const struct aggregation *it, struct bytes accumu
 /* Begins an accumulator in `out`, cleared; then each summary is appended, in order, and ended. */
 void aggregation_begin(const struct aggregation *it, struct buffer *out);
 void aggregation_end_summary(struct buffer *out, size_t index, size_t start);
-/* Appends the results as a JSON object, `window` being NULL or [start, end] in milliseconds. 0 or
- * ERROR_CORRUPT. */
+/* Appends the results as a JSON object, `window` being NULL or [start, end] in milliseconds. 0, or
+ * what the aggregator of `failed` returned. */
 must_use int aggregation_tell(const struct aggregation *it, const struct bytes *summaries,
-                              const int64_t *window, struct buffer *json);
+                              const int64_t *window, struct buffer *json,
+                              const struct aggregation_field **failed);

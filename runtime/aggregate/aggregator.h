@@ -32,9 +32,10 @@ struct aggregator {
     struct aggregator_parameter parameter;
     bool needs_window;
     const struct summary_kind *summary;
-    /* Appends the result of a summary as JSON. `span_ms` is the length of the window. 0 or
-     * ERROR_CORRUPT. */
-    int (*tell)(double parameter, int64_t span_ms, struct bytes summary, struct buffer *json);
+    /* Appends the result of a summary as JSON. `span_ms` is the length of the window. 0,
+     * ERROR_CORRUPT, or as the kind's `reason` says. */
+    int (*tell)(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
+                struct buffer *json);
 };
 
 extern const struct aggregator aggregator_count_rows[];

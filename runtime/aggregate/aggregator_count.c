@@ -22,15 +22,15 @@ static int write_sum(struct bytes summary, int64_t more, struct buffer *out)
     return error;
 }
 
-static int count_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                     struct buffer *out)
+static int count_add(struct summary_parameter parameter, const struct summary_input *input,
+                     struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     (void)input;
     return write_sum(summary, 1, out);
 }
 
-static int count_subtract(int64_t parameter, const struct summary_input *input,
+static int count_subtract(struct summary_parameter parameter, const struct summary_input *input,
                           struct bytes summary, struct buffer *out)
 {
     (void)parameter;
@@ -38,7 +38,8 @@ static int count_subtract(int64_t parameter, const struct summary_input *input,
     return write_sum(summary, -1, out);
 }
 
-static int count_merge(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out)
+static int count_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                       struct buffer *out)
 {
     (void)parameter;
     int64_t count = 0;
@@ -46,7 +47,8 @@ static int count_merge(int64_t parameter, struct bytes left, struct bytes right,
     return error == 0 ? write_sum(left, count, out) : error;
 }
 
-static int tell_count(double parameter, int64_t span_ms, struct bytes summary, struct buffer *json)
+static int tell_count(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
+                      struct buffer *json)
 {
     (void)parameter;
     (void)span_ms;

@@ -165,8 +165,8 @@ static uint64_t hash_value(const struct summary_input *input)
     return hash;
 }
 
-static int distinct_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                        struct buffer *out)
+static int distinct_add(struct summary_parameter parameter, const struct summary_input *input,
+                        struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     int error = validate_size(summary);
@@ -206,7 +206,7 @@ static void merge_lists(struct bytes left, struct bytes right, struct buffer *ou
     }
 }
 
-static int distinct_merge(int64_t parameter, struct bytes left, struct bytes right,
+static int distinct_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
                           struct buffer *out)
 {
     (void)parameter;
@@ -278,7 +278,7 @@ static double estimate(const uint8_t *registers)
     return fmin(0.72134752044448170368 * count * count / z, 1e18);
 }
 
-static int tell_distinct(double parameter, int64_t span_ms, struct bytes summary,
+static int tell_distinct(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
                          struct buffer *json)
 {
     (void)parameter;

@@ -45,33 +45,36 @@ static int merge_edges(bool is_last, struct bytes left, struct bytes right, stru
     return 0;
 }
 
-static int first_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                     struct buffer *out)
+static int first_add(struct summary_parameter parameter, const struct summary_input *input,
+                     struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     return add_value(false, input, summary, out);
 }
 
-static int last_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                    struct buffer *out)
+static int last_add(struct summary_parameter parameter, const struct summary_input *input,
+                    struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     return add_value(true, input, summary, out);
 }
 
-static int first_merge(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out)
+static int first_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                       struct buffer *out)
 {
     (void)parameter;
     return merge_edges(false, left, right, out);
 }
 
-static int last_merge(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out)
+static int last_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                      struct buffer *out)
 {
     (void)parameter;
     return merge_edges(true, left, right, out);
 }
 
-static int tell_edge(double parameter, int64_t span_ms, struct bytes summary, struct buffer *json)
+static int tell_edge(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
+                     struct buffer *json)
 {
     (void)parameter;
     (void)span_ms;

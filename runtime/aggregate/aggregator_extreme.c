@@ -56,33 +56,35 @@ static int merge_extremes(int sign, struct bytes left, struct bytes right, struc
     return error == 0 ? add_number(sign, &number, left, out) : error;
 }
 
-static int min_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                   struct buffer *out)
+static int min_add(struct summary_parameter parameter, const struct summary_input *input,
+                   struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     return add_number(-1, &input->number, summary, out);
 }
 
-static int max_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                   struct buffer *out)
+static int max_add(struct summary_parameter parameter, const struct summary_input *input,
+                   struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     return add_number(1, &input->number, summary, out);
 }
 
-static int min_merge(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out)
+static int min_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                     struct buffer *out)
 {
     (void)parameter;
     return merge_extremes(-1, left, right, out);
 }
 
-static int max_merge(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out)
+static int max_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                     struct buffer *out)
 {
     (void)parameter;
     return merge_extremes(1, left, right, out);
 }
 
-static int tell_extreme(double parameter, int64_t span_ms, struct bytes summary,
+static int tell_extreme(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
                         struct buffer *json)
 {
     (void)parameter;

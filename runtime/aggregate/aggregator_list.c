@@ -34,8 +34,8 @@ static int walk_list(struct bytes summary, struct buffer *json)
     return count;
 }
 
-static int list_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                    struct buffer *out)
+static int list_add(struct summary_parameter parameter, const struct summary_input *input,
+                    struct bytes summary, struct buffer *out)
 {
     struct bytes value = json_raw(input->json, input->token);
     int count = walk_list(summary, NULL);
@@ -43,7 +43,7 @@ static int list_add(int64_t parameter, const struct summary_input *input, struct
         return count;
     }
     buffer_add_bytes(out, summary);
-    if (count >= parameter) {
+    if (count >= (int64_t)parameter.number) {
         return 0;
     }
     if (value.size > LIST_SIZE_MAX || summary.size > LIST_SIZE_MAX - value.size) {
@@ -65,13 +65,15 @@ static size_t head_size(struct bytes summary, int64_t count)
     return at;
 }
 
-static int list_merge(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out)
+static int list_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                      struct buffer *out)
 {
     int counts[2] = {walk_list(left, NULL), walk_list(right, NULL)};
     if (counts[0] < 0 || counts[1] < 0) {
         return ERROR_CORRUPT;
     }
-    size_t size = counts[0] < parameter ? head_size(right, parameter - counts[0]) : 0;
+    int64_t limit = (int64_t)parameter.number;
+    size_t size = counts[0] < limit ? head_size(right, limit - counts[0]) : 0;
     if (left.size + size > LIST_SIZE_MAX) {
         return ERROR_TOO_LARGE;
     }
@@ -80,7 +82,7 @@ static int list_merge(int64_t parameter, struct bytes left, struct bytes right, 
     return 0;
 }
 
-static int tell_collect(double parameter, int64_t span_ms, struct bytes summary,
+static int tell_collect(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
                         struct buffer *json)
 {
     (void)parameter;

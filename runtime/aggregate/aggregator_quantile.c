@@ -5,14 +5,14 @@
 #include "runtime/format/json_writer.h"
 #include "runtime/format/sketch.h"
 
-static int quantile_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                        struct buffer *out)
+static int quantile_add(struct summary_parameter parameter, const struct summary_input *input,
+                        struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     return sketch_add_encoded(summary, number_real(&input->number), out);
 }
 
-static int quantile_merge(int64_t parameter, struct bytes left, struct bytes right,
+static int quantile_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
                           struct buffer *out)
 {
     (void)parameter;
@@ -30,14 +30,14 @@ static int quantile_merge(int64_t parameter, struct bytes left, struct bytes rig
     return error;
 }
 
-static int tell_quantile(double parameter, int64_t span_ms, struct bytes summary,
+static int tell_quantile(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
                          struct buffer *json)
 {
     (void)span_ms;
     struct sketch sketch = {0};
     double value = 0;
     int error = summary.size == 0 ? 0 : sketch_decode(&sketch, summary);
-    if (error == 0 && sketch_quantile(&sketch, parameter, &value)) {
+    if (error == 0 && sketch_quantile(&sketch, parameter.number, &value)) {
         error = json_writer_double(json, value);
     } else if (error == 0) {
         buffer_add_string(json, "null");

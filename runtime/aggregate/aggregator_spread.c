@@ -44,8 +44,8 @@ static int write_spread(const struct spread *spread, struct buffer *out)
     return 0;
 }
 
-static int spread_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                      struct buffer *out)
+static int spread_add(struct summary_parameter parameter, const struct summary_input *input,
+                      struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     struct spread spread;
@@ -64,7 +64,7 @@ static int spread_add(int64_t parameter, const struct summary_input *input, stru
     return write_spread(&spread, out);
 }
 
-static int spread_subtract(int64_t parameter, const struct summary_input *input,
+static int spread_subtract(struct summary_parameter parameter, const struct summary_input *input,
                            struct bytes summary, struct buffer *out)
 {
     (void)parameter;
@@ -84,7 +84,7 @@ static int spread_subtract(int64_t parameter, const struct summary_input *input,
     return write_spread(&spread, out);
 }
 
-static int spread_merge(int64_t parameter, struct bytes left, struct bytes right,
+static int spread_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
                         struct buffer *out)
 {
     (void)parameter;
@@ -108,7 +108,8 @@ static int spread_merge(int64_t parameter, struct bytes left, struct bytes right
     return write_spread(&spread, out);
 }
 
-static int tell_stddev(double parameter, int64_t span_ms, struct bytes summary, struct buffer *json)
+static int tell_stddev(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
+                       struct buffer *json)
 {
     (void)parameter;
     (void)span_ms;

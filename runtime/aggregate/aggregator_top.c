@@ -115,13 +115,13 @@ static int add_text(struct top *top, struct bytes text)
     return __builtin_add_overflow(entry->count, 1, &entry->count) ? ERROR_TOO_LARGE : 0;
 }
 
-static int top_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                   struct buffer *out)
+static int top_add(struct summary_parameter parameter, const struct summary_input *input,
+                   struct bytes summary, struct buffer *out)
 {
     struct top top = {0};
     struct buffer scratch;
     buffer_init(&scratch);
-    int error = read_top(parameter, summary, &top);
+    int error = read_top((int64_t)parameter.number, summary, &top);
     error = error == 0 ? add_text(&top, scalar_text(input->json, input->token, &scratch)) : error;
     if (error == 0) {
         write_top(&top, out);
@@ -185,11 +185,12 @@ static int merge_tops(const struct top *left, const struct top *right, struct bu
     return error;
 }
 
-static int top_merge(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out)
+static int top_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                     struct buffer *out)
 {
     struct top tops[2] = {{0}, {0}};
-    int error = read_top(parameter, left, &tops[0]);
-    error = error == 0 ? read_top(parameter, right, &tops[1]) : error;
+    int error = read_top((int64_t)parameter.number, left, &tops[0]);
+    error = error == 0 ? read_top((int64_t)parameter.number, right, &tops[1]) : error;
     error = error == 0 ? merge_tops(&tops[0], &tops[1], out) : error;
     top_fini(&tops[0]);
     top_fini(&tops[1]);
@@ -207,15 +208,16 @@ static void write_entry(const struct top_entry *entry, struct buffer *json)
     buffer_add_byte(json, '}');
 }
 
-static int tell_topk(double parameter, int64_t span_ms, struct bytes summary, struct buffer *json)
+static int tell_topk(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
+                     struct buffer *json)
 {
     (void)span_ms;
     struct top top = {0};
-    int error = read_top((int64_t)parameter, summary, &top);
+    int error = read_top((int64_t)parameter.number, summary, &top);
     if (error == 0) {
         qsort(top.entries, top.count, sizeof *top.entries, compare_entries);
         buffer_add_byte(json, '[');
-        for (size_t i = 0; i < top.count && i < (size_t)parameter; i++) {
+        for (size_t i = 0; i < top.count && i < (size_t)parameter.number; i++) {
             if (i > 0) {
                 buffer_add_byte(json, ',');
             }

@@ -67,8 +67,8 @@ static void add_real(struct total *total, double real)
     total->real = sum;
 }
 
-static int total_add(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                     struct buffer *out)
+static int total_add(struct summary_parameter parameter, const struct summary_input *input,
+                     struct bytes summary, struct buffer *out)
 {
     (void)parameter;
     struct total total;
@@ -90,7 +90,7 @@ static int total_add(int64_t parameter, const struct summary_input *input, struc
     return write_total(&total, out);
 }
 
-static int total_subtract(int64_t parameter, const struct summary_input *input,
+static int total_subtract(struct summary_parameter parameter, const struct summary_input *input,
                           struct bytes summary, struct buffer *out)
 {
     (void)parameter;
@@ -116,7 +116,8 @@ static int total_subtract(int64_t parameter, const struct summary_input *input,
     return write_total(&total, out);
 }
 
-static int total_merge(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out)
+static int total_merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                       struct buffer *out)
 {
     (void)parameter;
     struct total total, other;
@@ -142,7 +143,8 @@ static double whole_of(const struct total *total)
     return whole.real + whole.lost;
 }
 
-static int tell_sum(double parameter, int64_t span_ms, struct bytes summary, struct buffer *json)
+static int tell_sum(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
+                    struct buffer *json)
 {
     (void)parameter;
     (void)span_ms;
@@ -161,7 +163,8 @@ static int tell_sum(double parameter, int64_t span_ms, struct bytes summary, str
     return 0;
 }
 
-static int tell_avg(double parameter, int64_t span_ms, struct bytes summary, struct buffer *json)
+static int tell_avg(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
+                    struct buffer *json)
 {
     (void)parameter;
     (void)span_ms;
@@ -178,7 +181,8 @@ static int tell_avg(double parameter, int64_t span_ms, struct bytes summary, str
 }
 
 /* Windows without a length, as sessions of one record, have no rate. */
-static int tell_rate(double parameter, int64_t span_ms, struct bytes summary, struct buffer *json)
+static int tell_rate(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
+                     struct buffer *json)
 {
     (void)parameter;
     struct total total;

@@ -22,18 +22,27 @@ struct summary_input {
     struct number number; /* SUMMARY_NUMBERS: the finite number; 1 when no path was asked for */
 };
 
+/* What an aggregator has beside the value. */
+struct summary_parameter {
+    double number; /* the script's; for a kind 0, unless it keeps as much as the number says */
+    void *owner;   /* of an aggregator that is made for one step; else NULL */
+};
+
 struct summary_kind {
     const char *name; /* stored as part of the layout of accumulators: a constant for ever */
     enum summary_takes takes;
     const char *full; /* "the sum passes 64 bits"; NULL: never */
-    /* `parameter` is the aggregator's, for kinds that keep as much as it says. */
-    int (*add)(int64_t parameter, const struct summary_input *input, struct bytes summary,
-               struct buffer *out);
+    /* What the call said that failed last: then functions may also return ERROR_INVALID, which
+     * refuses the record, and ERROR_CANCELLED, which ends the task. NULL: see `full`. */
+    const char *(*reason)(void *owner);
+    int (*add)(struct summary_parameter parameter, const struct summary_input *input,
+               struct bytes summary, struct buffer *out);
     /* Takes away what was added before. NULL: it cannot, so it fits no table. */
-    int (*subtract)(int64_t parameter, const struct summary_input *input, struct bytes summary,
-                    struct buffer *out);
+    int (*subtract)(struct summary_parameter parameter, const struct summary_input *input,
+                    struct bytes summary, struct buffer *out);
     /* What the left has seen came before what the right has seen. */
-    int (*merge)(int64_t parameter, struct bytes left, struct bytes right, struct buffer *out);
+    int (*merge)(struct summary_parameter parameter, struct bytes left, struct bytes right,
+                 struct buffer *out);
 };
 
 static inline void summary_put_integer(struct buffer *out, int64_t value)

@@ -123,10 +123,23 @@ static int read_input(struct fold_native *it, struct node *node, struct node_con
 
 /* --- The fold --------------------------------------------------------------------------------- */
 
+/* Of an aggregator that says itself what is wrong. */
+static int fail_reason(struct node *node, struct node_context *context,
+                       const struct aggregation_field *field, int error)
+{
+    context->ends_task = error == ERROR_CANCELLED;
+    return node_fail(node, context, ERROR_INVALID, "process", "%s of '%s': %s",
+                     field->aggregator->name, field->name,
+                     field->aggregator->summary->reason(field->owner));
+}
+
 static int fail_summary(struct fold_native *it, struct node *node, struct node_context *context,
                         size_t index, int error)
 {
     const struct aggregation_summary *summary = &it->aggregation->summaries[index];
+    if (summary->kind->reason != NULL) {
+        return fail_reason(node, context, summary->field, error);
+    }
     if (error != ERROR_TOO_LARGE) {
         return fail_store(node, context, ERROR_CORRUPT);
     }
@@ -227,11 +240,15 @@ static int fold_native_result(struct fold *fold, struct node *node, struct node_
 {
     struct fold_native *it = fold_native_of(fold);
     int64_t window[2] = {record->window_start_ms, record->window_end_ms};
+    const struct aggregation_field *failed = NULL;
     int error = aggregation_split(it->aggregation, accumulator, it->summaries[0]);
     buffer_clear(&it->result);
     if (error == 0) {
         error = aggregation_tell(it->aggregation, it->summaries[0],
-                                 record->is_windowed ? window : NULL, &it->result);
+                                 record->is_windowed ? window : NULL, &it->result, &failed);
+    }
+    if (error != 0 && failed != NULL && failed->aggregator->summary->reason != NULL) {
+        return fail_reason(node, context, failed, error);
     }
     if (error != 0) {
         return fail_store(node, context, error);

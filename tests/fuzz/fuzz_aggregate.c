@@ -48,7 +48,8 @@ static void fuzz_tell(const struct aggregator *aggregator, double parameter, str
 {
     struct buffer json;
     buffer_init(&json);
-    int error = aggregator->tell(parameter, 1000, summary, &json);
+    int error =
+        aggregator->tell((struct summary_parameter){.number = parameter}, 1000, summary, &json);
     check(error == 0 || error == ERROR_CORRUPT || error == ERROR_INVALID);
     buffer_fini(&json);
 }
@@ -59,6 +60,7 @@ static void fuzz_change(const struct aggregator *aggregator, struct bytes left, 
 {
     const struct summary_kind *kind = aggregator->summary;
     struct summary_input input = {.time_ms = FUZZ_PARAMETER};
+    const struct summary_parameter parameter = {.number = FUZZ_PARAMETER};
     struct buffer added, merged;
     struct json json;
     json_init(&json);
@@ -67,11 +69,11 @@ static void fuzz_change(const struct aggregator *aggregator, struct bytes left, 
     if (json_parse(&json, text) == 0 && fuzz_fits(kind, &json, &input)) {
         input.json = &json;
         input.token = JSON_ROOT;
-        if (kind->add(FUZZ_PARAMETER, &input, left, &added) == 0) {
+        if (kind->add(parameter, &input, left, &added) == 0) {
             left = buffer_bytes(&added);
         }
     }
-    if (kind->merge(FUZZ_PARAMETER, left, right, &merged) == 0) {
+    if (kind->merge(parameter, left, right, &merged) == 0) {
         fuzz_tell(aggregator, aggregator->parameter.is_kept ? FUZZ_PARAMETER : 0.5,
                   buffer_bytes(&merged));
     }

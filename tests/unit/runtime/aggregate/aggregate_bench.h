@@ -35,9 +35,11 @@ static inline void aggregate_bench_fini(struct aggregate_bench *bench)
     buffer_fini(&bench->result);
 }
 
-static inline int64_t aggregate_bench_parameter(const struct aggregate_bench *bench)
+static inline struct summary_parameter
+aggregate_bench_parameter(const struct aggregate_bench *bench)
 {
-    return bench->aggregator->parameter.is_kept ? (int64_t)bench->parameter : 0;
+    return (struct summary_parameter){
+        .number = bench->aggregator->parameter.is_kept ? bench->parameter : 0};
 }
 
 static inline struct bytes aggregate_bench_summary(const struct aggregate_bench *bench, int which)
@@ -104,12 +106,16 @@ static inline int aggregate_bench_merge(struct aggregate_bench *bench, int left,
     return aggregate_bench_take(bench, left, error, &out);
 }
 
-static inline const char *aggregate_bench_text_of(struct aggregate_bench *bench, int which)
+static inline int aggregate_bench_tell(struct aggregate_bench *bench, int which, int64_t span_ms)
 {
     buffer_clear(&bench->result);
-    assert_int_equal(bench->aggregator->tell(bench->parameter, bench->span_ms,
-                                             aggregate_bench_summary(bench, which), &bench->result),
-                     0);
+    return bench->aggregator->tell((struct summary_parameter){.number = bench->parameter}, span_ms,
+                                   aggregate_bench_summary(bench, which), &bench->result);
+}
+
+static inline const char *aggregate_bench_text_of(struct aggregate_bench *bench, int which)
+{
+    assert_int_equal(aggregate_bench_tell(bench, which, bench->span_ms), 0);
     return buffer_string(&bench->result);
 }
 
@@ -143,9 +149,7 @@ static inline void aggregate_bench_use(struct aggregate_bench *bench, struct byt
     buffer_add_bytes(&bench->summaries[1], summary);
     (void)aggregate_bench_change(bench, 1, "7", 3, true);
     (void)aggregate_bench_merge(bench, 1, 0);
-    buffer_clear(&bench->result);
-    (void)bench->aggregator->tell(bench->parameter, 1000, aggregate_bench_summary(bench, 1),
-                                  &bench->result);
+    (void)aggregate_bench_tell(bench, 1, 1000);
 }
 
 /* The summary at hand, cut at every byte and with every byte changed. */
