@@ -102,7 +102,8 @@ floor(runtime/driver runtime/task runtime/topology runtime/state runtime/format 
 floor(runtime/lua runtime/operators runtime/aggregate runtime/topology runtime/state runtime/format
       log/base LINK PkgConfig::LUA)
 floor(runtime/plugin log/base LINK ${CMAKE_DL_LIBS})
-floor(runtime/transform runtime/plugin runtime/topology runtime/state runtime/format log/base)
+floor(runtime/transform runtime/plugin runtime/aggregate runtime/topology runtime/state
+      runtime/format log/base)
 floor(runtime/connect runtime/plugin runtime/task runtime/topology runtime/state runtime/format
       runtime/client log/wire log/io log/base)
 floor(runtime/app runtime/connect runtime/transform runtime/lua runtime/plugin runtime/operators

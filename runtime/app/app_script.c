@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "runtime/transform/aggregator_plugin.h"
 #include "runtime/transform/transform.h"
 
 #include <stdlib.h>
@@ -75,15 +76,29 @@ static const char *app_script_name(const struct app_options *options)
     return slash == NULL ? path : slash + 1;
 }
 
+static struct plugin_setting *app_script_settings(const struct script_option *options, size_t count)
+{
+    struct plugin_setting *settings = memory_zero(count, sizeof *settings);
+    for (size_t i = 0; i < count; i++) {
+        settings[i] = (struct plugin_setting){.name = options[i].name, .value = options[i].value};
+    }
+    return settings;
+}
+
+/* What is wrong with a plugin, or with an option of it, at a place of the script. */
+static int app_script_refuse(const char *plugin, const char *place, const struct report *inner,
+                             struct report *report)
+{
+    bool has_option = inner->place[0] != 0;
+    return report_add(report, place, "plugin %s: %s%s%s%s", plugin, has_option ? "option '" : "",
+                      inner->place, has_option ? "' " : "", inner->text);
+}
+
 static int app_script_open_plugin(void *owner, const struct script_plugin *plugin,
                                   struct topology_node *node, struct report *report)
 {
     const struct app_options *options = ((const struct app_script_reader *)owner)->options;
-    struct plugin_setting *settings = memory_zero(plugin->option_count, sizeof *settings);
-    for (size_t i = 0; i < plugin->option_count; i++) {
-        settings[i] = (struct plugin_setting){.name = plugin->options[i].name,
-                                              .value = plugin->options[i].value};
-    }
+    struct plugin_setting *settings = app_script_settings(plugin->options, plugin->option_count);
     struct transform_options wanted = {.name = plugin->name,
                                        .settings = settings,
                                        .setting_count = plugin->option_count,
@@ -95,16 +110,42 @@ static int app_script_open_plugin(void *owner, const struct script_plugin *plugi
     struct report inner = {0};
     int error = transform_open(options->plugin_directories, options->plugin_directory_count,
                                &wanted, &transform, &inner);
-    if (error == 0) {
-        transform_describe(transform, node);
-    } else {
-        bool has_option = inner.place[0] != 0;
-        (void)report_add(report, node->place, "plugin %s: %s%s%s%s", plugin->name,
-                         has_option ? "option '" : "", inner.place, has_option ? "' " : "",
-                         inner.text);
-    }
     free(settings);
-    return error == 0 ? 0 : ERROR_INVALID;
+    if (error != 0) {
+        return app_script_refuse(plugin->name, node->place, &inner, report);
+    }
+    transform_describe(transform, node);
+    return 0;
+}
+
+static void app_script_free_aggregator(void *owner)
+{
+    aggregator_plugin_close(owner);
+}
+
+static int app_script_open_aggregator(void *owner, const struct script_aggregator *aggregator,
+                                      const char *place, struct script_aggregator_owner *out,
+                                      struct report *report)
+{
+    const struct app_options *options = ((const struct app_script_reader *)owner)->options;
+    struct plugin_setting *settings =
+        app_script_settings(aggregator->options, aggregator->option_count);
+    struct aggregator_plugin_options wanted = {.name = aggregator->name,
+                                               .field = aggregator->field,
+                                               .settings = settings,
+                                               .setting_count = aggregator->option_count};
+    struct aggregator_plugin *opened;
+    struct report inner = {0};
+    int error = aggregator_plugin_open(options->plugin_directories, options->plugin_directory_count,
+                                       &wanted, &opened, &inner);
+    free(settings);
+    if (error != 0) {
+        return app_script_refuse(aggregator->name, place, &inner, report);
+    }
+    *out = (struct script_aggregator_owner){.aggregator = aggregator_plugin_aggregator(opened),
+                                            .owner = opened,
+                                            .free = app_script_free_aggregator};
+    return 0;
 }
 
 static void app_script_print(void *owner, const char *text)
@@ -128,6 +169,7 @@ int app_script_open(struct io *io, const struct app_options *options, struct rep
                                         .limits = options->limits,
                                         .read_file = app_script_read_beside,
                                         .open_plugin = app_script_open_plugin,
+                                        .open_aggregator = app_script_open_aggregator,
                                         .owner = &reader,
                                         .print = options->log == NULL ? NULL : app_script_print,
                                         .print_owner = options->log};

@@ -1,6 +1,7 @@
 /* Reads what an aggregation does; see plan_fold.h. */
 #include "runtime/lua/plan_fold.h"
 
+#include "log/base/memory.h"
 #include "runtime/lua/script_fold.h"
 #include "runtime/operators/fold_count.h"
 #include "runtime/operators/fold_native.h"
@@ -80,6 +81,28 @@ static void judge_condition(struct plan_reader *reader, const char *text, const 
     predicate_free(predicate);
 }
 
+/* S.plugin(name, path, {...}): an aggregator of its own. */
+static void open_plugin(struct plan_reader *reader, struct aggregation_field *field,
+                        const char *plugin, const char *place)
+{
+    struct script *script = reader->script;
+    const struct script_options *given = &script->options;
+    struct script_aggregator wanted = {.name = plugin, .field = field->name};
+    struct script_aggregator_owner opened = {0};
+    wanted.options = plan_reader_options(reader, &wanted.option_count);
+    if (given->open_aggregator == NULL) {
+        report_add(reader->report, place, "plugins cannot be used here");
+        plan_reader_stop(reader);
+    }
+    plan_reader_check(
+        reader, given->open_aggregator(given->owner, &wanted, place, &opened, reader->report));
+    script->aggregators = memory_resize(script->aggregators, (script->aggregator_count + 1) *
+                                                                 sizeof *script->aggregators);
+    script->aggregators[script->aggregator_count++] = opened;
+    field->aggregator = opened.aggregator;
+    field->owner = opened.owner;
+}
+
 static void read_field(struct plan_reader *reader, struct aggregation_field *field,
                        const char *place)
 {
@@ -88,8 +111,13 @@ static void read_field(struct plan_reader *reader, struct aggregation_field *fie
                                         .path = plan_reader_string(reader, "path"),
                                         .condition = plan_reader_string(reader, "condition"),
                                         .parameter = plan_reader_number(reader, "parameter", NAN)};
+    const char *plugin = plan_reader_string(reader, "plugin");
     luaL_argcheck(reader->lua, name != NULL && field->name != NULL, 1, "a broken plan");
-    field->aggregator = aggregator_find(name);
+    if (plugin != NULL) {
+        open_plugin(reader, field, plugin, place);
+    } else {
+        field->aggregator = aggregator_find(name);
+    }
     luaL_argcheck(reader->lua, field->aggregator != NULL, 1, "a broken plan");
     plan_reader_check(reader, aggregation_validate(field, place, reader->report));
     if (field->path != NULL) {

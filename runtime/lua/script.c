@@ -471,6 +471,10 @@ void script_close(struct script *script)
         format_close(script->formats[i]);
     }
     free(script->formats);
+    for (size_t i = 0; i < script->aggregator_count; i++) {
+        script->aggregators[i].free(script->aggregators[i].owner);
+    }
+    free(script->aggregators);
     arena_fini(&script->arena);
     free(script->pending);
     free(script->iterators);

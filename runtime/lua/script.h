@@ -50,6 +50,21 @@ struct script_plugin {
     const struct value_format *format; /* of what it forwards; NULL: what it was given */
 };
 
+/* S.plugin(name, path, {...}) in an aggregate. */
+struct script_aggregator {
+    const char *name;
+    const char *field;                   /* of the result */
+    const struct script_option *options; /* sorted by name */
+    size_t option_count;
+};
+
+/* What became of it; the script's from then on. */
+struct script_aggregator_owner {
+    const struct aggregator *aggregator;
+    void *owner; /* see summary_parameter */
+    void (*free)(void *owner);
+};
+
 enum { SCRIPT_TEXT_SIZE_MAX = 1 << 20 };
 
 struct script_options {
@@ -65,6 +80,9 @@ struct script_options {
      * by script_open. */
     int (*open_plugin)(void *owner, const struct script_plugin *plugin, struct topology_node *node,
                        struct report *report);
+    /* Opens an aggregator that is a plugin, in a field of the step at `place`. As open_plugin. */
+    int (*open_aggregator)(void *owner, const struct script_aggregator *wanted, const char *place,
+                           struct script_aggregator_owner *out, struct report *report);
     void *owner;
     /* Is told what functions print, at any time; NULL: nobody is. */
     void (*print)(void *owner, const char *text);

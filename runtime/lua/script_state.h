@@ -75,6 +75,8 @@ struct script {
     size_t connector_count;
     const struct value_format **formats; /* opened by the plan */
     size_t format_count;
+    struct script_aggregator_owner *aggregators; /* opened by the plan, too */
+    size_t aggregator_count;
     bool is_loaded;
     const char *names[SCRIPT_NAME_COUNT];
 

@@ -198,10 +198,22 @@ static bool transform_is_valid(const struct tidemill_kind *kind)
            kind->transform->process != NULL && timers_are_valid(kind);
 }
 
+static bool aggregator_is_valid(const struct tidemill_kind *kind)
+{
+    const struct tidemill_aggregator *aggregator =
+        TIDEMILL_HAS(kind, aggregator) ? kind->aggregator : NULL;
+    return aggregator != NULL && aggregator->size >= sizeof *aggregator &&
+           aggregator->takes <= TIDEMILL_TAKES_VALUES && aggregator->add != NULL &&
+           aggregator->merge != NULL && aggregator->result != NULL;
+}
+
 static bool functions_are_valid(const struct tidemill_kind *kind)
 {
     if (kind->type == TIDEMILL_TRANSFORM) {
         return transform_is_valid(kind);
+    }
+    if (kind->type == TIDEMILL_AGGREGATOR) {
+        return aggregator_is_valid(kind);
     }
     if (kind->type == TIDEMILL_SOURCE) {
         const struct tidemill_source *source = kind->source;
@@ -388,6 +400,43 @@ const struct tidemill_kind *plugin_find_kind(const struct plugin *plugin,
         }
     }
     return NULL;
+}
+
+const char *plugin_type_name(uint32_t type)
+{
+    switch ((enum tidemill_kind_type)type) {
+    case TIDEMILL_SOURCE:
+        return "source";
+    case TIDEMILL_SINK:
+        return "sink";
+    case TIDEMILL_TRANSFORM:
+        return "transform";
+    case TIDEMILL_AGGREGATOR:
+        return "aggregator";
+    }
+    return "unknown";
+}
+
+int plugin_open_kind(const char *name, enum tidemill_kind_type type, const char *const *directories,
+                     size_t directory_count, struct plugin **out, const struct tidemill_kind **kind,
+                     struct report *report)
+{
+    struct report inner = {0};
+    struct plugin *plugin;
+    int error = plugin_open(name, directories, directory_count, &plugin, &inner);
+    if (error != 0) {
+        return report_add(report, NULL, "%s%s%s (--plugins DIR adds a place)",
+                          error == ERROR_NOT_FOUND ? "" : inner.place,
+                          error == ERROR_NOT_FOUND ? "" : " ", inner.text);
+    }
+    *kind = plugin_find_kind(plugin, type, name);
+    if (*kind == NULL) {
+        plugin_close(plugin);
+        return report_add(report, NULL, "the plugin '%s' has no %s", name,
+                          plugin_type_name((uint32_t)type));
+    }
+    *out = plugin;
+    return 0;
 }
 
 static int is_library(const struct dirent *entry)

@@ -31,6 +31,15 @@ const struct tidemill_kind *plugin_kind(const struct plugin *plugin, size_t inde
 const struct tidemill_kind *plugin_find_kind(const struct plugin *plugin,
                                              enum tidemill_kind_type type, const char *name);
 
+/* "source", "transform", … */
+const char *plugin_type_name(uint32_t type);
+/* plugin_open, and the kind of the same name in it; the report's sentence is for a script, whose
+ * place the caller knows. */
+must_use int plugin_open_kind(const char *name, enum tidemill_kind_type type,
+                              const char *const *directories, size_t directory_count,
+                              struct plugin **out, const struct tidemill_kind **kind,
+                              struct report *report);
+
 /* Reads the identity of a library without loading it, and judges it. */
 must_use int plugin_read_identity(const char *path, struct tidemill_identity *out,
                                   struct report *report);

@@ -53,19 +53,6 @@ static void write_json_member(struct buffer *out, const char *before, const char
     write_json_text(out, text);
 }
 
-static const char *type_name(const struct tidemill_kind *kind)
-{
-    switch ((enum tidemill_kind_type)kind->type) {
-    case TIDEMILL_SOURCE:
-        return "source";
-    case TIDEMILL_SINK:
-        return "sink";
-    case TIDEMILL_TRANSFORM:
-        return "transform";
-    }
-    return "unknown";
-}
-
 static void write_json_option(struct buffer *out, const struct tidemill_option *option)
 {
     bool is_required = (option->flags & TIDEMILL_OPTION_REQUIRED) != 0;
@@ -82,7 +69,7 @@ static void write_json_option(struct buffer *out, const struct tidemill_option *
 static void write_json_kind(const struct tidemill_kind *kind, struct buffer *out)
 {
     write_json_member(out, "{", "name", kind->name);
-    write_json_member(out, ",", "type", type_name(kind));
+    write_json_member(out, ",", "type", plugin_type_name(kind->type));
     write_json_member(out, ",", "alias", kind->alias);
     write_json_member(out, ",", "help", kind->help);
     buffer_add_string(out, ",\"options\":[");
@@ -116,7 +103,7 @@ static void write_text_option(struct buffer *out, const struct tidemill_option *
 
 static void write_text_kind(const struct tidemill_kind *kind, struct buffer *out)
 {
-    buffer_printf(out, "%s %s: %s\n", type_name(kind), kind->name, kind->help);
+    buffer_printf(out, "%s %s: %s\n", plugin_type_name(kind->type), kind->name, kind->help);
     for (size_t i = 0; i < kind->option_count; i++) {
         write_text_option(out, &kind->options[i]);
     }

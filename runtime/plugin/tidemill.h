@@ -1,5 +1,6 @@
 /* The C interface between Tidemill and its plugins: sources, which bring records in, sinks, which
- * take them out, and transforms, which are steps of a topology. This is the only header a plugin
+ * take them out, transforms, which are steps of a topology, and aggregators, which sum values up
+ * for a field of an aggregate. This is the only header a plugin
  * includes; it links nothing of Tidemill.
  *
  *     TIDEMILL_PLUGIN("beats", "1.0", "Apache-2.0", &beats_source)
@@ -14,13 +15,14 @@
  * Thread:  each task of a connector has one thread, made by the host. All functions of that task
  *          run on it, one at a time, so a plugin needs no locks; it may block there. Only members
  *          marked `Thread: any` are different. Two tasks share nothing but constants. A transform
- *          runs on the thread of its application, which many tasks share: it must not block.
+ *          and an aggregator run on the thread of their application, which many tasks share: they
+ *          must not block.
  * Units:   times are milliseconds since 1970 UTC, spans milliseconds, sizes bytes; names say so.
  * Text:    `const char *` is UTF-8 and ends with a NUL. Bytes carry their size.
- * Growth:  tables that are reached through a pointer (kind, source, sink, transform, host, context)
- *          begin with their size and only ever grow at the end; TIDEMILL_HAS asks whether a member
- *          is there. Values that travel in arrays (option, option value, header, record, verdict,
- *          partition, saved offset, timer) keep their size for the life of a major version. The
+ * Growth:  tables that are reached through a pointer (kind, source, sink, transform, aggregator,
+ * input, host, context) begin with their size and only ever grow at the end; TIDEMILL_HAS asks
+ * whether a member is there. Values that travel in arrays (option, option value, header, record,
+ * verdict, partition, saved offset, timer) keep their size for the life of a major version. The
  *          major version changes when an old plugin would no longer work, the minor one when
  *          something is added.
  */
@@ -42,7 +44,7 @@ extern "C" {
 
 enum {
     TIDEMILL_ABI_MAJOR = 1,
-    TIDEMILL_ABI_MINOR = 1, /* 1.1: transforms */
+    TIDEMILL_ABI_MINOR = 2, /* 1.1: transforms; 1.2: aggregators */
 };
 
 /* Whether the table that `table` points to is new enough to have `member`. */
@@ -228,6 +230,12 @@ struct tidemill_host {
                         bool (*each)(void *owner, struct tidemill_bytes key,
                                      struct tidemill_bytes value),
                         void *owner);
+
+    /* Since 1.2, for aggregators; NULL for others. */
+
+    /* Inside add, subtract, merge and result only: appends to what the call makes, a state or a
+     * result. OK, or REJECT past 1 MiB: return it. */
+    enum tidemill_status (*write)(struct tidemill_context *context, struct tidemill_bytes part);
 };
 
 /* One task of one connector, handed to every function. */
@@ -236,7 +244,8 @@ struct tidemill_context {
     int32_t task_index;               /* 0 .. task_count-1 */
     int32_t task_count;               /* more than one only without TIDEMILL_SINGLE_TASK */
     int32_t reserved_word;            /* 0 */
-    const char *connector;            /* the name a person gave; of a transform the step's */
+    const char *connector;            /* the name a person gave; of a transform the step's, of an
+                                       * aggregator the field's in the result */
     const struct tidemill_host *host; /* valid as long as the context */
     const struct tidemill_kind *kind;
     const struct tidemill_option_value *values; /* one per row of kind->options, in that order;
@@ -364,22 +373,91 @@ struct tidemill_transform {
     const char *const *stores;
 };
 
+/* --- Aggregators (since 1.2) ------------------------------------------------------------------ */
+
+enum tidemill_input_type {
+    TIDEMILL_INTEGER = 1,
+    TIDEMILL_REAL = 2,
+    TIDEMILL_STRING = 3,
+    TIDEMILL_BOOL = 4,
+    TIDEMILL_ARRAY = 5,
+    TIDEMILL_OBJECT = 6,
+};
+
+/* What the path of the aggregator leads to in a record's value; never null. */
+struct tidemill_input {
+    uint32_t size;
+    uint32_t type;              /* enum tidemill_input_type */
+    int64_t timestamp_ms;       /* of the record */
+    int64_t integer;            /* INTEGER: exact; BOOL: 0 or 1; else 0 */
+    double real;                /* INTEGER: the nearest; REAL; else 0 */
+    struct tidemill_bytes text; /* STRING: its content, decoded; else the JSON as it was written.
+                                 * Null without a path, when each record is the INTEGER 1 */
+};
+
+/* Which values an aggregator is given; a record with another one is rejected by the host. What is
+ * absent or null is never given. */
+enum tidemill_takes {
+    TIDEMILL_TAKES_NUMBERS = 0, /* finite: INTEGER, REAL */
+    TIDEMILL_TAKES_SCALARS = 1, /* and STRING, BOOL */
+    TIDEMILL_TAKES_VALUES = 2,  /* and ARRAY, OBJECT */
+};
+
+/* Sums up values, for each key and window by themselves, in a state: bytes that only the aggregator
+ * understands. The host keeps states in the store of the aggregate and hands them over in each
+ * call; no bytes are the state that has seen nothing. One instance works for all keys and tasks of
+ * an application, so it remembers nothing of them. A state must depend on the values and their
+ * order alone, and what comes back from a store must be believed in nothing, since disks fail.
+ *
+ * A call makes a new state by host->write; what was not written is not in it. Each returns OK, or
+ * after host->fail REJECT, which refuses the record and leaves the state as it was, or FATAL or
+ * RETRY, which end the application: it begins anew from its last commit. Except for open, subtract
+ * and close every function must be set. */
+struct tidemill_aggregator {
+    uint32_t size;
+    uint32_t takes;         /* enum tidemill_takes */
+    uint32_t state_version; /* of what states look like; with another one, and with other options
+                             * in the script, the aggregate needs a new store */
+    uint32_t reserved_word; /* 0 */
+    /* Prepares what the options ask for, and touches nothing outside: also a plan that is only
+     * looked at is opened. OK, or FATAL after host->fail; then close is not called. May be NULL. */
+    enum tidemill_status (*open)(struct tidemill_context *context);
+    /* Writes the state with one value more. */
+    enum tidemill_status (*add)(struct tidemill_context *context,
+                                const struct tidemill_input *input, struct tidemill_bytes state);
+    /* Writes the state without a value that was added before. NULL: it cannot; then it cannot be
+     * used on tables. */
+    enum tidemill_status (*subtract)(struct tidemill_context *context,
+                                     const struct tidemill_input *input,
+                                     struct tidemill_bytes state);
+    /* Writes the state of what both have seen; what the left has seen came first. */
+    enum tidemill_status (*merge)(struct tidemill_context *context, struct tidemill_bytes left,
+                                  struct tidemill_bytes right);
+    /* Writes the result as one JSON text. `span_ms` is the length of the window, 0 without. */
+    enum tidemill_status (*result)(struct tidemill_context *context, struct tidemill_bytes state,
+                                   int64_t span_ms);
+    /* Frees the instance. May be NULL. */
+    void (*close)(struct tidemill_context *context);
+};
+
 /* --- What a library holds --------------------------------------------------------------------- */
 
 enum tidemill_kind_type {
     TIDEMILL_SOURCE = 1,
     TIDEMILL_SINK = 2,
-    TIDEMILL_TRANSFORM = 3, /* since 1.1 */
+    TIDEMILL_TRANSFORM = 3,  /* since 1.1 */
+    TIDEMILL_AGGREGATOR = 4, /* since 1.2 */
 };
 
 enum {
-    TIDEMILL_OWN_OFFSETS = 1, /* sinks: keeps offsets in the same transaction as the data */
-    TIDEMILL_SINGLE_TASK = 2, /* the work cannot be divided: the host runs one task */
-    TIDEMILL_KEEPS_KEY = 4,   /* transforms: what is forwarded has the key of the given record,
-                               * whatever the plugin says; so stores by key may stand behind it */
+    TIDEMILL_OWN_OFFSETS = 1,   /* sinks: keeps offsets in the same transaction as the data */
+    TIDEMILL_SINGLE_TASK = 2,   /* the work cannot be divided: the host runs one task */
+    TIDEMILL_KEEPS_KEY = 4,     /* transforms: what is forwarded has the key of the given record,
+                                 * whatever the plugin says; so stores by key may stand behind it */
+    TIDEMILL_PATH_OPTIONAL = 8, /* aggregators: without a path each record counts as 1 */
 };
 
-/* One kind of connector or step. Source, sink and transform of one library may share a name. */
+/* One kind of connector or step. Kinds of different types in one library may share a name. */
 struct tidemill_kind {
     uint32_t size;
     uint32_t type;         /* enum tidemill_kind_type */
@@ -396,6 +474,8 @@ struct tidemill_kind {
      * OK, or FATAL after host->fail. May be NULL. */
     enum tidemill_status (*validate)(struct tidemill_context *context);
     const struct tidemill_transform *transform; /* for TIDEMILL_TRANSFORM; else NULL; since 1.1 */
+    const struct tidemill_aggregator
+        *aggregator; /* for TIDEMILL_AGGREGATOR; else NULL; since 1.2 */
 };
 
 /* What a library is. Flat, without pointers, so that it can be read from the file. */

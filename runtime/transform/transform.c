@@ -20,22 +20,6 @@ struct transform {
     size_t store_count;
 };
 
-static int find_kind(struct transform *transform, const char *const *directories,
-                     size_t directory_count, const char *name, struct report *report)
-{
-    struct report inner = {0};
-    int error = plugin_open(name, directories, directory_count, &transform->plugin, &inner);
-    if (error != 0) {
-        return report_add(report, NULL, "%s%s%s (--plugins DIR adds a place)",
-                          error == ERROR_NOT_FOUND ? "" : inner.place,
-                          error == ERROR_NOT_FOUND ? "" : " ", inner.text);
-    }
-    transform->kind = plugin_find_kind(transform->plugin, TIDEMILL_TRANSFORM, name);
-    return transform->kind != NULL
-               ? 0
-               : report_add(report, NULL, "the plugin '%s' has no transform", name);
-}
-
 static bool has_store(const struct transform_options *options, const char *alias)
 {
     for (size_t i = 0; i < options->store_count; i++) {
@@ -102,7 +86,8 @@ int transform_open(const char *const *directories, size_t directory_count,
                    struct report *report)
 {
     struct transform *transform = memory_new(struct transform);
-    int error = find_kind(transform, directories, directory_count, options->name, report);
+    int error = plugin_open_kind(options->name, TIDEMILL_TRANSFORM, directories, directory_count,
+                                 &transform->plugin, &transform->kind, report);
     if (error == 0) {
         error = plugin_options_parse(transform->kind, options->settings, options->setting_count,
                                      &transform->options, report);

@@ -31,7 +31,8 @@ static struct tidemill_bytes bytes_of(struct bytes view)
     return tidemill_bytes_make(view.data, view.size);
 }
 
-static void host_log(struct tidemill_context *context, enum tidemill_level level, const char *text)
+void transform_host_log(struct tidemill_context *context, enum tidemill_level level,
+                        const char *text)
 {
     static const enum trace_level levels[] = {[TIDEMILL_ERROR] = TRACE_ERROR,
                                               [TIDEMILL_WARN] = TRACE_WARN,
@@ -47,7 +48,7 @@ static void host_fail(struct tidemill_context *context, const char *text)
     snprintf(host->failure, sizeof host->failure, "%s", text);
 }
 
-static void host_metric(struct tidemill_context *context, const char *name, double value)
+void transform_host_metric(struct tidemill_context *context, const char *name, double value)
 {
     trace(TRACE_DEBUG, "transform.metric", TRACE_STRING("step", context->connector),
           TRACE_STRING("name", name), TRACE_INT("value", (int64_t)value));
@@ -277,10 +278,10 @@ host_store_range(struct tidemill_store *store, struct tidemill_bytes from, struc
 static const struct tidemill_host host_functions = {.size = sizeof host_functions,
                                                     .abi_major = TIDEMILL_ABI_MAJOR,
                                                     .abi_minor = TIDEMILL_ABI_MINOR,
-                                                    .log = host_log,
+                                                    .log = transform_host_log,
                                                     .fail = host_fail,
-                                                    .metric_add = host_metric,
-                                                    .metric_set = host_metric,
+                                                    .metric_add = transform_host_metric,
+                                                    .metric_set = transform_host_metric,
                                                     .now_ms = host_now_ms,
                                                     .forward = host_forward,
                                                     .emit_to = host_emit_to,

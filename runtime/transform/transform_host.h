@@ -39,3 +39,8 @@ void transform_host_begin(struct transform_host *host, struct node_context *cont
 void transform_host_end(struct transform_host *host);
 /* The given record as the plugin sees it, in the arena of the call; 0 or an error. */
 must_use int transform_host_show(struct transform_host *host, struct tidemill_record *out);
+
+/* Functions that every kind of plugin in an application is offered. */
+void transform_host_log(struct tidemill_context *context, enum tidemill_level level,
+                        const char *text);
+void transform_host_metric(struct tidemill_context *context, const char *name, double value);

@@ -131,7 +131,7 @@ static void stale_and_foreign_identities_are_refused(void **state)
     expect_refusal(&world, "its identity block is foreign");
     *identity = good;
     identity->abi_major = 9;
-    expect_refusal(&world, "was built for plugin interface 9.1 and this Tidemill speaks 1.1");
+    expect_refusal(&world, "was built for plugin interface 9.2 and this Tidemill speaks 1.2");
     *identity = good;
     identity->abi_minor = 7;
     expect_refusal(&world, "use a newer Tidemill");

@@ -39,3 +39,15 @@ for _, row in ipairs(host.aggregators) do
     return setmetatable(result, aggregator_meta)
   end
 end
+
+-- An aggregator in C: S.plugin("mean", "$.ms", { digits = 2 }).
+function S.plugin(plugin, path, options)
+  check_type("the name of a plugin", plugin, "string")
+  if path ~= nil then
+    check_type("the path of S.plugin", path, "string")
+  end
+  return setmetatable({
+    name = plugin, plugin = plugin, path = path,
+    options = lib.settings(check_type("the options of " .. plugin, options or {}, "table"), set()),
+  }, aggregator_meta)
+end

@@ -62,9 +62,9 @@ local function aggregate_natively(group, spec)
     local row = spec[field]
     fields.aggregators[i] = {
       field = field, aggregator = row.name, path = row.path, condition = row.condition,
-      parameter = row.parameter,
+      parameter = row.parameter, plugin = row.plugin, options = row.options,
     }
-    details[i] = field .. " = " .. row.name
+    details[i] = field .. " = " .. (row.plugin and "plugin " or "") .. row.name
   end
   fields.detail = table.concat(details, ", ")
   return aggregate(group, "aggregate", spec, fields)

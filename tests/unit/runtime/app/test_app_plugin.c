@@ -4,6 +4,7 @@
  */
 #include "tests/connectors/mmdb.h"
 #include "tests/unit/runtime/app/app_world.h"
+#include "tests/unit/runtime/app/workshop.h"
 
 #include <unistd.h>
 
@@ -151,60 +152,11 @@ static void wrong_steps_are_refused_by_place(void **state)
                    "plugin has no option 'store'; did you mean 'stores'?");
 }
 
-/* --- Plugins built here --- */
-
-struct workshop {
-    char folder[64];
-};
-
-static void workshop_run(const char *format, const char *folder, const char *name)
-{
-    char command[1000];
-    snprintf(command, sizeof command, format, folder, name, folder, name);
-    assert_int_equal(system(command), 0);
-}
-
-/* Compiles NAME.so against a copy of the header, as it is installed. */
-static void workshop_build(struct workshop *shop, const char *name, const char *code)
-{
-    char path[200];
-    snprintf(shop->folder, sizeof shop->folder, "/tmp/tidemill-plugin-XXXXXX");
-    assert_non_null(mkdtemp(shop->folder));
-    snprintf(path, sizeof path, "%s/%s.c", shop->folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(code, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    workshop_run("cp runtime/plugin/tidemill.h '%s' # %s %s %s", shop->folder, name);
-    workshop_run("cd '%s' && cc -Wall -Wextra -Werror -I. -shared -fPIC -fvisibility=hidden -o "
-                 "%s.so '%s'/%s.c",
-                 shop->folder, name);
-}
-
-static void workshop_close(struct workshop *shop)
-{
-    workshop_run("rm -rf '%s' # %s %s %s", shop->folder, "");
-}
-
-/* The example of the guide with a store. */
-static char *read_example(void)
-{
-    char *guide = test_calloc(1, 65536);
-    FILE *file = fopen("runtime/plugin/guide.md", "r");
-    assert_non_null(file);
-    assert_true(fread(guide, 1, 65535, file) > 0);
-    fclose(file);
-    char *code = strstr(strstr(guide, "## A transform with a store"), "```c\n") + strlen("```c\n");
-    *strstr(code, "```") = 0;
-    memmove(guide, code, strlen(code) + 1);
-    return guide;
-}
-
 static void the_example_of_the_guide_runs_in_an_app(void **state)
 {
     (void)state;
     struct workshop shop;
-    char *code = read_example();
+    char *code = workshop_read_example("## A transform with a store");
     workshop_build(&shop, "first", code);
     test_free(code);
     struct app_world *world =
