@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/transform/aggregator_plugin.h"
+#include "runtime/transform/format_plugin.h"
 #include "runtime/transform/transform.h"
 
 #include <stdlib.h>
@@ -148,6 +149,15 @@ static int app_script_open_aggregator(void *owner, const struct script_aggregato
     return 0;
 }
 
+static int app_script_open_format(void *owner, const char *name,
+                                  const struct value_options *formatted,
+                                  const struct value_format **out, struct report *report)
+{
+    const struct app_options *options = ((const struct app_script_reader *)owner)->options;
+    return format_plugin_open(options->plugin_directories, options->plugin_directory_count, name,
+                              formatted, out, report);
+}
+
 static void app_script_print(void *owner, const char *text)
 {
     app_log_add(owner, "print", text);
@@ -170,6 +180,7 @@ int app_script_open(struct io *io, const struct app_options *options, struct rep
                                         .read_file = app_script_read_beside,
                                         .open_plugin = app_script_open_plugin,
                                         .open_aggregator = app_script_open_aggregator,
+                                        .open_format = app_script_open_format,
                                         .owner = &reader,
                                         .print = options->log == NULL ? NULL : app_script_print,
                                         .print_owner = options->log};

@@ -35,6 +35,22 @@ static int format_fail_name(const char *name, const char *place, struct report *
     return error;
 }
 
+/* A format that is not in the list. */
+static int format_open_other(const char *name, const struct value_options *options,
+                             const char *place, struct report *report,
+                             const struct value_format **out)
+{
+    const struct value_files *files = options->files;
+    struct report why = {{0}, {0}};
+    int error = files == NULL || files->open_format == NULL
+                    ? ERROR_NOT_FOUND
+                    : files->open_format(files->owner, name, options, out, &why);
+    if (error == ERROR_NOT_FOUND) {
+        return format_fail_name(name, place, report);
+    }
+    return error == 0 ? 0 : report_add(report, place, "the format %s: %s", name, why.text);
+}
+
 static int format_open_named(const char *name, const struct value_options *options,
                              const char *place, struct report *report,
                              const struct value_format **out)
@@ -46,7 +62,7 @@ static int format_open_named(const char *name, const struct value_options *optio
     }
     bool is_plain = ops == NULL && value_format_find(name, out);
     if (ops == NULL && !is_plain) {
-        return format_fail_name(name, place, report);
+        return format_open_other(name, options, place, report, out);
     }
     int error = value_options_validate(options, is_plain ? NULL : ops->options, &why);
     if (error == 0 && !is_plain) {

@@ -8,10 +8,17 @@
 #include "runtime/format/json.h"
 #include "runtime/format/name_list.h"
 
-/* Where files that options name are found. */
+struct value_format;
+struct value_options;
+
+/* What formats find outside: files that options name, and formats that are not in the list. */
 struct value_files {
     /* Appends the whole file; 0 or an error. */
     int (*read)(void *owner, const char *name, struct buffer *out);
+    /* 0, ERROR_NOT_FOUND when there is no such format, or ERROR_INVALID with the report filled.
+     * NULL: there are none. */
+    int (*open_format)(void *owner, const char *name, const struct value_options *options,
+                       const struct value_format **out, struct report *report);
     void *owner;
 };
 

@@ -159,6 +159,15 @@ static int read_beside(void *owner, const char *name, struct buffer *out)
     return options->read_file(options->owner, name, out);
 }
 
+static int open_format(void *owner, const char *name, const struct value_options *formatted,
+                       const struct value_format **out, struct report *report)
+{
+    const struct script_options *options = owner;
+    return options->open_format == NULL
+               ? ERROR_NOT_FOUND
+               : options->open_format(options->owner, name, formatted, out, report);
+}
+
 const struct value_format *plan_reader_format(struct plan_reader *reader, const char *place,
                                               bool *is_given)
 {
@@ -169,7 +178,8 @@ const struct value_format *plan_reader_format(struct plan_reader *reader, const 
     if (text == NULL) {
         return format;
     }
-    struct value_files files = {.read = read_beside, .owner = &script->options};
+    struct value_files files = {
+        .read = read_beside, .open_format = open_format, .owner = &script->options};
     plan_reader_check(reader,
                       format_open(bytes_from_string(text), &files, place, reader->report, &format));
     script->formats =

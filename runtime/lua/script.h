@@ -83,6 +83,9 @@ struct script_options {
     /* Opens an aggregator that is a plugin, in a field of the step at `place`. As open_plugin. */
     int (*open_aggregator)(void *owner, const struct script_aggregator *wanted, const char *place,
                            struct script_aggregator_owner *out, struct report *report);
+    /* Opens a format that is a plugin; see value_files. NULL: there are none. */
+    int (*open_format)(void *owner, const char *name, const struct value_options *options,
+                       const struct value_format **out, struct report *report);
     void *owner;
     /* Is told what functions print, at any time; NULL: nobody is. */
     void (*print)(void *owner, const char *text);

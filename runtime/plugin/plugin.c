@@ -162,7 +162,7 @@ int plugin_read_identity(const char *path, struct tidemill_identity *out, struct
     return error;
 }
 
-static bool name_is_valid(const char *name)
+bool plugin_is_name(const char *name)
 {
     if (name == NULL || name[0] == '\0' || strlen(name) >= NAME_SIZE_MAX) {
         return false;
@@ -207,6 +207,12 @@ static bool aggregator_is_valid(const struct tidemill_kind *kind)
            aggregator->merge != NULL && aggregator->result != NULL;
 }
 
+static bool format_is_valid(const struct tidemill_kind *kind)
+{
+    const struct tidemill_format *format = TIDEMILL_HAS(kind, format) ? kind->format : NULL;
+    return format != NULL && format->size >= sizeof *format && format->decode != NULL;
+}
+
 static bool functions_are_valid(const struct tidemill_kind *kind)
 {
     if (kind->type == TIDEMILL_TRANSFORM) {
@@ -214,6 +220,9 @@ static bool functions_are_valid(const struct tidemill_kind *kind)
     }
     if (kind->type == TIDEMILL_AGGREGATOR) {
         return aggregator_is_valid(kind);
+    }
+    if (kind->type == TIDEMILL_FORMAT) {
+        return format_is_valid(kind);
     }
     if (kind->type == TIDEMILL_SOURCE) {
         const struct tidemill_source *source = kind->source;
@@ -256,7 +265,7 @@ static int options_validate(const struct tidemill_kind *kind, const char *path,
 
 static int kind_validate(const struct tidemill_kind *kind, const char *path, struct report *report)
 {
-    if (kind->size < kind_size_min || !name_is_valid(kind->name) || kind->help == NULL) {
+    if (kind->size < kind_size_min || !plugin_is_name(kind->name) || kind->help == NULL) {
         return report_add(report, path, "has a kind with a broken name or size");
     }
     int error = options_validate(kind, path, report);
@@ -329,7 +338,7 @@ static int report_missing(const char *name, const char *const *directories, size
 int plugin_open(const char *name, const char *const *directories, size_t directory_count,
                 struct plugin **out, struct report *report)
 {
-    if (!name_is_valid(name)) {
+    if (!plugin_is_name(name)) {
         return report_add(report, NULL, "\"%s\" is not a plugin's name", name);
     }
     char *path = find_library(name, directories, directory_count);
@@ -413,6 +422,8 @@ const char *plugin_type_name(uint32_t type)
         return "transform";
     case TIDEMILL_AGGREGATOR:
         return "aggregator";
+    case TIDEMILL_FORMAT:
+        return "format";
     }
     return "unknown";
 }
@@ -425,9 +436,10 @@ int plugin_open_kind(const char *name, enum tidemill_kind_type type, const char 
     struct plugin *plugin;
     int error = plugin_open(name, directories, directory_count, &plugin, &inner);
     if (error != 0) {
-        return report_add(report, NULL, "%s%s%s (--plugins DIR adds a place)",
-                          error == ERROR_NOT_FOUND ? "" : inner.place,
-                          error == ERROR_NOT_FOUND ? "" : " ", inner.text);
+        (void)report_add(report, NULL, "%s%s%s (--plugins DIR adds a place)",
+                         error == ERROR_NOT_FOUND ? "" : inner.place,
+                         error == ERROR_NOT_FOUND ? "" : " ", inner.text);
+        return error;
     }
     *kind = plugin_find_kind(plugin, type, name);
     if (*kind == NULL) {
@@ -455,7 +467,7 @@ void plugin_list(const char *const *directories, size_t directory_count,
             char *name = entries[j]->d_name;
             name[strlen(name) - 3] = '\0';
             char *path = find_library(name, directories, i);
-            if (path == NULL && name_is_valid(name)) {
+            if (path == NULL && plugin_is_name(name)) {
                 path = find_library(name, &directories[i], 1);
                 found(data, name, path);
             }

@@ -17,6 +17,9 @@
 
 struct plugin;
 
+/* Lower case letters, digits, - and _. */
+bool plugin_is_name(const char *name);
+
 /* Loads NAME.so from the first directory that has it. The report's place is the file. */
 must_use int plugin_open(const char *name, const char *const *directories, size_t directory_count,
                          struct plugin **out, struct report *report);
@@ -34,7 +37,7 @@ const struct tidemill_kind *plugin_find_kind(const struct plugin *plugin,
 /* "source", "transform", … */
 const char *plugin_type_name(uint32_t type);
 /* plugin_open, and the kind of the same name in it; the report's sentence is for a script, whose
- * place the caller knows. */
+ * place the caller knows. ERROR_NOT_FOUND when there is no such library. */
 must_use int plugin_open_kind(const char *name, enum tidemill_kind_type type,
                               const char *const *directories, size_t directory_count,
                               struct plugin **out, const struct tidemill_kind **kind,

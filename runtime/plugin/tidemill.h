@@ -1,7 +1,7 @@
 /* The C interface between Tidemill and its plugins: sources, which bring records in, sinks, which
- * take them out, transforms, which are steps of a topology, and aggregators, which sum values up
- * for a field of an aggregate. This is the only header a plugin
- * includes; it links nothing of Tidemill.
+ * take them out, transforms, which are steps of a topology, aggregators, which sum values up for
+ * a field of an aggregate, and formats, which read and write values. This is the only header a
+ * plugin includes; it links nothing of Tidemill.
  *
  *     TIDEMILL_PLUGIN("beats", "1.0", "Apache-2.0", &beats_source)
  *
@@ -14,9 +14,9 @@
  *          the call returns, in both directions, unless a member says otherwise.
  * Thread:  each task of a connector has one thread, made by the host. All functions of that task
  *          run on it, one at a time, so a plugin needs no locks; it may block there. Only members
- *          marked `Thread: any` are different. Two tasks share nothing but constants. A transform
- *          and an aggregator run on the thread of their application, which many tasks share: they
- *          must not block.
+ *          marked `Thread: any` are different. Two tasks share nothing but constants. Transforms,
+ *          aggregators and formats run on the thread of their application, which many tasks share:
+ *          they must not block.
  * Units:   times are milliseconds since 1970 UTC, spans milliseconds, sizes bytes; names say so.
  * Text:    `const char *` is UTF-8 and ends with a NUL. Bytes carry their size.
  * Growth:  tables that are reached through a pointer (kind, source, sink, transform, aggregator,
@@ -44,7 +44,7 @@ extern "C" {
 
 enum {
     TIDEMILL_ABI_MAJOR = 1,
-    TIDEMILL_ABI_MINOR = 2, /* 1.1: transforms; 1.2: aggregators */
+    TIDEMILL_ABI_MINOR = 2, /* 1.1: transforms; 1.2: aggregators, formats */
 };
 
 /* Whether the table that `table` points to is new enough to have `member`. */
@@ -231,10 +231,10 @@ struct tidemill_host {
                                      struct tidemill_bytes value),
                         void *owner);
 
-    /* Since 1.2, for aggregators; NULL for others. */
+    /* Since 1.2, for aggregators and formats; NULL for others. */
 
-    /* Inside add, subtract, merge and result only: appends to what the call makes, a state or a
-     * result. OK, or REJECT past 1 MiB: return it. */
+    /* Inside add, subtract, merge, result, decode and encode only: appends to what the call makes.
+     * OK, or REJECT past 1 MiB of an aggregator, 16 MiB of a format: return it. */
     enum tidemill_status (*write)(struct tidemill_context *context, struct tidemill_bytes part);
 };
 
@@ -245,7 +245,7 @@ struct tidemill_context {
     int32_t task_count;               /* more than one only without TIDEMILL_SINGLE_TASK */
     int32_t reserved_word;            /* 0 */
     const char *connector;            /* the name a person gave; of a transform the step's, of an
-                                       * aggregator the field's in the result */
+                                       * aggregator the field's, of a format its own */
     const struct tidemill_host *host; /* valid as long as the context */
     const struct tidemill_kind *kind;
     const struct tidemill_option_value *values; /* one per row of kind->options, in that order;
@@ -440,6 +440,28 @@ struct tidemill_aggregator {
     void (*close)(struct tidemill_context *context);
 };
 
+/* --- Formats (since 1.2) ---------------------------------------------------------------------- */
+
+/* Reads and writes values for value = { format = "NAME", options } of a script: scripts, paths and
+ * native steps see the JSON that decode makes of a value, whatever its bytes look like. One
+ * instance works for all tasks of an application; what it makes must depend on what it is given
+ * alone. Except for decode every function may be NULL. */
+struct tidemill_format {
+    uint32_t size;
+    uint32_t reserved_word; /* 0 */
+    /* Prepares what the options ask for, and touches nothing outside: also a plan that is only
+     * looked at is opened. OK, or FATAL after host->fail; then close is not called. */
+    enum tidemill_status (*open)(struct tidemill_context *context);
+    /* Writes what the value, which is not null, says as one JSON text. OK, or REJECT after
+     * host->fail: "column 3 is missing". */
+    enum tidemill_status (*decode)(struct tidemill_context *context, struct tidemill_bytes value);
+    /* Writes a JSON text, which is well-formed, in this format. As decode. NULL: it can only be
+     * read. */
+    enum tidemill_status (*encode)(struct tidemill_context *context, struct tidemill_bytes json);
+    /* Frees the instance. */
+    void (*close)(struct tidemill_context *context);
+};
+
 /* --- What a library holds --------------------------------------------------------------------- */
 
 enum tidemill_kind_type {
@@ -447,6 +469,7 @@ enum tidemill_kind_type {
     TIDEMILL_SINK = 2,
     TIDEMILL_TRANSFORM = 3,  /* since 1.1 */
     TIDEMILL_AGGREGATOR = 4, /* since 1.2 */
+    TIDEMILL_FORMAT = 5,     /* since 1.2 */
 };
 
 enum {
@@ -475,7 +498,8 @@ struct tidemill_kind {
     enum tidemill_status (*validate)(struct tidemill_context *context);
     const struct tidemill_transform *transform; /* for TIDEMILL_TRANSFORM; else NULL; since 1.1 */
     const struct tidemill_aggregator
-        *aggregator; /* for TIDEMILL_AGGREGATOR; else NULL; since 1.2 */
+        *aggregator;                      /* for TIDEMILL_AGGREGATOR; else NULL; since 1.2 */
+    const struct tidemill_format *format; /* for TIDEMILL_FORMAT; else NULL; since 1.2 */
 };
 
 /* What a library is. Flat, without pointers, so that it can be read from the file. */

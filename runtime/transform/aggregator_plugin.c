@@ -3,107 +3,28 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
-#include "runtime/plugin/plugin.h"
-#include "runtime/transform/transform_host.h"
+#include "runtime/transform/plugin_instance.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct aggregator_plugin {
-    struct tidemill_context context; /* first, so that the plugin's pointer is ours */
-    struct plugin *plugin;
+    struct plugin_instance instance;
     const struct tidemill_aggregator *functions;
-    struct plugin_options *options;
     struct aggregator aggregator;
     struct summary_kind kind;
-    char *field;
     char *kind_name;
     bool is_open;
-    struct buffer *out; /* of the running call; else NULL */
-    size_t start;       /* of what the call writes */
-    bool has_failed;    /* a function of the host refused something */
-    char failure[512];
     struct buffer scratch; /* a decoded string */
     struct json result;
 };
 
-static struct aggregator_plugin *aggregator_plugin_of(struct tidemill_context *context)
-{
-    return (struct aggregator_plugin *)(void *)context;
-}
-
-/* --- The host --------------------------------------------------------------------------------- */
-
-static void host_fail(struct tidemill_context *context, const char *text)
-{
-    struct aggregator_plugin *it = aggregator_plugin_of(context);
-    snprintf(it->failure, sizeof it->failure, "%s", text);
-}
-
-/* What an aggregator keeps depends on values alone. */
-static int64_t host_now_ms(struct tidemill_context *context)
-{
-    (void)context;
-    return -1;
-}
-
-static enum tidemill_status refuse(struct aggregator_plugin *it, const char *text)
-{
-    it->has_failed = true;
-    host_fail(&it->context, text);
-    return TIDEMILL_REJECT;
-}
-
-static enum tidemill_status host_write(struct tidemill_context *context, struct tidemill_bytes part)
-{
-    struct aggregator_plugin *it = aggregator_plugin_of(context);
-    if (it->out == NULL) {
-        return refuse(it, "the aggregator wrote outside of a call");
-    }
-    if (part.size > AGGREGATOR_PLUGIN_SIZE_MAX - (it->out->size - it->start)) {
-        return refuse(it, "the aggregator wrote more than 1 MiB");
-    }
-    buffer_add(it->out, part.data, part.size);
-    return TIDEMILL_OK;
-}
-
-static const struct tidemill_host host_functions = {.size = sizeof host_functions,
-                                                    .abi_major = TIDEMILL_ABI_MAJOR,
-                                                    .abi_minor = TIDEMILL_ABI_MINOR,
-                                                    .log = transform_host_log,
-                                                    .fail = host_fail,
-                                                    .metric_add = transform_host_metric,
-                                                    .metric_set = transform_host_metric,
-                                                    .now_ms = host_now_ms,
-                                                    .write = host_write};
-
 /* --- Calls ------------------------------------------------------------------------------------ */
-
-static void begin(struct aggregator_plugin *it, struct buffer *out)
-{
-    check(it->out == NULL);
-    it->out = out;
-    it->start = out->size;
-    it->has_failed = false;
-    it->failure[0] = 0;
-}
-
-static int end(struct aggregator_plugin *it, enum tidemill_status status)
-{
-    it->out = NULL;
-    if (status == TIDEMILL_OK && it->has_failed) {
-        status = TIDEMILL_REJECT;
-    }
-    if (status == TIDEMILL_OK) {
-        return 0;
-    }
-    return status == TIDEMILL_REJECT ? ERROR_INVALID : ERROR_CANCELLED;
-}
 
 static const char *reason(void *owner)
 {
     const struct aggregator_plugin *it = owner;
-    return it->failure[0] == 0 ? "the aggregator failed and said nothing" : it->failure;
+    return plugin_instance_reason(&it->instance);
 }
 
 static struct tidemill_bytes bytes_of(struct bytes view)
@@ -160,8 +81,9 @@ static int add(struct summary_parameter parameter, const struct summary_input *i
 {
     struct aggregator_plugin *it = parameter.owner;
     struct tidemill_input shown = show(it, input);
-    begin(it, out);
-    return end(it, it->functions->add(&it->context, &shown, bytes_of(summary)));
+    plugin_instance_begin(&it->instance, out);
+    return plugin_instance_end(
+        &it->instance, it->functions->add(&it->instance.context, &shown, bytes_of(summary)));
 }
 
 static int subtract(struct summary_parameter parameter, const struct summary_input *input,
@@ -169,28 +91,30 @@ static int subtract(struct summary_parameter parameter, const struct summary_inp
 {
     struct aggregator_plugin *it = parameter.owner;
     struct tidemill_input shown = show(it, input);
-    begin(it, out);
-    return end(it, it->functions->subtract(&it->context, &shown, bytes_of(summary)));
+    plugin_instance_begin(&it->instance, out);
+    return plugin_instance_end(
+        &it->instance, it->functions->subtract(&it->instance.context, &shown, bytes_of(summary)));
 }
 
 static int merge(struct summary_parameter parameter, struct bytes left, struct bytes right,
                  struct buffer *out)
 {
     struct aggregator_plugin *it = parameter.owner;
-    begin(it, out);
-    return end(it, it->functions->merge(&it->context, bytes_of(left), bytes_of(right)));
+    plugin_instance_begin(&it->instance, out);
+    return plugin_instance_end(
+        &it->instance,
+        it->functions->merge(&it->instance.context, bytes_of(left), bytes_of(right)));
 }
 
 static int tell(struct summary_parameter parameter, int64_t span_ms, struct bytes summary,
                 struct buffer *json)
 {
     struct aggregator_plugin *it = parameter.owner;
-    begin(it, json);
-    int error = end(it, it->functions->result(&it->context, bytes_of(summary), span_ms));
-    struct bytes written = bytes_make(json->data + it->start, json->size - it->start);
-    if (error == 0 && json_parse(&it->result, written) != 0) {
-        refuse(it, "the aggregator's result is not JSON");
-        error = ERROR_INVALID;
+    plugin_instance_begin(&it->instance, json);
+    int error = plugin_instance_end(
+        &it->instance, it->functions->result(&it->instance.context, bytes_of(summary), span_ms));
+    if (error == 0 && json_parse(&it->result, plugin_instance_written(&it->instance, json)) != 0) {
+        error = plugin_instance_refuse(&it->instance, "the aggregator's result is not JSON");
     }
     return error;
 }
@@ -214,7 +138,7 @@ static char *make_kind_name(const struct aggregator_plugin *it,
 
 static void make_aggregator(struct aggregator_plugin *it)
 {
-    const struct tidemill_kind *kind = it->context.kind;
+    const struct tidemill_kind *kind = it->instance.context.kind;
     static const enum summary_takes takes[] = {[TIDEMILL_TAKES_NUMBERS] = SUMMARY_NUMBERS,
                                                [TIDEMILL_TAKES_SCALARS] = SUMMARY_SCALARS,
                                                [TIDEMILL_TAKES_VALUES] = SUMMARY_VALUES};
@@ -232,19 +156,28 @@ static void make_aggregator(struct aggregator_plugin *it)
                             .tell = tell};
 }
 
-/* The kind's own judgement, and its instance. */
-static int open_instance(struct aggregator_plugin *it, struct report *report)
+static int open_instance(struct aggregator_plugin *it,
+                         const struct aggregator_plugin_options *options,
+                         const char *const *directories, size_t directory_count,
+                         struct report *report)
 {
-    const struct tidemill_kind *kind = it->context.kind;
-    enum tidemill_status status = TIDEMILL_OK;
-    if (kind->validate != NULL) {
-        status = kind->validate(&it->context);
+    struct plugin_instance_options wanted = {.directories = directories,
+                                             .directory_count = directory_count,
+                                             .name = options->name,
+                                             .label = options->field,
+                                             .settings = options->settings,
+                                             .setting_count = options->setting_count};
+    int error = plugin_instance_init(&it->instance, TIDEMILL_AGGREGATOR, AGGREGATOR_PLUGIN_SIZE_MAX,
+                                     &wanted, report);
+    if (error != 0) {
+        return error;
     }
-    if (status == TIDEMILL_OK && it->functions->open != NULL) {
-        status = it->functions->open(&it->context);
+    it->functions = it->instance.context.kind->aggregator;
+    if (it->functions->open != NULL && it->functions->open(&it->instance.context) != TIDEMILL_OK) {
+        return report_add(report, NULL, "%s", reason(it));
     }
-    it->is_open = status == TIDEMILL_OK;
-    return it->is_open ? 0 : report_add(report, NULL, "%s", reason(it));
+    it->is_open = true;
+    return 0;
 }
 
 int aggregator_plugin_open(const char *const *directories, size_t directory_count,
@@ -252,32 +185,15 @@ int aggregator_plugin_open(const char *const *directories, size_t directory_coun
                            struct aggregator_plugin **out, struct report *report)
 {
     struct aggregator_plugin *it = memory_new(struct aggregator_plugin);
-    const struct tidemill_kind *kind = NULL;
     json_init(&it->result);
     buffer_init(&it->scratch);
-    int error = plugin_open_kind(options->name, TIDEMILL_AGGREGATOR, directories, directory_count,
-                                 &it->plugin, &kind, report);
-    if (error == 0) {
-        error = plugin_options_parse(kind, options->settings, options->setting_count, &it->options,
-                                     report);
-    }
-    if (error == 0) {
-        it->functions = kind->aggregator;
-        it->field = memory_string(options->field);
-        it->kind_name = make_kind_name(it, options);
-        it->context = (struct tidemill_context){.size = sizeof it->context,
-                                                .task_count = 1,
-                                                .connector = it->field,
-                                                .host = &host_functions,
-                                                .kind = kind,
-                                                .values = plugin_options_values(it->options)};
-        make_aggregator(it);
-        error = open_instance(it, report);
-    }
+    int error = open_instance(it, options, directories, directory_count, report);
     if (error != 0) {
         aggregator_plugin_close(it);
         return error;
     }
+    it->kind_name = make_kind_name(it, options);
+    make_aggregator(it);
     *out = it;
     return 0;
 }
@@ -288,13 +204,11 @@ void aggregator_plugin_close(struct aggregator_plugin *it)
         return;
     }
     if (it->is_open && it->functions->close != NULL) {
-        it->functions->close(&it->context);
+        it->functions->close(&it->instance.context);
     }
-    plugin_options_free(it->options);
-    plugin_close(it->plugin);
+    plugin_instance_fini(&it->instance);
     json_fini(&it->result);
     buffer_fini(&it->scratch);
-    free(it->field);
     free(it->kind_name);
     free(it);
 }

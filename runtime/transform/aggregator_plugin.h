@@ -6,9 +6,8 @@
  * another meaning are refused instead of misread.
  *
  * Owns:   the library, the options, the plugin's instance.
- * Keeps:  (1) what a state holds is at most AGGREGATOR_PLUGIN_SIZE_MAX bytes;
- *         (2) a result is one JSON text;
- *         (3) nothing can be written outside of a call.
+ * Keeps:  (1) a state and a result have at most AGGREGATOR_PLUGIN_SIZE_MAX bytes;
+ *         (2) a result is one JSON text.
  * Thread: the script's, and its tasks'. */
 #pragma once
 

@@ -3,49 +3,25 @@
  * of errors; that what cannot go on begins anew; and that what is wrong with them is told by place.
  */
 #include "tests/connectors/mmdb.h"
-#include "tests/unit/runtime/app/app_world.h"
 #include "tests/unit/runtime/app/workshop.h"
 
 #include <unistd.h>
-
-static const char APP[] = "local S = require 'tidemill'\nlocal app = S.app 'a'\n"
-                          "app:topic('a-dlq', { partitions = 1 }) "
-                          "app:topic('out', { partitions = 1 })\n%s\nreturn app\n";
-
-/* What stands in partition 0 of a topic. */
-static void expect_topic(struct app_world *world, const char *topic, const char *text)
-{
-    struct buffer found;
-    buffer_init(&found);
-    assert_string_equal(app_world_read(world, topic, 0, &found), text);
-    buffer_fini(&found);
-}
-
-static struct app_world *world_new(const char *connectors, const char *steps)
-{
-    char script[2000];
-    snprintf(script, sizeof script, APP, steps);
-    struct app_world *world = app_world_new(1, script);
-    fake_cluster_add_topic(world->cluster, "in", 1);
-    world->connectors = connectors;
-    return world;
-}
 
 static void a_pattern_makes_json_of_text(void **state)
 {
     (void)state;
     struct app_world *world =
-        world_new(CONNECTORS_FOLDER, "app:stream('in')\n"
-                                     ":plugin('regex', { pattern = '^(?<level>\\\\w+) "
-                                     "(?<text>.*)$' }, { value = 'json' })\n"
-                                     ":filter [[$.level == 'warn']]:to 'out'");
+        workshop_world(CONNECTORS_FOLDER, "app:stream('in')\n"
+                                          ":plugin('regex', { pattern = '^(?<level>\\\\w+) "
+                                          "(?<text>.*)$' }, { value = 'json' })\n"
+                                          ":filter [[$.level == 'warn']]:to 'out'");
     app_world_put(world, "in", 0, "k", "info nothing");
     app_world_put(world, "in", 0, "k", "?");
     app_world_put(world, "in", 0, "k", "warn a \"disk\"");
     app_world_start(world, 0);
     app_world_await(world, "out", 1);
     app_world_run(world, APP_WORLD_SECOND_MS);
-    expect_topic(world, "out", "k={\"level\":\"warn\",\"text\":\"a \\\"disk\\\"\"}");
+    workshop_expect_topic(world, "out", "k={\"level\":\"warn\",\"text\":\"a \\\"disk\\\"\"}");
     app_world_await(world, "a-dlq", 1);
     app_world_free(world);
 }
@@ -53,11 +29,11 @@ static void a_pattern_makes_json_of_text(void **state)
 static void values_that_do_not_match_pass_or_are_dropped(void **state)
 {
     (void)state;
-    struct app_world *world =
-        world_new(CONNECTORS_FOLDER,
-                  "local s = app:stream('in')\n"
-                  "s:plugin('regex', { pattern = '(?<n>\\\\d)', mismatch = 'pass' }):to 'out'\n"
-                  "s:plugin('regex', { pattern = '(?<n>\\\\d)', mismatch = 'drop' }):to 'out'\n");
+    struct app_world *world = workshop_world(
+        CONNECTORS_FOLDER,
+        "local s = app:stream('in')\n"
+        "s:plugin('regex', { pattern = '(?<n>\\\\d)', mismatch = 'pass' }):to 'out'\n"
+        "s:plugin('regex', { pattern = '(?<n>\\\\d)', mismatch = 'drop' }):to 'out'\n");
     app_world_put(world, "in", 0, "k", "none");
     app_world_put(world, "in", 0, "k", "7");
     app_world_start(world, 0);
@@ -94,14 +70,15 @@ static void an_address_gets_its_country(void **state)
              "'country', 'asn' }, missing = 'reject' }):to 'out'",
              path);
     write_database(path);
-    struct app_world *world = world_new(CONNECTORS_FOLDER, step);
+    struct app_world *world = workshop_world(CONNECTORS_FOLDER, step);
     app_world_put(world, "in", 0, "k", "{\"from\":\"81.2.69.142\"}");
     app_world_put(world, "in", 0, "k", "{\"from\":\"192.168.0.1\"}");
     app_world_start(world, 0);
     app_world_await(world, "out", 1);
     app_world_await(world, "a-dlq", 1);
-    expect_topic(world, "out", "k={\"from\":\"81.2.69.142\",\"geo\":{\"country\":\"GB\"}}");
-    expect_topic(world, "a-dlq", "k={\"from\":\"192.168.0.1\"}");
+    workshop_expect_topic(world, "out",
+                          "k={\"from\":\"81.2.69.142\",\"geo\":{\"country\":\"GB\"}}");
+    workshop_expect_topic(world, "a-dlq", "k={\"from\":\"192.168.0.1\"}");
     app_world_free(world);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);
@@ -111,10 +88,10 @@ static void an_address_gets_its_country(void **state)
 static void a_match_without_end_is_given_up(void **state)
 {
     (void)state;
-    struct app_world *world =
-        world_new(CONNECTORS_FOLDER,
-                  "app:stream('in'):plugin('regex', { pattern = '^(?<n>(a+)+)$', match_limit = "
-                  "10000 }):to 'out'\n");
+    struct app_world *world = workshop_world(
+        CONNECTORS_FOLDER,
+        "app:stream('in'):plugin('regex', { pattern = '^(?<n>(a+)+)$', match_limit = "
+        "10000 }):to 'out'\n");
     app_world_put(world, "in", 0, "k", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
     app_world_put(world, "in", 0, "k", "aaa");
     app_world_start(world, 0);
@@ -123,33 +100,26 @@ static void a_match_without_end_is_given_up(void **state)
     app_world_free(world);
 }
 
-static void expect_refusal(const char *step, const char *sentence)
-{
-    struct app_world *world = world_new(CONNECTORS_FOLDER, step);
-    struct report report = {0};
-    assert_int_not_equal(app_world_open(world, 0, &report), 0);
-    assert_string_equal(report.place, "app.lua:4");
-    if (strstr(report.text, sentence) == NULL) {
-        fail_msg("\"%s\" does not say \"%s\"", report.text, sentence);
-    }
-    app_world_free(world);
-}
-
 static void wrong_steps_are_refused_by_place(void **state)
 {
     (void)state;
-    expect_refusal("app:stream('in'):plugin('regx', {}):to 'out'",
-                   "plugin regx: there is no plugin regx.so in ");
-    expect_refusal("app:stream('in'):plugin('file', {}):to 'out'",
-                   "the plugin 'file' has no transform");
-    expect_refusal("app:stream('in'):plugin('regex', { patern = 'x' }):to 'out'",
-                   "option 'patern' is not an option of regex; did you mean pattern?");
-    expect_refusal("app:stream('in'):plugin('regex', { pattern = 'a(' }):to 'out'",
-                   "plugin regex: the pattern is wrong at character 3: missing closing");
-    expect_refusal("app:stream('in'):plugin('regex', { pattern = 'a' }):to 'out'",
-                   "the pattern has no named group");
-    expect_refusal("app:stream('in'):plugin('regex', { pattern = 'a' }, { store = {} }):to 'out'",
-                   "plugin has no option 'store'; did you mean 'stores'?");
+    workshop_expect_refusal(CONNECTORS_FOLDER, "app:stream('in'):plugin('regx', {}):to 'out'",
+                            "plugin regx: there is no plugin regx.so in ");
+    workshop_expect_refusal(CONNECTORS_FOLDER, "app:stream('in'):plugin('file', {}):to 'out'",
+                            "the plugin 'file' has no transform");
+    workshop_expect_refusal(CONNECTORS_FOLDER,
+                            "app:stream('in'):plugin('regex', { patern = 'x' }):to 'out'",
+                            "option 'patern' is not an option of regex; did you mean pattern?");
+    workshop_expect_refusal(CONNECTORS_FOLDER,
+                            "app:stream('in'):plugin('regex', { pattern = 'a(' }):to 'out'",
+                            "plugin regex: the pattern is wrong at character 3: missing closing");
+    workshop_expect_refusal(CONNECTORS_FOLDER,
+                            "app:stream('in'):plugin('regex', { pattern = 'a' }):to 'out'",
+                            "the pattern has no named group");
+    workshop_expect_refusal(
+        CONNECTORS_FOLDER,
+        "app:stream('in'):plugin('regex', { pattern = 'a' }, { store = {} }):to 'out'",
+        "plugin has no option 'store'; did you mean 'stores'?");
 }
 
 static void the_example_of_the_guide_runs_in_an_app(void **state)
@@ -159,9 +129,9 @@ static void the_example_of_the_guide_runs_in_an_app(void **state)
     char *code = workshop_read_example("## A transform with a store");
     workshop_build(&shop, "first", code);
     test_free(code);
-    struct app_world *world =
-        world_new(shop.folder, "app:stream('in'):plugin('first', {}, { stores = { keys = S.kv { "
-                               "value = 'bytes' } } }):to 'out'");
+    struct app_world *world = workshop_world(
+        shop.folder, "app:stream('in'):plugin('first', {}, { stores = { keys = S.kv { "
+                     "value = 'bytes' } } }):to 'out'");
     app_world_put(world, "in", 0, "a", "1");
     app_world_put(world, "in", 0, "a", "2");
     app_world_put(world, "in", 0, NULL, "3");
@@ -169,7 +139,7 @@ static void the_example_of_the_guide_runs_in_an_app(void **state)
     app_world_start(world, 0);
     app_world_await(world, "out", 2);
     app_world_run(world, APP_WORLD_SECOND_MS);
-    expect_topic(world, "out", "a=1 b=4");
+    workshop_expect_topic(world, "out", "a=1 b=4");
     app_world_await(world, "a-dlq", 1);
     /* What it remembers comes back from the changelog. */
     app_world_stop(&world->seats[0]);
@@ -177,10 +147,10 @@ static void the_example_of_the_guide_runs_in_an_app(void **state)
     app_world_put(world, "in", 0, "b", "5");
     app_world_put(world, "in", 0, "c", "6");
     app_world_await(world, "out", 3);
-    expect_topic(world, "out", "a=1 b=4 c=6");
+    workshop_expect_topic(world, "out", "a=1 b=4 c=6");
     app_world_free(world);
     struct report report = {0};
-    world = world_new(shop.folder, "app:stream('in'):plugin('first'):to 'out'");
+    world = workshop_world(shop.folder, "app:stream('in'):plugin('first'):to 'out'");
     assert_int_not_equal(app_world_open(world, 0, &report), 0);
     assert_non_null(strstr(report.text, "needs a store 'keys'"));
     app_world_free(world);
@@ -227,9 +197,9 @@ static void output_of_a_refused_call_is_undone_and_timers_run(void **state)
     struct workshop shop;
     workshop_build(&shop, "probe", PROBE);
     struct app_world *world =
-        world_new(shop.folder, "app:topic('side', { partitions = 1 })\n"
-                               "app:topic('ticks', { partitions = 1 })\n"
-                               "app:stream('in'):plugin('probe', { every = '1s' }):to 'out'");
+        workshop_world(shop.folder, "app:topic('side', { partitions = 1 })\n"
+                                    "app:topic('ticks', { partitions = 1 })\n"
+                                    "app:stream('in'):plugin('probe', { every = '1s' }):to 'out'");
     app_world_put(world, "in", 0, "a", "r");
     app_world_put(world, "in", 0, "b", "t");
     app_world_put(world, "in", 0, "c", "okay");
@@ -237,9 +207,9 @@ static void output_of_a_refused_call_is_undone_and_timers_run(void **state)
     app_world_start(world, 0);
     app_world_await(world, "out", 1);
     app_world_await(world, "ticks", 2);
-    expect_topic(world, "out", "c=copied");
-    expect_topic(world, "side", "c=copied");
-    expect_topic(world, "a-dlq", "a=r b=t");
+    workshop_expect_topic(world, "out", "c=copied");
+    workshop_expect_topic(world, "side", "c=copied");
+    workshop_expect_topic(world, "a-dlq", "a=r b=t");
     app_world_put(world, "in", 0, "d", "f");
     app_world_run(world, 5 * APP_WORLD_SECOND_MS);
     assert_int_equal(world->seats[0].failure_count, 1);
