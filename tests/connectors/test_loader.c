@@ -147,23 +147,36 @@ static void stale_and_foreign_identities_are_refused(void **state)
     end(&world);
 }
 
-/* Its tables end where those of 1.0 did. */
-static void a_plugin_of_the_first_minor_version_still_loads(void **state)
+/* Its tables end where those of 1.0 and 1.1 did. */
+static void plugins_of_earlier_minor_versions_still_load(void **state)
 {
     (void)state;
+    static const struct {
+        uint16_t abi_minor;
+        size_t kind_size;
+        size_t host_size;
+    } rows[] = {
+        {0, offsetof(struct tidemill_kind, transform), offsetof(struct tidemill_host, forward)},
+        {1, offsetof(struct tidemill_kind, aggregator), offsetof(struct tidemill_host, write)},
+    };
     struct world world;
     struct plugin *plugin;
     struct report report = {.text = ""};
     begin(&world);
-    struct tidemill_identity *identity = identity_of(&world);
-    identity->abi_minor = 0;
-    identity->kind_size = offsetof(struct tidemill_kind, transform);
-    identity->host_size = offsetof(struct tidemill_host, forward);
-    mock_write(world.path, "w", world.image.data, world.image.size);
     const char *folder = world.folder;
-    assert_int_equal(plugin_open("file", &folder, 1, &plugin, &report), 0);
-    plugin_close(plugin);
-    identity->host_size--;
+    struct tidemill_identity *identity = identity_of(&world);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        identity->abi_minor = rows[i].abi_minor;
+        identity->kind_size = (uint32_t)rows[i].kind_size;
+        identity->host_size = (uint32_t)rows[i].host_size;
+        mock_write(world.path, "w", world.image.data, world.image.size);
+        assert_int_equal(plugin_open("file", &folder, 1, &plugin, &report), 0);
+        plugin_close(plugin);
+    }
+    identity->host_size = (uint32_t)rows[0].host_size - 1;
+    expect_refusal(&world, "other struct sizes");
+    identity->host_size = (uint32_t)rows[0].host_size;
+    identity->kind_size = (uint32_t)rows[0].kind_size - 1;
     expect_refusal(&world, "other struct sizes");
     end(&world);
 }
@@ -297,7 +310,7 @@ int main(void)
         cmocka_unit_test(libraries_are_listed_once_each),
         cmocka_unit_test(a_missing_library_is_told_with_the_places),
         cmocka_unit_test(stale_and_foreign_identities_are_refused),
-        cmocka_unit_test(a_plugin_of_the_first_minor_version_still_loads),
+        cmocka_unit_test(plugins_of_earlier_minor_versions_still_load),
         cmocka_unit_test(what_is_no_library_is_refused),
         cmocka_unit_test(a_foreign_library_is_refused_before_its_code_runs),
         cmocka_unit_test(the_example_of_the_guide_works),

@@ -1,7 +1,7 @@
 /* Shows that a format in C reads and writes the values of an application, with its options; that
  * what it refuses or makes wrongly harms its record alone; and that formats that are missing,
  * wrongly written or broken are refused by their place in the script. */
-#include "tests/unit/runtime/app/workshop.h"
+#include "tests/unit/runtime/app/workshop_app.h"
 
 static void build_hex(struct workshop *shop)
 {
@@ -93,6 +93,7 @@ static const char PROBE[] =
     "  if (is(v, \"fatal\")) return TIDEMILL_FATAL;\n"
     "  if (is(v, \"junk\")) return write_text(c, \"{\");\n"
     "  if (is(v, \"nothing\")) return TIDEMILL_OK;\n"
+    "  memset(large, ' ', sizeof large);\n"
     "  if (is(v, \"large\")) for (int i = 0; i < 17; i++)\n"
     "    c->host->write(c, tidemill_bytes_make(large, sizeof large));\n"
     "  return write_text(c, tidemill_option_text(c, \"list\")); }\n"
@@ -128,6 +129,14 @@ static void what_goes_wrong_harms_its_record_alone(void **state)
     workshop_expect_topic(world, "out", "a=[1,true,2]");
     workshop_expect_topic(world, "a-dlq", "a=reject a=fatal a=junk a=nothing a=large");
     assert_int_equal(world->seats[0].failure_count, 0);
+    app_world_free(world);
+    /* Also when nobody looks into the value. */
+    world = workshop_world(shop.folder,
+                           "app:stream('in', { value = 'probe' }):to('out', { value = 'json' })");
+    app_world_put(world, "in", 0, "a", "junk");
+    app_world_start(world, 0);
+    app_world_await(world, "a-dlq", 1);
+    assert_int_equal(app_world_count(world, "out"), 0);
     app_world_free(world);
     world = workshop_world(shop.folder,
                            "app:stream('in', { value = 'json' }):to('out', { value = { format = "

@@ -3,7 +3,7 @@
  * of errors; that what cannot go on begins anew; and that what is wrong with them is told by place.
  */
 #include "tests/connectors/mmdb.h"
-#include "tests/unit/runtime/app/workshop.h"
+#include "tests/unit/runtime/app/workshop_app.h"
 
 #include <unistd.h>
 
@@ -160,6 +160,7 @@ static void the_example_of_the_guide_runs_in_an_app(void **state)
 /* Everything else an instance may do: emit, change headers, timers, and fail. */
 static const char PROBE[] =
     "#include \"tidemill.h\"\n"
+    "#ifndef KIND\n#define KIND sizeof k\n#endif\n"
     "static enum tidemill_status p_open(struct tidemill_context *c)\n"
     "{ (void)c; return TIDEMILL_OK; }\n"
     "static enum tidemill_status p_process(struct tidemill_context *c,\n"
@@ -186,7 +187,7 @@ static const char PROBE[] =
     "static const struct tidemill_timer timers[] = {{.option = \"every\"}};\n"
     "static const struct tidemill_transform f = {.size = sizeof f, .open = p_open,\n"
     "  .process = p_process, .tick = p_tick, .timers = timers, .timer_count = 1};\n"
-    "static const struct tidemill_kind k = {.size = sizeof k, .type = TIDEMILL_TRANSFORM,\n"
+    "static const struct tidemill_kind k = {.size = KIND, .type = TIDEMILL_TRANSFORM,\n"
     "  .name = \"probe\", .help = \"x\", .options = options, .option_count = 1,\n"
     "  .transform = &f};\n"
     "TIDEMILL_PLUGIN(\"probe\", \"1\", \"Apache-2.0\", &k);\n";
@@ -221,6 +222,29 @@ static void output_of_a_refused_call_is_undone_and_timers_run(void **state)
     workshop_close(&shop);
 }
 
+/* Its table of the kind ends where that of 1.1 did, and has nothing behind. */
+static void a_transform_of_an_earlier_minor_version_runs(void **state)
+{
+    (void)state;
+    struct workshop shop;
+    workshop_open(&shop);
+    workshop_compile(&shop, "probe", PROBE, "-DKIND='offsetof(struct tidemill_kind, aggregator)'");
+    struct app_world *world =
+        workshop_world(shop.folder, "app:topic('side', { partitions = 1 })\n"
+                                    "app:topic('ticks', { partitions = 1 })\n"
+                                    "app:stream('in'):plugin('probe'):to 'out'");
+    app_world_put(world, "in", 0, "c", "okay");
+    app_world_start(world, 0);
+    app_world_await(world, "out", 1);
+    workshop_expect_topic(world, "out", "c=copied");
+    app_world_free(world);
+    workshop_expect_refusal(shop.folder,
+                            "app:stream('in'):group_by_key():aggregate { name = 'm', x = "
+                            "S.plugin('probe', '$.v') }",
+                            "the plugin 'probe' has no aggregator");
+    workshop_close(&shop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +254,7 @@ int main(void)
         cmocka_unit_test(a_match_without_end_is_given_up),
         cmocka_unit_test(wrong_steps_are_refused_by_place),
         cmocka_unit_test(the_example_of_the_guide_runs_in_an_app),
+        cmocka_unit_test(a_transform_of_an_earlier_minor_version_runs),
         cmocka_unit_test(output_of_a_refused_call_is_undone_and_timers_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
