@@ -429,7 +429,7 @@ static void damaged_databases_never_lead_astray(void **state)
     begin(&world);
     buffer_init(&image);
     mmdb_build(6, CITIES, CITY_COUNT, &image);
-    for (int round = 0; round < 2000; round++) {
+    for (int round = 0; round < 1000; round++) {
         write_damaged(&world, &image, round, &random);
         if (start(&world, all) != TIDEMILL_OK) {
             assert_non_null(strstr(world.mock.failure, world.path));
