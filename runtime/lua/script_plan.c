@@ -6,6 +6,7 @@
 
 #include "log/base/memory.h"
 #include "log/base/text.h"
+#include "runtime/lua/plan_counted.h"
 #include "runtime/lua/plan_edge.h"
 #include "runtime/lua/plan_flow.h"
 #include "runtime/lua/plan_join.h"
@@ -21,8 +22,8 @@ enum { SCRIPT_PLAN_NODES_MAX = 10000 };
 
 /* Every kind of step there is. */
 static const struct plan_step *const script_plan_steps[] = {
-    plan_edge_steps,  plan_flow_steps, plan_state_steps, plan_window_steps,
-    plan_table_steps, plan_join_steps, plan_plugin_steps};
+    plan_edge_steps,  plan_flow_steps, plan_state_steps,  plan_window_steps,
+    plan_table_steps, plan_join_steps, plan_plugin_steps, plan_counted_steps};
 
 static const struct plan_step *find_step(const char *kind)
 {

@@ -38,11 +38,21 @@ function S.session(gap, options)
   return window("S.session", "session", gap, options, {})
 end
 
+-- So many records of a key, whenever they come.
+function S.records(count, options)
+  options = check_fields("S.records", options or {}, set "advance")
+  return {
+    what = "window", step = "counted", count = check_type("the count", count, "number"),
+    advance = options.advance and check_type("advance", options.advance, "number") or count,
+    detail = ("records %s"):format(count),
+  }
+end
+
 local Windows, windows_meta = lib.class "a windowed group"
 
 function Group:window(spec)
   if type(spec) ~= "table" or spec.what ~= "window" then
-    fail "window takes S.tumbling, S.hopping, S.sliding or S.session"
+    fail "window takes S.tumbling, S.hopping, S.sliding, S.session or S.records"
   end
   return setmetatable({ stream = self.stream, spec = spec }, windows_meta)
 end
@@ -53,7 +63,7 @@ for _, name in ipairs { "count", "aggregate", "reduce" } do
     local result = Group[name](setmetatable({ stream = self.stream }, lib.group_meta), spec)
     local step = result.app.nodes[result.id]
     step.detail = step.kind .. " " .. self.spec.detail
-    step.kind = "window"
+    step.kind = self.spec.step or "window"
     step.window = self.spec
     return result
   end
@@ -61,7 +71,7 @@ end
 
 local function window_step(stream, what)
   local step = stream.app.nodes[stream.id]
-  if step.kind ~= "window" then
+  if not step.window then
     fail("%s belongs right behind an aggregate in windows", what)
   end
   return step
@@ -79,6 +89,10 @@ end
 
 -- Where records go that come for a window that has closed; without it, APP-late.
 function Stream:late_to(topic)
-  window_step(self, "late_to").late = check_type("the topic", topic, "string")
+  local step = window_step(self, "late_to")
+  if step.kind == "counted" then
+    fail "nothing is late for a window of records: time does not close it"
+  end
+  step.late = check_type("the topic", topic, "string")
   return self
 end
