@@ -186,6 +186,10 @@ static int window_node_process(struct node *node, struct node_context *context,
         return node_fail(node, context, ERROR_INVALID, "process",
                          "a record without a key cannot be aggregated");
     }
+    if (record->timestamp_ms < 0) {
+        return node_fail(node, context, ERROR_INVALID, "process",
+                         "a record without a time cannot be put into a window");
+    }
     if (bytes_is_null(record->value) && !it->options.kind->takes_nulls) {
         return 0;
     }

@@ -6,6 +6,8 @@
  *              behind each that is followed by another in time
  *     session  windows [first, last] of records with no gap larger than `size` between them
  *
+ * A record without a time is refused, as by Kafka Streams.
+ *
  * The step has a time of its own: the largest timestamp of the records with a key that reached it,
  * late ones included; it is kept in the store. A window closes when this time is `linger` behind
  * its end: with `is_final` its result is forwarded then, and no result before. It is forgotten

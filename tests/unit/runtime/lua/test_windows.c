@@ -113,6 +113,29 @@ static void a_time_beyond_all_calendars_is_refused(void **state)
     }
 }
 
+/* It fits no window. In silence it would be gone. */
+static void a_record_without_a_time_is_refused(void **state)
+{
+    static const char *const kinds[] = {"tumbling '10ms'", "hopping('10ms', '5ms')",
+                                        "sliding '10ms'", "session '10ms'"};
+    struct lua_bench *bench = *state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "local S = require 'tidemill'\nlocal app = S.app 'shop'\n"
+                 "app:stream('in'):group_by_key():window(S.%s):count { name = 'n' }:to 'out'\n"
+                 "return app\n",
+                 kinds[i]);
+        struct mill_driver *driver = lua_bench_run(bench, text);
+        assert_true(mill_driver_send(driver, "in", "a", "1", -1) != 0);
+        assert_non_null(strstr(driver->context.error_text, "without a time"));
+        assert_int_equal(driver->output_count, 0);
+        assert_int_equal(mill_driver_send(driver, "in", "a", "1", 0), 0);
+        assert_true(driver->output_count > 0);
+        lua_bench_close(bench);
+    }
+}
+
 static void functions_see_the_window(void **state)
 {
     struct mill_driver *driver = lua_bench_run(
@@ -162,6 +185,7 @@ int main(void)
         LUA_BENCH_TEST(a_record_that_fails_behind_a_window_leaves_nothing),
         LUA_BENCH_TEST(windows_close_where_nothing_comes_in),
         LUA_BENCH_TEST(a_time_beyond_all_calendars_is_refused),
+        LUA_BENCH_TEST(a_record_without_a_time_is_refused),
         LUA_BENCH_TEST(functions_see_the_window),
         LUA_BENCH_TEST(wrong_words_are_refused),
     };
