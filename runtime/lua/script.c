@@ -5,6 +5,7 @@
 #include "log/base/memory.h"
 #include "log/base/text.h"
 #include "runtime/aggregate/aggregator.h"
+#include "runtime/format/calendar.h"
 #include "runtime/format/format.h"
 #include "runtime/lua/library.h"
 #include "runtime/lua/record_view.h"
@@ -12,7 +13,6 @@
 #include "runtime/lua/script_node.h"
 #include "runtime/lua/script_plan.h"
 #include "runtime/lua/script_sketch.h"
-#include "runtime/lua/script_time.h"
 #include "runtime/lua/script_value.h"
 #include "runtime/lua/store_view.h"
 #include "runtime/lua/version_view.h"
@@ -173,18 +173,18 @@ static int parse_time(lua_State *lua, int (*parse)(struct bytes text, int64_t *o
 
 static int time_iso(lua_State *lua)
 {
-    return parse_time(lua, script_time_parse_iso, "2025-10-10T13:55:36.123Z");
+    return parse_time(lua, calendar_parse_iso, "2025-10-10T13:55:36.123Z");
 }
 
 static int time_clf(lua_State *lua)
 {
-    return parse_time(lua, script_time_parse_clf, "10/Oct/2025:13:55:36 +0000");
+    return parse_time(lua, calendar_parse_clf, "10/Oct/2025:13:55:36 +0000");
 }
 
 static int time_utc(lua_State *lua)
 {
-    char text[SCRIPT_TIME_SIZE];
-    if (script_time_write(luaL_checkinteger(lua, 1), text) != 0) {
+    char text[CALENDAR_SIZE];
+    if (calendar_write(luaL_checkinteger(lua, 1), text) != 0) {
         return luaL_error(lua, "the time is outside the years 0 to 9999");
     }
     lua_pushstring(lua, text);

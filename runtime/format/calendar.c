@@ -1,5 +1,5 @@
-/* Calendar arithmetic; see script_time.h. The calendar is the Gregorian one for all time. */
-#include "runtime/lua/script_time.h"
+/* Calendar arithmetic; see calendar.h. The calendar is the Gregorian one for all time. */
+#include "runtime/format/calendar.h"
 
 #include "log/base/error.h"
 
@@ -109,7 +109,7 @@ static void take_fraction(struct cursor *cursor, struct moment *it)
     }
 }
 
-int script_time_parse_iso(struct bytes text, int64_t *out)
+int calendar_parse_iso(struct bytes text, int64_t *out)
 {
     struct cursor cursor = {.at = text.data, .end = text.data + text.size};
     struct moment it = {0};
@@ -129,7 +129,7 @@ int script_time_parse_iso(struct bytes text, int64_t *out)
     return finish(&cursor, &it, out);
 }
 
-int script_time_parse_clf(struct bytes text, int64_t *out)
+int calendar_parse_clf(struct bytes text, int64_t *out)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     struct cursor cursor = {.at = text.data, .end = text.data + text.size};
@@ -153,7 +153,7 @@ int script_time_parse_clf(struct bytes text, int64_t *out)
     return finish(&cursor, &it, out);
 }
 
-int script_time_write(int64_t time_ms, char out[SCRIPT_TIME_SIZE])
+int calendar_write(int64_t time_ms, char out[CALENDAR_SIZE])
 {
     if (time_ms < -62167219200000 || time_ms > 253402300799999) {
         return ERROR_INVALID;
@@ -170,7 +170,7 @@ int script_time_write(int64_t time_ms, char out[SCRIPT_TIME_SIZE])
     int64_t day = day_of_year - (153 * from_march + 2) / 5 + 1;
     int64_t month = from_march < 10 ? from_march + 3 : from_march - 9;
     int64_t year = year_of_era + era * 400 + (month <= 2);
-    snprintf(out, SCRIPT_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)year, (int)month,
+    snprintf(out, CALENDAR_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)year, (int)month,
              (int)day, (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
              (int)(rest % 1000));
     return 0;

@@ -7,9 +7,9 @@
 
 /* "2025-10-10T13:55:36.123Z", with a space for T, without a fraction, or with +02:00: milliseconds
  * since 1970 UTC, or ERROR_MALFORMED. */
-must_use int script_time_parse_iso(struct bytes text, int64_t *out);
+must_use int calendar_parse_iso(struct bytes text, int64_t *out);
 /* The common log format: "10/Oct/2025:13:55:36 +0000". */
-must_use int script_time_parse_clf(struct bytes text, int64_t *out);
-enum { SCRIPT_TIME_SIZE = 96 };
+must_use int calendar_parse_clf(struct bytes text, int64_t *out);
+enum { CALENDAR_SIZE = 96 };
 /* "2025-10-10T13:55:36.123Z". ERROR_INVALID outside the years 0 to 9999. */
-must_use int script_time_write(int64_t time_ms, char out[SCRIPT_TIME_SIZE]);
+must_use int calendar_write(int64_t time_ms, char out[CALENDAR_SIZE]);
