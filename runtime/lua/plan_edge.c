@@ -10,6 +10,11 @@ static int read_source(struct plan_reader *reader, struct topology_node *node)
     source.topics = plan_reader_strings(reader, "topics", &source.topic_count);
     source.value_format = plan_reader_format(reader, node->place, &is_given);
     source.time_path = plan_reader_string(reader, "time");
+    source.time_scale = plan_reader_integer(reader, "time_scale", 0);
+    luaL_argcheck(reader->lua,
+                  source.time_scale == 0 || source.time_scale == 1 ||
+                      (source.time_scale > 0 && source.time_scale % 1000 == 0),
+                  1, "a broken plan");
     source.is_global = plan_reader_boolean(reader, "is_global");
     return topology_add_source(reader->script->topology, &source, reader->report);
 }

@@ -1,5 +1,5 @@
 /* The node where records of a topic enter a topology: it says how values are read, and takes the
- * record's time from the value if the plan says so.
+ * record's time from the value if the plan says so: a number, or a text by ISO 8601 with its zone.
  *
  * Records of an internal topic carry in headers what a topic cannot hold otherwise: the format of
  * the value, the window of the key, the old value of a change. These headers end here. Thread: the
@@ -11,6 +11,7 @@
 struct inlet_options {
     const struct value_format *value_format;
     const char *time_path; /* judged before; or NULL */
+    int64_t time_scale;    /* so many of the numbers there make a second; 0: 1000 */
     bool is_internal;
 };
 

@@ -291,6 +291,7 @@ static int add_source(struct topology *topology, const struct topology_source *s
     struct inlet_options *options = arena_new(&topology->arena, struct inlet_options);
     *options = (struct inlet_options){.value_format = source->value_format,
                                       .time_path = copy->time_path,
+                                      .time_scale = copy->time_scale,
                                       .is_internal = is_internal};
     node.owner = options;
     int id = add_node(topology, &node);

@@ -47,7 +47,8 @@ struct topology_source {
     const char *const *topics;
     size_t topic_count;
     const struct value_format *value_format;
-    const char *time_path; /* "$.ts": milliseconds in the value are the record's time; or NULL */
+    const char *time_path; /* "$.ts": what the value says there is the record's time; or NULL */
+    int64_t time_scale;    /* so many of the numbers there make a second; 0: 1000 */
     bool is_global;        /* every instance reads all partitions, into a store for all its tasks */
 };
 

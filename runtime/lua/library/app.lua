@@ -10,14 +10,15 @@ function App:stream(topics, options)
   options = check_fields("stream", options or {}, set("value", "time", "name"))
   topics = check_list("the topics of a stream", topics)
   local format = lib.format(options.value)
+  local time, scale = lib.time(options.time)
   local key = table.concat(topics, "\0") .. "\1" .. tostring(format) .. "\1"
-    .. tostring(options.time) .. "\1" .. tostring(options.name)
+    .. tostring(time) .. "\1" .. tostring(scale) .. "\1" .. tostring(options.name)
   local known = self.sources[key]
   if known then
     return known -- the same stream again
   end
   local stream = lib.add_node(self, "source", {}, {
-    topics = topics, value = format, time = options.time, name = options.name,
+    topics = topics, value = format, time = time, time_scale = scale, name = options.name,
   })
   self.sources[key] = stream
   return stream

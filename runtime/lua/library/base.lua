@@ -116,6 +116,22 @@ function lib.format(value)
   return value ~= nil and S.json.encode(check_type("value", value, "string", "table")) or nil
 end
 
+local PER_SECOND = { s = 1, ms = 1000, us = 1000000, ns = 1000000000 }
+
+-- Where a value says the record's time: a path, or { path =, unit = } of the numbers there. Gives
+-- the path and how many of them make a second.
+function lib.time(value)
+  if type(value) ~= "table" then
+    return value and check_type("time", value, "string"), nil
+  end
+  lib.check_fields("time", value, lib.set("path", "unit"))
+  local scale = PER_SECOND[value.unit or "ms"]
+  if not scale then
+    fail("time's unit is one of \"s\", \"ms\", \"us\" and \"ns\", not '%s'", tostring(value.unit))
+  end
+  return check_type("time's path", value.path, "string"), scale
+end
+
 -- A condition is a text for C or a function.
 function lib.condition(what, value)
   if type(check_type(what, value, "string", "function")) == "string" then

@@ -102,9 +102,10 @@ end
 function App:global_table(topic, options)
   options = check_fields("global_table", options or {}, set("name", "value", "time"))
   local name = check_name("a global table", options.name)
+  local time, scale = lib.time(options.time)
   local stream = lib.add_node(self, "source", {}, {
     topics = { check_type("the topic of a global table", topic, "string") },
-    value = lib.format(options.value), time = options.time, is_global = true,
+    value = lib.format(options.value), time = time, time_scale = scale, is_global = true,
   })
   next_node(stream, "table", { name = name .. "-table", stores = { lib.global_store(name) } })
   return setmetatable({ app = self, store = name }, global_meta)
