@@ -57,7 +57,8 @@ protobuf_messages(log_meta log/meta/meta "Generating the control-plane records")
 protobuf_messages(log_server log/server/otlp "Generating the metrics of clients")
 
 # The library that scripts see, as bytes; files in the order of loading.
-set(library_files base stream branch process plugin aggregator group window app table join result)
+set(library_files base stream branch process plugin aggregator group window cogroup app table join
+                  result)
 list(TRANSFORM library_files PREPEND ${CMAKE_SOURCE_DIR}/runtime/lua/library/)
 list(TRANSFORM library_files APPEND .lua)
 set(library_modules ${CMAKE_SOURCE_DIR}/scripts/lib/logs.lua

@@ -34,6 +34,7 @@ struct record {
     bool is_windowed;
     int64_t window_start_ms;
     int64_t window_end_ms;
+    int32_t lane; /* of a cogroup: which of its streams it came by, from 0 */
     /* When emitted: what chooses the partition instead of the key; null: the key. */
     struct bytes partition_key;
 };

@@ -25,6 +25,21 @@ static struct plan_fold read_count(struct plan_reader *reader, const char *place
 
 /* --- Functions of the script ------------------------------------------------------------------ */
 
+/* The functions of a cogroup's streams; none of anything else. */
+static void read_lanes(struct plan_reader *reader, struct script_fold_plan *plan)
+{
+    plan->lane_count = plan_reader_list(reader, "lanes");
+    int *lanes = arena_array(&reader->script->arena, int, plan->lane_count);
+    for (size_t i = 0; i < plan->lane_count; i++) {
+        plan_reader_item(reader, i);
+        lanes[i] = plan_reader_reference(reader, "fn");
+        luaL_argcheck(reader->lua, lanes[i] != LUA_NOREF, 1, "a broken plan");
+        lua_pop(reader->lua, 1);
+    }
+    lua_pop(reader->lua, 1);
+    plan->lanes = lanes;
+}
+
 static struct plan_fold read_functions(struct plan_reader *reader, bool is_reduce)
 {
     struct script_fold_plan *plan = arena_new(&reader->script->arena, struct script_fold_plan);
@@ -34,6 +49,7 @@ static struct plan_fold read_functions(struct plan_reader *reader, bool is_reduc
                                       .add = plan_reader_reference(reader, "fn"),
                                       .subtract = plan_reader_reference(reader, "sub"),
                                       .merge = plan_reader_reference(reader, "merge")};
+    read_lanes(reader, plan);
     luaL_argcheck(reader->lua, plan->add != LUA_NOREF, 1, "a broken plan");
     luaL_argcheck(reader->lua, is_reduce || plan->init != LUA_NOREF, 1, "a broken plan");
     if (plan->init != LUA_NOREF) {

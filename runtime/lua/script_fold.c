@@ -140,6 +140,10 @@ static int script_fold_add(struct fold *fold, struct node *node, struct node_con
 {
     const struct script_fold_plan *plan = script_fold_of(fold)->plan;
     struct fold_call call = {.plan = plan, .function = plan->add, .left = accumulator};
+    if (plan->lane_count > 0) {
+        check(record->lane >= 0 && (size_t)record->lane < plan->lane_count);
+        call.function = plan->lanes[record->lane];
+    }
     return run_fold(&call, plan->is_reduce ? body_reduce : body_aggregate, node, context, record,
                     out);
 }

@@ -18,6 +18,8 @@ struct script_fold_plan {
     int init;
     bool has_value; /* `init` is a value, not a function */
     int add;
+    const int *lanes; /* instead of add, by the lane of the record */
+    size_t lane_count;
     int subtract;
     int merge;
 };

@@ -109,17 +109,23 @@ final class Streams {
     private static void addCogroups(List<Case> cases) {
         addCogroup(cases, "", "",
                 both -> Words.out(both.aggregate(() -> "(", Words.stored())));
-        addCogroup(cases, "_tumbling", ":window(S.tumbling { size = 10, grace = 5 })",
+        addCogroups(cases, "", 5);
+        addCogroups(cases, "_patient", 1000); // nothing is late
+    }
+
+    private static void addCogroups(List<Case> cases, String suffix, long grace) {
+        String end = ", grace = " + grace + " })";
+        addCogroup(cases, "_tumbling" + suffix, ":window(S.tumbling { size = 10" + end,
                 both -> Words.outWindowed(both.windowedBy(
-                        TimeWindows.ofSizeAndGrace(Words.ms(10), Words.ms(5)))
+                        TimeWindows.ofSizeAndGrace(Words.ms(10), Words.ms(grace)))
                         .aggregate(() -> "(", Words.kept(Words.TEXT))));
-        addCogroup(cases, "_sliding", ":window(S.sliding { size = 10, grace = 5 })",
+        addCogroup(cases, "_sliding" + suffix, ":window(S.sliding { size = 10" + end,
                 both -> Words.outWindowed(both.windowedBy(
-                        SlidingWindows.ofTimeDifferenceAndGrace(Words.ms(10), Words.ms(5)))
+                        SlidingWindows.ofTimeDifferenceAndGrace(Words.ms(10), Words.ms(grace)))
                         .aggregate(() -> "(", Words.kept(Words.TEXT))));
-        addCogroup(cases, "_session", ":window(S.session { gap = 5, grace = 5 })",
+        addCogroup(cases, "_session" + suffix, ":window(S.session { gap = 5" + end,
                 both -> Words.outWindowed(both.windowedBy(
-                        SessionWindows.ofInactivityGapAndGrace(Words.ms(5), Words.ms(5)))
+                        SessionWindows.ofInactivityGapAndGrace(Words.ms(5), Words.ms(grace)))
                         .aggregate(() -> "(", (key, left, right) -> Words.merge(left, right),
                                 Words.kept(Words.TEXT))));
     }

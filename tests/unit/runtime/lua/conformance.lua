@@ -27,8 +27,10 @@ end
 
 local function concat(a, v) return keep(text(a) .. text(v)) end
 local function merge(l, r) return keep(text(l) .. "|" .. text(r)) end
-local function concat_l(a, v) return concat(a, "l" .. text(v)) end
-local function concat_r(a, v) return concat(a, "r" .. text(v)) end
+-- Java writes a null that is added to a text as "null".
+local function java_text(v) return plain(v) == nil and "null" or text(v) end
+local function concat_l(a, v) return concat(a, "l" .. java_text(v)) end
+local function concat_r(a, v) return concat(a, "r" .. java_text(v)) end
 local function plus(a, v) return concat(a, "+" .. text(v)) end
 local function minus(a, v) return concat(a, "-" .. text(v)) end
 local function pair(l, r) return text(l) .. ":" .. text(r) end
@@ -191,6 +193,13 @@ end
 local S = setmetatable({
   tumbling = windows "tumbling", hopping = windows "hopping", sliding = windows "sliding",
   session = windows "session",
+  cogroup = function(members)
+    local plain_members = {}
+    for i, member in ipairs(members) do
+      plain_members[i] = { unwrap(member[1]), add = member.add }
+    end
+    return wrap(T.cogroup(plain_members))
+  end,
   versioned = function(spec) return T.versioned { history = spec.history, value = "text" } end,
 }, { __index = T })
 

@@ -8,7 +8,11 @@ static const char *const missing[] = {
     /* Kafka with one store for both sides: another order of matches. */
     "joins/self_optimized",
     "tables/suppress",
-    "streams/cogroup",
+    /* There each stream of a cogroup has a time of its own, so a record can come in time by one
+     * stream for a window that another has closed. Here a window closes for all of them. */
+    "streams/cogroup_tumbling-1",
+    "streams/cogroup_sliding-",
+    "streams/cogroup_session-",
     /* Its functions are not written here. */
     "streams/punctuate",
     /* Kafka loses records without a key there; we keep them. */
