@@ -6,6 +6,7 @@
 #include "log/base/map.h"
 #include "log/base/memory.h"
 #include "runtime/driver/driver_task.h"
+#include "runtime/topology/inlet.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,26 +60,33 @@ static struct driver_topic *driver_topic_of(void *owner, const char *name)
     return topic;
 }
 
-/* A partition that was chosen counts as if topics had as many as ours. */
-static int32_t driver_place(const struct driver *driver, const struct record *record)
+static int32_t driver_topic_partitions(const struct driver *driver,
+                                       const struct driver_topic *topic)
 {
+    return topic->partitions > 0 ? topic->partitions : driver->options.partitions;
+}
+
+/* A partition that was chosen counts as if topics had as many as ours. */
+static int32_t driver_place(const struct driver *driver, const struct driver_topic *topic,
+                            const struct record *record)
+{
+    int32_t partitions = driver_topic_partitions(driver, topic);
     struct bytes key = bytes_is_null(record->partition_key) ? record->key : record->partition_key;
     if (record->partition >= 0) {
-        return record->partition % driver->options.partitions;
+        return record->partition % partitions;
     }
     return bytes_is_null(key) ? 0
-                              : (int32_t)((hash_murmur2(key) & 0x7fffffffu) %
-                                          (uint32_t)driver->options.partitions);
+                              : (int32_t)((hash_murmur2(key) & 0x7fffffffu) % (uint32_t)partitions);
 }
 
 static void driver_on_written(void *owner, const struct turn_emit *emit)
 {
     struct driver *driver = owner;
     bool is_open = topology_guarantee(driver->topology) == TOPOLOGY_EXACTLY_ONCE;
+    struct driver_topic *topic = driver_topic_of(driver, emit->topic);
     struct record record = emit->record;
-    record.partition = driver_place(driver, &record);
-    driver_topic_append(driver_topic_of(driver, emit->topic), &record, true,
-                        is_open ? DRIVER_OPEN : DRIVER_COMMITTED);
+    record.partition = driver_place(driver, topic, &record);
+    driver_topic_append(topic, &record, true, false, is_open ? DRIVER_OPEN : DRIVER_COMMITTED);
 }
 
 static int driver_fail(struct driver *driver, const struct driver_task *task)
@@ -156,15 +164,29 @@ static void driver_run(struct driver *driver, bool is_committing)
     } while (count > before && is_committing && !driver->has_failed);
 }
 
+/* As many tasks as the largest of its topics has partitions. */
+static int32_t driver_part_partitions(struct driver *driver, const struct topology_part *part)
+{
+    int32_t partitions = 0;
+    for (size_t i = 0; i < part->topic_count; i++) {
+        int32_t count = driver_topic_partitions(driver, driver_topic_of(driver, part->topics[i]));
+        partitions = count > partitions ? count : partitions;
+    }
+    return partitions;
+}
+
 static void driver_make_tasks(struct driver *driver, const struct topology *topology)
 {
-    size_t part_count = topology_part_count(topology);
-    size_t partitions = (size_t)driver->options.partitions;
-    driver->task_count = part_count * partitions;
-    driver->tasks = memory_zero(driver->task_count + 1, sizeof *driver->tasks);
-    for (size_t i = 0; i < driver->task_count; i++) {
-        driver_task_init(&driver->tasks[i], topology_part_at(topology, i / partitions),
-                         (int32_t)(i % partitions), driver_topic_of, driver_on_written, driver);
+    for (size_t i = 0; i < topology_part_count(topology); i++) {
+        const struct topology_part *part = topology_part_at(topology, i);
+        int32_t partitions = driver_part_partitions(driver, part);
+        size_t count = driver->task_count + (size_t)partitions;
+        driver->tasks = memory_resize(driver->tasks, (count + 1) * sizeof *driver->tasks);
+        for (int32_t j = 0; j < partitions; j++) {
+            struct driver_task *task = &driver->tasks[driver->task_count++];
+            driver_task_init(task, part, j, driver_topic_of, driver_on_written, driver);
+            task->part = i;
+        }
     }
 }
 
@@ -174,15 +196,15 @@ static int driver_judge(const struct topology *topology, struct report *report)
 {
     if (topology_global_count(topology) > 0) {
         return report_add(report, NULL,
-                          "%s has global tables, which a test without a broker cannot play: run it "
+                          "%s has global tables, which cannot be played without a broker: run it "
                           "against one",
                           topology_name(topology));
     }
     for (size_t i = 0; i < topology_part_count(topology); i++) {
         if (topology_part_has_idle(topology, topology_part_at(topology, i))) {
             return report_add(report, NULL,
-                              "%s has windows that close when idle, which a test without a broker "
-                              "cannot play: run it against one",
+                              "%s has windows that close when idle, which cannot be played without "
+                              "a broker: run it against one",
                               topology_name(topology));
         }
     }
@@ -200,10 +222,8 @@ int driver_start(struct driver *driver, const struct topology *topology, struct 
     if (driver->tasks == NULL) {
         driver_make_tasks(driver, topology);
     }
-    size_t partitions = (size_t)driver->options.partitions;
-    check(driver->task_count == topology_part_count(topology) * partitions);
     for (size_t i = 0; i < driver->task_count && !driver->has_failed; i++) {
-        const struct topology_part *part = topology_part_at(topology, i / partitions);
+        const struct topology_part *part = topology_part_at(topology, driver->tasks[i].part);
         if (!driver_task_open(&driver->tasks[i], topology, part, driver->now_ms)) {
             driver_fail(driver, &driver->tasks[i]);
         }
@@ -243,13 +263,82 @@ void driver_crash(struct driver *driver)
     driver_close(driver);
 }
 
-int driver_send(struct driver *driver, const struct record *record, struct report *report)
+void driver_set_partitions(struct driver *driver, const char *topic, int32_t partitions)
 {
+    check(driver->tasks == NULL && partitions >= 1);
+    driver_topic_of(driver, topic)->partitions = partitions;
+}
+
+static int driver_take_in(struct driver *driver, const struct record *record, bool keeps_offset,
+                          struct report *report)
+{
+    struct driver_topic *topic = driver_topic_of(driver, record->topic);
     struct record placed = *record;
-    placed.partition = driver_place(driver, record);
-    driver_topic_append(driver_topic_of(driver, record->topic), &placed, false, DRIVER_COMMITTED);
+    placed.partition = driver_place(driver, topic, record);
+    driver_topic_append(topic, &placed, false, keeps_offset, DRIVER_COMMITTED);
     driver_run(driver, !driver->options.is_commit_explicit);
     return driver_answer(driver, report);
+}
+
+int driver_send(struct driver *driver, const struct record *record, struct report *report)
+{
+    return driver_take_in(driver, record, false, report);
+}
+
+int driver_feed(struct driver *driver, const struct record *record, struct report *report)
+{
+    return driver_take_in(driver, record, true, report);
+}
+
+int64_t driver_order_ms(struct driver *driver, const struct record *record)
+{
+    for (size_t i = 0; i < driver->task_count; i++) {
+        struct driver_task *task = &driver->tasks[i];
+        for (size_t j = 0; task->is_running && j < task->input_count; j++) {
+            struct driver_input *input = &task->inputs[j];
+            if (strcmp(input->topic->name, record->topic) == 0) {
+                decoded_clear(&input->decoded);
+                return inlet_time(input->source, &input->decoded, record);
+            }
+        }
+    }
+    return record->timestamp_ms;
+}
+
+/* How many records of a topic no task will look at again. */
+static size_t driver_passed(const struct driver *driver, const struct driver_topic *topic)
+{
+    size_t passed = topic->count;
+    for (size_t i = 0; i < driver->task_count; i++) {
+        for (size_t j = 0; j < driver->tasks[i].input_count; j++) {
+            const struct driver_input *input = &driver->tasks[i].inputs[j];
+            if (input->topic == topic && input->committed < passed) {
+                passed = input->committed;
+            }
+        }
+    }
+    for (size_t i = 0; i < passed; i++) {
+        if (topic->records[i]->fate == DRIVER_OPEN) {
+            return i;
+        }
+    }
+    return passed;
+}
+
+void driver_forget(struct driver *driver)
+{
+    for (map_each (&driver->topics, entry)) {
+        struct driver_topic *topic = entry->value;
+        size_t passed = driver_passed(driver, topic);
+        driver_topic_forget(topic, passed);
+        for (size_t i = 0; i < driver->task_count; i++) {
+            for (size_t j = 0; j < driver->tasks[i].input_count; j++) {
+                struct driver_input *input = &driver->tasks[i].inputs[j];
+                input->next -= input->topic == topic ? passed : 0;
+                input->committed -= input->topic == topic ? passed : 0;
+            }
+        }
+    }
 }
 
 static int64_t driver_due_ms(const struct driver *driver)

@@ -20,12 +20,15 @@ struct driver;
 enum { DRIVER_PARTITION_MAX = 64 };
 
 struct driver_options {
-    int32_t partitions;      /* of every topic; 1 to DRIVER_PARTITION_MAX */
+    int32_t partitions;      /* of topics that nobody gave others; 1 to DRIVER_PARTITION_MAX */
     bool is_commit_explicit; /* only driver_commit and driver_stop commit */
 };
 
 struct driver *driver_new(const struct driver_options *options);
 void driver_free(struct driver *driver);
+/* Gives a topic as many partitions as it has elsewhere; before the first driver_start. A part has
+ * as many tasks as the largest of its topics. */
+void driver_set_partitions(struct driver *driver, const char *topic, int32_t partitions);
 /* Begins the tasks, with what was committed. The same application every time. */
 must_use int driver_start(struct driver *driver, const struct topology *topology,
                           struct report *report);
@@ -36,11 +39,18 @@ void driver_crash(struct driver *driver);
 /* Appends a copy of the record to its topic and processes what there is. The partition is that of
  * the record, or -1: the key decides, without one it is the first. */
 must_use int driver_send(struct driver *driver, const struct record *record, struct report *report);
+/* The same for a record of a real topic: it keeps its offset, too. */
+must_use int driver_feed(struct driver *driver, const struct record *record, struct report *report);
+/* The time by which the application orders a record of a topic that it reads. */
+int64_t driver_order_ms(struct driver *driver, const struct record *record);
+/* Forgets the records that were committed and that all tasks have passed, taken or not: what a
+ * long play needs to stay small. */
+void driver_forget(struct driver *driver);
 /* Moves the clock, from timer to timer. */
 must_use int driver_advance(struct driver *driver, int64_t span_ms, struct report *report);
 must_use int driver_commit(struct driver *driver, struct report *report);
-/* The next committed output of a topic that was not taken, valid until driver_free; NULL when there
- * is none. */
+/* The next committed output of a topic that was not taken, valid until driver_forget or
+ * driver_free; NULL when there is none. */
 const struct record *driver_take(struct driver *driver, const char *topic);
 /* NULL when no running part has this store, or there is no such partition. */
 struct kv *driver_store(struct driver *driver, const char *name, int32_t partition);

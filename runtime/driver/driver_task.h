@@ -20,6 +20,7 @@ struct driver_input {
 };
 
 struct driver_task {
+    size_t part; /* index in the topology */
     int32_t partition;
     struct driver_input *inputs;
     size_t input_count;

@@ -4,6 +4,7 @@
 #include "log/base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct driver_topic *driver_topic_new(const char *name)
 {
@@ -12,14 +13,18 @@ struct driver_topic *driver_topic_new(const char *name)
     return topic;
 }
 
+static void driver_record_free(struct driver_record *row)
+{
+    bytes_free(row->record.key);
+    bytes_free(row->record.value);
+    bytes_free(row->record.headers_encoded);
+    free(row);
+}
+
 void driver_topic_free(struct driver_topic *topic)
 {
     for (size_t i = 0; i < topic->count; i++) {
-        struct record *record = &topic->records[i]->record;
-        bytes_free(record->key);
-        bytes_free(record->value);
-        bytes_free(record->headers_encoded);
-        free(topic->records[i]);
+        driver_record_free(topic->records[i]);
     }
     free(topic->records);
     free(topic->name);
@@ -27,13 +32,13 @@ void driver_topic_free(struct driver_topic *topic)
 }
 
 void driver_topic_append(struct driver_topic *topic, const struct record *record, bool is_output,
-                         enum driver_fate fate)
+                         bool keeps_offset, enum driver_fate fate)
 {
     struct driver_record *row = memory_new(struct driver_record);
     *row = (struct driver_record){
         .record = {.topic = topic->name,
                    .partition = record->partition,
-                   .offset = topic->next_offset++,
+                   .offset = keeps_offset ? record->offset : topic->next_offset++,
                    .timestamp_ms = record->timestamp_ms,
                    .key = bytes_copy(record->key),
                    .value = bytes_copy(record->value),
@@ -44,6 +49,20 @@ void driver_topic_append(struct driver_topic *topic, const struct record *record
     };
     topic->records = memory_resize(topic->records, (topic->count + 1) * sizeof *topic->records);
     topic->records[topic->count++] = row;
+}
+
+void driver_topic_forget(struct driver_topic *topic, size_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    check(count <= topic->count);
+    for (size_t i = 0; i < count; i++) {
+        driver_record_free(topic->records[i]);
+    }
+    topic->count -= count;
+    memmove(topic->records, topic->records + count, topic->count * sizeof(*topic->records));
+    topic->taken = topic->taken > count ? topic->taken - count : 0;
 }
 
 void driver_topic_decide(struct driver_topic *topic, enum driver_fate fate)

@@ -20,15 +20,19 @@ struct driver_topic {
     char *name;
     struct driver_record **records;
     size_t count;
-    size_t taken; /* outputs before this index were looked at */
+    size_t taken;       /* outputs before this index were looked at */
+    int32_t partitions; /* 0: as many as the driver's topics have */
     int64_t next_offset;
 };
 
 struct driver_topic *driver_topic_new(const char *name);
 void driver_topic_free(struct driver_topic *topic);
-/* Copies the record; its partition is chosen already. */
+/* Copies the record; its partition is chosen already. The offset is the next one of the list, or
+ * that of the record when `keeps_offset`. */
 void driver_topic_append(struct driver_topic *topic, const struct record *record, bool is_output,
-                         enum driver_fate fate);
+                         bool keeps_offset, enum driver_fate fate);
+/* Removes the first `count` records; whoever keeps indexes moves them. */
+void driver_topic_forget(struct driver_topic *topic, size_t count);
 /* Gives all open records their fate. */
 void driver_topic_decide(struct driver_topic *topic, enum driver_fate fate);
 /* Moves *index on to the next committed record of a partition; NULL when there is none yet. */

@@ -492,6 +492,12 @@ const struct topology_node *topology_node_at(const struct topology *topology, in
     return &topology->nodes[node].node;
 }
 
+const struct topology_source *topology_source_at(const struct topology *topology, int node)
+{
+    check(node >= 0 && (size_t)node < topology->node_count);
+    return topology->nodes[node].source;
+}
+
 size_t topology_topic_count(const struct topology *topology)
 {
     return topology->topic_count;

@@ -146,6 +146,8 @@ const struct topology_part *topology_global_at(const struct topology *topology, 
 const struct topology_part *topology_part_find(const struct topology *topology, uint32_t id);
 size_t topology_node_count(const struct topology *topology);
 const struct topology_node *topology_node_at(const struct topology *topology, int node);
+/* NULL for a node that is no source. */
+const struct topology_source *topology_source_at(const struct topology *topology, int node);
 size_t topology_topic_count(const struct topology *topology);
 const struct topology_topic *topology_topic_at(const struct topology *topology, size_t index);
 size_t topology_store_count(const struct topology *topology);

@@ -1,5 +1,6 @@
 /* Wants to show: what a crash undoes and a commit keeps, with counts; that timers go by the clock
- * of the driver; that a failed record leaves a dead letter alone. */
+ * of the driver; that a failed record leaves a dead letter alone; that records of a real topic keep
+ * their place, and that what was forgotten changes nothing. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/driver/driver.h"
@@ -183,12 +184,56 @@ static void timers_go_by_the_clock_of_the_driver(void **state)
     topology_free(topology);
 }
 
+static int feed(struct driver *driver, int32_t partition, int64_t offset, const char *value)
+{
+    struct report report = {0};
+    struct record record = {.topic = "in",
+                            .partition = partition,
+                            .offset = offset,
+                            .key = BYTES_LITERAL("a"),
+                            .value = bytes_from_string(value)};
+    return driver_feed(driver, &record, &report);
+}
+
+static void what_was_forgotten_changes_nothing(void **state)
+{
+    (void)state;
+    struct report report = {0};
+    struct topology *topology = make_plan();
+    struct driver *driver = driver_new(&(struct driver_options){.partitions = 1});
+    driver_set_partitions(driver, "in", 3);
+    assert_int_equal(driver_start(driver, topology, &report), 0);
+    assert_int_equal(feed(driver, 2, 700, "x"), 0);
+    assert_non_null(driver_store(driver, "n", 2));
+    assert_int_equal(kv_count(driver_store(driver, "n", 2)), 1);
+    assert_int_equal(kv_count(driver_store(driver, "n", 0)), 0);
+    driver_forget(driver);
+    assert_next(driver, "out", NULL); /* forgotten, too */
+    assert_int_equal(feed(driver, 2, 900, "x"), 0);
+    assert_next(driver, "out", "2");
+    assert_int_equal(feed(driver, 2, 901, "bad"), 0);
+    const struct record *dead = driver_take(driver, "dead");
+    assert_non_null(dead);
+    const char *headers = bytes_to_string(dead->headers_encoded);
+    assert_non_null(memmem(headers, dead->headers_encoded.size, "901", 3));
+    free((char *)headers);
+    driver_crash(driver); /* of what was committed and forgotten nothing comes again */
+    assert_int_equal(driver_start(driver, topology, &report), 0);
+    assert_next(driver, "out", NULL);
+    assert_int_equal(feed(driver, 2, 902, "x"), 0);
+    assert_next(driver, "out", "3");
+    driver_crash(driver);
+    driver_free(driver);
+    topology_free(topology);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_goes_back_to_the_last_commit),
         cmocka_unit_test(a_failed_record_leaves_its_letter_alone),
         cmocka_unit_test(timers_go_by_the_clock_of_the_driver),
+        cmocka_unit_test(what_was_forgotten_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
