@@ -8,6 +8,7 @@
 #include "runtime/main/app_deploy.h"
 #include "runtime/main/app_reset.h"
 #include "runtime/main/doctor.h"
+#include "runtime/main/play_replay.h"
 #include "runtime/main/run.h"
 #include "runtime/main/serve.h"
 #include "runtime/main/test.h"
@@ -73,7 +74,8 @@ int main(int argc, char **argv)
                                                      &app_deploy_rollback_command,
                                                      &app_deploy_rm_command,
                                                      &serve_command,
-                                                     &doctor_command};
+                                                     &doctor_command,
+                                                     &play_replay_command};
     struct io *io = io_uv_new();
     struct command_world world = {
         .io = io,

@@ -1,0 +1,366 @@
+/* Opens a script, and finds the slice that it is fed; see play.h. */
+#include "runtime/main/play.h"
+
+#include "log/base/error.h"
+#include "runtime/app/app_script.h"
+#include "runtime/cli/offset_query.h"
+
+#include <string.h>
+
+static int play_complain(struct play *play, const struct report *report)
+{
+    return command_fail(play->errand->world, "%s%s%s", report->place,
+                        report->place[0] == 0 ? "" : ": ", report->text);
+}
+
+static int32_t play_count_partitions(const struct metadata_response *metadata, const char *topic)
+{
+    for (int32_t i = 0; i < metadata->topics.count; i++) {
+        if (bytes_equal_string(metadata->topics.items[i].name, topic) &&
+            metadata->topics.items[i].error_code == 0) {
+            return metadata->topics.items[i].partitions.count;
+        }
+    }
+    return 0;
+}
+
+static const struct topology_topic *play_find_topic(const struct topology *topology,
+                                                    const char *name)
+{
+    for (size_t i = 0; i < topology_topic_count(topology); i++) {
+        if (strcmp(topology_topic_at(topology, i)->name, name) == 0) {
+            return topology_topic_at(topology, i);
+        }
+    }
+    return NULL;
+}
+
+static bool play_is_internal(const struct topology *topology, const char *name)
+{
+    const struct topology_topic *topic = play_find_topic(topology, name);
+    return topic != NULL && topic->is_internal;
+}
+
+static bool play_is_listed(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void play_add_output(struct play *play, const char *name)
+{
+    if (name != NULL && !play_is_internal(play->topology, name) &&
+        !play_is_listed(play->outputs, play->output_count, name)) {
+        play->outputs[play->output_count++] = name;
+    }
+}
+
+static void play_find_outputs(struct play *play)
+{
+    size_t count = topology_node_count(play->topology);
+    const struct topology_errors *errors = topology_errors(play->topology);
+    play->outputs = arena_array(&play->errand->arena, const char *, 2 * count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const struct topology_node *node = topology_node_at(play->topology, (int)i);
+        play_add_output(play, node->sink_topic);
+        play_add_output(play, node->late_topic);
+    }
+    if (errors->policy == TOPOLOGY_DEAD_LETTER) {
+        play_add_output(play, errors->topic);
+    }
+}
+
+/* Every topic that is read from outside has to be there. */
+static int play_set_inputs(struct play *play, const struct metadata_response *metadata,
+                           int32_t *largest)
+{
+    for (size_t i = 0; i < topology_part_count(play->topology); i++) {
+        const struct topology_part *part = topology_part_at(play->topology, i);
+        for (size_t j = 0; j < part->topic_count; j++) {
+            int32_t partitions = play_count_partitions(metadata, part->topics[j]);
+            if (partitions > 0) {
+                driver_set_partitions(play->driver, part->topics[j], partitions);
+                *largest = partitions > *largest ? partitions : *largest;
+            } else if (!play_is_internal(play->topology, part->topics[j])) {
+                return command_fail(play->errand->world,
+                                    "%s: no such topic, which %s reads; 'tidemill topic ls' lists "
+                                    "them",
+                                    part->topics[j], play->path);
+            }
+        }
+    }
+    return COMMAND_OK;
+}
+
+/* What the application writes; repartition topics that were never made are as wide as the plan
+ * says, or as the widest input. */
+static void play_set_others(struct play *play, const struct metadata_response *metadata,
+                            int32_t largest)
+{
+    for (size_t i = 0; i < topology_topic_count(play->topology); i++) {
+        const struct topology_topic *topic = topology_topic_at(play->topology, i);
+        int32_t partitions = play_count_partitions(metadata, topic->name);
+        partitions = partitions > 0 ? partitions : topic->partitions;
+        driver_set_partitions(play->driver, topic->name, partitions > 0 ? partitions : largest);
+    }
+}
+
+static int play_start(struct play *play)
+{
+    const struct metadata_response *metadata;
+    struct report report = {0};
+    int32_t largest = 1;
+    int error = errand_read_metadata(play->errand, NULL, 0, &metadata);
+    if (error != 0) {
+        return errand_fail(play->errand, error, "looking for topics");
+    }
+    play->driver = driver_new(&(struct driver_options){.partitions = 1});
+    int code = play_set_inputs(play, metadata, &largest);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    play_set_others(play, metadata, largest);
+    error = driver_start(play->driver, play->topology, &report);
+    return error == 0 ? COMMAND_OK : play_complain(play, &report);
+}
+
+int play_open(struct play *play, struct errand *errand, const char *path)
+{
+    const struct app_options options = {.path = path};
+    struct report report = {0};
+    *play = (struct play){.errand = errand, .path = path};
+    if (app_script_open(errand->world->io, &options, &report, &play->script) != 0) {
+        return play_complain(play, &report);
+    }
+    play->topology = script_topology(play->script);
+    play_find_outputs(play);
+    return play_start(play);
+}
+
+void play_close(struct play *play)
+{
+    if (play->driver != NULL) {
+        driver_crash(play->driver);
+        driver_free(play->driver);
+    }
+    script_close(play->script);
+    *play = (struct play){0};
+}
+
+int play_feed(struct play *play, const struct record *record)
+{
+    struct report report = {0};
+    int error = driver_feed(play->driver, record, &report);
+    return error == 0 ? COMMAND_OK : play_complain(play, &report);
+}
+
+int64_t play_order_ms(void *owner, const struct record *record)
+{
+    return driver_order_ms(((struct play *)owner)->driver, record);
+}
+
+int play_read_spec(struct command_world *world, const char *flag, const char *text,
+                   enum offset_spec_kind kind, struct offset_spec *out)
+{
+    struct report report = {0};
+    *out = (struct offset_spec){.kind = kind};
+    if (text != NULL && offset_spec_parse(text, out, NULL, &report) != 0) {
+        return command_misuse(world, "%s: %s", flag, report.text);
+    }
+    if (out->kind == OFFSET_SPEC_STORED) {
+        return command_misuse(world, "%s: a replay has no group whose offsets are stored", flag);
+    }
+    return COMMAND_OK;
+}
+
+/* --- The slice -------------------------------------------------------------------------------- */
+
+/* Whether a source leads into a table: what stood in its topic before the slice is part of it. */
+static bool play_is_table(const struct topology *topology, const char *topic)
+{
+    for (size_t i = 0; i < topology_node_count(topology); i++) {
+        const struct topology_node *node = topology_node_at(topology, (int)i);
+        for (size_t j = 0; strcmp(node->kind, "table") == 0 && j < node->parent_count; j++) {
+            const struct topology_source *source = topology_source_at(topology, node->parents[j]);
+            for (size_t k = 0; source != NULL && k < source->topic_count; k++) {
+                if (strcmp(source->topics[k], topic) == 0) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* The topics from outside, of all plays, each once; tables and others apart. */
+static size_t play_list_inputs(const struct play *plays, size_t count, bool is_table,
+                               const char **out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < topology_part_count(plays[i].topology); j++) {
+            const struct topology_part *part = topology_part_at(plays[i].topology, j);
+            for (size_t k = 0; k < part->topic_count; k++) {
+                const char *name = part->topics[k];
+                if (!play_is_internal(plays[i].topology, name) &&
+                    play_is_table(plays[i].topology, name) == is_table &&
+                    !play_is_listed(out, found, name)) {
+                    out[found++] = name;
+                }
+            }
+        }
+    }
+    return found;
+}
+
+static size_t play_count_topics(const struct play *plays, size_t count)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < topology_part_count(plays[i].topology); j++) {
+            sum += topology_part_at(plays[i].topology, j)->topic_count;
+        }
+    }
+    return sum;
+}
+
+static int play_resolve(struct errand *errand, const struct offset_spec *spec,
+                        struct offset_query *rows, size_t count)
+{
+    int error = offset_query_resolve(errand, spec, rows, count);
+    for (size_t i = 0; i < count && error == 0; i++) {
+        error = rows[i].error;
+    }
+    return error == 0 ? COMMAND_OK : errand_fail(errand, error, "looking for offsets");
+}
+
+static struct offset_query *play_ask(struct errand *errand, const struct topic_sweep_range *ranges,
+                                     size_t count)
+{
+    struct offset_query *rows = arena_array(&errand->arena, struct offset_query, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = (struct offset_query){.topic = ranges[i].topic, .partition = ranges[i].partition};
+    }
+    return rows;
+}
+
+int play_move_starts(struct errand *errand, const struct offset_spec *from,
+                     struct topic_sweep_range *ranges, size_t count)
+{
+    struct offset_query *rows = play_ask(errand, ranges, count);
+    int code = play_resolve(errand, from, rows, count);
+    for (size_t i = 0; i < count && code == COMMAND_OK; i++) {
+        ranges[i].start = rows[i].offset;
+    }
+    return code;
+}
+
+static int play_move_ends(struct errand *errand, const struct offset_spec *to,
+                          struct topic_sweep_range *ranges, size_t count)
+{
+    struct offset_query *rows = play_ask(errand, ranges, count);
+    int code = play_resolve(errand, to, rows, count);
+    for (size_t i = 0; i < count && code == COMMAND_OK; i++) {
+        ranges[i].end = rows[i].offset;
+    }
+    return code;
+}
+
+/* All of the topics is narrowed down to what is meant. */
+static int play_narrow(struct errand *errand, const struct offset_spec *from,
+                       const struct offset_spec *to, struct topic_sweep_range *ranges, size_t count,
+                       bool *is_from_start)
+{
+    int64_t *starts = arena_array(&errand->arena, int64_t, count + 1);
+    int code = COMMAND_OK;
+    for (size_t i = 0; i < count; i++) {
+        starts[i] = ranges[i].start;
+    }
+    if (from->kind != OFFSET_SPEC_BEGINNING) {
+        code = play_move_starts(errand, from, ranges, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        *is_from_start = *is_from_start && ranges[i].start <= starts[i];
+    }
+    return code != COMMAND_OK || to->kind == OFFSET_SPEC_END
+               ? code
+               : play_move_ends(errand, to, ranges, count);
+}
+
+static int play_add_ranges(struct errand *errand, const char **names, size_t count,
+                           const struct offset_spec *from, const struct offset_spec *to,
+                           struct play_slice *out)
+{
+    const struct topic_choice_flags flags = {0};
+    const struct flag_list words = {.items = names, .count = count};
+    struct topic_choice choice;
+    struct topic_sweep_range *ranges;
+    if (count == 0) {
+        return COMMAND_OK;
+    }
+    int code = topic_choice_partitions(errand, &flags, &words, &choice);
+    code = code != COMMAND_OK ? code : topic_sweep_ranges(errand, &choice, &ranges);
+    code = code != COMMAND_OK
+               ? code
+               : play_narrow(errand, from, to, ranges, choice.count, &out->is_from_start);
+    if (code == COMMAND_OK) {
+        struct topic_sweep_range *all =
+            arena_array(&errand->arena, struct topic_sweep_range, out->count + choice.count);
+        if (out->count > 0) {
+            memcpy(all, out->ranges, out->count * sizeof *all);
+        }
+        memcpy(all + out->count, ranges, choice.count * sizeof *all);
+        out->ranges = all;
+        out->count += choice.count;
+    }
+    return code;
+}
+
+int play_choose(struct play *plays, size_t count, const struct offset_spec *from,
+                const struct offset_spec *to, struct play_slice *out)
+{
+    static const struct offset_spec beginning = {.kind = OFFSET_SPEC_BEGINNING};
+    struct errand *errand = plays[0].errand;
+    const char **names =
+        arena_array(&errand->arena, const char *, play_count_topics(plays, count) + 1);
+    *out = (struct play_slice){.is_from_start = true};
+    size_t found = play_list_inputs(plays, count, true, names);
+    int code = play_add_ranges(errand, names, found, &beginning, to, out);
+    if (code == COMMAND_OK) {
+        found = play_list_inputs(plays, count, false, names);
+        code = play_add_ranges(errand, names, found, from, to, out);
+    }
+    return code;
+}
+
+/* --- What cannot be shown --------------------------------------------------------------------- */
+
+static bool play_has_wall_clock(const struct topology *topology)
+{
+    for (size_t i = 0; i < topology_node_count(topology); i++) {
+        const struct topology_node *node = topology_node_at(topology, (int)i);
+        for (size_t j = 0; j < node->timer_count; j++) {
+            if (node->timers[j].clock == TOPOLOGY_WALL_CLOCK) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void play_notes(const struct play *play, const struct play_slice *slice, const char *out[3])
+{
+    size_t count = 0;
+    if (!slice->is_from_start && topology_store_count(play->topology) > 0) {
+        out[count++] = "the stores are empty at the start of the slice, but for tables: what the "
+                       "application remembered from before is missing, and outputs may differ";
+    }
+    if (play_has_wall_clock(play->topology)) {
+        out[count++] = "timers of the wall clock do not fire in a replay";
+    }
+    out[count] = NULL;
+}

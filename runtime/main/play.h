@@ -1,0 +1,48 @@
+/* An application that is played with records of a real cluster: a script and its driver, with the
+ * partition counts that its topics have there, and the slice of its inputs that is read. Nothing is
+ * written to the cluster.
+ *
+ * Owns:   the script and the driver, from play_open to play_close; ranges live in the errand's
+ *         arena.
+ * Keeps:  topics of tables are read from their start, whatever part of the others is meant.
+ * Thread: the main thread. */
+#pragma once
+
+#include "runtime/cli/offset_spec.h"
+#include "runtime/cli/slice_reader.h"
+#include "runtime/driver/driver.h"
+#include "runtime/lua/script.h"
+
+struct play {
+    struct errand *errand;
+    const char *path;
+    struct script *script;
+    const struct topology *topology;
+    struct driver *driver;
+    const char **outputs; /* topics of sinks, late records and dead letters */
+    size_t output_count;
+};
+
+struct play_slice {
+    struct topic_sweep_range *ranges;
+    size_t count;
+    bool is_from_start; /* of every topic, as far as the cluster still has it */
+};
+
+/* Reads the value of a flag, `kind` when it was not given: COMMAND_OK, or an exit code after a
+ * complaint; so with the others. */
+must_use int play_read_spec(struct command_world *world, const char *flag, const char *text,
+                            enum offset_spec_kind kind, struct offset_spec *out);
+must_use int play_open(struct play *play, struct errand *errand, const char *path);
+void play_close(struct play *play);
+/* The inputs of `plays`, each once. Times and offsets are those of `consume -o`. */
+must_use int play_choose(struct play *plays, size_t count, const struct offset_spec *from,
+                         const struct offset_spec *to, struct play_slice *out);
+/* Ranges begin where the spec says instead. */
+must_use int play_move_starts(struct errand *errand, const struct offset_spec *from,
+                              struct topic_sweep_range *ranges, size_t count);
+must_use int play_feed(struct play *play, const struct record *record);
+/* For a slice_reader: by which time the application orders a record. */
+int64_t play_order_ms(void *owner, const struct record *record);
+/* Sentences for people about what a play of this slice cannot show; NULL at the end of the list. */
+void play_notes(const struct play *play, const struct play_slice *slice, const char *out[3]);
