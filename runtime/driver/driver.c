@@ -20,6 +20,7 @@ struct driver {
     struct driver_task *tasks; /* by part, then partition; made by the first start */
     size_t task_count;
     int64_t now_ms;
+    struct driver_trail *trail; /* of the record that is watched, or NULL */
     struct report failure;
     bool has_failed;
 };
@@ -86,7 +87,13 @@ static void driver_on_written(void *owner, const struct turn_emit *emit)
     struct driver_topic *topic = driver_topic_of(driver, emit->topic);
     struct record record = emit->record;
     record.partition = driver_place(driver, topic, &record);
-    driver_topic_append(topic, &record, true, false, is_open ? DRIVER_OPEN : DRIVER_COMMITTED);
+    struct driver_record *row =
+        driver_topic_append(topic, &record, true, false, is_open ? DRIVER_OPEN : DRIVER_COMMITTED);
+    if (driver->trail != NULL && driver->trail->task != NULL) {
+        row->trail = driver_trail_emit(driver->trail, emit);
+        row->trail->record.partition = row->record.partition;
+        row->trail->record.offset = row->record.offset;
+    }
 }
 
 static int driver_fail(struct driver *driver, const struct driver_task *task)
@@ -120,6 +127,21 @@ static struct driver_task *driver_choose(struct driver *driver, struct driver_in
     return chosen;
 }
 
+static bool driver_process_one(struct driver *driver, struct driver_task *task,
+                               struct driver_input *input)
+{
+    struct driver_trail_row *parent = input->topic->records[input->next]->trail;
+    if (driver->trail == NULL || parent == NULL) {
+        return driver_task_process(task, input, driver->now_ms);
+    }
+    task->trail = driver->trail;
+    driver_trail_begin(driver->trail, task, input->head, parent);
+    bool is_done = driver_task_process(task, input, driver->now_ms);
+    driver_trail_end(driver->trail);
+    task->trail = NULL;
+    return is_done;
+}
+
 /* Processes what can be seen; adds how many records. */
 static void driver_process(struct driver *driver, size_t *count)
 {
@@ -132,7 +154,7 @@ static void driver_process(struct driver *driver, size_t *count)
                        "one step led to more than %d records, the last one for topic %s: does the "
                        "application feed itself?",
                        DRIVER_RECORDS_MAX, input->topic->name);
-        } else if (!driver_task_process(task, input, driver->now_ms)) {
+        } else if (!driver_process_one(driver, task, input)) {
             driver_fail(driver, task);
         }
     }
@@ -270,24 +292,34 @@ void driver_set_partitions(struct driver *driver, const char *topic, int32_t par
 }
 
 static int driver_take_in(struct driver *driver, const struct record *record, bool keeps_offset,
-                          struct report *report)
+                          struct driver_trail *trail, struct report *report)
 {
     struct driver_topic *topic = driver_topic_of(driver, record->topic);
     struct record placed = *record;
     placed.partition = driver_place(driver, topic, record);
-    driver_topic_append(topic, &placed, false, keeps_offset, DRIVER_COMMITTED);
+    struct driver_record *row =
+        driver_topic_append(topic, &placed, false, keeps_offset, DRIVER_COMMITTED);
+    row->trail = trail == NULL ? NULL : &trail->root;
+    driver->trail = trail;
     driver_run(driver, !driver->options.is_commit_explicit);
+    driver->trail = NULL;
     return driver_answer(driver, report);
 }
 
 int driver_send(struct driver *driver, const struct record *record, struct report *report)
 {
-    return driver_take_in(driver, record, false, report);
+    return driver_take_in(driver, record, false, NULL, report);
 }
 
 int driver_feed(struct driver *driver, const struct record *record, struct report *report)
 {
-    return driver_take_in(driver, record, true, report);
+    return driver_take_in(driver, record, true, NULL, report);
+}
+
+int driver_watch(struct driver *driver, const struct record *record, struct driver_trail *trail,
+                 struct report *report)
+{
+    return driver_take_in(driver, record, true, trail, report);
 }
 
 int64_t driver_order_ms(struct driver *driver, const struct record *record)

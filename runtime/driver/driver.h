@@ -13,6 +13,7 @@
 #pragma once
 
 #include "log/base/report.h"
+#include "runtime/driver/driver_trail.h"
 #include "runtime/task/turn.h"
 
 struct driver;
@@ -41,6 +42,9 @@ void driver_crash(struct driver *driver);
 must_use int driver_send(struct driver *driver, const struct record *record, struct report *report);
 /* The same for a record of a real topic: it keeps its offset, too. */
 must_use int driver_feed(struct driver *driver, const struct record *record, struct report *report);
+/* The same, and writes down what becomes of it. */
+must_use int driver_watch(struct driver *driver, const struct record *record,
+                          struct driver_trail *trail, struct report *report);
 /* The time by which the application orders a record of a topic that it reads. */
 int64_t driver_order_ms(struct driver *driver, const struct record *record);
 /* Forgets the records that were committed and that all tasks have passed, taken or not: what a

@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "runtime/driver/driver_trail.h"
 #include "runtime/topology/inlet.h"
 
 #include <stdlib.h>
@@ -85,7 +86,11 @@ static void driver_task_write(struct driver_task *task)
 
 static bool driver_task_end_turn(struct driver_task *task, int error)
 {
-    if (turn_end(&task->turn, error) != TURN_DONE) {
+    enum turn_end end = turn_end(&task->turn, error);
+    if (task->trail != NULL) {
+        driver_trail_end_turn(task->trail, &task->turn);
+    }
+    if (end != TURN_DONE) {
         return false;
     }
     driver_task_write(task);
@@ -170,6 +175,9 @@ static bool driver_task_call_due(struct driver_task *task, enum topology_clock c
             continue;
         }
         turn_begin(&task->turn, now_ms);
+        if (task->trail != NULL) {
+            driver_trail_begin_turn(task->trail);
+        }
         int error =
             timer->node->ops->tick(timer->node, &task->turn.context, timer->timer, scheduled_ms);
         if (!driver_task_end_turn(task, error)) {

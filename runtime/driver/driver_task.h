@@ -9,6 +9,8 @@
 #include "runtime/task/timetable.h"
 #include "runtime/task/turn.h"
 
+struct driver_trail;
+
 struct driver_input {
     struct driver_topic *topic;
     struct node *source;
@@ -35,6 +37,7 @@ struct driver_task {
     struct timetable_row *timers;
     size_t timer_count;
     bool is_running;
+    struct driver_trail *trail; /* of what it processes now; NULL: nobody watches */
     /* Takes what a turn emitted. */
     void (*written)(void *owner, const struct turn_emit *emit);
     void *owner;

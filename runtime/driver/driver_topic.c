@@ -31,8 +31,8 @@ void driver_topic_free(struct driver_topic *topic)
     free(topic);
 }
 
-void driver_topic_append(struct driver_topic *topic, const struct record *record, bool is_output,
-                         bool keeps_offset, enum driver_fate fate)
+struct driver_record *driver_topic_append(struct driver_topic *topic, const struct record *record,
+                                          bool is_output, bool keeps_offset, enum driver_fate fate)
 {
     struct driver_record *row = memory_new(struct driver_record);
     *row = (struct driver_record){
@@ -49,6 +49,7 @@ void driver_topic_append(struct driver_topic *topic, const struct record *record
     };
     topic->records = memory_resize(topic->records, (topic->count + 1) * sizeof *topic->records);
     topic->records[topic->count++] = row;
+    return row;
 }
 
 void driver_topic_forget(struct driver_topic *topic, size_t count)

@@ -10,10 +10,13 @@
 
 enum driver_fate { DRIVER_OPEN, DRIVER_COMMITTED, DRIVER_UNDONE };
 
+struct driver_trail_row;
+
 struct driver_record {
     struct record record;
     enum driver_fate fate;
-    bool is_output; /* written by the application, not by the test */
+    struct driver_trail_row *trail; /* of a record that is watched: under which it is told */
+    bool is_output;                 /* written by the application, not by the test */
 };
 
 struct driver_topic {
@@ -27,10 +30,10 @@ struct driver_topic {
 
 struct driver_topic *driver_topic_new(const char *name);
 void driver_topic_free(struct driver_topic *topic);
-/* Copies the record; its partition is chosen already. The offset is the next one of the list, or
- * that of the record when `keeps_offset`. */
-void driver_topic_append(struct driver_topic *topic, const struct record *record, bool is_output,
-                         bool keeps_offset, enum driver_fate fate);
+/* Copies the record, which is valid until it is forgotten; its partition is chosen already. The
+ * offset is the next one of the list, or that of the record when `keeps_offset`. */
+struct driver_record *driver_topic_append(struct driver_topic *topic, const struct record *record,
+                                          bool is_output, bool keeps_offset, enum driver_fate fate);
 /* Removes the first `count` records; whoever keeps indexes moves them. */
 void driver_topic_forget(struct driver_topic *topic, size_t count);
 /* Gives all open records their fate. */

@@ -102,6 +102,17 @@ void topology_instance_free(struct topology_instance *instance)
     free(instance);
 }
 
+size_t topology_instance_node_count(const struct topology_instance *instance)
+{
+    return instance->part->node_count;
+}
+
+struct node *topology_instance_node_at(const struct topology_instance *instance, size_t index)
+{
+    check(index < instance->part->node_count);
+    return instance->nodes[index];
+}
+
 struct node *topology_instance_source(const struct topology_instance *instance, const char *topic)
 {
     for (size_t i = 0; i < instance->part->node_count; i++) {

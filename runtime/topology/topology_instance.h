@@ -27,6 +27,9 @@ struct topology_instance_idler {
 struct topology_instance *topology_instance_new(const struct topology *topology,
                                                 const struct topology_part *part);
 void topology_instance_free(struct topology_instance *instance);
+/* Parents first. */
+size_t topology_instance_node_count(const struct topology_instance *instance);
+struct node *topology_instance_node_at(const struct topology_instance *instance, size_t index);
 /* Where records of a topic go in; NULL when the part does not read it. */
 struct node *topology_instance_source(const struct topology_instance *instance, const char *topic);
 const struct topology_instance_timer *

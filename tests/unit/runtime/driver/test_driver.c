@@ -227,6 +227,61 @@ static void what_was_forgotten_changes_nothing(void **state)
     topology_free(topology);
 }
 
+/* The rows under one, as text: each with what is under it in brackets. */
+static void write_rows(const struct driver_trail_row *parent, struct buffer *out)
+{
+    for (const struct driver_trail_row *row = parent->first; row != NULL; row = row->next) {
+        buffer_printf(out, "%d %s %.*s", (int)row->kind, row->name,
+                      BYTES_FORMAT(row->record.value));
+        if (row->kind == DRIVER_TRAIL_WRITE) {
+            buffer_printf(out, " after %.*s", BYTES_FORMAT(row->before));
+        }
+        buffer_printf(out, "%s", row->text == NULL ? "" : row->text);
+        buffer_add_string(out, row->first == NULL ? ";" : "[");
+        write_rows(row, out);
+        buffer_add_string(out, row->first == NULL ? "" : "]");
+    }
+}
+
+static void assert_trail(struct driver *driver, const struct topology *topology, int64_t offset,
+                         const char *value, const char *text)
+{
+    struct driver_trail trail;
+    struct buffer out;
+    struct report report = {0};
+    struct record record = {.topic = "in",
+                            .offset = offset,
+                            .key = BYTES_LITERAL("a"),
+                            .value = bytes_from_string(value)};
+    driver_trail_init(&trail, topology);
+    buffer_init(&out);
+    assert_int_equal(driver_watch(driver, &record, &trail, &report), 0);
+    write_rows(&trail.root, &out);
+    assert_string_equal(buffer_string(&out), text);
+    buffer_fini(&out);
+    driver_trail_fini(&trail);
+}
+
+static void a_trail_tells_what_became_of_a_record(void **state)
+{
+    (void)state;
+    struct report report = {0};
+    struct topology *topology = make_plan();
+    struct driver *driver = driver_new(&(struct driver_options){.partitions = 1});
+    assert_int_equal(driver_start(driver, topology, &report), 0);
+    assert_int_equal(feed(driver, 0, 0, "first"), 0);
+    driver_forget(driver);
+    assert_trail(driver, topology, 1, "x", "0 in x[1 in x[1 count x[4 out 2;3 n 2 after 1;]]]");
+    assert_trail(driver, topology, 2, "bad",
+                 "0 in bad[1 in bad[1 count bad[4 out 3;]]6  not valid;4 dead bad;]");
+    assert_int_equal(feed(driver, 0, 3, "x"), 0); /* what was watched is as before */
+    assert_next(driver, "out", "2");
+    assert_next(driver, "out", "3");
+    driver_crash(driver);
+    driver_free(driver);
+    topology_free(topology);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_failed_record_leaves_its_letter_alone),
         cmocka_unit_test(timers_go_by_the_clock_of_the_driver),
         cmocka_unit_test(what_was_forgotten_changes_nothing),
+        cmocka_unit_test(a_trail_tells_what_became_of_a_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
