@@ -9,6 +9,7 @@
 #include "runtime/main/app_reset.h"
 #include "runtime/main/doctor.h"
 #include "runtime/main/play_replay.h"
+#include "runtime/main/play_why.h"
 #include "runtime/main/run.h"
 #include "runtime/main/serve.h"
 #include "runtime/main/test.h"
@@ -75,7 +76,8 @@ int main(int argc, char **argv)
                                                      &app_deploy_rm_command,
                                                      &serve_command,
                                                      &doctor_command,
-                                                     &play_replay_command};
+                                                     &play_replay_command,
+                                                     &play_why_command};
     struct io *io = io_uv_new();
     struct command_world world = {
         .io = io,

@@ -59,15 +59,31 @@ static void play_add_output(struct play *play, const char *name)
     }
 }
 
+static bool play_is_read(const struct topology *topology, const char *name)
+{
+    for (size_t i = 0; i < topology_part_count(topology); i++) {
+        const struct topology_part *part = topology_part_at(topology, i);
+        if (play_is_listed(part->topics, part->topic_count, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void play_find_outputs(struct play *play)
 {
     size_t count = topology_node_count(play->topology);
     const struct topology_errors *errors = topology_errors(play->topology);
-    play->outputs = arena_array(&play->errand->arena, const char *, 2 * count + 1);
+    play->outputs = arena_array(&play->errand->arena, const char *,
+                                2 * count + topology_topic_count(play->topology) + 1);
     for (size_t i = 0; i < count; i++) {
         const struct topology_node *node = topology_node_at(play->topology, (int)i);
         play_add_output(play, node->sink_topic);
         play_add_output(play, node->late_topic);
+    }
+    for (size_t i = 0; i < topology_topic_count(play->topology); i++) { /* of emit, perhaps */
+        const char *name = topology_topic_at(play->topology, i)->name;
+        play_add_output(play, play_is_read(play->topology, name) ? NULL : name);
     }
     if (errors->policy == TOPOLOGY_DEAD_LETTER) {
         play_add_output(play, errors->topic);
@@ -151,10 +167,11 @@ void play_close(struct play *play)
     *play = (struct play){0};
 }
 
-int play_feed(struct play *play, const struct record *record)
+int play_feed(struct play *play, const struct record *record, struct driver_trail *trail)
 {
     struct report report = {0};
-    int error = driver_feed(play->driver, record, &report);
+    int error = trail == NULL ? driver_feed(play->driver, record, &report)
+                              : driver_watch(play->driver, record, trail, &report);
     return error == 0 ? COMMAND_OK : play_complain(play, &report);
 }
 
@@ -196,7 +213,8 @@ static bool play_is_table(const struct topology *topology, const char *topic)
     return false;
 }
 
-/* The topics from outside, of all plays, each once; tables and others apart. */
+/* The topics from outside, of all plays, each once; what an application writes itself it plays
+ * itself; tables and others apart. */
 static size_t play_list_inputs(const struct play *plays, size_t count, bool is_table,
                                const char **out)
 {
@@ -206,8 +224,9 @@ static size_t play_list_inputs(const struct play *plays, size_t count, bool is_t
             const struct topology_part *part = topology_part_at(plays[i].topology, j);
             for (size_t k = 0; k < part->topic_count; k++) {
                 const char *name = part->topics[k];
-                if (!play_is_internal(plays[i].topology, name) &&
-                    play_is_table(plays[i].topology, name) == is_table &&
+                bool is_inside = play_is_internal(plays[i].topology, name) ||
+                                 play_is_listed(plays[i].outputs, plays[i].output_count, name);
+                if (!is_inside && play_is_table(plays[i].topology, name) == is_table &&
                     !play_is_listed(out, found, name)) {
                     out[found++] = name;
                 }

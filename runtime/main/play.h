@@ -41,7 +41,8 @@ must_use int play_choose(struct play *plays, size_t count, const struct offset_s
 /* Ranges begin where the spec says instead. */
 must_use int play_move_starts(struct errand *errand, const struct offset_spec *from,
                               struct topic_sweep_range *ranges, size_t count);
-must_use int play_feed(struct play *play, const struct record *record);
+/* With a trail: what becomes of the record is written down there. */
+must_use int play_feed(struct play *play, const struct record *record, struct driver_trail *trail);
 /* For a slice_reader: by which time the application orders a record. */
 int64_t play_order_ms(void *owner, const struct record *record);
 /* Sentences for people about what a play of this slice cannot show; NULL at the end of the list. */

@@ -260,7 +260,7 @@ static int replay_process(struct replay *replay, const struct record *record, in
     }
     replay->last_ms = time_ms > replay->last_ms ? time_ms : replay->last_ms;
     for (size_t i = 0; i < replay->play_count && code == COMMAND_OK; i++) {
-        code = play_feed(&replay->plays[i], record);
+        code = play_feed(&replay->plays[i], record, NULL);
         code = code != COMMAND_OK ? code : replay_take(replay, &replay->plays[i], i == 1);
     }
     return code != COMMAND_OK ? code : replay_read_outputs(replay, replay->last_ms);
