@@ -5,6 +5,7 @@
 #include "runtime/app/app_script.h"
 #include "runtime/cli/offset_query.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int play_complain(struct play *play, const struct report *report)
@@ -339,6 +340,15 @@ static int play_add_ranges(struct errand *errand, const char **names, size_t cou
     return code;
 }
 
+/* Of equal times a task takes the first by topic. */
+static int play_compare_ranges(const void *left, const void *right)
+{
+    const struct topic_sweep_range *one = left, *two = right;
+    int order = strcmp(one->topic, two->topic);
+    return order != 0 ? order
+                      : (one->partition > two->partition) - (one->partition < two->partition);
+}
+
 int play_choose(struct play *plays, size_t count, const struct offset_spec *from,
                 const struct offset_spec *to, struct play_slice *out)
 {
@@ -347,13 +357,23 @@ int play_choose(struct play *plays, size_t count, const struct offset_spec *from
     const char **names =
         arena_array(&errand->arena, const char *, play_count_topics(plays, count) + 1);
     *out = (struct play_slice){.is_from_start = true};
-    size_t found = play_list_inputs(plays, count, true, names);
-    int code = play_add_ranges(errand, names, found, &beginning, to, out);
+    out->tables = names;
+    out->table_count = play_list_inputs(plays, count, true, names);
+    int code = play_add_ranges(errand, names, out->table_count, &beginning, to, out);
     if (code == COMMAND_OK) {
-        found = play_list_inputs(plays, count, false, names);
+        names += out->table_count;
+        size_t found = play_list_inputs(plays, count, false, names);
         code = play_add_ranges(errand, names, found, from, to, out);
     }
+    if (code == COMMAND_OK && out->count > 0) {
+        qsort(out->ranges, out->count, sizeof *out->ranges, play_compare_ranges);
+    }
     return code;
+}
+
+bool play_is_prelude(const struct play_slice *slice, const struct record *record)
+{
+    return play_is_listed(slice->tables, slice->table_count, record->topic);
 }
 
 /* --- What cannot be shown --------------------------------------------------------------------- */

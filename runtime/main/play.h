@@ -25,7 +25,9 @@ struct play {
 
 struct play_slice {
     struct topic_sweep_range *ranges;
-    size_t count;
+    size_t count;        /* by topic and partition */
+    const char **tables; /* topics that are read from their start */
+    size_t table_count;
     bool is_from_start; /* of every topic, as far as the cluster still has it */
 };
 
@@ -38,6 +40,8 @@ void play_close(struct play *play);
 /* The inputs of `plays`, each once. Times and offsets are those of `consume -o`. */
 must_use int play_choose(struct play *plays, size_t count, const struct offset_spec *from,
                          const struct offset_spec *to, struct play_slice *out);
+/* Whether the record may lie before the slice, because a table needs it. */
+bool play_is_prelude(const struct play_slice *slice, const struct record *record);
 /* Ranges begin where the spec says instead. */
 must_use int play_move_starts(struct errand *errand, const struct offset_spec *from,
                               struct topic_sweep_range *ranges, size_t count);

@@ -36,6 +36,7 @@ struct replay {
     struct output_diff diff;
     int64_t record_count;
     int64_t difference_count;
+    bool has_begun; /* a record came that belongs to the slice, not only to a table */
     int64_t first_ms;
     int64_t last_ms; /* the largest */
 };
@@ -184,9 +185,23 @@ static void replay_tell_end(struct replay *replay)
 
 /* --- Comparing -------------------------------------------------------------------------------- */
 
+/* Outputs count whose times lie in the slice, where it does not reach to an end of the topics. What
+ * is played is never behind it. */
+static bool replay_is_meant(const struct replay *replay, const struct record *record,
+                            bool is_played)
+{
+    bool is_early = !replay->slice.is_from_start &&
+                    (!replay->has_begun || record->timestamp_ms < replay->first_ms);
+    bool is_behind =
+        !is_played && replay->to.kind != OFFSET_SPEC_END && record->timestamp_ms > replay->last_ms;
+    return !is_early && !is_behind;
+}
+
 static int replay_add(struct replay *replay, const struct record *record, bool is_expected)
 {
-    return output_diff_add(&replay->diff, record, is_expected) == 0
+    bool is_played = !is_expected || replay->values->against != NULL;
+    return !replay_is_meant(replay, record, is_played) ||
+                   output_diff_add(&replay->diff, record, is_expected) == 0
                ? COMMAND_OK
                : command_fail(replay->errand->world,
                               "the outputs differ so much that they do not fit into memory; choose "
@@ -230,13 +245,6 @@ static int replay_open_outputs(struct replay *replay)
     return code;
 }
 
-static bool replay_is_expected(const struct replay *replay, const struct record *record)
-{
-    bool is_early = !replay->slice.is_from_start && record->timestamp_ms < replay->first_ms;
-    bool is_behind = replay->to.kind != OFFSET_SPEC_END && record->timestamp_ms > replay->last_ms;
-    return !is_early && !is_behind;
-}
-
 /* What the cluster has of the outputs, up to a time. */
 static int replay_read_outputs(struct replay *replay, int64_t until_ms)
 {
@@ -245,7 +253,7 @@ static int replay_read_outputs(struct replay *replay, int64_t until_ms)
     int more = 0, code = COMMAND_OK;
     while (code == COMMAND_OK && replay->outputs != NULL &&
            (more = slice_reader_next(replay->outputs, until_ms, &record, &time_ms)) == 1) {
-        code = replay_is_expected(replay, &record) ? replay_add(replay, &record, true) : code;
+        code = replay_add(replay, &record, true);
     }
     return more < 0 ? errand_fail(replay->errand, more, "reading the outputs") : code;
 }
@@ -253,7 +261,10 @@ static int replay_read_outputs(struct replay *replay, int64_t until_ms)
 static int replay_process(struct replay *replay, const struct record *record, int64_t time_ms)
 {
     int code = COMMAND_OK;
-    if (replay->record_count++ == 0) {
+    replay->record_count++;
+    if (!replay->has_begun &&
+        (replay->slice.is_from_start || !play_is_prelude(&replay->slice, record))) {
+        replay->has_begun = true;
         replay->first_ms = time_ms;
         replay->last_ms = time_ms;
         code = replay->values->against == NULL ? replay_open_outputs(replay) : code;
