@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "runtime/app/app_script.h"
 #include "runtime/cli/offset_query.h"
+#include "runtime/main/plugin_places.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +148,10 @@ static int play_start(struct play *play)
 
 int play_open(struct play *play, struct errand *errand, const char *path)
 {
-    const struct app_options options = {.path = path};
+    struct plugin_places plugins;
+    plugin_places_find(&plugins, NULL);
+    const struct app_options options = {
+        .path = path, .plugin_directories = plugins.items, .plugin_directory_count = plugins.count};
     struct report report = {0};
     *play = (struct play){.errand = errand, .path = path};
     if (app_script_open(errand->world->io, &options, &report, &play->script) != 0) {
