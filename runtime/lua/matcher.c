@@ -13,6 +13,7 @@ void matcher_init(struct matcher *matcher, struct bytes text, struct bytes patte
     matcher->text = text.data;
     matcher->text_end = text.data + text.size;
     matcher->pattern_end = pattern.data + pattern.size;
+    matcher->is_late = NULL;
     matcher->steps = 0;
     matcher->depth = 0;
     matcher->capture_count = 0;
@@ -25,6 +26,23 @@ static const uint8_t *fail(struct matcher *matcher, const char *error)
         matcher->error = error;
     }
     return NULL;
+}
+
+static bool spend(struct matcher *matcher, int64_t steps)
+{
+    matcher->steps += steps;
+    bool is_late = matcher->is_late != NULL && *matcher->is_late;
+    if (is_late || matcher->steps > MATCHER_STEPS_MAX) {
+        fail(matcher, "the pattern takes too long on this text");
+        return false;
+    }
+    return true;
+}
+
+/* Bytes looked at one after the other: sixteen of them take about as long as a step. */
+static bool spend_scan(struct matcher *matcher, ptrdiff_t size)
+{
+    return spend(matcher, size / 16);
 }
 
 /* The end of the class that begins at `item`, or NULL. */
@@ -47,7 +65,7 @@ static const uint8_t *find_item_end(struct matcher *matcher, const uint8_t *item
             at++; /* whatever is escaped */
         }
     } while (at >= end || *at != ']');
-    return at + 1;
+    return spend_scan(matcher, at - item) ? at + 1 : NULL;
 }
 
 static bool is_in_class(uint8_t byte, uint8_t letter)
@@ -94,8 +112,12 @@ static bool is_in_class(uint8_t byte, uint8_t letter)
 }
 
 /* `set` is the bracket, `last` its closing one. */
-static bool is_in_set(uint8_t byte, const uint8_t *set, const uint8_t *last)
+static bool is_in_set(struct matcher *matcher, uint8_t byte, const uint8_t *set,
+                      const uint8_t *last)
 {
+    if (!spend_scan(matcher, last - set)) {
+        return false;
+    }
     const uint8_t *at = set + 1;
     bool is_inverted = *at == '^';
     at += is_inverted;
@@ -117,7 +139,7 @@ static bool is_in_set(uint8_t byte, const uint8_t *set, const uint8_t *last)
     return is_inverted;
 }
 
-static bool matches_one(const struct matcher *matcher, const uint8_t *at, const uint8_t *item,
+static bool matches_one(struct matcher *matcher, const uint8_t *at, const uint8_t *item,
                         const uint8_t *item_end)
 {
     if (at >= matcher->text_end) {
@@ -129,20 +151,10 @@ static bool matches_one(const struct matcher *matcher, const uint8_t *at, const 
     case '%':
         return is_in_class(*at, item[1]);
     case '[':
-        return is_in_set(*at, item, item_end - 1);
+        return is_in_set(matcher, *at, item, item_end - 1);
     default:
         return *item == *at;
     }
-}
-
-static bool spend(struct matcher *matcher, int64_t steps)
-{
-    matcher->steps += steps;
-    if (matcher->steps > MATCHER_STEPS_MAX) {
-        fail(matcher, "the pattern takes too long on this text");
-        return false;
-    }
-    return true;
 }
 
 /* As many as possible, then fewer. */
@@ -251,8 +263,9 @@ static const uint8_t *match_frontier(struct matcher *matcher, const uint8_t *at,
     }
     uint8_t before = at == matcher->text ? 0 : at[-1];
     uint8_t here = at == matcher->text_end ? 0 : *at;
-    bool is_border = !is_in_set(before, set, end - 1) && is_in_set(here, set, end - 1);
-    return is_border ? end : NULL;
+    bool is_border =
+        !is_in_set(matcher, before, set, end - 1) && is_in_set(matcher, here, set, end - 1);
+    return is_border && matcher->error == NULL ? end : NULL;
 }
 
 /* "%1": what the capture caught, once more. Returns its end in the text. */
@@ -268,11 +281,10 @@ static const uint8_t *match_again(struct matcher *matcher, const uint8_t *at, ui
         return NULL; /* a place says nothing that could come again */
     }
     size_t size = (size_t)capture->size;
-    if ((size_t)(matcher->text_end - at) < size || memcmp(capture->start, at, size) != 0 ||
-        !spend(matcher, capture->size / 16)) {
+    if ((size_t)(matcher->text_end - at) < size || !spend_scan(matcher, capture->size)) {
         return NULL;
     }
-    return at + size;
+    return memcmp(capture->start, at, size) == 0 ? at + size : NULL;
 }
 
 static const uint8_t *match_here(struct matcher *matcher, const uint8_t *at, const uint8_t *pattern)

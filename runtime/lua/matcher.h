@@ -1,7 +1,8 @@
 /* Lua's patterns (reference manual, section 6.4.1), matched within a budget of steps.
  *
  * The library's own matcher can run for years inside one call of string.find, where no watchdog
- * reaches it: ("a"):rep(30000):find((".-"):rep(6) .. "b"). This one gives up.
+ * reaches it: ("a"):rep(30000):find((".-"):rep(6) .. "b"). This one gives up, when its steps are
+ * used up or when somebody says that it is late.
  *
  * A plain value; nothing is allocated.
  *
@@ -9,6 +10,8 @@
 #pragma once
 
 #include "log/base/bytes.h"
+
+#include <signal.h>
 
 enum {
     MATCHER_CAPTURES_MAX = 32,
@@ -27,6 +30,7 @@ struct matcher {
     const uint8_t *text;
     const uint8_t *text_end;
     const uint8_t *pattern_end;
+    const volatile sig_atomic_t *is_late; /* set from outside when time is up; NULL: never */
     int64_t steps;
     int depth;
     int capture_count;

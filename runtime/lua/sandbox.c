@@ -4,12 +4,13 @@
 #include "log/base/hash.h"
 #include "log/base/trace.h"
 #include "runtime/lua/library.h"
+#include "runtime/lua/sandbox_order.h"
 #include "runtime/lua/sandbox_string.h"
+#include "runtime/lua/sandbox_table.h"
 #include "runtime/lua/script_test.h"
 #include "runtime/lua/script_value.h"
 
 #include <lualib.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* --- Protected calls -------------------------------------------------------------------------- */
@@ -118,40 +119,7 @@ static int coroutine_wrap(lua_State *lua)
     return 1;
 }
 
-/* --- Tables ----------------------------------------------------------------------------------- */
-
-static bool has_metafield(lua_State *lua, int index, const char *name)
-{
-    if (luaL_getmetafield(lua, index, name) == LUA_TNIL) {
-        return false;
-    }
-    lua_pop(lua, 1);
-    return true;
-}
-
-/* Upvalue: the library's function. */
-static int call_on_plain_table(lua_State *lua)
-{
-    luaL_checktype(lua, 1, LUA_TTABLE);
-    if (has_metafield(lua, 1, "__len") || has_metafield(lua, 1, "__index") ||
-        has_metafield(lua, 1, "__newindex")) {
-        return luaL_error(lua, "functions of table need a plain table; S.table(v) makes one");
-    }
-    lua_pushvalue(lua, lua_upvalueindex(1));
-    lua_insert(lua, 1);
-    lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
-    return lua_gettop(lua);
-}
-
-static int table_move(lua_State *lua)
-{
-    lua_Integer from = luaL_checkinteger(lua, 2);
-    lua_Integer to = luaL_checkinteger(lua, 3);
-    if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from > 10000000) {
-        return luaL_error(lua, "too many elements to move");
-    }
-    return call_on_plain_table(lua);
-}
+/* --- Metatables ------------------------------------------------------------------------------- */
 
 static int base_setmetatable(lua_State *lua)
 {
@@ -165,7 +133,7 @@ static int base_setmetatable(lua_State *lua)
     } else {
         luaL_argexpected(lua, lua_isnil(lua, 2), 2, "nil or table");
     }
-    if (has_metafield(lua, 1, "__metatable")) {
+    if (sandbox_table_has_metafield(lua, 1, "__metatable")) {
         return luaL_error(lua, "cannot change a protected metatable");
     }
     lua_settop(lua, 2);
@@ -177,167 +145,12 @@ static int base_rawset(lua_State *lua)
 {
     luaL_checktype(lua, 1, LUA_TTABLE);
     luaL_checkany(lua, 3);
-    if (has_metafield(lua, 1, "__metatable")) {
+    if (sandbox_table_has_metafield(lua, 1, "__metatable")) {
         return luaL_error(lua, "cannot change a protected table");
     }
     lua_settop(lua, 3);
     lua_rawset(lua, 1);
     return 1;
-}
-
-/* --- Ordered iteration ------------------------------------------------------------------------ */
-
-/* Booleans, numbers, strings, in this order; 0 for keys that have none. */
-struct sort_key {
-    int kind;
-    bool is_integer;
-    lua_Integer integer;
-    lua_Number number;
-    const char *text;
-    size_t size;
-    lua_Integer index; /* where the key stands in the list of keys */
-};
-
-static void read_sort_key(lua_State *lua, int index, struct sort_key *out)
-{
-    *out = (struct sort_key){.kind = 4};
-    switch (lua_type(lua, index)) {
-    case LUA_TBOOLEAN:
-        out->kind = 1;
-        out->integer = lua_toboolean(lua, index);
-        break;
-    case LUA_TNUMBER:
-        out->kind = 2;
-        out->is_integer = lua_isinteger(lua, index);
-        out->integer = lua_tointeger(lua, index);
-        out->number = lua_tonumber(lua, index);
-        break;
-    case LUA_TSTRING:
-        out->kind = 3;
-        out->text = lua_tolstring(lua, index, &out->size);
-        break;
-    default:
-        break;
-    }
-}
-
-static int compare_sort_keys(const void *left, const void *right)
-{
-    const struct sort_key *a = left;
-    const struct sort_key *b = right;
-    if (a->kind != b->kind) {
-        return a->kind - b->kind;
-    }
-    if (a->kind == 3) {
-        size_t size = a->size < b->size ? a->size : b->size;
-        int order = memcmp(a->text, b->text, size);
-        return order != 0 ? order : a->size < b->size ? -1 : a->size > b->size;
-    }
-    if (a->kind == 2 && (!a->is_integer || !b->is_integer)) {
-        return a->number < b->number ? -1 : a->number > b->number;
-    }
-    return a->integer < b->integer ? -1 : a->integer > b->integer;
-}
-
-/* Upvalues: the table, the list of its keys in order, the place in it. */
-static int pairs_step(lua_State *lua)
-{
-    lua_Integer index = lua_tointeger(lua, lua_upvalueindex(3));
-    for (;;) {
-        if (lua_rawgeti(lua, lua_upvalueindex(2), ++index) == LUA_TNIL) {
-            return 1;
-        }
-        lua_pushvalue(lua, -1);
-        if (lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNIL) {
-            lua_pushinteger(lua, index);
-            lua_replace(lua, lua_upvalueindex(3));
-            return 2;
-        }
-        lua_pop(lua, 2); /* removed since */
-    }
-}
-
-/* Puts the keys in the list at `list` into order. */
-static void sort_list(lua_State *lua, int list, lua_Integer count)
-{
-    struct sort_key *keys = lua_newuserdatauv(lua, (size_t)count * sizeof *keys + 1, 0);
-    for (lua_Integer i = 0; i < count; i++) {
-        lua_rawgeti(lua, list, i + 1);
-        read_sort_key(lua, -1, &keys[i]);
-        keys[i].index = i + 1;
-        lua_pop(lua, 1);
-    }
-    qsort(keys, (size_t)count, sizeof *keys, compare_sort_keys);
-    lua_createtable(lua, (int)count, 0);
-    for (lua_Integer i = 0; i < count; i++) {
-        lua_rawgeti(lua, list, keys[i].index);
-        lua_rawseti(lua, -2, i + 1);
-    }
-    lua_replace(lua, list);
-    lua_pop(lua, 1);
-}
-
-static int base_pairs(lua_State *lua)
-{
-    luaL_checkany(lua, 1);
-    if (luaL_getmetafield(lua, 1, "__pairs") != LUA_TNIL) {
-        lua_pushvalue(lua, 1);
-        lua_call(lua, 1, 3);
-        return 3;
-    }
-    luaL_checktype(lua, 1, LUA_TTABLE);
-    lua_settop(lua, 1);
-    lua_newtable(lua);
-    lua_Integer count = 0;
-    bool is_sequence = true;
-    lua_pushnil(lua);
-    while (lua_next(lua, 1) != 0) {
-        lua_pop(lua, 1);
-        lua_pushvalue(lua, -1);
-        lua_rawseti(lua, 2, ++count);
-        is_sequence = is_sequence && lua_isinteger(lua, -1) && lua_tointeger(lua, -1) == count;
-    }
-    if (!is_sequence) {
-        sort_list(lua, 2, count);
-    }
-    lua_settop(lua, 2);
-    lua_pushinteger(lua, 0);
-    lua_pushcclosure(lua, pairs_step, 3);
-    return 1;
-}
-
-/* The smallest key above the given one, by looking at all of them. */
-static int base_next(lua_State *lua)
-{
-    luaL_checktype(lua, 1, LUA_TTABLE);
-    lua_settop(lua, 2);
-    bool has_after = !lua_isnil(lua, 2);
-    bool has_best = false;
-    struct sort_key after;
-    struct sort_key best = {0};
-    read_sort_key(lua, 2, &after);
-    lua_pushnil(lua); /* 3: the best so far */
-    lua_pushnil(lua);
-    while (lua_next(lua, 1) != 0) {
-        lua_pop(lua, 1);
-        struct sort_key key;
-        read_sort_key(lua, -1, &key);
-        if (has_after && compare_sort_keys(&key, &after) <= 0) {
-            continue;
-        }
-        if (!has_best || compare_sort_keys(&key, &best) < 0) {
-            best = key;
-            has_best = true;
-            lua_copy(lua, -1, 3);
-        }
-    }
-    if (!has_best) {
-        lua_pushnil(lua);
-        return 1;
-    }
-    lua_pushvalue(lua, 3);
-    lua_rawget(lua, 1);
-    return 2;
 }
 
 /* --- The rest --------------------------------------------------------------------------------- */
@@ -523,19 +336,6 @@ static void protect(lua_State *lua, lua_CFunction on_change)
     lua_remove(lua, -2);
 }
 
-static void wrap_table_functions(lua_State *lua)
-{
-    static const char *const names[] = {"concat", "insert", "remove", "sort", "unpack"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        lua_getfield(lua, -1, names[i]);
-        lua_pushcclosure(lua, call_on_plain_table, 1);
-        lua_setfield(lua, -2, names[i]);
-    }
-    lua_getfield(lua, -1, "move");
-    lua_pushcclosure(lua, table_move, 1);
-    lua_setfield(lua, -2, "move");
-}
-
 static void seed_random(lua_State *lua)
 {
     uint64_t seed = hash_bytes(bytes_from_string(script_of(lua)->name));
@@ -583,8 +383,8 @@ static void copy_base(lua_State *lua)
                                         "rawequal", "rawget", "rawlen",       "select",
                                         "tonumber", "type",   "_VERSION"};
     static const luaL_Reg ours[] = {{"collectgarbage", base_collectgarbage},
-                                    {"next", base_next},
-                                    {"pairs", base_pairs},
+                                    {"next", sandbox_order_next},
+                                    {"pairs", sandbox_order_pairs},
                                     {"pcall", base_pcall},
                                     {"print", base_print},
                                     {"rawset", base_rawset},
@@ -608,7 +408,7 @@ void sandbox_open(lua_State *lua)
     lua_newtable(lua);
     copy_base(lua);
     open_library(lua, "string", luaopen_string, sandbox_string_open);
-    open_library(lua, "table", luaopen_table, wrap_table_functions);
+    open_library(lua, "table", luaopen_table, sandbox_table_open);
     open_library(lua, "math", luaopen_math, seed_random);
     open_library(lua, "utf8", luaopen_utf8, NULL);
     open_library(lua, "coroutine", luaopen_coroutine, change_coroutine);

@@ -4,12 +4,11 @@
  * Missing on purpose: io, os, debug, package, load, loadfile, dofile, string.dump, coroutine.close,
  * math.randomseed, and collectgarbage but for "count". Ours: pcall, xpcall, coroutine.resume and
  * wrap (they pass a late callback's error on), setmetatable (refuses __gc), pairs and next (in the
- * order of keys, as Lua's own order differs from run to run), tostring and string.format (no
- * addresses), the functions of string that match patterns or repeat (bounded), those of table
- * (plain tables only: a false __len makes the library loop for ever), print (to the trace),
- * require. Random numbers are seeded with the name of the script.
- * string, math, table, utf8 and coroutine cannot be changed; globals are frozen after loading.
- * Thread: the script's. May raise errors; call it protected. */
+ * order of keys, as Lua's own order differs from run to run; sandbox_order.h), tostring and
+ * string.format (no addresses), the functions of string that match patterns or repeat (bounded),
+ * those of table (sandbox_table.h), print (to the trace), require. Random numbers are seeded with
+ * the name of the script. string, math, table, utf8 and coroutine cannot be changed; globals are
+ * frozen after loading. Thread: the script's. May raise errors; call it protected. */
 #pragma once
 
 #include "runtime/lua/script_state.h"

@@ -14,6 +14,13 @@ static struct bytes check_bytes(lua_State *lua, int index)
     return bytes_make(text, size);
 }
 
+static void init_matcher(struct matcher *matcher, lua_State *lua, struct bytes text,
+                         struct bytes pattern)
+{
+    matcher_init(matcher, text, pattern);
+    matcher->is_late = &watchdog_of(lua)->is_late;
+}
+
 static void raise_error(lua_State *lua, const struct matcher *matcher)
 {
     if (matcher->error != NULL) {
@@ -103,7 +110,7 @@ static int search(lua_State *lua, bool is_find)
         return find_plain(lua, text, pattern, start);
     }
     struct matcher matcher;
-    matcher_init(&matcher, text, pattern);
+    init_matcher(&matcher, lua, text, pattern);
     bool is_anchored = pattern.size > 0 && pattern.data[0] == '^';
     for (const uint8_t *at = text.data + start; at <= matcher.text_end; at++) {
         matcher.capture_count = 0;
@@ -143,7 +150,7 @@ static int gmatch_step(lua_State *lua)
     const uint8_t *at = text.data + lua_tointeger(lua, lua_upvalueindex(3));
     lua_Integer last = lua_tointeger(lua, lua_upvalueindex(4));
     struct matcher matcher;
-    matcher_init(&matcher, text, pattern);
+    init_matcher(&matcher, lua, text, pattern);
     for (; at <= matcher.text_end; at++) {
         matcher.capture_count = 0;
         const uint8_t *end = matcher_match(&matcher, at, pattern.data);
@@ -239,7 +246,7 @@ static int string_gsub(lua_State *lua)
     lua_Integer limit = luaL_optinteger(lua, 4, (lua_Integer)text.size + 1);
     bool is_anchored = pattern.size > 0 && pattern.data[0] == '^';
     struct matcher matcher;
-    matcher_init(&matcher, text, pattern);
+    init_matcher(&matcher, lua, text, pattern);
     const uint8_t *at = text.data;
     const uint8_t *last = NULL;
     lua_Integer count = 0;
@@ -251,6 +258,7 @@ static int string_gsub(lua_State *lua)
         raise_error(lua, &matcher);
         if (end != NULL && end != last) {
             count++;
+            watchdog_check(lua); /* each may add a text of any size */
             add_replacement(lua, &out, &matcher, at, end);
             at = last = end;
         } else if (at < matcher.text_end) {

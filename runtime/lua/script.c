@@ -384,6 +384,8 @@ static void set_limits(struct script *script)
         .load_ms = given->load_ms > 0 ? given->load_ms : defaults.load_ms,
         .emit_count = given->emit_count > 0 ? given->emit_count : defaults.emit_count,
         .emit_size = given->emit_size > 0 ? given->emit_size : defaults.emit_size,
+        .store_size = given->store_size > 0 ? given->store_size : defaults.store_size,
+        .test_ms = given->test_ms > 0 ? given->test_ms : defaults.test_ms,
     };
 }
 

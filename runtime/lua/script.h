@@ -25,6 +25,8 @@ struct script_limits {
     int64_t load_ms;     /* processor time of evaluating the file */
     size_t emit_count;   /* records out of one callback */
     size_t emit_size;    /* bytes out of one callback */
+    size_t store_size;   /* bytes that one callback writes to stores */
+    int64_t test_ms;     /* processor time of one test; see script_test.h */
 };
 
 #define SCRIPT_LIMITS_DEFAULT                                                                      \
@@ -32,7 +34,9 @@ struct script_limits {
                             .callback_ms = 1000,                                                   \
                             .load_ms = 5000,                                                       \
                             .emit_count = 100000,                                                  \
-                            .emit_size = 64 << 20})
+                            .emit_size = 64 << 20,                                                 \
+                            .store_size = 64 << 20,                                                \
+                            .test_ms = 60000})
 
 struct script_option {
     const char *name;

@@ -53,6 +53,7 @@ static void begin_call(struct script *script, struct node *node, struct node_con
     script->callback++;
     script->emit_count = 0;
     script->emit_size = 0;
+    script->store_size = 0;
     script->copy_size = 0;
     script->error_kind = NULL;
     script->pending_count = 0;
@@ -96,7 +97,7 @@ int script_call_run(struct script *script, lua_CFunction body, void *call, struc
         return fail_call(script, context, node, status, was_late);
     }
     if (script->error_kind != NULL && strcmp(script->error_kind, "emit") == 0) {
-        /* Past the limit of emits, and the error was caught by the script. */
+        /* Past the limit of what it may write, and the error was caught by the script. */
         lua_pushliteral(lua, "the callback wrote more than its limit");
         return fail_call(script, context, node, LUA_ERRRUN, false);
     }

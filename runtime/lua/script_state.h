@@ -87,6 +87,7 @@ struct script {
     struct script_record current;
     size_t emit_count;
     size_t emit_size;
+    size_t store_size;      /* written to stores by this callback */
     size_t copy_size;       /* bytes copied into the arena of the record */
     const char *error_kind; /* set by who raises an error that is not simply "process" */
     struct record *pending; /* records to forward when the callback has returned */
@@ -94,6 +95,7 @@ struct script {
     size_t pending_capacity;
     struct kv_iterator **iterators; /* opened by this callback */
     size_t iterator_count;
+    size_t open_iterator_count; /* of those, not at their end */
     size_t iterator_capacity;
     struct buffer buffers[3];  /* scratch that outlives a raised error; see script_scratch */
     struct json stored;        /* tokens of what comes out of stores */

@@ -329,6 +329,41 @@ const char *script_test_name(struct script *script, size_t index)
     return name;
 }
 
+static int test_explain(struct script *script, int status, bool was_late, struct report *report)
+{
+    lua_State *lua = script->lua;
+    char place[REPORT_PLACE_SIZE] = {0};
+    const char *text = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "an error";
+    if (status == LUA_ERRMEM) {
+        return report_add(report, script->name,
+                          "the test needs more memory than the limit of %zu bytes",
+                          script->limits.memory_size);
+    }
+    text = script_split_message(text, place, sizeof place);
+    if (was_late) {
+        return report_add(report, place[0] == 0 ? script->name : place,
+                          "the test ran longer than %d ms", (int)script->limits.test_ms);
+    }
+    return report_add(report, place, "%s", text);
+}
+
+/* What the application under test does meanwhile has limits of its own, in its script. */
+static int test_call(struct script *script, struct report *report)
+{
+    lua_State *lua = script->lua;
+    watchdog_set_limit(&script->watchdog, script->limits.test_ms);
+    script->heap.is_limited = true;
+    watchdog_enter(&script->watchdog, lua);
+    int status = lua_pcall(lua, 0, 0, 0);
+    bool was_late = watchdog_leave(&script->watchdog, lua);
+    script->heap.is_limited = false;
+    if (status == LUA_OK && was_late) {
+        lua_pushliteral(lua, "late"); /* in its last instruction */
+    }
+    watchdog_set_limit(&script->watchdog, script->limits.callback_ms);
+    return status == LUA_OK && !was_late ? 0 : test_explain(script, status, was_late, report);
+}
+
 int script_test_run(struct script *script, size_t index, const struct script_test_host *host,
                     void *owner, struct report *report)
 {
@@ -339,13 +374,7 @@ int script_test_run(struct script *script, size_t index, const struct script_tes
     script->is_test_begun = false;
     script_push_registered(lua, SCRIPT_TESTS);
     lua_rawgeti(lua, -1, (lua_Integer)index * 2 + 2);
-    int error = 0;
-    if (lua_pcall(lua, 0, 0, 0) != LUA_OK) {
-        char place[REPORT_PLACE_SIZE];
-        const char *text = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "an error";
-        text = script_split_message(text, place, sizeof place);
-        error = report_add(report, place, "%s", text);
-    }
+    int error = test_call(script, report);
     lua_settop(lua, 0);
     script->test_host = NULL;
     return error;

@@ -73,6 +73,7 @@ void script_value_push(lua_State *lua, const struct json *json, uint32_t token)
         push_array_meta(lua);
         lua_Integer index = 1;
         for (uint32_t at = token + 1; at < it->next; at = json_token(json, at)->next) {
+            watchdog_check(lua);
             script_value_push(lua, json, at);
             lua_rawseti(lua, -2, index++);
         }
@@ -81,6 +82,7 @@ void script_value_push(lua_State *lua, const struct json *json, uint32_t token)
     case JSON_OBJECT:
         lua_createtable(lua, 0, (int)it->count);
         for (uint32_t at = token + 1; at < it->next; at = json_token(json, at + 1)->next) {
+            watchdog_check(lua);
             push_string(lua, json, at);
             script_value_push(lua, json, at + 1);
             lua_rawset(lua, -3);
@@ -182,6 +184,7 @@ static void write_table(lua_State *lua, int index, struct buffer *out, const cha
     lua_pushnil(lua);
     while (lua_next(lua, index) != 0) {
         lua_pop(lua, 1);
+        watchdog_check(lua);
         bool is_place = lua_isinteger(lua, -1) && lua_tointeger(lua, -1) >= 1 &&
                         lua_tointeger(lua, -1) <= length;
         bool is_string = lua_type(lua, -1) == LUA_TSTRING;
@@ -213,6 +216,7 @@ static void write_value(lua_State *lua, int index, struct buffer *out, const cha
         script_fail(lua, "encode", "%s is nested too deeply, or holds itself", what);
     }
     luaL_checkstack(lua, 8, "a value is nested too deeply");
+    watchdog_check(lua); /* tables that share parts are small, and endless when written out */
     if (out->size > script_of(lua)->limits.emit_size) {
         script_fail(lua, "emit", "%s is larger than %zu bytes", what,
                     script_of(lua)->limits.emit_size);

@@ -7,6 +7,11 @@
 
 #include <string.h>
 
+enum {
+    ROW_SIZE = 64,               /* what a row costs besides its bytes */
+    ITERATION_COUNT_MAX = 10000, /* begun and not gone through to the end, by one callback */
+};
+
 struct iteration {
     uint64_t callback;
     size_t index; /* in script->iterators */
@@ -95,11 +100,23 @@ struct bytes store_view_take_value(lua_State *lua, const struct topology_store *
     return bytes_make(bytes, size);
 }
 
-static void put_value(lua_State *lua, const struct topology_store *view, int key, int value)
+void store_view_charge(lua_State *lua, struct bytes key, struct bytes value)
+{
+    struct script *script = script_of(lua);
+    script->store_size += ROW_SIZE + key.size + value.size;
+    if (script->store_size > script->limits.store_size) {
+        script_fail(lua, "emit", "the callback wrote more than %zu bytes to stores",
+                    script->limits.store_size);
+    }
+}
+
+static void put_value(lua_State *lua, const struct topology_store *view, int key_index, int value)
 {
     struct kv *kv = find_store(lua, view);
     struct bytes stored = store_view_take_value(lua, view, value);
-    int error = kv_put(kv, store_view_key(lua, key), stored);
+    struct bytes key = store_view_key(lua, key_index);
+    store_view_charge(lua, key, stored);
+    int error = kv_put(kv, key, stored);
     if (error != 0) {
         luaL_error(lua, "cannot write to the store '%s': %s", view->name, error_text(error));
     }
@@ -164,6 +181,7 @@ static int iteration_next(lua_State *lua)
     struct kv_iterator *iterator = script->iterators[it->index];
     if (iterator == NULL || !kv_iterator_next(iterator, &key, &value)) {
         kv_iterator_free(iterator);
+        script->open_iterator_count -= iterator != NULL;
         script->iterators[it->index] = NULL;
         lua_pushnil(lua);
         return 1;
@@ -178,6 +196,9 @@ static int iterate(lua_State *lua, const struct topology_store *view, struct byt
 {
     struct script *script = script_of(lua);
     struct kv *kv = find_store(lua, view);
+    if (script->open_iterator_count == ITERATION_COUNT_MAX) {
+        luaL_error(lua, "more than %d iterations are open", ITERATION_COUNT_MAX);
+    }
     struct iteration *it = lua_newuserdatauv(lua, sizeof *it, 0);
     lua_pushcclosure(lua, iteration_next, 1);
     if (script->iterator_count == script->iterator_capacity) {
@@ -188,6 +209,7 @@ static int iterate(lua_State *lua, const struct topology_store *view, struct byt
     *it = (struct iteration){
         .callback = script->callback, .index = script->iterator_count, .store = view};
     script->iterators[script->iterator_count++] = kv_iterate(kv, from, to);
+    script->open_iterator_count++;
     return 1;
 }
 
@@ -253,6 +275,7 @@ void store_view_close_iterators(struct script *script)
         kv_iterator_free(script->iterators[i]);
     }
     script->iterator_count = 0;
+    script->open_iterator_count = 0;
 }
 
 void store_view_push(lua_State *lua, const struct topology_store *store)

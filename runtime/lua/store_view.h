@@ -24,3 +24,5 @@ struct kv *store_view_find(lua_State *lua, const char *name);
 struct bytes store_view_key(lua_State *lua, int index);
 void store_view_push_value(lua_State *lua, const struct topology_store *store, struct bytes stored);
 struct bytes store_view_take_value(lua_State *lua, const struct topology_store *store, int index);
+/* What is about to be written counts against the limit of the callback; raises an error past it. */
+void store_view_charge(lua_State *lua, struct bytes key, struct bytes value);

@@ -74,6 +74,7 @@ static int put_version(lua_State *lua, int value_index, int64_t time_ms)
     struct kv *kv = store_view_find(lua, store->name);
     struct bytes value = store_view_take_value(lua, store, value_index);
     struct bytes key = store_view_key(lua, 2);
+    store_view_charge(lua, key, value);
     int64_t to_ms = 0;
     struct history history;
     history_init(&history, kv, store->history_ms);

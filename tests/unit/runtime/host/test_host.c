@@ -1,12 +1,14 @@
 /* Shows that nothing runs when a script is wrong, that an application that failed comes back after
  * a growing pause, that one which says stop stays away without disturbing the others, and that the
- * host can be stopped at any moment. */
+ * host can be stopped at any moment; and that whatever a script tries, the one beside it goes on.
+ */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/wire/batch.h"
 #include "runtime/host/deployment.h"
 #include "runtime/host/host.h"
+#include "tests/unit/runtime/attack.h"
 #include "tests/unit/runtime/fake_cluster.h"
 #include "tests/unit/unit.h"
 
@@ -293,6 +295,7 @@ struct visitor {
     enum host_app_state state;
     bool is_found;
     bool has_app;
+    int64_t commit_count;
     bool is_done;
 };
 
@@ -309,6 +312,7 @@ static bool on_visit(struct host_visit *visit, struct host *host)
     }
     visitor->state = host_app_state(app);
     visitor->has_app = host_app_running(app) != NULL;
+    visitor->commit_count = visitor->has_app ? app_commit_count(host_app_running(app)) : 0;
     return true;
 }
 
@@ -674,6 +678,54 @@ static void a_visit_is_over_before_the_host_is(void **state)
     }
 }
 
+static void write_attack(struct bench *bench, const struct attack *attack)
+{
+    char text[4096];
+    snprintf(text, sizeof text,
+             "local S = require 'tidemill' %s\nreturn { name = 'strict', input = 'in',\n"
+             "output = 'strict-out', stores = { s = S.kv {} }, process = function(r, ctx)\n"
+             "if r.bytes == '1' then return r end %s end }",
+             attack_prelude(attack), attack->body);
+    write_file(bench, "strict.lua", text);
+}
+
+/* The attack refuses its record and nothing more; both applications then process the next one. */
+static void expect_no_harm(struct bench *bench, const struct attack *attack)
+{
+    run(bench, 10000);
+    put(bench, "{}");
+    run(bench, 5000);
+    int64_t commit_count = visit(bench, "copy", -1).commit_count;
+    put(bench, "1");
+    run(bench, 5000);
+    struct visitor beside = visit(bench, "copy", -1);
+    bool is_right = count_of(bench, "out") == 2 && count_of(bench, "strict-out") == 1 &&
+                    beside.state == HOST_APP_RUNNING && commit_count > 0 &&
+                    beside.commit_count > commit_count && bench->failure_count == 0;
+    if (!is_right) {
+        fail_msg("%s: %d records beside it, %d behind it, %d failures: %s", attack->about,
+                 (int)count_of(bench, "out"), (int)count_of(bench, "strict-out"),
+                 bench->failure_count, bench->reason);
+    }
+}
+
+static void whatever_a_script_tries_the_one_beside_it_goes_on(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ATTACK_COUNT; i++) {
+        struct bench *bench = bench_new(i + 1, 2);
+        bench->options.limits = (struct script_limits){.callback_ms = 50,
+                                                       .load_ms = 60000,
+                                                       .emit_count = 1000,
+                                                       .emit_size = 8 << 20,
+                                                       .store_size = 4 << 20};
+        write_attack(bench, &attacks[i]);
+        start(bench);
+        expect_no_harm(bench, &attacks[i]);
+        bench_free(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -697,6 +749,7 @@ int main(void)
         cmocka_unit_test(a_version_that_fails_makes_the_one_before_current),
         cmocka_unit_test(a_version_that_was_good_does_not_go_back),
         cmocka_unit_test(it_stops_at_any_event_of_a_deployment),
+        cmocka_unit_test(whatever_a_script_tries_the_one_beside_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

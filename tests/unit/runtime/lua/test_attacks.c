@@ -1,0 +1,200 @@
+/* Shows that every attack ends within its deadline with the right kind of error, that nothing of it
+ * is written, and that the record after it is processed; and the attacks that need more than one
+ * callback. */
+#include "runtime/lua/script_test.h"
+#include "tests/unit/runtime/attack.h"
+#include "tests/unit/runtime/lua/lua_bench.h"
+
+#include <time.h>
+
+#ifdef __SANITIZE_ADDRESS__
+enum { SLOWNESS = 8 };
+#else
+enum { SLOWNESS = 1 };
+#endif
+
+enum { CALLBACK_MS = 50, OVERRUN_MS = 100 };
+
+static int64_t processor_ms(void)
+{
+    struct timespec time;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), 0);
+    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static void set_limits(struct lua_bench *bench)
+{
+    bench->limits = (struct script_limits){.callback_ms = CALLBACK_MS * SLOWNESS,
+                                           .load_ms = 60000,
+                                           .emit_count = 1000,
+                                           .emit_size = 8 << 20,
+                                           .store_size = 4 << 20};
+}
+
+static struct mill_driver *run_attack(struct lua_bench *bench, const struct attack *attack)
+{
+    char text[4096];
+    snprintf(text, sizeof text,
+             "local S = require 'tidemill' %s\nreturn { input = 'in', output = 'out', stores = { s "
+             "= S.kv {} },\n"
+             "process = function(r, ctx) if r.key == 'good' then return r end\n"
+             "%s end }",
+             attack_prelude(attack), attack->body);
+    return lua_bench_run(bench, text);
+}
+
+static bool ends_right(struct mill_driver *driver, const struct attack *attack)
+{
+    int64_t began_ms = processor_ms();
+    if (mill_driver_send(driver, "in", "bad", "{}", 1) == 0) {
+        print_error("%s: succeeded\n", attack->about);
+        return false;
+    }
+    int64_t took_ms = processor_ms() - began_ms;
+    const char *kind = driver->context.error_kind;
+    bool is_right = strcmp(kind, attack->kind) == 0 ||
+                    (attack->other_kind != NULL && strcmp(kind, attack->other_kind) == 0);
+    if (!is_right) {
+        print_error("%s: %s '%s' instead of %s\n", attack->about, kind, driver->context.error_text,
+                    attack->kind);
+    }
+    if (took_ms > (CALLBACK_MS + OVERRUN_MS) * SLOWNESS) {
+        print_error("%s: ended after %d ms\n", attack->about, (int)took_ms);
+        is_right = false;
+    }
+    return is_right;
+}
+
+static void every_attack_ends_in_time_and_the_next_record_is_processed(void **state)
+{
+    struct lua_bench *bench = *state;
+    int failure_count = 0;
+    set_limits(bench);
+    for (size_t i = 0; i < ATTACK_COUNT; i++) {
+        struct mill_driver *driver = run_attack(bench, &attacks[i]);
+        failure_count += !ends_right(driver, &attacks[i]);
+        if (mill_driver_send(driver, "in", "good", "1", 1) != 0) {
+            fail_msg("%s: the record after it: %s", attacks[i].about, driver->context.error_text);
+        }
+        assert_string_equal(mill_driver_text(driver, "out"), "good=1");
+        assert_int_equal(kv_count(mill_driver_store(driver, "s")), 0);
+        assert_true(script_memory_size(bench->script) <= (size_t)65 << 20);
+    }
+    assert_int_equal(failure_count, 0);
+}
+
+/* Bodies of a process that is called with the keys first and then. */
+static const struct attack later[] = {
+    {"a record kept", "if r.key == 'first' then kept = r else return { value = kept.key } end",
+     "process", NULL},
+    {"its JSON kept", "if r.key == 'first' then kept = r.json else return { value = kept.a } end",
+     "process", NULL},
+    {"a closure over a record",
+     "if r.key == 'first' then kept = function() return r.key end else return { value = kept() } "
+     "end",
+     "process", NULL},
+    {"an iteration kept",
+     "if r.key == 'first' then ctx.s:put('a', 1) kept = ctx.s:pairs() else kept() end", "process",
+     NULL},
+    {"a coroutine that iterates",
+     "if r.key == 'first' then ctx.s:put('a', 1) kept = coroutine.wrap(function() for k in "
+     "ctx.s:pairs() do coroutine.yield() end end) kept() else kept() end",
+     "process", NULL},
+    {"a coroutine that spins when it goes on",
+     "if r.key == 'first' then kept = coroutine.wrap(function() coroutine.yield() while true do "
+     "end "
+     "end) kept() else kept() end",
+     "timeout", NULL},
+};
+
+static void what_is_kept_of_a_callback_is_dead_in_the_next(void **state)
+{
+    struct lua_bench *bench = *state;
+    set_limits(bench);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        char text[2048];
+        snprintf(text, sizeof text,
+                 "local S = require 'tidemill' local kept return { input = 'in', output = 'out', "
+                 "stores = { s = S.kv {} }, process = function(r, ctx) %s end }",
+                 later[i].body);
+        struct mill_driver *driver = lua_bench_run(bench, text);
+        if (mill_driver_send(driver, "in", "first", "{\"a\":{}}", 1) != 0) {
+            fail_msg("%s: %s", later[i].about, driver->context.error_text);
+        }
+        assert_true(ends_right(driver, &later[i]));
+    }
+}
+
+/* Files that spin while they are judged. */
+static void top_level_code_is_stopped(void **state)
+{
+    struct lua_bench *bench = *state;
+    const char *const files[] = {
+        "while true do end",
+        "while true do pcall(function() while true do end end) end",
+        "coroutine.wrap(function() while true do end end)()",
+        "local x <close> = setmetatable({}, { __close = function() while true do end end })",
+        "local t = {} for i = 1, 1e6 do t[i] = i end while true do table.sort(t) end",
+    };
+    set_limits(bench);
+    bench->limits.load_ms = CALLBACK_MS * SLOWNESS;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        int64_t began_ms = processor_ms();
+        lua_bench_expect_refused(bench, files[i], "longer than");
+        assert_true(processor_ms() - began_ms <= (CALLBACK_MS + OVERRUN_MS) * SLOWNESS);
+    }
+}
+
+/* --- Tests of files --- */
+
+static int begin(void *owner, const char *file, int32_t partitions, bool is_commit_explicit,
+                 struct report *report)
+{
+    (void)owner, (void)file, (void)partitions, (void)is_commit_explicit, (void)report;
+    return 0;
+}
+
+static void a_test_that_never_ends_is_stopped(void **state)
+{
+    struct lua_bench *bench = *state;
+    static const struct script_test_host host = {.begin = begin};
+    static const struct {
+        const char *body;
+        const char *words;
+    } rows[] = {
+        {"while true do end", "ran longer than"},
+        {"while true do pcall(function() while true do end end) end", "ran longer than"},
+        {"coroutine.wrap(function() while true do end end)()", "ran longer than"},
+        {"local s = 'x' while true do s = s .. s end", "more memory"},
+    };
+    set_limits(bench);
+    bench->limits.test_ms = CALLBACK_MS * SLOWNESS;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[1024];
+        struct report report = {0};
+        snprintf(text, sizeof text,
+                 "local T = require 'tidemill.test'\nT.test('a', function() %s end)\n"
+                 "T.test('b', function() end)\n"
+                 "return { input = 'in', output = 'out', process = function(r) return r end }",
+                 rows[i].body);
+        lua_bench_run(bench, text);
+        int64_t began_ms = processor_ms();
+        assert_int_equal(script_test_run(bench->script, 0, &host, NULL, &report), ERROR_INVALID);
+        assert_true(processor_ms() - began_ms <= (CALLBACK_MS + OVERRUN_MS) * SLOWNESS);
+        if (strstr(report.text, rows[i].words) == NULL) {
+            fail_msg("%s: '%s'", rows[i].body, report.text);
+        }
+        assert_int_equal(script_test_run(bench->script, 1, &host, NULL, &report), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LUA_BENCH_TEST(every_attack_ends_in_time_and_the_next_record_is_processed),
+        LUA_BENCH_TEST(what_is_kept_of_a_callback_is_dead_in_the_next),
+        LUA_BENCH_TEST(top_level_code_is_stopped),
+        LUA_BENCH_TEST(a_test_that_never_ends_is_stopped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
