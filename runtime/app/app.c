@@ -328,6 +328,11 @@ void app_read_counts(const struct app *app, struct task_counts *out)
     app_tasks_read_counts(app, out, &ignored);
 }
 
+const struct script *app_get_script(const struct app *app)
+{
+    return app->script;
+}
+
 int64_t app_pending_count(const struct app *app)
 {
     struct task_counts ignored = {0};

@@ -106,6 +106,8 @@ void app_read_counts(const struct app *app, struct task_counts *out);
 int64_t app_pending_count(const struct app *app);
 void app_each_connector(struct app *app,
                         void (*each)(void *owner, const struct connector *connector), void *owner);
+/* What it runs, to be measured. */
+const struct script *app_get_script(const struct app *app);
 size_t app_task_count(const struct app *app);
 int64_t app_commit_count(const struct app *app);
 /* Commits that failed and whose work was done again. */

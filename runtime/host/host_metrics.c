@@ -28,6 +28,37 @@ static void host_shard_measure_connector(void *owner, const struct connector *co
     buffer_fini(&labels);
 }
 
+static void host_shard_measure_node(struct host_app *row, const struct node_usage *usage)
+{
+    struct host *host = row->host;
+    struct buffer labels;
+    buffer_init(&labels);
+    metric_label(&labels, "app", bytes_from_string(app_name(row->app)));
+    metric_label(&labels, "node", bytes_from_string(usage->name));
+    const char *text = buffer_string(&labels);
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_node_calls_total", text,
+                      "Calls of a node's functions in the script.", usage->call_count);
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_node_emits_total", text,
+                      "Records that came out of a node's functions.", usage->emit_count);
+    metric_set(metric_get(host->registry, METRIC_COUNTER, "tidemill_node_seconds_total", text,
+                          "Processor time of a node's functions, sampled every 10 ms."),
+               (double)usage->time_ms / 1000);
+    buffer_fini(&labels);
+}
+
+static void host_shard_measure_script(struct host_app *row, const char *labels)
+{
+    const struct script *script = app_get_script(row->app);
+    host_shard_metric(row->host, METRIC_GAUGE, "tidemill_app_memory_bytes", labels,
+                      "Memory that the script of an application holds.",
+                      (int64_t)script_memory_size(script));
+    host_shard_metric(row->host, METRIC_GAUGE, "tidemill_app_memory_max_bytes", labels,
+                      "The most it held since it was read.", (int64_t)script_memory_most(script));
+    for (size_t i = 0; i < script_usage_count(script); i++) {
+        host_shard_measure_node(row, script_usage_at(script, i));
+    }
+}
+
 static void host_shard_measure(struct host_app *row)
 {
     struct host *host = row->host;
@@ -51,6 +82,7 @@ static void host_shard_measure(struct host_app *row)
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_rollbacks_total", text,
                       "Commits that failed and whose work was done again.",
                       app_rollback_count(row->app));
+    host_shard_measure_script(row, text);
     buffer_fini(&labels);
     app_each_connector(row->app, host_shard_measure_connector, row);
 }

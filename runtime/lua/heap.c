@@ -112,6 +112,7 @@ void *heap_allocate(void *owner, void *memory, size_t old_size, size_t new_size)
     void *result = old_size == 0 ? take(heap, new_size) : resize(heap, memory, old_size, new_size);
     if (result != NULL) {
         heap->used_size += new_size - old_size;
+        heap->most_size = heap->used_size > heap->most_size ? heap->used_size : heap->most_size;
     }
     return result;
 }

@@ -19,6 +19,7 @@ struct heap_chunk;
 
 struct heap {
     size_t used_size;
+    size_t most_size; /* the most that used_size was */
     size_t limit_size;
     bool is_limited; /* while code of the script runs; the host's own needs are not refused */
     struct heap_block *free[HEAP_SMALL_MAX / HEAP_STEP];

@@ -480,6 +480,11 @@ void script_close(struct script *script)
     arena_fini(&script->arena);
     free(script->pending);
     free(script->iterators);
+    for (size_t i = 0; i < script->usage_count; i++) {
+        free(script->usages[i]->name);
+        free(script->usages[i]);
+    }
+    free(script->usages);
     free(script->name);
     free(script);
 }
@@ -498,6 +503,22 @@ const struct script_connector *script_connectors(const struct script *script, si
 size_t script_memory_size(const struct script *script)
 {
     return script->heap.used_size;
+}
+
+size_t script_memory_most(const struct script *script)
+{
+    return script->heap.most_size;
+}
+
+size_t script_usage_count(const struct script *script)
+{
+    return script->usage_count;
+}
+
+const struct node_usage *script_usage_at(const struct script *script, size_t index)
+{
+    check(index < script->usage_count);
+    return script->usages[index];
 }
 
 void script_collect(struct script *script)

@@ -118,5 +118,11 @@ const struct script_connector *script_connectors(const struct script *script, si
 
 /* Bytes held by the Lua state. */
 size_t script_memory_size(const struct script *script);
+/* The most it held. */
+size_t script_memory_most(const struct script *script);
+/* What nodes cost that run functions of the script, in the order of their first calls. Time is
+ * counted in ticks of the watchdog: short calls add up as rarely as they are met by one. */
+size_t script_usage_count(const struct script *script);
+const struct node_usage *script_usage_at(const struct script *script, size_t index);
 /* Does a step of garbage collection; for idle moments. */
 void script_collect(struct script *script);

@@ -2,6 +2,7 @@
 #include "runtime/lua/script_call.h"
 
 #include "log/base/error.h"
+#include "log/base/memory.h"
 #include "runtime/lua/store_view.h"
 
 #include <stdio.h>
@@ -43,6 +44,32 @@ static int fail_call(struct script *script, struct node_context *context, struct
     return error;
 }
 
+/* Tasks come and go; what their nodes of a name cost is one sum. */
+static struct node_usage *find_usage(struct script *script, const char *name)
+{
+    for (size_t i = 0; i < script->usage_count; i++) {
+        if (strcmp(script->usages[i]->name, name) == 0) {
+            return script->usages[i];
+        }
+    }
+    struct node_usage *usage = memory_new(struct node_usage);
+    usage->name = memory_string(name);
+    script->usages =
+        memory_resize(script->usages, (script->usage_count + 1) * sizeof *script->usages);
+    script->usages[script->usage_count++] = usage;
+    return usage;
+}
+
+static void count_call(struct script *script, struct node *node)
+{
+    if (__builtin_expect(node->usage == NULL, 0)) {
+        node->usage = find_usage(script, node->name);
+    }
+    node->usage->call_count++;
+    node->usage->emit_count += (int64_t)script->emit_count;
+    node->usage->time_ms += script->watchdog.ticks * WATCHDOG_TICK_MS;
+}
+
 static void begin_call(struct script *script, struct node *node, struct node_context *context,
                        const struct record *record)
 {
@@ -71,6 +98,7 @@ static void begin_call(struct script *script, struct node *node, struct node_con
 static bool end_call(struct script *script)
 {
     bool was_late = watchdog_leave(&script->watchdog, script->lua);
+    count_call(script, script->node);
     script->heap.is_limited = false;
     script->context = NULL;
     script->node = NULL;

@@ -78,6 +78,8 @@ struct script {
     struct script_aggregator_owner *aggregators; /* opened by the plan, too */
     size_t aggregator_count;
     bool is_loaded;
+    struct node_usage **usages; /* one for each node that was called */
+    size_t usage_count;
     const char *names[SCRIPT_NAME_COUNT];
 
     uint64_t generation;

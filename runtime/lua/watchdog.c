@@ -116,10 +116,7 @@ void watchdog_arm(struct watchdog *watchdog)
     set_timer(watchdog, WATCHDOG_TICK_MS * 1000000L);
 }
 
-void watchdog_check(lua_State *lua)
+void watchdog_raise(lua_State *lua)
 {
-    struct watchdog *watchdog = watchdog_of(lua);
-    if (watchdog->is_late) {
-        luaL_error(lua, "the callback ran longer than %d ms", (int)watchdog->limit_ms);
-    }
+    luaL_error(lua, "the callback ran longer than %d ms", (int)watchdog_of(lua)->limit_ms);
 }

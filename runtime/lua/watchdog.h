@@ -73,5 +73,11 @@ static inline bool watchdog_leave(struct watchdog *watchdog, lua_State *lua)
     return false;
 }
 
+void watchdog_raise(lua_State *lua);
 /* Raises the error again when the callback is late; for whoever could swallow it. */
-void watchdog_check(lua_State *lua);
+static inline void watchdog_check(lua_State *lua)
+{
+    if (__builtin_expect(watchdog_of(lua)->is_late, 0)) {
+        watchdog_raise(lua);
+    }
+}

@@ -64,12 +64,21 @@ struct node_ops {
     bool wants_old;
 };
 
+/* What the nodes of one name cost, in all tasks of a shard. */
+struct node_usage {
+    char *name;
+    int64_t call_count;
+    int64_t emit_count;
+    int64_t time_ms; /* processor time, by sampling */
+};
+
 struct node {
     const struct node_ops *ops;
     char *name; /* owned; unique in the topology */
     struct node **children;
     size_t child_count;
-    bool sends_old; /* somebody behind it wants old values */
+    struct node_usage *usage; /* of who counts, who owns it; NULL: nobody does yet */
+    bool sends_old;           /* somebody behind it wants old values */
     /* The store whose rows this node alone understands; NULL: none. Borrowed as long as it lives.
      */
     const char *row_store;

@@ -678,6 +678,53 @@ static void a_visit_is_over_before_the_host_is(void **state)
     }
 }
 
+static double metric_of(struct bench *bench, const char *name)
+{
+    struct buffer text = {0};
+    host_write_metrics(bench->host, &text);
+    const char *row = strstr(buffer_string(&text), name);
+    if (row == NULL) {
+        fail_msg("no %s in %s", name, buffer_string(&text));
+    }
+    double value = strtod(row + strlen(name), NULL);
+    buffer_fini(&text);
+    return value;
+}
+
+/* Half of the records work for longer than a sample, the others for next to nothing. */
+static void what_a_script_uses_is_measured(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(13, 2);
+    write_file(bench, "strict.lua",
+               "local kept = {} return { name = 'strict', input = 'in', output = 'strict-out',\n"
+               "process = function(r) if r.bytes == 'long' then for i = 1, 5000000 do end\n"
+               "kept = ('x'):rep(1 << 20) else kept = {} end return r, r end }\n");
+    start(bench);
+    run(bench, 10000);
+    for (int i = 0; i < 10; i++) {
+        put(bench, i % 2 == 0 ? "long" : "short");
+    }
+    run(bench, 10000);
+    assert_int_equal(
+        (int)metric_of(bench, "tidemill_node_calls_total{app=\"strict\",node=\"process\"}"), 10);
+    assert_int_equal(
+        (int)metric_of(bench, "tidemill_node_emits_total{app=\"strict\",node=\"process\"}"), 20);
+    assert_int_equal(
+        (int)metric_of(bench, "tidemill_node_calls_total{app=\"copy\",node=\"process\"}"), 10);
+    double strict =
+        metric_of(bench, "tidemill_node_seconds_total{app=\"strict\",node=\"process\"}");
+    double copy = metric_of(bench, "tidemill_node_seconds_total{app=\"copy\",node=\"process\"}");
+    assert_true(strict > copy);
+    assert_true(strict >= 0.02 && strict < 20);
+    double now = metric_of(bench, "tidemill_app_memory_bytes{app=\"strict\"}");
+    double most = metric_of(bench, "tidemill_app_memory_max_bytes{app=\"strict\"}");
+    assert_true(now > 0);
+    assert_true(most >= now);
+    assert_true(most > 1 << 20);
+    bench_free(bench);
+}
+
 static void write_attack(struct bench *bench, const struct attack *attack)
 {
     char text[4096];
@@ -749,6 +796,7 @@ int main(void)
         cmocka_unit_test(a_version_that_fails_makes_the_one_before_current),
         cmocka_unit_test(a_version_that_was_good_does_not_go_back),
         cmocka_unit_test(it_stops_at_any_event_of_a_deployment),
+        cmocka_unit_test(what_a_script_uses_is_measured),
         cmocka_unit_test(whatever_a_script_tries_the_one_beside_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
