@@ -188,6 +188,12 @@ static void liar_listener_close(struct io *io, struct io_listener *listener)
     io_listener_close(liar_of(io)->real, listener);
 }
 
+static void liar_connect(struct io *io, struct io_request *request, const char *address,
+                         struct io_stream **out)
+{
+    io_connect(liar_of(io)->real, request, address, out);
+}
+
 static void liar_stream_watch(struct io *io, struct io_stream *stream,
                               const struct io_stream_events *events, void *owner)
 {
@@ -292,6 +298,7 @@ void store_liar_init(struct store_liar *liar, struct io *real, enum store_lie li
         .listen = liar_listen,
         .listener_address = liar_listener_address,
         .listener_close = liar_listener_close,
+        .connect = liar_connect,
         .stream_watch = liar_stream_watch,
         .stream_pause = liar_stream_pause,
         .stream_write = liar_stream_write,
