@@ -8,6 +8,7 @@
 #include "log/base/check.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Not before the world's clock, or retention takes them. */
 static const int64_t APP_PIPELINE_BEGIN_MS = 1767225600000;
@@ -60,6 +61,12 @@ static const struct app_choice app_pipeline_steps[] = {
              "    end\n"
              "  end } }",
      .is_keyless = true},
+    {.text = ":process { stores = { seen = S.kv { memory = true } }, name = 'seen',\n"
+             "  process = function(r, ctx)\n"
+             "    ctx.seen[r.key] = (ctx.seen[r.key] or 0) + 1\n"
+             "    return { value = { k = r.json.k, n = r.json.n * 100 + ctx.seen[r.key] } }\n"
+             "  end }",
+     .is_keyless = true},
     {.text = ":repartition 'again'", .is_keyless = true},
 };
 
@@ -71,6 +78,11 @@ static const struct app_choice app_pipeline_groups[] = {
 static const char *const app_pipeline_windows[] = {
     "", ":window(S.tumbling('50ms', { grace = '10ms' }))", ":window(S.hopping('60ms', '20ms'))",
     ":window(S.sliding('40ms', { grace = '30ms' }))", ":window(S.session('25ms'))"};
+
+/* What a table tells anew takes back what it told before. */
+static const char *const app_pipeline_tables[] = {
+    "", ":filter '$.n > 25'", ":filter '$.n > 25':group_by '$.k':count { name = 'kept' }",
+    ":group_by '$.k':aggregate { name = 'kept', n = S.count(), sum = S.sum '$.n' }"};
 
 /* Of the last `safe` the last value does not hang on the order. */
 static const char *const app_pipeline_folds[] = {
@@ -124,6 +136,16 @@ static struct app_tail app_pipeline_choose_tail(struct app_pipeline *pipeline, b
     return tail;
 }
 
+static void app_pipeline_choose_table(struct app_pipeline *pipeline, struct buffer *out)
+{
+    const char *tail = APP_PIPELINE_PICK(pipeline, app_pipeline_tables);
+    pipeline->is_shuffled = strstr(tail, "group_by") != NULL;
+    pipeline->is_in_waves = app_pipeline_draw(pipeline, 4) == 0;
+    pipeline->partitions = pipeline->is_shuffled ? 1 : 1 + (int32_t)app_pipeline_draw(pipeline, 3);
+    buffer_printf(out, "app:table('in', { name = 'ins', value = 'json', time = '$.t' })\n  %s",
+                  tail);
+}
+
 /* Steps whose results hang on the order of records cannot follow several partitions. */
 static void app_pipeline_choose(struct app_pipeline *pipeline, struct buffer *out)
 {
@@ -132,7 +154,7 @@ static void app_pipeline_choose(struct app_pipeline *pipeline, struct buffer *ou
     bool is_keyless = step->is_keyless;
     pipeline->has_side = join->has_side;
     pipeline->is_in_waves = join->has_side || app_pipeline_draw(pipeline, 4) == 0;
-    pipeline->is_shuffled = step == &app_pipeline_steps[5];
+    pipeline->is_shuffled = strncmp(step->text, ":repartition", 12) == 0;
     struct app_tail tail = app_pipeline_choose_tail(pipeline, &is_keyless);
     bool is_many = pipeline->is_loose || !pipeline->is_shuffled;
     pipeline->partitions = is_many ? 1 + (int32_t)app_pipeline_draw(pipeline, 3) : 1;
@@ -150,7 +172,11 @@ void app_pipeline_init(struct app_pipeline *pipeline, uint64_t seed)
     }
     buffer_init(&body);
     pipeline->is_exactly_once = app_pipeline_draw(pipeline, 10) < 7;
-    app_pipeline_choose(pipeline, &body);
+    if (app_pipeline_draw(pipeline, 8) == 0) {
+        app_pipeline_choose_table(pipeline, &body);
+    } else {
+        app_pipeline_choose(pipeline, &body);
+    }
     int size = snprintf(pipeline->script, sizeof pipeline->script,
                         "local S = require 'tidemill'\nlocal app = S.app 'random'\n%s"
                         "app:errors { policy = 'skip' }\n"

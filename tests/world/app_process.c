@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { APP_PROCESS_PATIENCE_S = 120, APP_PROCESS_REQUEST_TIMEOUT_MS = 3000 };
+enum {
+    APP_PROCESS_PATIENCE_S = 120,
+    APP_PROCESS_LIMP_S = 20, /* somebody looks at a broker that cannot write */
+    APP_PROCESS_REQUEST_TIMEOUT_MS = 3000,
+};
 
 void app_process_init(struct app_process *process, struct node_world *world, int machine,
                       const char *folder, const char *script)
@@ -115,6 +119,7 @@ void app_process_stop(struct app_process *process)
     struct node_world *world = process->world;
     struct app *app = process->app;
     uint64_t limit_ns = sim_now(world->sim) + APP_PROCESS_PATIENCE_S * NODE_WORLD_SECOND;
+    uint64_t heal_ns = sim_now(world->sim) + APP_PROCESS_LIMP_S * NODE_WORLD_SECOND;
     app_process_count(process);
     process->app = NULL;
     process->is_closed = false;
@@ -124,9 +129,11 @@ void app_process_stop(struct app_process *process)
             sim_kill(world->sim, process->machine);
             return;
         }
-        if (world->process.is_gone) {
+        bool is_well = node_process_is_well(&world->process);
+        if (world->process.is_gone || (!is_well && sim_now(world->sim) > heal_ns)) {
             node_process_end(&world->process, false);
             node_process_start(&world->process);
+            node_process_set_faults(&world->process, false);
         }
         if (!sim_step(world->sim) || sim_now(world->sim) > limit_ns) {
             node_world_fail(world, "an application does not stop");
