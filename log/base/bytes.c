@@ -93,7 +93,7 @@ void buffer_clear(struct buffer *buffer)
     buffer->size = 0;
 }
 
-uint8_t *buffer_reserve(struct buffer *buffer, size_t extra)
+uint8_t *buffer_grow(struct buffer *buffer, size_t extra)
 {
     check(extra <= SIZE_MAX / 2 - buffer->size);
     size_t needed = buffer->size + extra;
@@ -108,28 +108,9 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t extra)
     return buffer->data + buffer->size;
 }
 
-void buffer_add(struct buffer *buffer, const void *data, size_t size)
-{
-    uint8_t *room = buffer_reserve(buffer, size);
-    if (size > 0) {
-        memcpy(room, data, size);
-    }
-    buffer->size += size;
-}
-
-void buffer_add_bytes(struct buffer *buffer, struct bytes view)
-{
-    buffer_add(buffer, view.data, view.size);
-}
-
 void buffer_add_string(struct buffer *buffer, const char *text)
 {
     buffer_add(buffer, text, strlen(text));
-}
-
-void buffer_add_byte(struct buffer *buffer, uint8_t value)
-{
-    buffer_add(buffer, &value, 1);
 }
 
 void buffer_remove(struct buffer *buffer, size_t size)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
     const uint8_t *data;
@@ -57,12 +58,37 @@ struct buffer {
 void buffer_init(struct buffer *buffer);
 void buffer_fini(struct buffer *buffer);
 void buffer_clear(struct buffer *buffer);
+/* The way of buffer_reserve when there is not enough room. */
+uint8_t *buffer_grow(struct buffer *buffer, size_t extra);
+
 /* Makes room for `extra` more bytes and returns where they go; the size does not change. */
-uint8_t *buffer_reserve(struct buffer *buffer, size_t extra);
-void buffer_add(struct buffer *buffer, const void *data, size_t size);
-void buffer_add_bytes(struct buffer *buffer, struct bytes view);
+static inline uint8_t *buffer_reserve(struct buffer *buffer, size_t extra)
+{
+    bool has_room = buffer->data != NULL && extra <= buffer->capacity - buffer->size;
+    return has_room ? buffer->data + buffer->size : buffer_grow(buffer, extra);
+}
+
+static inline void buffer_add(struct buffer *buffer, const void *data, size_t size)
+{
+    uint8_t *room = buffer_reserve(buffer, size);
+    if (size > 0) {
+        memcpy(room, data, size);
+    }
+    buffer->size += size;
+}
+
+static inline void buffer_add_bytes(struct buffer *buffer, struct bytes view)
+{
+    buffer_add(buffer, view.data, view.size);
+}
+
+static inline void buffer_add_byte(struct buffer *buffer, uint8_t value)
+{
+    *buffer_reserve(buffer, 1) = value;
+    buffer->size++;
+}
+
 void buffer_add_string(struct buffer *buffer, const char *text);
-void buffer_add_byte(struct buffer *buffer, uint8_t value);
 /* Removes `size` bytes from the front. */
 void buffer_remove(struct buffer *buffer, size_t size);
 __attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *buffer, const char *format,

@@ -515,11 +515,46 @@ bool json_int64(const struct json *json, uint32_t token, int64_t *out)
     return true;
 }
 
+/* A number of at most 15 digits and a power of ten that a double holds exactly is one division or
+ * multiplication of exact numbers, which rounds once, as it should (Clinger, "How to Read Floating
+ * Point Numbers Accurately", 1990). False for any other. */
+static bool read_short_double(const uint8_t *at, const uint8_t *end, double *out)
+{
+    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    enum { DIGITS_MAX = 15 };
+    bool is_negative = *at == '-';
+    const uint8_t *point = NULL;
+    int64_t digits = 0;
+    at += is_negative;
+    if (end - at > DIGITS_MAX + 1) {
+        return false;
+    }
+    for (const uint8_t *digit = at; digit < end; digit++) {
+        if (*digit == '.') {
+            point = digit;
+        } else if (*digit >= '0' && *digit <= '9') {
+            digits = digits * 10 + (*digit - '0');
+        } else {
+            return false; /* an exponent */
+        }
+    }
+    if (point == NULL && end - at > DIGITS_MAX) {
+        return false;
+    }
+    double value = (double)digits / powers[point == NULL ? 0 : end - point - 1];
+    *out = is_negative ? -value : value;
+    return true;
+}
+
 bool json_double(const struct json *json, uint32_t token, double *out)
 {
     const struct json_token *it = &json->tokens[token];
     if (it->kind != JSON_NUMBER) {
         return false;
+    }
+    if (read_short_double(json->text.data + it->start, json->text.data + it->end, out)) {
+        return true;
     }
     char small[64];
     size_t size = it->end - it->start;

@@ -12,7 +12,8 @@
  * Keeps:  (1) every entry is in the table, and in the treap or in `pending`;
  *         (2) live_count is the number of entries with a value;
  *         (3) an entry is in `dirty` exactly once when is_dirty is set, and never otherwise;
- *         (4) `undo` has at most one row per entry since the savepoint. */
+ *         (4) `undo` has at most one row per entry since the savepoint;
+ *         (5) `last` is an entry of the table: what is written was mostly read just before. */
 #include "log/base/error.h"
 #include "log/base/hash.h"
 #include "log/base/memory.h"
@@ -59,6 +60,7 @@ struct kv_memory {
     struct kv_slot *slots; /* open addressing, a power of two */
     size_t slot_count;
     size_t entry_count;
+    struct kv_entry *last; /* that was found; NULL: none */
     struct kv_entry *root;
     struct kv_entry **pending;
     size_t pending_count;
@@ -104,9 +106,17 @@ static size_t find_slot(const struct kv_memory *memory, struct bytes key, uint64
     return at;
 }
 
-static struct kv_entry *find_entry(const struct kv_memory *memory, struct bytes key)
+static struct kv_entry *look_up(const struct kv_memory *memory, struct bytes key)
 {
     return memory->slots[find_slot(memory, key, hash_table(key))].entry;
+}
+
+static struct kv_entry *find_entry(struct kv_memory *memory, struct bytes key)
+{
+    if (memory->last == NULL || !bytes_equal(key_of(memory->last), key)) {
+        memory->last = look_up(memory, key);
+    }
+    return memory->last;
 }
 
 static void grow_table(struct kv_memory *memory)
@@ -268,6 +278,7 @@ static void remove_entry(struct kv_memory *memory, struct kv_entry *entry)
         last->pending = entry->pending;
     }
     remove_from_table(memory, entry);
+    memory->last = NULL;
     free(entry->value);
     free(entry);
 }
@@ -519,10 +530,11 @@ static void memory_check(const struct kv *kv)
             entry_count++;
             live_count += entry->value != NULL;
             dirty_count += entry->is_dirty;
-            check(find_entry(memory, key_of(entry)) == entry);
+            check(look_up(memory, key_of(entry)) == entry);
             check(entry->pending == 0 || memory->pending[entry->pending - 1] == entry);
         }
     }
+    check(memory->last == NULL || look_up(memory, key_of(memory->last)) == memory->last); /* (5) */
     check(entry_count == memory->entry_count);
     check(check_tree(memory->root) + memory->pending_count == entry_count); /* (1) */
     check(live_count == memory->live_count);                                /* (2) */

@@ -6,6 +6,7 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static int parse(struct json *json, const char *text)
@@ -210,6 +211,38 @@ static void integers_are_exact_to_the_last_of_64_bits(void **state)
     json_fini(&json);
 }
 
+/* Whatever way a number goes, it is the double that the library finds. */
+static void decimals_are_rounded_once(void **state)
+{
+    (void)state;
+    struct json json;
+    uint64_t seed = 1;
+    json_init(&json);
+    for (int i = 0; i < 200000; i++) {
+        char text[40];
+        char *at = text;
+        double number = 0;
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        int size = (int)(seed >> 33) % 18 + 1;
+        int point = (int)(seed >> 40) % 20;
+        at += sprintf(at, "%s%d", seed >> 63 ? "-" : "", (int)(seed >> 50) % 9 + 1);
+        for (int j = 1; j < size; j++) {
+            seed = seed * 6364136223846793005 + 1442695040888963407;
+            at += sprintf(at, "%s%d", j == point ? "." : "", (int)(seed >> 60) % 10);
+        }
+        sprintf(at, "%s", seed >> 59 == 3 ? "e-7" : "");
+        assert_int_equal(parse(&json, text), 0);
+        assert_true(json_double(&json, JSON_ROOT, &number));
+        double wanted = strtod(text, NULL);
+        assert_memory_equal(&number, &wanted, sizeof number);
+    }
+    assert_int_equal(parse(&json, "-0"), 0);
+    double zero = 1;
+    assert_true(json_double(&json, JSON_ROOT, &zero));
+    assert_true(zero == 0 && signbit(zero) != 0);
+    json_fini(&json);
+}
+
 static void escapes_and_surrogates_are_decoded(void **state)
 {
     (void)state;
@@ -276,6 +309,7 @@ int main(void)
         cmocka_unit_test(members_are_found_and_null_differs_from_absent),
         cmocka_unit_test(the_last_of_equal_names_wins),
         cmocka_unit_test(integers_are_exact_to_the_last_of_64_bits),
+        cmocka_unit_test(decimals_are_rounded_once),
         cmocka_unit_test(escapes_and_surrogates_are_decoded),
         cmocka_unit_test(random_texts_are_read_and_their_damage_never_reads_outside),
     };
