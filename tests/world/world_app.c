@@ -36,6 +36,7 @@ enum {
     WORLD_CALM_MS = 6000, /* without news the undisturbed run is over */
     WORLD_FEED_EVERY = 9, /* steps, in waves */
     WORLD_PATIENCE_S = 300,
+    WORLD_STAY_S = 20, /* work that is done again after all was there */
     WORLD_STEP_MS = 600,
     WORLD_CHECK_EVERY = 32,
 };
@@ -552,23 +553,32 @@ static void world_compare(struct world *world, const struct world *calm, struct 
     }
 }
 
-static void world_settle(struct world *world, const struct world *calm)
+/* Passes time until what is there is what should be; `why` not, when it never is. */
+static void world_await(struct world *world, const struct world *calm, uint64_t patience_s,
+                        struct buffer *why)
 {
-    struct buffer why;
-    uint64_t limit_ns = sim_now(world->node.sim) + WORLD_PATIENCE_S * NODE_WORLD_SECOND;
-    buffer_init(&why);
-    app_outcome_open(&world->outcome, world->processes[0].app->topology);
+    uint64_t limit_ns = sim_now(world->node.sim) + patience_s * NODE_WORLD_SECOND;
     do {
         world_pass(world, 500);
         for (int i = 0; i < WORLD_PROCESSES; i++) {
             app_process_revive(&world->processes[i]);
         }
-        world_compare(world, calm, &why);
-    } while (why.size > 0 && sim_now(world->node.sim) < limit_ns);
+        world_compare(world, calm, why);
+    } while (why->size > 0 && sim_now(world->node.sim) < limit_ns);
+}
+
+static void world_settle(struct world *world, const struct world *calm)
+{
+    struct buffer why;
+    buffer_init(&why);
+    app_outcome_open(&world->outcome, world->processes[0].app->topology);
+    world_await(world, calm, WORLD_PATIENCE_S, &why);
     if (why.size == 0) {
+        /* At least once all may be there while some of it is done again, so it is asked for once
+         * more. */
         world->node.action = "stay";
         world_pass(world, 4000);
-        world_compare(world, calm, &why);
+        world_await(world, calm, WORLD_STAY_S, &why);
     }
     if (why.size > 0) {
         node_world_fail(&world->node, "%s", buffer_string(&why));
