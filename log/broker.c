@@ -1,7 +1,7 @@
 /* Starts and stops the parts of one node in order; see broker.h.
  *
  * Start:  (1) the store recovers every log;
- *         (2) the metadata log is replayed into the picture;
+ *         (2) the metadata log is replayed into the picture, which says whose directory it is;
  *         (3) logs and picture are brought together: a topic without its log gets one, a log
  *             without its topic is deleted or set aside;
  *         (4) from now on the picture's changes open and delete logs;
@@ -300,6 +300,31 @@ static void broker_free(struct broker *broker)
     free(broker);
 }
 
+/* The metadata log names its node and its cluster. Another node would lead none of the partitions
+ * in it, and clients of another cluster would take this one's offsets for theirs. */
+static int broker_judge_identity(const struct broker *broker, struct report *report)
+{
+    int32_t node = meta_registered_node(broker->meta);
+    int32_t asked = meta_node_id(broker->meta);
+    const char *cluster = meta_cluster_id(broker->meta);
+    const char *asked_cluster = broker->options.cluster_id;
+    if (node >= 0 && node != asked) {
+        return report_add(report, NULL,
+                          "the data directory %s belongs to node %d, and node.id asks for node %d; "
+                          "start with node.id=%d, or give node %d a directory of its own",
+                          broker->path, node, asked, node, asked);
+    }
+    if (*cluster != 0 && asked_cluster != NULL && *asked_cluster != 0 &&
+        strcmp(cluster, asked_cluster) != 0) {
+        return report_add(report, NULL,
+                          "the data directory %s belongs to cluster %s, and cluster.id asks for "
+                          "cluster %s; start with cluster.id=%s or without it, or give cluster %s "
+                          "a directory of its own",
+                          broker->path, cluster, asked_cluster, cluster, asked_cluster);
+    }
+    return 0;
+}
+
 static int broker_open(struct broker *broker, struct report *report)
 {
     static const struct quorum_events quorum_events = {.apply = broker_apply_command};
@@ -311,6 +336,9 @@ static int broker_open(struct broker *broker, struct report *report)
     broker->orphans = broker_orphans_new(broker->store, broker->meta);
     error = quorum_open(broker->io, broker->store, &quorum_events, broker, &broker->quorum, report);
     broker_orphans_end_replay(broker->orphans);
+    if (error == 0) {
+        error = broker_judge_identity(broker, report);
+    }
     if (error == 0) {
         error = broker_orphans_clear(broker->orphans);
     }

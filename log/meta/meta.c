@@ -30,6 +30,7 @@ struct meta {
     struct topic_options topic_defaults;
     char *cluster_id; /* NULL until it is named */
     int64_t registration_count;
+    int32_t registered_node; /* the first; -1: none */
     int64_t next_producer_id;
     struct map features; /* name to int32_t * */
     int64_t feature_epoch;
@@ -98,6 +99,7 @@ struct meta *meta_new(int32_t node_id, const struct map *file)
 {
     struct meta *meta = memory_new(struct meta);
     meta->node_id = node_id;
+    meta->registered_node = -1;
     meta->file = file;
     snprintf(meta->node_name, sizeof meta->node_name, "%" PRId32, node_id);
     meta_topic_set_init(&meta->topics);
@@ -274,6 +276,15 @@ static int meta_apply_cluster_named(struct meta *meta, const Meta__ClusterNamed 
     return 0;
 }
 
+static int meta_apply_registration(struct meta *meta, const Meta__NodeRegistered *command)
+{
+    if (meta->registration_count == 0) {
+        meta->registered_node = command->node;
+    }
+    meta->registration_count++;
+    return 0;
+}
+
 static int meta_apply_feature(struct meta *meta, const Meta__FeatureSet *command)
 {
     int32_t *level = memory_new(int32_t);
@@ -361,8 +372,7 @@ static int meta_apply_command(struct meta *meta, const Meta__Command *command)
     case META__COMMAND__KIND_CLUSTER_NAMED:
         return meta_apply_cluster_named(meta, command->cluster_named);
     case META__COMMAND__KIND_NODE_REGISTERED:
-        meta->registration_count++;
-        return 0;
+        return meta_apply_registration(meta, command->node_registered);
     case META__COMMAND__KIND_FEATURE_SET:
         return meta_apply_feature(meta, command->feature_set);
     case META__COMMAND__KIND_RESOURCE_CONFIG_CHANGED:
@@ -431,6 +441,11 @@ const char *meta_cluster_id(const struct meta *meta)
 int64_t meta_registration_count(const struct meta *meta)
 {
     return meta->registration_count;
+}
+
+int32_t meta_registered_node(const struct meta *meta)
+{
+    return meta->registered_node;
 }
 
 int64_t meta_next_producer_id(const struct meta *meta)

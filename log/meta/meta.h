@@ -98,6 +98,8 @@ int32_t meta_node_id(const struct meta *meta);
 const char *meta_cluster_id(const struct meta *meta);
 /* How many times nodes were registered; 0 on a fresh log. */
 int64_t meta_registration_count(const struct meta *meta);
+/* The node that was registered first, whose log this is; -1 on a fresh log. */
+int32_t meta_registered_node(const struct meta *meta);
 int64_t meta_next_producer_id(const struct meta *meta);
 /* The finalized level of a feature ("transaction.version"), 0 when it was never set. */
 int32_t meta_feature_level(const struct meta *meta, const char *name);

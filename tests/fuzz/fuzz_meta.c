@@ -81,6 +81,7 @@ static void fuzz_same(const struct meta *left, const struct meta *right)
 {
     check(strcmp(meta_cluster_id(left), meta_cluster_id(right)) == 0);
     check(meta_registration_count(left) == meta_registration_count(right));
+    check(meta_registered_node(left) == meta_registered_node(right));
     check(meta_feature_epoch(left) == meta_feature_epoch(right));
     check(meta_topic_count(left) == meta_topic_count(right));
     check(meta_quotas(left)->limits.size == meta_quotas(right)->limits.size);

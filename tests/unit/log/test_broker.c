@@ -1,6 +1,6 @@
 /* Shows that a node starts, stops and starts again whatever happens in between: stopped at any
  * moment, with any single operation of its disk failing, with its port taken, with logs and
- * metadata that do not agree. */
+ * metadata that do not agree. And that it is the same node of the same cluster every time. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
@@ -23,8 +23,9 @@ struct world {
     bool is_ready;
     bool has_failed;
     bool is_stopped;
-    uint64_t failing; /* index among the operations since `arm`, or UINT64_MAX */
-    uint64_t seen;    /* operations since then */
+    struct report report; /* of the last start */
+    uint64_t failing;     /* index among the operations since `arm`, or UINT64_MAX */
+    uint64_t seen;        /* operations since then */
     enum sim_verdict verdict;
 };
 
@@ -70,11 +71,11 @@ static int start(struct world *world)
 {
     static const struct broker_events events = {.ready = on_ready, .failed = on_failed};
     struct broker_settings settings = {.path = "/data", .listen = {":9092"}, .file = &world->file};
-    struct report report = {0};
     world->is_ready = world->has_failed = world->is_stopped = false;
-    int error =
-        broker_start(sim_io(world->sim, 0), &settings, &events, world, &world->broker, &report);
-    assert_true((error == 0) == (report.text[0] == 0));
+    world->report = (struct report){0};
+    int error = broker_start(sim_io(world->sim, 0), &settings, &events, world, &world->broker,
+                             &world->report);
+    assert_true((error == 0) == (world->report.text[0] == 0));
     return error;
 }
 
@@ -219,6 +220,56 @@ static void it_can_be_stopped_at_any_moment(void **state)
     }
 }
 
+static void set(struct world *world, const char *name, const char *value)
+{
+    free(map_put(&world->file, bytes_from_string(name), memory_string(value)));
+}
+
+static void expect_refusal(struct world *world, const char *stored, const char *asked)
+{
+    assert_int_equal(start(world), ERROR_INVALID);
+    assert_non_null(strstr(world->report.text, "/data"));
+    assert_non_null(strstr(world->report.text, stored));
+    assert_non_null(strstr(world->report.text, asked));
+    sim_run(world->sim, sim_now(world->sim) + SECOND);
+}
+
+/* The leaders of its partitions are nodes by number: under another one nobody leads them. */
+static void a_directory_belongs_to_one_node(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    set(world, "node.id", "5");
+    assert_int_equal(start(world), 0);
+    settle(world);
+    assert_int_equal(ask(world, some_topics), 3);
+    stop(world);
+    set(world, "node.id", "7");
+    expect_refusal(world, "node.id=5", "node 7");
+    set(world, "node.id", "5");
+    assert_int_equal(start(world), 0);
+    settle(world);
+    assert_int_equal(ask(world, NULL), 3);
+    world_free(world);
+}
+
+static void a_directory_belongs_to_one_cluster(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    set(world, "cluster.id", "first");
+    assert_int_equal(start(world), 0);
+    settle(world);
+    stop(world);
+    set(world, "cluster.id", "second");
+    expect_refusal(world, "cluster.id=first", "cluster second");
+    set(world, "cluster.id", ""); /* nothing is asked for */
+    assert_int_equal(start(world), 0);
+    settle(world);
+    assert_true(world->is_ready);
+    world_free(world);
+}
+
 static void a_taken_port_is_said(void **state)
 {
     (void)state;
@@ -305,6 +356,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(topics_are_there_again_after_a_restart),
         cmocka_unit_test(it_can_be_stopped_at_any_moment),
+        cmocka_unit_test(a_directory_belongs_to_one_node),
+        cmocka_unit_test(a_directory_belongs_to_one_cluster),
         cmocka_unit_test(a_taken_port_is_said),
         cmocka_unit_test(a_folder_in_use_is_refused),
         cmocka_unit_test(any_operation_may_fail_once),

@@ -519,9 +519,11 @@ static void a_cluster_is_named_once(void **state)
 {
     struct fixture *fixture = (struct fixture *)*state;
     struct controller_registration operation = {.operation = make_operation(fixture)};
+    assert_int_equal(meta_registered_node(fixture->meta), -1);
     controller_register(fixture->controller, &operation);
     run(fixture);
     assert_int_equal(operation.operation.error, 0);
+    assert_int_equal(meta_registered_node(fixture->meta), meta_node_id(fixture->meta));
     assert_int_equal(strlen(meta_cluster_id(fixture->meta)), 22);
     char *name = memory_string(meta_cluster_id(fixture->meta));
     operation = (struct controller_registration){.operation = make_operation(fixture),
