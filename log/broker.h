@@ -12,6 +12,7 @@
 #include "log/base/report.h"
 #include "log/coordinator/coordinator.h"
 #include "log/io/io.h"
+#include "log/meta/broker_options.h"
 
 struct broker;
 
@@ -36,6 +37,10 @@ struct broker_events {
     void (*failed)(void *owner, const struct report *report);
 };
 
+/* What broker_start would refuse of the settings alone, without a look at the disk or the network;
+ * `warn` hears of what is understood and left out. */
+must_use int broker_judge(const struct broker_settings *settings, broker_options_warn warn,
+                          void *owner, struct report *report);
 /* Opens and recovers the data directory (waits for the disk), then starts. On error nothing is
  * left. */
 must_use int broker_start(struct io *io, const struct broker_settings *settings,

@@ -117,8 +117,21 @@ static int listener_set_add(struct listener_set *set, struct bytes address, char
     return 0;
 }
 
+static void listener_leave_out(struct bytes text, broker_options_warn warn, void *owner)
+{
+    struct report warning = {0};
+    if (warn != NULL) {
+        report_add(&warning, NULL,
+                   "listeners: %.*s is not opened; a node is its own controller and needs no "
+                   "listener for it",
+                   BYTES_FORMAT(text));
+        warn(owner, &warning);
+    }
+}
+
 static int listener_set_read_options(struct listener_set *set, const char *advertised,
-                                     const struct broker_options *options, struct report *report)
+                                     const struct broker_options *options, broker_options_warn warn,
+                                     void *owner, struct report *report)
 {
     const char *rest = options->listeners;
     struct bytes word;
@@ -126,6 +139,7 @@ static int listener_set_read_options(struct listener_set *set, const char *adver
     while (error == 0 && listener_next(&rest, &word)) {
         struct listener_part part = listener_split(word);
         if (listener_has_name(options->controller_listener_names, part.name)) {
+            listener_leave_out(word, warn, owner);
             continue;
         }
         error = listener_judge(options, word, part.name, report);
@@ -136,12 +150,18 @@ static int listener_set_read_options(struct listener_set *set, const char *adver
                                      report);
         }
     }
+    if (error == 0 && set->count == 0) {
+        error = report_add(report, NULL,
+                           "listeners: no listener is left for clients: %s is all the controller's "
+                           "(controller.listener.names); add one, like PLAINTEXT://:9092",
+                           options->listeners);
+    }
     return error;
 }
 
 int listener_set_read(const char *const listen[BROKER_LISTEN_MAX], const char *advertised,
-                      const struct broker_options *options, struct listener_set *out,
-                      struct report *report)
+                      const struct broker_options *options, broker_options_warn warn, void *owner,
+                      struct listener_set *out, struct report *report)
 {
     int error = 0;
     *out = (struct listener_set){0};
@@ -153,10 +173,7 @@ int listener_set_read(const char *const listen[BROKER_LISTEN_MAX], const char *a
                              report);
     }
     if (error == 0 && out->count == 0) {
-        error = listener_set_read_options(out, advertised, options, report);
-    }
-    if (error == 0 && out->count == 0) {
-        error = listener_set_add(out, BYTES_LITERAL(":9092"), memory_string(advertised), report);
+        error = listener_set_read_options(out, advertised, options, warn, owner, report);
     }
     if (error != 0) {
         listener_set_fini(out);

@@ -2,7 +2,7 @@
  * `advertised.listeners`, `listener.security.protocol.map` and `controller.listener.names`.
  *
  * A listener that asks for encryption or passwords is refused: a client must never get less safety
- * than the file says. A controller's listener has no clients here and is left out.
+ * than the file says. A controller's listener has no clients here: it is left out, with a warning.
  * Owns:   its strings.
  * Thread: any. */
 #pragma once
@@ -19,9 +19,9 @@ struct listener_set {
 };
 
 /* `listen`: what was asked for beside the options (at most BROKER_LISTEN_MAX, NULL at the end),
- * which then counts alone; `advertised`: one address for all, or NULL. ERROR_INVALID with a
- * sentence. */
+ * which then counts alone; `advertised`: one address for all, or NULL; `warn`: hears what is left
+ * out, or NULL. ERROR_INVALID with a sentence. */
 must_use int listener_set_read(const char *const listen[BROKER_LISTEN_MAX], const char *advertised,
-                               const struct broker_options *options, struct listener_set *out,
-                               struct report *report);
+                               const struct broker_options *options, broker_options_warn warn,
+                               void *owner, struct listener_set *out, struct report *report);
 void listener_set_fini(struct listener_set *set);

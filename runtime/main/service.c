@@ -230,22 +230,9 @@ static int wait_for_start(struct service *service)
 }
 
 static int start_parts(struct service *service, const struct service_flags *flags,
-                       const char *loopback)
+                       const struct broker_settings *settings)
 {
-    struct broker_settings settings = {
-        .path = flags->data,
-        .loopback = loopback,
-        .advertised = flags->advertise,
-        .file = &service->file,
-    };
-    if (flags->listen.count > BROKER_LISTEN_MAX) {
-        return report_add(&service->report, NULL, "--listen may be given %d times at most",
-                          BROKER_LISTEN_MAX);
-    }
-    for (size_t i = 0; i < flags->listen.count; i++) {
-        settings.listen[i] = flags->listen.items[i];
-    }
-    int error = broker_start(service->world->io, &settings, &events, service, &service->broker,
+    int error = broker_start(service->world->io, settings, &events, service, &service->broker,
                              &service->report);
     if (error == 0) {
         error = wait_for_start(service);
@@ -256,6 +243,29 @@ static int start_parts(struct service *service, const struct service_flags *flag
     return error;
 }
 
+/* All that can be judged before anything starts. */
+static int read_settings(struct service *service, const struct service_flags *flags,
+                         struct broker_settings *out)
+{
+    int error = read_values(service, flags);
+    if (error != 0) {
+        return error;
+    }
+    if (flags->listen.count > BROKER_LISTEN_MAX) {
+        return report_add(&service->report, NULL, "--listen may be given %d times at most",
+                          BROKER_LISTEN_MAX);
+    }
+    *out = (struct broker_settings){
+        .path = flags->data,
+        .advertised = flags->advertise,
+        .file = &service->file,
+    };
+    for (size_t i = 0; i < flags->listen.count; i++) {
+        out->listen[i] = flags->listen.items[i];
+    }
+    return broker_judge(out, warn, service->world, &service->report);
+}
+
 int service_start(struct service *service, struct command_world *world,
                   const struct service_flags *flags, const char *loopback)
 {
@@ -263,10 +273,12 @@ int service_start(struct service *service, struct command_world *world,
     if (flags->is_verbose) {
         trace_set_level(TRACE_INFO);
     }
-    int error = read_values(service, flags);
+    struct broker_settings settings;
+    int error = read_settings(service, flags, &settings);
     bool is_misuse = error != 0;
     if (error == 0) {
-        error = start_parts(service, flags, loopback);
+        settings.loopback = loopback;
+        error = start_parts(service, flags, &settings);
     }
     if (error == 0) {
         return 0;
@@ -353,9 +365,10 @@ void service_print_ready(struct service *service, bool is_json)
 int service_judge(struct command_world *world, const struct service_flags *flags)
 {
     struct service service;
+    struct broker_settings settings;
     service_init(&service);
     service.world = world;
-    int code = read_values(&service, flags) == 0 ? COMMAND_OK : COMMAND_MISUSED;
+    int code = read_settings(&service, flags, &settings) == 0 ? COMMAND_OK : COMMAND_MISUSED;
     if (code != COMMAND_OK) {
         complain(&service);
     }

@@ -10,6 +10,8 @@ struct fixture {
     struct listener_set set;
     struct report report;
     const char *listen[BROKER_LISTEN_MAX];
+    struct report warning; /* the last */
+    int warning_count;
 };
 
 static int set_up(void **state)
@@ -36,10 +38,17 @@ static void set(struct fixture *fixture, const char *name, const char *value)
                      0);
 }
 
+static void on_warning(void *owner, const struct report *warning)
+{
+    struct fixture *fixture = owner;
+    fixture->warning = *warning;
+    fixture->warning_count++;
+}
+
 static int read_set(struct fixture *fixture, const char *advertised)
 {
-    return listener_set_read(fixture->listen, advertised, &fixture->options, &fixture->set,
-                             &fixture->report);
+    return listener_set_read(fixture->listen, advertised, &fixture->options, on_warning, fixture,
+                             &fixture->set, &fixture->report);
 }
 
 static void expect(struct fixture *fixture, size_t index, const char *address,
@@ -60,6 +69,7 @@ static void without_settings_it_is_the_usual_port(void **state)
     assert_int_equal(read_set(fixture, NULL), 0);
     assert_int_equal(fixture->set.count, 1);
     expect(fixture, 0, ":9092", NULL);
+    assert_int_equal(fixture->warning_count, 0);
 }
 
 /* As in the files that people bring from containers. */
@@ -84,6 +94,31 @@ static void a_controller_may_have_any_name(void **state)
     assert_int_equal(read_set(fixture, NULL), 0);
     assert_int_equal(fixture->set.count, 1);
     expect(fixture, 0, ":1", NULL);
+}
+
+static void what_is_left_out_is_said_once(void **state)
+{
+    struct fixture *fixture = *state;
+    set(fixture, "listeners", "PLAINTEXT://:9092,CONTROLLER://:9093");
+    assert_int_equal(read_set(fixture, NULL), 0);
+    assert_int_equal(fixture->warning_count, 1);
+    assert_non_null(strstr(fixture->warning.text, "CONTROLLER://:9093 is not opened"));
+    listener_set_fini(&fixture->set);
+    assert_int_equal(listener_set_read(fixture->listen, NULL, &fixture->options, NULL, NULL,
+                                       &fixture->set, &fixture->report),
+                     0);
+}
+
+/* The usual port would be one that the file does not name. */
+static void a_file_without_a_listener_for_clients_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    set(fixture, "listeners", "CONTROLLER://:9093");
+    assert_int_not_equal(read_set(fixture, NULL), 0);
+    assert_non_null(strstr(fixture->report.text, "no listener is left for clients"));
+    fixture->listen[0] = ":1"; /* said beside the file */
+    fixture->report = (struct report){0};
+    assert_int_equal(read_set(fixture, NULL), 0);
 }
 
 static void flags_count_more_than_files(void **state)
@@ -133,6 +168,8 @@ int main(void)
         TEST(without_settings_it_is_the_usual_port),
         TEST(each_listener_has_its_own_advertised_address),
         TEST(a_controller_may_have_any_name),
+        TEST(what_is_left_out_is_said_once),
+        TEST(a_file_without_a_listener_for_clients_is_refused),
         TEST(flags_count_more_than_files),
         TEST(nobody_gets_less_safety_than_asked),
         TEST(a_name_that_nothing_explains_is_refused),
