@@ -100,16 +100,29 @@ static bool broker_loader_read(struct broker_loader *loader, struct log *log)
     return false;
 }
 
+/* A log that could not be made yet (the disk is full) holds nothing: one that is on the disk is
+ * always there, if damaged. Its coordinator answers from now on, and writes when the log is made,
+ * as after the topic's creation. */
+static void broker_loader_skip(struct broker_loader *loader)
+{
+    journal_load_start(loader->journal, loader->next);
+    broker_loader_next(loader, 0);
+}
+
 static void broker_loader_step(struct broker_loader *loader)
 {
     while (loader->next < loader->partition_count) {
         struct replica *replica =
             replica_set_find(loader->replicas, bytes_from_string(loader->topic), loader->next);
-        if (replica == NULL || log_status(replica_log(replica)) != 0) {
-            broker_loader_next(loader, ERROR_CORRUPT);
+        if (replica == NULL) {
+            broker_loader_skip(loader);
             continue;
         }
         struct log *log = replica_log(replica);
+        if (log_status(log) != 0) {
+            broker_loader_next(loader, ERROR_CORRUPT);
+            continue;
+        }
         if (loader->offset < 0) {
             journal_load_start(loader->journal, loader->next);
             loader->offset = log_start_offset(log);

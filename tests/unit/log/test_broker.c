@@ -351,6 +351,49 @@ static void the_disk_may_be_full_for_a_moment(void **state)
     fail_each_operation(SIM_NO_SPACE);
 }
 
+static enum sim_verdict refuse_a_log(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    bool is_refused = call->path != NULL && strstr(call->path, "/__consumer_offsets-1") != NULL;
+    return is_refused ? SIM_NO_SPACE : SIM_GO_ON;
+}
+
+/* What the coordinator says of groups in every partition. */
+static void expect_groups(struct world *world, int error)
+{
+    static const char *const names[] = {"g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "g8"};
+    struct coordinator_explanation explanation;
+    struct arena arena;
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(
+            broker_explain_group(world->broker, bytes_from_string(names[i]), &arena, &explanation),
+            error);
+    }
+    arena_fini(&arena);
+}
+
+/* A disk that is full while the topic of groups is made, and still is at the next start. */
+static void a_log_that_is_made_late_has_its_coordinator(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    assert_int_equal(start(world), 0);
+    settle(world);
+    sim_on_operation(world->sim, refuse_a_log, world);
+    ask(world, some_topics);
+    expect_groups(world, ERROR_GROUP_ID_NOT_FOUND);
+    stop(world);
+    assert_int_equal(start(world), 0);
+    settle(world);
+    assert_true(world->is_ready);
+    sim_on_operation(world->sim, NULL, NULL);
+    sim_run(world->sim, sim_now(world->sim) + 5 * SECOND);
+    expect_groups(world, ERROR_GROUP_ID_NOT_FOUND);
+    assert_int_equal(broker_check_replay(world->broker), 3);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +401,7 @@ int main(void)
         cmocka_unit_test(it_can_be_stopped_at_any_moment),
         cmocka_unit_test(a_directory_belongs_to_one_node),
         cmocka_unit_test(a_directory_belongs_to_one_cluster),
+        cmocka_unit_test(a_log_that_is_made_late_has_its_coordinator),
         cmocka_unit_test(a_taken_port_is_said),
         cmocka_unit_test(a_folder_in_use_is_refused),
         cmocka_unit_test(any_operation_may_fail_once),
