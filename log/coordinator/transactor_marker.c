@@ -1,7 +1,7 @@
 /* From a decision to its completion: a marker in every partition, durable; see transactor.h.
  *
- * What is not durable is written again after a while, for ever: a decision is never given up. A
- * partition that is gone needs no marker, nor does one where a larger epoch was seen. */
+ * What is not durable is written again, ever more rarely and for ever: a decision is never given
+ * up. A partition that is gone needs no marker, nor does one where a larger epoch was seen. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
@@ -19,6 +19,11 @@ struct transactor_mark {
     int64_t delay_ms; /* before the next attempt */
     bool is_under_way;
 };
+
+static int64_t transactor_longer(int64_t delay_ms)
+{
+    return delay_ms * 2 < TRANSACTOR_RETRY_MAX_MS ? delay_ms * 2 : TRANSACTOR_RETRY_MAX_MS;
+}
 
 static void transactor_mark_free(struct transactor_mark *mark)
 {
@@ -57,7 +62,8 @@ static void transactor_on_completed(struct transactor *transactor, struct transa
     }
     if (error != 0) {
         item->retry_timer = (struct io_timer){.fired = transactor_on_retry, .owner = item};
-        io_timer_start(transactor->io, &item->retry_timer, (uint64_t)TRANSACTOR_RETRY_MS * 1000000);
+        io_timer_start(transactor->io, &item->retry_timer, (uint64_t)item->retry_ms * 1000000);
+        item->retry_ms = transactor_longer(item->retry_ms);
         return;
     }
     bool is_commit = item->transaction->value.state == TRANSACTION_COMPLETE_COMMIT;
@@ -75,11 +81,39 @@ static void transactor_complete(struct transactor_item *item)
 
 /* Markers ------------------------------------------------------------------------------------ */
 
+/* A marker with a larger epoch of the producer, or of a coordinator, is there: it ended what the
+ * transaction had in the partition. Apache Kafka drops all markers then and leaves the decision to
+ * the coordinator that took over, which leads the partition of __transaction_state. Here it is
+ * completed: a coordinator that was replaced can append nothing there, so its completion is
+ * refused; and when the larger epoch came from a tool (WriteTxnMarkers), no other coordinator will
+ * ever come, and the transactional id would be stuck. What the producer wrote after that marker
+ * stays open, so a person is told. */
+static bool transactor_is_fenced(int error)
+{
+    return error == ERROR_INVALID_PRODUCER_EPOCH || error == ERROR_TRANSACTION_COORDINATOR_FENCED;
+}
+
 /* Nothing more can or need be written there. */
 static bool transactor_is_final(int error)
 {
-    return error == 0 || error == ERROR_UNKNOWN_TOPIC_OR_PARTITION ||
-           error == ERROR_INVALID_PRODUCER_EPOCH || error == ERROR_TRANSACTION_COORDINATOR_FENCED;
+    return error == 0 || error == ERROR_UNKNOWN_TOPIC_OR_PARTITION || transactor_is_fenced(error);
+}
+
+static void transactor_trace_mark(const struct transactor_mark *mark, int error)
+{
+    const struct transactor_marker *marker = &mark->marker;
+    struct bytes id = mark->item->transaction->id;
+    if (transactor_is_fenced(error)) {
+        trace(TRACE_ERROR, "transactor.marker_fenced", TRACE_BYTES("id", id),
+              TRACE_BYTES("topic", marker->topic), TRACE_INT("partition", marker->partition),
+              TRACE_INT("producer", marker->producer_id), TRACE_STRING("error", error_name(error)),
+              TRACE_STRING("effect", "a marker with a larger epoch ended the transaction there; "
+                                     "tidemill txn hanging shows what it left open"));
+    } else if (error != 0) {
+        trace(TRACE_WARN, "transactor.marker_failed", TRACE_BYTES("id", id),
+              TRACE_BYTES("topic", marker->topic), TRACE_INT("partition", marker->partition),
+              TRACE_STRING("error", error_name(error)));
+    }
 }
 
 static void transactor_on_marked(struct transactor_marker *marker, int error)
@@ -91,16 +125,11 @@ static void transactor_on_marked(struct transactor_marker *marker, int error)
         transactor_mark_free(mark);
         return;
     }
-    if (error != 0) {
-        trace(TRACE_WARN, "transactor.marker_failed", TRACE_BYTES("id", item->transaction->id),
-              TRACE_BYTES("topic", marker->topic), TRACE_INT("partition", marker->partition),
-              TRACE_STRING("error", error_name(error)));
-    }
+    transactor_trace_mark(mark, error);
     if (!transactor_is_final(error)) {
         mark->timer = (struct io_timer){.fired = transactor_on_mark_timer, .owner = mark};
         io_timer_start(item->transactor->io, &mark->timer, (uint64_t)mark->delay_ms * 1000000);
-        mark->delay_ms = mark->delay_ms * 2 < TRANSACTOR_RETRY_MAX_MS ? mark->delay_ms * 2
-                                                                      : TRANSACTOR_RETRY_MAX_MS;
+        mark->delay_ms = transactor_longer(mark->delay_ms);
         return;
     }
     transactor_mark_free(mark);
@@ -136,6 +165,7 @@ void transactor_mark(struct transactor_item *item)
     }
     const struct transaction_partitions *partitions = &item->transaction->value.partitions;
     item->is_marking = true;
+    item->retry_ms = TRANSACTOR_RETRY_MS;
     if (partitions->count == 0) {
         transactor_complete(item);
         return;

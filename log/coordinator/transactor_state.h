@@ -21,6 +21,7 @@ struct transactor_item {
     struct list markers; /* struct transactor_mark: not durable yet */
     bool is_marking;
     struct io_timer retry_timer; /* of the completion */
+    int64_t retry_ms;            /* before its next attempt */
     struct list waiters;         /* struct transactor_add */
     struct io_timer wait_timer;
 };

@@ -157,6 +157,15 @@ static void stage_write_marker(void *owner, int32_t state_partition,
     }
 }
 
+static void stage_let_markers_go(struct stage *stage)
+{
+    stage->holds_markers = false;
+    for (list_each (&stage->markers, link)) {
+        struct stage_marker *kept = list_member(link, struct stage_marker, link);
+        io_timer_start(stage->io, &kept->timer, 1);
+    }
+}
+
 static void stage_on_identity(struct io_timer *timer)
 {
     struct stage_identity *kept = timer->owner;
@@ -451,6 +460,45 @@ static void a_partition_that_is_gone_needs_no_marker(void **state)
     stage->marker_error = ERROR_UNKNOWN_TOPIC_OR_PARTITION;
     assert_int_equal(end(stage, &claim, false, false), 0);
     assert_state(stage, "x", "CompleteAbort");
+}
+
+/* Its transaction ended there with the marker of the larger epoch. Nobody else would end it here,
+ * and whoever must look at the partition is told. */
+static void a_partition_with_a_larger_epoch_takes_no_marker(void **state)
+{
+    static const int errors[] = {ERROR_TRANSACTION_COORDINATOR_FENCED,
+                                 ERROR_INVALID_PRODUCER_EPOCH};
+    static const char *const ids[] = {"x", "y"};
+    struct stage *stage = *state;
+    trace_reset();
+    for (int i = 0; i < 2; i++) {
+        struct transactor_claim claim = begin(stage, ids[i]);
+        assert_int_equal(add(stage, claim, 2), 0);
+        stage->marker_error = errors[i];
+        assert_int_equal(end(stage, &claim, true, false), 0);
+        assert_state(stage, ids[i], "CompleteCommit");
+        assert_int_equal(trace_count("transactor.marker_fenced"), 2 * (i + 1));
+    }
+    assert_int_equal(trace_count("transactor.marker_failed"), 0);
+}
+
+/* Of a node that cannot write any more there are many, and each attempt is a line of the trace. */
+static void a_completion_is_tried_again_ever_more_rarely(void **state)
+{
+    struct stage *stage = *state;
+    struct transactor_claim claim = begin(stage, "x");
+    assert_int_equal(add(stage, claim, 1), 0);
+    stage->holds_markers = true;
+    assert_int_equal(end(stage, &claim, true, false), 0);
+    stage->append_error = ERROR_FENCED;
+    trace_reset();
+    stage_let_markers_go(stage);
+    stage_run_ms(stage, 60000);
+    assert_state(stage, "x", "PrepareCommit");
+    assert_in_range(trace_count("coordinator.write_failed"), 10, 25);
+    stage->append_error = 0;
+    stage_run_ms(stage, 6000);
+    assert_state(stage, "x", "CompleteCommit");
 }
 
 static void a_decision_survives_the_process(void **state)
@@ -923,6 +971,8 @@ int main(void)
         TEST(a_transaction_is_marked_in_every_partition),
         TEST(a_marker_is_written_again_until_it_is_durable),
         TEST(a_partition_that_is_gone_needs_no_marker),
+        TEST(a_partition_with_a_larger_epoch_takes_no_marker),
+        TEST(a_completion_is_tried_again_ever_more_rarely),
         TEST(a_decision_survives_the_process),
         TEST(what_was_not_decided_goes_on_after_the_process),
         TEST(a_new_producer_fences_and_aborts_what_goes_on),
