@@ -368,8 +368,9 @@ void broker_coordination_stop(struct broker_coordination *coordination)
         broker_loader_cancel(coordination->loader);
         coordination->loader = NULL;
     }
-    coordinator_stop(coordination->coordinator);
+    /* First: the coordinator would tell it of markers that failed. */
     transactor_stop(coordination->transactor);
+    coordinator_stop(coordination->coordinator);
 }
 
 /* What was set on the group as a resource; nothing is the usual case. */

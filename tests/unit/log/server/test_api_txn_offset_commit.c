@@ -153,6 +153,27 @@ static void deleting_the_group_takes_what_waits(void **state)
     assert_int_equal(committed(node, "g", true), -1);
 }
 
+/* A node that stops at any moment of it says nothing of markers that failed: the next start writes
+ * them. */
+static void a_stop_fails_no_marker(void **state)
+{
+    struct node *node = *state;
+    struct transaction_client client = start(node);
+    trace_reset();
+    for (int steps = 0; steps < 40; steps++) {
+        assert_int_equal(commit(&client, 5, "g", steps), 0);
+        struct end_txn_request request = {.transactional_id = node_text(client.id),
+                                          .producer_id = client.producer_id,
+                                          .producer_epoch = client.epoch,
+                                          .is_committed = true};
+        (void)node_send(node, NULL, API_END_TXN, 5, &request);
+        for (int i = 0; i < steps && sim_step(node->sim); i++) {}
+        node_restart(node);
+        transaction_client_init(&client);
+    }
+    assert_int_equal(trace_count("transactor.marker_failed"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +183,7 @@ int main(void)
         NODE_TEST(the_later_record_wins),
         NODE_TEST(a_zombie_commits_nothing),
         NODE_TEST(deleting_the_group_takes_what_waits),
+        NODE_TEST(a_stop_fails_no_marker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
