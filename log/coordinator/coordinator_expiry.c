@@ -109,5 +109,5 @@ void coordinator_start_expiry(struct coordinator *coordinator)
     coordinator->expiry_timer =
         (struct io_timer){.fired = coordinator_on_expiry, .owner = coordinator};
     io_timer_start(coordinator->host.io, &coordinator->expiry_timer,
-                   (uint64_t)coordinator->host.options.retention_check_ms * 1000000);
+                   io_delay_ns(coordinator->host.options.retention_check_ms));
 }

@@ -160,6 +160,15 @@ static inline void io_random(struct io *io, void *out, size_t size)
     io->ops->random(io, out, size);
 }
 
+/* Milliseconds of an option as a delay for timers: none for less than 0, and at most some 70 years,
+ * so that it can be added to any time. */
+static inline uint64_t io_delay_ns(int64_t delay_ms)
+{
+    const int64_t longest_ms = INT64_MAX / 4000000;
+    int64_t held_ms = delay_ms < longest_ms ? delay_ms : longest_ms;
+    return held_ms <= 0 ? 0 : (uint64_t)held_ms * 1000000;
+}
+
 /* Restarts a started timer. */
 static inline void io_timer_start(struct io *io, struct io_timer *timer, uint64_t delay_ns)
 {

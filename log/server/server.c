@@ -358,7 +358,8 @@ static void server_on_idle_check(struct io_timer *timer)
 {
     struct server *server = timer->owner;
     uint64_t now_ns = io_now(server->parts.io);
-    uint64_t limit_ns = (uint64_t)server->options.connection_idle_ms * 1000000;
+    int64_t idle_ms = server->options.connection_idle_ms;
+    uint64_t limit_ns = idle_ms < 0 ? UINT64_MAX : io_delay_ns(idle_ms);
     for (map_each (&server->clients, entry)) {
         struct connection *connection = ((struct server_client *)entry->value)->connection;
         bool is_stalled = server_is_stalled(connection, now_ns);

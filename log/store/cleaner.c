@@ -230,7 +230,7 @@ static void cleaner_work(struct cleaner *cleaner);
 static void cleaner_rest(struct cleaner *cleaner)
 {
     int64_t backoff_ms = cleaner->options.backoff_ms < 1 ? 1 : cleaner->options.backoff_ms;
-    io_timer_start(cleaner->store->io, &cleaner->timer, (uint64_t)backoff_ms * 1000000);
+    io_timer_start(cleaner->store->io, &cleaner->timer, io_delay_ns(backoff_ms));
 }
 
 static void cleaner_on_timer(struct io_timer *timer)

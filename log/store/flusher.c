@@ -245,9 +245,8 @@ void flusher_ask_all(struct flusher *flusher)
 
 void flusher_ask_within(struct flusher *flusher, int64_t delay_ms)
 {
-    const int64_t longest_ms = INT64_MAX / 4000000;
     bool is_started = flusher->timer.private_state != NULL;
-    uint64_t delay_ns = (uint64_t)(delay_ms < longest_ms ? delay_ms : longest_ms) * 1000000;
+    uint64_t delay_ns = io_delay_ns(delay_ms);
     uint64_t due_ns = io_now(flusher->store->io) + delay_ns;
     if (!is_started || due_ns < flusher->timer_due_ns) {
         flusher->timer_due_ns = due_ns;

@@ -111,7 +111,7 @@ void graveyard_add(struct graveyard *graveyard, const char *path, bool is_direct
     struct graveyard_grave *grave = memory_new(struct graveyard_grave);
     grave->path = memory_string(path);
     grave->is_directory = is_directory;
-    grave->due_ns = io_now(graveyard->io) + (delay_ms > 0 ? (uint64_t)delay_ms * 1000000 : 0);
+    grave->due_ns = io_now(graveyard->io) + io_delay_ns(delay_ms);
     struct list_link *place = &graveyard->graves.head;
     while (place->previous != &graveyard->graves.head &&
            list_member(place->previous, struct graveyard_grave, link)->due_ns > grave->due_ns) {

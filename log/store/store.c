@@ -233,7 +233,7 @@ static void store_on_checkpoint(struct io_timer *timer)
             trace(TRACE_WARN, "store.checkpoint_failed", TRACE_STRING("error", error_name(error)));
         }
     }
-    io_timer_start(store->io, timer, (uint64_t)store->options.checkpoint_interval_ms * 1000000);
+    io_timer_start(store->io, timer, io_delay_ns(store->options.checkpoint_interval_ms));
 }
 
 static void store_apply_total(struct store *store)
@@ -275,8 +275,7 @@ static void store_on_retention(struct io_timer *timer)
         (void)producer_state_expire(&log->producers, now_ms, store->options.producer_expiration_ms);
     }
     store_apply_total(store);
-    io_timer_start(store->io, timer,
-                   (uint64_t)store->options.retention_check_interval_ms * 1000000);
+    io_timer_start(store->io, timer, io_delay_ns(store->options.retention_check_interval_ms));
 }
 
 static void store_on_flush_interval(struct io_timer *timer)
@@ -286,7 +285,7 @@ static void store_on_flush_interval(struct io_timer *timer)
         return;
     }
     flusher_ask_all(&store->flusher);
-    io_timer_start(store->io, timer, (uint64_t)store->options.flush_interval_ms * 1000000);
+    io_timer_start(store->io, timer, io_delay_ns(store->options.flush_interval_ms));
 }
 
 static struct store *store_new(struct io *io, const struct store_options *options)
@@ -537,12 +536,11 @@ static void store_start(struct store *store)
         return;
     }
     io_timer_start(store->io, &store->checkpoint_timer,
-                   (uint64_t)options->checkpoint_interval_ms * 1000000);
+                   io_delay_ns(options->checkpoint_interval_ms));
     io_timer_start(store->io, &store->retention_timer,
-                   (uint64_t)options->retention_check_interval_ms * 1000000);
+                   io_delay_ns(options->retention_check_interval_ms));
     if (options->durability == STORE_DURABILITY_INTERVAL) {
-        io_timer_start(store->io, &store->flush_timer,
-                       (uint64_t)options->flush_interval_ms * 1000000);
+        io_timer_start(store->io, &store->flush_timer, io_delay_ns(options->flush_interval_ms));
     }
 }
 

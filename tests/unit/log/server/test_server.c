@@ -255,6 +255,23 @@ static void a_silent_connection_is_closed_after_its_time(void **state)
     node_free(node);
 }
 
+static void without_a_limit_silence_is_fine(void **state)
+{
+    static const char *const limits[] = {"-1", "9223372036854775807", "18446744073710"};
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct node *node = node_new();
+        node_set(node, "connections.max.idle.ms", limits[i]);
+        node_start(node);
+        struct raw raw;
+        raw_open(&raw, node);
+        node_run_ms(node, 3600000);
+        assert_false(raw.is_closed);
+        raw_close(&raw);
+        node_free(node);
+    }
+}
+
 static void one_connection_too_many_is_refused(void **state)
 {
     (void)state;
@@ -521,6 +538,7 @@ int main(void)
         NODE_TEST(what_no_table_knows_ends_the_connection),
         cmocka_unit_test(a_frame_above_the_limit_ends_the_connection),
         cmocka_unit_test(a_silent_connection_is_closed_after_its_time),
+        cmocka_unit_test(without_a_limit_silence_is_fine),
         cmocka_unit_test(one_connection_too_many_is_refused),
         cmocka_unit_test(one_address_has_its_share_of_connections),
         cmocka_unit_test(addresses_may_have_limits_of_their_own),
