@@ -200,12 +200,17 @@ void coordinator_commit_offsets(struct coordinator *coordinator, struct coordina
     int error = 0;
     struct group *group = coordinator_find_commit_group(coordinator, commit, &error);
     coordinator_shape_commit(commit, error);
-    if (error != 0) {
+    if (error == 0) {
+        coordinator_each_accepted(commit, coordinator_validate_partition, coordinator);
+        coordinator_write_commit(coordinator, group, commit);
+    } else {
         coordinator->host.answer(&coordinator->host, &commit->request);
-        return;
     }
-    coordinator_each_accepted(commit, coordinator_validate_partition, coordinator);
-    coordinator_write_commit(coordinator, group, commit);
+    if (group != NULL) {
+        /* One that was made for a commit of which nothing was taken. */
+        coordinator_release_group(
+            coordinator_find_partition(coordinator, commit->in->group_id, &error), group);
+    }
 }
 
 static void coordinator_fill_offset(const struct group *group, struct bytes topic, int32_t index,

@@ -145,6 +145,31 @@ static const struct offset_delete_response *delete (struct node *node, const cha
     return node_ask(node, API_OFFSET_DELETE, 0, &request);
 }
 
+static int32_t count_groups(struct node *node)
+{
+    struct list_groups_request request = {0};
+    const struct list_groups_response *response = node_ask(node, API_LIST_GROUPS, 4, &request);
+    assert_int_equal(response->error_code, 0);
+    return response->groups.count;
+}
+
+/* A group comes into being with its first offset, not with the attempt. */
+static void a_refused_commit_makes_no_group(void **state)
+{
+    enum { UNKNOWN_TOPIC_OR_PARTITION = 3, METADATA_TOO_LARGE = 12 };
+    struct node *node = *state;
+    char large[5000];
+    make_things(node);
+    memset(large, 'x', sizeof large);
+    large[sizeof large - 1] = 0;
+    assert_int_equal(commit(node, 6, 9, 1, NULL), UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(commit(node, 6, 0, 1, large), METADATA_TOO_LARGE);
+    assert_int_equal(count_groups(node), 0);
+    assert_int_equal(commit(node, 6, 0, 1, "small"), 0);
+    assert_int_equal(commit(node, 6, 9, 1, NULL), UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(count_groups(node), 1);
+}
+
 static void single_offsets_are_deleted(void **state)
 {
     struct node *node = *state;
@@ -207,6 +232,7 @@ int main(void)
         NODE_TEST(no_metadata_is_empty_metadata),
         NODE_TEST(each_partition_is_judged_for_itself),
         NODE_TEST(a_generation_needs_its_group),
+        NODE_TEST(a_refused_commit_makes_no_group),
         NODE_TEST(single_offsets_are_deleted),
         NODE_TEST(a_group_asked_twice_is_answered_once),
         NODE_TEST(an_answer_beyond_measure_is_not_given),
