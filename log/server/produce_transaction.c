@@ -167,8 +167,9 @@ static void produce_transaction_add(struct produce_transaction *transaction)
     add->count = 0;
     for (size_t i = 0; produce_transaction_next(transaction, &walk, &name, &asked); i++) {
         if (transaction->parts[i].is_asked) {
-            partitions[add->count++] =
-                (struct transactor_partition){.topic = name, .index = asked->index};
+            /* The name of an id is the topic's, which may be gone when a wait is over. */
+            partitions[add->count++] = (struct transactor_partition){
+                .topic = arena_copy(&request->arena, name), .index = asked->index};
         }
     }
     add->request = (struct coordinator_request){

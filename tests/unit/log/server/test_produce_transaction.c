@@ -2,7 +2,13 @@
  * Produce, asked for by older ones, in the order in which they came. */
 #include "tests/unit/log/server/transaction_client.h"
 
-enum { ABORTABLE = 120, INVALID_STATE = 48, INVALID_EPOCH = 47, UNAUTHORIZED = 53 };
+enum {
+    ABORTABLE = 120,
+    INVALID_STATE = 48,
+    INVALID_EPOCH = 47,
+    UNAUTHORIZED = 53,
+    UNKNOWN_TOPIC_ID = 100
+};
 
 static void the_newest_version_adds_what_it_appends_to(void **state)
 {
@@ -153,6 +159,55 @@ static void a_topic_can_be_named_by_its_id(void **state)
     assert_int_equal(response->topics.items[1].partitions.items[0].error_code, 100);
 }
 
+static enum sim_verdict refuse_markers(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    bool is_refused = call->operation == SIM_FILE_WRITE && strstr(call->path, "/busy-0/") != NULL;
+    return is_refused ? SIM_NO_SPACE : SIM_GO_ON;
+}
+
+/* It waits for the end of the transaction before it, and its topic is deleted meanwhile: what is
+ * added is the topic that was asked for, by a name that is still there. */
+static void a_topic_may_go_while_its_batch_waits(void **state)
+{
+    static const char name[] = "a-topic-that-goes-away-while-somebody-waits-to-write-into-it";
+    (void)state;
+    struct node *node = node_new();
+    node_set(node, "add.partitions.to.txn.retry.backoff.max.ms", "60000");
+    node_start(node);
+    node_make_topic(node, "busy", 1, NULL);
+    node_make_topic(node, name, 1, NULL);
+    struct metadata_request_topic wanted = {.name = node_text(name)};
+    struct metadata_request metadata = {.topics = {&wanted, 1}};
+    const struct metadata_response *found = node_ask(node, API_METADATA, 12, &metadata);
+    struct transaction_client client = transaction_client_make(node, "x");
+    assert_int_equal(transaction_client_produce(&client, 12, "busy", 0, 0), 0);
+    sim_on_operation(node->sim, refuse_markers, NULL);
+    assert_int_equal(transaction_client_end(&client, 5, true), 0);
+    struct produce_request_partition partition = {.records = transaction_client_batch(&client, 0)};
+    struct produce_request_topic topic = {.topic_id = found->topics.items[0].topic_id,
+                                          .partitions = {&partition, 1}};
+    struct produce_request request = {.transactional_id = node_text(client.id),
+                                      .acks = -1,
+                                      .timeout_ms = 60000,
+                                      .topics = {&topic, 1}};
+    struct node_call *call = node_send(node, NULL, API_PRODUCE, 13, &request);
+    node_run_ms(node, 50);
+    struct bytes names[] = {node_text(name)};
+    struct delete_topics_request deletion = {.topic_names = {names, 1}, .timeout_ms = 1000};
+    struct peer *other = node_connect(node);
+    assert_non_null(node_wait(node_send(node, other, API_DELETE_TOPICS, 5, &deletion)));
+    sim_on_operation(node->sim, NULL, NULL);
+    const struct produce_response *response = node_wait(call);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, UNKNOWN_TOPIC_ID);
+    const struct describe_transactions_response_transaction *described =
+        transaction_client_describe(&client);
+    assert_int_equal(described->topics.count, 1);
+    assert_true(bytes_equal_string(described->topics.items[0].name, name));
+    assert_int_equal(transaction_client_end(&client, 5, true), 0);
+    node_free(node);
+}
+
 static void an_end_survives_a_restart_and_readers_see_it(void **state)
 {
     struct node *node = *state;
@@ -189,6 +244,7 @@ int main(void)
         NODE_TEST(two_producers_do_not_share_a_request),
         NODE_TEST(an_unknown_id_has_no_transaction),
         NODE_TEST(a_topic_can_be_named_by_its_id),
+        cmocka_unit_test(a_topic_may_go_while_its_batch_waits),
         NODE_TEST(an_end_survives_a_restart_and_readers_see_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
