@@ -22,5 +22,8 @@ void io_uv_free(struct io *io);
 /* Calls `arrived` on the loop for every such signal from now on; for the main thread's loop. */
 void io_uv_on_signal(struct io *io, int signal_number,
                      void (*arrived)(void *owner, int signal_number), void *owner);
+/* A stream over a connected socket that this process made or inherited, which is the stream's from
+ * now on, unless there is an error; to be watched before the loop turns. */
+must_use int io_uv_adopt(struct io *io, int descriptor, struct io_stream **out);
 /* Thread: any. Whether the io is of this kind and the calling thread is not its own. */
 bool io_uv_is_foreign(const struct io *io);

@@ -7,6 +7,7 @@
  *         (3) once close_reason is set the handle is closing. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/io/io_uv.h"
 #include "log/io/io_uv_loop.h"
 
 #include <stdlib.h>
@@ -241,6 +242,18 @@ struct io_uv_stream *io_uv_stream_new(struct io_uv *uv)
     stream->tcp.data = stream;
     list_add(&uv->streams, &stream->link);
     return stream;
+}
+
+int io_uv_adopt(struct io *io, int descriptor, struct io_stream **out)
+{
+    struct io_uv_stream *stream = io_uv_stream_new(io_uv_of(io));
+    int error = uv_tcp_open(&stream->tcp, descriptor); /* any kind of stream socket will do */
+    if (error != 0) {
+        io_uv_stream_discard(stream);
+        return io_uv_error(error);
+    }
+    *out = &stream->stream;
+    return 0;
 }
 
 void io_uv_stream_discard(struct io_uv_stream *stream)

@@ -3,10 +3,10 @@
 
 #include "log/base/memory.h"
 #include "log/io/io_uv.h"
+#include "log/io/thread.h"
 
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,16 +40,6 @@ static void *shard_thread_run(void *argument)
     return NULL;
 }
 
-/* Signals are the main thread's; a shard never sees one. */
-static void shard_thread_create(struct shard_thread *shard)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    check(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    check(pthread_create(&shard->thread, NULL, shard_thread_run, shard) == 0);
-    check(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-}
-
 static struct io *shard_thread_io(struct shard *shard)
 {
     return shard_thread_of(shard)->io;
@@ -80,7 +70,7 @@ struct shard *shard_thread_start(struct io *io, const char *name, const struct s
     shard->owner = owner;
     snprintf(shard->name, sizeof shard->name, "%s", name);
     check(sem_init(&shard->is_started, 0, 0) == 0);
-    shard_thread_create(shard);
+    thread_start(&shard->thread, shard_thread_run, shard);
     while (sem_wait(&shard->is_started) != 0) {}
     return &shard->shard;
 }

@@ -3,10 +3,10 @@
 
 #include "log/base/check.h"
 #include "log/base/memory.h"
+#include "log/io/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -138,8 +138,6 @@ struct worker *worker_thread_start(struct io *io, const char *name,
     worker->worker.ops = &ops;
     pthread_condattr_t attributes;
     char short_name[16];
-    sigset_t all;
-    sigset_t before;
     worker->run = run;
     worker->owner = owner;
     list_init(&worker->messages);
@@ -148,11 +146,7 @@ struct worker *worker_thread_start(struct io *io, const char *name,
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&worker->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    /* Signals are the main thread's. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    check(pthread_create(&worker->thread, NULL, worker_thread_run, worker) == 0);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_start(&worker->thread, worker_thread_run, worker);
     size_t i = 0;
     for (; i < sizeof short_name - 1 && name[i] != 0; i++) {
         short_name[i] = name[i];
