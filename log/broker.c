@@ -196,12 +196,12 @@ static void broker_listen(struct broker *broker)
 {
     struct report report = {0};
     int error = 0;
-    if (broker->settings.loopback != NULL) {
-        error = server_listen(broker->server, broker->settings.loopback, NULL, &report);
-    }
     for (size_t i = 0; i < broker->listeners.count && error == 0; i++) {
         error = server_listen(broker->server, broker->listeners.items[i].address,
                               broker->listeners.items[i].advertised, &report);
+    }
+    if (broker->settings.inner != NULL && error == 0) { /* the last one; see broker_inner_address */
+        error = server_listen(broker->server, broker->settings.inner, NULL, &report);
     }
     if (error != 0) {
         broker_fail(broker, &report);
@@ -477,6 +477,11 @@ void broker_stop(struct broker *broker, void (*stopped)(void *owner), void *owne
 void broker_address(const struct broker *broker, char out[IO_ADDRESS_SIZE])
 {
     server_address(broker->server, out);
+}
+
+void broker_inner_address(const struct broker *broker, char out[IO_ADDRESS_SIZE])
+{
+    server_last_address(broker->server, out);
 }
 
 const char *broker_path(const struct broker *broker)

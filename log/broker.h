@@ -22,9 +22,10 @@ struct broker_settings {
     const char *path; /* the data directory; NULL: log.dirs of the file */
     const char
         *listen[BROKER_LISTEN_MAX]; /* addresses for io_listen; none: `listeners`, or ":9092" */
-    const char *loopback;           /* "loopback:NAME" for shards of this process, or NULL */
-    const char *advertised;  /* "HOST:PORT"; NULL: advertised.listeners, or what was dialled */
-    struct map *file;        /* values of server.properties and --set; outlives the broker */
+    const char *inner;      /* for the program's own shards ("loopback:NAME") and processes, who are
+                             * told what they dialled; NULL: none */
+    const char *advertised; /* "HOST:PORT"; NULL: advertised.listeners, or what was dialled */
+    struct map *file;       /* values of server.properties and --set; outlives the broker */
     int64_t memory_size_max; /* of requests and answers; 0: BROKER_MEMORY_SIZE */
 };
 
@@ -50,6 +51,8 @@ must_use int broker_start(struct io *io, const struct broker_settings *settings,
 void broker_stop(struct broker *broker, void (*stopped)(void *owner), void *owner);
 /* "HOST:PORT" as bound. */
 void broker_address(const struct broker *broker, char out[IO_ADDRESS_SIZE]);
+/* The same of `inner`. */
+void broker_inner_address(const struct broker *broker, char out[IO_ADDRESS_SIZE]);
 const char *broker_path(const struct broker *broker);
 /* Why a group rebalanced lately; see coordinator_explain_group. */
 must_use int broker_explain_group(struct broker *broker, struct bytes id, struct arena *arena,

@@ -449,6 +449,13 @@ void server_address(const struct server *server, char out[IO_ADDRESS_SIZE])
     }
 }
 
+void server_last_address(const struct server *server, char out[IO_ADDRESS_SIZE])
+{
+    check(server->listener_count > 0);
+    io_listener_address(server->parts.io, server->listeners[server->listener_count - 1].listener,
+                        out);
+}
+
 static bool server_is_done(const struct server *server)
 {
     return server->is_stopping && server->clients.size == 0 && list_is_empty(&server->requests) &&

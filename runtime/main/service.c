@@ -267,7 +267,7 @@ static int read_settings(struct service *service, const struct service_flags *fl
 }
 
 int service_start(struct service *service, struct command_world *world,
-                  const struct service_flags *flags, const char *loopback)
+                  const struct service_flags *flags, const char *inner)
 {
     service->world = world;
     if (flags->is_verbose) {
@@ -277,7 +277,7 @@ int service_start(struct service *service, struct command_world *world,
     int error = read_settings(service, flags, &settings);
     bool is_misuse = error != 0;
     if (error == 0) {
-        settings.loopback = loopback;
+        settings.inner = inner;
         error = start_parts(service, flags, &settings);
     }
     if (error == 0) {

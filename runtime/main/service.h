@@ -60,9 +60,9 @@ struct service {
 };
 
 /* Returns when clients can connect: 0, or an exit code after a complaint; then nothing is left.
- * `loopback`: "loopback:NAME" for apps of this process, or NULL. */
+ * `inner`: as for broker_start. */
 must_use int service_start(struct service *service, struct command_world *world,
-                           const struct service_flags *flags, const char *loopback);
+                           const struct service_flags *flags, const char *inner);
 /* The HTTP port alone: 0, or an exit code after a complaint. */
 must_use int service_start_http(struct service *service, struct command_world *world,
                                 const struct service_flags *flags);
