@@ -44,14 +44,10 @@ struct http {
     struct io_request last;
 };
 
-/* What whoever is asked sees of an exchange. */
-struct http_answer {
-    struct http_request request;
-};
-
 /* One request; lives until the daemon is done with it. */
 struct exchange {
-    struct http_answer owed;
+    struct http_answer owed; /* what whoever is asked sees */
+    struct http_request asked;
     struct http *http;
     struct MHD_Connection *connection;
     struct io_request request;
@@ -178,13 +174,18 @@ static void settle(struct exchange *exchange, unsigned status)
     drain(http);
 }
 
-void http_answer(struct http_answer *answer, unsigned status, struct buffer *body)
+static void on_given(struct http_answer *answer, unsigned status, struct buffer *body)
 {
     struct exchange *exchange = (struct exchange *)(void *)answer;
     buffer_fini(&exchange->answer);
     exchange->answer = *body;
     buffer_init(body);
     settle(exchange, status);
+}
+
+void http_answer(struct http_answer *answer, unsigned status, struct buffer *body)
+{
+    answer->give(answer, status, body);
 }
 
 static void on_request(struct io_request *request, int64_t result)
@@ -196,7 +197,8 @@ static void on_request(struct io_request *request, int64_t result)
         settle(exchange, refuse_route(exchange));
         return;
     }
-    exchange->owed.request = (struct http_request){
+    exchange->owed.give = on_given;
+    exchange->asked = (struct http_request){
         .method = exchange->method,
         .path = exchange->path,
         .suffix = exchange->path + strlen(route->path),
@@ -205,10 +207,10 @@ static void on_request(struct io_request *request, int64_t result)
         .private_state = exchange,
     };
     if (route->ask != NULL) {
-        route->ask(route->owner, &exchange->owed.request, &exchange->owed);
+        route->ask(route->owner, &exchange->asked, &exchange->owed);
         return;
     }
-    settle(exchange, route->handle(route->owner, &exchange->owed.request, &exchange->answer,
+    settle(exchange, route->handle(route->owner, &exchange->asked, &exchange->answer,
                                    &exchange->content_type));
 }
 

@@ -33,8 +33,10 @@ struct http_request {
     void *private_state;
 };
 
-/* One request that is answered later. */
-struct http_answer;
+/* One request that is answered later; embedded by whoever asked, who is told by `give`. */
+struct http_answer {
+    void (*give)(struct http_answer *answer, unsigned status, struct buffer *body);
+};
 
 /* One of `handle` and `ask` says what happens. */
 struct http_route {
