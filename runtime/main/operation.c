@@ -23,6 +23,9 @@ enum {
     STATUS_UNAVAILABLE = 503
 };
 
+const char *const operation_parameters[OPERATION_PARAMETER_COUNT] = {
+    "key", "from", "to", "prefix", "limit", "after", "dry"};
+
 struct operation_row;
 
 struct operation {

@@ -29,6 +29,9 @@ struct operation_desk {
     struct host *host; /* NULL: no application runs (any more) */
 };
 
+enum { OPERATION_PARAMETER_COUNT = 7 };
+/* Every name that a query may hold. */
+extern const char *const operation_parameters[OPERATION_PARAMETER_COUNT];
 /* The routes; the desk outlives them. */
 void operation_make_routes(struct operation_desk *desk,
                            struct http_route routes[OPERATION_ROUTE_COUNT]);

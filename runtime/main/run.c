@@ -1,7 +1,8 @@
 /* See run.h. Scripts and connectors are judged before anything starts: what is wrong ends the
  * command with 1 and leaves no trace. The embedded broker and the applications meet over
  * "loopback:broker"; other clients see the same topics on the broker's port. Ends with 0 after
- * SIGTERM or SIGINT: applications first, then the log; with 1 when no application runs any more. */
+ * SIGTERM or SIGINT: applications first, then the log; with 1 when no application runs any more.
+ * With --isolate this is done by two processes; isolation.c says how. */
 #include "runtime/main/run.h"
 
 #include "log/base/error.h"
@@ -10,6 +11,8 @@
 #include "runtime/cli/errand.h"
 #include "runtime/host/host.h"
 #include "runtime/main/instance.h"
+#include "runtime/main/isolated.h"
+#include "runtime/main/isolation.h"
 #include "runtime/main/operation.h"
 #include "runtime/main/plugin_places.h"
 #include "runtime/main/service.h"
@@ -17,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_LOOPBACK "loopback:broker"
+#define RUN_LOOPBACK  "loopback:broker"
+#define RUN_LOCALHOST "localhost:0" /* for a child; a free port */
 
 enum { RUN_PATH_SIZE = 4096 };
 
@@ -32,6 +36,7 @@ struct run_values {
     int64_t commit_interval_ms;
     const char *guarantee;
     bool is_following;
+    bool is_isolating;
 };
 
 struct run {
@@ -46,6 +51,9 @@ struct run {
     char state_directory[RUN_PATH_SIZE];
     struct instance instance; /* our name in groups, with --bootstrap */
     bool is_host_stopped;
+    struct isolation isolation; /* with --isolate, in the parent */
+    struct isolated isolated;   /* and in the child */
+    char inner[IO_ADDRESS_SIZE];
 };
 
 static void run_on_failed(void *owner, const char *application, const char *reason, bool is_final)
@@ -96,6 +104,27 @@ static int run_choose_guarantee(struct run *run)
     return COMMAND_OK;
 }
 
+/* Where the broker will be, and who we are there. */
+static int run_choose_broker(struct run *run)
+{
+    run->options.instance_id = "embedded";
+    if (run->values->is_isolating) {
+        run->options.bootstrap = run->isolated.broker; /* the parent will tell */
+        return COMMAND_OK;
+    }
+    if (run->values->bootstrap == NULL) {
+        run->options.bootstrap = RUN_LOOPBACK;
+        return COMMAND_OK;
+    }
+    if (errand_read_brokers(run->world, run->values->bootstrap, &run->brokers) != COMMAND_OK) {
+        return COMMAND_MISUSED;
+    }
+    run->options.bootstrap = buffer_string(&run->brokers);
+    run_choose_state(run);
+    run->options.instance_id = instance_read(&run->instance, run->world->io, run->state_directory);
+    return COMMAND_OK;
+}
+
 static int run_judge(struct run *run)
 {
     static const struct host_events events = {.failed = run_on_failed};
@@ -103,17 +132,9 @@ static int run_judge(struct run *run)
     plugin_places_find(&run->plugins, &run->values->plugins);
     run->options.plugin_directories = run->plugins.items;
     run->options.plugin_directory_count = run->plugins.count;
-    if (run->values->bootstrap != NULL &&
-        errand_read_brokers(run->world, run->values->bootstrap, &run->brokers) != COMMAND_OK) {
-        return COMMAND_MISUSED;
-    }
-    run->options.bootstrap =
-        run->values->bootstrap == NULL ? RUN_LOOPBACK : buffer_string(&run->brokers);
-    run->options.instance_id = "embedded";
-    if (run->values->bootstrap != NULL) {
-        run_choose_state(run);
-        run->options.instance_id =
-            instance_read(&run->instance, run->world->io, run->state_directory);
+    int code = run_choose_broker(run);
+    if (code != COMMAND_OK) {
+        return code;
     }
     run->options.is_following = run->values->is_following;
     run->options.commit_interval_ms = run->values->commit_interval_ms;
@@ -183,6 +204,65 @@ static int run_embedded(struct run *run)
     return code;
 }
 
+static void run_on_over(void *owner)
+{
+    struct run *run = owner;
+    run->service.is_over = true;
+}
+
+static void run_write_isolation_metrics(void *owner, struct buffer *out)
+{
+    struct run *run = owner;
+    isolation_write_metrics(&run->isolation, out);
+}
+
+/* With a log of our own, and the applications in a child. */
+static int run_isolating(struct run *run)
+{
+    struct http_route routes[OPERATION_ROUTE_COUNT];
+    int code = isolation_start(&run->isolation, run->world, run_on_over, run);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    service_init(&run->service);
+    run->service.write_more_metrics = run_write_isolation_metrics;
+    run->service.more_owner = run;
+    isolation_make_routes(&run->isolation, routes);
+    for (size_t i = 0; i < OPERATION_ROUTE_COUNT; i++) {
+        service_add_route(&run->service, &routes[i]);
+    }
+    code = service_start(&run->service, run->world, &run->values->service, RUN_LOCALHOST);
+    if (code != COMMAND_OK) {
+        (void)!isolation_stop(&run->isolation);
+        return code;
+    }
+    run_choose_state(run);
+    broker_inner_address(run->service.broker, run->inner);
+    isolation_run(&run->isolation, run->inner, run->state_directory);
+    service_print_ready(&run->service, false);
+    code = service_wait(&run->service);
+    int end = isolation_stop(&run->isolation);
+    service_stop(&run->service);
+    return code == COMMAND_OK ? end : code;
+}
+
+/* As the child of one that isolates. */
+static int run_isolated(struct run *run)
+{
+    if (run->values->service.is_verbose) {
+        trace_set_level(TRACE_INFO);
+    }
+    run->desk.host = run->host;
+    if (isolated_wait(&run->isolated, &run->desk)) {
+        host_start(run->host, run->isolated.state_directory);
+        while (!run->world->is_interrupted && !run->service.is_over) {
+            run->world->run(run->world->owner);
+        }
+    }
+    run_stop_host(run);
+    isolated_end(&run->isolated, COMMAND_OK, run->service.is_over);
+}
+
 /* Asks for the cluster until it answers; says once what is waited for. False after a signal. */
 static bool run_await_cluster(struct run *run)
 {
@@ -237,32 +317,59 @@ static int run_attached(struct run *run)
     return COMMAND_OK;
 }
 
+/* What the flags ask for is possible: COMMAND_OK. */
+static int run_judge_flags(struct command_world *world, const struct run_values *values,
+                           const struct flag_list *arguments)
+{
+    const char *data = values->service.data;
+    if (arguments->count > HOST_SCRIPT_MAX) {
+        return command_misuse(world, "at most %d scripts run in one process", HOST_SCRIPT_MAX);
+    }
+    if (arguments->count == 0 && !values->is_following) {
+        return command_misuse(world, "name a script, or --deployed for those that the cluster has");
+    }
+    if (data != NULL && strncmp(data, "memory:", 7) == 0 && values->state == NULL) {
+        return command_misuse(
+            world, "--data %s keeps no stores; give them a directory: --state DIR", data);
+    }
+    if (values->is_isolating && values->bootstrap != NULL) {
+        return command_misuse(world, "--isolate keeps a log of our own safe; with --bootstrap the "
+                                     "applications are a process of their own already");
+    }
+    return COMMAND_OK;
+}
+
+/* The way to run that the flags ask for, once the applications are sound. */
+static int run_judged(struct run *run)
+{
+    if (run->values->is_isolating) {
+        return run_isolated(run);
+    }
+    return run->values->bootstrap == NULL ? run_embedded(run) : run_attached(run);
+}
+
 static int run_scripts(struct command_world *world, const void *given,
                        const struct flag_list *arguments)
 {
     struct run run = {.world = world, .values = given};
-    if (arguments->count > HOST_SCRIPT_MAX) {
-        return command_misuse(world, "at most %d scripts run in one process", HOST_SCRIPT_MAX);
+    bool is_child = run.values->is_isolating && isolated_is_asked();
+    int code = run_judge_flags(world, run.values, arguments);
+    if (code == COMMAND_OK && is_child) {
+        code = isolated_open(&run.isolated, world);
     }
-    if (arguments->count == 0 && !run.values->is_following) {
-        return command_misuse(world, "name a script, or --deployed for those that the cluster has");
-    }
-    const char *data = run.values->service.data;
-    if (data != NULL && strncmp(data, "memory:", 7) == 0 && run.values->state == NULL) {
-        return command_misuse(
-            world, "--data %s keeps no stores; give them a directory: --state DIR", data);
+    if (code != COMMAND_OK) {
+        return code;
     }
     for (size_t i = 0; i < arguments->count; i++) {
         run.options.scripts[run.options.script_count++] = arguments->items[i];
     }
-    int code = run_choose_guarantee(&run);
-    code = code == COMMAND_OK ? run_judge(&run) : code;
-    if (code != COMMAND_OK) {
-        instance_close(&run.instance);
-        buffer_fini(&run.brokers);
-        return code;
+    code = run_choose_guarantee(&run);
+    if (code == COMMAND_OK && run.values->is_isolating && !is_child) {
+        code = run_isolating(&run);
+    } else if (code == COMMAND_OK) {
+        code = run_judge(&run);
+        code = code == COMMAND_OK ? run_judged(&run) : code;
     }
-    code = run.values->bootstrap == NULL ? run_embedded(&run) : run_attached(&run);
     run_stop_host(&run);
     instance_close(&run.instance);
     buffer_fini(&run.brokers);
@@ -289,6 +396,8 @@ static const struct flag run_flags[] = {
          "how often outputs, positions and stores are committed (default: 100ms)"),
     FLAG(0, "deployed", BOOL, struct run_values, is_following, NULL,
          "run what the cluster has deployed too ('tidemill app deploy')"),
+    FLAG(0, "isolate", BOOL, struct run_values, is_isolating, NULL,
+         "run applications in a child process: the log outlives a crash of theirs"),
     FLAG(0, "guarantee", STRING, struct run_values, guarantee, "exactly_once_v2|at_least_once",
          "over what scripts say (default: exactly_once_v2)"),
     SERVICE_FLAGS(struct run_values),
@@ -302,7 +411,9 @@ const struct command run_command = {
                 "tidemill run words.lua --bootstrap kafka1:9092,kafka2:9092\n"
                 "tidemill run --deployed --bootstrap kafka1:9092\n",
     .details = "Without --bootstrap a broker is started in --data, and clients see its topics on\n"
-               "--listen. Ctrl-C commits and ends; nothing is lost by kill -9 either.\n",
+               "--listen. Ctrl-C commits and ends; nothing is lost by kill -9 either.\n"
+               "With --isolate the applications start no programs and send no signals, and those\n"
+               "of one crash start anew together, after 1 s, then 2 s, and so on to a minute.\n",
     COMMAND_FLAGS(run_flags),
     .values_size = sizeof(struct run_values),
     .argument_max = -1,
