@@ -1,9 +1,10 @@
 /* Bounded functions on tables; see sandbox_table.h. */
 #include "runtime/lua/sandbox_table.h"
 
+#include <limits.h>
+
 enum {
     MOVE_COUNT_MAX = 1000000, /* some ten milliseconds */
-    SORT_COUNT_QUICK = 10000, /* so many the library may compare by itself */
 };
 
 bool sandbox_table_has_metafield(lua_State *lua, int index, const char *name)
@@ -75,22 +76,84 @@ static int table_concat(lua_State *lua)
     return 1;
 }
 
-static int is_less(lua_State *lua)
+/* Stack of a sort: the table, the script's function or nil, a copy of the elements. */
+enum { SORT_TABLE = 1, SORT_ORDER, SORT_ELEMENTS, SORT_INDEXES };
+
+/* Whether the element at `left` belongs before the one at `right`, both as numbers of the copy. */
+static bool is_before(lua_State *lua, uint32_t left, uint32_t right)
 {
+    bool has_order = !lua_isnil(lua, SORT_ORDER);
     watchdog_check(lua);
-    lua_pushboolean(lua, lua_compare(lua, 1, 2, LUA_OPLT));
-    return 1;
+    if (has_order) {
+        lua_pushvalue(lua, SORT_ORDER);
+    }
+    lua_rawgeti(lua, SORT_ELEMENTS, left);
+    lua_rawgeti(lua, SORT_ELEMENTS, right);
+    if (has_order) {
+        lua_call(lua, 2, 1);
+    }
+    bool is = has_order ? lua_toboolean(lua, -1) : lua_compare(lua, -2, -1, LUA_OPLT);
+    lua_settop(lua, SORT_INDEXES);
+    return is;
 }
 
-/* A function of the script is watched; the library's own comparison is not. */
+/* Merges two runs that lie end to end: [0, middle) and [middle, count). Of equals the first comes
+ * first. */
+static void merge_indexes(lua_State *lua, const uint32_t *from, size_t middle, size_t count,
+                          uint32_t *to)
+{
+    size_t left = 0;
+    size_t right = middle;
+    for (size_t i = 0; i < count; i++) {
+        bool is_left =
+            left < middle && (right == count || !is_before(lua, from[right], from[left]));
+        to[i] = from[is_left ? left++ : right++];
+    }
+}
+
+static uint32_t *sort_indexes(lua_State *lua, uint32_t *indexes, size_t count)
+{
+    uint32_t *spare = indexes + count;
+    for (size_t i = 0; i < count; i++) {
+        indexes[i] = (uint32_t)i + 1;
+    }
+    for (size_t run = 1; run < count; run *= 2) {
+        for (size_t at = 0; at < count; at += 2 * run) {
+            size_t rest = count - at;
+            merge_indexes(lua, indexes + at, rest < run ? rest : run,
+                          rest < 2 * run ? rest : 2 * run, spare + at);
+        }
+        uint32_t *sorted = spare;
+        spare = indexes;
+        indexes = sorted;
+    }
+    return indexes;
+}
+
+/* Sorts by merging. The library's own takes the clock for the pivot of a large table, so that the
+ * order of equals, and what the script's function is asked, would differ from run to run. The table
+ * is written at the end: an error leaves it as it was. */
 static int table_sort(lua_State *lua)
 {
-    luaL_checktype(lua, 1, LUA_TTABLE);
-    if (lua_isnoneornil(lua, 2) && lua_rawlen(lua, 1) > SORT_COUNT_QUICK) {
-        lua_settop(lua, 1);
-        lua_pushcfunction(lua, is_less);
+    check_plain(lua, SORT_TABLE);
+    size_t count = lua_rawlen(lua, SORT_TABLE);
+    if (!lua_isnoneornil(lua, SORT_ORDER)) {
+        luaL_checktype(lua, SORT_ORDER, LUA_TFUNCTION);
     }
-    return call_on_plain_table(lua);
+    luaL_argcheck(lua, count < INT_MAX, SORT_TABLE, "array too big");
+    lua_settop(lua, SORT_ORDER);
+    lua_createtable(lua, (int)count, 0);
+    for (lua_Integer i = 1; i <= (lua_Integer)count; i++) {
+        lua_rawgeti(lua, SORT_TABLE, i);
+        lua_rawseti(lua, SORT_ELEMENTS, i);
+    }
+    uint32_t *indexes = lua_newuserdatauv(lua, count * 2 * sizeof *indexes + 1, 0);
+    indexes = sort_indexes(lua, indexes, count);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(lua, SORT_ELEMENTS, indexes[i]);
+        lua_rawseti(lua, SORT_TABLE, (lua_Integer)i + 1);
+    }
+    return 0;
 }
 
 void sandbox_table_open(lua_State *lua)
@@ -98,7 +161,6 @@ void sandbox_table_open(lua_State *lua)
     static const luaL_Reg wrappers[] = {{"insert", call_on_plain_table},
                                         {"move", table_move},
                                         {"remove", call_on_plain_table},
-                                        {"sort", table_sort},
                                         {"unpack", call_on_plain_table}};
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) {
         lua_getfield(lua, -1, wrappers[i].name);
@@ -107,4 +169,6 @@ void sandbox_table_open(lua_State *lua)
     }
     lua_pushcfunction(lua, table_concat);
     lua_setfield(lua, -2, "concat");
+    lua_pushcfunction(lua, table_sort);
+    lua_setfield(lua, -2, "sort");
 }

@@ -224,6 +224,23 @@ static void libraries_and_metatables_cannot_be_tampered_with(void **state)
     }
 }
 
+static void sorting_keeps_equals_in_order_and_is_whole_or_not_at_all(void **state)
+{
+    struct lua_bench *bench = *state;
+    lua_bench_expect_output(
+        bench,
+        "local t = {} for i = 1, 3000 do t[i] = { key = i * 7919 % 10, index = i } end "
+        "table.sort(t, function(a, b) return a.key < b.key end) "
+        "for i = 2, #t do local a, b = t[i - 1], t[i] "
+        "if a.key > b.key or a.key == b.key and a.index > b.index then error(i) end end "
+        "local n = { 3, 1, 2, 1.5 } table.sort(n) local s = { 'b', 'a', 'B' } table.sort(s) "
+        "local d = { 1, 2, 3 } table.sort(d, function(a, b) return a > b end) "
+        "local e = { 3, 1, 2 } local ok = pcall(table.sort, e, function(a, b) "
+        "if a == 2 or b == 2 then error 'no' end return a < b end) "
+        "return { value = { n, s, d, e, ok, #t, (pcall(table.sort, { 1, 'a' })) } }",
+        "1", "k=[[1,1.5,2,3],[\"B\",\"a\",\"b\"],[3,2,1],[3,1,2],false,3000,false]");
+}
+
 static void an_empty_string_repeated_for_ever_is_quick(void **state)
 {
     struct lua_bench *bench = *state;
@@ -326,6 +343,7 @@ int main(void)
         LUA_BENCH_TEST(emits_have_a_limit_that_pcall_does_not_lift),
         LUA_BENCH_TEST(what_is_dangerous_is_not_there),
         LUA_BENCH_TEST(libraries_and_metatables_cannot_be_tampered_with),
+        LUA_BENCH_TEST(sorting_keeps_equals_in_order_and_is_whole_or_not_at_all),
         LUA_BENCH_TEST(an_empty_string_repeated_for_ever_is_quick),
         LUA_BENCH_TEST(protected_calls_still_do_their_work),
         LUA_BENCH_TEST(iteration_is_in_the_order_of_keys),
