@@ -33,6 +33,7 @@ struct run_values {
     int64_t memory_size;
     int64_t callback_ms;
     int64_t emit_count;
+    int64_t store_size;
     int64_t commit_interval_ms;
     const char *guarantee;
     bool is_following;
@@ -141,6 +142,7 @@ static int run_judge(struct run *run)
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
     run->options.limits.emit_count = (size_t)run->values->emit_count;
+    run->options.limits.store_size = (size_t)run->values->store_size;
     if (host_new(run->world->io, &run->options, &events, run, &run->host, &report) != 0) {
         return command_fail(run->world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
                             report.text);
@@ -392,6 +394,8 @@ static const struct flag run_flags[] = {
          "the longest a function of a script may run (default: 1s)"),
     FLAG(0, "emit-limit", SIZE, struct run_values, emit_count, "COUNT",
          "the most records one call may write (default: 100000)"),
+    FLAG(0, "store-limit", SIZE, struct run_values, store_size, "SIZE",
+         "the most one call may write to stores (default: 64m)"),
     FLAG(0, "commit-interval", DURATION, struct run_values, commit_interval_ms, "TIME",
          "how often outputs, positions and stores are committed (default: 100ms)"),
     FLAG(0, "deployed", BOOL, struct run_values, is_following, NULL,

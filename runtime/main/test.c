@@ -16,6 +16,7 @@ struct test_values {
     const char *filter;
     const char *output;
     struct flag_list plugins;
+    int64_t test_ms;
 };
 
 struct test {
@@ -221,7 +222,8 @@ static int test_run_file(struct command_world *world, const char *path,
 {
     struct plugin_places plugins;
     plugin_places_find(&plugins, &values->plugins);
-    const struct app_options options = test_options(&plugins, path);
+    struct app_options options = test_options(&plugins, path);
+    options.limits.test_ms = values->test_ms;
     const char *filter = values->filter;
     struct report report = {0};
     struct script *script = NULL;
@@ -299,6 +301,8 @@ static const struct flag test_flags[] = {
     FLAG(0, "filter", STRING, struct test_values, filter, "TEXT",
          "only tests whose names hold the text"),
     FLAG(0, "plugins", LIST, struct test_values, plugins, "DIR", "more places for plugins"),
+    FLAG(0, "time-limit", DURATION, struct test_values, test_ms, "TIME",
+         "the longest a test may run, in processor time (default: 1m)"),
     FLAG('o', "output", STRING, struct test_values, output, "text|tap|json", "how to print"),
 };
 

@@ -161,6 +161,16 @@ static const struct attack attacks[] = {
     {"iterations", "while true do ctx.s:pairs() end", "process", "timeout"},
 };
 
+/* Bodies of the functions that are called without a record; ctx is their last argument. */
+static const char *const attack_loops[] = {
+    "while true do end",
+    "while true do pcall(function() while true do end end) end",
+    "coroutine.wrap(function() while true do end end)()",
+    "local x <close> = setmetatable({}, { __close = function() while true do end end })",
+};
+
+enum { ATTACK_LOOP_COUNT = sizeof attack_loops / sizeof *attack_loops };
+
 enum { ATTACK_COUNT = sizeof attacks / sizeof *attacks };
 
 /* What stands before the file: tables that its body asks for. */

@@ -125,6 +125,68 @@ static void what_is_kept_of_a_callback_is_dead_in_the_next(void **state)
     }
 }
 
+/* --- Functions that are called without a record --- */
+
+static struct mill_driver *run_loop(struct lua_bench *bench, const char *field, const char *body)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "return { input = 'in', output = 'out', process = function(r) return r end,\n"
+             "%s function(...) %s end %s }",
+             field, body, field[0] == 'e' ? "}" : "");
+    return lua_bench_run(bench, text);
+}
+
+static void nothing_more_happens(struct mill_driver *driver)
+{
+    (void)driver;
+}
+
+static void a_minute_passes(struct mill_driver *driver)
+{
+    (void)!mill_driver_advance(driver, 60000);
+}
+
+static void stream_time_passes(struct mill_driver *driver)
+{
+    assert_int_equal(mill_driver_send(driver, "in", "k", "1", 1000), 0);
+    (void)!mill_driver_send(driver, "in", "k", "1", 120000);
+}
+
+static void it_stops(struct mill_driver *driver)
+{
+    (void)!mill_driver_stop(driver);
+}
+
+/* The callback is stopped in time, and what comes after it is processed. */
+static void timers_init_and_close_that_spin_are_stopped(void **state)
+{
+    struct lua_bench *bench = *state;
+    static const struct {
+        const char *field;
+        void (*call)(struct mill_driver *driver);
+    } rows[] = {
+        {"init =", nothing_more_happens},
+        {"every = { ['10s'] =", a_minute_passes},
+        {"every = { ['stream:1m'] =", stream_time_passes},
+        {"close =", it_stops},
+    };
+    set_limits(bench);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows * ATTACK_LOOP_COUNT; i++) {
+        const char *body = attack_loops[i % ATTACK_LOOP_COUNT];
+        int64_t began_ms = processor_ms();
+        struct mill_driver *driver = run_loop(bench, rows[i / ATTACK_LOOP_COUNT].field, body);
+        rows[i / ATTACK_LOOP_COUNT].call(driver);
+        const char *kind = driver->context.error_kind;
+        if (driver->failures != 1 || kind == NULL || strcmp(kind, "timeout") != 0) {
+            fail_msg("%s %s: %d failures, %s", rows[i / ATTACK_LOOP_COUNT].field, body,
+                     driver->failures, kind == NULL ? "no error" : kind);
+        }
+        assert_true(processor_ms() - began_ms <= (CALLBACK_MS + OVERRUN_MS) * SLOWNESS);
+        assert_int_equal(mill_driver_send(driver, "in", "k", "1", 1), 0);
+    }
+}
+
 /* Files that spin while they are judged. */
 static void top_level_code_is_stopped(void **state)
 {
@@ -193,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LUA_BENCH_TEST(every_attack_ends_in_time_and_the_next_record_is_processed),
         LUA_BENCH_TEST(what_is_kept_of_a_callback_is_dead_in_the_next),
+        LUA_BENCH_TEST(timers_init_and_close_that_spin_are_stopped),
         LUA_BENCH_TEST(top_level_code_is_stopped),
         LUA_BENCH_TEST(a_test_that_never_ends_is_stopped),
     };
