@@ -2,14 +2,29 @@
  *
  * Option `mine`: a file. A record whose value is "poison" is passed while the file is not there,
  * and breaks the process while it is. "execute" passes a record that says how exec was refused;
- * "signal" one that says how a signal to the parent was. */
+ * "signal" one that says how a signal to the parent was. With $CRASH_ON_LOAD it does not even load.
+ */
 #include "runtime/plugin/tidemill.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static void crash_now(void)
+{
+    volatile char *volatile nowhere = NULL;
+    *nowhere = 1;
+}
+
+__attribute__((constructor)) static void crash_on_load(void)
+{
+    if (getenv("CRASH_ON_LOAD") != NULL) {
+        crash_now();
+    }
+}
 
 static int is_value(const struct tidemill_record *record, const char *text)
 {
@@ -48,8 +63,7 @@ static enum tidemill_status crash_process(struct tidemill_context *context,
         int code = -1;
         if (is_value(&record, "poison") &&
             access(tidemill_option_text(context, "mine"), F_OK) == 0) {
-            char *volatile nowhere = NULL;
-            *nowhere = 1;
+            crash_now();
         }
         if (is_value(&record, "execute")) {
             code = execute_errno();
