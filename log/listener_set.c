@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -104,9 +105,41 @@ static char *listener_advertised(const struct broker_options *options, struct by
     return NULL;
 }
 
+/* Every answer about the cluster sends clients there, so it must be one that they can dial. */
+static int listener_judge_advertised(const char *advertised, struct report *report)
+{
+    const char *colon = strrchr(advertised, ':');
+    size_t host_size = colon == NULL ? 0 : (size_t)(colon - advertised);
+    int64_t port = 0;
+    bool is_bare = host_size > 0 && advertised[0] != '[' && memchr(advertised, ':', host_size);
+    if (host_size == 0 || is_bare || text_parse_int64(colon + 1, &port) != 0 || port < 1 ||
+        port > UINT16_MAX) {
+        return report_add(
+            report, NULL,
+            "the address that clients are told, '%s', is not HOST:PORT; give both, or "
+            "leave out --advertise and advertised.listeners: then clients are told "
+            "the address they dialled",
+            advertised);
+    }
+    if (strncmp(advertised, "0.0.0.0:", 8) == 0 || strncmp(advertised, "[::]:", 5) == 0) {
+        return report_add(
+            report, NULL,
+            "the address that clients are told, %s, means every interface and cannot "
+            "be dialled; give one that clients can reach, or leave out --advertise "
+            "and advertised.listeners: then clients are told the address they dialled",
+            advertised);
+    }
+    return 0;
+}
+
 static int listener_set_add(struct listener_set *set, struct bytes address, char *advertised,
                             struct report *report)
 {
+    int error = advertised == NULL ? 0 : listener_judge_advertised(advertised, report);
+    if (error != 0) {
+        free(advertised);
+        return error;
+    }
     if (set->count == BROKER_LISTEN_MAX) {
         free(advertised);
         return report_add(report, NULL, "listeners: there may be at most %d", BROKER_LISTEN_MAX);

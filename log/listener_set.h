@@ -2,7 +2,10 @@
  * `advertised.listeners`, `listener.security.protocol.map` and `controller.listener.names`.
  *
  * A listener that asks for encryption or passwords is refused: a client must never get less safety
- * than the file says. A controller's listener has no clients here: it is left out, with a warning.
+ * than the file says. An advertised address that nobody can dial is refused too: it is what every
+ * client would dial next. A controller's listener has no clients here: it is left out, with a
+ * warning.
+ *
  * Owns:   its strings.
  * Thread: any. */
 #pragma once

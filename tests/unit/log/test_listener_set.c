@@ -3,6 +3,7 @@
 #include "log/listener_set.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct fixture {
@@ -132,6 +133,32 @@ static void flags_count_more_than_files(void **state)
     expect(fixture, 0, "127.0.0.1:0", "near:1");
 }
 
+/* A client would be sent to it by everything it asks. */
+static void an_address_that_nobody_can_dial_is_refused(void **state)
+{
+    static const char *const addresses[] = {"host",      "host:",       "host:0", "host:99999",
+                                            ":9092",     "host:ninety", "",       "0.0.0.0:9092",
+                                            "[::]:9092", "::1:9092",    "host:-1"};
+    static const char *const good[] = {"host:1", "10.0.0.1:65535", "[::1]:9092"};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        char value[64];
+        snprintf(value, sizeof value, "PLAINTEXT://%s", addresses[i]);
+        set(fixture, "advertised.listeners", value);
+        fixture->report = (struct report){0};
+        assert_int_not_equal(read_set(fixture, NULL), 0);
+        assert_non_null(strstr(fixture->report.text, "clients are told"));
+        fixture->report = (struct report){0};
+        assert_int_not_equal(read_set(fixture, addresses[i]), 0);
+    }
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        fixture->report = (struct report){0};
+        assert_int_equal(read_set(fixture, good[i]), 0);
+        expect(fixture, 0, ":9092", good[i]);
+        listener_set_fini(&fixture->set);
+    }
+}
+
 static void nobody_gets_less_safety_than_asked(void **state)
 {
     static const char *const listeners[] = {"SSL://:1", "PLAINTEXT://:1,SASL_SSL://:2",
@@ -171,6 +198,7 @@ int main(void)
         TEST(what_is_left_out_is_said_once),
         TEST(a_file_without_a_listener_for_clients_is_refused),
         TEST(flags_count_more_than_files),
+        TEST(an_address_that_nobody_can_dial_is_refused),
         TEST(nobody_gets_less_safety_than_asked),
         TEST(a_name_that_nothing_explains_is_refused),
     };
