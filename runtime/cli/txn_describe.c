@@ -114,13 +114,7 @@ static int run(struct command_world *world, const void *given, const struct flag
         int result = describe(&errand, arguments->items[i], &grid);
         code = result != COMMAND_OK ? result : code;
     }
-    if (grid.cell_count > 0 && errand.is_kafka) {
-        grid_print_tabs(&grid, &errand.out);
-    } else if (grid.cell_count > 0) {
-        grid_print(&grid, errand.is_json, &errand.out);
-    }
-    grid_fini(&grid);
-    errand_close(&errand);
+    txn_query_end(&errand, &grid, grid.cell_count > 0);
     return code;
 }
 

@@ -122,13 +122,7 @@ static int run(struct command_world *world, const void *given, const struct flag
     for (size_t i = 0; code == COMMAND_OK && i < choice.count; i++) {
         code = find_in_partition(&errand, values->longer_than_ms, &choice.rows[i], &grid);
     }
-    if (code == COMMAND_OK && errand.is_kafka) {
-        grid_print_tabs(&grid, &errand.out);
-    } else if (code == COMMAND_OK) {
-        grid_print(&grid, errand.is_json, &errand.out);
-    }
-    grid_fini(&grid);
-    errand_close(&errand);
+    txn_query_end(&errand, &grid, code == COMMAND_OK);
     return code;
 }
 

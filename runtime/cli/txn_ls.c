@@ -143,13 +143,7 @@ static int run(struct command_world *world, const void *given, const struct flag
                   sizeof id_columns / sizeof *id_columns);
     }
     code = has_places ? list_places(&errand, values, &grid) : list_ids(&errand, values, &grid);
-    if (code == COMMAND_OK && errand.is_kafka) {
-        grid_print_tabs(&grid, &errand.out);
-    } else if (code == COMMAND_OK) {
-        grid_print(&grid, errand.is_json, &errand.out);
-    }
-    grid_fini(&grid);
-    errand_close(&errand);
+    txn_query_end(&errand, &grid, code == COMMAND_OK);
     return code;
 }
 

@@ -77,13 +77,7 @@ static int run(struct command_world *world, const void *given, const struct flag
         grid_init(&grid, columns, sizeof columns / sizeof *columns);
     }
     code = list_producers(&errand, arguments, &grid);
-    if (code == COMMAND_OK && errand.is_kafka) {
-        grid_print_tabs(&grid, &errand.out);
-    } else if (code == COMMAND_OK) {
-        grid_print(&grid, errand.is_json, &errand.out);
-    }
-    grid_fini(&grid);
-    errand_close(&errand);
+    txn_query_end(&errand, &grid, code == COMMAND_OK);
     return code;
 }
 

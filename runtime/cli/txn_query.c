@@ -79,3 +79,14 @@ int txn_query_ask_partition(struct errand *errand, const struct topic_choice_row
     *out = partition;
     return COMMAND_OK;
 }
+
+void txn_query_end(struct errand *errand, struct grid *grid, bool is_shown)
+{
+    if (is_shown && errand->is_kafka) {
+        grid_print_tabs(grid, &errand->out);
+    } else if (is_shown) {
+        grid_print(grid, errand->is_json, &errand->out);
+    }
+    grid_fini(grid);
+    errand_close(errand);
+}

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "runtime/cli/errand.h"
+#include "runtime/cli/grid.h"
 #include "runtime/cli/topic_choice.h"
 
 struct txn_query {
@@ -22,3 +23,7 @@ must_use int txn_query_find_id(struct errand *errand, int64_t producer_id, const
 /* The producers of a partition. COMMAND_OK, or an exit code after a complaint. */
 must_use int txn_query_ask_partition(struct errand *errand, const struct topic_choice_row *row,
                                      const struct describe_producers_response_partition **out);
+
+/* The end of a command about transactions: prints the rows, as Kafka's tool does where that is
+ * asked for, and frees both. `is_shown` false: nothing is printed, a complaint was. */
+void txn_query_end(struct errand *errand, struct grid *grid, bool is_shown);
