@@ -2,6 +2,7 @@
 #include "runtime/lua/plan_join.h"
 
 #include "runtime/lua/plan_mapper.h"
+#include "runtime/lua/plan_table.h"
 #include "runtime/operators/foreign_left_node.h"
 #include "runtime/operators/foreign_right_node.h"
 #include "runtime/operators/lookup_node.h"
@@ -42,16 +43,6 @@ static struct join_plan *read_join(struct plan_reader *reader, struct topology_n
     return plan;
 }
 
-/* Of the first store. */
-static struct table_store_options read_table(struct plan_reader *reader, struct topology_node *node)
-{
-    plan_reader_stores(reader, node, NULL);
-    luaL_argcheck(reader->lua, node->store_count > 0, 1, "a broken plan");
-    return (struct table_store_options){
-        .name = node->stores[0],
-        .history_ms = plan_reader_span(reader, "versioned", node->place, TABLE_STORE_NO_HISTORY)};
-}
-
 static struct node *make_table_join(void *owner, const char *name)
 {
     struct join_plan *plan = owner;
@@ -64,7 +55,7 @@ static int read_table_join(struct plan_reader *reader, struct topology_node *nod
 {
     struct join_plan *plan = read_join(reader, node);
     plan->tables =
-        (struct table_join_node_options){.other = read_table(reader, node),
+        (struct table_join_node_options){.other = plan_table_read_store(reader, node),
                                          .is_left = plan->is_left,
                                          .keeps_left = plan_reader_boolean(reader, "keeps_left"),
                                          .keeps_right = plan_reader_boolean(reader, "keeps_right")};
@@ -87,7 +78,7 @@ static int read_lookup(struct plan_reader *reader, struct topology_node *node)
 {
     struct join_plan *plan = read_join(reader, node);
     plan->lookup =
-        (struct lookup_node_options){.table = read_table(reader, node),
+        (struct lookup_node_options){.table = plan_table_read_store(reader, node),
                                      .keeps_unmatched = plan_reader_boolean(reader, "keeps_left"),
                                      .grace_ms = plan_reader_span(reader, "grace", node->place, 0)};
     plan->lookup.waiting_store = node->store_count > 1 ? node->stores[1] : NULL;
@@ -166,8 +157,9 @@ static struct node *make_answer(void *owner, const char *name)
 static int read_answer(struct plan_reader *reader, struct topology_node *node)
 {
     struct join_plan *plan = read_join(reader, node);
-    plan->left = (struct foreign_left_node_options){
-        .keeps_left = plan_reader_boolean(reader, "keeps_left"), .left = read_table(reader, node)};
+    plan->left =
+        (struct foreign_left_node_options){.keeps_left = plan_reader_boolean(reader, "keeps_left"),
+                                           .left = plan_table_read_store(reader, node)};
     node->make = make_answer;
     return plan_reader_add(reader, node);
 }
@@ -187,7 +179,7 @@ static int read_right(struct plan_reader *reader, struct topology_node *node, si
                       struct node *(*make)(void *owner, const char *name))
 {
     struct join_plan *plan = read_join(reader, node);
-    plan->right.right = read_table(reader, node);
+    plan->right.right = plan_table_read_store(reader, node);
     luaL_argcheck(reader->lua, node->store_count == store_count, 1, "a broken plan");
     plan->right.subscriptions = node->stores[store_count - 1];
     node->changes_key = true;

@@ -8,12 +8,12 @@
 #include "runtime/operators/table_map_node.h"
 #include "runtime/operators/table_node.h"
 
-void plan_table_read_store(struct plan_reader *reader, struct topology_node *node,
-                           struct table_store_options *out)
+struct table_store_options plan_table_read_store(struct plan_reader *reader,
+                                                 struct topology_node *node)
 {
     plan_reader_stores(reader, node, NULL);
-    luaL_argcheck(reader->lua, node->store_count == 1, 1, "a broken plan");
-    *out = (struct table_store_options){
+    luaL_argcheck(reader->lua, node->store_count > 0, 1, "a broken plan");
+    return (struct table_store_options){
         .name = node->stores[0],
         .history_ms = plan_reader_span(reader, "versioned", node->place, TABLE_STORE_NO_HISTORY)};
 }
@@ -27,7 +27,7 @@ static int read_table(struct plan_reader *reader, struct topology_node *node)
 {
     struct table_node_options *options =
         arena_new(&reader->script->arena, struct table_node_options);
-    plan_table_read_store(reader, node, &options->store);
+    options->store = plan_table_read_store(reader, node);
     options->late_topic = plan_reader_late(reader);
     node->late_topic = options->store.history_ms >= 0 ? options->late_topic : NULL;
     luaL_argcheck(reader->lua, node->name != NULL, 1, "a broken plan");

@@ -7,6 +7,7 @@
 
 extern const struct plan_step plan_table_steps[];
 
-/* The store and the field `versioned` of the table on top as the node's only store. */
-void plan_table_read_store(struct plan_reader *reader, struct topology_node *node,
-                           struct table_store_options *out);
+/* The stores of the step on top become the node's, the first of which is a table's, with what its
+ * field `versioned` says. */
+struct table_store_options plan_table_read_store(struct plan_reader *reader,
+                                                 struct topology_node *node);
