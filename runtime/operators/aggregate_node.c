@@ -130,7 +130,7 @@ static int aggregate_node_process(struct node *node, struct node_context *contex
     error = store_accumulator(it, context, record->key, change.timestamp_ms, accumulator);
     if (error == 0 && node->sends_old) {
         error = tell_result(it, context, old, &change);
-        change.old_value = change.value;
+        change.old_value = arena_copy(context->arena, change.value); /* the fold is asked again */
     }
     error = error == 0 ? tell_result(it, context, accumulator, &change) : error;
     return error == 0 ? node_forward(node, context, &change) : error;

@@ -80,7 +80,7 @@ static int forward(struct window_node *it, struct node_context *context,
     int error = 0;
     if (it->node.sends_old) {
         error = tell_result(it, context, old, &change);
-        change.old_value = change.value;
+        change.old_value = arena_copy(context->arena, change.value); /* the fold is asked again */
     }
     error = error == 0 ? tell_result(it, context, content->accumulator, &change) : error;
     return error == 0 ? node_forward(&it->node, context, &change) : error;
