@@ -4,7 +4,7 @@ Ours reads our broker and theirs the peer. The processor is a process of its own
 the memory are its, and both are told from the moment on when the first outputs were there: what was out
 by then counts for neither, nor does what a virtual machine takes to start. A run whose outputs cannot
 all be read back ends in a message and gives no figure. $BENCH_SCALE makes the inputs smaller (0.01), to
-try the machinery.
+try the machinery; $BENCH_RUNS is how many runs a median is of.
 """
 
 import json
@@ -16,7 +16,7 @@ import time
 from brokers import HERE, Process, peer_jars
 from table import median
 
-RUNS = 3
+RUNS = int(os.environ.get("BENCH_RUNS", "3"))
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 IDLE_SECONDS = 5
 CPU_SECONDS_LEAST = 0.05  # five ticks of the kernel's clock
