@@ -292,7 +292,9 @@ static void node_auditor_on_records(struct node_call *call, int error, const voi
     }
     int64_t next = node_model_read(&world->model, call->topic, call->partition, true, call->number,
                                    part->high_watermark, part->records);
-    if (next == call->number) {
+    struct node_auditor *auditor = &world->auditor;
+    auditor->empty_count = next == call->number ? auditor->empty_count + 1 : 0;
+    if (auditor->empty_count == NODE_AUDITOR_EMPTY_MAX) {
         node_world_fail(world, "%s-%d gives nothing at %" PRId64 " and ends at %" PRId64,
                         world->model.topics[call->topic].name, (int)call->partition, next,
                         part->high_watermark);

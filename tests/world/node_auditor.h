@@ -11,10 +11,15 @@
 struct node_world;
 struct client;
 
+/* A node that is over its ceiling of memory lets a fetch wait for a second and answers with nothing
+ * then; so often, one after the other, it does not. */
+enum { NODE_AUDITOR_EMPTY_MAX = 20 };
+
 struct node_auditor {
     struct node_world *world;
     struct client *client;
     bool is_waiting;
+    int empty_count; /* answers without records, one after the other */
     uint64_t digest; /* of what the last audit found, but for what retention may take */
     uint64_t audit_count;
 };

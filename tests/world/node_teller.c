@@ -198,9 +198,10 @@ static bool node_teller_read_from(struct node_teller *teller, struct client *cli
                                   struct node_rest *rest)
 {
     int32_t partition = rest->partition;
-    bool is_over = false;
+    int empty_count = 0;
     rest->end_offset = INT64_MAX; /* the first answer says */
-    for (int64_t offset = rest->start_offset; offset < rest->end_offset && !is_over;
+    for (int64_t offset = rest->start_offset;
+         offset < rest->end_offset && empty_count < NODE_AUDITOR_EMPTY_MAX;
          offset = teller->next_offset) {
         struct node_ledger_question question = {
             .offset = offset, .is_committed = rest->is_committed, .is_audit = true};
@@ -212,8 +213,8 @@ static bool node_teller_read_from(struct node_teller *teller, struct client *cli
         }
         rest->end_offset = rest->is_committed ? teller->stable_offsets[partition]
                                               : teller->high_watermarks[partition];
-        is_over = teller->next_offset == offset;
-        if (is_over && offset < rest->end_offset &&
+        empty_count = teller->next_offset == offset ? empty_count + 1 : 0;
+        if (empty_count == NODE_AUDITOR_EMPTY_MAX &&
             !node_teller_may_end(teller, rest->is_committed)) {
             node_world_fail(teller->world,
                             "trade-%d gives nothing at %" PRId64 " and ends at %" PRId64,
