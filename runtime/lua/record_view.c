@@ -342,10 +342,24 @@ static int find_name(const struct script *script, const char *name)
 static int fail_name(lua_State *lua)
 {
     return luaL_error(lua,
-                      "a record has no field '%s'; it has key, value, json, ts, topic, partition, "
-                      "offset, headers, bytes, window_start and window_end",
+                      "a record has no field '%s'; it has key, key_json, value, json, ts, topic, "
+                      "partition, offset, headers, bytes, window_start and window_end",
                       lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2)
                                                       : luaL_typename(lua, 2));
+}
+
+/* A plain copy, since keys are small and cannot be changed in part. */
+static void push_key_json(lua_State *lua, struct bytes key)
+{
+    struct json *json = &script_of(lua)->stored;
+    if (bytes_is_null(key)) {
+        lua_pushnil(lua);
+    } else if (json_parse(json, key) == 0) {
+        script_value_push(lua, json, JSON_ROOT);
+    } else {
+        script_fail(lua, "decode", "the key is not JSON: %s at byte %d; r.key is its text",
+                    json->error_text, (int)json->error_position);
+    }
 }
 
 static int record_index(lua_State *lua)
@@ -360,6 +374,9 @@ static int record_index(lua_State *lua)
     switch (name) {
     case SCRIPT_KEY:
         push_bytes(lua, record->key);
+        return 1;
+    case SCRIPT_KEY_JSON:
+        push_key_json(lua, record->key);
         return 1;
     case SCRIPT_VALUE:
         record_view_push_value(lua);
@@ -480,6 +497,8 @@ static int record_newindex(lua_State *lua)
     case SCRIPT_OFFSET:
         return luaL_error(lua, "the field '%s' says where the record was read and cannot be set",
                           lua_tostring(lua, 2));
+    case SCRIPT_KEY_JSON:
+        return luaL_error(lua, "set r.key to a table: its text is JSON then");
     case SCRIPT_WINDOW_START:
     case SCRIPT_WINDOW_END:
         return luaL_error(lua, "the window belongs to the key and cannot be set");
@@ -621,8 +640,8 @@ void record_view_open(lua_State *lua)
     open_meta(lua, json_functions, SCRIPT_JSON_META);
     open_meta(lua, headers_functions, SCRIPT_HEADERS_META);
     static const char *const names[SCRIPT_NAME_COUNT] = {
-        "key",    "value",   "json",  "ts",           "topic",     "partition",
-        "offset", "headers", "bytes", "window_start", "window_end"};
+        "key",       "key_json", "value",   "json",  "ts",           "topic",
+        "partition", "offset",   "headers", "bytes", "window_start", "window_end"};
     struct script *script = script_of(lua);
     for (int i = 0; i < SCRIPT_NAME_COUNT; i++) {
         lua_pushstring(lua, names[i]);

@@ -53,7 +53,9 @@ static int body_key(lua_State *lua)
     if (lua_isnil(lua, 2)) {
         return 0;
     }
-    call->out->key = script_value_key(lua, 2);
+    call->out->key = script_value_given_key(
+        lua, 2, is_pair ? "the key and, behind it, the value: return key, value" : "the key");
+    call->out->is_windowed = false; /* the window belonged to the key before */
     call->is_made = true;
     if (is_pair && !lua_isnil(lua, 3)) {
         take_value(lua, call, 3);

@@ -270,7 +270,7 @@ static int body_select_key(lua_State *lua)
         return 0;
     }
     struct record record = *call->script->current.original;
-    record.key = script_value_key(lua, 2);
+    record.key = script_value_given_key(lua, 2, "the key");
     record.is_windowed = false;
     add_pending(lua, &record);
     return 0;

@@ -23,6 +23,7 @@
 /* The fields of a record view; their names are interned once and compared by address. */
 enum script_name {
     SCRIPT_KEY,
+    SCRIPT_KEY_JSON,
     SCRIPT_VALUE,
     SCRIPT_JSON,
     SCRIPT_TS,

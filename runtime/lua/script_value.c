@@ -308,3 +308,28 @@ struct bytes script_value_key(lua_State *lua, int index)
     script_fail(lua, "encode", "a key must be a string or a number, not a %s",
                 luaL_typename(lua, index));
 }
+
+/* { key =, value = } and nothing else. */
+static bool is_pair(lua_State *lua, int index)
+{
+    int top = lua_gettop(lua);
+    int count = 0;
+    int named_count = 0;
+    lua_pushnil(lua);
+    while (count <= 2 && lua_next(lua, index) != 0) {
+        lua_pop(lua, 1);
+        const char *name = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "";
+        named_count += strcmp(name, "key") == 0 || strcmp(name, "value") == 0;
+        count++;
+    }
+    lua_settop(lua, top);
+    return count == 2 && named_count == 2;
+}
+
+struct bytes script_value_given_key(lua_State *lua, int index, const char *wanted)
+{
+    if (lua_istable(lua, index) && is_pair(lua, index)) {
+        luaL_error(lua, "the function returned { key =, value = } as a key; return %s", wanted);
+    }
+    return script_value_key(lua, index);
+}

@@ -22,3 +22,6 @@ void script_value_write(lua_State *lua, int index, struct buffer *out, const cha
 void script_value_read(lua_State *lua, int index, struct record *record);
 /* A key of a record or a store: a string, a number as its digits, null for nil and S.null. */
 struct bytes script_value_key(lua_State *lua, int index);
+/* The same of what a function returned for a key, which is hardly meant to be a table of key and
+ * value, as map takes it. `wanted`: what it returns instead. */
+struct bytes script_value_given_key(lua_State *lua, int index, const char *wanted);

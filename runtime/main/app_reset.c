@@ -117,7 +117,8 @@ static int reset_refuse_members(struct reset *reset, int32_t count)
     const char *name = topology_name(reset->topology);
     return command_fail(reset->errand->world,
                         "%s has %d member%s: stop it first ('tidemill group describe %s' tells "
-                        "who); --force puts out those that are gone without saying so",
+                        "who). One that was stopped keeps its place for its session timeout, so "
+                        "that a restart is quick: --force puts it out now",
                         name, (int)count, count == 1 ? "" : "s", name);
 }
 

@@ -27,7 +27,6 @@ static int map_side(struct table_group_node *it, struct node_context *context,
     asked.value = value;
     asked.is_change = false;
     asked.old_value = (struct bytes){0};
-    asked.is_windowed = false;
     int result = mapper_map(&it->mapper, &it->node, context, &asked, out);
     return result == 1 && (bytes_is_null(out->key) || bytes_is_null(out->value)) ? 0 : result;
 }

@@ -123,6 +123,10 @@ int64_t task_input_pending_count(const struct task_input *input)
 {
     int64_t end = fetcher_fetch_position(input->fetcher, input->topic, input->partition);
     int64_t next = task_input_next(input);
+    int64_t taken = fetcher_position(input->fetcher, input->topic, input->partition);
+    if (!input->has_head && !input->has_batch && taken > next) {
+        next = taken; /* what lies between are ends of transactions, and what was aborted */
+    }
     return end > next ? end - next : 0;
 }
 

@@ -69,6 +69,23 @@ static void an_aggregate_of_an_aggregate_takes_old_results_away(void **state)
     assert_string_equal(mill_driver_text(driver, "out"), "1=1 1=2 1=1 2=1");
 }
 
+static void a_record_is_no_key(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state,
+        APP "local pair = function(r) return { key = r.json.g, value = 1 } end\n"
+            "app:table('t', { name = 't', value = 'json' }):group_by(pair):count { name = 'n' }\n"
+            "app:stream('s', { value = 'json' }):group_by(pair):count { name = 'm' }\n"
+            "app:stream('other'):group_by(function() return { key = 1, value = 2, n = 3 } end)\n"
+            ":count { name = 'o' }:to 'out'\nreturn app\n");
+    assert_true(mill_driver_send(driver, "t", "a", "{\"g\":\"x\"}", 1) != 0);
+    assert_non_null(strstr(driver->context.error_text, "return key, value"));
+    assert_true(mill_driver_send(driver, "s", "a", "{\"g\":\"x\"}", 1) != 0);
+    assert_non_null(strstr(driver->context.error_text, "as a key; return the key"));
+    assert_int_equal(mill_driver_send(driver, "other", "a", "", 1), 0);
+    assert_string_equal(mill_driver_text(driver, "out"), "{\"key\":1,\"n\":3,\"value\":2}=1");
+}
+
 static void a_stream_becomes_a_table_where_its_keys_meet(void **state)
 {
     struct lua_bench *bench = *state;
@@ -152,6 +169,7 @@ int main(void)
         LUA_BENCH_TEST(a_table_can_be_filtered_and_mapped),
         LUA_BENCH_TEST(a_key_leaves_its_old_group_before_it_joins_another),
         LUA_BENCH_TEST(an_aggregate_of_an_aggregate_takes_old_results_away),
+        LUA_BENCH_TEST(a_record_is_no_key),
         LUA_BENCH_TEST(a_stream_becomes_a_table_where_its_keys_meet),
         LUA_BENCH_TEST(a_store_can_be_asked_for_the_past),
         LUA_BENCH_TEST(mistakes_are_sentences),

@@ -27,6 +27,58 @@ static void late_records_go_to_their_topic(void **state)
     assert_int_equal(driver->failures, 0);
 }
 
+/* What a function is told of the window is the result's, and the group's key has none. */
+static void results_of_windows_are_grouped_by_their_window(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state, "local S = require 'tidemill'\n"
+                "local app = S.app 'shop'\n"
+                "local per_page = app:stream('in'):group_by_key():window(S.tumbling '10ms')\n"
+                "  :count { name = 'per-page' }\n"
+                "per_page:group_by(function(r) return r.window_start .. '-' .. r.window_end end)\n"
+                "  :aggregate { name = 'table', init = 0,\n"
+                "    add = function(a, r) return a + r.json end,\n"
+                "    sub = function(a, r) return a - r.json end }:to 'by-table'\n"
+                "per_page:to_stream():group_by(function(r) return r.window_start end)\n"
+                "  :count { name = 'stream' }:to 'by-stream'\n"
+                "return app\n");
+    assert_int_equal(mill_driver_send(driver, "in", "a", "1", 3), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "b", "2", 4), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "a", "3", 5), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "a", "4", 14), 0);
+    assert_string_equal(mill_driver_text(driver, "by-table"), "0-10=1 0-10=2 0-10=3 10-20=1");
+    assert_string_equal(mill_driver_text(driver, "by-stream"), "0=1 0=2 0=3 10=1");
+    assert_int_equal(driver->failures, 0);
+}
+
+/* A key of several paths is a list, and can be read as one. */
+static void the_parts_of_a_key_can_be_read(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state, "local S = require 'tidemill'\n"
+                "local app = S.app 'shop'\n"
+                "app:stream('in', { value = 'json' }):group_by { '$.a', '$.b' }\n"
+                "  :window(S.tumbling '10ms'):count { name = 'n' }\n"
+                "  :group_by(function(r) return { r.key_json[1], r.window_start } end)\n"
+                "  :aggregate { name = 'sum', init = 0,\n"
+                "    add = function(a, r) return a + r.json end,\n"
+                "    sub = function(a, r) return a - r.json end }:to 'out'\n"
+                "app:stream('keys'):map(function(r) return { value = r.key_json } end):to 'read'\n"
+                "app:stream('set'):peek(function(r) r.key_json = {} end):to 'read'\n"
+                "return app\n");
+    assert_int_equal(mill_driver_send(driver, "in", "k", "{\"a\":\"x\",\"b\":1}", 3), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "k", "{\"a\":\"x\",\"b\":2}", 3), 0);
+    assert_int_equal(mill_driver_send(driver, "in", "k", "{\"a\":\"y\",\"b\":2}", 13), 0);
+    assert_string_equal(mill_driver_text(driver, "out"), "[\"x\",0]=1 [\"x\",0]=2 [\"y\",10]=1");
+    assert_int_equal(mill_driver_send(driver, "keys", "{\"n\": 7}", "", 1), 0);
+    assert_int_equal(mill_driver_send(driver, "keys", NULL, "", 1), 0);
+    assert_string_equal(mill_driver_text(driver, "read"), "{\"n\": 7}={\"n\":7} -=");
+    assert_true(mill_driver_send(driver, "keys", "a b", "", 1) != 0);
+    assert_non_null(strstr(driver->context.error_text, "the key is not JSON"));
+    assert_true(mill_driver_send(driver, "set", "a", "", 1) != 0);
+    assert_non_null(strstr(driver->context.error_text, "set r.key to a table"));
+}
+
 static void a_record_that_fails_behind_a_window_leaves_nothing(void **state)
 {
     struct mill_driver *driver =
@@ -182,6 +234,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LUA_BENCH_TEST(late_records_go_to_their_topic),
+        LUA_BENCH_TEST(results_of_windows_are_grouped_by_their_window),
+        LUA_BENCH_TEST(the_parts_of_a_key_can_be_read),
         LUA_BENCH_TEST(a_record_that_fails_behind_a_window_leaves_nothing),
         LUA_BENCH_TEST(windows_close_where_nothing_comes_in),
         LUA_BENCH_TEST(a_time_beyond_all_calendars_is_refused),
