@@ -75,6 +75,11 @@ uint32_t hash_murmur2(struct bytes view)
     return hash ^ hash >> 15;
 }
 
+int32_t hash_partition(struct bytes key, int32_t partition_count)
+{
+    return (int32_t)((hash_murmur2(key) & 0x7fffffffu) % (uint32_t)partition_count);
+}
+
 int32_t hash_java_string(struct bytes view)
 {
     uint32_t hash = 0;

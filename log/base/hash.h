@@ -12,9 +12,10 @@ uint64_t hash_table(struct bytes view);
 /* Before the first table is made and the first thread is started, and in a process that serves
  * strangers only: without a secret a run can be repeated. */
 void hash_set_secret(const uint64_t secret[2]);
-/* Kafka's murmur2 (seed 0x9747b28c), the partitioner of the Java client:
- * partition = (hash & 0x7fffffff) % count. */
+/* Kafka's murmur2 (seed 0x9747b28c). */
 uint32_t hash_murmur2(struct bytes view);
+/* Where the Java client puts a key, and so do we: (murmur2 & 0x7fffffff) % count. */
+int32_t hash_partition(struct bytes key, int32_t partition_count);
 /* SipHash-2-4 with 128 bits under a secret key: whoever does not know the secret cannot make two
  * inputs that collide, and by chance none ever do. For telling keys apart by their hashes alone. */
 struct hash_wide {

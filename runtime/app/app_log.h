@@ -15,7 +15,7 @@ struct app_log;
 
 struct app_log *app_log_new(struct io *io);
 void app_log_free(struct app_log *log);
-/* `kind`: "print", "failure", "version", "state"; a constant. */
+/* `kind`: "print", "failure", "warning", "version", "state"; a constant. */
 void app_log_add(struct app_log *log, const char *kind, const char *text);
 /* Appends the lines behind `number` (0: all that are left), `count_max` of the newest at most, as
  * JSON: "lines":[{"number":7,"at":1764000000000,"kind":"print","text":"…"}],"last":7 */

@@ -68,6 +68,7 @@ struct app {
     bool is_paused;
 
     struct io_timer process_timer; /* the next turn of processing */
+    bool has_noticed;              /* a task said something for the log */
     uint64_t unsure_since;         /* since when a task does not know its next record; 0: all do */
     struct io_timer tick_timer;
     struct io_timer commit_timer;

@@ -221,6 +221,17 @@ static void app_on_task_failed(void *owner, struct task *task, const char *reaso
     app_fail(row->app, reason, is_final);
 }
 
+/* Each partition may find the same. */
+static void app_on_task_noticed(void *owner, struct task *task, const char *text)
+{
+    (void)task;
+    const struct app_task *row = owner;
+    if (row->app->options.log != NULL && !row->app->has_noticed) {
+        app_log_add(row->app->options.log, "warning", text);
+        row->app->has_noticed = true;
+    }
+}
+
 static bool app_task_has_input(const struct app_task *row)
 {
     for (size_t i = 0; i < row->part->topic_count; i++) {
@@ -250,7 +261,8 @@ static bool app_task_may_run(const struct app_task *row)
 static void app_task_open(struct app_task *row)
 {
     static const struct task_events events = {.started = app_on_task_started,
-                                              .failed = app_on_task_failed};
+                                              .failed = app_on_task_failed,
+                                              .noticed = app_on_task_noticed};
     struct app *app = row->app;
     struct buffer directory;
     buffer_init(&directory);

@@ -146,7 +146,7 @@ static int32_t accumulator_choose_partition(struct accumulator *accumulator,
         return record->partition;
     }
     if (key.data != NULL) {
-        return (int32_t)((hash_murmur2(key) & 0x7fffffffu) % (uint32_t)topic->partition_count);
+        return hash_partition(key, topic->partition_count);
     }
     if (topic->sticky < 0 || topic->sticky >= topic->partition_count) {
         uint32_t chance;

@@ -76,8 +76,7 @@ static int32_t driver_place(const struct driver *driver, const struct driver_top
     if (record->partition >= 0) {
         return record->partition % partitions;
     }
-    return bytes_is_null(key) ? 0
-                              : (int32_t)((hash_murmur2(key) & 0x7fffffffu) % (uint32_t)partitions);
+    return bytes_is_null(key) ? 0 : hash_partition(key, partitions);
 }
 
 static void driver_on_written(void *owner, const struct turn_emit *emit)

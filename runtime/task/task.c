@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "runtime/task/task_placement.h"
 #include "runtime/task/task_state.h"
 
 #include <stdio.h>
@@ -35,6 +36,9 @@ static void task_finish_record(struct task *task, struct task_input *input)
 static void task_process_head(struct task *task, struct task_input *input)
 {
     check(!task_clock_holds(task, input));
+    if (input->placement_left > 0) {
+        task_placement_look(task, input);
+    }
     task_call_begin(task, input);
     int error = node_process(input->source, &task->turn.context, &input->head);
     if (task_call_end(task, error)) {

@@ -46,6 +46,9 @@ struct task_events {
      * cannot be read. The sentence is valid during the call. `is_final`: by the policy "stop", the
      * script's own start, or because records of a changelog were lost. */
     void (*failed)(void *owner, struct task *task, const char *reason, bool is_final);
+    /* Something that its users should know, though the task goes on; NULL: nobody listens. The
+     * sentence is valid during the call. */
+    void (*noticed)(void *owner, struct task *task, const char *text);
 };
 
 /* The inputs are added before task_start. */

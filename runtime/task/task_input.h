@@ -24,6 +24,7 @@ struct task_input {
     struct record head;
     int64_t time_ms;        /* of the head, as its value may say it (runtime/topology/inlet.h) */
     struct decoded decoded; /* of the head's value */
+    int placement_left;     /* keys to look at (task_placement.h) */
 };
 
 void task_input_init(struct task_input *input, struct fetcher *fetcher, const char *topic,

@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "runtime/task/task_placement.h"
 #include "runtime/task/task_state.h"
 
 #include <stdio.h>
@@ -44,6 +45,7 @@ static void task_restore_run(struct task *task)
     task->is_dirty = is_repairing || task->turn.emit_count > 0;
     task->checkpoint_ns = io_now(task->io);
     task_start_inputs(task);
+    task_placement_begin(task);
     task->events->started(task->owner, task);
 }
 

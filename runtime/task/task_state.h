@@ -5,6 +5,7 @@
  *     task_timer.c     timers
  *     task_clock.c     what closes when nothing comes in
  *     task_restore.c   the start
+ *     task_placement.c keys that lie in other partitions than ours of the same
  *     task_commit.c    the commit
  *
  * Thread: the task's shard. */

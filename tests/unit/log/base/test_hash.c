@@ -13,6 +13,7 @@ static void murmur2_agrees_with_the_java_client(void **state)
     (void)state;
     assert_int_equal(murmur2(""), 275646681);
     assert_int_equal(murmur2("21"), -973932308);
+    assert_int_equal(hash_partition(bytes_from_string("21"), 1000), 340); /* never negative */
     assert_int_equal(murmur2("abc"), 479470107);
     assert_int_equal(murmur2("foobar"), -790332482);
     assert_int_equal(murmur2("a-little-bit-long-string"), -985981536);

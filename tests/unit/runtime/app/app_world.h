@@ -34,6 +34,7 @@ struct app_world {
     struct fake_cluster *cluster;
     struct app_seat seats[APP_WORLD_SEATS];
     const char *connectors; /* a folder of real plugins, or NULL */
+    struct app_log *log;    /* of all seats, or NULL */
     enum app_guarantee guarantee;
 };
 
@@ -91,6 +92,7 @@ static inline int app_world_open(struct app_world *world, int number, struct rep
     struct app_seat *seat = &world->seats[number];
     struct app_options options = {.path = "app.lua",
                                   .client = client_options_default(),
+                                  .log = world->log,
                                   .guarantee = world->guarantee,
                                   .plugin_directories = &world->connectors,
                                   .plugin_directory_count = world->connectors != NULL};

@@ -1,6 +1,7 @@
 /* Shows what an application promises: what is wrong is refused before anything runs, a commit goes
  * in its order, failures are told, and it can be closed at any moment without losing a count. */
 #include "log/base/error.h"
+#include "log/base/hash.h"
 #include "tests/unit/runtime/app/app_world.h"
 
 static const char COUNTER[] = "local S = require 'tidemill'\n"
@@ -157,6 +158,50 @@ static void an_idle_application_commits_nothing(void **state)
     assert_int_equal(app_commit_count(world->seats[0].app), count);
     assert_int_equal(world->cluster->request_count[0], produced);
     app_world_free(world);
+}
+
+/* --- Keys that do not meet --- */
+
+static void expect_warning(struct app_world *world, const char *sentence)
+{
+    struct buffer text = {0};
+    app_log_write(world->log, 0, 10, &text);
+    if ((sentence == NULL) != (strstr(buffer_string(&text), "warning") == NULL) ||
+        (sentence != NULL && strstr(buffer_string(&text), sentence) == NULL)) {
+        fail_msg("the log has %s", buffer_string(&text));
+    }
+    buffer_fini(&text);
+}
+
+/* Two partitions: Kafka's partitioner puts a into the first and d into the second. */
+static void keys_that_lie_elsewhere_are_told_of(void **state)
+{
+    (void)state;
+    for (int32_t wrong = 0; wrong < 2; wrong++) {
+        struct app_world *world = app_world_new(
+            1, "local S = require 'tidemill'\n"
+               "local app = S.app 'names'\n"
+               "app:topic('out', { partitions = 1 })\n"
+               "local names = app:table('names', { name = 'names', value = 'text' })\n"
+               "app:stream('in', { value = 'text' }):select_key(function(r) return r.value end)\n"
+               "  :left_join(names, { name = 'named' }):to 'out'\n"
+               "return app\n");
+        world->log = app_log_new(world->seats[0].io);
+        fake_cluster_add_topic(world->cluster, "in", 2);
+        fake_cluster_add_topic(world->cluster, "names", 2);
+        assert_int_equal(hash_partition(BYTES_LITERAL("a"), 2), 0);
+        assert_int_equal(hash_partition(BYTES_LITERAL("d"), 2), 1);
+        app_world_put(world, "names", wrong, "a", "Ann");
+        app_world_put(world, "names", 1 - wrong, "d", "Dan");
+        app_world_start(world, 0);
+        app_world_put(world, "in", 0, NULL, "a");
+        app_world_put(world, "in", 0, NULL, "d");
+        app_world_await(world, "out", 2);
+        expect_warning(world, wrong == 0 ? NULL : "of names is in partition");
+        struct app_log *log = world->log;
+        app_world_free(world);
+        app_log_free(log);
+    }
 }
 
 /* --- Order --- */
@@ -478,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_script_that_is_not_there_is_named),
         cmocka_unit_test(positions_are_committed_after_outputs_and_changelogs),
         cmocka_unit_test(an_idle_application_commits_nothing),
+        cmocka_unit_test(keys_that_lie_elsewhere_are_told_of),
         cmocka_unit_test(records_of_all_tasks_are_taken_in_the_order_of_time),
         cmocka_unit_test(a_slow_script_has_short_turns),
         cmocka_unit_test(a_commit_that_fails_is_told_and_a_new_start_counts_on),
