@@ -338,13 +338,8 @@ static void store_free(struct store *store)
     free(store);
 }
 
-/* Makes the data directory, durably, if it is not there. */
-static int store_make_directory(struct store *store)
+static int store_sync_parent(struct store *store)
 {
-    int error = io_dir_make(store->io, store->path);
-    if (error != 0) {
-        return error == ERROR_EXISTS ? 0 : error;
-    }
     const char *slash = strrchr(store->path, '/');
     if (slash == NULL) {
         return io_dir_sync(store->io, ".");
@@ -352,6 +347,28 @@ static int store_make_directory(struct store *store)
     char parent[PATH_MAX];
     snprintf(parent, sizeof parent, "%.*s", (int)(slash - store->path), store->path);
     return io_dir_sync(store->io, parent[0] == '\0' ? "/" : parent);
+}
+
+/* Makes the data directory, durably, if it is not there. One without a lock file may have been made
+ * by a process that died before it was durable; where its parent cannot be read, it was made by
+ * somebody who may. */
+static int store_make_directory(struct store *store)
+{
+    char path[PATH_MAX];
+    struct io_file_info info;
+    int error = io_dir_make(store->io, store->path);
+    if (error == 0) {
+        return store_sync_parent(store);
+    }
+    if (error != ERROR_EXISTS) {
+        return error;
+    }
+    store_path(store, store_lock_file, path);
+    if (io_path_info(store->io, path, &info) == 0) {
+        return 0;
+    }
+    error = store_sync_parent(store);
+    return error == ERROR_DENIED ? 0 : error;
 }
 
 /* Its files have our names and formats, but not its metadata topic: recovery would destroy it. */

@@ -44,6 +44,22 @@ static void damage_at_the_end_is_cut_once(void **state)
     assert_int_equal(log_end_offset(fixture->log), 18);
 }
 
+/* As a process leaves it that dies before it made it durable. */
+static void a_directory_that_was_made_before_is_made_durable(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->options = store_options_default("/other");
+    store_abandon(fixture->store);
+    assert_int_equal(io_dir_make(sim_io(fixture->sim, 0), "/other"), 0);
+    sim_kill(fixture->sim, 0);
+    fixture_open(fixture);
+    fixture_create(fixture);
+    append_and_settle(fixture, 3);
+    fixture_crash(fixture);
+    assert_non_null(fixture->log);
+    assert_int_equal(log_end_offset(fixture->log), 6);
+}
+
 static void a_batch_that_is_torn_in_the_middle_takes_what_follows_with_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -297,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         CASE(damage_at_the_end_is_cut_once),
+        CASE(a_directory_that_was_made_before_is_made_durable),
         CASE(a_batch_that_is_torn_in_the_middle_takes_what_follows_with_it),
         CASE(a_shortened_file_below_the_recovery_point_takes_the_log_offline),
         CASE(only_what_was_written_since_the_recovery_point_is_walked),
