@@ -48,7 +48,7 @@ struct run {
     struct operation_desk desk; /* questions about the applications, over HTTP */
     struct host_options options;
     struct plugin_places plugins;
-    struct buffer brokers; /* of --bootstrap, with ports */
+    struct buffer brokers; /* of --bootstrap, with ports; read by the shard, so left alone */
     char state_directory[RUN_PATH_SIZE];
     struct instance instance; /* our name in groups, with --bootstrap */
     bool is_host_stopped;
@@ -269,7 +269,7 @@ static int run_isolated(struct run *run)
 static bool run_await_cluster(struct run *run)
 {
     const char *patience = "request.timeout.ms=1000";
-    const struct errand_flags flags = {.brokers = buffer_string(&run->brokers),
+    const struct errand_flags flags = {.brokers = run->options.bootstrap,
                                        .properties = {.items = &patience, .count = 1}};
     bool is_told = false;
     int error = ERROR_REFUSED;
@@ -307,7 +307,7 @@ static int run_attached(struct run *run)
     instance_write(&run->instance, run->state_directory);
     run_start_host(run);
     fprintf(run->world->out, "tidemill %s ready: applications on %s, http %s, state %s\n",
-            run->world->version, buffer_string(&run->brokers),
+            run->world->version, run->options.bootstrap,
             run->service.http == NULL ? "off" : http_address(run->service.http),
             run->state_directory);
     fflush(run->world->out);

@@ -228,10 +228,14 @@ static int compare_entries(const void *left, const void *right)
     return bytes_compare(key_of(*a), key_of(*b));
 }
 
-/* In order, so that each finds the path of the one before it still at hand. */
+/* In order, so that each finds the path of the one before it still at hand. One that is settled is
+ * only read, by two threads at once when it is the frozen overlay of kv_lmdb.c. */
 static void memory_settle(struct kv *kv)
 {
     struct kv_memory *memory = memory_of(kv);
+    if (memory->pending_count == 0) {
+        return;
+    }
     if (memory->pending_count > 1) {
         qsort(memory->pending, memory->pending_count, sizeof(struct kv_entry *), compare_entries);
     }

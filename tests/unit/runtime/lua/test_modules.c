@@ -21,6 +21,7 @@ static const char ending[] = "return { input = 'in', process = function(r) retur
 static void run(void **state, const char *body)
 {
     char text[16384];
+    ((struct lua_bench *)*state)->limits.load_ms = 10000;
     snprintf(text, sizeof text, "%s%s%s", prelude, body, ending);
     lua_bench_run(*state, text);
 }
