@@ -1,4 +1,4 @@
-/* tidemill app describe, plan, pause and resume: one application of a process. */
+/* tidemill app describe, pause and resume: one application of a process. */
 #include "runtime/cli/answer.h"
 #include "runtime/cli/grid.h"
 
@@ -134,20 +134,10 @@ static void print_description(const struct answer *answer)
     print_connectors(answer);
 }
 
-static void print_plan(const struct answer *answer)
-{
-    buffer_add_bytes(&answer->errand->out, answer_text(answer, JSON_ROOT, "plan"));
-}
-
 static int describe(struct command_world *world, const void *values,
                     const struct flag_list *arguments)
 {
     return ask(world, values, arguments, "GET", NULL, print_description);
-}
-
-static int plan(struct command_world *world, const void *values, const struct flag_list *arguments)
-{
-    return ask(world, values, arguments, "GET", "plan", print_plan);
 }
 
 static int pause_app(struct command_world *world, const void *values,
@@ -180,19 +170,6 @@ const struct command command_app_describe = {
     .argument_min = 1,
     .argument_max = 1,
     .run = describe,
-};
-
-const struct command command_app_plan = {
-    .noun = "app",
-    .verb = "plan",
-    .arguments = "APP",
-    .summary = "prints the topology of an application",
-    .examples = "tidemill app plan words\n",
-    COMMAND_FLAGS(flags),
-    .values_size = sizeof(struct describe_values),
-    .argument_min = 1,
-    .argument_max = 1,
-    .run = plan,
 };
 
 const struct command command_app_pause = {

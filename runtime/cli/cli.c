@@ -27,14 +27,14 @@ static const struct command *const commands[] = {
     &command_late_ls,          &command_late_show,
     &command_late_replay,      &command_tap,
     &command_app_ls,           &command_app_logs,
-    &command_app_describe,     &command_app_plan,
-    &command_app_pause,        &command_app_resume,
-    &command_app_reload,       &command_store_ls,
-    &command_store_get,        &command_store_range,
-    &command_log_dump,         &command_log_verify,
-    &command_log_repair,       &command_perf_produce,
-    &command_perf_consume,     &command_perf_e2e,
-    &command_completion,       &command_manual,
+    &command_app_describe,     &command_app_pause,
+    &command_app_resume,       &command_app_reload,
+    &command_store_ls,         &command_store_get,
+    &command_store_range,      &command_log_dump,
+    &command_log_verify,       &command_log_repair,
+    &command_perf_produce,     &command_perf_consume,
+    &command_perf_e2e,         &command_completion,
+    &command_manual,
 };
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 

@@ -65,7 +65,6 @@ extern const struct command command_app_describe;
 extern const struct command command_app_logs;
 extern const struct command command_app_ls;
 extern const struct command command_app_pause;
-extern const struct command command_app_plan;
 extern const struct command command_app_reload;
 extern const struct command command_app_resume;
 extern const struct command command_cluster_describe;

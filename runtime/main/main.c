@@ -6,6 +6,7 @@
 #include "log/io/io_uv.h"
 #include "runtime/cli/cli.h"
 #include "runtime/main/app_deploy.h"
+#include "runtime/main/app_plan.h"
 #include "runtime/main/app_reset.h"
 #include "runtime/main/doctor.h"
 #include "runtime/main/play_replay.h"
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
     char kcat_config[PATH_MAX];
     static const struct command *const commands[] = {&run_command,
                                                      &test_command,
+                                                     &app_plan_command,
                                                      &app_reset_command,
                                                      &app_deploy_command,
                                                      &app_deploy_versions_command,
