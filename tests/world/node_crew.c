@@ -137,7 +137,7 @@ static void node_crew_on_beat(struct node_call *call, int error, const void *ans
         seat->life++;
         seat->is_member = true;
         world->crew.fenced_count++;
-    } else if (code == 0 && seat->is_leaving) {
+    } else if (seat->is_leaving && (code == 0 || code == 69)) { /* 69: there is no such group */
         node_crew_forget(seat);
     } else if (code == 0) {
         if (response->member_epoch < seat->epoch) {
