@@ -80,6 +80,9 @@ struct app_events {
     /* The application cannot go on; close it. `is_final`: by its own policy or script, so that
      * starting it anew would change nothing. The sentence is valid during the call. */
     void (*failed)(void *owner, const char *reason, bool is_final);
+    /* Something that its users should know, though it goes on, once for each application; it is in
+     * the log already. NULL: nobody listens. The sentence is valid during the call. */
+    void (*noticed)(void *owner, const char *text);
 };
 
 /* Reads and judges the script with its connectors; nothing runs yet. ERROR_INVALID with the report

@@ -225,10 +225,16 @@ static void app_on_task_failed(void *owner, struct task *task, const char *reaso
 static void app_on_task_noticed(void *owner, struct task *task, const char *text)
 {
     (void)task;
-    const struct app_task *row = owner;
-    if (row->app->options.log != NULL && !row->app->has_noticed) {
-        app_log_add(row->app->options.log, "warning", text);
-        row->app->has_noticed = true;
+    struct app *app = ((struct app_task *)owner)->app;
+    if (app->has_noticed) {
+        return;
+    }
+    app->has_noticed = true;
+    if (app->options.log != NULL) {
+        app_log_add(app->options.log, "warning", text);
+    }
+    if (app->events->noticed != NULL) {
+        app->events->noticed(app->owner, text);
     }
 }
 

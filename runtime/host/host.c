@@ -16,6 +16,8 @@ void host_on_news(struct io_request *request, int64_t result)
     if (news->application == NULL) {
         buffer_fini(&host->metrics);
         host->metrics = news->metrics;
+    } else if (news->is_notice) {
+        host->events->noticed(host->owner, news->application, news->reason);
     } else if (news->reason == NULL) {
         host->over_count--;
     } else {

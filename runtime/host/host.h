@@ -39,6 +39,8 @@ struct host_events {
      * does any more (host_is_over). Else it starts anew after a pause. The texts are valid during
      * the call. */
     void (*failed)(void *owner, const char *application, const char *reason, bool is_final);
+    /* Something that its users should know, though the application goes on. */
+    void (*noticed)(void *owner, const char *application, const char *text);
 };
 
 /* Judges all scripts and connectors: ERROR_INVALID with the report filled when one is wrong.

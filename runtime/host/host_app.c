@@ -17,7 +17,7 @@ void host_shard_init_app(struct host_app *row, struct host *host, const char *sc
     *row = (struct host_app){.host = host, .script = script, .log = app_log_new(host->shard_io)};
 }
 
-void host_shard_tell(struct host_app *row, const char *reason)
+static void host_shard_post(struct host_app *row, const char *reason, bool is_notice)
 {
     struct host *host = row->host;
     struct host_news *news = memory_new(struct host_news);
@@ -25,9 +25,20 @@ void host_shard_tell(struct host_app *row, const char *reason)
     news->application = memory_string(row->script);
     news->reason = memory_string(reason);
     news->is_final = row->is_over;
-    app_log_add(row->log, "failure", reason == NULL ? "started anew" : reason);
+    news->is_notice = is_notice;
     news->post = (struct io_request){.done = host_on_news, .owner = news};
     io_post(host->io, &news->post);
+}
+
+void host_shard_tell(struct host_app *row, const char *reason)
+{
+    app_log_add(row->log, "failure", reason == NULL ? "started anew" : reason);
+    host_shard_post(row, reason, false);
+}
+
+static void host_shard_on_noticed(void *owner, const char *text)
+{
+    host_shard_post(owner, text, true);
 }
 
 static void host_shard_on_pause_end(struct io_timer *timer)
@@ -108,7 +119,8 @@ void host_shard_drop(struct app *app)
 
 int host_shard_read_app(struct host_app *row, struct app **out, struct report *report)
 {
-    static const struct app_events events = {.failed = host_shard_on_failed};
+    static const struct app_events events = {.failed = host_shard_on_failed,
+                                             .noticed = host_shard_on_noticed};
     const struct host_options *options = row->host->options;
     struct app_options app_options = {.path = row->script,
                                       .client = client_options_default(),

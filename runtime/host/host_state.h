@@ -46,9 +46,10 @@ struct host_app {
 struct host_news {
     struct io_request post;
     struct host *host;
-    char *application; /* of a failure; NULL: new metrics */
+    char *application; /* of a failure or a notice; NULL: new metrics */
     char *reason;      /* NULL: it had stopped, and was started anew */
     bool is_final;
+    bool is_notice; /* `reason` is one, and nothing failed */
     struct buffer metrics;
 };
 

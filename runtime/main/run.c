@@ -68,6 +68,12 @@ static void run_on_failed(void *owner, const char *application, const char *reas
     }
 }
 
+static void run_on_noticed(void *owner, const char *application, const char *text)
+{
+    const struct run *run = owner;
+    fprintf(run->world->errors, "tidemill: %s: %s\n", application, text);
+}
+
 static void run_on_host_stopped(void *owner)
 {
     struct run *run = owner;
@@ -128,7 +134,7 @@ static int run_choose_broker(struct run *run)
 
 static int run_judge(struct run *run)
 {
-    static const struct host_events events = {.failed = run_on_failed};
+    static const struct host_events events = {.failed = run_on_failed, .noticed = run_on_noticed};
     struct report report = {0};
     plugin_places_find(&run->plugins, &run->values->plugins);
     run->options.plugin_directories = run->plugins.items;

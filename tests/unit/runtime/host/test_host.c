@@ -3,6 +3,7 @@
  * host can be stopped at any moment; and that whatever a script tries, the one beside it goes on.
  */
 #include "log/base/error.h"
+#include "log/base/hash.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/wire/batch.h"
@@ -37,6 +38,7 @@ struct bench {
     uint64_t failed_ns[FAILURES_MAX];
     char application[100];
     char reason[1600];
+    char notice[600];
     bool is_stopped;
 };
 
@@ -58,6 +60,13 @@ static void on_failed(void *owner, const char *application, const char *reason, 
     bench->final_count += is_final;
     snprintf(bench->application, sizeof bench->application, "%s", application);
     snprintf(bench->reason, sizeof bench->reason, "%s", reason);
+}
+
+static void on_noticed(void *owner, const char *application, const char *text)
+{
+    struct bench *bench = owner;
+    snprintf(bench->application, sizeof bench->application, "%s", application);
+    snprintf(bench->notice, sizeof bench->notice, "%s", text);
 }
 
 /* Two scripts, copy.lua and strict.lua; `count` of them run. */
@@ -84,7 +93,7 @@ static struct bench *bench_new(uint64_t seed, size_t count)
 
 static int try_open(struct bench *bench, struct report *report)
 {
-    static const struct host_events events = {.failed = on_failed};
+    static const struct host_events events = {.failed = on_failed, .noticed = on_noticed};
     return host_new(bench->io, &bench->options, &events, bench, &bench->host, report);
 }
 
@@ -130,17 +139,22 @@ static void run(struct bench *bench, uint64_t duration_ms)
     sim_run(bench->sim, sim_now(bench->sim) + duration_ms * 1000000);
 }
 
-static void put(struct bench *bench, const char *value)
+static void put_to(struct bench *bench, const char *topic, int32_t partition, const char *value)
 {
     struct batch_builder builder;
     struct buffer encoded = {0};
     batch_builder_init(&builder, COMPRESS_NONE);
     batch_builder_add(&builder, 1000, BYTES_LITERAL("key"), bytes_from_string(value), NULL, 0);
     assert_int_equal(batch_builder_finish(&builder, &encoded), 0);
-    fake_cluster_append(bench->cluster, fake_cluster_get(bench->cluster, "in", 0),
+    fake_cluster_append(bench->cluster, fake_cluster_get(bench->cluster, topic, partition),
                         buffer_bytes(&encoded));
     buffer_fini(&encoded);
     batch_builder_fini(&builder);
+}
+
+static void put(struct bench *bench, const char *value)
+{
+    put_to(bench, "in", 0, value);
 }
 
 static int64_t count_of(struct bench *bench, const char *topic)
@@ -379,6 +393,25 @@ static void a_pause_lasts_over_a_failure(void **state)
     assert_int_equal(visit(bench, "copy", 0).state, HOST_APP_RUNNING);
     run(bench, 10000);
     assert_int_equal(count_of(bench, "out"), 2);
+    bench_free(bench);
+}
+
+static void what_users_should_know_is_told_once(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(10, 1);
+    fake_cluster_add_topic(bench->cluster, "names", 2);
+    write_file(bench, "copy.lua",
+               "local S = require 'tidemill'\nlocal app = S.app 'copy'\n"
+               "app:stream('in'):select_key(function(r) return r.key end)\n"
+               "  :left_join(app:table('names', { name = 'names' }), { name = 'named' }):to 'out'\n"
+               "return app\n");
+    put_to(bench, "names", 1 - hash_partition(BYTES_LITERAL("key"), 2), "{}");
+    start(bench);
+    run(bench, 10000);
+    assert_string_equal(bench->application, "copy.lua");
+    assert_non_null(strstr(bench->notice, "key key of names is in partition"));
+    assert_int_equal(bench->failure_count, 0);
     bench_free(bench);
 }
 
@@ -789,6 +822,7 @@ int main(void)
         cmocka_unit_test(it_stops_at_any_event),
         cmocka_unit_test(a_visit_finds_what_runs_by_name),
         cmocka_unit_test(a_pause_lasts_over_a_failure),
+        cmocka_unit_test(what_users_should_know_is_told_once),
         cmocka_unit_test(a_visit_is_over_before_the_host_is),
         cmocka_unit_test(a_new_version_goes_on_where_the_old_one_was),
         cmocka_unit_test(a_wrong_version_changes_nothing),
