@@ -68,6 +68,7 @@ static void app_on_offsets_committed(struct member_commit *commit, int error)
     if (error != 0) {
         trace(TRACE_WARN, "app.offsets_not_committed", TRACE_STRING("app", app_name(app)),
               TRACE_STRING("error", error_name(error)));
+        member_ask(app->member);
     }
     app_commit_finish(app, 0);
 }

@@ -111,6 +111,7 @@ static int app_transaction_identify(void *owner, struct transactional_reader *re
         return ERROR_ILLEGAL_GENERATION;
     }
     if (is_refused && generation == reader->generation) {
+        member_ask(app->member);
         return member_is_joining(app->member) ? ERROR_AGAIN : ERROR_ILLEGAL_GENERATION;
     }
     reader->member_id = member_id(app->member);

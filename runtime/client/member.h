@@ -78,4 +78,7 @@ struct member_commit {
 /* `offset` is the next one to be read. ERROR_ILLEGAL_GENERATION, ERROR_UNKNOWN_MEMBER_ID or
  * ERROR_FENCED_INSTANCE_ID: the partitions are no longer this member's. */
 void member_commit(struct member *member, struct member_commit *commit);
+/* Asks the coordinator now whether it still knows this member, which heartbeats would find out in a
+ * while: for who was refused in its name, since its heir may be at work already. */
+void member_ask(struct member *member);
 void member_check(const struct member *member);

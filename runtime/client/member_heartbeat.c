@@ -88,6 +88,13 @@ static void member_beat(struct member *member)
     client_send(member->client, &member->heartbeat_call);
 }
 
+void member_ask(struct member *member)
+{
+    if (member_is_inside(member) && !member->is_beating && member->locator.node_id >= 0) {
+        member_beat(member);
+    }
+}
+
 /* The leader looks whether what it dealt has changed. What was dealt before it came back nobody
  * tells it, so it deals anew (KIP-814 leaves this open: partitions that came while the leader was
  * away would be nobody's). */

@@ -433,6 +433,21 @@ static void a_forgotten_member_loses_and_comes_back(void **state)
     world_free(world);
 }
 
+static void who_asks_is_told_before_the_next_heartbeat(void **state)
+{
+    (void)state;
+    struct world *world = world_new(7, 3);
+    struct actor *actor = join_as(world, 0, NULL);
+    assert_true(sim_run_until(world->sim, is_balanced, world, 10 * SECOND));
+    fake_group_expel(world->cluster, "g");
+    member_ask(actor->member);
+    member_ask(actor->member); /* one question is out already */
+    run_for(world, SECOND / 20);
+    assert_int_equal(actor->lost_count, 1);
+    assert_true(sim_run_until(world->sim, is_balanced, world, 20 * SECOND));
+    world_free(world);
+}
+
 static void a_member_cut_off_for_a_session_loses_before_it_returns(void **state)
 {
     (void)state;
@@ -634,6 +649,7 @@ int main(void)
         cmocka_unit_test(commits_are_repeated_and_keep_their_order),
         cmocka_unit_test(closing_waits_for_commits),
         cmocka_unit_test(a_forgotten_member_loses_and_comes_back),
+        cmocka_unit_test(who_asks_is_told_before_the_next_heartbeat),
         cmocka_unit_test(a_member_cut_off_for_a_session_loses_before_it_returns),
         cmocka_unit_test(a_moved_coordinator_is_found_again),
         cmocka_unit_test(new_partitions_are_dealt_out),
