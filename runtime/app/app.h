@@ -107,6 +107,8 @@ void app_pause(struct app *app, bool is_paused);
 void app_read_counts(const struct app *app, struct task_counts *out);
 /* Records fetched and not finished. */
 int64_t app_pending_count(const struct app *app);
+/* Offsets of changelogs that are still to be read before all of its tasks run, as far as known. */
+int64_t app_restoring_count(const struct app *app);
 void app_each_connector(struct app *app,
                         void (*each)(void *owner, const struct connector *connector), void *owner);
 /* What it runs, to be measured. */

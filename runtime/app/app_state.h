@@ -89,6 +89,8 @@ struct app {
     bool is_abandoned; /* the end of the transaction is not waited for any more */
     struct io_timer end_timer;
     struct task_counts earlier; /* of tasks that are gone */
+    uint64_t restore_ns;        /* since when tasks restore; 0: none does */
+    int64_t restored_count;     /* changes, of tasks that began since */
 
     bool is_closing;
     size_t closing_count; /* parts still to be closed in this step */

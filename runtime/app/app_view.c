@@ -55,6 +55,37 @@ static void app_view_write_input(const struct app_task *row, size_t index, struc
     buffer_add_byte(out, '}');
 }
 
+/* Offsets are far ahead of records where much was compacted, so the time left is a guess. */
+static void app_view_write_restore(const struct task_restore_view *view, struct buffer *out)
+{
+    const struct changelog_progress *progress = &view->progress;
+    buffer_add_byte(out, '{');
+    app_view_add(out, "store", view->store);
+    app_view_add_number(out, "done", progress->done_count);
+    app_view_add_number(out, "total", progress->total_count);
+    app_view_add_number(out, "elapsed_ms", progress->elapsed_ms);
+    if (progress->done_count > 0) {
+        int64_t left_count = progress->total_count - progress->done_count;
+        double left_ms = (double)progress->elapsed_ms * (double)left_count;
+        app_view_add_number(out, "left_ms", (int64_t)(left_ms / (double)progress->done_count));
+    }
+    buffer_add_byte(out, '}');
+}
+
+static void app_view_write_restores(const struct app_task *row, struct buffer *out)
+{
+    const char *between = ",\"restoring\":[";
+    struct task_restore_view view;
+    for (size_t i = 0; row->task != NULL && i < row->part->store_count; i++) {
+        if (task_view_restore(row->task, i, &view)) {
+            buffer_add_string(out, between);
+            app_view_write_restore(&view, out);
+            between = ",";
+        }
+    }
+    buffer_add_string(out, between[1] == 0 ? "]" : "");
+}
+
 static void app_view_write_task(const struct app_task *row, struct buffer *out)
 {
     const char *state = row->task == NULL ? "waiting"
@@ -75,7 +106,9 @@ static void app_view_write_task(const struct app_task *row, struct buffer *out)
         buffer_add_string(out, i > 0 ? "," : "");
         app_view_write_input(row, i, out);
     }
-    buffer_add_string(out, "]}");
+    buffer_add_byte(out, ']');
+    app_view_write_restores(row, out);
+    buffer_add_byte(out, '}');
 }
 
 static void app_view_write_connector(const struct connector *connector, struct buffer *out)

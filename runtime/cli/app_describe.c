@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+enum { RESTORE_FIGURE_COUNT = 4 };
+
 struct describe_values {
     struct answer_flags answer;
 };
@@ -99,6 +101,53 @@ static void print_parts(const struct answer *answer)
     grid_fini(&grid);
 }
 
+static void add_restore(struct grid *grid, const struct answer *answer, uint32_t part,
+                        uint32_t restore)
+{
+    int64_t done = answer_number(answer, restore, "done");
+    int64_t total = answer_number(answer, restore, "total");
+    int64_t elapsed_ms = answer_number(answer, restore, "elapsed_ms");
+    grid_add(grid, answer_text(answer, restore, "store"));
+    grid_add_number(grid, answer_number(answer, part, "partition"));
+    if (total < 0) { /* nothing was read yet */
+        for (int i = 0; i < RESTORE_FIGURE_COUNT; i++) {
+            grid_add_nothing(grid);
+        }
+        return;
+    }
+    grid_add_number(grid, done);
+    grid_add_number(grid, total);
+    grid_add_number(grid, elapsed_ms > 0 ? done * 1000 / elapsed_ms : done);
+    grid_add_number(grid, answer_number(answer, restore, "left_ms") / 1000);
+}
+
+/* Stores that are read from their changelogs before their task begins. */
+static void print_restores(const struct answer *answer)
+{
+    static const struct grid_column columns[] = {
+        {"RESTORING", "store", false}, {"PARTITION", "partition", true},
+        {"DONE", "done", true},        {"OF", "total", true},
+        {"PER SECOND", "rate", true},  {"SECONDS LEFT", "left", true},
+    };
+    struct grid grid;
+    uint32_t part_count = 0;
+    uint32_t parts = answer_list(answer, JSON_ROOT, "parts", &part_count);
+    grid_init(&grid, columns, sizeof columns / sizeof *columns);
+    for (uint32_t i = 0; i < part_count; i++) {
+        uint32_t part = json_element(&answer->json, parts, i);
+        uint32_t count = 0;
+        uint32_t restores = answer_list(answer, part, "restoring", &count);
+        for (uint32_t j = 0; j < count; j++) {
+            add_restore(&grid, answer, part, json_element(&answer->json, restores, j));
+        }
+    }
+    if (grid.cell_count > 0) {
+        buffer_add_byte(&answer->errand->out, '\n');
+        grid_print(&grid, false, &answer->errand->out);
+    }
+    grid_fini(&grid);
+}
+
 static void print_connectors(const struct answer *answer)
 {
     static const struct grid_column columns[] = {
@@ -131,6 +180,7 @@ static void print_description(const struct answer *answer)
     print_summary(answer);
     print_counts(answer);
     print_parts(answer);
+    print_restores(answer);
     print_connectors(answer);
 }
 
@@ -164,7 +214,9 @@ const struct command command_app_describe = {
     .examples = "tidemill app describe words\n",
     .details =
         "OFFSET is that of the next record of an input that is not finished; what is between\n"
-        "there and the end of the topic is told by 'tidemill group describe APP'.\n",
+        "there and the end of the topic is told by 'tidemill group describe APP'. A store that\n"
+        "is read from its changelog is shown with the offsets done and to be done; other tasks\n"
+        "go on meanwhile.\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct describe_values),
     .argument_min = 1,

@@ -77,6 +77,9 @@ static void host_shard_measure(struct host_app *row)
                       app_pending_count(row->app));
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_tasks", text, "Tasks that run here.",
                       (int64_t)app_task_count(row->app));
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_restoring_records", text,
+                      "Offsets of changelogs that are still to be read before all tasks run.",
+                      app_restoring_count(row->app));
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_commits_total", text,
                       "Commits of an application.", app_commit_count(row->app));
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_rollbacks_total", text,

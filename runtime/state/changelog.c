@@ -15,6 +15,7 @@ enum {
     CHANGELOG_RESERVE_MAX = 128 * 1024, /* bytes; less than a batch of the producer */
     CHANGELOG_REFRESH_COUNT_MAX = 20,
     CHANGELOG_REFRESH_NS = 250000000, /* a new topic is not known to all brokers at once */
+    CHANGELOG_TURN_NS = 2000000,
     CHANGELOG_AGE_MS_MAX = 12 * 60 * 60 * 1000, /* half the default of delete.retention.ms */
 };
 
@@ -31,6 +32,9 @@ struct changelog {
     bool is_refreshing;
     int refresh_count;
     struct io_timer refresh_timer;
+    struct io_timer turn_timer;
+    int64_t first_offset; /* where reading began; -1 until the first fetch tells */
+    uint64_t began_ns;
     bool is_reading_on; /* from local contents, and nothing came yet */
     int64_t end_offset; /* to be reached; -1 until the first fetch tells */
     bool is_ending;
@@ -47,7 +51,7 @@ struct changelog *changelog_new(struct client *client, struct kv *kv, const char
     changelog->replay = replay_new(kv);
     changelog->topic = memory_string(topic);
     changelog->partition = partition;
-    changelog->end_offset = -1;
+    changelog->first_offset = changelog->end_offset = -1;
     state_position_init(&changelog->opened);
     return changelog;
 }
@@ -83,6 +87,7 @@ static void changelog_end(struct changelog *changelog, int error)
         changelog->is_refreshing = false;
     }
     io_timer_stop(client_io(changelog->client), &changelog->refresh_timer);
+    io_timer_stop(client_io(changelog->client), &changelog->turn_timer);
     fetcher_on_ready(changelog->fetcher, NULL, NULL);
     fetcher_close(changelog->fetcher, changelog_on_closed, changelog);
 }
@@ -115,7 +120,7 @@ static int changelog_rebuild(struct changelog *changelog, const char *reason)
     trace(TRACE_ERROR, "changelog.store_rebuilt", TRACE_STRING("topic", changelog->topic),
           TRACE_INT("partition", changelog->partition), TRACE_STRING("reason", reason));
     changelog->is_reading_on = false;
-    changelog->end_offset = -1;
+    changelog->first_offset = changelog->end_offset = -1;
     int error = replay_rebuild(changelog->replay);
     fetcher_seek(changelog->fetcher, changelog->topic, changelog->partition,
                  FETCHER_OFFSET_EARLIEST);
@@ -141,30 +146,74 @@ static bool changelog_is_read(struct changelog *changelog)
                                          changelog->partition) >= changelog->end_offset;
 }
 
-static void changelog_on_ready(void *owner)
+static int changelog_read(struct changelog *changelog, struct fetcher_batch *fetched)
 {
-    struct changelog *changelog = owner;
+    if (changelog->first_offset < 0) {
+        changelog->first_offset = fetched->position;
+    }
+    bool is_outdated = changelog->is_reading_on && changelog_is_old(changelog);
+    int error = is_outdated ? changelog_rebuild(changelog, "the local contents are too old")
+                            : changelog_read_batch(changelog, fetched);
+    fetcher_release(changelog->fetcher, fetched);
+    changelog->is_reading_on = false;
+    return error;
+}
+
+/* What is there, for a short while: 1 when there is more, 0, or an error. */
+static int changelog_read_some(struct changelog *changelog)
+{
+    struct io *io = client_io(changelog->client);
+    uint64_t end_ns = io_now(io) + CHANGELOG_TURN_NS;
     struct fetcher_batch fetched;
     int result;
     while ((result = fetcher_take(changelog->fetcher, NULL, 0, &fetched)) == 1) {
-        bool is_outdated = changelog->is_reading_on && changelog_is_old(changelog);
-        int error = is_outdated ? changelog_rebuild(changelog, "the local contents are too old")
-                                : changelog_read_batch(changelog, &fetched);
-        fetcher_release(changelog->fetcher, &fetched);
-        changelog->is_reading_on = false;
+        int error = changelog_read(changelog, &fetched);
         if (error != 0) {
-            changelog_end(changelog, error);
-            return;
+            return error;
+        }
+        if (io_now(io) >= end_ns) {
+            return 1;
         }
     }
     if (result == ERROR_OFFSET_OUT_OF_RANGE && changelog->is_reading_on) {
         result = changelog_rebuild(changelog, "the topic does not reach to the local contents");
     }
-    if (result < 0) {
+    return result;
+}
+
+static void changelog_on_ready(void *owner)
+{
+    struct changelog *changelog = owner;
+    int result = changelog_read_some(changelog);
+    if (result == 1) {
+        io_timer_start(client_io(changelog->client), &changelog->turn_timer, 0);
+    } else if (result < 0) {
         changelog_end(changelog, result);
     } else if (changelog_is_read(changelog)) {
         changelog_end(changelog, 0);
     }
+}
+
+static void changelog_on_turn(struct io_timer *timer)
+{
+    changelog_on_ready(timer->owner);
+}
+
+struct changelog_progress changelog_progress(const struct changelog *changelog)
+{
+    struct changelog_progress progress = {.total_count = -1};
+    if (changelog->fetcher == NULL || changelog->first_offset < 0) {
+        return progress;
+    }
+    int64_t position = fetcher_position(changelog->fetcher, changelog->topic, changelog->partition);
+    int64_t end =
+        fetcher_high_watermark(changelog->fetcher, changelog->topic, changelog->partition);
+    end = changelog->end_offset < 0 ? end : changelog->end_offset;
+    progress.done_count = position - changelog->first_offset;
+    progress.total_count = (end > position ? end : position) - changelog->first_offset;
+    progress.elapsed_ms =
+        (int64_t)((io_now(client_io(changelog->client)) - changelog->began_ns) / 1000000);
+    return progress;
 }
 
 static void changelog_print_id(const struct client_topic *topic, char out[STATE_POSITION_ID_SIZE])
@@ -192,6 +241,7 @@ static void changelog_begin(struct changelog *changelog, const struct client_top
         return;
     }
     changelog->is_reading_on = offset >= 0;
+    changelog->began_ns = io_now(client_io(changelog->client));
     fetcher_add(changelog->fetcher, changelog->topic, changelog->partition,
                 offset >= 0 ? offset : FETCHER_OFFSET_EARLIEST);
 }
@@ -241,6 +291,7 @@ void changelog_restore(struct changelog *changelog, const struct state_position 
     changelog->fetcher = fetcher_new(changelog->client, &options);
     fetcher_on_ready(changelog->fetcher, changelog_on_ready, changelog);
     changelog->refresh_timer = (struct io_timer){.fired = changelog_refresh, .owner = changelog};
+    changelog->turn_timer = (struct io_timer){.fired = changelog_on_turn, .owner = changelog};
     changelog_refresh(&changelog->refresh_timer);
 }
 

@@ -12,6 +12,8 @@
  * them: what removed a key may be gone from it after delete.retention.ms, and the key would come
  * back.
  *
+ * It reads in short turns, so that whatever else runs on the shard goes on meanwhile.
+ *
  * Owns:   the fetcher while it restores.
  * Keeps:  (1) `done` is called once, on a later turn;
  *         (2) nothing is read from the topic before its id was asked for.
@@ -31,6 +33,13 @@ void changelog_restore(struct changelog *changelog, const struct state_position 
                        void (*done)(void *owner, int error), void *owner);
 /* `done` comes with ERROR_CANCELLED. */
 void changelog_cancel(struct changelog *changelog);
+struct changelog_progress {
+    int64_t done_count;  /* offsets that were read, */
+    int64_t total_count; /* of so many; -1 until the first fetch tells */
+    int64_t elapsed_ms;  /* since reading began */
+};
+/* While it restores. By offsets: what compaction took is passed over faster. */
+struct changelog_progress changelog_progress(const struct changelog *changelog);
 const struct replay *changelog_replay(const struct changelog *changelog);
 /* Ends the restore; see replay_decide. */
 must_use int changelog_decide(struct changelog *changelog, const struct state_position *decided);

@@ -21,6 +21,7 @@
 
 #include "runtime/client/fetcher.h"
 #include "runtime/client/producer.h"
+#include "runtime/state/changelog.h"
 #include "runtime/state/state_position.h"
 #include "runtime/task/store_rows.h"
 #include "runtime/task/turn.h"
@@ -115,4 +116,10 @@ struct task_input_view {
 };
 size_t task_input_count(const struct task *task);
 struct task_input_view task_view_input(const struct task *task, size_t index);
+struct task_restore_view {
+    const char *store;
+    struct changelog_progress progress;
+};
+/* Of a store of the part, by its number there; false when it does not restore. */
+bool task_view_restore(const struct task *task, size_t index, struct task_restore_view *out);
 void task_check(const struct task *task);

@@ -2,6 +2,7 @@
  * in its order, failures are told, and it can be closed at any moment without losing a count. */
 #include "log/base/error.h"
 #include "log/base/hash.h"
+#include "runtime/app/app_view.h"
 #include "tests/unit/runtime/app/app_world.h"
 
 static const char COUNTER[] = "local S = require 'tidemill'\n"
@@ -157,6 +158,41 @@ static void an_idle_application_commits_nothing(void **state)
     app_world_run(world, 60 * APP_WORLD_SECOND_MS);
     assert_int_equal(app_commit_count(world->seats[0].app), count);
     assert_int_equal(world->cluster->request_count[0], produced);
+    app_world_free(world);
+}
+
+/* --- Restores --- */
+
+static void tasks_run_while_others_restore(void **state)
+{
+    (void)state;
+    struct app_world *world =
+        app_world_new(1, "local S = require 'tidemill'\n"
+                         "local app = S.app 'two'\n"
+                         "app:stream('in'):group_by_key():count { name = 'n' }\n"
+                         "app:stream('other'):to 'copied'\n"
+                         "return app\n");
+    struct buffer text = {0};
+    fake_cluster_add_topic(world->cluster, "in", 1);
+    fake_cluster_add_topic(world->cluster, "other", 1);
+    fake_cluster_add_topic(world->cluster, "copied", 1);
+    fake_cluster_add_topic(world->cluster, "two-n-changelog", 1);
+    app_world_put(world, "two-n-changelog", 0, "k", "1");
+    struct fake_partition *changelog = fake_cluster_get(world->cluster, "two-n-changelog", 0);
+    fake_cluster_set_open(world->cluster, changelog, true);
+    app_world_put(world, "two-n-changelog", 0, "k", "2");
+    app_world_put(world, "two-n-changelog", 0, "k", "3");
+    app_world_start(world, 0);
+    app_world_put(world, "other", 0, "k", "v");
+    app_world_await(world, "copied", 1);
+    app_world_run(world, 10 * APP_WORLD_SECOND_MS);
+    assert_int_equal(app_restoring_count(world->seats[0].app), 2);
+    app_view_write_parts(world->seats[0].app, &text);
+    const char *expected = "\"restoring\":[{\"store\":\"n\",\"done\":1,\"total\":3,";
+    if (strstr(buffer_string(&text), expected) == NULL) {
+        fail_msg("%s is not in %s", expected, buffer_string(&text));
+    }
+    buffer_fini(&text);
     app_world_free(world);
 }
 
@@ -523,6 +559,7 @@ int main(void)
         cmocka_unit_test(a_script_that_is_not_there_is_named),
         cmocka_unit_test(positions_are_committed_after_outputs_and_changelogs),
         cmocka_unit_test(an_idle_application_commits_nothing),
+        cmocka_unit_test(tasks_run_while_others_restore),
         cmocka_unit_test(keys_that_lie_elsewhere_are_told_of),
         cmocka_unit_test(records_of_all_tasks_are_taken_in_the_order_of_time),
         cmocka_unit_test(a_slow_script_has_short_turns),

@@ -218,8 +218,13 @@ static void an_open_transaction_is_waited_for(void **state)
     put(bench, "a", "2");
     commit(bench);
     begin_restore(bench, kv, NULL);
+    assert_int_equal(changelog_progress(bench->changelog).total_count, -1);
     client_bench_run(bench->clients, 20ull * CLIENT_BENCH_SECOND);
     assert_int_equal(bench->done_count, 0);
+    struct changelog_progress progress = changelog_progress(bench->changelog);
+    assert_int_equal(progress.done_count, 2);
+    assert_int_equal(progress.total_count, 4);
+    assert_in_range(progress.elapsed_ms, 19000, 20000);
     fake_cluster_set_open(cluster, partition, false);
     client_bench_run_until(bench->clients, is_done, bench);
     assert_int_equal(bench->error, 0);
