@@ -17,6 +17,7 @@ enum { NODE_WRITER_COUNT = 4 };
 struct node_told {
     int64_t life; /* of the topic */
     int64_t offset;
+    int64_t since; /* of the model's clock: what was asked before is not judged */
 };
 
 struct node_writer {
