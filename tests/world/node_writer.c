@@ -57,7 +57,7 @@ static void node_writer_judge_order(struct node_writer *writer, const struct nod
      * takes whichever it sees first, as Kafka does: what was sent before the first answer may be
      * there in another order. */
     int64_t life = world->model.topics[topic].life;
-    int64_t since = told->life == -1 ? 0 : told->life == life ? told->since : world->model.clock;
+    int64_t since = told->life == life ? told->since : world->model.clock;
     if (told->life == life && letter->asked_at > since && offset <= told->offset) {
         node_world_fail(world, "%s-%d: a record was told offset %lld after %lld",
                         world->model.topics[topic].name, (int)partition, (long long)offset,
