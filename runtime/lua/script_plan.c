@@ -11,6 +11,7 @@
 #include "runtime/lua/plan_flow.h"
 #include "runtime/lua/plan_join.h"
 #include "runtime/lua/plan_lane.h"
+#include "runtime/lua/plan_pace.h"
 #include "runtime/lua/plan_plugin.h"
 #include "runtime/lua/plan_state.h"
 #include "runtime/lua/plan_table.h"
@@ -24,7 +25,7 @@ enum { SCRIPT_PLAN_NODES_MAX = 10000 };
 /* Every kind of step there is. */
 static const struct plan_step *const script_plan_steps[] = {
     plan_edge_steps, plan_flow_steps,   plan_state_steps,   plan_window_steps, plan_table_steps,
-    plan_join_steps, plan_plugin_steps, plan_counted_steps, plan_lane_steps};
+    plan_join_steps, plan_plugin_steps, plan_counted_steps, plan_lane_steps,   plan_pace_steps};
 
 static const struct plan_step *find_step(const char *kind)
 {

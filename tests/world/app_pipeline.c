@@ -132,7 +132,10 @@ static struct app_tail app_pipeline_choose_tail(struct app_pipeline *pipeline, b
         tail.fold = app_pipeline_folds[APP_PIPELINE_FOLDS - 1 -
                                        app_pipeline_draw(pipeline, APP_PIPELINE_SAFE_FOLDS)];
     }
-    tail.emit = tail.window[0] != 0 && is_final ? ":emit 'final'" : "";
+    bool is_held = (pipeline->state >> 40) % 4 == 0; /* not drawn: other choices stay */
+    tail.emit = tail.window[0] != 0 && is_final  ? ":emit 'final'"
+                : is_held && !pipeline->is_loose ? ":emit { every = '30ms' }"
+                                                 : "";
     return tail;
 }
 

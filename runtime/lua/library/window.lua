@@ -77,11 +77,31 @@ local function window_step(stream, what)
   return step
 end
 
+-- The latest change of a key goes on, at most once in a span of time; the oldest go early when
+-- more than `max` keys are held.
+local function emit_every(self, options)
+  options = check_fields("emit", options, set("every", "max", "name"))
+  local step = self.app.nodes[self.id]
+  if not lib.is_table(self) then
+    fail "emit { every = } belongs behind a table or an aggregate: a stream has no latest value"
+  end
+  local name = options.name or step.name and step.name .. "-held"
+  lib.check_state_name("emit { every = }", name)
+  return lib.table_of(lib.next_node(self, "emit", {
+    name = name, every = span("emit's every", options.every),
+    max = options.max and check_type("emit's max", options.max, "number"),
+    detail = ("every %s"):format(options.every), stores = { lib.table_store(name) },
+  }), { store = false, versioned = false, knows_old = self.knows_old })
+end
+
 -- "final": one result for each window, when it has closed; "updates": each new result.
 function Stream:emit(when)
+  if type(when) == "table" then
+    return emit_every(self, when)
+  end
   local step = window_step(self, "emit")
   if when ~= "final" and when ~= "updates" then
-    fail("emit takes \"final\" or \"updates\", not '%s'", tostring(when))
+    fail("emit takes \"final\", \"updates\" or { every = \"10s\" }, not '%s'", tostring(when))
   end
   step.is_final = when == "final"
   return self

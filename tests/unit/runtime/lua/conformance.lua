@@ -143,6 +143,7 @@ local methods = {
     return aggregate { fn = spec.fn or spec.add, sub = spec.sub }
   end,
   process = named,
+  suppress = function(spec) return named({ every = spec.every }, { max = spec.records }) end,
   to = function(topic)
     if type(topic) == "table" then
       return topic -- of the arms of a branch
@@ -150,6 +151,9 @@ local methods = {
     return topic, { value = "text" }
   end,
 }
+
+-- What is said in another word here.
+local ours = { suppress = "emit" }
 
 local own = {}
 local wrap
@@ -172,7 +176,8 @@ function wrap(object)
     end
     return function(_, ...)
       local arguments = methods[name] and table.pack(methods[name](...)) or table.pack(...)
-      return wrap(object[name](object, unwrap(table.unpack(arguments, 1, arguments.n))))
+      return wrap(object[ours[name] or name](object,
+        unwrap(table.unpack(arguments, 1, arguments.n))))
     end
   end })
   own[proxy] = object
