@@ -62,6 +62,7 @@ const struct command command_app_reload = {
         "could not be read any more, what runs goes on. Else it commits and closes, and the\n"
         "new version goes on from there: stores are found by their names, windows stay open.\n"
         "BECOMES: kept; new (a store begins empty, an input is read from its start);\n"
+        "migrated (values of older versions, when they are read);\n"
         "restored (from the changelog); unused (its topic stays); refused.\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct reload_values),

@@ -49,6 +49,10 @@ static struct plan_fold read_functions(struct plan_reader *reader, bool is_reduc
                                       .add = plan_reader_reference(reader, "fn"),
                                       .subtract = plan_reader_reference(reader, "sub"),
                                       .merge = plan_reader_reference(reader, "merge")};
+    plan->migration = (struct script_migration){
+        .store = plan_reader_string(reader, "name"),
+        .version = (int32_t)plan_reader_number(reader, "version", 1),
+        .function = plan_reader_reference(reader, "migrate")}; /* the store's are judged */
     read_lanes(reader, plan);
     luaL_argcheck(reader->lua, plan->add != LUA_NOREF, 1, "a broken plan");
     luaL_argcheck(reader->lua, is_reduce || plan->init != LUA_NOREF, 1, "a broken plan");

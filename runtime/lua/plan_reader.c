@@ -6,6 +6,7 @@
 #include "log/base/text.h"
 #include "runtime/format/format.h"
 #include "runtime/format/json_path.h"
+#include "runtime/lua/script_migration.h"
 
 #include <string.h>
 
@@ -303,6 +304,34 @@ int plan_reader_add_grouped(struct plan_reader *reader, struct topology_node *no
     return plan_reader_add(reader, node);
 }
 
+/* Of the store's table on top. */
+static int32_t read_version(struct plan_reader *reader, const char *name, const char *place)
+{
+    double version = plan_reader_number(reader, "version", 1);
+    struct script_migration migration = {.store = name,
+                                         .function = plan_reader_reference(reader, "migrate")};
+    if (!(version >= 1 && version <= SCRIPT_MIGRATION_VERSION_MAX) ||
+        version != (double)(int32_t)version) {
+        report_add(reader->report, place,
+                   "the version of a store is a whole number from 1 to %d, not %g",
+                   SCRIPT_MIGRATION_VERSION_MAX, version);
+        plan_reader_stop(reader);
+    }
+    migration.version = (int32_t)version;
+    if (migration.version > 1 && migration.function == LUA_NOREF) {
+        report_add(
+            reader->report, place,
+            "the store %s has version %d, so it needs migrate = function(old_version, value) "
+            "for the values of those before",
+            name, (int)migration.version);
+        plan_reader_stop(reader);
+    }
+    if (migration.version > 1) {
+        script_migration_add(reader->script, &migration);
+    }
+    return migration.version;
+}
+
 static const struct topology_store *read_store(struct plan_reader *reader, const char *name,
                                                const char *place)
 {
@@ -319,11 +348,18 @@ static const struct topology_store *read_store(struct plan_reader *reader, const
                                                  : TOPOLOGY_STORE_PERSISTENT,
                                      .value_format = plan_reader_format(reader, place, &is_given),
                                      .history_ms = plan_reader_span(reader, "history", place, 0),
-                                     .is_global = plan_reader_boolean(reader, "is_global")};
+                                     .is_global = plan_reader_boolean(reader, "is_global"),
+                                     .version = read_version(reader, name, place)};
     lua_pop(lua, 1);
     const struct value_format *plain;
     if (!value_format_find(value_format_name(store->value_format), &plain)) {
         report_add(reader->report, place, "the store %s holds json, text or bytes, not %s", name,
+                   value_format_name(store->value_format));
+        plan_reader_stop(reader);
+    }
+    if (store->version > 1 && store->value_format != VALUE_JSON) {
+        report_add(reader->report, place,
+                   "only values that are JSON have versions, and %s holds %s", name,
                    value_format_name(store->value_format));
         plan_reader_stop(reader);
     }

@@ -477,6 +477,7 @@ void script_close(struct script *script)
         script->aggregators[i].free(script->aggregators[i].owner);
     }
     free(script->aggregators);
+    free(script->migrations);
     arena_fini(&script->arena);
     free(script->pending);
     free(script->iterators);

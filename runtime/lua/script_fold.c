@@ -27,15 +27,6 @@ static const struct script_fold *script_fold_of(const struct fold *fold)
     return (const struct script_fold *)(const void *)fold;
 }
 
-static void push_accumulator(lua_State *lua, struct bytes accumulator)
-{
-    struct script *script = script_of(lua);
-    if (json_parse(&script->stored, accumulator) != 0) {
-        script_fail(lua, "decode", "the store holds something else than an aggregate");
-    }
-    script_value_push(lua, &script->stored, JSON_ROOT);
-}
-
 /* A fresh copy of a value for each key, or what the function gives. */
 static void push_init(lua_State *lua, const struct script_fold_plan *plan)
 {
@@ -73,6 +64,7 @@ static void take_accumulator(lua_State *lua, struct fold_call *call)
     call->out = (struct bytes){0};
     if (!script_value_is_null(lua, -1)) {
         struct buffer *text = script_scratch(call->plan->script, 0);
+        script_migration_mark(text, call->plan->migration.version);
         script_value_write(lua, -1, text, "the accumulator");
         call->out = script_copy(lua, buffer_bytes(text));
     }
@@ -85,7 +77,7 @@ static int body_aggregate(lua_State *lua)
     if (bytes_is_null(call->left)) {
         push_init(lua, call->plan);
     } else {
-        push_accumulator(lua, call->left);
+        script_migration_push(lua, &call->plan->migration, call->left);
     }
     record_view_push(lua);
     lua_call(lua, 2, 1);
@@ -100,7 +92,7 @@ static int body_reduce(lua_State *lua)
     if (bytes_is_null(call->left)) {
         push_plain_value(lua);
     } else {
-        push_accumulator(lua, call->left);
+        script_migration_push(lua, &call->plan->migration, call->left);
         push_plain_value(lua);
         record_view_push(lua);
         lua_call(lua, 3, 1);
@@ -116,9 +108,9 @@ static int body_merge(lua_State *lua)
     if (bytes_is_null(call->left)) {
         push_init(lua, call->plan);
     } else {
-        push_accumulator(lua, call->left);
+        script_migration_push(lua, &call->plan->migration, call->left);
     }
-    push_accumulator(lua, call->right);
+    script_migration_push(lua, &call->plan->migration, call->right);
     lua_pushlstring(lua, (const char *)call->key.data, call->key.size);
     lua_call(lua, 3, 1);
     take_accumulator(lua, call);
@@ -172,12 +164,30 @@ static int script_fold_merge(struct fold *fold, struct node *node, struct node_c
     return run_fold(&call, body_merge, node, context, NULL, out);
 }
 
+/* What the accumulator is in this version, without its mark. */
+static int body_result(lua_State *lua)
+{
+    struct fold_call *call = lua_touserdata(lua, 1);
+    struct buffer *text = script_scratch(call->plan->script, 0);
+    script_migration_push(lua, &call->plan->migration, call->left);
+    script_value_write(lua, -1, text, "the migrated accumulator");
+    call->out = script_copy(lua, buffer_bytes(text));
+    return 0;
+}
+
 static int script_fold_result(struct fold *fold, struct node *node, struct node_context *context,
                               struct bytes accumulator, struct record *record)
 {
-    (void)fold;
-    (void)node;
-    record->value = arena_copy(context->arena, accumulator);
+    const struct script_fold_plan *plan = script_fold_of(fold)->plan;
+    struct bytes value = accumulator;
+    if (script_migration_read(&value) != plan->migration.version) {
+        struct fold_call call = {.plan = plan, .left = accumulator};
+        int error = run_fold(&call, body_result, node, context, NULL, &value);
+        if (error != 0) {
+            return error;
+        }
+    }
+    record->value = arena_copy(context->arena, value);
     record->value_format = VALUE_JSON;
     return 0;
 }

@@ -8,7 +8,7 @@
  * S.null as a result deletes the accumulator. Thread: the script's. */
 #pragma once
 
-#include "runtime/lua/script_state.h"
+#include "runtime/lua/script_migration.h"
 #include "runtime/operators/fold.h"
 
 /* Lives in the script's arena; the functions are references, LUA_NOREF for none. */
@@ -22,6 +22,7 @@ struct script_fold_plan {
     size_t lane_count;
     int subtract;
     int merge;
+    struct script_migration migration; /* of accumulators */
 };
 
 /* A fold_maker; the owner is a plan. */

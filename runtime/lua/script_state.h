@@ -78,6 +78,8 @@ struct script {
     size_t format_count;
     struct script_aggregator_owner *aggregators; /* opened by the plan, too */
     size_t aggregator_count;
+    struct script_migration *migrations; /* of stores whose values have versions */
+    size_t migration_count;
     bool is_loaded;
     struct node_usage **usages; /* one for each node that was called */
     size_t usage_count;

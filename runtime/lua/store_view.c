@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "runtime/lua/script_migration.h"
 #include "runtime/lua/script_value.h"
 
 #include <string.h>
@@ -62,11 +63,8 @@ void store_view_push_value(lua_State *lua, const struct topology_store *view, st
         lua_pushlstring(lua, (const char *)stored.data, stored.size);
         return;
     }
-    if (json_parse(&script->stored, stored) != 0) {
-        script_fail(lua, "decode", "the store '%s' holds a value that is not JSON: %s", view->name,
-                    script->stored.error_text);
-    }
-    script_value_push(lua, &script->stored, JSON_ROOT);
+    struct script_migration migration = script_migration_find(script, view->name);
+    script_migration_push(lua, &migration, stored);
 }
 
 static int store_get(lua_State *lua)
@@ -88,6 +86,7 @@ struct bytes store_view_take_value(lua_State *lua, const struct topology_store *
         return (struct bytes){0};
     }
     if (view->value_format == VALUE_JSON) {
+        script_migration_mark(text, view->version);
         script_value_write(lua, index, text, "the stored value");
         return buffer_bytes(text);
     }

@@ -318,7 +318,8 @@ int topology_add_store(struct topology *topology, const struct topology_store *s
     if (same != NULL) {
         bool is_same = same->kind == store->kind && same->has_changelog == store->has_changelog &&
                        same->value_format == store->value_format &&
-                       same->history_ms == store->history_ms && same->is_global == store->is_global;
+                       same->history_ms == store->history_ms &&
+                       same->is_global == store->is_global && same->version == store->version;
         return is_same ? 0
                        : report_add(report, store->place,
                                     "the store '%s' is declared differently at %s", store->name,

@@ -32,6 +32,7 @@ struct topology_store {
     const struct value_format *value_format;
     int64_t history_ms; /* it keeps what was there before for so long; 0: the newest alone */
     bool is_global;     /* filled by a global source, read by any task */
+    int32_t version;    /* of its values, from 1; 0 is 1, too */
 };
 
 enum topology_clock { TOPOLOGY_WALL_CLOCK, TOPOLOGY_STREAM_TIME };

@@ -56,6 +56,9 @@ static void describe_part(const struct topology *topology, const struct topology
                       store->kind == TOPOLOGY_STORE_MEMORY ? "memory" : "persistent",
                       value_format_name(store->value_format),
                       store->has_changelog ? "with changelog" : "without changelog");
+        if (store->version > 1) {
+            buffer_printf(out, ", version %d", (int)store->version);
+        }
         if (store->history_ms > 0) {
             buffer_printf(out, ", history of %lld ms", (long long)store->history_ms);
         }

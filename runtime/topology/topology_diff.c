@@ -126,6 +126,22 @@ static enum topology_fate refuse(char *why, const char *was, const char *is)
     return TOPOLOGY_REFUSED;
 }
 
+static int version_of(const struct topology_store *store)
+{
+    return store->version < 1 ? 1 : (int)store->version;
+}
+
+static enum topology_fate judge_version(const struct topology_store *old,
+                                        const struct topology_store *new, char *why)
+{
+    if (version_of(old) == version_of(new)) {
+        return TOPOLOGY_KEPT;
+    }
+    snprintf(why, WHY_SIZE, "values of version %d are migrated to %d when they are read",
+             version_of(old), version_of(new));
+    return TOPOLOGY_MIGRATED;
+}
+
 static enum topology_fate judge(const struct topology *from, const struct topology_store *old,
                                 const struct topology *to, const struct topology_store *new,
                                 char *why)
@@ -147,9 +163,17 @@ static enum topology_fate judge(const struct topology *from, const struct topolo
         return refuse(why, old_layout[0] == 0 ? "what functions put" : old_layout,
                       new_layout[0] == 0 ? "what functions put" : new_layout);
     }
+    if (version_of(new) < version_of(old)) {
+        snprintf(
+            why, WHY_SIZE,
+            "its values may be of version %d and would be read as version %d: keep the version "
+            "and its migrate",
+            version_of(old), version_of(new));
+        return TOPOLOGY_REFUSED;
+    }
     bool is_moved = part_of(from, old) != part_of(to, new);
     if (!is_moved && old->kind == new->kind) {
-        return TOPOLOGY_KEPT;
+        return judge_version(old, new, why);
     }
     bool is_restored = old->has_changelog && new->has_changelog;
     snprintf(why, WHY_SIZE, "%s%s", is_moved ? "another part of the plan keeps it" : "its kind",
@@ -191,10 +215,9 @@ void topology_diff(const struct topology *from, const struct topology *to,
 
 const char *topology_fate_name(enum topology_fate fate)
 {
-    static const char *const names[] = {[TOPOLOGY_KEPT] = "kept",
-                                        [TOPOLOGY_NEW] = "new",
-                                        [TOPOLOGY_RESTORED] = "restored",
-                                        [TOPOLOGY_UNUSED] = "unused",
-                                        [TOPOLOGY_REFUSED] = "refused"};
+    static const char *const names[] = {
+        [TOPOLOGY_KEPT] = "kept",         [TOPOLOGY_NEW] = "new",
+        [TOPOLOGY_MIGRATED] = "migrated", [TOPOLOGY_RESTORED] = "restored",
+        [TOPOLOGY_UNUSED] = "unused",     [TOPOLOGY_REFUSED] = "refused"};
     return names[fate];
 }

@@ -2,6 +2,7 @@
  *
  *     kept      goes on as it is
  *     new       a store begins empty, an input is read from its start
+ *     migrated  its values are made those of the new version when they are read
  *     restored  the contents come from the changelog: the store lives elsewhere from now on
  *     unused    nobody uses it any more; its topic stays
  *     refused   what is kept under the name cannot be read by who uses it now
@@ -14,6 +15,7 @@
 enum topology_fate {
     TOPOLOGY_KEPT,
     TOPOLOGY_NEW,
+    TOPOLOGY_MIGRATED,
     TOPOLOGY_RESTORED,
     TOPOLOGY_UNUSED,
     TOPOLOGY_REFUSED,

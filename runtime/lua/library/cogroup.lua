@@ -45,14 +45,14 @@ local function join_lanes(members, name)
 end
 
 function Cogroup:aggregate(spec)
-  check_fields("aggregate", spec, set("name", "store", "init", "merge"))
+  check_fields("aggregate", spec, set("name", "store", "init", "merge", "version", "migrate"))
   check_type("the name of a cogroup's aggregate", spec.name, "string")
   local merged = join_lanes(self.members, spec.name)
   local group = setmetatable({ stream = merged }, lib.group_meta)
   local window = rawget(self, "spec")
   local result = (window and group:window(window) or group):aggregate {
     name = spec.name, store = spec.store, init = spec.init, add = self.members[1].fn,
-    merge = spec.merge,
+    merge = spec.merge, version = spec.version, migrate = spec.migrate,
   }
   result.app.nodes[result.id].lanes = self.members
   return result

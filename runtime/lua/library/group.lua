@@ -36,7 +36,11 @@ local function aggregate(group, kind, spec, fields)
   if fields.is_table and not can_subtract then
     fail("%s of a table also needs sub, which takes an old value away", kind)
   end
-  fields.stores = { { name = spec.store or fields.name, alias = "store", store = S.kv {} } }
+  fields.version, fields.migrate = spec.version, spec.migrate
+  fields.stores = { {
+    name = spec.store or fields.name, alias = "store",
+    store = S.kv { version = spec.version, migrate = spec.migrate },
+  } }
   return lib.table_of(next_node(group.stream, kind, fields),
     { store = false, versioned = false, knows_old = true })
 end
@@ -89,7 +93,8 @@ function Group:aggregate(spec)
       return aggregate_natively(self, spec)
     end
   end
-  check_fields("aggregate", spec, set("name", "store", "init", "add", "sub", "merge"))
+  check_fields("aggregate", spec,
+    set("name", "store", "init", "add", "sub", "merge", "version", "migrate"))
   if spec.init == nil then
     fail "aggregate needs init: a function or a value that a new key begins with"
   end
@@ -101,7 +106,7 @@ function Group:aggregate(spec)
 end
 
 function Group:reduce(spec)
-  check_fields("reduce", spec, set("name", "store", "fn", "sub", 1))
+  check_fields("reduce", spec, set("name", "store", "fn", "sub", "version", "migrate", 1))
   local fn = spec.fn or spec[1]
   return aggregate(self, "reduce", spec, {
     fn = check_type("reduce's function", fn, "function"),

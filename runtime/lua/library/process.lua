@@ -4,17 +4,19 @@ local S, set, fail = lib.S, lib.set, lib.fail
 local check_type, check_fields = lib.check_type, lib.check_fields
 local Stream = lib.Stream
 
-local KV = set("name", "memory", "changelog", "value")
+local KV = set("name", "memory", "changelog", "value", "version", "migrate")
 
 function S.kv(options)
   options = check_fields("S.kv", options or {}, KV)
   return {
     kind = "kv", name = options.name, is_memory = options.memory or false,
     has_changelog = options.changelog ~= false, value = lib.format(options.value or "json"),
+    version = options.version and check_type("version", options.version, "number"),
+    migrate = options.migrate and check_type("migrate", options.migrate, "function"),
   }
 end
 
-local VERSIONED = set("history", "name", "memory", "changelog", "value")
+local VERSIONED = set("history", "name", "memory", "changelog", "value", "version", "migrate")
 
 -- A store that also knows what was there before, for so long.
 function S.versioned(options)
@@ -25,7 +27,7 @@ function S.versioned(options)
   local history = lib.span("history", options.history)
   local store = S.kv {
     name = options.name, memory = options.memory, changelog = options.changelog,
-    value = options.value,
+    value = options.value, version = options.version, migrate = options.migrate,
   }
   store.history = history
   return store

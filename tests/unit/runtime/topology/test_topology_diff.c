@@ -143,6 +143,23 @@ static void what_cannot_be_read_is_refused(void **state)
     expect(&from, 1, &to, 1, "a kept, n kept!");
 }
 
+static void values_of_older_versions_are_migrated(void **state)
+{
+    (void)state;
+    struct step from = make_step("a", "n");
+    struct step to = make_step("a", "n");
+    from.store.version = 1; /* as when nothing is said */
+    expect(&from, 1, &to, 1, "a kept, n kept!");
+    to.store.version = 3;
+    expect(&from, 1, &to, 1,
+           "a kept, n migrated! (values of version 1 are migrated to 3 when they are read)");
+    expect(&to, 1, &from, 1,
+           "a kept, n refused! (its values may be of version 3 and would be read as version 1: "
+           "keep the version and its migrate)");
+    to.topic = "b";
+    expect(&from, 1, &to, 1, "a unused, b new, n restored! (another part of the plan keeps it)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +167,7 @@ int main(void)
         cmocka_unit_test(what_comes_and_goes_is_told),
         cmocka_unit_test(a_store_that_moves_is_restored),
         cmocka_unit_test(what_cannot_be_read_is_refused),
+        cmocka_unit_test(values_of_older_versions_are_migrated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
