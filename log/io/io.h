@@ -94,6 +94,7 @@ struct io_ops {
                          uint64_t position, enum io_read_mode mode);
     void (*file_read_async)(struct io *io, struct io_request *request, struct io_file *file,
                             void *out, size_t size, uint64_t position);
+    void (*file_pace)(struct io *io, struct io_file *file, size_t ahead_size);
     int (*file_write)(struct io *io, struct io_file *file, const struct bytes *parts, size_t count,
                       uint64_t position);
     int (*file_sync)(struct io *io, struct io_file *file);
@@ -214,6 +215,14 @@ static inline void io_file_read_async(struct io *io, struct io_request *request,
                                       uint64_t position)
 {
     io->ops->file_read_async(io, request, file, out, size, position);
+}
+
+/* From now on io_file_read_async brings so many bytes from its position on into memory, or as many
+ * as it reads, and IO_READ_CACHED brings none. 0: what the system finds good, as for a file that
+ * was just opened, which may be megabytes that everybody else waits for. */
+static inline void io_file_pace(struct io *io, struct io_file *file, size_t ahead_size)
+{
+    io->ops->file_pace(io, file, ahead_size);
 }
 
 /* Writes all parts, one after the other, into the page cache: whole, or an error after which the

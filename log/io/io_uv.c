@@ -329,6 +329,7 @@ static const struct io_ops loop_ops = {
     .file_size = io_uv_file_size,
     .file_read = io_uv_file_read,
     .file_read_async = io_uv_file_read_async,
+    .file_pace = io_uv_file_pace,
     .file_write = io_uv_file_write,
     .file_sync = io_uv_file_sync,
     .file_sync_async = io_uv_file_sync_async,

@@ -23,6 +23,7 @@ enum {
 struct io_file {
     int descriptor;
     struct io_uv_memory_node *node; /* of a "memory:" file, which owns the descriptor; else NULL */
+    size_t ahead_size;              /* 0: the system reads ahead */
 };
 
 static int file_open_real(const char *path, int flags, int *out)
@@ -125,14 +126,24 @@ int64_t io_uv_file_read(struct io *io, struct io_file *file, void *out, size_t s
 {
     (void)io;
     bool is_hasty = mode == IO_READ_CACHED && file->node == NULL; /* memory is always cached */
+    int descriptor;
+    if (is_hasty && file->ahead_size > 0 &&
+        io_uv_file_find_cached(file, position, size, &descriptor) < size) {
+        return ERROR_AGAIN; /* the kernel would begin to read what a hasty read does not find */
+    }
     return read_all(file->descriptor, out, size, position, is_hasty ? RWF_NOWAIT : 0);
 }
 
 static int64_t read_run(struct io_request *request)
 {
-    return read_all((int)(intptr_t)request->private_state[0], request->private_state[1],
-                    (size_t)(uintptr_t)request->private_state[2],
-                    (uint64_t)(uintptr_t)request->private_state[3], 0);
+    int descriptor = (int)(intptr_t)request->private_state[0];
+    size_t size = (size_t)(uintptr_t)request->private_state[2];
+    uint64_t position = (uint64_t)(uintptr_t)request->private_state[3];
+    size_t ahead_size = (size_t)(uintptr_t)request->private_state[4];
+    if (ahead_size > size) {
+        (void)posix_fadvise(descriptor, (off_t)position, (off_t)ahead_size, POSIX_FADV_WILLNEED);
+    }
+    return read_all(descriptor, request->private_state[1], size, position, 0);
 }
 
 void io_uv_file_read_async(struct io *io, struct io_request *request, struct io_file *file,
@@ -142,7 +153,19 @@ void io_uv_file_read_async(struct io *io, struct io_request *request, struct io_
     request->private_state[1] = out;
     request->private_state[2] = (void *)(uintptr_t)size;
     request->private_state[3] = (void *)(uintptr_t)position;
+    request->private_state[4] = (void *)(uintptr_t)file->ahead_size;
     io_uv_work(io_uv_of(io), request, read_run);
+}
+
+/* A file system that takes no advice reads ahead as before. */
+void io_uv_file_pace(struct io *io, struct io_file *file, size_t ahead_size)
+{
+    (void)io;
+    if (file->node == NULL && (file->ahead_size == 0) != (ahead_size == 0)) {
+        (void)posix_fadvise(file->descriptor, 0, 0,
+                            ahead_size == 0 ? POSIX_FADV_NORMAL : POSIX_FADV_RANDOM);
+    }
+    file->ahead_size = ahead_size;
 }
 
 /* Where the next byte to write lies: `skip` bytes into parts[index]. */

@@ -97,6 +97,7 @@ void io_uv_file_read_async(struct io *io, struct io_request *request, struct io_
                            void *out, size_t size, uint64_t position);
 int io_uv_file_write(struct io *io, struct io_file *file, const struct bytes *parts, size_t count,
                      uint64_t position);
+void io_uv_file_pace(struct io *io, struct io_file *file, size_t ahead_size);
 /* As many bytes from `position` on as are in the page cache, for the descriptor in *out. */
 size_t io_uv_file_find_cached(struct io_file *file, uint64_t position, size_t size, int *out);
 int io_uv_file_sync(struct io *io, struct io_file *file);

@@ -172,6 +172,14 @@ static void file_read_async(struct io *io, struct io_request *request, struct io
     request_start(io, request, file, range, read_run, permit.error);
 }
 
+/* There is no memory that a disk could read into beforehand. */
+static void file_pace(struct io *io, struct io_file *file, size_t ahead_size)
+{
+    (void)io;
+    (void)file;
+    (void)ahead_size;
+}
+
 /* A part of the bytes, one at least missing. */
 static void write_part(struct io *io, struct io_file *file, const struct buffer *bytes,
                        uint64_t position)
@@ -514,6 +522,7 @@ void sim_file_ops(struct io_ops *ops)
     ops->file_size = file_size;
     ops->file_read = file_read;
     ops->file_read_async = file_read_async;
+    ops->file_pace = file_pace;
     ops->file_write = file_write;
     ops->file_sync = file_sync;
     ops->file_sync_async = file_sync_async;

@@ -63,6 +63,11 @@ static void liar_file_read_async(struct io *io, struct io_request *request, stru
     io_file_read_async(liar_of(io)->real, request, file, out, size, position);
 }
 
+static void liar_file_pace(struct io *io, struct io_file *file, size_t ahead_size)
+{
+    io_file_pace(liar_of(io)->real, file, ahead_size);
+}
+
 static int liar_file_write(struct io *io, struct io_file *file, const struct bytes *parts,
                            size_t count, uint64_t position)
 {
@@ -281,6 +286,7 @@ void store_liar_init(struct store_liar *liar, struct io *real, enum store_lie li
         .file_size = liar_file_size,
         .file_read = liar_file_read,
         .file_read_async = liar_file_read_async,
+        .file_pace = liar_file_pace,
         .file_write = liar_file_write,
         .file_sync = liar_file_sync,
         .file_sync_async = liar_file_sync_async,

@@ -5,10 +5,12 @@
 #include "log/io/io_uv.h"
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -122,6 +124,76 @@ static void many_parts_are_written_whole_and_read_back(void **state)
     assert_int_equal(world->result, 1);
     io_file_close(world->io, file);
     test_free(parts);
+    test_free(content);
+}
+
+/* Whether this part of the file is in memory. */
+static bool is_cached(const char *path, size_t position, size_t size)
+{
+    enum { PAGE_SIZE = 4096 };
+    int descriptor = open(path, O_RDONLY);
+    unsigned char *pages = test_calloc(1, size / PAGE_SIZE);
+    void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, descriptor, (off_t)position);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(mincore(map, size, pages), 0);
+    bool is_all = true;
+    for (size_t i = 0; i < size / PAGE_SIZE; i++) {
+        is_all = is_all && (pages[i] & 1) != 0;
+    }
+    munmap(map, size);
+    test_free(pages);
+    close(descriptor);
+    return is_all;
+}
+
+static void drop_cache(const char *path)
+{
+    int descriptor = open(path, O_RDONLY);
+    assert_int_equal(posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(descriptor);
+}
+
+static bool comes_to_cache(const char *path, size_t position, size_t size)
+{
+    for (int waited_ms = 0; waited_ms < 10000; waited_ms++) {
+        if (is_cached(path, position, size)) {
+            return true;
+        }
+        usleep(1000);
+    }
+    return false;
+}
+
+/* How far the system reads ahead by itself differs from machine to machine: here it must not. */
+static void a_paced_file_is_read_as_far_ahead_as_it_was_told(void **state)
+{
+    enum { PIECE = 16 << 10, AHEAD = 256 << 10, SIZE = 4 << 20 };
+    struct world *world = *state;
+    struct io_file *file = open_file(world, "a");
+    char path[sizeof world->path];
+    strcpy(path, world->path);
+    uint8_t *content = test_calloc(1, SIZE);
+    struct bytes part = bytes_make(content, SIZE);
+    assert_int_equal(io_file_write(world->io, file, &part, 1, 0), 0);
+    assert_int_equal(io_file_sync(world->io, file), 0);
+    drop_cache(path);
+    bool is_on_disk = !is_cached(path, 0, SIZE); /* some file systems are only memory */
+    io_file_pace(world->io, file, AHEAD);
+    int64_t count = io_file_read(world->io, file, content, PIECE, 0, IO_READ_CACHED);
+    assert_int_equal(count, is_on_disk ? ERROR_AGAIN : PIECE);
+    struct io_request request = {.done = see_and_stop, .owner = world};
+    io_file_read_async(world->io, &request, file, content, PIECE, PIECE);
+    io_uv_run(world->io);
+    assert_int_equal(world->result, PIECE);
+    assert_true(comes_to_cache(path, PIECE, AHEAD));
+    assert_int_equal(is_cached(path, 0, PIECE), !is_on_disk);
+    assert_int_equal(is_cached(path, PIECE + AHEAD, PIECE), !is_on_disk);
+    count = io_file_read(world->io, file, content, AHEAD, PIECE, IO_READ_CACHED);
+    assert_int_equal(count, AHEAD);
+    io_file_pace(world->io, file, 0);
+    count = io_file_read(world->io, file, content, SIZE, 0, IO_READ_WAIT);
+    assert_int_equal(count, SIZE);
+    io_file_close(world->io, file);
     test_free(content);
 }
 
@@ -846,6 +918,8 @@ static void memory_ends_with_its_names_and_its_readers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_paced_file_is_read_as_far_ahead_as_it_was_told, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(many_parts_are_written_whole_and_read_back, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_process_tells_what_it_takes, set_up, tear_down),
