@@ -12,6 +12,7 @@
 struct flusher_sync {
     struct list_link link;
     struct io_request request;
+    struct read_gate_sync gate_sync;
     struct flusher *flusher;
     struct log *log;
     struct segment *segment;
@@ -74,6 +75,7 @@ static void flusher_finish(struct flusher *flusher, struct log *log)
 static void flusher_free_sync(struct flusher_sync *sync)
 {
     list_remove(&sync->link);
+    read_gate_sync_end(&sync->flusher->store->gate, &sync->gate_sync);
     segment_unpin(sync->segment);
     log_release(sync->log);
     free(sync);
@@ -120,6 +122,7 @@ static int flusher_sync_segment(struct flusher *flusher, struct log *log, struct
         .segment = segment,
     };
     list_add(&flusher->syncs, &sync->link);
+    read_gate_sync_start(&flusher->store->gate, &sync->gate_sync);
     segment->is_dirty = false;
     segment_pin(segment);
     log->pending_count++;

@@ -347,6 +347,7 @@ void log_ask_flush(struct log *log)
 {
     bool is_awaited = log->store->options.durability == STORE_DURABILITY_FSYNC;
     if (is_awaited && log->flushed_offset < log->end_offset) {
+        read_gate_await(&log->store->gate);
         flusher_ask(&log->store->flusher, log);
     }
 }

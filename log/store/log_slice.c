@@ -58,6 +58,7 @@ static void slice_let_go(struct log_slice *slice)
 void log_slice_forget(struct list_link *link)
 {
     struct log_slice *slice = list_member(link, struct log_slice, link);
+    read_gate_read_forget(&slice->disk);
     free(slice->window);
     slice->window = NULL;
     slice->size = 0;
@@ -217,6 +218,37 @@ static int slice_find(struct log_slice *slice)
     return 0;
 }
 
+/* While syncs are awaited the disk is asked for little at once, but not for each piece alone, which
+ * would wait for syncs again. */
+static void slice_pace(const struct log_slice *slice, struct io_file *file, size_t ahead_size)
+{
+    struct log *log = slice->log;
+    bool is_paced = read_gate_is_awaited(&log->store->gate);
+    io_file_pace(log->home.io, file, is_paced ? ahead_size : 0);
+}
+
+static void slice_begin_read(struct read_gate_read *read)
+{
+    struct log_slice *slice = list_member(read, struct log_slice, disk);
+    struct io_file *file = slice->segment->file.file; /* pinned: it is open */
+    slice_pace(slice, file, read->size);
+    io_file_read_async(slice->log->home.io, &slice->request, file, slice->asked_out,
+                       slice->asked_size, slice->asked_position);
+}
+
+/* `ahead_size`, at least `size`: what will be asked for soon. */
+static void slice_ask_disk(struct log_slice *slice, void *out, size_t size, uint64_t position,
+                           size_t ahead_size, void (*done)(struct io_request *, int64_t))
+{
+    slice->was_on_disk = true;
+    slice->asked_out = out;
+    slice->asked_size = size;
+    slice->asked_position = position;
+    slice->request = (struct io_request){.done = done, .owner = slice};
+    slice->disk = (struct read_gate_read){.begin = slice_begin_read};
+    read_gate_read_start(&slice->log->store->gate, &slice->disk, ahead_size);
+}
+
 static void slice_on_window(struct io_request *request, int64_t result);
 
 /* Brings the neighbourhood of a place into the page cache, off the loop. */
@@ -229,11 +261,8 @@ static int slice_ask_window(struct log_slice *slice, int64_t position, size_t si
     }
     slice_hold(slice);
     slice->wait_count++;
-    slice->was_on_disk = true;
     slice->window = memory_alloc(size);
-    slice->request = (struct io_request){.done = slice_on_window, .owner = slice};
-    io_file_read_async(slice->log->home.io, &slice->request, file, slice->window, size,
-                       (uint64_t)position);
+    slice_ask_disk(slice, slice->window, size, (uint64_t)position, size, slice_on_window);
     return 0;
 }
 
@@ -314,6 +343,7 @@ static void slice_on_window(struct io_request *request, int64_t result)
     struct log_slice *slice = request->owner;
     struct log *log = slice->log;
     int error = result < 0 ? (int)result : 0;
+    read_gate_read_end(&log->store->gate, &slice->disk);
     free(slice->window);
     slice->window = NULL;
     if (log->is_deleted || log->store->phase != STORE_OPEN) {
@@ -351,12 +381,21 @@ static void slice_on_read(struct io_request *request, int64_t result)
 {
     struct log_slice *slice = request->owner;
     int error = result < 0 ? (int)result : 0;
+    read_gate_read_end(&slice->log->store->gate, &slice->disk);
     if (slice->cut_count != slice->log->cut_count) {
         error = ERROR_CANCELLED;
     } else if (error == 0 && (size_t)result < slice->asked_size) {
         error = ERROR_CORRUPT; /* the file is shorter than its segment */
     }
     slice->done(slice, error);
+}
+
+/* What follows in the slice, within what the gate lets through at once. */
+static size_t slice_ahead_size(const struct log_slice *slice, size_t at, size_t size)
+{
+    size_t left = slice->size - at;
+    size_t ahead_size = left < READ_GATE_SIZE_MAX ? left : READ_GATE_SIZE_MAX;
+    return ahead_size < size ? size : ahead_size;
 }
 
 bool log_slice_read(struct log_slice *slice, size_t at, void *out, size_t size, int *error)
@@ -374,13 +413,12 @@ bool log_slice_read(struct log_slice *slice, size_t at, void *out, size_t size, 
         return true;
     }
     struct io_file *file = slice->segment->file.file; /* pinned: it is open */
+    size_t ahead_size = slice_ahead_size(slice, at, size);
+    slice_pace(slice, file, ahead_size);
     int64_t count = io_file_read(io, file, out, size, position,
                                  slice->may_wait ? IO_READ_WAIT : IO_READ_CACHED);
     if (count == ERROR_AGAIN || (count >= 0 && (size_t)count < size && !slice->may_wait)) {
-        slice->was_on_disk = true;
-        slice->asked_size = size;
-        slice->request = (struct io_request){.done = slice_on_read, .owner = slice};
-        io_file_read_async(io, &slice->request, file, out, size, position);
+        slice_ask_disk(slice, out, size, position, ahead_size, slice_on_read);
         return false;
     }
     *error = count < 0 ? (int)count : (size_t)count < size ? ERROR_CORRUPT : 0;

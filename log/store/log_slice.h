@@ -20,6 +20,7 @@
 
 #include "log/base/list.h"
 #include "log/store/log.h"
+#include "log/store/read_gate.h"
 
 struct segment;
 struct tail_cache_block;
@@ -47,11 +48,14 @@ struct log_slice {
     int32_t cut_count;
     int32_t wait_count; /* how often opening asked the disk and got no further */
     struct io_request request;
-    struct list_link link;  /* in the store while pinned */
-    uint8_t *window;        /* while opening asks the disk */
-    int64_t proof_position; /* up to where segment_prove has come; -1: nowhere */
-    int64_t proof_segment;  /* in the segment with this base offset */
-    size_t asked_size;      /* while reading asks the disk */
+    struct read_gate_read disk; /* while the disk is asked, as are asked_* */
+    struct list_link link;      /* in the store while pinned */
+    uint8_t *window;            /* while opening asks the disk */
+    int64_t proof_position;     /* up to where segment_prove has come; -1: nowhere */
+    int64_t proof_segment;      /* in the segment with this base offset */
+    void *asked_out;
+    size_t asked_size;
+    uint64_t asked_position;
 };
 
 /* True when the answer is there (`done` is not called and *error is set), false when `done` will be

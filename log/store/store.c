@@ -305,6 +305,7 @@ static struct store *store_new(struct io *io, const struct store_options *option
     file_cache_init(&store->files, io, options->open_file_max);
     store->files.evicted = segment_on_evicted;
     tail_cache_init(&store->tails, (size_t)options->tail_size_max);
+    read_gate_init(&store->gate, io);
     flusher_init(&store->flusher, store);
     graveyard_init(&store->graveyard, io);
     cleaner_init(&store->cleaner, store);
@@ -742,6 +743,7 @@ void store_check(const struct store *store)
 {
     file_cache_check(&store->files);
     flusher_check(&store->flusher);
+    read_gate_check(&store->gate);
     cleaner_check(&store->cleaner);
     tail_cache_check(&store->tails);
     for (list_each (&store->log_list, link)) {

@@ -9,6 +9,7 @@
 #include "log/store/graveyard.h"
 #include "log/store/log_points.h"
 #include "log/store/log_state.h"
+#include "log/store/read_gate.h"
 #include "log/store/store.h"
 #include "log/store/tail_cache.h"
 
@@ -34,6 +35,7 @@ struct store {
     struct list log_list;
     struct file_cache files;
     struct tail_cache tails;
+    struct read_gate gate;
     struct flusher flusher;
     struct graveyard graveyard;
     struct cleaner cleaner;
