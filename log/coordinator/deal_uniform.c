@@ -122,19 +122,62 @@ static void deal_index_owned(struct deal_table *table)
     }
 }
 
-/* One partition of the topic of which it has most. */
-static void deal_let_go(struct deal_table *table, int32_t member)
+/* Whether `left` stands above `right` in a heap. */
+typedef bool deal_order(const struct deal_table *table, int32_t left, int32_t right);
+
+static void deal_sink(const struct deal_table *table, deal_order *is_before, int32_t *heap,
+                      int32_t count, int32_t place)
 {
-    int32_t most = table->row_start[member];
-    for (int32_t i = 0; i < table->deal->members[member].topic_count; i++) {
-        int32_t place = table->row_start[member] + i;
-        most = table->owned[place] > table->owned[most] ? place : most;
+    for (;;) {
+        int32_t child = 2 * place + 1;
+        if (child >= count) {
+            return;
+        }
+        if (child + 1 < count && is_before(table, heap[child + 1], heap[child])) {
+            child++;
+        }
+        if (!is_before(table, heap[child], heap[place])) {
+            return;
+        }
+        int32_t moved = heap[place];
+        heap[place] = heap[child];
+        heap[child] = moved;
+        place = child;
     }
-    int32_t partition = table->first[most];
-    table->first[most] = table->next[partition];
-    table->owned[most]--;
-    table->deal->owners[partition] = -1;
-    table->deal->members[member].count--;
+}
+
+static void deal_heap(const struct deal_table *table, deal_order *is_before, int32_t *heap,
+                      int32_t count)
+{
+    for (int32_t i = count / 2 - 1; i >= 0; i--) {
+        deal_sink(table, is_before, heap, count, i);
+    }
+}
+
+/* Subscriptions of a member: the one that owns most on top; of equals the first. */
+static bool deal_owns_more(const struct deal_table *table, int32_t left, int32_t right)
+{
+    int32_t left_count = table->owned[left];
+    int32_t right_count = table->owned[right];
+    return left_count != right_count ? left_count > right_count : left < right;
+}
+
+/* So many partitions, each of the topic of which it has most then. */
+static void deal_let_go(struct deal_table *table, int32_t member, int32_t count, int32_t *heap)
+{
+    struct deal_member *row = &table->deal->members[member];
+    for (int32_t i = 0; i < row->topic_count; i++) {
+        heap[i] = table->row_start[member] + i;
+    }
+    deal_heap(table, deal_owns_more, heap, row->topic_count);
+    for (int32_t i = 0; i < count; i++) {
+        int32_t partition = table->first[heap[0]];
+        table->first[heap[0]] = table->next[partition];
+        table->owned[heap[0]]--;
+        table->deal->owners[partition] = -1;
+        deal_sink(table, deal_owns_more, heap, row->topic_count, 0);
+    }
+    row->count -= count;
 }
 
 /* 1., where all are alike: those who have more than their share first keep one more, as far as
@@ -144,14 +187,13 @@ static void deal_trim(struct deal_table *table)
     struct deal *deal = table->deal;
     int32_t share = deal->partition_count / deal->member_count;
     int32_t extra = deal->partition_count % deal->member_count;
+    int32_t *heap = arena_array(deal->arena, int32_t, deal->topic_count + 1);
     deal_index_owned(table);
     for (int32_t i = 0; i < deal->member_count; i++) {
         if (deal->members[i].count > share) {
             bool may_keep = extra > 0;
             extra -= may_keep;
-            while (deal->members[i].count > share + may_keep) {
-                deal_let_go(table, i);
-            }
+            deal_let_go(table, i, deal->members[i].count - share - may_keep, heap);
         }
     }
 }
@@ -167,33 +209,12 @@ static bool deal_is_alike(const struct deal *deal)
     return true;
 }
 
-/* A heap of the readers of one topic, the one with least on top; of equals the one that stands
- * first. */
-static bool deal_is_before(const struct deal *deal, int32_t left, int32_t right)
+/* Readers of a topic: the one with least on top; of equals the one that stands first. */
+static bool deal_has_less(const struct deal_table *table, int32_t left, int32_t right)
 {
-    int32_t left_count = deal->members[left].count;
-    int32_t right_count = deal->members[right].count;
+    int32_t left_count = table->deal->members[left].count;
+    int32_t right_count = table->deal->members[right].count;
     return left_count != right_count ? left_count < right_count : left < right;
-}
-
-static void deal_sink(const struct deal *deal, int32_t *heap, int32_t count, int32_t place)
-{
-    for (;;) {
-        int32_t child = 2 * place + 1;
-        if (child >= count) {
-            return;
-        }
-        if (child + 1 < count && deal_is_before(deal, heap[child + 1], heap[child])) {
-            child++;
-        }
-        if (!deal_is_before(deal, heap[child], heap[place])) {
-            return;
-        }
-        int32_t moved = heap[place];
-        heap[place] = heap[child];
-        heap[child] = moved;
-        place = child;
-    }
 }
 
 /* 2. */
@@ -207,14 +228,12 @@ static void deal_spread(struct deal_table *table)
         if (count == 0) {
             continue;
         }
-        for (int32_t j = count / 2 - 1; j >= 0; j--) {
-            deal_sink(deal, heap, count, j);
-        }
+        deal_heap(table, deal_has_less, heap, count);
         for (int32_t j = topic->first; j < topic->first + topic->partition_count; j++) {
             if (deal->owners[j] < 0) {
                 deal->owners[j] = heap[0];
                 deal->members[heap[0]].count++;
-                deal_sink(deal, heap, count, 0);
+                deal_sink(table, deal_has_less, heap, count, 0);
             }
         }
     }
@@ -304,11 +323,11 @@ static void deal_pass(struct deal_table *table, int32_t start, int32_t giver)
 }
 
 /* Who has least of those that are not content, or -1. */
-static int32_t deal_find_least(const struct deal *deal, const bool *is_content)
+static int32_t deal_find_least(const struct deal_table *table, const bool *is_content)
 {
     int32_t least = -1;
-    for (int32_t i = 0; i < deal->member_count; i++) {
-        if (!is_content[i] && (least < 0 || deal_is_before(deal, i, least))) {
+    for (int32_t i = 0; i < table->deal->member_count; i++) {
+        if (!is_content[i] && (least < 0 || deal_has_less(table, i, least))) {
             least = i;
         }
     }
@@ -321,7 +340,7 @@ static void deal_even_out(struct deal_table *table)
     struct deal *deal = table->deal;
     bool *is_content = arena_array(deal->arena, bool, deal->member_count + 1);
     while (table->work < DEAL_WORK_MAX) {
-        int32_t least = deal_find_least(deal, is_content);
+        int32_t least = deal_find_least(table, is_content);
         if (least < 0) {
             return;
         }

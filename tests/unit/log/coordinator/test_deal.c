@@ -1,6 +1,7 @@
 /* The properties of deal.h over thousands of random groups: every partition has one owner who wants
  * it, counts are as even as subscriptions allow, nothing moves without need, equal topics meet. */
 #include "log/base/check.h"
+#include "log/base/endian.h"
 #include "log/coordinator/deal.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/unit.h"
@@ -45,7 +46,7 @@ static void add_topics(struct world *world, int32_t count)
     deal->topic_count = count;
     deal->topics = arena_array(&world->arena, struct deal_topic, count + 1);
     for (int32_t i = 0; i < count; i++) {
-        deal->topics[i].id.octets[15] = (uint8_t)(i + 1);
+        endian_write_i32(deal->topics[i].id.octets + 12, i + 1);
         deal->topics[i].partition_count = (int32_t)pick(world, CASE_PARTITION_MAX) + 1;
     }
 }
@@ -285,6 +286,31 @@ static void large_groups_are_dealt_soon_enough(void **state)
     world_fini(&world);
 }
 
+/* One member has a partition of each of very many topics, and another joins: looking at all topics
+ * for each partition given up would take minutes. */
+static void many_topics_are_dealt_soon_enough(void **state)
+{
+    (void)state;
+    enum { TOPIC_COUNT = 500000 };
+    struct world world;
+    world_init(&world, 1);
+    add_topics(&world, TOPIC_COUNT);
+    for (int32_t i = 0; i < TOPIC_COUNT; i++) {
+        world.deal.topics[i].partition_count = 1;
+    }
+    add_members(&world, 2, true);
+    deal_start(&world.deal);
+    for (int32_t i = 0; i < world.deal.partition_count; i++) {
+        world.deal.owners[i] = 0;
+    }
+    deal_uniform(&world.deal);
+    deal_check(&world.deal);
+    assert_int_equal(world.deal.members[0].count, TOPIC_COUNT / 2);
+    assert_int_equal(world.deal.members[1].count, TOPIC_COUNT / 2);
+    assert_int_equal(world.deal.owners[0], 1); /* of equals the first goes */
+    world_fini(&world);
+}
+
 static void dealers_are_found_by_name(void **state)
 {
     (void)state;
@@ -302,6 +328,7 @@ int main(void)
         cmocka_unit_test(ranges_of_equal_topics_meet_in_one_member),
         cmocka_unit_test(static_members_come_first_in_ranges_whatever_their_id),
         cmocka_unit_test(large_groups_are_dealt_soon_enough),
+        cmocka_unit_test(many_topics_are_dealt_soon_enough),
         cmocka_unit_test(dealers_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
