@@ -145,13 +145,14 @@ static void creation_read_configs(struct creation *creation)
     }
 }
 
-static int32_t creation_default_partitions(const struct creation *creation)
+static int32_t creation_default_partitions(const struct decision *decision,
+                                           const struct controller_new_topic *topic)
 {
-    const struct broker_options *options = meta_broker_options(creation->decision->meta);
-    if (bytes_equal_string(creation->topic->name, "__consumer_offsets")) {
+    const struct broker_options *options = meta_broker_options(decision->meta);
+    if (bytes_equal_string(topic->name, "__consumer_offsets")) {
         return options->offsets_topic_num_partitions;
     }
-    if (bytes_equal_string(creation->topic->name, "__transaction_state")) {
+    if (bytes_equal_string(topic->name, "__transaction_state")) {
         return options->transaction_state_log_num_partitions;
     }
     return options->num_partitions;
@@ -214,7 +215,7 @@ static void creation_place_spread(struct creation *creation)
         return;
     }
     if (partition_count == -1) {
-        partition_count = creation_default_partitions(creation);
+        partition_count = creation_default_partitions(creation->decision, topic);
     }
     if (replication_factor == -1) {
         replication_factor = creation_default_replication(creation);
@@ -316,14 +317,17 @@ static void creation_refuse_rivals(struct decision *decision,
     map_fini(&first, NULL);
 }
 
-/* Every topic counts for one partition at least, so that the limit bounds the topics too. */
-static bool creation_is_excessive(const struct controller_create_topics *operation)
+/* Every topic counts for one partition at least, so that the limit bounds the topics too; one that
+ * leaves its partitions to the broker's default for as many as that. */
+static bool creation_is_excessive(const struct decision *decision,
+                                  const struct controller_create_topics *operation)
 {
     int64_t total = 0;
     for (size_t i = 0; i < operation->count; i++) {
-        int32_t count = operation->topics[i].partition_count;
-        int32_t assigned = operation->topics[i].assignment_count;
-        total += assigned > 0 ? assigned : count > 0 ? count : 1;
+        const struct controller_new_topic *topic = &operation->topics[i];
+        int32_t count = topic->partition_count == -1 ? creation_default_partitions(decision, topic)
+                                                     : topic->partition_count;
+        total += topic->assignment_count > 0 ? topic->assignment_count : count > 0 ? count : 1;
     }
     return total > CREATION_PARTITION_COUNT_MAX;
 }
@@ -346,7 +350,7 @@ static int creation_decide(struct decision *decision, struct controller_operatio
     for (size_t i = 0; i < operation->count; i++) {
         operation->results[i].name = operation->topics[i].name;
     }
-    if (creation_is_excessive(operation)) {
+    if (creation_is_excessive(decision, operation)) {
         creation_refuse_all(decision, operation);
         return 0;
     }

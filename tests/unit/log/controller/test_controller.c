@@ -76,11 +76,11 @@ static void on_event(void *owner)
     }
 }
 
-static int open_fixture(void **state)
+static int open_with_partitions(void **state, const char *num_partitions)
 {
     struct fixture *fixture = memory_new(struct fixture);
     map_init(&fixture->file);
-    map_put(&fixture->file, BYTES_LITERAL("num.partitions"), memory_string("4"));
+    map_put(&fixture->file, BYTES_LITERAL("num.partitions"), memory_string(num_partitions));
     fixture->sim = sim_new(1, 1);
     fixture->meta = meta_new(1, &fixture->file);
     fixture->quorum.io = sim_io(fixture->sim, 0);
@@ -90,6 +90,16 @@ static int open_fixture(void **state)
     sim_on_event(fixture->sim, on_event, fixture);
     *state = fixture;
     return 0;
+}
+
+static int open_fixture(void **state)
+{
+    return open_with_partitions(state, "4");
+}
+
+static int open_huge(void **state)
+{
+    return open_with_partitions(state, "2147483647");
 }
 
 static int close_fixture(void **state)
@@ -206,6 +216,14 @@ static void a_bad_topic_is_refused_as_kafka_refuses_it(void **state)
     assert_string_equal(result.message,
                         "A replication factor of 3 cannot be reached: 1 broker(s) are live.");
     assert_int_equal(meta_topic_count(fixture->meta), 1);
+}
+
+static void a_huge_default_is_no_way_around_the_limit(void **state)
+{
+    struct fixture *fixture = (struct fixture *)*state;
+    assert_int_equal(create_error(fixture, "a", -1, 1), ERROR_POLICY_VIOLATION);
+    assert_int_equal(meta_topic_count(fixture->meta), 0);
+    assert_int_equal(create_error(fixture, "a", 1, 1), 0);
 }
 
 static int create_with(struct fixture *fixture, const char *name, const char *value)
@@ -564,6 +582,8 @@ int main(void)
         TEST(a_topic_is_there_when_its_creation_is_answered),
         TEST(defaults_and_internal_topics_take_what_is_there),
         TEST(a_bad_topic_is_refused_as_kafka_refuses_it),
+        cmocka_unit_test_setup_teardown(a_huge_default_is_no_way_around_the_limit, open_huge,
+                                        close_fixture),
         TEST(a_bad_config_is_refused),
         TEST(validating_creates_nothing),
         TEST(assignments_are_judged),
