@@ -30,7 +30,7 @@ struct store_cleaner_options broker_settings_of_cleaner(const struct broker_opti
         .is_enabled = options->log_cleaner_enable,
         .backoff_ms = options->log_cleaner_backoff_ms,
         .map_size = options->log_cleaner_dedupe_buffer_size,
-        .chunk_size = options->log_cleaner_io_buffer_size / 2,
+        .buffer_size = options->log_cleaner_io_buffer_size,
         .bytes_per_second = options->log_cleaner_io_max_bytes_per_second,
     };
 }

@@ -12,7 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CLEANER_CHUNK_MIN = 4 << 10, CLEANER_FLUSH_WAIT_MS = 10 };
+enum {
+    CLEANER_CHUNK_MIN = 4 << 10,
+    CLEANER_FLUSH_WAIT_MS = 10,
+    CLEANER_GROUP_SIZE_MAX = 32 << 20, /* read for one swap before more is added */
+};
 
 struct cleaner_run {
     struct store *store;
@@ -41,7 +45,8 @@ struct cleaner_run {
     struct segment *made; /* COPY; pinned while it is synced */
     bool is_syncing;
     int64_t group_next_offset;
-    int32_t group_count;
+    int32_t group_count;         /* segments */
+    int64_t group_size;          /* their bytes */
     struct aborted_index aborts; /* of the segments that the file replaces */
 };
 
@@ -232,6 +237,14 @@ static void cleaner_run_filter(void *owner)
     run->chunk_wanted = is_short ? needed : 0;
 }
 
+static void cleaner_run_take_chunk(struct cleaner_run *run)
+{
+    run->chunk.size = run->chunk_asked;
+    run->result.read_size += (int64_t)run->chunk_asked;
+    run->request = (struct io_request){.done = cleaner_run_on_filtered, .owner = run};
+    io_work(run->store->io, &run->request, cleaner_run_filter);
+}
+
 static void cleaner_run_on_read(struct io_request *request, int64_t result)
 {
     struct cleaner_run *run = request->owner;
@@ -245,19 +258,25 @@ static void cleaner_run_on_read(struct io_request *request, int64_t result)
         cleaner_run_end(run, error);
         return;
     }
-    run->chunk.size = run->chunk_asked;
-    run->result.read_size += result;
-    run->request = (struct io_request){.done = cleaner_run_on_filtered, .owner = run};
-    io_work(run->store->io, &run->request, cleaner_run_filter);
+    cleaner_run_take_chunk(run);
 }
 
-/* A chunk holds at least one batch; a batch that would reach beyond its file is none. */
+/* Half of the buffer is for what is written, if anything is. */
+static int64_t cleaner_run_chunk_size(const struct cleaner_run *run)
+{
+    int64_t size = run->options.buffer_size;
+    size = run->filter.pass == CLEANER_COPY ? size / 2 : size;
+    size = size < CLEANER_CHUNK_MIN ? CLEANER_CHUNK_MIN : size;
+    return (int64_t)run->chunk_wanted > size ? (int64_t)run->chunk_wanted : size;
+}
+
+/* A chunk holds at least one batch; a batch that would reach beyond its file is none. What is in
+ * the page cache, as all is that was appended lately, is taken from there at once: under load, each
+ * trip to a thread and back takes longer than what is done there. */
 static int cleaner_run_read(struct cleaner_run *run, struct segment *source)
 {
     int64_t left = source->size - run->position;
-    int64_t size =
-        run->options.chunk_size < CLEANER_CHUNK_MIN ? CLEANER_CHUNK_MIN : run->options.chunk_size;
-    size = (int64_t)run->chunk_wanted > size ? (int64_t)run->chunk_wanted : size;
+    int64_t size = cleaner_run_chunk_size(run);
     size = size > left ? left : size;
     if ((int64_t)run->chunk_wanted > left) {
         return ERROR_CORRUPT;
@@ -270,14 +289,19 @@ static int cleaner_run_read(struct cleaner_run *run, struct segment *source)
     if (run->position == 0) {
         cleaner_filter_begin_file(&run->filter, source->base_offset, source->next_offset);
     }
+    struct io *io = run->store->io;
+    uint64_t position = (uint64_t)run->position;
+    buffer_clear(&run->chunk);
+    uint8_t *chunk = buffer_reserve(&run->chunk, (size_t)size);
+    run->chunk_asked = (size_t)size;
+    if (io_file_read(io, file, chunk, (size_t)size, position, IO_READ_CACHED) == size) {
+        cleaner_run_take_chunk(run);
+        return 0;
+    }
     segment_pin(source);
     run->source = source;
-    buffer_clear(&run->chunk);
-    run->chunk_asked = (size_t)size;
     run->request = (struct io_request){.done = cleaner_run_on_read, .owner = run};
-    io_file_read_async(run->store->io, &run->request, file,
-                       buffer_reserve(&run->chunk, (size_t)size), (size_t)size,
-                       (uint64_t)run->position);
+    io_file_read_async(io, &run->request, file, chunk, (size_t)size, position);
     return 0;
 }
 
@@ -291,24 +315,25 @@ static int32_t cleaner_run_find(const struct cleaner_run *run, int64_t base_offs
     return log->segments[index]->base_offset == base_offset ? index : -1;
 }
 
-/* How many segments from `first` on fit into one: by size, by index, by offsets. */
-static int32_t cleaner_run_count_group(const struct cleaner_run *run, int32_t first)
+/* How many segments from `first` on fit into the file that is made, whatever is left of them: by
+ * size, by index, by offsets. One at least fits into an empty file. */
+static int32_t cleaner_run_count_more(const struct cleaner_run *run, int32_t first)
 {
     const struct log *log = run->target.log;
     const struct log_settings *settings = &log->settings;
     int64_t interval = settings->index_interval_size > 0 ? settings->index_interval_size : 1;
-    int64_t base_offset = log->segments[first]->base_offset;
-    int64_t size = 0;
+    int64_t size = run->made->size;
     int32_t count = 0;
     for (int32_t i = first; i + 1 < log->segment_count; i++, count++) {
         const struct segment *segment = log->segments[i];
+        bool is_only = run->group_count == 0 && count == 0;
         size += segment->size;
         if (segment->base_offset >= run->filter.map_end) {
             break;
         }
-        if (count > 0 && (size > settings->segment_size ||
-                          size / interval * SPARSE_INDEX_ENTRY_SIZE > settings->index_size ||
-                          segment->next_offset - base_offset > INT32_MAX)) {
+        if (!is_only && (size > settings->segment_size ||
+                         size / interval * SPARSE_INDEX_ENTRY_SIZE > settings->index_size ||
+                         segment->next_offset - run->made->base_offset > INT32_MAX)) {
             break;
         }
     }
@@ -334,33 +359,46 @@ static int cleaner_run_take_aborts(struct cleaner_run *run, struct segment *segm
     return 0;
 }
 
+/* Adds what fits from `first` on to the group; nothing when nothing does. */
+static int cleaner_run_grow_group(struct cleaner_run *run, int32_t first)
+{
+    struct log *log = run->target.log;
+    int32_t end = first + cleaner_run_count_more(run, first);
+    int error = 0;
+    for (int32_t i = first; i < end && error == 0; i++) {
+        struct segment *segment = log->segments[i];
+        error = segment_read_ages(segment);
+        if (error == 0) {
+            error = cleaner_run_take_aborts(run, segment);
+        }
+        if (run->group_count == 0) {
+            run->made->first_append_ms = segment->first_append_ms;
+        }
+        if (segment->last_append_ms > run->made->last_append_ms) {
+            run->made->last_append_ms = segment->last_append_ms;
+        }
+        run->group_count++;
+        run->group_size += segment->size;
+        run->group_next_offset = segment->next_offset;
+    }
+    run->filter.keep_offset = run->group_next_offset - 1;
+    return error;
+}
+
 static int cleaner_run_start_group(struct cleaner_run *run, int32_t first)
 {
     struct log *log = run->target.log;
-    run->group_count = cleaner_run_count_group(run, first);
-    check(run->group_count > 0);
     int error = segment_create_staged(&log->home, log->segments[first]->base_offset, ".cleaned",
                                       &run->made);
     if (error != 0) {
         return error;
     }
     aborted_index_fini(&run->aborts);
-    for (int32_t i = first; i < first + run->group_count && error == 0; i++) {
-        struct segment *segment = log->segments[i];
-        error = segment_read_ages(segment);
-        if (error == 0) {
-            error = cleaner_run_take_aborts(run, segment);
-        }
-        if (i == first) {
-            run->made->first_append_ms = segment->first_append_ms;
-        }
-        if (segment->last_append_ms > run->made->last_append_ms) {
-            run->made->last_append_ms = segment->last_append_ms;
-        }
-        run->group_next_offset = segment->next_offset;
-    }
-    run->filter.keep_offset = run->group_next_offset - 1;
+    run->group_count = 0;
+    run->group_size = 0;
     run->filter.is_changed = false;
+    error = cleaner_run_grow_group(run, first);
+    check(run->group_count > 0 || error != 0);
     return error;
 }
 
@@ -529,12 +567,22 @@ static void cleaner_run_finish(struct cleaner_run *run)
     cleaner_run_end(run, 0);
 }
 
-/* The group is read; its swap, or the next one. True: go on with the loop of steps. */
-static bool cleaner_run_leave_group(struct cleaner_run *run, int *error)
+/* The group is read: it takes what fits into the room that dropped records left, or is swapped. A
+ * swap waits for the disk several times, however small the file is, and everybody waits with it. So
+ * it stands for many segments of which little is left, but not for more than can be done once more
+ * when the run ends before. True: go on with the loop of steps. */
+static bool cleaner_run_leave_group(struct cleaner_run *run, int32_t next, int *error)
 {
     if (run->filter.pass != CLEANER_COPY || run->made == NULL ||
         run->source_offset < run->group_next_offset) {
         return true;
+    }
+    int32_t count = run->group_count;
+    if (run->group_size < CLEANER_GROUP_SIZE_MAX) {
+        *error = cleaner_run_grow_group(run, next);
+    }
+    if (*error != 0 || run->group_count > count) {
+        return *error == 0;
     }
     return cleaner_run_end_group(run, error) && *error == 0;
 }
@@ -574,7 +622,7 @@ static void cleaner_run_step(struct cleaner_run *run)
             break;
         }
         (void)cleaner_run_next_source(run, index);
-        if (!cleaner_run_leave_group(run, &error) && error == 0) {
+        if (!cleaner_run_leave_group(run, index + 1, &error) && error == 0) {
             return;
         }
     }

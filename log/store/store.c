@@ -40,7 +40,7 @@ struct store_options store_options_default(const char *path)
                 .is_enabled = true,
                 .backoff_ms = 15000,
                 .map_size = 128 << 20,
-                .chunk_size = 256 << 10,
+                .buffer_size = 512 << 10,
                 .bytes_per_second = 1e300,
             },
     };

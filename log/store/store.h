@@ -25,7 +25,7 @@ struct store_cleaner_options {
     bool is_enabled;
     int64_t backoff_ms;      /* rest between two looks at what is to be done */
     int64_t map_size;        /* bytes of memory for the keys of one run */
-    int64_t chunk_size;      /* bytes read at once */
+    int64_t buffer_size;     /* bytes read and written at once */
     double bytes_per_second; /* read and written together */
 };
 

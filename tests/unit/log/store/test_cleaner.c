@@ -365,6 +365,37 @@ static void small_files_become_one(void **state)
     assert_int_equal(log_status(fixture->log), 0);
 }
 
+/* Nothing is left of most segments but the places of their last batches: one file has room for
+ * many of them, and is swapped once. */
+static void segments_of_which_nothing_is_left_become_one(void **state)
+{
+    struct fixture *fixture = *state;
+    char value[1500];
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = 0;
+    set_up_cleaner(fixture);
+    fixture->settings.segment_size = 4000;
+    fixture->settings.min_dirty_ratio = 1; /* not before all is there */
+    log_set_settings(fixture->log, &fixture->settings);
+    for (int i = 0; i < 21; i++) {
+        put(fixture, "a", value);
+    }
+    fixture_settle(fixture);
+    assert_int_equal(fixture->log->segment_count, 11);
+    fixture->settings.min_dirty_ratio = 0;
+    log_set_settings(fixture->log, &fixture->settings);
+    wait_for_cleaner(fixture);
+    struct store_stats stats;
+    store_read_stats(fixture->store, &stats);
+    assert_int_equal(stats.cleaner.run_count, 1);
+    assert_int_equal(stats.cleaner.dropped_count, 19);
+    assert_int_equal(fixture->log->segment_count, 2);
+    assert_int_equal(fixture->log->segments[0]->next_offset, 20);
+    fixture_crash(fixture);
+    assert_int_equal(log_status(fixture->log), 0);
+    assert_int_equal(fixture->log->segment_count, 2);
+}
+
 static void little_memory_takes_several_passes(void **state)
 {
     struct fixture *fixture = *state;
@@ -662,6 +693,7 @@ int main(void)
         CASE(young_segments_and_the_growing_one_are_left_alone),
         CASE(a_little_dirt_waits_until_its_lag_is_over),
         CASE(small_files_become_one),
+        CASE(segments_of_which_nothing_is_left_become_one),
         CASE(little_memory_takes_several_passes),
         CASE(a_large_batch_is_judged_record_by_record),
         CASE(a_map_may_be_full_in_the_middle_of_a_batch),
