@@ -37,6 +37,7 @@ struct connection {
     size_t frames_size;
     struct io_timer resume_timer; /* hands them over */
     struct io_timer send_timer;   /* sends what became ready in the turn before */
+    size_t input_size;            /* of frames and of the one that is not whole, as was told */
     size_t in_flight_count;
     size_t output_size; /* of answers that are ready */
     uint64_t active_ns;
@@ -82,6 +83,15 @@ static void connection_update_pause(struct connection *connection)
     }
 }
 
+static void connection_tell_input(struct connection *connection)
+{
+    size_t before = connection->input_size;
+    connection->input_size = framer_held_size(&connection->framer) + connection->frames_size;
+    if (connection->input_size != before && connection->events->held != NULL) {
+        connection->events->held(connection->owner, before, connection->input_size);
+    }
+}
+
 static void connection_finish_slot(struct connection_slot *slot)
 {
     slot->connection->output_size -= slot->answer.size;
@@ -100,6 +110,15 @@ static void connection_forget_frames(struct connection *connection)
     }
     connection->frames_size = 0;
     io_timer_stop(connection->io, &connection->resume_timer);
+}
+
+/* Nothing of what came will be a request any more. */
+static void connection_forget_input(struct connection *connection)
+{
+    connection_forget_frames(connection);
+    framer_fini(&connection->framer);
+    framer_init(&connection->framer, connection->limits.frame_size_max);
+    connection_tell_input(connection);
 }
 
 static void connection_free_if_ended(struct connection *connection)
@@ -263,6 +282,7 @@ static int connection_take_frame(void *owner, struct bytes bytes)
     struct buffer content;
     buffer_init(&content);
     framer_keep(&connection->framer, bytes, &content);
+    connection_tell_input(connection);
     if (!connection_is_full(connection) && list_is_empty(&connection->frames)) {
         return connection_hand_over(connection, &content);
     }
@@ -285,6 +305,7 @@ static void connection_on_resume(struct io_timer *timer)
         error = connection_hand_over(connection, &frame->content);
         free(frame);
     }
+    connection_tell_input(connection);
     if (error != 0) {
         connection_close(connection);
     }
@@ -308,6 +329,11 @@ static void connection_on_data(void *owner, const uint8_t *data, size_t size)
     connection->is_feeding = true;
     int error = framer_feed(&connection->framer, data, size, connection_take_frame, connection);
     connection->is_feeding = false;
+    if (connection->is_closing) {
+        connection_forget_input(connection);
+    } else {
+        connection_tell_input(connection);
+    }
     connection_send_ready(connection);
     if (error != 0) {
         connection_close(connection);
@@ -322,7 +348,7 @@ static void connection_on_closed(void *owner, int reason)
     connection->is_closing = true;
     connection->is_ended = true;
     io_timer_stop(connection->io, &connection->mute_timer);
-    connection_forget_frames(connection);
+    connection_forget_input(connection);
     /* Those still being served are given back when they are answered, which may be now; others may
      * be answered because of them. */
     while (!list_is_empty(&connection->slots)) {
@@ -412,6 +438,9 @@ void connection_close(struct connection *connection)
         return;
     }
     connection->is_closing = true;
+    if (!connection->is_feeding) {
+        connection_forget_input(connection);
+    }
     io_stream_close(connection->io, connection->stream);
 }
 
@@ -419,6 +448,7 @@ void connection_drain(struct connection *connection)
 {
     connection->is_draining = true;
     connection_forget_frames(connection);
+    connection_tell_input(connection);
     connection_update_pause(connection);
     connection_close_if_drained(connection);
 }
@@ -463,6 +493,11 @@ const char *connection_peer_address(const struct connection *connection)
     return connection->peer_address;
 }
 
+size_t connection_input_size(const struct connection *connection)
+{
+    return connection->input_size;
+}
+
 uint64_t connection_active_ns(const struct connection *connection)
 {
     return connection->active_ns;
@@ -489,6 +524,8 @@ void connection_check(const struct connection *connection)
     check(in_flight_count == connection->in_flight_count);
     check(in_flight_count <= connection->limits.in_flight_max);
     check(list_is_empty(&connection->frames) || connection->is_paused);
+    check(connection->input_size ==
+          framer_held_size(&connection->framer) + connection->frames_size);
     check(connection->is_ended == (connection->stream == NULL));
     check(connection->streaming == NULL ||
           connection->writing.head.previous == &connection->streaming->link);

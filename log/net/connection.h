@@ -50,6 +50,10 @@ struct connection_events {
     /* A whole frame without its size; the server takes the buffer over (or leaves it to be freed),
      * begins a slot, and returns 0; an error closes the connection. */
     int (*request)(void *owner, struct connection *connection, struct buffer *frame);
+    /* What is held of requests that were not handed over (half a frame, or whole ones beyond the
+     * limits) was `before` bytes and is `after`; 0 in the end. It may not end connections. May be
+     * NULL. */
+    void (*held)(void *owner, size_t before, size_t after);
     /* The last callback. `reason`: an error. */
     void (*closed)(void *owner, struct connection *connection, int reason);
 };
@@ -79,6 +83,8 @@ bool connection_is_idle(const struct connection *connection);
 /* "HOST:PORT" of both ends. */
 const char *connection_local_address(const struct connection *connection);
 const char *connection_peer_address(const struct connection *connection);
+/* Bytes held of requests that were not handed over. */
+size_t connection_input_size(const struct connection *connection);
 /* Nanoseconds of io_now when the last byte came. */
 uint64_t connection_active_ns(const struct connection *connection);
 /* Nanoseconds of io_now since which the client has taken nothing of a waiting answer; 0 when none

@@ -298,10 +298,73 @@ static void server_slow_down(struct server *server, struct server_client *client
     }
 }
 
+/* The pause is global and simple: above the ceiling nobody is read from, below three quarters of it
+ * everybody is again. */
+void server_update_pause(struct server *server)
+{
+    size_t ceiling = server->options.memory_size_max;
+    size_t size = server->held_size + server->input_size;
+    metric_set(server->held_gauge, (double)size);
+    bool is_paused = size > (server->is_paused ? ceiling / 4 * 3 : ceiling);
+    if (is_paused == server->is_paused) {
+        return;
+    }
+    server->is_paused = is_paused;
+    trace(TRACE_WARN, is_paused ? "server.memory_full" : "server.memory_free",
+          TRACE_INT("bytes", (int64_t)size));
+    for (map_each (&server->clients, entry)) {
+        connection_pause(((struct server_client *)entry->value)->connection, is_paused);
+    }
+}
+
+/* What no answer will end: nobody is read from, and half a frame waits for its other half. */
+static bool server_is_stuck(const struct server *server)
+{
+    return server->is_paused && server->input_size > server->options.memory_size_max / 4 * 3;
+}
+
+/* Who sent nothing for longest of those with half a frame; NULL when there is none. */
+static struct connection *server_find_silent(const struct server *server)
+{
+    struct connection *silent = NULL;
+    for (map_each (&server->clients, entry)) {
+        struct connection *connection = ((struct server_client *)entry->value)->connection;
+        if (connection_input_size(connection) > 0 &&
+            (silent == NULL || connection_active_ns(connection) < connection_active_ns(silent))) {
+            silent = connection;
+        }
+    }
+    return silent;
+}
+
+static void server_on_spare(struct io_timer *timer)
+{
+    struct server *server = timer->owner;
+    struct connection *connection;
+    while (server_is_stuck(server) && (connection = server_find_silent(server)) != NULL) {
+        trace(
+            TRACE_WARN, "server.half_request_refused",
+            TRACE_STRING("peer", connection_peer_address(connection)),
+            TRACE_INT("bytes", (int64_t)connection_input_size(connection)),
+            TRACE_STRING("effect", "the connection is closed, as the memory for requests is full"));
+        connection_close(connection);
+    }
+}
+
+static void server_on_input(void *owner, size_t before, size_t after)
+{
+    struct server *server = owner;
+    server->input_size = server->input_size - before + after;
+    server_update_pause(server);
+    if (server_is_stuck(server)) {
+        io_timer_start(server->parts.io, &server->spare_timer, 0);
+    }
+}
+
 static void server_on_accepted(void *owner, struct io_stream *stream)
 {
-    static const struct connection_events events = {.request = server_on_request,
-                                                    .closed = server_on_closed};
+    static const struct connection_events events = {
+        .request = server_on_request, .held = server_on_input, .closed = server_on_closed};
     const struct server_listener *listener = owner;
     struct server *server = listener->server;
     struct connection_limits limits = {.frame_size_max = server->options.frame_size_max,
@@ -323,25 +386,6 @@ static void server_on_accepted(void *owner, struct io_stream *stream)
         connection_close(connection);
     } else {
         server_slow_down(server, client);
-    }
-}
-
-/* The pause is global and simple: above the ceiling nobody is read from, below three quarters of it
- * everybody is again. */
-void server_update_pause(struct server *server)
-{
-    size_t ceiling = server->options.memory_size_max;
-    metric_set(server->held_gauge, (double)server->held_size);
-    bool is_paused =
-        server->is_paused ? server->held_size > ceiling / 4 * 3 : server->held_size > ceiling;
-    if (is_paused == server->is_paused) {
-        return;
-    }
-    server->is_paused = is_paused;
-    trace(TRACE_WARN, is_paused ? "server.memory_full" : "server.memory_free",
-          TRACE_INT("bytes", (int64_t)server->held_size));
-    for (map_each (&server->clients, entry)) {
-        connection_pause(((struct server_client *)entry->value)->connection, is_paused);
     }
 }
 
@@ -402,6 +446,7 @@ struct server *server_new(const struct server_parts *parts, const struct server_
 #include "log/server/server_metrics.def"
 #undef SERVER_METRIC
     server->idle_timer = (struct io_timer){.fired = server_on_idle_check, .owner = server};
+    server->spare_timer = (struct io_timer){.fired = server_on_spare, .owner = server};
     io_timer_start(parts->io, &server->idle_timer, (uint64_t)SERVER_IDLE_CHECK_MS * 1000000);
     return server;
 }
@@ -507,6 +552,7 @@ void server_free(struct server *server)
     check(list_is_empty(&server->requests));
     check(server->clients.size == 0);
     io_timer_stop(server->parts.io, &server->idle_timer);
+    io_timer_stop(server->parts.io, &server->spare_timer);
     io_timer_stop(server->parts.io, &server->stop_timer);
     map_fini(&server->clients, NULL);
     fetch_session_cache_fini(&server->sessions);
@@ -556,6 +602,11 @@ void server_check(const struct server *server)
         check(!request->slot.is_ready || request->arena.blocks == NULL || request->sent != NULL);
     }
     check(held_size == server->held_size);
+    size_t input_size = 0;
+    for (map_each (&server->clients, entry)) {
+        input_size += connection_input_size(((struct server_client *)entry->value)->connection);
+    }
+    check(input_size == server->input_size);
     fetch_session_cache_check(&server->sessions);
     check(server->serving == NULL);
     throttle_check(server->throttle);

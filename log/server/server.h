@@ -2,7 +2,8 @@
  *
  * Owns:   the listeners, the connections and the requests being served.
  * Keeps:  (1) the memory of requests, partial frames and waiting answers stays below
- *             memory_size_max: beyond it connections are not read from until answers have left;
+ *             memory_size_max: beyond it connections are not read from until answers have left, and
+ *             when partial frames alone are too much the connections that are silent longest end;
  *         (2) an API or version outside apis.def is never served half: ApiVersions is answered with
  *             its version 0 body, anything else closes the connection, as Kafka does;
  *         (3) only this folder turns errors into wire codes.
@@ -37,7 +38,7 @@ struct server_parts {
 
 struct server_options {
     size_t frame_size_max;      /* bytes; socket.request.max.bytes */
-    size_t memory_size_max;     /* bytes of all requests and answers */
+    size_t memory_size_max;     /* bytes of all requests, whole or not, and answers */
     int64_t connection_idle_ms; /* connections.max.idle.ms */
 };
 

@@ -43,6 +43,7 @@ struct server {
     struct list joining;  /* produces waiting for their transaction */
     struct fetch_session_cache sessions;
     size_t held_size;                  /* bytes of all requests and their answers */
+    size_t input_size;                 /* bytes of what is no request yet */
     uint8_t *pieces[SERVER_PIECE_MAX]; /* spare ones; see fetch_answer.h */
     size_t piece_count;
     bool is_paused;
@@ -50,6 +51,7 @@ struct server {
     void (*stopped)(void *owner);
     void *stopped_owner;
     struct io_timer idle_timer;
+    struct io_timer spare_timer; /* when connections have to go for the memory of their input */
     struct io_timer stop_timer;
     struct throttle *throttle;
     struct telemetry *telemetry;

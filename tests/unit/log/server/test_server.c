@@ -449,6 +449,38 @@ static void above_the_memory_ceiling_fetches_wait(void **state)
     node_free(node);
 }
 
+/* Requests that are never sent to their end fill the memory too. Who was silent longest has to go;
+ * the others stay, and are served. */
+static void half_requests_are_counted_and_the_silent_go(void **state)
+{
+    enum { WHOLE_SIZE = 2500000, HALF_SIZE = 2000000 };
+    (void)state;
+    struct node *node = node_new();
+    node->memory_size_max = 3000000;
+    node_start(node);
+    struct raw raws[2];
+    struct buffer frame;
+    buffer_init(&frame);
+    endian_write_u32(buffer_reserve(&frame, 4 + HALF_SIZE), WHOLE_SIZE);
+    memset(frame.data + 4, 0, HALF_SIZE);
+    frame.size = 4 + HALF_SIZE;
+    for (int i = 0; i < 2; i++) {
+        raw_open(&raws[i], node);
+        raw_send(&raws[i], buffer_bytes(&frame));
+        node_run_ms(node, 1000);
+        assert_true(node_metric(node, "tidemill_request_bytes") == 4 + HALF_SIZE);
+        assert_true(raws[0].is_closed == (i == 1));
+    }
+    assert_true(trace_count("server.half_request_refused") == 1);
+    assert_false(raws[1].is_closed);
+    check_is_usable(node);
+    raw_close(&raws[0]);
+    raw_close(&raws[1]);
+    assert_true(node_metric(node, "tidemill_request_bytes") == 0);
+    buffer_fini(&frame);
+    node_free(node);
+}
+
 /* What a request was turned into counts like the request itself. */
 static void a_decoded_request_is_counted(void **state)
 {
@@ -545,6 +577,7 @@ int main(void)
         NODE_TEST(the_number_of_connections_can_be_changed),
         NODE_TEST(a_client_that_takes_nothing_is_let_go),
         cmocka_unit_test(above_the_memory_ceiling_fetches_wait),
+        cmocka_unit_test(half_requests_are_counted_and_the_silent_go),
         NODE_TEST(a_decoded_request_is_counted),
         NODE_TEST(a_request_that_unfolds_too_far_is_refused),
         NODE_TEST(answers_come_in_the_order_of_the_requests),
