@@ -1,13 +1,15 @@
 /* One compaction of one log: passes over its segments, and a swap for each group of them.
  *
  * Owns:   the filter, a chunk, and the file that is being made.
- * Keeps:  (1) it goes chunk by chunk: read from the page cache or off the loop, judged off the
- * loop, written here; between two chunks everybody else has their turn; (2) at each chunk the log
- * may have changed: a run whose log was deleted or cut, whose segments left, or whose store is
- * fenced or closes, ends; what was swapped stays; (3) groups are swapped from the front, so that
- * what shadows a record is there as long as the record is missed; (4) it never touches the growing
- * segment, nor one at or beyond the recovery point's; (5) reads and writes together do not exceed
- * bytes_per_second. Thread: the shard's. */
+ * Keeps:  (1) it goes chunk by chunk: read from the page cache or off the loop, judged off it,
+ *             written here; between two chunks everybody else has their turn;
+ *         (2) at each chunk the log may have changed: a run whose log was deleted or cut, whose
+ *             segments left, or whose store is fenced or closes, ends; what was swapped stays;
+ *         (3) groups are swapped from the front, so that what shadows a record is there as long as
+ *             the record is missed;
+ *         (4) it never touches the growing segment, nor one at or beyond the recovery point's;
+ *         (5) reads and writes together do not exceed bytes_per_second.
+ * Thread: the shard's. */
 #pragma once
 
 #include "log/store/log_state.h"
