@@ -1,14 +1,11 @@
-/* Global tables; see global.h. */
+/* Reads the topics of global tables; see global.h. */
 #include "runtime/task/global.h"
 
 #include "log/base/error.h"
-#include "log/base/map.h"
 #include "log/base/memory.h"
-#include "log/base/trace.h"
 #include "runtime/task/task_input.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct global_input {
     struct task_input input;
@@ -16,29 +13,11 @@ struct global_input {
 };
 
 struct global {
-    const struct topology *topology;
-    struct topology_instance **instances; /* by index in the plan */
-    struct map stores;                    /* name -> kv */
+    struct global_tables *tables;
     struct global_input *inputs;
     size_t input_count;
     size_t unread_count; /* inputs that were not at their end yet */
-    struct node_context context;
-    struct arena arena;
-    struct decoded decoded;
 };
-
-static int on_emit(struct node_context *context, const char *topic, const struct record *record)
-{
-    (void)context;
-    (void)topic;
-    (void)record;
-    return ERROR_INVALID; /* the plan was judged: nobody does */
-}
-
-static struct kv *on_store(struct node_context *context, const char *name)
-{
-    return global_store(context->owner, name);
-}
 
 static void add_inputs(struct global *global, size_t index, const char *topic,
                        struct client *client, struct fetcher *fetcher)
@@ -51,46 +30,21 @@ static void add_inputs(struct global *global, size_t index, const char *topic,
         struct global_input *it = &global->inputs[global->input_count++];
         *it = (struct global_input){.is_read = false};
         task_input_init(&it->input, fetcher, topic, i);
-        it->input.source = topology_instance_source(global->instances[index], topic);
-        check(it->input.source != NULL);
+        it->input.source = global_tables_source(global->tables, index, topic);
         task_input_start(&it->input, FETCHER_OFFSET_EARLIEST);
-    }
-}
-
-static void add_stores(struct global *global)
-{
-    for (size_t i = 0; i < topology_store_count(global->topology); i++) {
-        const struct topology_store *store = topology_store_at(global->topology, i);
-        if (store->is_global) {
-            map_put(&global->stores, bytes_from_string(store->name), kv_new_memory(store->name));
-        }
     }
 }
 
 struct global *global_new(const struct topology *topology, struct client *client,
                           struct fetcher *fetcher)
 {
-    size_t count = topology_global_count(topology);
-    if (count == 0) {
+    if (topology_global_count(topology) == 0) {
         return NULL;
     }
     struct global *global = memory_new(struct global);
-    global->topology = topology;
-    global->instances = memory_zero(count, sizeof(struct topology_instance *));
-    map_init(&global->stores);
-    arena_init(&global->arena, 0);
-    decoded_init(&global->decoded);
-    global->context = (struct node_context){.arena = &global->arena,
-                                            .decoded = &global->decoded,
-                                            .emit = on_emit,
-                                            .store = on_store,
-                                            .stream_time_ms = -1,
-                                            .owner = global};
-    add_stores(global);
-    for (size_t i = 0; i < count; i++) {
+    global->tables = global_tables_new(topology);
+    for (size_t i = 0; i < topology_global_count(topology); i++) {
         const struct topology_part *part = topology_global_at(topology, i);
-        global->instances[i] = topology_instance_new(topology, part);
-        check(topology_instance_start(global->instances[i], &global->context) == 0);
         for (size_t j = 0; j < part->topic_count; j++) {
             add_inputs(global, i, part->topics[j], client, fetcher);
         }
@@ -107,32 +61,9 @@ void global_free(struct global *global)
     for (size_t i = 0; i < global->input_count; i++) {
         task_input_fini(&global->inputs[i].input);
     }
-    for (size_t i = 0; i < topology_global_count(global->topology); i++) {
-        topology_instance_free(global->instances[i]);
-    }
-    for (map_each (&global->stores, entry)) {
-        kv_free(entry->value);
-    }
-    map_fini(&global->stores, NULL);
-    arena_fini(&global->arena);
-    decoded_fini(&global->decoded);
+    global_tables_free(global->tables);
     free(global->inputs);
-    free(global->instances);
     free(global);
-}
-
-static void take_record(struct global *global, struct task_input *input)
-{
-    arena_clear(&global->arena);
-    decoded_clear(&global->decoded);
-    global->context.source = &input->head;
-    global->context.error_text[0] = 0;
-    if (node_process(input->source, &global->context, &input->head) != 0) {
-        trace(TRACE_WARN, "global.record_left_out", TRACE_STRING("topic", input->topic),
-              TRACE_INT("partition", input->partition), TRACE_INT("offset", input->head.offset),
-              TRACE_STRING("why", global->context.error_text));
-    }
-    task_input_take(input);
 }
 
 /* How many records there were, or an error. */
@@ -141,7 +72,8 @@ static int read_input(struct global *global, struct global_input *it, int count_
     int count = 0;
     int result = 0;
     while (count < count_max && (result = task_input_fill(&it->input)) == 1) {
-        take_record(global, &it->input);
+        global_tables_take(global->tables, it->input.source, &it->input.head);
+        task_input_take(&it->input);
         count++;
     }
     if (result == 0 && !it->is_read && task_input_is_drained(&it->input)) {
@@ -161,11 +93,8 @@ int global_process(struct global *global, int count_max)
         }
         count += result;
     }
-    for (size_t i = 0; count > 0 && i < topology_store_count(global->topology); i++) {
-        struct kv *kv = global_store(global, topology_store_at(global->topology, i)->name);
-        if (kv != NULL) {
-            kv_mark_committed(kv); /* nobody asks what changed */
-        }
+    if (count > 0) {
+        global_tables_settle(global->tables);
     }
     return count;
 }
@@ -175,9 +104,15 @@ bool global_is_ready(const struct global *global)
     return global == NULL || global->unread_count == 0;
 }
 
-struct kv *global_store(const struct global *global, const char *name)
+struct global_tables *global_get_tables(const struct global *global)
 {
-    return global == NULL ? NULL : map_find_string(&global->stores, name);
+    return global == NULL ? NULL : global->tables;
+}
+
+bool global_open_rows(const struct global *global, const char *store, struct store_rows *rows)
+{
+    return global != NULL && global->unread_count == 0 &&
+           global_tables_open_rows(global->tables, store, rows);
 }
 
 void global_check(const struct global *global)
@@ -187,29 +122,4 @@ void global_check(const struct global *global)
         unread += !global->inputs[i].is_read;
     }
     check(global == NULL || unread == global->unread_count);
-}
-
-static const struct topology_store *find_store(const struct global *global, const char *name)
-{
-    for (size_t i = 0; i < topology_store_count(global->topology); i++) {
-        const struct topology_store *store = topology_store_at(global->topology, i);
-        if (store->is_global && strcmp(store->name, name) == 0) {
-            return store;
-        }
-    }
-    return NULL;
-}
-
-bool global_open_rows(const struct global *global, const char *store, struct store_rows *rows)
-{
-    bool is_ready = global != NULL && global->unread_count == 0;
-    const struct topology_store *found = is_ready ? find_store(global, store) : NULL;
-    for (size_t i = 0; found != NULL && i < topology_global_count(global->topology); i++) {
-        if (topology_instance_reader(global->instances[i], store) != NULL) {
-            store_rows_init(rows, found, global_store(global, store), global->instances[i],
-                            &global->context);
-            return true;
-        }
-    }
-    return false;
 }

@@ -1,18 +1,15 @@
 /* The global tables of an application on one shard: topics that are read whole, from their start,
- * into stores in memory, which the tasks of the shard look into.
+ * into stores in memory (global_tables.h), which the tasks of the shard look into.
  *
- * They are no part of a commit: a start reads the topics again. A record that cannot be taken (one
- * without a key, say) is traced and left out, as each instance would complain of it at each start.
+ * They are no part of a commit: a start reads the topics again.
  *
- * Owns:   the stores, the nodes that fill them, the inputs.
- * Keeps:  (1) it is ready, once for all, when each partition was read to its end;
- *         (2) tasks do not write to its stores.
+ * Owns:   the tables, the inputs.
+ * Keeps:  it is ready, once for all, when each partition was read to its end.
  * Thread: its client's shard. */
 #pragma once
 
 #include "runtime/client/fetcher.h"
-#include "runtime/task/store_rows.h"
-#include "runtime/topology/topology_instance.h"
+#include "runtime/task/global_tables.h"
 
 struct global;
 
@@ -24,8 +21,8 @@ void global_free(struct global *global);
 must_use int global_process(struct global *global, int count_max);
 /* True also for NULL. */
 bool global_is_ready(const struct global *global);
-/* NULL when there is no such store, and for NULL. */
-struct kv *global_store(const struct global *global, const char *name);
+/* NULL for NULL. */
+struct global_tables *global_get_tables(const struct global *global);
 /* False when there is no such store, or it was not read whole yet, and for NULL. */
 bool global_open_rows(const struct global *global, const char *store, struct store_rows *rows);
 void global_check(const struct global *global);

@@ -23,6 +23,7 @@
 #include "runtime/client/producer.h"
 #include "runtime/state/changelog.h"
 #include "runtime/state/state_position.h"
+#include "runtime/task/global.h"
 #include "runtime/task/store_rows.h"
 #include "runtime/task/turn.h"
 

@@ -28,7 +28,7 @@ static int task_call_validate(void *owner, const struct turn_emit *emit)
 void task_call_init(struct task *task)
 {
     turn_init(&task->turn, task->options.topology, task_call_validate, task);
-    task->turn.global = task->options.global;
+    task->turn.global = global_get_tables(task->options.global);
 }
 
 bool task_call_send(struct task *task)

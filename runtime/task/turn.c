@@ -37,7 +37,7 @@ static struct kv *turn_on_store(struct node_context *context, const char *name)
 {
     const struct turn *turn = context->owner;
     struct kv *own = turn->stores == NULL ? NULL : state_store(turn->stores, name);
-    return own != NULL ? own : global_store(turn->global, name);
+    return own != NULL ? own : global_tables_store(turn->global, name);
 }
 
 void turn_init(struct turn *turn, const struct topology *topology,

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "runtime/state/state.h"
-#include "runtime/task/global.h"
+#include "runtime/task/global_tables.h"
 #include "runtime/task/task_counts.h"
 #include "runtime/topology/topology_instance.h"
 
@@ -29,8 +29,8 @@ enum turn_end {
 
 struct turn {
     const struct topology *topology;
-    struct state *stores;        /* the owner's; NULL: none */
-    const struct global *global; /* the owner's; NULL: none */
+    struct state *stores;               /* the owner's; NULL: none */
+    const struct global_tables *global; /* the owner's; NULL: none */
     struct node_context context;
     struct arena arena;
     struct turn_emit *emits;
