@@ -5,6 +5,7 @@
 #include "log/base/hash.h"
 #include "log/base/map.h"
 #include "log/base/memory.h"
+#include "runtime/driver/driver_global.h"
 #include "runtime/driver/driver_task.h"
 #include "runtime/topology/inlet.h"
 
@@ -17,7 +18,8 @@ struct driver {
     struct driver_options options;
     const struct topology *topology; /* NULL while no task runs */
     struct map topics;
-    struct driver_task *tasks; /* by part, then partition; made by the first start */
+    struct driver_global *global; /* while tasks run; NULL: the plan has no global tables */
+    struct driver_task *tasks;    /* by part, then partition; made by the first start */
     size_t task_count;
     int64_t now_ms;
     struct driver_trail *trail; /* of the record that is watched, or NULL */
@@ -42,6 +44,7 @@ void driver_free(struct driver *driver)
     for (size_t i = 0; i < driver->task_count; i++) {
         driver_task_fini(&driver->tasks[i]);
     }
+    driver_global_free(driver->global);
     for (map_each (&driver->topics, entry)) {
         driver_topic_free(entry->value);
     }
@@ -178,6 +181,7 @@ static void driver_run(struct driver *driver, bool is_committing)
     }
     do {
         before = count;
+        count += driver_global_read(driver->global);
         driver_process(driver, &count);
         if (is_committing && !driver->has_failed) {
             driver_commit_once(driver);
@@ -211,41 +215,19 @@ static void driver_make_tasks(struct driver *driver, const struct topology *topo
     }
 }
 
-/* Global tables are read before all tasks, and idle windows close by decisions that a broker keeps.
- */
-static int driver_judge(const struct topology *topology, struct report *report)
-{
-    if (topology_global_count(topology) > 0) {
-        return report_add(report, NULL,
-                          "%s has global tables, which cannot be played without a broker: run it "
-                          "against one",
-                          topology_name(topology));
-    }
-    for (size_t i = 0; i < topology_part_count(topology); i++) {
-        if (topology_part_has_idle(topology, topology_part_at(topology, i))) {
-            return report_add(report, NULL,
-                              "%s has windows that close when idle, which cannot be played without "
-                              "a broker: run it against one",
-                              topology_name(topology));
-        }
-    }
-    return 0;
-}
-
 int driver_start(struct driver *driver, const struct topology *topology, struct report *report)
 {
     check(driver->topology == NULL);
-    int error = driver_judge(topology, report);
-    if (error != 0) {
-        return error;
-    }
     driver->topology = topology;
+    driver->global = driver_global_new(topology, driver_topic_of, driver);
+    (void)driver_global_read(driver->global);
     if (driver->tasks == NULL) {
         driver_make_tasks(driver, topology);
     }
     for (size_t i = 0; i < driver->task_count && !driver->has_failed; i++) {
         const struct topology_part *part = topology_part_at(topology, driver->tasks[i].part);
-        if (!driver_task_open(&driver->tasks[i], topology, part, driver->now_ms)) {
+        if (!driver_task_open(&driver->tasks[i], topology, part,
+                              driver_global_tables(driver->global), driver->now_ms)) {
             driver_fail(driver, &driver->tasks[i]);
         }
     }
@@ -258,6 +240,8 @@ static void driver_close(struct driver *driver)
     for (size_t i = 0; i < driver->task_count; i++) {
         driver_task_close(&driver->tasks[i]);
     }
+    driver_global_free(driver->global);
+    driver->global = NULL;
     driver->topology = NULL;
 }
 
@@ -333,7 +317,9 @@ int64_t driver_order_ms(struct driver *driver, const struct record *record)
             }
         }
     }
-    return record->timestamp_ms;
+    return driver_global_reads(driver->global, driver_topic_of(driver, record->topic))
+               ? INT64_MIN /* it is read before all others */
+               : record->timestamp_ms;
 }
 
 /* How many records of a topic no task will look at again. */
@@ -360,7 +346,10 @@ void driver_forget(struct driver *driver)
 {
     for (map_each (&driver->topics, entry)) {
         struct driver_topic *topic = entry->value;
-        size_t passed = driver_passed(driver, topic);
+        size_t passed =
+            driver_global_reads(driver->global, topic) /* at each start, from the first */
+                ? 0
+                : driver_passed(driver, topic);
         driver_topic_forget(topic, passed);
         for (size_t i = 0; i < driver->task_count; i++) {
             for (size_t j = 0; j < driver->tasks[i].input_count; j++) {
@@ -411,18 +400,40 @@ const struct record *driver_take(struct driver *driver, const char *topic)
     return found == NULL ? NULL : driver_topic_take(found);
 }
 
-struct kv *driver_store(struct driver *driver, const char *name, int32_t partition)
+static struct driver_task *driver_keeper(struct driver *driver, const char *name, int32_t partition)
 {
     for (size_t i = 0; i < driver->task_count; i++) {
         struct driver_task *task = &driver->tasks[i];
-        struct kv *kv = task->partition == partition && task->is_running
-                            ? state_store(task->stores, name)
-                            : NULL;
-        if (kv != NULL) {
-            return kv;
+        if (task->partition == partition && task->is_running &&
+            state_store(task->stores, name) != NULL) {
+            return task;
         }
     }
     return NULL;
+}
+
+struct kv *driver_store(struct driver *driver, const char *name, int32_t partition)
+{
+    const struct driver_task *task = driver_keeper(driver, name, partition);
+    return task == NULL ? NULL : state_store(task->stores, name);
+}
+
+bool driver_open_rows(struct driver *driver, const char *name, int32_t partition,
+                      struct store_rows *rows)
+{
+    const struct driver_task *task = driver_keeper(driver, name, partition);
+    if (task == NULL) {
+        return partition == 0 &&
+               global_tables_open_rows(driver_global_tables(driver->global), name, rows);
+    }
+    const struct topology_store *store = NULL;
+    for (size_t i = 0; store == NULL; i++) {
+        const struct topology_store *other = topology_store_at(driver->topology, i);
+        store = strcmp(other->name, name) == 0 ? other : NULL;
+    }
+    store_rows_init(rows, store, state_store(task->stores, name), task->instance,
+                    &task->turn.context);
+    return true;
 }
 
 int64_t driver_time_ms(const struct driver *driver)

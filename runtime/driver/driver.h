@@ -14,6 +14,7 @@
 
 #include "log/base/report.h"
 #include "runtime/driver/driver_trail.h"
+#include "runtime/task/store_rows.h"
 #include "runtime/task/turn.h"
 
 struct driver;
@@ -58,6 +59,9 @@ must_use int driver_commit(struct driver *driver, struct report *report);
 const struct record *driver_take(struct driver *driver, const char *topic);
 /* NULL when no running part has this store, or there is no such partition. */
 struct kv *driver_store(struct driver *driver, const char *name, int32_t partition);
+/* The same as people see it; false when there is none. A global table has partition 0 alone. */
+bool driver_open_rows(struct driver *driver, const char *name, int32_t partition,
+                      struct store_rows *rows);
 int64_t driver_time_ms(const struct driver *driver);
 int32_t driver_partitions(const struct driver *driver);
 /* Of all tasks, since driver_new. */

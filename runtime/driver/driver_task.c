@@ -109,16 +109,36 @@ static bool driver_task_start(struct driver_task *task, int64_t now_ms)
     return error == 0;
 }
 
+static void driver_task_ask_from(struct driver_task *task, size_t index)
+{
+    size_t count = 0;
+    topology_instance_idlers(task->instance, &count);
+    for (size_t i = index; i < count; i++) {
+        task->is_asked[i] = false;
+    }
+}
+
+static void driver_task_make_idlers(struct driver_task *task, int64_t now_ms)
+{
+    size_t count = 0;
+    topology_instance_idlers(task->instance, &count);
+    task->is_asked = memory_zero(count + 1, sizeof *task->is_asked);
+    task->quiet_since_ms = now_ms;
+}
+
 bool driver_task_open(struct driver_task *task, const struct topology *topology,
-                      const struct topology_part *part, int64_t now_ms)
+                      const struct topology_part *part, const struct global_tables *global,
+                      int64_t now_ms)
 {
     task->is_running = true;
     task->instance = topology_instance_new(topology, part);
     task->timers =
         timetable_new(task->instance, task->committed_stream_time_ms, &task->timer_count);
+    driver_task_make_idlers(task, now_ms);
     driver_task_open_stores(task);
     turn_init(&task->turn, topology, driver_task_validate, task);
     task->turn.stores = task->stores;
+    task->turn.global = global;
     task->turn.context.stream_time_ms = task->committed_stream_time_ms;
     for (size_t i = 0; i < task->input_count; i++) {
         task->inputs[i].next = task->inputs[i].committed;
@@ -143,6 +163,8 @@ void driver_task_close(struct driver_task *task)
     turn_fini(&task->turn);
     state_close(task->stores);
     free(task->timers);
+    free(task->is_asked);
+    task->is_asked = NULL;
     task->turn = (struct turn){0};
     task->stores = NULL;
     task->timers = NULL;
@@ -198,13 +220,44 @@ bool driver_task_process(struct driver_task *task, struct driver_input *input, i
     input->next++;
     task->turn.counts.in_count++;
     ++*task->turn.outcome;
+    driver_task_ask_from(task, 0);
+    task->quiet_since_ms = now_ms;
     return driver_task_call_due(task, TOPOLOGY_STREAM_TIME, task->turn.context.stream_time_ms,
                                 now_ms);
 }
 
+/* As runtime/task/task_clock.c does; what that writes down is committed here with what it causes.
+ */
+static bool driver_task_close_idle(struct driver_task *task, int64_t now_ms)
+{
+    size_t count = 0;
+    const struct topology_instance_idler *idlers = topology_instance_idlers(task->instance, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct node *node = idlers[i].node;
+        if (task->is_asked[i] || now_ms - task->quiet_since_ms < idlers[i].idle_ms) {
+            continue;
+        }
+        task->is_asked[i] = true;
+        int64_t time_ms = node->ops->horizon(node);
+        if (time_ms == INT64_MIN) {
+            continue;
+        }
+        turn_begin(&task->turn, now_ms);
+        if (task->trail != NULL) {
+            driver_trail_begin_turn(task->trail);
+        }
+        if (!driver_task_end_turn(task, node->ops->advance(node, &task->turn.context, time_ms))) {
+            return false;
+        }
+        driver_task_ask_from(task, i + 1);
+    }
+    return true;
+}
+
 bool driver_task_tick(struct driver_task *task, int64_t now_ms)
 {
-    return driver_task_call_due(task, TOPOLOGY_WALL_CLOCK, now_ms, now_ms);
+    return driver_task_call_due(task, TOPOLOGY_WALL_CLOCK, now_ms, now_ms) &&
+           driver_task_close_idle(task, now_ms);
 }
 
 int64_t driver_task_due_ms(const struct driver_task *task)
@@ -214,6 +267,15 @@ int64_t driver_task_due_ms(const struct driver_task *task)
         const struct timetable_row *row = &task->timers[i];
         if (row->timer->clock == TOPOLOGY_WALL_CLOCK && row->due_ms < due_ms) {
             due_ms = row->due_ms;
+        }
+    }
+    size_t count = 0;
+    const struct topology_instance_idler *idlers =
+        task->is_running ? topology_instance_idlers(task->instance, &count) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        int64_t idle_due_ms = task->quiet_since_ms + idlers[i].idle_ms;
+        if (!task->is_asked[i] && idle_due_ms < due_ms) {
+            due_ms = idle_due_ms;
         }
     }
     return due_ms;

@@ -36,6 +36,8 @@ struct driver_task {
     struct topology_instance *instance;
     struct timetable_row *timers;
     size_t timer_count;
+    int64_t quiet_since_ms; /* of the wall clock: when a record came last */
+    bool *is_asked;         /* of the nodes that close what is open when nothing comes */
     bool is_running;
     struct driver_trail *trail; /* of what it processes now; NULL: nobody watches */
     /* Takes what a turn emitted. */
@@ -50,7 +52,8 @@ void driver_task_fini(struct driver_task *task);
 /* Makes the nodes and the stores as they were committed, and starts the nodes. False when they
  * fail; the turn's context tells why. So with all that follow. */
 must_use bool driver_task_open(struct driver_task *task, const struct topology *topology,
-                               const struct topology_part *part, int64_t now_ms);
+                               const struct topology_part *part, const struct global_tables *global,
+                               int64_t now_ms);
 /* The nodes end. */
 must_use bool driver_task_stop(struct driver_task *task, int64_t now_ms);
 void driver_task_close(struct driver_task *task);
@@ -58,7 +61,8 @@ void driver_task_close(struct driver_task *task);
 struct driver_input *driver_task_choose(struct driver_task *task);
 must_use bool driver_task_process(struct driver_task *task, struct driver_input *input,
                                   int64_t now_ms);
-/* Calls the timers that are due by the wall clock. */
+/* Calls the timers that are due by the wall clock, and closes what waited for records long enough.
+ * No record may be left to be read. */
 must_use bool driver_task_tick(struct driver_task *task, int64_t now_ms);
 /* When the next of them is due; INT64_MAX without one. */
 int64_t driver_task_due_ms(const struct driver_task *task);

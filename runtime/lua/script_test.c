@@ -217,52 +217,77 @@ static int host_take(lua_State *lua)
     return 1;
 }
 
-/* The store at index 1 on a partition; NULL behind the last one. */
-static struct kv *test_store(lua_State *lua, int32_t partition)
+/* Rows are copied first: an error that Lua raises would leave the store being walked. */
+struct test_entry {
+    size_t key_size;
+    size_t value_size;
+    bool is_windowed;
+    int64_t window_start_ms;
+    int64_t window_end_ms;
+};
+
+static bool test_copy_entry(void *owner, const struct record *record)
 {
-    struct script *script = test_driven(lua);
-    const char *name = luaL_checkstring(lua, 1);
-    struct kv *kv = script->test_host->store(script->test_owner, name, partition);
-    if (kv == NULL && partition == 0) {
-        char text[200];
-        snprintf(text, sizeof text, "the application has no store named '%.100s'", name);
-        test_fail(lua, text);
-    }
-    return kv;
+    struct buffer *out = owner;
+    struct test_entry entry = {.key_size = record->key.size,
+                               .value_size = record->value.size,
+                               .is_windowed = record->is_windowed,
+                               .window_start_ms = record->window_start_ms,
+                               .window_end_ms = record->window_end_ms};
+    buffer_add(out, &entry, sizeof entry);
+    buffer_add_bytes(out, record->key);
+    buffer_add_bytes(out, record->value);
+    return true;
 }
 
-static int host_get(lua_State *lua)
-{
-    struct bytes key = test_key(lua, 2), value;
-    struct kv *kv;
-    for (int32_t i = 0; (kv = test_store(lua, i)) != NULL; i++) {
-        if (kv_get(kv, key, &value)) {
-            test_push(lua, value);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int host_entries(lua_State *lua)
+/* Adds what was copied to the list at an index. */
+static void test_push_entries(lua_State *lua, int list, struct bytes copied)
 {
     lua_Integer count = 0;
-    struct kv *kv;
-    struct bytes key, value;
-    lua_newtable(lua);
-    int list = lua_gettop(lua);
-    for (int32_t i = 0; (kv = test_store(lua, i)) != NULL; i++) {
-        struct kv_iterator *iterator = kv_iterate(kv, (struct bytes){0}, (struct bytes){0});
-        while (kv_iterator_next(iterator, &key, &value)) {
-            lua_newtable(lua);
-            test_push_string(lua, key);
-            lua_setfield(lua, -2, "key");
-            test_push(lua, value);
-            lua_setfield(lua, -2, "value");
-            lua_rawseti(lua, list, ++count);
+    while (copied.size > 0) {
+        struct test_entry entry;
+        memcpy(&entry, copied.data, sizeof entry);
+        const uint8_t *key = copied.data + sizeof entry;
+        size_t size = sizeof entry + entry.key_size + entry.value_size;
+        lua_newtable(lua);
+        test_push_string(lua, bytes_make(key, entry.key_size));
+        lua_setfield(lua, -2, "key");
+        test_push(lua, bytes_make(key + entry.key_size, entry.value_size));
+        lua_setfield(lua, -2, "value");
+        if (entry.is_windowed) {
+            lua_pushinteger(lua, entry.window_start_ms);
+            lua_setfield(lua, -2, "window_start");
+            lua_pushinteger(lua, entry.window_end_ms);
+            lua_setfield(lua, -2, "window_end");
         }
-        kv_iterator_free(iterator);
+        lua_rawseti(lua, list, ++count);
+        copied = bytes_make(copied.data + size, copied.size - size);
     }
+}
+
+/* Rows as they come out of the step that keeps them: { key, value, window_start, window_end }. */
+static int host_entries(lua_State *lua)
+{
+    struct script *script = test_driven(lua);
+    const struct script_test_host *host = script->test_host;
+    const char *name = luaL_checkstring(lua, 1);
+    struct buffer *copied = script_scratch(script, 1);
+    int32_t partition = 0;
+    int result = 1;
+    while (result == 1) {
+        result = host->look(script->test_owner, name, partition, test_copy_entry, copied);
+        partition += result == 1;
+    }
+    if (partition == 0 || result < 0) {
+        char text[200];
+        snprintf(text, sizeof text,
+                 result < 0 ? "the store '%.100s' cannot be read by the step that keeps it"
+                            : "the application has no store named '%.100s'",
+                 name);
+        return test_fail(lua, text);
+    }
+    lua_newtable(lua);
+    test_push_entries(lua, lua_gettop(lua), buffer_bytes(copied));
     return 1;
 }
 
@@ -303,11 +328,10 @@ static int host_step(lua_State *lua)
 
 void script_test_push(lua_State *lua)
 {
-    static const luaL_Reg functions[] = {{"add", host_add},         {"advance", host_advance},
-                                         {"begin", host_begin},     {"fail", host_fail},
-                                         {"entries", host_entries}, {"get", host_get},
-                                         {"send", host_send},       {"step", host_step},
-                                         {"take", host_take},       {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"add", host_add},   {"advance", host_advance}, {"begin", host_begin},
+        {"fail", host_fail}, {"entries", host_entries}, {"send", host_send},
+        {"step", host_step}, {"take", host_take},       {NULL, NULL}};
     lua_newtable(lua);
     script_register(lua, SCRIPT_TESTS);
     lua_newtable(lua);

@@ -24,8 +24,11 @@ struct script_test_host {
     int (*send)(void *owner, const struct record *record, struct report *report);
     int (*step)(void *owner, enum script_test_step step, struct report *report);
     int (*advance)(void *owner, int64_t span_ms, struct report *report);
-    const struct record *(*take)(void *owner, const char *topic);          /* NULL: no more */
-    struct kv *(*store)(void *owner, const char *name, int32_t partition); /* NULL: no such */
+    const struct record *(*take)(void *owner, const char *topic); /* NULL: no more */
+    /* Tells the rows of a store as they come out of the step that keeps them: 1, 0 when there is no
+     * such store or partition, or a negative error. */
+    int (*look)(void *owner, const char *name, int32_t partition,
+                bool (*each)(void *each_owner, const struct record *record), void *each_owner);
     int64_t (*time_ms)(void *owner);
 };
 

@@ -92,12 +92,25 @@ static void play_find_outputs(struct play *play)
     }
 }
 
+/* With the global tables, behind the others. */
+static size_t play_part_count(const struct play *play)
+{
+    return topology_part_count(play->topology) + topology_global_count(play->topology);
+}
+
+static const struct topology_part *play_part_at(const struct play *play, size_t index)
+{
+    size_t count = topology_part_count(play->topology);
+    return index < count ? topology_part_at(play->topology, index)
+                         : topology_global_at(play->topology, index - count);
+}
+
 /* Every topic that is read from outside has to be there. */
 static int play_set_inputs(struct play *play, const struct metadata_response *metadata,
                            int32_t *largest)
 {
-    for (size_t i = 0; i < topology_part_count(play->topology); i++) {
-        const struct topology_part *part = topology_part_at(play->topology, i);
+    for (size_t i = 0; i < play_part_count(play); i++) {
+        const struct topology_part *part = play_part_at(play, i);
         for (size_t j = 0; j < part->topic_count; j++) {
             int32_t partitions = play_count_partitions(metadata, part->topics[j]);
             if (partitions > 0) {
@@ -225,8 +238,8 @@ static size_t play_list_inputs(const struct play *plays, size_t count, bool is_t
 {
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < topology_part_count(plays[i].topology); j++) {
-            const struct topology_part *part = topology_part_at(plays[i].topology, j);
+        for (size_t j = 0; j < play_part_count(&plays[i]); j++) {
+            const struct topology_part *part = play_part_at(&plays[i], j);
             for (size_t k = 0; k < part->topic_count; k++) {
                 const char *name = part->topics[k];
                 bool is_inside = play_is_internal(plays[i].topology, name) ||
@@ -245,8 +258,8 @@ static size_t play_count_topics(const struct play *plays, size_t count)
 {
     size_t sum = 0;
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < topology_part_count(plays[i].topology); j++) {
-            sum += topology_part_at(plays[i].topology, j)->topic_count;
+        for (size_t j = 0; j < play_part_count(&plays[i]); j++) {
+            sum += play_part_at(&plays[i], j)->topic_count;
         }
     }
     return sum;
@@ -395,7 +408,17 @@ static bool play_has_wall_clock(const struct topology *topology)
     return false;
 }
 
-void play_notes(const struct play *play, const struct play_slice *slice, const char *out[3])
+static bool play_has_idle(const struct topology *topology)
+{
+    for (size_t i = 0; i < topology_part_count(topology); i++) {
+        if (topology_part_has_idle(topology, topology_part_at(topology, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void play_notes(const struct play *play, const struct play_slice *slice, const char *out[4])
 {
     size_t count = 0;
     if (!slice->is_from_start && topology_store_count(play->topology) > 0) {
@@ -404,6 +427,9 @@ void play_notes(const struct play *play, const struct play_slice *slice, const c
     }
     if (play_has_wall_clock(play->topology)) {
         out[count++] = "timers of the wall clock do not fire in a replay";
+    }
+    if (play_has_idle(play->topology)) {
+        out[count++] = "windows that closed because nothing came stay open in a replay";
     }
     out[count] = NULL;
 }

@@ -50,4 +50,4 @@ must_use int play_feed(struct play *play, const struct record *record, struct dr
 /* For a slice_reader: by which time the application orders a record. */
 int64_t play_order_ms(void *owner, const struct record *record);
 /* Sentences for people about what a play of this slice cannot show; NULL at the end of the list. */
-void play_notes(const struct play *play, const struct play_slice *slice, const char *out[3]);
+void play_notes(const struct play *play, const struct play_slice *slice, const char *out[4]);

@@ -174,7 +174,7 @@ static void replay_tell_json(struct replay *replay, const char *const *notes)
 
 static void replay_tell_end(struct replay *replay)
 {
-    const char *notes[3];
+    const char *notes[4];
     play_notes(&replay->plays[0], &replay->slice, notes);
     if (replay->errand->is_json) {
         replay_tell_json(replay, notes);
@@ -382,8 +382,8 @@ const struct command play_replay_command = {
         "Stores\n"
         "are empty at its start, but topics of tables are always read from their beginning. "
         "Timers\n"
-        "of the wall clock do not fire; global tables and windows that close when idle are "
-        "refused.\n"
+        "of the wall clock do not fire, and windows that closed because nothing came stay open.\n"
+        "Global tables are read whole first.\n"
         "An output topic that is compacted lacks what was overwritten, and one that others write "
         "to,\n"
         "too, has more than this application wrote.\n",

@@ -230,7 +230,7 @@ static void play_why_tell(struct play_why *why)
 {
     struct buffer *out = &why->errand->out;
     struct buffer indent;
-    const char *notes[3];
+    const char *notes[4];
     play_notes(&why->play, &why->slice, notes);
     if (why->errand->is_json) {
         for (const struct driver_trail_row *row = why->trail.root.first; row != NULL;

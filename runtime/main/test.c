@@ -133,9 +133,18 @@ static const struct record *test_take(void *owner, const char *topic)
     return driver_take(((struct test *)owner)->driver, topic);
 }
 
-static struct kv *test_store(void *owner, const char *name, int32_t partition)
+static int test_look(void *owner, const char *name, int32_t partition,
+                     bool (*each)(void *each_owner, const struct record *record), void *each_owner)
 {
-    return driver_store(((struct test *)owner)->driver, name, partition);
+    struct store_rows rows;
+    struct buffer place = {0};
+    if (!driver_open_rows(((struct test *)owner)->driver, name, partition, &rows)) {
+        return 0;
+    }
+    int result = store_rows_walk(&rows, &place, (struct bytes){0}, SIZE_MAX, each, each_owner);
+    buffer_fini(&place);
+    store_rows_fini(&rows);
+    return result;
 }
 
 static int64_t test_time_ms(void *owner)
@@ -201,7 +210,7 @@ static bool test_run_one(struct test *test, struct script *script, size_t index,
                                                  .step = test_step,
                                                  .advance = test_advance,
                                                  .take = test_take,
-                                                 .store = test_store,
+                                                 .look = test_look,
                                                  .time_ms = test_time_ms};
     struct report report = {0};
     const char *name = script_test_name(script, index);

@@ -52,8 +52,14 @@ end
 local Store = {}
 Store.__index = Store
 
-function Store:get(key)
-  return host.get(self.name, key)
+-- Of windows the first of the key, or that which begins at `window_start`.
+function Store:get(key, window_start)
+  key = type(key) == "number" and tostring(key) or key
+  for _, entry in ipairs(host.entries(self.name)) do
+    if entry.key == key and (window_start == nil or entry.window_start == window_start) then
+      return entry.value
+    end
+  end
 end
 
 function Store:size()
@@ -66,7 +72,7 @@ function Store:pairs()
     index = index + 1
     local entry = entries[index]
     if entry then
-      return entry.key, entry.value
+      return entry.key, entry.value, entry.window_start, entry.window_end
     end
   end
 end
