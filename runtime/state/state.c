@@ -6,6 +6,10 @@
  *     "position"          the text of state_position
  *     "kept.<store>"      the commit whose contents the store's database has
  *
+ * Beside them lies the file "in-use", whose lock says that somebody has the directory open. LMDB
+ * cannot say so: its own locks are the process's, and an environment that is open twice in one
+ * process loses them all when either is closed.
+ *
  * A checkpoint writes all in one transaction. The contents of a store that was not among those of
  * the last checkpoint stay behind with an older commit, and are not taken for the position's. */
 #include "runtime/state/state.h"
@@ -27,7 +31,8 @@ static const char STATE_POSITION_NAME[] = "position";
 struct state {
     struct io *io;
     char *directory;
-    MDB_env *environment; /* NULL when every store is in memory */
+    struct io_file *in_use; /* locked; NULL without a directory */
+    MDB_env *environment;   /* NULL when every store is in memory */
     MDB_dbi position_database;
     struct state_position position; /* as opened */
     struct kv *stores[STATE_STORE_MAX];
@@ -184,6 +189,38 @@ static int state_open_or_rebuild(struct state *state, const struct state_store_o
     return 0;
 }
 
+static int state_lock_directory(struct state *state, struct report *report)
+{
+    struct buffer path;
+    buffer_init(&path);
+    buffer_printf(&path, "%s/in-use", state->directory);
+    int error = io_file_open(state->io, buffer_string(&path), IO_OPEN_WRITE | IO_OPEN_CREATE,
+                             &state->in_use);
+    buffer_fini(&path);
+    if (error != 0) {
+        state->in_use = NULL;
+    } else {
+        error = io_file_lock(state->io, state->in_use);
+    }
+    if (error != 0) {
+        report_add(report, state->directory, "the state directory %s cannot be locked: %s",
+                   state->directory, error_text(error));
+    }
+    return error;
+}
+
+static int state_open_directory(struct state *state, const struct state_store_options *stores,
+                                MDB_dbi databases[STATE_STORE_MAX], struct report *report)
+{
+    int error = state_file_make_directory(state->io, state->directory);
+    if (error != 0) {
+        return report_add(report, state->directory, "the state directory %s cannot be made: %s",
+                          state->directory, error_text(error));
+    }
+    error = state_lock_directory(state, report);
+    return error != 0 ? error : state_open_or_rebuild(state, stores, databases, report);
+}
+
 int state_open(struct io *io, const char *directory, const struct state_store_options *stores,
                size_t store_count, struct state **out, struct report *report)
 {
@@ -197,14 +234,9 @@ int state_open(struct io *io, const char *directory, const struct state_store_op
     state->store_count = store_count;
     state_position_init(&state->position);
     if (directory != NULL) {
-        int error = state_file_make_directory(io, directory);
-        if (error == 0) {
-            error = state_open_or_rebuild(state, stores, databases, report);
-        } else {
-            report_add(report, directory, "the state directory %s cannot be made: %s", directory,
-                       error_text(error));
-        }
+        int error = state_open_directory(state, stores, databases, report);
         if (error != 0) {
+            io_file_close(io, state->in_use);
             free(state->directory);
             free(state);
             return error;
@@ -268,6 +300,7 @@ void state_close(struct state *state)
     if (state_file_is_damage(state->error) && state->may_rebuild) {
         state_file_throw_away(state->io, state->directory, state->error);
     }
+    io_file_close(state->io, state->in_use); /* the last: whoever waits finds it closed */
     state_position_fini(&state->position);
     buffer_fini(&state->checkpoint_text);
     free(state->directory);

@@ -9,7 +9,9 @@
  * Keeps:  (1) the environment holds exactly the contents of one commit, and that commit's position,
  *             atomically;
  *         (2) it never claims an offset that it does not hold;
- *         (3) what is being checkpointed is not changed meanwhile.
+ *         (3) what is being checkpointed is not changed meanwhile;
+ *         (4) a directory is open once, in whatever thread or process: a member of a group that was
+ *             expelled may have its stores open still when its heir comes.
  * Thread: the task's shard; a checkpoint writes on a thread of io_work.
  * A checkpoint that fails is made again with the next, also when the disk was full. */
 #pragma once
@@ -27,7 +29,8 @@ struct state_store_options {
     bool has_changelog;
 };
 
-/* Opens `directory` (made when missing; NULL when no store is persistent). Contents that cannot be
+/* Opens `directory` (made when missing; NULL when no store is persistent). ERROR_BUSY, with the
+ * report filled, while somebody else has it open: it is to be tried again. Contents that cannot be
  * read are thrown away, loudly, if the changelogs have everything; if they do not, that is an
  * error, and the files stay. Sound ones are never thrown away. */
 must_use int state_open(struct io *io, const char *directory,

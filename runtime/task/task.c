@@ -244,6 +244,7 @@ void task_close(struct task *task, void (*closed)(void *owner), void *owner)
     task->is_closing = true;
     task->closed = closed;
     task->closed_owner = owner;
+    io_timer_stop(task->io, &task->open_timer);
     if (task->restoring_count > 0) {
         task_restore_cancel(task);
     }

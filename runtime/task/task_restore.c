@@ -1,6 +1,7 @@
 /* Starts a task: opens its state; restores every store from its changelog, from the offset the
  * state holds; goes on from the commit that runtime/state/accord.h gives; begins the inputs at
- * that commit's positions, or at the group's offsets when it has none. */
+ * that commit's positions, or at the group's offsets when it has none. State that somebody else has
+ * open, who had the partition before, is waited for. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
@@ -9,6 +10,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { TASK_OPEN_AGAIN_MS = 50, TASK_OPEN_PATIENCE_COUNT = 200 };
 
 static void task_start_inputs(struct task *task)
 {
@@ -213,20 +216,9 @@ static void task_restore_store(struct task *task, size_t index)
                       task_on_restored, row);
 }
 
-void task_start(struct task *task)
+static void task_restore_begin(struct task *task)
 {
-    check(task->state == TASK_NEW);
     const struct topology_part *part = task->options.part;
-    struct report report = {0};
-    task->state = TASK_RESTORING;
-    if (part->store_count == 0) {
-        task_restore_run(task);
-        return;
-    }
-    if (task_open_state(task, &report) != 0) {
-        task_state_fail(task, report.text, false);
-        return;
-    }
     task->changelogs = memory_zero(part->store_count, sizeof *task->changelogs);
     for (size_t i = 0; i < part->store_count; i++) {
         task->changelogs[i] =
@@ -238,6 +230,55 @@ void task_start(struct task *task)
     task->restoring_count += task_clock_restore(task, task_on_clock_restored);
     if (task->restoring_count == 0) {
         task_end_restore(task);
+    }
+}
+
+static void task_restore_open(struct task *task);
+
+static void task_on_open_time(struct io_timer *timer)
+{
+    task_restore_open(timer->owner);
+}
+
+/* Who had the partition before us closes its stores as soon as it hears of it; it may be a process
+ * that never hears, so its users are told in time. */
+static void task_restore_wait(struct task *task, const char *why)
+{
+    if (task->open_count == 0) {
+        trace(TRACE_WARN, "task.waits_for_stores", TRACE_STRING("part", task->options.part->name),
+              TRACE_INT("partition", task->options.partition), TRACE_STRING("why", why));
+    }
+    if (++task->open_count == TASK_OPEN_PATIENCE_COUNT && task->events->noticed != NULL) {
+        char text[REPORT_TEXT_SIZE + 100];
+        snprintf(text, sizeof text, "%s; partition %d waits until it is closed there", why,
+                 (int)task->options.partition);
+        task->events->noticed(task->owner, task, text);
+    }
+    task->open_timer = (struct io_timer){.fired = task_on_open_time, .owner = task};
+    io_timer_start(task->io, &task->open_timer, (uint64_t)TASK_OPEN_AGAIN_MS * 1000000);
+}
+
+static void task_restore_open(struct task *task)
+{
+    struct report report = {0};
+    int error = task_open_state(task, &report);
+    if (error == ERROR_BUSY) {
+        task_restore_wait(task, report.text);
+    } else if (error != 0) {
+        task_state_fail(task, report.text, false);
+    } else {
+        task_restore_begin(task);
+    }
+}
+
+void task_start(struct task *task)
+{
+    check(task->state == TASK_NEW);
+    task->state = TASK_RESTORING;
+    if (task->options.part->store_count == 0) {
+        task_restore_run(task);
+    } else {
+        task_restore_open(task);
     }
 }
 

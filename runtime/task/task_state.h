@@ -52,6 +52,8 @@ struct task {
     struct task_clock clock;
 
     struct state *stores;
+    int open_count; /* attempts to open them that found them open elsewhere */
+    struct io_timer open_timer;
     struct task_changelog *changelogs; /* as many as there are stores */
     size_t restoring_count;
     struct state_position position; /* of the commit being made, and of the last one made */

@@ -111,6 +111,8 @@ static void bench_free(struct bench *bench)
     assert_int_equal(unlink(path), 0);
     bench_path(bench, "lock.mdb", path);
     assert_int_equal(unlink(path), 0);
+    bench_path(bench, "in-use", path);
+    assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(bench->directory), 0);
     snprintf(path, sizeof path, "%s/app", bench->root);
     assert_int_equal(rmdir(path), 0);
@@ -533,6 +535,24 @@ static void a_directory_that_cannot_be_made_is_told(void **unused)
     bench_free(bench);
 }
 
+static void a_directory_that_is_open_is_refused_until_it_is_closed(void **unused)
+{
+    (void)unused;
+    struct bench *bench = bench_new();
+    struct report report = {0};
+    struct state *second = NULL;
+    put(bench, "counts", "a", "1");
+    checkpoint(bench, 1);
+    assert_int_equal(state_open(bench->io, bench->directory, STORES, 3, &second, &report),
+                     ERROR_BUSY);
+    assert_null(second);
+    assert_non_null(strstr(report.text, bench->directory));
+    state_close(bench->state);
+    bench_open(bench);
+    expect(bench, "counts", "a", "1");
+    bench_free(bench);
+}
+
 static void stores_in_memory_need_no_directory(void **unused)
 {
     (void)unused;
@@ -567,6 +587,7 @@ int main(void)
         cmocka_unit_test(a_head_that_cannot_be_written_ends_the_state_not_the_process),
         cmocka_unit_test(a_map_that_is_used_up_grows),
         cmocka_unit_test(a_directory_that_cannot_be_made_is_told),
+        cmocka_unit_test(a_directory_that_is_open_is_refused_until_it_is_closed),
         cmocka_unit_test(stores_in_memory_need_no_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

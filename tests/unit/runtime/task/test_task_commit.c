@@ -1,6 +1,7 @@
 /* Shows that a task goes on from its last commit, with stores, positions and stream time of that
  * commit, wherever the one after it was cut; that a store may be added; and, over random crashes,
  * that every record is counted exactly once in every store. */
+#include "runtime/state/state.h"
 #include "tests/unit/runtime/task/task_bench.h"
 
 /* What was sent last to a partition never arrived. */
@@ -233,6 +234,36 @@ static void a_checkpoint_spares_reading_what_it_has(void **state)
     task_bench_free(bench);
 }
 
+/* A member that was expelled and does not know. */
+static void stores_that_are_open_elsewhere_are_waited_for(void **state)
+{
+    (void)state;
+    static const struct state_store_options STORES[] = {{.name = "counts", .has_changelog = true},
+                                                        {.name = "seen", .has_changelog = true}};
+    for (int is_given_up = 0; is_given_up < 2; is_given_up++) {
+        struct report report = {0};
+        struct state *before = NULL;
+        struct task_bench *bench =
+            task_bench_new(&(struct task_bench_options){.store_count = 2, .is_persistent = true});
+        assert_int_equal(state_open(client_io(bench->clients->client), bench->directory, STORES, 2,
+                                    &before, &report),
+                         0);
+        task_bench_append(bench, "left", 1, "put a 1");
+        task_bench_begin(bench, -1);
+        client_bench_run(bench->clients, 30ull * CLIENT_BENCH_SECOND);
+        assert_int_equal(bench->started_count + bench->failed_count, 0);
+        task_check(bench->task);
+        if (is_given_up) {
+            task_bench_stop(bench);
+        }
+        state_close(before);
+        client_bench_run(bench->clients, CLIENT_BENCH_SECOND);
+        assert_int_equal(bench->started_count, !is_given_up);
+        assert_int_equal(bench->failed_count, 0);
+        task_bench_free(bench);
+    }
+}
+
 static void zero_pages(const char *path)
 {
     static const uint8_t zeros[4096];
@@ -394,6 +425,7 @@ int main(void)
         cmocka_unit_test(a_changelog_that_lost_records_is_told_with_what_to_do),
         cmocka_unit_test(a_changelog_topic_made_anew_empties_its_store_alone),
         cmocka_unit_test(a_checkpoint_spares_reading_what_it_has),
+        cmocka_unit_test(stores_that_are_open_elsewhere_are_waited_for),
         cmocka_unit_test(a_damaged_state_file_ends_the_task_and_is_read_anew),
         cmocka_unit_test(every_record_is_counted_once_over_random_crashes),
     };
