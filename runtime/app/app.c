@@ -107,6 +107,7 @@ static void app_free(struct app *app)
     io_timer_stop(app->io, &app->end_timer);
     app_tap_end_all(app);
     script_close(app->script);
+    app_bundle_fini(&app->files);
     free(app->connectors);
     free(app->topic_names);
     free(app->topic_units);
@@ -140,14 +141,19 @@ int app_new(struct io *io, const struct app_options *options, const struct app_e
     if (app->options.commit_interval_ms <= 0) {
         app->options.commit_interval_ms = APP_INTERVAL_MS_DEFAULT;
     }
+    if (app->options.keeps_files) {
+        app->options.read = &app->files;
+        app->files.script = memory_string(app->options.path);
+    }
     int error = app_script_open(io, &app->options, report, &app->script);
     if (error != 0) {
+        app_bundle_fini(&app->files);
         free(app);
         return error;
     }
     app->topology = script_topology(app->script);
     app->options.client.client_id = topology_name(app->topology);
-    error = app_connectors_open(app, report);
+    error = app->options.leaves_connectors ? 0 : app_connectors_open(app, report);
     if (error != 0) {
         app_drop(app);
         return error;
@@ -301,6 +307,12 @@ void app_close(struct app *app, void (*closed)(void *owner), void *owner)
 const char *app_name(const struct app *app)
 {
     return topology_name(app->topology);
+}
+
+const struct app_bundle *app_files(const struct app *app)
+{
+    check(app->options.keeps_files);
+    return &app->files;
 }
 
 const struct topology *app_topology(const struct app *app)

@@ -64,6 +64,8 @@ struct app_options {
     const char *path;                /* of the script */
     const struct app_bundle *bundle; /* its files, instead of those at the path; NULL: from there */
     struct app_bundle *read;         /* gets a copy of every file that is read; NULL: none */
+    bool keeps_files;                /* for app_files; then `read` is NULL */
+    bool leaves_connectors;          /* another worker of the application runs them */
     struct app_log *log;             /* of what the script prints; outlives the app; NULL: none */
     struct client_options client;    /* where the log is */
     const char *state_directory; /* below it: <app>/<part>-<partition>/; NULL: stores live in memory
@@ -97,6 +99,8 @@ void app_start(struct app *app, const char *state_directory);
  * before `closed`, which comes inside when the app never started. */
 void app_close(struct app *app, void (*closed)(void *owner), void *owner);
 const char *app_name(const struct app *app);
+/* What it was read from, for another worker to be made of the same. */
+const struct app_bundle *app_files(const struct app *app);
 const struct topology *app_topology(const struct app *app);
 /* Its topics are there and its group is joined, or being joined. */
 bool app_is_running(const struct app *app);

@@ -51,6 +51,18 @@ void app_bundle_add(struct app_bundle *bundle, const char *name, struct bytes co
     buffer_add_bytes(&file->content, content);
 }
 
+void app_bundle_copy(struct app_bundle *to, const struct app_bundle *from)
+{
+    check(to->count == 0);
+    to->version = from->version;
+    to->at_ms = from->at_ms;
+    to->app = memory_string(from->app);
+    to->script = memory_string(from->script);
+    for (size_t i = 0; i < from->count; i++) {
+        app_bundle_add(to, from->files[i].name, buffer_bytes(&from->files[i].content));
+    }
+}
+
 bool app_bundle_find(const struct app_bundle *bundle, const char *name, struct bytes *out)
 {
     struct app_bundle_file *file = app_bundle_get(bundle, name);

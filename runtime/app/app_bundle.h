@@ -33,6 +33,8 @@ void app_bundle_init(struct app_bundle *bundle);
 void app_bundle_fini(struct app_bundle *bundle);
 /* Replaces what is there of this name. */
 void app_bundle_add(struct app_bundle *bundle, const char *name, struct bytes content);
+/* Fills an empty one. */
+void app_bundle_copy(struct app_bundle *to, const struct app_bundle *from);
 /* False when there is no such file. */
 bool app_bundle_find(const struct app_bundle *bundle, const char *name, struct bytes *out);
 /* The same files with the same contents, whatever the version. */

@@ -19,6 +19,8 @@ struct app_log {
     struct io *io;
     struct app_log_line *lines; /* NULL: there is none yet */
     int64_t last;               /* number of the newest */
+    void (*added)(void *owner);
+    void *owner;
 };
 
 struct app_log *app_log_new(struct io *io)
@@ -50,16 +52,53 @@ static size_t app_log_fit(const char *text)
     return size;
 }
 
-void app_log_add(struct app_log *log, const char *kind, const char *text)
+void app_log_on_add(struct app_log *log, void (*added)(void *owner), void *owner)
+{
+    log->added = added;
+    log->owner = owner;
+}
+
+bool app_log_is_empty(const struct app_log *log)
+{
+    return log->last == 0;
+}
+
+struct app_log *app_log_take(struct app_log *log)
+{
+    struct app_log *taken = app_log_new(NULL);
+    taken->lines = log->lines;
+    taken->last = log->last;
+    log->lines = NULL;
+    log->last = 0;
+    return taken;
+}
+
+static struct app_log_line *app_log_next(struct app_log *log)
 {
     if (log->lines == NULL) {
         log->lines = memory_zero(APP_LOG_LINE_COUNT, sizeof *log->lines);
     }
-    struct app_log_line *line = &log->lines[log->last++ % APP_LOG_LINE_COUNT];
+    return &log->lines[log->last++ % APP_LOG_LINE_COUNT];
+}
+
+void app_log_append(struct app_log *log, const struct app_log *other)
+{
+    int64_t first = other->last > APP_LOG_LINE_COUNT ? other->last - APP_LOG_LINE_COUNT : 0;
+    for (int64_t i = first; i < other->last; i++) {
+        *app_log_next(log) = other->lines[i % APP_LOG_LINE_COUNT];
+    }
+}
+
+void app_log_add(struct app_log *log, const char *kind, const char *text)
+{
+    struct app_log_line *line = app_log_next(log);
     line->at_ms = io_wall_clock(log->io);
     line->kind = kind;
     line->size = app_log_fit(text);
     memcpy(line->text, text, line->size);
+    if (log->added != NULL) {
+        log->added(log->owner);
+    }
 }
 
 void app_log_write(const struct app_log *log, int64_t number, int64_t count_max, struct buffer *out)

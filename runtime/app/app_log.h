@@ -15,6 +15,13 @@ struct app_log;
 
 struct app_log *app_log_new(struct io *io);
 void app_log_free(struct app_log *log);
+/* Calls `added` after each line; NULL: no longer. */
+void app_log_on_add(struct app_log *log, void (*added)(void *owner), void *owner);
+bool app_log_is_empty(const struct app_log *log);
+/* Gives all lines away as a log of their own, which another shard may own from then on. */
+struct app_log *app_log_take(struct app_log *log);
+/* Adds the lines of another log, with their times. */
+void app_log_append(struct app_log *log, const struct app_log *other);
 /* `kind`: "print", "failure", "warning", "version", "state"; a constant. */
 void app_log_add(struct app_log *log, const char *kind, const char *text);
 /* Appends the lines behind `number` (0: all that are left), `count_max` of the newest at most, as

@@ -46,6 +46,7 @@ struct app {
     const char *state_directory;
     const struct app_events *events;
     void *owner;
+    struct app_bundle files; /* empty unless they are kept */
     struct script *script;
     const struct topology *topology;
     struct client *client;

@@ -128,6 +128,18 @@ enum app_store_result app_store_step(struct app *app, struct app_store_look *loo
     return app_store_read_one(look, &rows);
 }
 
+bool app_store_is_global(const struct app *app, const char *store)
+{
+    const struct topology_store *found = app_store_find(app, store);
+    return found != NULL && found->is_global;
+}
+
+void app_store_go_on(struct app_store_look *look)
+{
+    look->partition = 0;
+    buffer_clear(&look->place);
+}
+
 void app_store_end(struct app_store_look *look)
 {
     buffer_fini(&look->place);

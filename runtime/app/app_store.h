@@ -35,5 +35,9 @@ enum app_store_result {
     APP_STORE_CORRUPT, /* it holds something else than it should */
 };
 
+/* Every worker of the application holds the same of it: one look is enough. */
+bool app_store_is_global(const struct app *app, const char *store);
 enum app_store_result app_store_step(struct app *app, struct app_store_look *look);
+/* The look goes on with what another worker of the application holds. */
+void app_store_go_on(struct app_store_look *look);
 void app_store_end(struct app_store_look *look);

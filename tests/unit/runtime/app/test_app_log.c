@@ -78,12 +78,47 @@ static void a_long_line_is_cut_between_characters(void **state)
     assert_non_null(strstr(write_lines(fixture, 0, 1), text));
 }
 
+static void count_line(void *owner)
+{
+    ++*(int *)owner;
+}
+
+/* As from one shard to another. */
+static void lines_that_are_taken_go_on_in_another_log(void **state)
+{
+    struct fixture *fixture = *state;
+    struct app_log *other = app_log_new(sim_io(fixture->sim, 0));
+    int count = 0;
+    app_log_on_add(other, count_line, &count);
+    app_log_add(fixture->log, "print", "ours");
+    for (int i = 1; i <= APP_LOG_LINE_COUNT + 1; i++) {
+        char text[20];
+        snprintf(text, sizeof text, "theirs %d", i);
+        app_log_add(other, "print", text);
+    }
+    assert_int_equal(count, APP_LOG_LINE_COUNT + 1);
+    struct app_log *taken = app_log_take(other);
+    assert_true(app_log_is_empty(other));
+    app_log_add(other, "print", "later");
+    assert_false(app_log_is_empty(other));
+    app_log_append(fixture->log, taken);
+    const char *text = write_lines(fixture, 0, 10000);
+    assert_null(strstr(text, "\"theirs 1\""));
+    assert_non_null(strstr(text, "{\"number\":2,"));
+    assert_non_null(strstr(text, "\"theirs 2\""));
+    assert_non_null(strstr(text, "\"last\":501"));
+    assert_null(strstr(text, "later"));
+    app_log_free(taken);
+    app_log_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_was_said_yet, setup, teardown),
         cmocka_unit_test_setup_teardown(the_newest_lines_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_line_is_cut_between_characters, setup, teardown),
+        cmocka_unit_test_setup_teardown(lines_that_are_taken_go_on_in_another_log, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
