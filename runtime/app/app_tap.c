@@ -148,7 +148,8 @@ static struct app_tap *app_tap_begin(struct app *app, const char *node)
     return tap;
 }
 
-bool app_tap_read(struct app *app, const char *node, int64_t number, struct buffer *out)
+bool app_tap_read(struct app *app, const char *node, int64_t *number, int64_t *lost,
+                  struct buffer *out)
 {
     if (topology_node_find(app->topology, node) < 0) {
         return false;
@@ -156,15 +157,15 @@ bool app_tap_read(struct app *app, const char *node, int64_t number, struct buff
     struct app_tap *tap = app_tap_find(app, node);
     tap = tap == NULL ? app_tap_begin(app, node) : tap;
     tap->asked_ns = io_now(app->io);
-    bool is_from_now = number < 0 || number > tap->last;
-    int64_t next = is_from_now ? tap->last + 1 : number + 1;
-    int64_t lost = next < tap->first ? tap->first - next : 0;
-    buffer_add_string(out, "\"records\":[");
-    for (int64_t i = next + lost; i <= tap->last; i++) {
-        buffer_add_string(out, i > next + lost ? "," : "");
+    bool is_from_now = *number < 0 || *number > tap->last;
+    int64_t next = is_from_now ? tap->last + 1 : *number + 1;
+    int64_t first = next < tap->first ? tap->first : next;
+    for (int64_t i = first; i <= tap->last; i++) {
+        buffer_add_string(out, out->size > 0 ? "," : "");
         buffer_add_bytes(out, buffer_bytes(app_tap_line(tap, i)));
     }
-    buffer_printf(out, "],\"last\":%" PRId64 ",\"lost\":%" PRId64, tap->last, lost);
+    *lost += first - next;
+    *number = tap->last;
     return true;
 }
 

@@ -13,8 +13,10 @@
 
 enum { APP_TAP_LINE_COUNT = 500, APP_TAP_SIZE_MAX = 4 << 20, APP_TAP_IDLE_MS = 10000 };
 
-/* Appends what the node of this name was given behind the line `number` (-1: from now on), as
- * members of an object (a record as in runtime/format/record_json.h), and watches it:
- *     "records":[{"number":7,"partition":0,…}],"last":7,"lost":0
- * `lost` were noted and made room. False when the plan has no such node. */
-bool app_tap_read(struct app *app, const char *node, int64_t number, struct buffer *out);
+/* Watches the node of this name, and appends what it was given behind the line `number` (-1: from
+ * now on) as objects with commas (a record as in runtime/format/record_json.h):
+ *     {"number":7,"partition":0,…}
+ * `number` becomes that of the newest line; `lost` grows by those that were noted and made room.
+ * False when the plan has no such node. */
+bool app_tap_read(struct app *app, const char *node, int64_t *number, int64_t *lost,
+                  struct buffer *out);

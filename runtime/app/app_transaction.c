@@ -22,8 +22,9 @@ static enum transactional_state app_transaction_state(const struct app *app)
 
 /* --- The start --- */
 
-/* Two processes never share an instance id (runtime/main/instance.h), and the part behind the last
- * dash has none. Who has none gets a name that nobody had before. */
+/* Two processes never share an instance id (runtime/main/instance.h), which has no dash but for the
+ * short number of a further worker, and nothing else ends so: no two applications and instances
+ * make one id. Who has none gets a name that nobody had before. */
 static void app_transaction_print_id(struct app *app, char id[APP_TRANSACTION_ID_SIZE])
 {
     if (app->options.instance_id != NULL) {

@@ -1,11 +1,13 @@
 /* What an application does, for people; see app_view.h. */
 #include "runtime/app/app_view.h"
 
+#include "log/base/memory.h"
 #include "runtime/app/app_state.h"
 #include "runtime/format/record_json.h"
 #include "runtime/topology/topology_diff.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void app_view_add(struct buffer *out, const char *name, const char *text)
@@ -19,20 +21,19 @@ static void app_view_add_number(struct buffer *out, const char *name, int64_t nu
     buffer_printf(out, ",\"%s\":%" PRId64, name, number);
 }
 
-void app_view_write_totals(const struct app *app, struct buffer *out)
+void app_view_write_totals(const struct app *app, const struct app_totals *totals,
+                           struct buffer *out)
 {
-    struct task_counts counts;
-    app_read_counts(app, &counts);
     app_view_add(out, "guarantee", app_is_exact(app) ? "exactly_once_v2" : "at_least_once");
-    app_view_add_number(out, "tasks", (int64_t)app_task_count(app));
-    app_view_add_number(out, "pending", app_pending_count(app));
-    app_view_add_number(out, "commits", app_commit_count(app));
-    app_view_add_number(out, "rollbacks", app_rollback_count(app));
+    app_view_add_number(out, "tasks", totals->task_count);
+    app_view_add_number(out, "pending", totals->pending_count);
+    app_view_add_number(out, "commits", totals->commit_count);
+    app_view_add_number(out, "rollbacks", totals->rollback_count);
     const char *between = "";
     buffer_add_string(out, ",\"counts\":{");
 #define TASK_COUNT(field, share, metric, help)                                                     \
     buffer_printf(out, "%s\"%.*s\":%" PRId64, between, (int)(sizeof #field - sizeof "_count"),     \
-                  #field, counts.field);                                                           \
+                  #field, totals->counts.field);                                                   \
     between = ",";
 #include "runtime/task/task_count.def"
 #undef TASK_COUNT
@@ -86,7 +87,7 @@ static void app_view_write_restores(const struct app_task *row, struct buffer *o
     buffer_add_string(out, between[1] == 0 ? "]" : "");
 }
 
-static void app_view_write_task(const struct app_task *row, struct buffer *out)
+static void app_view_write_task(const struct app_task *row, size_t thread, struct buffer *out)
 {
     const char *state = row->task == NULL ? "waiting"
                         : row->is_closing ? "closing"
@@ -95,6 +96,7 @@ static void app_view_write_task(const struct app_task *row, struct buffer *out)
     buffer_add_byte(out, '{');
     app_view_add(out, "part", row->part->name);
     app_view_add_number(out, "partition", row->partition);
+    app_view_add_number(out, "thread", (int64_t)thread);
     buffer_add_byte(out, ',');
     app_view_add(out, "state", state);
     int64_t stream_time_ms = row->task == NULL ? -1 : task_stream_time_ms(row->task);
@@ -130,17 +132,18 @@ static void app_view_write_connector(const struct connector *connector, struct b
     buffer_add_byte(out, '}');
 }
 
-void app_view_write_parts(const struct app *app, struct buffer *out)
+void app_view_add_parts(const struct app *app, size_t thread, struct buffer *out)
 {
-    const char *between = "";
-    buffer_add_string(out, "\"parts\":[");
     for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
          link = link->next) {
-        buffer_add_string(out, between);
-        app_view_write_task(list_member(link, const struct app_task, link), out);
-        between = ",";
+        buffer_add_string(out, out->size > 0 ? "," : "");
+        app_view_write_task(list_member(link, const struct app_task, link), thread, out);
     }
-    buffer_add_string(out, "],\"connectors\":[");
+}
+
+void app_view_write_connectors(const struct app *app, struct buffer *out)
+{
+    buffer_add_string(out, "\"connectors\":[");
     for (size_t i = 0; i < app->connector_count; i++) {
         buffer_add_string(out, i > 0 ? "," : "");
         app_view_write_connector(app->connectors[i], out);
@@ -148,23 +151,61 @@ void app_view_write_parts(const struct app *app, struct buffer *out)
     buffer_add_byte(out, ']');
 }
 
-/* Those that are here. */
-static void app_view_write_partitions(const struct app *app, const char *store, struct buffer *out)
+static void app_view_add_place(struct app_view_places *places, size_t store, int32_t partition)
 {
-    const char *between = "";
+    size_t size = (places->count + 1) * sizeof *places->items;
+    places->items = memory_resize(places->items, size);
+    places->items[places->count++] =
+        (struct app_view_place){.store = store, .partition = partition};
+}
+
+void app_view_add_places(const struct app *app, struct app_view_places *places)
+{
     for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
          link = link->next) {
         const struct app_task *row = list_member(link, const struct app_task, link);
         bool is_running = row->task != NULL && !row->is_closing && task_is_running(row->task);
-        if (is_running && task_store(row->task, store) != NULL) {
-            buffer_printf(out, "%s%" PRId32, between, row->partition);
+        for (size_t i = 0; is_running && i < topology_store_count(app->topology); i++) {
+            if (task_store(row->task, topology_store_at(app->topology, i)->name) != NULL) {
+                app_view_add_place(places, i, row->partition);
+            }
+        }
+    }
+}
+
+void app_view_places_fini(struct app_view_places *places)
+{
+    free(places->items);
+    *places = (struct app_view_places){0};
+}
+
+static int app_view_compare_places(const void *left, const void *right)
+{
+    const struct app_view_place *a = left;
+    const struct app_view_place *b = right;
+    return a->store != b->store           ? (a->store < b->store ? -1 : 1)
+           : a->partition != b->partition ? (a->partition < b->partition ? -1 : 1)
+                                          : 0;
+}
+
+static void app_view_write_places(const struct app_view_places *places, size_t store,
+                                  struct buffer *out)
+{
+    const char *between = "";
+    for (size_t i = 0; i < places->count; i++) {
+        if (places->items[i].store == store) {
+            buffer_printf(out, "%s%" PRId32, between, places->items[i].partition);
             between = ",";
         }
     }
 }
 
-void app_view_write_stores(const struct app *app, struct buffer *out)
+void app_view_write_stores(const struct app *app, struct app_view_places *places,
+                           struct buffer *out)
 {
+    if (places->count > 0) {
+        qsort(places->items, places->count, sizeof *places->items, app_view_compare_places);
+    }
     buffer_add_string(out, "\"stores\":[");
     for (size_t i = 0; i < topology_store_count(app->topology); i++) {
         const struct topology_store *store = topology_store_at(app->topology, i);
@@ -177,7 +218,7 @@ void app_view_write_stores(const struct app *app, struct buffer *out)
                                                             : "persistent");
         buffer_printf(out, ",\"changelog\":%s,\"partitions\":[",
                       store->has_changelog ? "true" : "false");
-        app_view_write_partitions(app, store->name, out);
+        app_view_write_places(places, i, out);
         buffer_add_string(out, "]}");
     }
     buffer_add_byte(out, ']');

@@ -1,18 +1,36 @@
-/* An application as it is at this moment, as members of a JSON object.
+/* An application as it is at this moment, as members of a JSON object. What differs between the
+ * workers of an application is gathered from each, on its shard, and written once.
  *
  * Thread: the application's shard. */
 #pragma once
 
-#include "runtime/app/app.h"
+#include "runtime/app/app_totals.h"
+
+/* Which partitions of which stores are open; all zeroes when empty. */
+struct app_view_place {
+    size_t store; /* its number in the topology */
+    int32_t partition;
+};
+struct app_view_places {
+    struct app_view_place *items;
+    size_t count;
+};
 
 /* "guarantee":…, "tasks":3, "pending":…, "commits":…, "rollbacks":…, "counts":{"in":…} */
-void app_view_write_totals(const struct app *app, struct buffer *out);
-/* "tasks":[{"part":…,"partition":…,"state":…,"stream_time":…,"inputs":[…],"stores":[…]}],
- * "connectors": […]. Partitions that wait for the rest of their inputs have the state "waiting". */
-void app_view_write_parts(const struct app *app, struct buffer *out);
+void app_view_write_totals(const struct app *app, const struct app_totals *totals,
+                           struct buffer *out);
+/* Adds one object a task, with commas:
+ * {"part":…,"partition":…,"thread":0,"state":…,"stream_time":…,"inputs":[…],"restoring":[…]}
+ * Partitions that wait for the rest of their inputs have the state "waiting". */
+void app_view_add_parts(const struct app *app, size_t thread, struct buffer *out);
+/* "connectors": […] */
+void app_view_write_connectors(const struct app *app, struct buffer *out);
+void app_view_add_places(const struct app *app, struct app_view_places *places);
 /* "stores":[{"name":…,"kind":"persistent" or "memory" or "global","changelog":…,"partitions":[0]}],
- * with the partitions that are here. */
-void app_view_write_stores(const struct app *app, struct buffer *out);
+ * with the partitions of the places, which are sorted for it. */
+void app_view_write_stores(const struct app *app, struct app_view_places *places,
+                           struct buffer *out);
+void app_view_places_fini(struct app_view_places *places);
 /* "changes":[{"what":"store","name":…,"fate":"kept","why":""}]: what becomes of inputs and stores
  * when the second takes the place of the first (runtime/topology/topology_diff.h). False when
  * something of it is refused; then `why` is filled. */

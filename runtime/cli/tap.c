@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+enum { TAP_PLACE_SIZE = 2048 }; /* a number for each thread of the process */
+
 struct tap_values {
     struct answer_flags answer;
     int64_t count;
@@ -15,7 +17,7 @@ struct tap {
     const struct tap_values *values;
     const char *app;
     const char *node;
-    int64_t last; /* number of the newest record that was seen */
+    char last[TAP_PLACE_SIZE]; /* where the answer before said that the next is to begin */
     int64_t printed_count;
 };
 
@@ -72,6 +74,17 @@ static void print_records(struct tap *tap, const struct answer *answer)
     }
 }
 
+/* A number, or a text when several threads have records. */
+static void keep_place(struct tap *tap, const struct answer *answer)
+{
+    struct bytes text = answer_text(answer, JSON_ROOT, "last");
+    if (text.size > 0) {
+        snprintf(tap->last, sizeof tap->last, "%.*s", BYTES_FORMAT(text));
+    } else {
+        snprintf(tap->last, sizeof tap->last, "%" PRId64, answer_number(answer, JSON_ROOT, "last"));
+    }
+}
+
 /* One look, with a client of its own, so that nothing adds up. False when there is to be no other.
  */
 static bool look(struct tap *tap, int *code)
@@ -87,12 +100,12 @@ static bool look(struct tap *tap, int *code)
     }
     buffer_init(&path);
     answer_make_path(&path, parts);
-    buffer_printf(&path, "?after=%" PRId64, tap->last);
+    buffer_printf(&path, "?after=%s", tap->last);
     *code = answer_ask(&answer, &errand, tap->values->answer.http, "GET", buffer_string(&path));
     buffer_fini(&path);
     if (*code == COMMAND_OK) {
         print_records(tap, &answer);
-        tap->last = answer_number(&answer, JSON_ROOT, "last");
+        keep_place(tap, &answer);
     }
     answer_fini(&answer);
     bool goes_on = *code == COMMAND_OK && command_print(tap->world, &errand.out) &&
@@ -108,7 +121,7 @@ static int run(struct command_world *world, const void *given, const struct flag
                       .values = values,
                       .app = arguments->items[0],
                       .node = arguments->items[1],
-                      .last = -1};
+                      .last = "-1"};
     bool ignored;
     int code = command_read_output(world, values->answer.output, &ignored);
     if (code == COMMAND_OK) {

@@ -1,4 +1,4 @@
-/* The two shards of a host; see host_state.h for who runs where. */
+/* The shards of a host; see host_state.h for who runs where. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/host/host_state.h"
@@ -13,10 +13,7 @@ void host_on_news(struct io_request *request, int64_t result)
     (void)result;
     struct host_news *news = request->owner;
     struct host *host = news->host;
-    if (news->application == NULL) {
-        buffer_fini(&host->metrics);
-        host->metrics = news->metrics;
-    } else if (news->is_notice) {
+    if (news->is_notice) {
         host->events->noticed(host->owner, news->application, news->reason);
     } else if (news->reason == NULL) {
         host->over_count--;
@@ -40,7 +37,7 @@ void host_shard_end_if_closed(struct host *host)
         return;
     }
     for (size_t i = 0; i < host->app_count; i++) {
-        if (host->apps[i].app != NULL) {
+        if (host->apps[i].app != NULL || host->apps[i].is_closing) {
             return;
         }
     }
@@ -106,7 +103,7 @@ static void host_shard_on_stop_request(struct io_request *request, int64_t resul
     host_shard_end_if_closed(host);
 }
 
-/* --- Visits, on the applications' shard --- */
+/* --- Visits --- */
 
 static void host_on_visited(struct io_request *request, int64_t result)
 {
@@ -130,11 +127,47 @@ static void host_shard_on_visit_turn(struct io_request *request, int64_t result)
     }
 }
 
+static void host_visit_go_on(struct host_visit *visit);
+
+/* On a further thread. */
+static void host_thread_on_visit_turn(struct io_request *request, int64_t result)
+{
+    (void)result;
+    struct host_visit *visit = request->owner;
+    if (visit->visit_thread(visit, visit->host, visit->thread)) {
+        host_visit_go_on(visit);
+    } else {
+        io_post(visit->host->threads[visit->thread]->io, &visit->request);
+    }
+}
+
+/* From any thread of the applications to the next; back to the first at the end. */
+static void host_visit_go_on(struct host_visit *visit)
+{
+    struct host *host = visit->host;
+    bool is_last = ++visit->thread >= host->thread_count;
+    visit->request = (struct io_request){
+        .done = is_last ? host_shard_on_visit_turn : host_thread_on_visit_turn, .owner = visit};
+    io_post(is_last ? host->shard_io : host->threads[visit->thread]->io, &visit->request);
+}
+
+void host_shard_visit(struct host_visit *visit)
+{
+    struct host *host = visit->host;
+    host->visit_count++;
+    visit->thread = 0;
+    if (visit->visit_thread != NULL && host->thread_count > 1) {
+        host_visit_go_on(visit);
+    } else {
+        visit->request = (struct io_request){.done = host_shard_on_visit_turn, .owner = visit};
+        host_shard_on_visit_turn(&visit->request, 0);
+    }
+}
+
 static void host_shard_on_visit(struct io_request *request, int64_t result)
 {
-    struct host_visit *visit = request->owner;
-    visit->host->visit_count++;
-    host_shard_on_visit_turn(request, result);
+    (void)result;
+    host_shard_visit(request->owner);
 }
 
 /* --- The owner's shard again --- */
@@ -143,6 +176,9 @@ static void host_free(struct host *host)
 {
     shard_stop(host->shard);
     shard_join(host->shard);
+    for (size_t i = 1; i < host->thread_count; i++) {
+        host_thread_join(host->threads[i]);
+    }
     buffer_fini(&host->metrics);
     free(host);
 }
@@ -167,6 +203,11 @@ int host_new(struct io *io, const struct host_options *options, const struct hos
     host->options = options;
     host->events = events;
     host->owner = owner;
+    host->thread_count = options->thread_count == 0 ? 1 : options->thread_count;
+    check(host->thread_count <= HOST_THREAD_MAX);
+    for (size_t i = 1; i < host->thread_count; i++) {
+        host->threads[i] = host_thread_start(host, i);
+    }
     host->shard = shard_start(io, "mill", &shard_events, host);
     int error = host->error;
     if (error != 0) {
@@ -203,6 +244,11 @@ void host_visit(struct host *host, struct host_visit *visit)
     visit->host = host;
     visit->request = (struct io_request){.done = host_shard_on_visit, .owner = visit};
     io_post(shard_io(host->shard), &visit->request);
+}
+
+size_t host_thread_count(const struct host *host)
+{
+    return host->thread_count;
 }
 
 void host_write_metrics(const struct host *host, struct buffer *out)

@@ -1,15 +1,30 @@
-/* Runs applications on a shard of their own, beside the broker's.
+/* Runs applications on shards of their own, beside the broker's.
  *
- * Owns:   the shard and the applications on it.
- * Keeps:  (1) nothing of the applications is touched from another thread; what both sides say to
- *             each other is posted;
+ * There are as many shards as threads were asked for. Each application has a worker on every one: a
+ * struct app, which is a member of the application's group of its own, so that its partitions are
+ * dealt to threads as they are to processes. The first thread leads: it has the list of
+ * applications, reads scripts, decides what runs, and tells the others (host_worker.h). The names
+ * of members are those of the process (instance_id) and "<instance_id>-1", "-2" and so on for the
+ * further threads, so a restart with as many threads takes its partitions at once; transactional
+ * ids follow from them.
+ *
+ * An application is what its workers are together: it has failed when one has, is closed when all
+ * are, and starts anew, is paused, and gets its next version as one. Its connectors run on the
+ * first thread alone; global tables are read by every worker; stores of its tasks lie in
+ * directories that its workers share, where a lock (runtime/state/state.h) makes the heir of a
+ * partition wait. The limits of a script hold for each worker.
+ *
+ * Owns:   the shards and the applications on them.
+ * Keeps:  (1) nothing of the applications is touched from another thread; what sides say to each
+ *             other is posted;
  *         (2) an application that failed for a passing reason is closed and started anew after a
  *             pause that doubles from one second to a minute; one whose script says stop stays
- *             closed and is told;
+ *             closed and is told; several workers that fail of the same are one failure;
  *         (3) a visit is over before host_stop's callback;
  *         (4) of a deployed application runs what the cluster says is current, or what ran before
- * if that cannot be used; a version that fails within its first minute, for good or three times,
- * makes the one before it current again. Thread: the shard of `io`, unless said otherwise. */
+ *             if that cannot be used; a version that fails within its first minute, for good or
+ *             three times, makes the one before it current again.
+ * Thread: the shard of `io`, unless said otherwise. */
 #pragma once
 
 #include "log/base/report.h"
@@ -18,7 +33,7 @@
 
 struct host;
 
-enum { HOST_SCRIPT_MAX = 64 };
+enum { HOST_SCRIPT_MAX = 64, HOST_THREAD_MAX = 64 };
 
 struct host_options {
     const char *scripts[HOST_SCRIPT_MAX];
@@ -27,6 +42,7 @@ struct host_options {
     const char *bootstrap; /* "host:port" or "loopback:NAME" */
     const char *instance_id; /* of group members, so that a restart takes its partitions at once;
                               * NULL: none */
+    size_t thread_count;     /* at most HOST_THREAD_MAX; 0: one */
     const char *const *plugin_directories;
     size_t plugin_directory_count;
     int64_t commit_interval_ms; /* 0: the default */
@@ -58,22 +74,33 @@ void host_stop(struct host *host, void (*stopped)(void *owner), void *owner);
 /* Appends Prometheus text, at most a second old. */
 void host_write_metrics(const struct host *host, struct buffer *out);
 
-/* A look at the applications, on their shard; embedded by whoever asks, who leaves it alone until
- * `done`. */
+/* A look at the applications, on their shards in turn; embedded by whoever asks, who leaves it
+ * alone until `done`. */
 struct host_visit {
-    /* On the applications' shard. False: not at the end yet, and called again when others had their
-     * turn; what was found the time before may be gone. */
+    /* On each further thread, the first of which is 1, before the first thread is visited; NULL:
+     * only that one is. The result is as below. */
+    bool (*visit_thread)(struct host_visit *visit, struct host *host, size_t thread);
+    /* On the first thread. False: not at the end yet, and called again when others had their turn;
+     * what was found the time before may be gone. */
     bool (*visit)(struct host_visit *visit, struct host *host);
     void (*done)(struct host_visit *visit); /* on the owner's shard */
     void *owner;
     struct host *host; /* filled by host_visit, like what follows */
+    size_t thread;
     struct io_request request;
 };
 
 /* Not after host_stop. */
 void host_visit(struct host *host, struct host_visit *visit);
 
-/* Below: the applications' shard, inside a visit. */
+size_t host_thread_count(const struct host *host);
+/* Below: inside visit_thread, on that thread. The worker of the application at a place
+ * (host_app_index); NULL while there is none. */
+struct app *host_thread_app_at(struct host *host, size_t thread, size_t index);
+/* Its place, by its name; HOST_SCRIPT_MAX when it has no worker there. */
+size_t host_thread_find(struct host *host, size_t thread, const char *name);
+
+/* Below: the first thread, inside a visit. */
 
 struct host_app;
 
@@ -91,6 +118,7 @@ size_t host_app_count(const struct host *host);
 struct host_app *host_app_at(struct host *host, size_t index);
 /* NULL when there is none of that name. */
 struct host_app *host_app_find(struct host *host, const char *name);
+size_t host_app_index(const struct host_app *row);
 const char *host_app_name(const struct host_app *row);
 const char *host_app_script(const struct host_app *row);
 /* Of a deployed one, from 1; 0: it runs from a file of this machine. */
@@ -98,7 +126,7 @@ int64_t host_app_version(const struct host_app *row);
 enum host_app_state host_app_state(const struct host_app *row);
 /* "running" */
 const char *host_app_state_name(enum host_app_state state);
-/* NULL while it is not there: it waits, or has stopped. */
+/* Its worker of the first thread; NULL while it is not there: it waits, or has stopped. */
 struct app *host_app_running(const struct host_app *row);
 /* Of the last failure; "" when there was none. */
 const char *host_app_reason(const struct host_app *row);

@@ -36,7 +36,7 @@ void host_shard_tell(struct host_app *row, const char *reason)
     host_shard_post(row, reason, false);
 }
 
-static void host_shard_on_noticed(void *owner, const char *text)
+void host_shard_on_noticed(void *owner, const char *text)
 {
     host_shard_post(owner, text, true);
 }
@@ -48,10 +48,12 @@ static void host_shard_on_pause_end(struct io_timer *timer)
     host_shard_restart_app(row);
 }
 
-void host_shard_on_closed(void *owner)
+void host_shard_on_part_closed(struct host_app *row)
 {
-    struct host_app *row = owner;
-    row->app = NULL;
+    if (row->app != NULL || host_worker_is_any_open(row)) {
+        return;
+    }
+    row->is_failing = false;
     row->is_closing = false;
     if (row->host->is_stopping) {
         host_shard_end_if_closed(row->host);
@@ -67,10 +69,18 @@ void host_shard_on_closed(void *owner)
     }
 }
 
+void host_shard_on_closed(void *owner)
+{
+    struct host_app *row = owner;
+    row->app = NULL;
+    host_shard_on_part_closed(row);
+}
+
 void host_shard_close(struct host_app *row)
 {
     if (row->app != NULL && !row->is_closing) {
         row->is_closing = true;
+        host_worker_close_all(row);
         app_close(row->app, host_shard_on_closed, row);
     }
 }
@@ -91,12 +101,13 @@ static void host_shard_choose_pause(struct host_app *row)
 }
 
 /* Closed on a turn of its own: the application is on the stack. */
-static void host_shard_on_failed(void *owner, const char *reason, bool is_final)
+void host_shard_on_failed(void *owner, const char *reason, bool is_final)
 {
     struct host_app *row = owner;
-    if (row->is_closing) {
+    if (row->is_closing || row->is_failing) {
         return;
     }
+    row->is_failing = true;
     snprintf(row->reason, sizeof row->reason, "%s", reason);
     row->is_over = is_final;
     host_shard_choose_pause(row);
@@ -117,23 +128,30 @@ void host_shard_drop(struct app *app)
     app_close(app, host_shard_on_dropped, NULL);
 }
 
-int host_shard_read_app(struct host_app *row, struct app **out, struct report *report)
+struct app_options host_shard_app_options(const struct host *host)
 {
-    static const struct app_events events = {.failed = host_shard_on_failed,
-                                             .noticed = host_shard_on_noticed};
-    const struct host_options *options = row->host->options;
-    struct app_options app_options = {.path = row->script,
-                                      .client = client_options_default(),
+    const struct host_options *options = host->options;
+    struct app_options app_options = {.client = client_options_default(),
                                       .instance_id = options->instance_id,
-                                      .bundle = row->bundle,
-                                      .log = row->log,
                                       .plugin_directories = options->plugin_directories,
                                       .plugin_directory_count = options->plugin_directory_count,
                                       .commit_interval_ms = options->commit_interval_ms,
                                       .guarantee = options->guarantee,
                                       .limits = options->limits};
     app_options.client.bootstrap = options->bootstrap;
-    int error = app_new(row->host->shard_io, &app_options, &events, row, out, report);
+    return app_options;
+}
+
+int host_shard_read_app(struct host_app *row, struct app **out, struct report *report)
+{
+    static const struct app_events events = {.failed = host_shard_on_failed,
+                                             .noticed = host_shard_on_noticed};
+    struct app_options options = host_shard_app_options(row->host);
+    options.path = row->script;
+    options.bundle = row->bundle;
+    options.log = row->log;
+    options.keeps_files = row->host->thread_count > 1;
+    int error = app_new(row->host->shard_io, &options, &events, row, out, report);
     if (error == 0 && row->bundle != NULL && strcmp(app_name(*out), row->bundle->app) != 0) {
         error = report_add(report, row->bundle->script, "the script names the application '%s'",
                            app_name(*out));
@@ -159,6 +177,7 @@ void host_shard_start_app(struct host_app *row)
     app_log_add(row->log, "state", "starts");
     app_pause(row->app, row->is_paused);
     app_start(row->app, row->host->state_directory);
+    host_worker_start_all(row);
 }
 
 static void host_shard_start_next(struct host_app *row)
@@ -210,6 +229,11 @@ struct host_app *host_app_find(struct host *host, const char *name)
     return NULL;
 }
 
+size_t host_app_index(const struct host_app *row)
+{
+    return (size_t)(row - row->host->apps);
+}
+
 const char *host_app_name(const struct host_app *row)
 {
     return row->name;
@@ -227,11 +251,11 @@ int64_t host_app_version(const struct host_app *row)
 
 enum host_app_state host_app_state(const struct host_app *row)
 {
-    if (row->app == NULL) {
-        return row->is_over ? HOST_APP_STOPPED : HOST_APP_WAITING;
-    }
     if (row->is_closing) {
         return HOST_APP_CLOSING;
+    }
+    if (row->app == NULL) {
+        return row->is_over ? HOST_APP_STOPPED : HOST_APP_WAITING;
     }
     return row->is_paused             ? HOST_APP_PAUSED
            : app_is_running(row->app) ? HOST_APP_RUNNING
@@ -309,7 +333,7 @@ void host_app_use_next(struct host_app *row, struct app *next)
     check(row->next == NULL);
     row->next = next;
     io_timer_stop(row->host->shard_io, &row->timer);
-    if (row->app == NULL) {
+    if (row->app == NULL && !row->is_closing) {
         host_shard_start_next(row);
     } else {
         host_shard_close(row);
@@ -323,4 +347,5 @@ void host_app_pause(struct host_app *row, bool is_paused)
     if (row->app != NULL) {
         app_pause(row->app, is_paused);
     }
+    host_worker_pause_all(row);
 }

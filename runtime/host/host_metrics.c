@@ -1,6 +1,9 @@
-/* What a host measures of its applications, told to the owner every second. */
+/* What a host measures of its applications on all threads, told to the owner every second. */
 #include "log/base/memory.h"
+#include "runtime/app/app_totals.h"
 #include "runtime/host/host_state.h"
+
+#include <stdlib.h>
 
 static void host_shard_metric(struct host *host, enum metric_kind kind, const char *name,
                               const char *labels, const char *help, int64_t value)
@@ -28,80 +31,118 @@ static void host_shard_measure_connector(void *owner, const struct connector *co
     buffer_fini(&labels);
 }
 
-static void host_shard_measure_node(struct host_app *row, const struct node_usage *usage)
+static void host_shard_measure_node(struct host_app *row, const struct app_totals_node *node)
 {
     struct host *host = row->host;
     struct buffer labels;
     buffer_init(&labels);
     metric_label(&labels, "app", bytes_from_string(app_name(row->app)));
-    metric_label(&labels, "node", bytes_from_string(usage->name));
+    metric_label(&labels, "node", bytes_from_string(node->name));
     const char *text = buffer_string(&labels);
     host_shard_metric(host, METRIC_COUNTER, "tidemill_node_calls_total", text,
-                      "Calls of a node's functions in the script.", usage->call_count);
+                      "Calls of a node's functions in the script.", node->call_count);
     host_shard_metric(host, METRIC_COUNTER, "tidemill_node_emits_total", text,
-                      "Records that came out of a node's functions.", usage->emit_count);
+                      "Records that came out of a node's functions.", node->emit_count);
     metric_set(metric_get(host->registry, METRIC_COUNTER, "tidemill_node_seconds_total", text,
                           "Processor time of a node's functions, sampled every 10 ms."),
-               (double)usage->time_ms / 1000);
+               (double)node->time_ms / 1000);
     buffer_fini(&labels);
 }
 
-static void host_shard_measure_script(struct host_app *row, const char *labels)
+static void host_shard_measure_script(struct host_app *row, const struct app_totals *totals,
+                                      const char *labels)
 {
-    const struct script *script = app_get_script(row->app);
     host_shard_metric(row->host, METRIC_GAUGE, "tidemill_app_memory_bytes", labels,
-                      "Memory that the script of an application holds.",
-                      (int64_t)script_memory_size(script));
+                      "Memory that the script of an application holds, on all threads.",
+                      totals->memory_size);
     host_shard_metric(row->host, METRIC_GAUGE, "tidemill_app_memory_max_bytes", labels,
-                      "The most it held since it was read.", (int64_t)script_memory_most(script));
-    for (size_t i = 0; i < script_usage_count(script); i++) {
-        host_shard_measure_node(row, script_usage_at(script, i));
+                      "The most it held since it was read.", totals->memory_most);
+    for (size_t i = 0; i < totals->node_count; i++) {
+        host_shard_measure_node(row, &totals->nodes[i]);
     }
 }
 
-static void host_shard_measure(struct host_app *row)
+static void host_shard_measure(struct host_app *row, const struct app_totals *totals)
 {
     struct host *host = row->host;
-    struct task_counts counts;
     struct buffer labels;
     buffer_init(&labels);
     metric_label(&labels, "app", bytes_from_string(app_name(row->app)));
     const char *text = buffer_string(&labels);
-    app_read_counts(row->app, &counts);
 #define TASK_COUNT(field, share, metric, help)                                                     \
-    host_shard_metric(host, METRIC_COUNTER, metric, text, help, counts.field);
+    host_shard_metric(host, METRIC_COUNTER, metric, text, help, totals->counts.field);
 #include "runtime/task/task_count.def"
 #undef TASK_COUNT
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_records_pending", text,
-                      "Records that were fetched and are not finished.",
-                      app_pending_count(row->app));
+                      "Records that were fetched and are not finished.", totals->pending_count);
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_tasks", text, "Tasks that run here.",
-                      (int64_t)app_task_count(row->app));
+                      totals->task_count);
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_restoring_records", text,
                       "Offsets of changelogs that are still to be read before all tasks run.",
-                      app_restoring_count(row->app));
+                      totals->restoring_count);
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_commits_total", text,
-                      "Commits of an application.", app_commit_count(row->app));
+                      "Commits of an application.", totals->commit_count);
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_rollbacks_total", text,
-                      "Commits that failed and whose work was done again.",
-                      app_rollback_count(row->app));
-    host_shard_measure_script(row, text);
+                      "Commits that failed and whose work was done again.", totals->rollback_count);
+    host_shard_measure_script(row, totals, text);
     buffer_fini(&labels);
     app_each_connector(row->app, host_shard_measure_connector, row);
 }
 
-void host_shard_on_metrics_time(struct io_timer *timer)
+/* --- Once a second --- */
+
+/* A visit to all threads, and what it found. */
+struct host_sample {
+    struct host_visit visit;
+    struct app_totals totals[HOST_SCRIPT_MAX];
+    struct buffer text;
+};
+
+static bool host_thread_sample(struct host_visit *visit, struct host *host, size_t thread)
 {
-    struct host *host = timer->owner;
-    struct host_news *news = memory_new(struct host_news);
-    for (size_t i = 0; i < host->app_count; i++) {
-        if (host->apps[i].app != NULL) {
-            host_shard_measure(&host->apps[i]);
+    struct host_sample *sample = visit->owner;
+    for (size_t i = 0; i < HOST_SCRIPT_MAX; i++) {
+        const struct app *app = host_thread_app_at(host, thread, i);
+        if (app != NULL) {
+            app_totals_add(&sample->totals[i], app);
         }
     }
-    news->host = host;
-    metric_write_all(host->registry, &news->metrics);
-    news->post = (struct io_request){.done = host_on_news, .owner = news};
-    io_post(host->io, &news->post);
-    io_timer_start(host->shard_io, timer, (uint64_t)HOST_METRICS_MS * 1000000);
+    return true;
+}
+
+static bool host_shard_sample(struct host_visit *visit, struct host *host)
+{
+    struct host_sample *sample = visit->owner;
+    for (size_t i = 0; i < host->app_count; i++) {
+        if (host->apps[i].app != NULL) {
+            app_totals_add(&sample->totals[i], host->apps[i].app);
+            host_shard_measure(&host->apps[i], &sample->totals[i]);
+        }
+    }
+    metric_write_all(host->registry, &sample->text);
+    io_timer_start(host->shard_io, &host->metrics_timer, (uint64_t)HOST_METRICS_MS * 1000000);
+    return true;
+}
+
+static void host_on_sampled(struct host_visit *visit)
+{
+    struct host_sample *sample = visit->owner;
+    buffer_fini(&visit->host->metrics);
+    visit->host->metrics = sample->text;
+    for (size_t i = 0; i < HOST_SCRIPT_MAX; i++) {
+        app_totals_fini(&sample->totals[i]);
+    }
+    free(sample);
+}
+
+void host_shard_on_metrics_time(struct io_timer *timer)
+{
+    struct host_sample *sample = memory_new(struct host_sample);
+    sample->visit = (struct host_visit){.visit_thread = host_thread_sample,
+                                        .visit = host_shard_sample,
+                                        .done = host_on_sampled,
+                                        .owner = sample,
+                                        .host = timer->owner};
+    buffer_init(&sample->text);
+    host_shard_visit(&sample->visit);
 }

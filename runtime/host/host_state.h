@@ -1,18 +1,21 @@
 /* The inside of a host, shared by its files. Inside runtime/host.
  *
- *     host.c          the two shards: start, visits, end
+ *     host.c          the shards: start, visits, end
  *     host_app.c      one application: read, started, supervised, replaced
  *     host_version.c  what the cluster has deployed
  *     host_metrics.c  what is measured
+ *     host_worker.c   the workers of further threads
  *
- * Two shards share these files, never a variable without a post between: functions named
- * host_shard_... run on the applications' shard, all others on the owner's. */
+ * Shards share these files, never a variable without a post between: functions named host_shard_...
+ * and host_worker_... run on the shard that leads, host_thread_... on that of a further thread, all
+ * others on the owner's. */
 #pragma once
 
 #include "log/base/metric.h"
 #include "log/io/shard.h"
 #include "runtime/host/deployment.h"
 #include "runtime/host/host.h"
+#include "runtime/host/host_worker.h"
 
 enum {
     HOST_METRICS_MS = 1000,
@@ -20,7 +23,7 @@ enum {
     HOST_REASON_SIZE = 1600,
 };
 
-/* One application, on its shard. */
+/* One application, on the shard that leads. */
 struct host_app {
     struct host *host;
     struct app_log *log;
@@ -30,11 +33,12 @@ struct host_app {
     struct app_bundle *previous; /* what ran before it; NULL: nothing, or `bundle` proved good */
     int failure_count;           /* of `bundle` */
     bool is_removed;             /* its place becomes empty when it is closed */
-    struct app *app;             /* NULL while it waits to be started anew, or for good */
-    struct app *next;            /* takes its place when it is closed; NULL: nothing does */
+    struct app *app;  /* the first worker; NULL while it waits to be started anew, or for good */
+    struct app *next; /* takes its place when all workers are closed; NULL: nothing does */
     bool is_paused;
     struct io_timer timer;
-    bool is_closing;
+    bool is_failing; /* one worker has; what the others say of it is left out */
+    bool is_closing; /* until all workers are closed */
     bool is_over;
     uint64_t started_ns;
     int64_t pause_ms; /* before the next start */
@@ -46,11 +50,10 @@ struct host_app {
 struct host_news {
     struct io_request post;
     struct host *host;
-    char *application; /* of a failure or a notice; NULL: new metrics */
+    char *application; /* of a failure or a notice */
     char *reason;      /* NULL: it had stopped, and was started anew */
     bool is_final;
     bool is_notice; /* `reason` is one, and nothing failed */
-    struct buffer metrics;
 };
 
 struct host {
@@ -58,7 +61,9 @@ struct host {
     const struct host_options *options;
     const struct host_events *events;
     void *owner;
-    struct shard *shard;
+    struct shard *shard;                          /* of the first thread */
+    struct host_thread *threads[HOST_THREAD_MAX]; /* the further ones, from 1 */
+    size_t thread_count;
     struct buffer metrics; /* the newest text */
     void (*stopped)(void *owner);
     void *stopped_owner;
@@ -83,10 +88,18 @@ struct host {
     struct io_timer metrics_timer;
 };
 
-/* --- On the applications' shard --- */
+/* --- On any shard --- */
+
+/* What is the same for all applications and workers. */
+struct app_options host_shard_app_options(const struct host *host);
+
+/* --- On the shard that leads --- */
 
 /* A new row in an empty place. */
 void host_shard_init_app(struct host_app *row, struct host *host, const char *script);
+/* Events of its workers. */
+void host_shard_on_failed(void *owner, const char *reason, bool is_final);
+void host_shard_on_noticed(void *owner, const char *text);
 /* Tells the owner of a failure; NULL: what had stopped was started anew. */
 void host_shard_tell(struct host_app *row, const char *reason);
 /* The last application is closed and the last visit over: the owner may end the shard. */
@@ -97,6 +110,9 @@ must_use int host_shard_read_app(struct host_app *row, struct app **out, struct 
 must_use int host_shard_open_app(struct host_app *row, struct report *report);
 void host_shard_start_app(struct host_app *row);
 void host_shard_close(struct host_app *row);
+/* One of its workers is closed; goes on when all are. */
+void host_shard_on_part_closed(struct host_app *row);
+/* The first of them is. */
 void host_shard_on_closed(void *owner);
 /* Of an application that never started. */
 void host_shard_drop(struct app *app);
@@ -110,6 +126,8 @@ void host_shard_roll_back(struct host_app *row);
 void host_shard_empty(struct host_app *row);
 
 void host_shard_on_metrics_time(struct io_timer *timer);
+/* Begins a visit: its host is filled in. */
+void host_shard_visit(struct host_visit *visit);
 
 /* --- On the owner's shard --- */
 

@@ -181,7 +181,7 @@ static void host_shard_on_removed(void *owner, const char *name)
         host_app_drop_next(row, row->next);
     }
     row->is_removed = true;
-    if (row->app == NULL) {
+    if (row->app == NULL && !row->is_closing) {
         host_shard_empty(row);
     } else {
         host_shard_close(row);

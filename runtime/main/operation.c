@@ -1,5 +1,5 @@
-/* See operation.h. A row of the table below is what can be asked; its function runs on the
- * applications' shard. */
+/* See operation.h. A row of the table below is what can be asked; its functions run on the shards
+ * of the applications: one gathers on each further thread, then the other ends on the first. */
 #include "runtime/main/operation.h"
 
 #include "log/base/error.h"
@@ -11,6 +11,7 @@
 #include "runtime/format/record_json.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,13 @@ struct operation {
     struct buffer text[3]; /* key, from, to, as far as they were given */
     struct buffer out;
     bool is_dry;
-    int64_t after;   /* of lines that were seen */
-    unsigned status; /* 0: not known yet */
+    int64_t after[HOST_THREAD_MAX]; /* of lines that were seen; of a tap on each thread */
+    unsigned status;                /* 0: not known yet */
+    /* What was gathered on the threads before. */
+    struct app_totals totals[HOST_SCRIPT_MAX];
+    struct app_view_places places;
+    struct buffer parts; /* of a description, or records of a tap */
+    int64_t lost;        /* records of a tap */
 };
 
 struct operation_row {
@@ -47,6 +53,8 @@ struct operation_row {
     const char *verb;   /* behind the application's name; NULL: /apps itself */
     bool has_argument;  /* one more part of the path */
     bool needs_running; /* the application must be there */
+    /* On a further thread, with the worker there; NULL: it is not asked. As below. */
+    bool (*gather)(struct operation *operation, struct app *app, size_t thread);
     /* True when the answer is whole; false to be called again. */
     bool (*look)(struct operation *operation, struct host_app *app);
 };
@@ -59,7 +67,16 @@ static void operation_add(struct buffer *out, const char *name, const char *text
     record_json_write_bytes(out, bytes_from_string(text));
 }
 
-static void operation_add_app(struct operation *operation, struct host_app *app)
+static bool operation_gather_totals(struct operation *operation, struct app *app, size_t thread)
+{
+    (void)thread;
+    app_totals_add(&operation->totals[0], app);
+    return true;
+}
+
+/* `totals`: of its workers on the further threads. */
+static void operation_add_app(struct operation *operation, struct host_app *app,
+                              struct app_totals *totals)
 {
     struct buffer *out = &operation->out;
     buffer_add_byte(out, '{');
@@ -71,11 +88,23 @@ static void operation_add_app(struct operation *operation, struct host_app *app)
     if (host_app_version(app) > 0) {
         buffer_printf(out, ",\"version\":%" PRId64, host_app_version(app));
     }
-    buffer_printf(out, ",\"restarts\":%" PRId64 ",", host_app_restart_count(app));
+    buffer_printf(out, ",\"threads\":%zu,\"restarts\":%" PRId64 ",",
+                  host_thread_count(operation->visit.host), host_app_restart_count(app));
     operation_add(out, "reason", host_app_reason(app));
     if (host_app_running(app) != NULL) {
         buffer_add_byte(out, ',');
-        app_view_write_totals(host_app_running(app), out);
+        app_totals_add(totals, host_app_running(app));
+        app_view_write_totals(host_app_running(app), totals, out);
+    }
+}
+
+static void operation_gather_list(struct operation *operation, struct host *host, size_t thread)
+{
+    for (size_t i = 0; i < HOST_SCRIPT_MAX; i++) {
+        const struct app *app = host_thread_app_at(host, thread, i);
+        if (app != NULL) {
+            app_totals_add(&operation->totals[i], app);
+        }
     }
 }
 
@@ -87,7 +116,7 @@ static void operation_list(struct operation *operation, struct host *host)
         struct host_app *app = host_app_at(host, i);
         if (app != NULL) {
             buffer_add_string(&operation->out, between);
-            operation_add_app(operation, app);
+            operation_add_app(operation, app, &operation->totals[i]);
             buffer_add_byte(&operation->out, '}');
             between = ",";
         }
@@ -96,63 +125,104 @@ static void operation_list(struct operation *operation, struct host *host)
     operation->status = STATUS_OK;
 }
 
-static bool operation_describe(struct operation *operation, struct host_app *app)
+static bool operation_end(struct operation *operation)
 {
-    operation_add_app(operation, app);
-    if (host_app_running(app) != NULL) {
-        buffer_add_byte(&operation->out, ',');
-        app_view_write_parts(host_app_running(app), &operation->out);
-    }
     buffer_add_string(&operation->out, "}\n");
     operation->status = STATUS_OK;
     return true;
 }
 
-static bool operation_write(struct operation *operation, struct host_app *app,
-                            void (*write)(const struct app *app, struct buffer *out))
+static bool operation_gather_description(struct operation *operation, struct app *app,
+                                         size_t thread)
 {
-    buffer_add_byte(&operation->out, '{');
-    write(host_app_running(app), &operation->out);
-    buffer_add_string(&operation->out, "}\n");
-    operation->status = STATUS_OK;
-    return true;
+    app_view_add_parts(app, thread, &operation->parts);
+    return operation_gather_totals(operation, app, thread);
+}
+
+static bool operation_describe(struct operation *operation, struct host_app *app)
+{
+    struct buffer *out = &operation->out;
+    operation_add_app(operation, app, &operation->totals[0]);
+    if (host_app_running(app) != NULL) {
+        app_view_add_parts(host_app_running(app), 0, &operation->parts);
+        buffer_add_string(out, ",\"parts\":[");
+        buffer_add_bytes(out, buffer_bytes(&operation->parts));
+        buffer_add_string(out, "],");
+        app_view_write_connectors(host_app_running(app), out);
+    }
+    return operation_end(operation);
 }
 
 static bool operation_plan(struct operation *operation, struct host_app *app)
 {
-    return operation_write(operation, app, app_view_write_plan);
+    buffer_add_byte(&operation->out, '{');
+    app_view_write_plan(host_app_running(app), &operation->out);
+    return operation_end(operation);
+}
+
+static bool operation_gather_stores(struct operation *operation, struct app *app, size_t thread)
+{
+    (void)thread;
+    app_view_add_places(app, &operation->places);
+    return true;
 }
 
 static bool operation_stores(struct operation *operation, struct host_app *app)
 {
-    return operation_write(operation, app, app_view_write_stores);
+    app_view_add_places(host_app_running(app), &operation->places);
+    buffer_add_byte(&operation->out, '{');
+    app_view_write_stores(host_app_running(app), &operation->places, &operation->out);
+    return operation_end(operation);
 }
 
 static bool operation_logs(struct operation *operation, struct host_app *app)
 {
     buffer_add_byte(&operation->out, '{');
-    app_log_write(host_app_log(app), operation->after, operation->look.count_max, &operation->out);
-    buffer_add_string(&operation->out, "}\n");
-    operation->status = STATUS_OK;
+    app_log_write(host_app_log(app), operation->after[0], operation->look.count_max,
+                  &operation->out);
+    return operation_end(operation);
+}
+
+static bool operation_gather_tap(struct operation *operation, struct app *app, size_t thread)
+{
+    (void)app_tap_read(app, operation->argument, &operation->after[thread], &operation->lost,
+                       &operation->parts);
     return true;
+}
+
+/* Where to go on: a number, or with several threads as many, joined by dots. */
+static void operation_add_last(struct operation *operation)
+{
+    size_t count = host_thread_count(operation->visit.host);
+    const char *quote = count > 1 ? "\"" : "";
+    buffer_printf(&operation->out, "\"last\":%s", quote);
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(&operation->out, "%s%" PRId64, i > 0 ? "." : "",
+                      operation->after[i] < 0 ? 0 : operation->after[i]);
+    }
+    buffer_add_string(&operation->out, quote);
 }
 
 static bool operation_tap(struct operation *operation, struct host_app *app)
 {
-    buffer_add_byte(&operation->out, '{');
-    if (app_tap_read(host_app_running(app), operation->argument, operation->after,
-                     &operation->out)) {
-        buffer_add_string(&operation->out, "}\n");
-        operation->status = STATUS_OK;
-    } else {
-        operation->status = http_refuse(
-            &operation->out, STATUS_NONE, "%s has no node '%s'; 'tidemill app plan %s' lists them",
-            host_app_name(app), operation->argument, host_app_name(app));
+    struct buffer *out = &operation->out;
+    if (!app_tap_read(host_app_running(app), operation->argument, &operation->after[0],
+                      &operation->lost, &operation->parts)) {
+        operation->status =
+            http_refuse(out, STATUS_NONE, "%s has no node '%s'; 'tidemill app plan %s' lists them",
+                        host_app_name(app), operation->argument, host_app_name(app));
+        return true;
     }
-    return true;
+    buffer_add_string(out, "{\"records\":[");
+    buffer_add_bytes(out, buffer_bytes(&operation->parts));
+    buffer_add_string(out, "],");
+    operation_add_last(operation);
+    buffer_printf(out, ",\"lost\":%" PRId64, operation->lost);
+    return operation_end(operation);
 }
 
-static bool operation_end_look(struct operation *operation, const struct host_app *app,
+/* `name`: of the application. */
+static bool operation_end_look(struct operation *operation, const char *name,
                                enum app_store_result result)
 {
     const char *store = operation->argument;
@@ -167,7 +237,7 @@ static bool operation_end_look(struct operation *operation, const struct host_ap
     case APP_STORE_UNKNOWN:
         operation->status = http_refuse(&operation->out, STATUS_NONE,
                                         "%s has no store '%s'; 'tidemill store ls %s' lists them",
-                                        host_app_name(app), store, host_app_name(app));
+                                        name, store, name);
         break;
     case APP_STORE_HIDDEN:
         operation->status =
@@ -182,28 +252,55 @@ static bool operation_end_look(struct operation *operation, const struct host_ap
     return true;
 }
 
-static bool operation_look(struct operation *operation, struct host_app *app)
+static void operation_begin_look(struct operation *operation, const struct app *app)
 {
     struct app_store_look *look = &operation->look;
     if (operation->out.size == 0) {
         buffer_add_byte(&operation->out, '{');
-        operation_add(&operation->out, "app", host_app_name(app));
+        operation_add(&operation->out, "app", app_name(app));
         buffer_add_byte(&operation->out, ',');
         operation_add(&operation->out, "store", operation->argument);
         buffer_add_string(&operation->out, ",\"rows\":[");
     }
     look->store = operation->argument;
     look->out = &operation->out;
-    return operation_end_look(operation, app, app_store_step(host_app_running(app), look));
+}
+
+/* Rows of the partitions that a further thread has; their order is that of threads, then of
+ * partitions. */
+static bool operation_gather_look(struct operation *operation, struct app *app, size_t thread)
+{
+    (void)thread;
+    if (operation->status != 0 || operation->look.has_more ||
+        app_store_is_global(app, operation->argument)) {
+        return true;
+    }
+    operation_begin_look(operation, app);
+    enum app_store_result result = app_store_step(app, &operation->look);
+    if (result != APP_STORE_DONE) {
+        return operation_end_look(operation, app_name(app), result);
+    }
+    app_store_go_on(&operation->look);
+    return true;
+}
+
+static bool operation_look(struct operation *operation, struct host_app *app)
+{
+    struct app *running = host_app_running(app);
+    if (operation->status != 0) {
+        return true;
+    }
+    operation_begin_look(operation, running);
+    return operation_end_look(operation, host_app_name(app),
+                              operation->look.has_more ? APP_STORE_DONE
+                                                       : app_store_step(running, &operation->look));
 }
 
 static bool operation_set_paused(struct operation *operation, struct host_app *app, bool is_paused)
 {
     host_app_pause(app, is_paused);
-    operation_add_app(operation, app);
-    buffer_add_string(&operation->out, "}\n");
-    operation->status = STATUS_OK;
-    return true;
+    operation_add_app(operation, app, &operation->totals[0]);
+    return operation_end(operation);
 }
 
 static bool operation_pause(struct operation *operation, struct host_app *app)
@@ -249,17 +346,30 @@ static bool operation_reload(struct operation *operation, struct host_app *app)
 }
 
 static const struct operation_row operation_rows[] = {
-    {"GET", NULL, false, false, NULL},
-    {"GET", "", false, false, operation_describe},
-    {"GET", "plan", false, true, operation_plan},
-    {"GET", "logs", false, false, operation_logs},
-    {"GET", "stores", false, true, operation_stores},
-    {"GET", "stores", true, true, operation_look},
-    {"GET", "tap", true, true, operation_tap},
-    {"POST", "pause", false, false, operation_pause},
-    {"POST", "resume", false, false, operation_resume},
-    {"POST", "reload", false, false, operation_reload},
+    {"GET", NULL, false, false, operation_gather_totals, NULL},
+    {"GET", "", false, false, operation_gather_description, operation_describe},
+    {"GET", "plan", false, true, NULL, operation_plan},
+    {"GET", "logs", false, false, NULL, operation_logs},
+    {"GET", "stores", false, true, operation_gather_stores, operation_stores},
+    {"GET", "stores", true, true, operation_gather_look, operation_look},
+    {"GET", "tap", true, true, operation_gather_tap, operation_tap},
+    {"POST", "pause", false, false, operation_gather_totals, operation_pause},
+    {"POST", "resume", false, false, operation_gather_totals, operation_resume},
+    {"POST", "reload", false, false, NULL, operation_reload},
 };
+
+static bool operation_on_visit_thread(struct host_visit *visit, struct host *host, size_t thread)
+{
+    struct operation *operation = visit->owner;
+    if (operation->row->look == NULL) {
+        operation_gather_list(operation, host, thread);
+        return true;
+    }
+    size_t place = host_thread_find(host, thread, operation->app);
+    struct app *app = place == HOST_SCRIPT_MAX ? NULL : host_thread_app_at(host, thread, place);
+    bool is_there = app != NULL && (!operation->row->needs_running || app_is_running(app));
+    return !is_there || operation->row->gather(operation, app, thread);
+}
 
 static bool operation_on_visit(struct host_visit *visit, struct host *host)
 {
@@ -294,6 +404,11 @@ static void operation_on_done(struct host_visit *visit)
     for (size_t i = 0; i < sizeof operation->text / sizeof *operation->text; i++) {
         buffer_fini(&operation->text[i]);
     }
+    for (size_t i = 0; i < HOST_SCRIPT_MAX; i++) {
+        app_totals_fini(&operation->totals[i]);
+    }
+    app_view_places_fini(&operation->places);
+    buffer_fini(&operation->parts);
     free(operation->app);
     free(operation->argument);
     free(operation);
@@ -320,14 +435,30 @@ static struct bytes operation_take(const struct http_request *request, const cha
     return buffer_bytes(place);
 }
 
+/* Numbers joined by dots: one, or one for each thread; those that are missing stay -1. */
+static bool operation_read_after(struct operation *operation, const char *text)
+{
+    for (size_t i = 0; i < HOST_THREAD_MAX; i++) {
+        operation->after[i] = -1;
+    }
+    for (size_t i = 0; text != NULL && i < HOST_THREAD_MAX; i++) {
+        char number[32];
+        size_t size = strcspn(text, ".");
+        snprintf(number, sizeof number, "%.*s", (int)size, text);
+        if (size >= sizeof number || text_parse_int64(number, &operation->after[i]) != 0) {
+            return false;
+        }
+        text = text[size] == '.' ? text + size + 1 : NULL;
+    }
+    return text == NULL;
+}
+
 /* False when the limit is none. */
 static bool operation_read_query(struct operation *operation, const struct http_request *request)
 {
     struct app_store_look *look = &operation->look;
     const char *limit = request->query(request, "limit");
-    const char *after = request->query(request, "after");
-    operation->after = -1;
-    if (after != NULL && text_parse_int64(after, &operation->after) != 0) {
+    if (!operation_read_after(operation, request->query(request, "after"))) {
         return false;
     }
     operation->is_dry = request->query(request, "dry") != NULL;
@@ -403,6 +534,8 @@ static void operation_ask(void *owner, const struct http_request *request,
         operation_on_done(&operation->visit);
         return;
     }
+    operation->visit.visit_thread =
+        operation->row->gather == NULL ? NULL : operation_on_visit_thread;
     host_visit(desk->host, &operation->visit);
 }
 

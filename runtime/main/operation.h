@@ -6,14 +6,14 @@
  *     GET  /apps/NAME/stores          its stores
  *     GET  /apps/NAME/stores/STORE    rows: ?key= or ?from=&to= or ?prefix=, ?limit=
  *     GET  /apps/NAME/logs            what it printed, what happened: ?after=, ?limit=
- *     GET  /apps/NAME/tap/NODE        what a node is given from now on: ?after=
+ *     GET  /apps/NAME/tap/NODE        what a node is given from now on: ?after= its "last"
  *     POST /apps/NAME/pause           processing stands still
  *     POST /apps/NAME/resume          and goes on
  *     POST /apps/NAME/reload          its file, read anew, takes its place if it is sound;
  *                                     ?dry=1 only tells what that would change
  *
- * Each question is a visit of the host (runtime/host/host.h), which builds the answer on the
- * applications' shard.
+ * Each question is a visit of the host (runtime/host/host.h), which builds the answer on the shards
+ * of the applications: figures are sums over the threads, and what lies on one of them is found.
  *
  * Owns:   questions that are not answered yet; each frees itself.
  * Keeps:  a question is answered whatever happens: host_stop answers what was asked before.

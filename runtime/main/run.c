@@ -35,6 +35,7 @@ struct run_values {
     int64_t emit_count;
     int64_t store_size;
     int64_t commit_interval_ms;
+    int64_t thread_count;
     const char *guarantee;
     bool is_following;
     bool is_isolating;
@@ -145,6 +146,7 @@ static int run_judge(struct run *run)
     }
     run->options.is_following = run->values->is_following;
     run->options.commit_interval_ms = run->values->commit_interval_ms;
+    run->options.thread_count = (size_t)run->values->thread_count;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
     run->options.limits.emit_count = (size_t)run->values->emit_count;
@@ -340,6 +342,10 @@ static int run_judge_flags(struct command_world *world, const struct run_values 
         return command_misuse(
             world, "--data %s keeps no stores; give them a directory: --state DIR", data);
     }
+    if (values->thread_count < 1 || values->thread_count > HOST_THREAD_MAX) {
+        return command_misuse(world, "--threads takes 1 to %d, not %lld", HOST_THREAD_MAX,
+                              (long long)values->thread_count);
+    }
     if (values->is_isolating && values->bootstrap != NULL) {
         return command_misuse(world, "--isolate keeps a log of our own safe; with --bootstrap the "
                                      "applications are a process of their own already");
@@ -404,6 +410,8 @@ static const struct flag run_flags[] = {
          "the most one call may write to stores (default: 64m)"),
     FLAG(0, "commit-interval", DURATION, struct run_values, commit_interval_ms, "TIME",
          "how often outputs, positions and stores are committed (default: 100ms)"),
+    FLAG(0, "threads", INT, struct run_values, thread_count, "COUNT",
+         "threads that share the partitions of each application (default: 1)"),
     FLAG(0, "deployed", BOOL, struct run_values, is_following, NULL,
          "run what the cluster has deployed too ('tidemill app deploy')"),
     FLAG(0, "isolate", BOOL, struct run_values, is_isolating, NULL,
@@ -413,19 +421,27 @@ static const struct flag run_flags[] = {
     SERVICE_FLAGS(struct run_values),
 };
 
+static const struct run_values run_initial = {.thread_count = 1};
+
 const struct command run_command = {
     .verb = "run",
     .arguments = "[APP.lua...]",
     .summary = "runs applications, by default with a log of their own",
     .examples = "tidemill run words.lua\n"
                 "tidemill run words.lua --bootstrap kafka1:9092,kafka2:9092\n"
-                "tidemill run --deployed --bootstrap kafka1:9092\n",
-    .details = "Without --bootstrap a broker is started in --data, and clients see its topics on\n"
-               "--listen. Ctrl-C commits and ends; nothing is lost by kill -9 either.\n"
-               "With --isolate the applications start no programs and send no signals, and those\n"
-               "of one crash start anew together, after 1 s, then 2 s, and so on to a minute.\n",
+                "tidemill run --deployed --bootstrap kafka1:9092\n"
+                "tidemill run words.lua --threads 4\n",
+    .details =
+        "Without --bootstrap a broker is started in --data, and clients see its topics on\n"
+        "--listen. Ctrl-C commits and ends; nothing is lost by kill -9 either.\n"
+        "With --isolate the applications start no programs and send no signals, and those\n"
+        "of one crash start anew together, after 1 s, then 2 s, and so on to a minute.\n"
+        "With --threads (num.stream.threads of Kafka Streams) the partitions of an\n"
+        "application are dealt to as many threads, each with a Lua state and with the limits\n"
+        "above of its own; connectors run once. More threads than partitions stand idle.\n",
     COMMAND_FLAGS(run_flags),
     .values_size = sizeof(struct run_values),
+    .initial = &run_initial,
     .argument_max = -1,
     .run = run_scripts,
 };

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "clients"))
@@ -11,6 +12,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "clients"))
 from server import Process  # noqa: E402  (the way to a process that tests/clients has)
 
 COMMAND_SECONDS = 120  # sanitizers on a busy machine
+AWAIT_SECONDS = 90
+
+
+def await_true(condition):
+    """What the condition gives when it holds, or at the end of our patience."""
+    deadline = time.monotonic() + AWAIT_SECONDS
+    while not (found := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 class Cases:

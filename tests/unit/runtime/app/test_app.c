@@ -187,7 +187,7 @@ static void tasks_run_while_others_restore(void **state)
     app_world_await(world, "copied", 1);
     app_world_run(world, 10 * APP_WORLD_SECOND_MS);
     assert_int_equal(app_restoring_count(world->seats[0].app), 2);
-    app_view_write_parts(world->seats[0].app, &text);
+    app_view_add_parts(world->seats[0].app, 0, &text);
     const char *expected = "\"restoring\":[{\"store\":\"n\",\"done\":1,\"total\":3,";
     if (strstr(buffer_string(&text), expected) == NULL) {
         fail_msg("%s is not in %s", expected, buffer_string(&text));

@@ -192,8 +192,10 @@ static void a_paused_app_stands_still_and_goes_on(void **state)
 static const char *tap(struct app_world *world, const char *node, int64_t number,
                        struct buffer *out)
 {
+    int64_t lost = 0;
     buffer_clear(out);
-    assert_true(app_tap_read(world->seats[0].app, node, number, out));
+    assert_true(app_tap_read(world->seats[0].app, node, &number, &lost, out));
+    buffer_printf(out, " last %d lost %d", (int)number, (int)lost);
     return buffer_string(out);
 }
 
@@ -203,19 +205,21 @@ static void a_tap_shows_what_a_node_is_given(void **state)
     struct app_world *world = shop_run();
     struct buffer out;
     buffer_init(&out);
-    assert_false(app_tap_read(world->seats[0].app, "nobody", -1, &out));
-    assert_string_equal(tap(world, "n", -1, &out), "\"records\":[],\"last\":0,\"lost\":0");
+    int64_t number = -1;
+    int64_t lost = 0;
+    assert_false(app_tap_read(world->seats[0].app, "nobody", &number, &lost, &out));
+    assert_string_equal(tap(world, "n", -1, &out), " last 0 lost 0");
     app_world_put(world, "orders", 1, "c", "{\"at\":70000,\"v\":5}");
     app_world_run(world, 1000);
     assert_string_equal(tap(world, "n", 0, &out),
-                        "\"records\":[{\"number\":1,\"partition\":1,\"ts\":70000,\"key\":\"c\","
-                        "\"value\":{\"at\":70000,\"v\":5}}],\"last\":1,\"lost\":0");
-    assert_string_equal(tap(world, "n", 1, &out), "\"records\":[],\"last\":1,\"lost\":0");
+                        "{\"number\":1,\"partition\":1,\"ts\":70000,\"key\":\"c\","
+                        "\"value\":{\"at\":70000,\"v\":5}} last 1 lost 0");
+    assert_string_equal(tap(world, "n", 1, &out), " last 1 lost 0");
     /* Nobody asks: it ends, and what comes is not noted. */
     app_world_run(world, 3 * APP_TAP_IDLE_MS);
     app_world_put(world, "orders", 1, "c", "{\"at\":71000,\"v\":5}");
     app_world_run(world, 1000);
-    assert_string_equal(tap(world, "n", 1, &out), "\"records\":[],\"last\":0,\"lost\":0");
+    assert_string_equal(tap(world, "n", 1, &out), " last 0 lost 0");
     buffer_fini(&out);
     app_world_free(world);
 }
@@ -241,7 +245,7 @@ static void a_tap_outlives_a_rebalance_and_loses_what_is_too_much(void **state)
         app_world_put(world, "orders", i % PARTITION_COUNT, "k", "{\"at\":80000,\"v\":1}");
     }
     app_world_run(world, APP_TAP_IDLE_MS / 2);
-    assert_non_null(strstr(tap(world, "n", 0, &out), "\"last\":507,\"lost\":7"));
+    assert_non_null(strstr(tap(world, "n", 0, &out), " last 507 lost 7"));
     assert_null(strstr(buffer_string(&out), "\"number\":7,"));
     assert_non_null(strstr(buffer_string(&out), "\"number\":8,"));
     buffer_fini(&out);
@@ -265,14 +269,23 @@ static void the_view_is_json(void **state)
     struct app_world *world = shop_run();
     struct buffer out;
     struct json json;
+    struct app_totals totals = {0};
+    struct app_view_places places = {0};
     buffer_init(&out);
     json_init(&json);
+    app_totals_add(&totals, world->seats[0].app);
+    app_view_add_places(world->seats[0].app, &places);
     buffer_add_byte(&out, '{');
-    app_view_write_totals(world->seats[0].app, &out);
+    app_view_write_totals(world->seats[0].app, &totals, &out);
+    buffer_add_string(&out, ",\"parts\":[");
+    size_t before = out.size;
+    app_view_add_parts(world->seats[0].app, 1, &out);
+    assert_int_equal(out.data[before], ',');
+    out.data[before] = ' ';
+    buffer_add_string(&out, "],");
+    app_view_write_connectors(world->seats[0].app, &out);
     buffer_add_byte(&out, ',');
-    app_view_write_parts(world->seats[0].app, &out);
-    buffer_add_byte(&out, ',');
-    app_view_write_stores(world->seats[0].app, &out);
+    app_view_write_stores(world->seats[0].app, &places, &out);
     buffer_add_byte(&out, ',');
     app_view_write_plan(world->seats[0].app, &out);
     buffer_add_byte(&out, '}');
@@ -281,10 +294,14 @@ static void the_view_is_json(void **state)
     assert_non_null(strstr(text, "\"guarantee\":\"at_least_once\",\"tasks\":4,"));
     assert_non_null(
         strstr(text, "{\"topic\":\"orders\",\"ours\":true,\"offset\":3,\"pending\":0}"));
+    assert_non_null(strstr(text, "\"thread\":1,"));
+    assert_non_null(strstr(text, "\"partitions\":[0,1]"));
     assert_non_null(strstr(text, "{\"name\":\"rates\",\"kind\":\"global\""));
     assert_non_null(strstr(text, "\"plan\":\"application shop\\n"));
     json_fini(&json);
     buffer_fini(&out);
+    app_view_places_fini(&places);
+    app_totals_fini(&totals);
     app_world_free(world);
 }
 
