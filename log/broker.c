@@ -48,6 +48,7 @@ struct broker {
     struct broker_coordination *coordination;
     struct server *server;
     struct io_timer retry_timer; /* while logs could not be opened or deleted */
+    int look_error;              /* of a command, while the directory is only looked at */
     bool is_started;             /* registered */
     bool is_stopping;
     void (*stopped)(void *owner);
@@ -273,9 +274,10 @@ static void broker_make_server(struct broker *broker)
     broker->server = server_new(&parts, &server_options);
 }
 
-static int broker_open_store(struct broker *broker, struct report *report)
+static int broker_open_store(struct broker *broker, bool is_read_only, struct report *report)
 {
     struct store_options options = store_options_default(broker->path);
+    options.is_read_only = is_read_only;
     options.durability = (enum store_durability)broker->options.durability;
     options.flush_interval_ms = broker->options.flush_interval_ms;
     options.checkpoint_interval_ms = broker->options.log_flush_offset_checkpoint_interval_ms;
@@ -328,7 +330,7 @@ static int broker_judge_identity(const struct broker *broker, struct report *rep
 static int broker_open(struct broker *broker, struct report *report)
 {
     static const struct quorum_events quorum_events = {.apply = broker_apply_command};
-    int error = broker_open_store(broker, report);
+    int error = broker_open_store(broker, false, report);
     if (error != 0) {
         return error;
     }
@@ -378,6 +380,38 @@ int broker_judge(const struct broker_settings *settings, broker_options_warn war
     return error;
 }
 
+static void broker_look_at_command(void *owner, int64_t offset, struct bytes command)
+{
+    struct broker *broker = owner;
+    (void)offset;
+    broker->look_error =
+        broker->look_error != 0 ? broker->look_error : meta_apply(broker->meta, command);
+}
+
+static int broker_look(struct broker *broker, struct report *report)
+{
+    static const struct quorum_events events = {.apply = broker_look_at_command};
+    struct io_file_info info;
+    if (io_path_info(broker->io, broker->path, &info) == ERROR_NOT_FOUND) {
+        return 0;
+    }
+    int error = store_judge(broker->io, broker->path, report);
+    if (error == 0) {
+        error = broker_open_store(broker, true, report);
+    }
+    if (error != 0 || !quorum_is_there(broker->store)) {
+        return error;
+    }
+    broker->meta = meta_new((int32_t)broker->options.node_id, broker->settings.file);
+    error = quorum_open(broker->io, broker->store, &events, broker, &broker->quorum, report);
+    if (error == 0 && broker->look_error != 0) {
+        report_add(report, NULL, "the metadata log in %s cannot be read: %s", broker->path,
+                   error_text(broker->look_error));
+        error = broker->look_error;
+    }
+    return error == 0 ? broker_judge_identity(broker, report) : error;
+}
+
 static void broker_run(struct broker *broker)
 {
     broker->controller = controller_new(broker->io, broker->quorum, broker->meta);
@@ -407,9 +441,7 @@ static void broker_on_never_started(void *owner)
     (void)owner;
 }
 
-int broker_start(struct io *io, const struct broker_settings *settings,
-                 const struct broker_events *events, void *owner, struct broker **out,
-                 struct report *report)
+static struct broker *broker_new(struct io *io, const struct broker_events *events, void *owner)
 {
     struct broker *broker = memory_new(struct broker);
     broker->io = io;
@@ -418,22 +450,48 @@ int broker_start(struct io *io, const struct broker_settings *settings,
     broker->retry_timer = (struct io_timer){.fired = broker_on_retry, .owner = broker};
     broker->metrics = metric_registry_new();
     arena_init(&broker->registration_arena, 0);
+    return broker;
+}
+
+/* Of one that did not start. */
+static void broker_let_go(struct broker *broker)
+{
+    if (broker->quorum != NULL) {
+        quorum_close(broker->quorum);
+    }
+    if (broker->store != NULL) {
+        store_close(broker->store, broker_on_never_started, NULL);
+    }
+    broker_free(broker);
+}
+
+int broker_judge_directory(struct io *io, const struct broker_settings *settings,
+                           struct report *report)
+{
+    struct broker *broker = broker_new(io, NULL, NULL);
+    int error = broker_read_settings(broker, settings, report);
+    if (error == 0) {
+        error = broker_look(broker, report);
+    }
+    broker_let_go(broker);
+    return error;
+}
+
+int broker_start(struct io *io, const struct broker_settings *settings,
+                 const struct broker_events *events, void *owner, struct broker **out,
+                 struct report *report)
+{
+    struct broker *broker = broker_new(io, events, owner);
     int error = broker_read_settings(broker, settings, report);
     if (error != 0) {
-        broker_free(broker);
+        broker_let_go(broker);
         return error;
     }
     error = broker_open(broker, report);
     if (error != 0) {
-        if (broker->quorum != NULL) {
-            quorum_close(broker->quorum);
-        }
-        if (broker->store != NULL) {
-            store_close(broker->store, broker_on_never_started, NULL);
-        }
         report_add(report, broker->path, "the data directory %s cannot be opened: %s", broker->path,
                    error_text(error));
-        broker_free(broker);
+        broker_let_go(broker);
         return error;
     }
     broker_run(broker);

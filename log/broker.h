@@ -42,6 +42,10 @@ struct broker_events {
  * `warn` hears of what is understood and left out. */
 must_use int broker_judge(const struct broker_settings *settings, broker_options_warn warn,
                           void *owner, struct report *report);
+/* What broker_start would refuse of the data directory: another's, another node's or cluster's.
+ * Only reads, and waits for the disk; a directory that is not there is not refused. */
+must_use int broker_judge_directory(struct io *io, const struct broker_settings *settings,
+                                    struct report *report);
 /* Opens and recovers the data directory (waits for the disk), then starts. On error nothing is
  * left. */
 must_use int broker_start(struct io *io, const struct broker_settings *settings,

@@ -318,6 +318,11 @@ static int quorum_open_log(struct store *store, struct log **out)
     return store_create_log(store, QUORUM_TOPIC, 0, id, &settings, out);
 }
 
+bool quorum_is_there(struct store *store)
+{
+    return store_find_log(store, QUORUM_TOPIC, 0) != NULL;
+}
+
 int quorum_open(struct io *io, struct store *store, const struct quorum_events *events, void *owner,
                 struct quorum **out, struct report *report)
 {

@@ -22,6 +22,8 @@ struct quorum_events {
     void (*apply)(void *owner, int64_t offset, struct bytes command);
 };
 
+/* Whether the store holds a metadata log; quorum_open makes one that is missing. */
+bool quorum_is_there(struct store *store);
 /* Waits for the disk; replays the log through `apply` before it returns. */
 must_use int quorum_open(struct io *io, struct store *store, const struct quorum_events *events,
                          void *owner, struct quorum **out, struct report *report);

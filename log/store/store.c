@@ -373,15 +373,15 @@ static int store_make_directory(struct store *store)
 }
 
 /* Its files have our names and formats, but not its metadata topic: recovery would destroy it. */
-static int store_refuse_kafka(struct store *store, struct report *report)
+int store_judge(struct io *io, const char *path, struct report *report)
 {
-    char path[PATH_MAX];
+    char entry[PATH_MAX];
     struct io_file_info info;
-    store_path(store, store_kafka_file, path);
-    if (io_path_info(store->io, path, &info) != 0) {
+    snprintf(entry, sizeof entry, "%s/%s", path, store_kafka_file);
+    if (io_path_info(io, entry, &info) != 0) {
         return 0;
     }
-    report_add(report, store->path,
+    report_add(report, path,
                "an Apache Kafka keeps its topics here (%s) and they are left alone; choose another "
                "directory with --data and copy them with clients",
                store_kafka_file);
@@ -400,7 +400,7 @@ static int store_lock(struct store *store, struct report *report)
                    error_text(error));
         return error;
     }
-    error = store_refuse_kafka(store, report);
+    error = store_judge(store->io, store->path, report);
     if (error != 0) {
         return error;
     }

@@ -145,7 +145,7 @@ static const struct flag flags[] = {
     FLAG(0, "until-eof", BOOL, struct serve_values, is_until_eof, NULL,
          "end when standard input ends"),
     FLAG(0, "check", BOOL, struct serve_values, is_check, NULL,
-         "only say whether the options are valid"),
+         "only say whether the options are valid, and the directory theirs"),
     FLAG('o', "output", STRING, struct serve_values, output, "text|json",
          "how to print the ready line"),
     SERVICE_FLAGS(struct serve_values),

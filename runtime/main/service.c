@@ -369,6 +369,9 @@ int service_judge(struct command_world *world, const struct service_flags *flags
     service_init(&service);
     service.world = world;
     int code = read_settings(&service, flags, &settings) == 0 ? COMMAND_OK : COMMAND_MISUSED;
+    if (code == COMMAND_OK && broker_judge_directory(world->io, &settings, &service.report) != 0) {
+        code = COMMAND_FAILED;
+    }
     if (code != COMMAND_OK) {
         complain(&service);
     }

@@ -66,8 +66,8 @@ must_use int service_start(struct service *service, struct command_world *world,
 /* The HTTP port alone: 0, or an exit code after a complaint. */
 must_use int service_start_http(struct service *service, struct command_world *world,
                                 const struct service_flags *flags);
-/* Reads and judges all values, and starts nothing: COMMAND_OK, or an exit code after a complaint.
- */
+/* Reads and judges all values and looks at the data directory, and starts nothing: COMMAND_OK, or
+ * an exit code after a complaint. */
 must_use int service_judge(struct command_world *world, const struct service_flags *flags);
 /* Adds routes of others (before service_start) beside /metrics and /health. */
 void service_add_route(struct service *service, const struct http_route *route);

@@ -225,9 +225,23 @@ static void set(struct world *world, const char *name, const char *value)
     free(map_put(&world->file, bytes_from_string(name), memory_string(value)));
 }
 
+/* What looks at the directory says the same as a start, and leaves it as it is. */
+static int look(struct world *world)
+{
+    struct broker_settings settings = {.path = "/data", .listen = {":9092"}, .file = &world->file};
+    world->report = (struct report){0};
+    int error = broker_judge_directory(sim_io(world->sim, 0), &settings, &world->report);
+    sim_run(world->sim, sim_now(world->sim) + SECOND);
+    assert_true((error == 0) == (world->report.text[0] == 0));
+    return error;
+}
+
 static void expect_refusal(struct world *world, const char *stored, const char *asked)
 {
+    assert_int_equal(look(world), ERROR_INVALID);
+    struct report looked = world->report;
     assert_int_equal(start(world), ERROR_INVALID);
+    assert_string_equal(looked.text, world->report.text);
     assert_non_null(strstr(world->report.text, "/data"));
     assert_non_null(strstr(world->report.text, stored));
     assert_non_null(strstr(world->report.text, asked));
@@ -240,6 +254,9 @@ static void a_directory_belongs_to_one_node(void **state)
     (void)state;
     struct world *world = world_new();
     set(world, "node.id", "5");
+    assert_int_equal(look(world), 0); /* there is none */
+    struct io_file_info info;
+    assert_int_equal(io_path_info(sim_io(world->sim, 0), "/data", &info), ERROR_NOT_FOUND);
     assert_int_equal(start(world), 0);
     settle(world);
     assert_int_equal(ask(world, some_topics), 3);
@@ -247,6 +264,7 @@ static void a_directory_belongs_to_one_node(void **state)
     set(world, "node.id", "7");
     expect_refusal(world, "node.id=5", "node 7");
     set(world, "node.id", "5");
+    assert_int_equal(look(world), 0);
     assert_int_equal(start(world), 0);
     settle(world);
     assert_int_equal(ask(world, NULL), 3);
