@@ -199,6 +199,7 @@ static void server_on_closed(void *owner, struct connection *connection, int rea
     struct server_client *client =
         map_remove(&server->clients, bytes_make(&connection, sizeof connection));
     check(client != NULL);
+    server->spared = server->spared == connection ? NULL : server->spared;
     io_timer_stop(server->parts.io, &client->close_timer);
     free(client->software_name);
     free(client->software_version);
@@ -298,20 +299,12 @@ static void server_slow_down(struct server *server, struct server_client *client
     }
 }
 
-/* The pause is global and simple: above the ceiling nobody is read from, below three quarters of it
- * everybody is again. */
-void server_update_pause(struct server *server)
+static void server_set_pause(struct server *server, bool is_paused)
 {
-    size_t ceiling = server->options.memory_size_max;
-    size_t size = server->held_size + server->input_size;
-    metric_set(server->held_gauge, (double)size);
-    bool is_paused = size > (server->is_paused ? ceiling / 4 * 3 : ceiling);
-    if (is_paused == server->is_paused) {
-        return;
-    }
     server->is_paused = is_paused;
+    server->spared = NULL;
     trace(TRACE_WARN, is_paused ? "server.memory_full" : "server.memory_free",
-          TRACE_INT("bytes", (int64_t)size));
+          TRACE_INT("bytes", (int64_t)(server->held_size + server->input_size)));
     for (map_each (&server->clients, entry)) {
         connection_pause(((struct server_client *)entry->value)->connection, is_paused);
     }
@@ -323,13 +316,32 @@ static bool server_is_stuck(const struct server *server)
     return server->is_paused && server->input_size > server->options.memory_size_max / 4 * 3;
 }
 
-/* Who sent nothing for longest of those with half a frame; NULL when there is none. */
-static struct connection *server_find_silent(const struct server *server)
+/* The pause is global and simple: above the ceiling nobody is read from, below three quarters of it
+ * everybody is again. */
+void server_update_pause(struct server *server)
+{
+    size_t ceiling = server->options.memory_size_max;
+    size_t size = server->held_size + server->input_size;
+    metric_set(server->held_gauge, (double)size);
+    bool is_paused = size > (server->is_paused ? ceiling / 4 * 3 : ceiling);
+    if (is_paused != server->is_paused) {
+        server_set_pause(server, is_paused);
+    }
+    if (server_is_stuck(server) || server->spared != NULL) {
+        io_timer_start(server->parts.io, &server->spare_timer, 0);
+    }
+}
+
+/* Who sent nothing for longest of those with half a frame, and how many those are. */
+static struct connection *server_find_silent(const struct server *server, size_t *count)
 {
     struct connection *silent = NULL;
+    *count = 0;
     for (map_each (&server->clients, entry)) {
         struct connection *connection = ((struct server_client *)entry->value)->connection;
-        if (connection_input_size(connection) > 0 &&
+        bool has_input = connection_input_size(connection) > 0;
+        *count += has_input;
+        if (has_input &&
             (silent == NULL || connection_active_ns(connection) < connection_active_ns(silent))) {
             silent = connection;
         }
@@ -337,18 +349,43 @@ static struct connection *server_find_silent(const struct server *server)
     return silent;
 }
 
+static void server_refuse_half(struct connection *connection)
+{
+    trace(TRACE_WARN, "server.half_request_refused",
+          TRACE_STRING("peer", connection_peer_address(connection)),
+          TRACE_INT("bytes", (int64_t)connection_input_size(connection)),
+          TRACE_STRING("effect", "the connection is closed, as the memory for requests is full"));
+    connection_close(connection);
+}
+
+/* The last one goes on to the end of its request, which may be larger than the ceiling and is
+ * served alone. */
 static void server_on_spare(struct io_timer *timer)
 {
     struct server *server = timer->owner;
-    struct connection *connection;
-    while (server_is_stuck(server) && (connection = server_find_silent(server)) != NULL) {
-        trace(
-            TRACE_WARN, "server.half_request_refused",
-            TRACE_STRING("peer", connection_peer_address(connection)),
-            TRACE_INT("bytes", (int64_t)connection_input_size(connection)),
-            TRACE_STRING("effect", "the connection is closed, as the memory for requests is full"));
-        connection_close(connection);
+    size_t count = 0;
+    struct connection *silent = server_find_silent(server, &count);
+    for (; server_is_stuck(server) && count > 1; silent = server_find_silent(server, &count)) {
+        server_refuse_half(silent);
     }
+    struct connection *spared = server_is_stuck(server) ? silent : NULL;
+    if (spared != server->spared && server->is_paused) {
+        if (server->spared != NULL) {
+            connection_pause(server->spared, true);
+        }
+        if (spared != NULL) {
+            connection_pause(spared, false);
+        }
+        server->spared = spared;
+    }
+}
+
+/* But not when it has stopped in the middle, and everybody waits for it. */
+static bool server_is_blocking(const struct server *server, const struct connection *connection,
+                               uint64_t now_ns)
+{
+    return server_is_stuck(server) && connection_input_size(connection) > 0 &&
+           now_ns - connection_active_ns(connection) > SERVER_STALL_MAX_MS * UINT64_C(1000000);
 }
 
 static void server_on_input(void *owner, size_t before, size_t after)
@@ -356,9 +393,6 @@ static void server_on_input(void *owner, size_t before, size_t after)
     struct server *server = owner;
     server->input_size = server->input_size - before + after;
     server_update_pause(server);
-    if (server_is_stuck(server)) {
-        io_timer_start(server->parts.io, &server->spare_timer, 0);
-    }
 }
 
 static void server_on_accepted(void *owner, struct io_stream *stream)
@@ -416,6 +450,8 @@ static void server_on_idle_check(struct io_timer *timer)
         }
         if (is_stalled || is_idle) {
             connection_close(connection);
+        } else if (server_is_blocking(server, connection, now_ns)) {
+            server_refuse_half(connection);
         }
     }
     io_timer_start(server->parts.io, timer, (uint64_t)SERVER_IDLE_CHECK_MS * 1000000);

@@ -52,6 +52,7 @@ struct server {
     void *stopped_owner;
     struct io_timer idle_timer;
     struct io_timer spare_timer; /* when connections have to go for the memory of their input */
+    struct connection *spared;   /* is read from while all others are not; or NULL */
     struct io_timer stop_timer;
     struct throttle *throttle;
     struct telemetry *telemetry;

@@ -481,6 +481,67 @@ static void half_requests_are_counted_and_the_silent_go(void **state)
     node_free(node);
 }
 
+/* Halves that leave room for no whole request do not stop everything when one comes. */
+static void halves_that_fill_the_memory_go_when_a_request_needs_it(void **state)
+{
+    enum { HALF_SIZE = 1200000 };
+    (void)state;
+    struct node *node = node_new();
+    node->memory_size_max = 2 * HALF_SIZE + 50000;
+    node_start(node);
+    struct raw raws[2];
+    struct buffer frame;
+    buffer_init(&frame);
+    endian_write_u32(buffer_reserve(&frame, 4 + HALF_SIZE), HALF_SIZE + 1);
+    memset(frame.data + 4, 0, HALF_SIZE);
+    frame.size = 4 + HALF_SIZE;
+    for (int i = 0; i < 2; i++) {
+        raw_open(&raws[i], node);
+        raw_send(&raws[i], buffer_bytes(&frame));
+        node_run_ms(node, 1000);
+    }
+    assert_int_equal(trace_count("server.half_request_refused"), 0);
+    fill_topic(node, 100000); /* in a request of 100,000 */
+    node_run_ms(node, 1000);
+    assert_true(raws[0].is_closed);
+    assert_false(raws[1].is_closed);
+    check_is_usable(node);
+    raw_close(&raws[0]);
+    raw_close(&raws[1]);
+    buffer_fini(&frame);
+    node_free(node);
+}
+
+/* One request may be larger than all the memory; one that is not sent to its end holds up the
+ * others for a while only. */
+static void a_request_larger_than_the_ceiling_is_served(void **state)
+{
+    enum { HALF_SIZE = 200000 };
+    (void)state;
+    struct node *node = node_new();
+    node->memory_size_max = 50000;
+    node_start(node);
+    fill_topic(node, 300000); /* in requests of 100,000 */
+    assert_int_equal(trace_count("server.half_request_refused"), 0);
+    struct raw raw;
+    struct buffer frame;
+    buffer_init(&frame);
+    endian_write_u32(buffer_reserve(&frame, 4 + HALF_SIZE), HALF_SIZE + 1);
+    memset(frame.data + 4, 0, HALF_SIZE);
+    frame.size = 4 + HALF_SIZE;
+    raw_open(&raw, node);
+    raw_send(&raw, buffer_bytes(&frame));
+    node_run_ms(node, 10000);
+    assert_false(raw.is_closed);
+    assert_true(node_metric(node, "tidemill_request_bytes") == 4 + HALF_SIZE);
+    node_run_ms(node, 120000);
+    assert_true(raw.is_closed);
+    check_is_usable(node);
+    raw_close(&raw);
+    buffer_fini(&frame);
+    node_free(node);
+}
+
 /* What a request was turned into counts like the request itself. */
 static void a_decoded_request_is_counted(void **state)
 {
@@ -578,6 +639,8 @@ int main(void)
         NODE_TEST(a_client_that_takes_nothing_is_let_go),
         cmocka_unit_test(above_the_memory_ceiling_fetches_wait),
         cmocka_unit_test(half_requests_are_counted_and_the_silent_go),
+        cmocka_unit_test(halves_that_fill_the_memory_go_when_a_request_needs_it),
+        cmocka_unit_test(a_request_larger_than_the_ceiling_is_served),
         NODE_TEST(a_decoded_request_is_counted),
         NODE_TEST(a_request_that_unfolds_too_far_is_refused),
         NODE_TEST(answers_come_in_the_order_of_the_requests),
