@@ -473,7 +473,12 @@ int broker_judge_directory(struct io *io, const struct broker_settings *settings
     if (error == 0) {
         error = broker_look(broker, report);
     }
-    broker_let_go(broker);
+    /* Nothing was written: there is nothing to close in order, and no turn of io to wait for. */
+    quorum_abandon(broker->quorum);
+    if (broker->store != NULL) {
+        store_abandon(broker->store);
+    }
+    broker_free(broker);
     return error;
 }
 

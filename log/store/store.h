@@ -81,8 +81,8 @@ void store_each_log(struct store *store, void (*each)(void *owner, struct log *l
 /* Called on the shard after flushed offsets moved, once per log and flush. One listener. */
 void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct log *log),
                       void *owner);
-/* Forgets a store whose process is over, as the simulator ends it: frees the memory, calls nobody,
- * touches no file. */
+/* Forgets a store whose process is over, as the simulator ends it, or one that is only read: frees
+ * the memory, calls nobody, touches no file. */
 void store_abandon(struct store *store);
 /* As the option of that name, from now on. */
 void store_set_producer_expiration(struct store *store, int64_t expiration_ms);
