@@ -181,6 +181,8 @@ static int app_disk_dir_make(struct io *io, const char *path)
     if (!is_above && node_world_chance(disk->world, disk->fail_percent)) {
         return node_world_chance(disk->world, 50) ? ERROR_IO : ERROR_NO_SPACE;
     }
+    /* LMDB's files are real, the lock beside them is simulated and ends with the process. */
+    (void)!io_dir_make(disk->liar.real, path);
     return app_disk_error(mkdir(path, 0755));
 }
 
