@@ -76,7 +76,7 @@ foreach(list library_files library_modules)
     COMMENT "Embedding ${list}")
 endforeach()
 
-floor(log/base LINK Threads::Threads m)
+floor(log/base LINK Threads::Threads PkgConfig::PCRE2 m)
 floor(log/io log/base LINK PkgConfig::UV)
 floor(log/wire log/base LINK PkgConfig::ZLIB PkgConfig::LZ4 PkgConfig::ZSTD ${SNAPPY_LIBRARY})
 floor(log/net log/wire log/io log/base)
@@ -85,7 +85,7 @@ floor(log/meta log/wire log/base LINK PkgConfig::PROTOBUFC)
 floor(log/quorum log/store log/net log/wire log/io log/base)
 floor(log/replica log/meta log/store log/net log/wire log/io log/base)
 floor(log/controller log/quorum log/meta log/net log/wire log/io log/base)
-floor(log/coordinator log/replica log/meta log/net log/wire log/io log/base LINK PkgConfig::PCRE2)
+floor(log/coordinator log/replica log/meta log/net log/wire log/io log/base)
 floor(log/server log/coordinator log/controller log/replica log/quorum log/meta log/store log/net
       log/wire log/io log/base)
 floor(log log/server log/coordinator log/controller log/replica log/quorum log/meta log/store

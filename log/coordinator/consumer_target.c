@@ -7,9 +7,9 @@
 #include "log/base/error.h"
 #include "log/base/hash.h"
 #include "log/base/memory.h"
+#include "log/base/topic_regex.h"
 #include "log/base/trace.h"
 #include "log/coordinator/consumer.h"
-#include "log/coordinator/topic_regex.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* What admins see of transactions (KIP-664); see transactor.h. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
-#include "log/coordinator/topic_regex.h"
+#include "log/base/topic_regex.h"
 #include "log/coordinator/transactor_state.h"
 
 static bool transactor_is_known_state(struct bytes name)

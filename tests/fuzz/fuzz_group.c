@@ -11,8 +11,8 @@
  * arena with a limit refuses instead of stopping; partitions go to one member each, who wants them.
  */
 #include "log/base/error.h"
+#include "log/base/topic_regex.h"
 #include "log/coordinator/group_log.h"
-#include "log/coordinator/topic_regex.h"
 #include "log/coordinator/transaction.h"
 #include "runtime/client/subscription.h"
 #include "runtime/state/state_position.h"

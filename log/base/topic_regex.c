@@ -4,7 +4,7 @@
  * escapes, \v as one character, names of groups, which nobody uses), and refuses the rest. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 
-#include "log/coordinator/topic_regex.h"
+#include "log/base/topic_regex.h"
 
 #include "log/base/error.h"
 #include "log/base/memory.h"

@@ -1,5 +1,5 @@
-/* Regular expressions over topic names, with RE2's syntax (KIP-848, KIP-1010). Inside
- * log/coordinator.
+/* Regular expressions over topic names, with RE2's syntax (KIP-848, KIP-1010), for groups and for
+ * the streams of an application.
  *
  * The syntax is RE2's because Kafka's coordinator uses RE2: whatever it lacks (backreferences,
  * looking around, possessive quantifiers) is refused here too. What passes is translated and run by

@@ -1,7 +1,7 @@
 /* What RE2 knows matches as RE2 matches; what it does not know is refused with the place; nothing
  * takes long. */
 #include "log/base/error.h"
-#include "log/coordinator/topic_regex.h"
+#include "log/base/topic_regex.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
