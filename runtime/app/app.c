@@ -50,6 +50,7 @@ void app_run(struct app *app)
     app->global = global_new(app->topology, app->client, app->fetcher);
     app_connectors_start(app);
     app_group_join(app);
+    app_lookout_start(app);
 }
 
 bool app_is_exact(const struct app *app)
@@ -294,6 +295,7 @@ void app_close(struct app *app, void (*closed)(void *owner), void *owner)
         return;
     }
     app->is_closing = true;
+    app_lookout_stop(app);
     app->closed = closed;
     app->closed_owner = owner;
     if (app->transactional != NULL) {

@@ -85,6 +85,10 @@ struct app_events {
     /* Something that its users should know, though it goes on, once for each application; it is in
      * the log already. NULL: nobody listens. The sentence is valid during the call. */
     void (*noticed)(void *owner, const char *text);
+    /* Topics came or went that a stream of it reads by a pattern: another application of the same
+     * script would read them, in its place. Told again as long as that is so. NULL: nobody listens.
+     * It may be closed inside. */
+    void (*outdated)(void *owner);
 };
 
 /* Reads and judges the script with its connectors; nothing runs yet. ERROR_INVALID with the report

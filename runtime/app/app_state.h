@@ -7,6 +7,7 @@
  *     app_transaction.c  the order of one exactly once
  *     app_connectors.c what the script defines beside its tasks
  *     app_tap.c        what people watch
+ *     app_lookout.c    topics by pattern that come and go
  *
  * Thread: the shard of its io. */
 #pragma once
@@ -93,6 +94,11 @@ struct app {
     uint64_t restore_ns;        /* since when tasks restore; 0: none does */
     int64_t restored_count;     /* changes, of tasks that began since */
 
+    struct io_timer look_timer; /* for topics by pattern; see app_lookout.c */
+    struct client_refresh look;
+    bool is_looking;
+    bool is_outdated;
+
     bool is_closing;
     size_t closing_count; /* parts still to be closed in this step */
     enum app_close_stage {
@@ -149,6 +155,10 @@ void app_tasks_close(struct app *app);
 size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum,
                              int64_t *pending_count);
 void app_tasks_check(const struct app *app);
+
+/* Looks for topics that came or went, from now on; nothing without streams by pattern. */
+void app_lookout_start(struct app *app);
+void app_lookout_stop(struct app *app);
 
 void app_group_join(struct app *app);
 /* Lets the group go on when nothing that it asked for is left. */

@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/wire/messages.h"
+#include "runtime/topology/topology_match.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ struct app_topic {
 
 struct app_topics {
     struct client *client;
-    const struct script *script;
+    struct script *script;
     const struct topology *topology;
     struct app_topic *wanted; /* to be made in this step, then cleared */
     size_t wanted_count;
@@ -388,6 +389,51 @@ static void app_topics_step_sources(struct app_topics *topics)
     app_topics_refresh(topics, true);
 }
 
+struct app_topics_names {
+    const char **items;
+    size_t count;
+};
+
+static void app_topics_add_name(void *owner, const struct client_topic *topic)
+{
+    struct app_topics_names *names = owner;
+    names->items = memory_resize(names->items, (names->count + 1) * sizeof *names->items);
+    names->items[names->count++] = topic->name;
+}
+
+const char **app_topics_list(struct client *client, size_t *count)
+{
+    struct app_topics_names names = {0};
+    client_each_topic(client, app_topics_add_name, &names);
+    *count = names.count;
+    return names.items;
+}
+
+static void app_topics_step_match(struct app_topics *topics)
+{
+    size_t count = 0;
+    const char **names = app_topics_list(topics->client, &count);
+    int error = script_match_topics(topics->script, names, count, &topics->report);
+    free(names);
+    if (error != 0) {
+        app_topics_finish(topics, error);
+        return;
+    }
+    app_topics_step_sources(topics);
+}
+
+/* Which topics there are only matters to streams by pattern. */
+static void app_topics_step_patterns(struct app_topics *topics)
+{
+    if (!topology_match_is_needed(topics->topology)) {
+        app_topics_step_sources(topics);
+        return;
+    }
+    topics->then = app_topics_step_match;
+    topics->refresh = (struct client_refresh){.done = app_topics_on_refreshed, .owner = topics};
+    client_refresh_metadata(topics->client, &topics->refresh);
+}
+
 static void app_topics_step_declared(struct app_topics *topics)
 {
     for (size_t i = 0; i < topology_topic_count(topics->topology); i++) {
@@ -398,7 +444,7 @@ static void app_topics_step_declared(struct app_topics *topics)
                             topic->retention_ms >= 0 ? topic->retention_ms : -2);
         }
     }
-    topics->then = app_topics_step_sources;
+    topics->then = app_topics_step_patterns;
     app_topics_make_next(topics);
 }
 
@@ -415,7 +461,7 @@ static void app_topics_on_connected(struct client_refresh *refresh, int error)
 }
 
 struct app_topics *
-app_topics_start(struct client *client, const struct script *script,
+app_topics_start(struct client *client, struct script *script,
                  void (*done)(void *owner, int error, const struct report *report), void *owner)
 {
     static const char *const no_names[1] = {NULL};

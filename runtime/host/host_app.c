@@ -1,6 +1,8 @@
 /* One application of a host: read, started, supervised, replaced by its next version. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/base/trace.h"
+#include "runtime/app/app_view.h"
 #include "runtime/host/host_state.h"
 
 #include <stdio.h>
@@ -117,6 +119,31 @@ void host_shard_on_failed(void *owner, const char *reason, bool is_final)
     io_timer_start(row->host->shard_io, &row->timer, 0);
 }
 
+/* The same script, read anew, knows the topics of now; the first worker looks for all. */
+static void host_shard_on_outdated(void *owner)
+{
+    struct host_app *row = owner;
+    struct report report = {0};
+    if (row->is_closing || row->next != NULL) {
+        return;
+    }
+    struct app *next = host_app_read_next(row, &report);
+    struct buffer changes;
+    buffer_init(&changes);
+    bool is_fine = next != NULL && app_view_write_changes(row->app, next, &changes, &report);
+    buffer_fini(&changes);
+    if (is_fine) {
+        app_log_add(row->log, "state", "topics that it reads by a pattern came or went");
+        host_app_use_next(row, next);
+        return;
+    }
+    trace(TRACE_WARN, "host.app_stays_outdated", TRACE_STRING("app", row->name),
+          TRACE_STRING("why", report.text));
+    if (next != NULL) {
+        host_app_drop_next(row, next);
+    }
+}
+
 static void host_shard_on_dropped(void *owner)
 {
     (void)owner;
@@ -145,7 +172,8 @@ struct app_options host_shard_app_options(const struct host *host)
 int host_shard_read_app(struct host_app *row, struct app **out, struct report *report)
 {
     static const struct app_events events = {.failed = host_shard_on_failed,
-                                             .noticed = host_shard_on_noticed};
+                                             .noticed = host_shard_on_noticed,
+                                             .outdated = host_shard_on_outdated};
     struct app_options options = host_shard_app_options(row->host);
     options.path = row->script;
     options.bundle = row->bundle;

@@ -8,6 +8,7 @@ static int read_source(struct plan_reader *reader, struct topology_node *node)
     struct topology_source source = {.name = node->name, .place = node->place};
     bool is_given = false;
     source.topics = plan_reader_strings(reader, "topics", &source.topic_count);
+    source.pattern = plan_reader_string(reader, "pattern");
     source.value_format = plan_reader_format(reader, node->place, &is_given);
     source.time_path = plan_reader_string(reader, "time");
     source.time_scale = plan_reader_integer(reader, "time_scale", 0);

@@ -16,6 +16,7 @@
 #include "runtime/lua/script_value.h"
 #include "runtime/lua/store_view.h"
 #include "runtime/lua/version_view.h"
+#include "runtime/topology/topology_match.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -493,6 +494,12 @@ void script_close(struct script *script)
 const struct topology *script_topology(const struct script *script)
 {
     return script->topology;
+}
+
+int script_match_topics(struct script *script, const char *const *names, size_t count,
+                        struct report *report)
+{
+    return topology_match_apply(script->topology, names, count, report);
 }
 
 const struct script_connector *script_connectors(const struct script *script, size_t *count)

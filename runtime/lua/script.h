@@ -114,6 +114,9 @@ must_use int script_open(const struct script_options *options, struct report *re
 void script_close(struct script *script);
 /* Finished; lives as long as the script. A file with connectors alone has a plan without parts. */
 const struct topology *script_topology(const struct script *script);
+/* Gives streams by pattern the topics they read; see topology_match_apply. */
+must_use int script_match_topics(struct script *script, const char *const *names, size_t count,
+                                 struct report *report);
 const struct script_connector *script_connectors(const struct script *script, size_t *count);
 
 /* Bytes held by the Lua state. */

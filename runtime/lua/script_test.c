@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TEST_TOPIC_COUNT_MAX = 1000 };
+
 /* Raises an error at the innermost line of a file, not of the library. */
 static int test_fail(lua_State *lua, const char *text)
 {
@@ -74,18 +76,40 @@ static int host_add(lua_State *lua)
     return 0;
 }
 
+/* The names in the list at `index`, which keeps them; the array is on the stack. */
+static const char *const *test_names(lua_State *lua, int index, size_t *count)
+{
+    *count = lua_rawlen(lua, index);
+    if (*count > TEST_TOPIC_COUNT_MAX) {
+        test_fail(lua, "a driver has 1000 topics at most");
+    }
+    const char **names = lua_newuserdatauv(lua, (*count + 1) * sizeof *names, 0);
+    for (size_t i = 0; i < *count; i++) {
+        if (lua_rawgeti(lua, index, (lua_Integer)i + 1) != LUA_TSTRING) {
+            test_fail(lua, "topics is a list of names");
+        }
+        names[i] = lua_tostring(lua, -1);
+        lua_pop(lua, 1);
+    }
+    return names;
+}
+
+/* file, partitions, whether commits are explicit, topics */
 static int host_begin(lua_State *lua)
 {
     struct script *script = test_script(lua);
     struct report report = {0};
-    const char *file = luaL_optstring(lua, 1, NULL);
+    luaL_checktype(lua, 4, LUA_TTABLE);
     lua_Integer partitions = luaL_checkinteger(lua, 2);
     if (partitions < 1 || partitions > 64) {
         return test_fail(lua, "partitions must be a number from 1 to 64");
     }
+    struct script_test_options options = {.file = luaL_optstring(lua, 1, NULL),
+                                          .partitions = (int32_t)partitions,
+                                          .is_commit_explicit = lua_toboolean(lua, 3)};
+    options.topics = test_names(lua, 4, &options.topic_count);
     script->is_test_begun = false;
-    if (script->test_host->begin(script->test_owner, file, (int32_t)partitions,
-                                 lua_toboolean(lua, 3), &report) != 0) {
+    if (script->test_host->begin(script->test_owner, &options, &report) != 0) {
         return test_refuse(lua, &report);
     }
     script->is_test_begun = true;

@@ -15,12 +15,19 @@ enum script_test_step {
     SCRIPT_TEST_REBALANCE,
 };
 
+struct script_test_options {
+    const char *file; /* lies beside the script; NULL: the script itself */
+    int32_t partitions;
+    bool is_commit_explicit;
+    const char *const *topics; /* that are there for streams by pattern; valid during the call */
+    size_t topic_count;
+};
+
 /* What drives the application; those that return an int give 0 or ERROR_INVALID with the report
  * filled. All but `begin` are called only after it succeeded. */
 struct script_test_host {
-    /* `file` lies beside the script; NULL: the script itself. Ends the one before. */
-    int (*begin)(void *owner, const char *file, int32_t partitions, bool is_commit_explicit,
-                 struct report *report);
+    /* Ends the one before. */
+    int (*begin)(void *owner, const struct script_test_options *options, struct report *report);
     int (*send)(void *owner, const struct record *record, struct report *report);
     int (*step)(void *owner, enum script_test_step step, struct report *report);
     int (*advance)(void *owner, int64_t span_ms, struct report *report);

@@ -5,6 +5,7 @@
 #include "runtime/app/app_script.h"
 #include "runtime/cli/offset_query.h"
 #include "runtime/main/plugin_places.h"
+#include "runtime/topology/topology_match.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,22 @@ static void play_set_others(struct play *play, const struct metadata_response *m
     }
 }
 
+/* Streams by pattern read what is there. */
+static int play_match(struct play *play, const struct metadata_response *metadata)
+{
+    struct arena *arena = &play->errand->arena;
+    size_t count = (size_t)metadata->topics.count;
+    const char **names = arena_array(arena, const char *, count);
+    struct report report = {0};
+    for (size_t i = 0; i < count; i++) {
+        names[i] = arena_string(arena, metadata->topics.items[i].name);
+    }
+    int error = topology_match_is_needed(play->topology)
+                    ? script_match_topics(play->script, names, count, &report)
+                    : 0;
+    return error == 0 ? COMMAND_OK : play_complain(play, &report);
+}
+
 static int play_start(struct play *play)
 {
     const struct metadata_response *metadata;
@@ -148,6 +165,10 @@ static int play_start(struct play *play)
     int error = errand_read_metadata(play->errand, NULL, 0, &metadata);
     if (error != 0) {
         return errand_fail(play->errand, error, "looking for topics");
+    }
+    int matched = play_match(play, metadata);
+    if (matched != COMMAND_OK) {
+        return matched;
     }
     play->driver = driver_new(&(struct driver_options){.partitions = 1});
     int code = play_set_inputs(play, metadata, &largest);

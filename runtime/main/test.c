@@ -9,6 +9,7 @@
 #include "runtime/format/json_writer.h"
 #include "runtime/lua/script_test.h"
 #include "runtime/main/plugin_places.h"
+#include "runtime/topology/topology_match.h"
 
 #include <string.h>
 
@@ -25,6 +26,9 @@ struct test {
     struct buffer application; /* the path of what is driven */
     struct script *script;     /* which is open as long as the driver runs it */
     struct driver *driver;
+    struct arena arena; /* of what the options of the driver say */
+    const char **topics;
+    size_t topic_count;
     const struct plugin_places *plugins;
 };
 
@@ -51,7 +55,21 @@ static int test_open_script(struct test *test, struct report *report)
 {
     const struct app_options options =
         test_options(test->plugins, buffer_string(&test->application));
-    return app_script_open(test->world->io, &options, report, &test->script);
+    int error = app_script_open(test->world->io, &options, report, &test->script);
+    if (error == 0 && topology_match_is_needed(script_topology(test->script))) {
+        error = script_match_topics(test->script, test->topics, test->topic_count, report);
+    }
+    return error;
+}
+
+static void test_keep_topics(struct test *test, const struct script_test_options *options)
+{
+    arena_clear(&test->arena);
+    test->topics = arena_array(&test->arena, const char *, options->topic_count);
+    test->topic_count = options->topic_count;
+    for (size_t i = 0; i < options->topic_count; i++) {
+        test->topics[i] = arena_string(&test->arena, bytes_from_string(options->topics[i]));
+    }
 }
 
 static void test_end(struct test *test)
@@ -65,26 +83,26 @@ static void test_end(struct test *test)
     test->script = NULL;
 }
 
-static int test_begin(void *owner, const char *file, int32_t partitions, bool is_commit_explicit,
-                      struct report *report)
+static int test_begin(void *owner, const struct script_test_options *options, struct report *report)
 {
     struct test *test = owner;
     const char *slash = strrchr(test->path, '/');
     test_end(test);
     buffer_clear(&test->application);
-    if (file == NULL) {
+    test_keep_topics(test, options);
+    if (options->file == NULL) {
         buffer_add_string(&test->application, test->path);
     } else {
         buffer_add(&test->application, test->path,
                    slash == NULL ? 0 : (size_t)(slash - test->path) + 1);
-        buffer_add_string(&test->application, file);
+        buffer_add_string(&test->application, options->file);
     }
     int error = test_open_script(test, report);
     if (error != 0) {
         return error;
     }
-    test->driver = driver_new(&(struct driver_options){.partitions = partitions,
-                                                       .is_commit_explicit = is_commit_explicit});
+    test->driver = driver_new(&(struct driver_options){
+        .partitions = options->partitions, .is_commit_explicit = options->is_commit_explicit});
     return driver_start(test->driver, script_topology(test->script), report);
 }
 
@@ -242,6 +260,7 @@ static int test_run_file(struct command_world *world, const char *path,
     }
     struct test test = {.world = world, .path = path, .plugins = &plugins};
     buffer_init(&test.application);
+    arena_init(&test.arena, 0);
     bool is_read = true;
     for (size_t i = 0; i < script_test_count(script) && is_read && !world->is_interrupted; i++) {
         if (filter == NULL || strstr(script_test_name(script, i), filter) != NULL) {
@@ -249,6 +268,7 @@ static int test_run_file(struct command_world *world, const char *path,
         }
     }
     buffer_fini(&test.application);
+    arena_fini(&test.arena);
     script_close(script);
     return COMMAND_OK;
 }

@@ -6,6 +6,7 @@
 #include "runtime/format/json_path.h"
 #include "runtime/topology/inlet.h"
 #include "runtime/topology/outlet.h"
+#include "runtime/topology/topology_match.h"
 #include "runtime/topology/topology_plan.h"
 
 #include <ctype.h>
@@ -234,14 +235,15 @@ static struct node *make_outlet(void *owner, const char *name)
 static int validate_source(const struct topology *topology, const struct topology_source *source,
                            const struct topology_node *node, struct report *report)
 {
-    if (source->topic_count == 0) {
+    int error = source->pattern == NULL ? 0 : topology_match_validate(source, report);
+    if (source->topic_count == 0 && source->pattern == NULL) {
         return report_add(report, source->place, "a stream needs a topic");
     }
-    int error = 0;
     for (size_t i = 0; error == 0 && i < source->topic_count; i++) {
         if (strpbrk(source->topics[i], "*?") != NULL) {
             return report_add(report, source->place,
-                              "'%s' is a pattern; a stream reads topics by their names: list them",
+                              "'%s' is a pattern; a stream reads topics by their names: list them, "
+                              "or write S.pattern with a regular expression",
                               source->topics[i]);
         }
         error = validate_name("topic", source->topics[i], source->place, report);
@@ -276,7 +278,9 @@ static int add_source(struct topology *topology, const struct topology_source *s
         .kind = "source",
         .place = source->place,
         .make = make_inlet,
-        .name = source->name == NULL && source->topic_count > 0 ? source->topics[0] : source->name,
+        .name = source->name != NULL      ? source->name
+                : source->topic_count > 0 ? source->topics[0]
+                                          : source->pattern,
     };
     int error = validate_source(topology, source, &node, report);
     if (error != 0) {
@@ -287,6 +291,7 @@ static int add_source(struct topology *topology, const struct topology_source *s
     copy->name = copy_string(topology, node.name);
     copy->place = copy_string(topology, source->place);
     copy->topics = copy_strings(topology, source->topics, source->topic_count);
+    copy->pattern = copy_string(topology, source->pattern);
     copy->time_path = copy_string(topology, source->time_path);
     struct inlet_options *options = arena_new(&topology->arena, struct inlet_options);
     *options = (struct inlet_options){.value_format = source->value_format,
@@ -575,7 +580,7 @@ void topology_check(const struct topology *topology)
         check(!topology->is_finished || it->part < (int)topology->part_count);
     }
     for (size_t i = 0; i < topology->part_count; i++) {
-        check(topology->parts[i].topic_count > 0);
+        check(topology->parts[i].topic_count > 0 || topology_match_is_needed(topology));
         check(i == 0 || strcmp(topology->parts[i - 1].name, topology->parts[i].name) < 0);
     }
 }

@@ -43,10 +43,11 @@ struct topology_timer {
 };
 
 struct topology_source {
-    const char *name; /* NULL: the first topic's */
+    const char *name; /* NULL: the first topic's, or the pattern */
     const char *place;
     const char *const *topics;
     size_t topic_count;
+    const char *pattern; /* instead of topics: all that match it (topology_match.h); or NULL */
     const struct value_format *value_format;
     const char *time_path; /* "$.ts": what the value says there is the record's time; or NULL */
     int64_t time_scale;    /* so many of the numbers there make a second; 0: 1000 */

@@ -25,7 +25,9 @@ static void describe_node(const struct topology *topology, const struct topology
         buffer_printf(out, "%s %s", i == 0 ? " <-" : ",",
                       topology->nodes[node->parents[i]].node.name);
     }
-    if (it->source != NULL) {
+    if (it->source != NULL && it->source->pattern != NULL) {
+        buffer_printf(out, " reads all that match %s", it->source->pattern);
+    } else if (it->source != NULL) {
         add_names(out, " reads", it->source->topics, it->source->topic_count);
     }
     if (node->sink_topic != NULL) {

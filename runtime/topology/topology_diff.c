@@ -12,22 +12,28 @@ enum { WHY_SIZE = 300 };
 
 /* --- Inputs ----------------------------------------------------------------------------------- */
 
-static bool reads(const struct topology_part *parts, size_t count, const char *topic)
+/* A pattern stands for what it matches, which is not known of both plans. */
+static bool reads(const struct topology_source *source, const char *name)
 {
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < parts[i].topic_count; j++) {
-            if (strcmp(parts[i].topics[j], topic) == 0) {
-                return true;
-            }
+    if (source->pattern != NULL) {
+        return strcmp(source->pattern, name) == 0;
+    }
+    for (size_t i = 0; i < source->topic_count; i++) {
+        if (strcmp(source->topics[i], name) == 0) {
+            return true;
         }
     }
     return false;
 }
 
-static bool plan_reads(const struct topology *plan, const char *topic)
+static bool plan_reads(const struct topology *plan, const char *name)
 {
-    return reads(plan->parts, plan->part_count, topic) ||
-           reads(plan->globals, plan->global_count, topic);
+    for (size_t i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].source != NULL && reads(plan->nodes[i].source, name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A list without doubles, of texts that the plans own. */
@@ -59,11 +65,16 @@ static void sort_names(struct names *names)
     }
 }
 
-static void add_topics(struct names *names, const struct topology_part *parts, size_t count)
+static void add_inputs(struct names *names, const struct topology *plan)
 {
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < parts[i].topic_count; j++) {
-            add_name(names, parts[i].topics[j]);
+    for (size_t i = 0; i < plan->node_count; i++) {
+        const struct topology_source *source = plan->nodes[i].source;
+        if (source != NULL && source->pattern != NULL) {
+            add_name(names, source->pattern);
+        }
+        for (size_t j = 0; source != NULL && source->pattern == NULL && j < source->topic_count;
+             j++) {
+            add_name(names, source->topics[j]);
         }
     }
 }
@@ -75,8 +86,7 @@ static void diff_inputs(const struct topology *from, const struct topology *to,
     const struct topology *const plans[] = {from, to};
     struct names names = {0};
     for (size_t i = 0; i < 2; i++) {
-        add_topics(&names, plans[i]->parts, plans[i]->part_count);
-        add_topics(&names, plans[i]->globals, plans[i]->global_count);
+        add_inputs(&names, plans[i]);
     }
     sort_names(&names);
     for (size_t i = 0; i < names.count; i++) {

@@ -146,7 +146,7 @@ static void find_copartitioned(struct topology *topology, struct topology_part *
         for (size_t i = 0; meeting.count > 1 && i < topology->node_count; i++) {
             const struct topology_source *source = topology->nodes[i].source;
             for (size_t j = 0; source != NULL && j < meeting.count; j++) {
-                if (strcmp(source->topics[0], meeting.names[j]) == 0) {
+                if (source->topic_count > 0 && strcmp(source->topics[0], meeting.names[j]) == 0) {
                     add_topics(&all, source);
                 }
             }

@@ -6,19 +6,30 @@ local check_list = lib.check_list
 local App, app_meta = lib.class "an app"
 lib.App, lib.app_meta = App, app_meta
 
+-- S.pattern "logs-.*": all topics whose whole name matches, those of later, too.
+local Pattern = {}
+Pattern.__index = Pattern
+
+function S.pattern(text)
+  return setmetatable({ text = check_type("the pattern of S.pattern", text, "string") }, Pattern)
+end
+
 function App:stream(topics, options)
   options = check_fields("stream", options or {}, set("value", "time", "name"))
-  topics = check_list("the topics of a stream", topics)
+  local pattern = getmetatable(topics) == Pattern and topics.text or nil
+  topics = pattern and {} or check_list("the topics of a stream", topics)
   local format = lib.format(options.value)
   local time, scale = lib.time(options.time)
-  local key = table.concat(topics, "\0") .. "\1" .. tostring(format) .. "\1"
+  local key = (pattern or table.concat(topics, "\0")) .. "\1" .. tostring(format) .. "\1"
     .. tostring(time) .. "\1" .. tostring(scale) .. "\1" .. tostring(options.name)
+    .. (pattern and "\1pattern" or "")
   local known = self.sources[key]
   if known then
     return known -- the same stream again
   end
   local stream = lib.add_node(self, "source", {}, {
-    topics = topics, value = format, time = time, time_scale = scale, name = options.name,
+    topics = topics, pattern = pattern, name = options.name,
+    value = format, time = time, time_scale = scale,
   })
   self.sources[key] = stream
   return stream

@@ -137,15 +137,19 @@ end
 function T.driver(options)
   options = type(options) == "string" and { app = options } or options or {}
   for name in pairs(options) do
-    if name ~= "app" and name ~= "partitions" and name ~= "commits" then
-      host.fail(("a driver has no option '%s': it has app, partitions, commits")
+    if name ~= "app" and name ~= "partitions" and name ~= "commits" and name ~= "topics" then
+      host.fail(("a driver has no option '%s': it has app, partitions, commits, topics")
         :format(tostring(name)))
     end
   end
   if options.commits ~= nil and options.commits ~= "explicit" and options.commits ~= "auto" then
     host.fail "commits is \"auto\" or \"explicit\""
   end
-  host.begin(options.app, options.partitions or 1, options.commits == "explicit")
+  if options.topics ~= nil and type(options.topics) ~= "table" then
+    host.fail "topics is a list of names"
+  end
+  host.begin(options.app, options.partitions or 1, options.commits == "explicit",
+    options.topics or {})
   return setmetatable({}, Driver)
 end
 

@@ -25,6 +25,7 @@ struct app_seat {
     struct app *app;
     bool is_closed;
     int failure_count;
+    int outdated_count;
     bool is_final;
     char reason[1600];
 };
@@ -85,10 +86,16 @@ static void app_world_on_failed(void *owner, const char *reason, bool is_final)
     snprintf(seat->reason, sizeof seat->reason, "%s", reason);
 }
 
+static void app_world_on_outdated(void *owner)
+{
+    ((struct app_seat *)owner)->outdated_count++;
+}
+
 /* As app_new answers. */
 static inline int app_world_open(struct app_world *world, int number, struct report *report)
 {
-    static const struct app_events events = {.failed = app_world_on_failed};
+    static const struct app_events events = {.failed = app_world_on_failed,
+                                             .outdated = app_world_on_outdated};
     struct app_seat *seat = &world->seats[number];
     struct app_options options = {.path = "app.lua",
                                   .client = client_options_default(),
@@ -100,6 +107,7 @@ static inline int app_world_open(struct app_world *world, int number, struct rep
     options.client.request_timeout_ms = 3000;
     options.client.metadata_max_age_ms = 5000;
     seat->failure_count = 0;
+    seat->outdated_count = 0;
     seat->is_final = false;
     seat->reason[0] = 0;
     return app_new(seat->io, &options, &events, seat, &seat->app, report);

@@ -81,6 +81,15 @@ static void patterns_of_topics_are_refused(void **state)
                    "app.lua:3", "'logs.*' is a pattern");
     expect_connector_refusal("app:sink('db', { type = 'sqlite', path = 'x', topics = 'logs.*' })",
                              "connector db: 'logs.*' is a pattern");
+    expect_refusal("local S = require 'tidemill'\nlocal app = S.app 'a'\n"
+                   "app:stream(S.pattern '*.logs'):to 'out'\nreturn app\n",
+                   "app.lua:3", "'*.logs' is no pattern of topics");
+    expect_refusal("local S = require 'tidemill'\nlocal app = S.app 'a'\n"
+                   "app:stream(S.pattern { 'logs' }):to 'out'\nreturn app\n",
+                   "app.lua:3", "the pattern of S.pattern must be a string, not a table");
+    expect_refusal("local S = require 'tidemill'\nlocal app = S.app 'a'\n"
+                   "app:table(S.pattern 'l.*', { name = 'l' }):to 'out'\nreturn app\n",
+                   "app.lua:3", "must be a string, not a table");
 }
 
 static void a_script_that_is_not_there_is_named(void **state)

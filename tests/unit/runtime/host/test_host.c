@@ -119,6 +119,54 @@ static void a_script_that_went_wrong_meanwhile_is_final(void **state)
     bench_free(bench);
 }
 
+static const char GATHER[] = "local S = require 'tidemill'\n"
+                             "local app = S.app 'gather'\n"
+                             "app:stream(S.pattern 'in-.*'):to 'out'\n"
+                             "return app\n";
+
+/* As a new version would take its place, and no failure. */
+static void topics_of_a_pattern_are_read_as_they_come(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(8, 1);
+    write_file(bench, "copy.lua", GATHER);
+    start(bench);
+    run(bench, 20000);
+    assert_int_equal(count_of(bench, "out"), 0);
+    for (int64_t i = 1; i < 4; i++) {
+        char topic[16];
+        snprintf(topic, sizeof topic, "in-%d", (int)i);
+        fake_cluster_add_topic(bench->cluster, topic, 1);
+        put_to(bench, topic, 0, "good");
+        run(bench, 20000);
+        assert_int_equal(count_of(bench, "out"), i);
+    }
+    assert_int_equal(bench->failure_count, 0);
+    bench_free(bench);
+}
+
+static void one_that_cannot_be_read_anew_goes_on_without_topics_that_came(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(9, 1);
+    write_file(bench, "copy.lua", GATHER);
+    fake_cluster_add_topic(bench->cluster, "in-1", 1);
+    start(bench);
+    run(bench, 20000);
+    write_file(bench, "copy.lua", "return 7\n");
+    fake_cluster_add_topic(bench->cluster, "in-2", 1);
+    put_to(bench, "in-2", 0, "later");
+    run(bench, 20000);
+    put_to(bench, "in-1", 0, "good");
+    run(bench, 20000);
+    assert_int_equal(count_of(bench, "out"), 1);
+    assert_int_equal(bench->failure_count, 0);
+    write_file(bench, "copy.lua", GATHER);
+    run(bench, 20000);
+    assert_int_equal(count_of(bench, "out"), 2);
+    bench_free(bench);
+}
+
 static void one_that_never_started_stops(void **state)
 {
     (void)state;
@@ -568,6 +616,8 @@ int main(void)
         cmocka_unit_test(one_that_says_stop_stays_away_and_the_others_run),
         cmocka_unit_test(when_the_last_one_stopped_the_host_is_over),
         cmocka_unit_test(a_script_that_went_wrong_meanwhile_is_final),
+        cmocka_unit_test(topics_of_a_pattern_are_read_as_they_come),
+        cmocka_unit_test(one_that_cannot_be_read_anew_goes_on_without_topics_that_came),
         cmocka_unit_test(one_that_never_started_stops),
         cmocka_unit_test(it_stops_at_any_event),
         cmocka_unit_test(a_visit_finds_what_runs_by_name),

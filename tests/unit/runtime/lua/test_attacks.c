@@ -209,10 +209,9 @@ static void top_level_code_is_stopped(void **state)
 
 /* --- Tests of files --- */
 
-static int begin(void *owner, const char *file, int32_t partitions, bool is_commit_explicit,
-                 struct report *report)
+static int begin(void *owner, const struct script_test_options *options, struct report *report)
 {
-    (void)owner, (void)file, (void)partitions, (void)is_commit_explicit, (void)report;
+    (void)owner, (void)options, (void)report;
     return 0;
 }
 
