@@ -355,22 +355,6 @@ int64_t app_pending_count(const struct app *app)
     return count;
 }
 
-int64_t app_restoring_count(const struct app *app)
-{
-    int64_t count = 0;
-    for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
-         link = link->next) {
-        const struct app_task *row = list_member(link, const struct app_task, link);
-        struct task_restore_view view;
-        for (size_t i = 0; row->task != NULL && i < row->part->store_count; i++) {
-            if (task_view_restore(row->task, i, &view) && view.progress.total_count >= 0) {
-                count += view.progress.total_count - view.progress.done_count;
-            }
-        }
-    }
-    return count;
-}
-
 void app_each_connector(struct app *app,
                         void (*each)(void *owner, const struct connector *connector), void *owner)
 {

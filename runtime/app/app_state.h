@@ -2,6 +2,7 @@
  *
  *     app.c            its life: start, failure, end
  *     app_tasks.c      the tasks of now, and their turns
+ *     app_restore.c    what is told of stores that are read from changelogs
  *     app_group.c      which partitions are ours
  *     app_commit.c     the order of a commit, and of one at least once
  *     app_transaction.c  the order of one exactly once
@@ -14,6 +15,7 @@
 
 #include "log/base/list.h"
 #include "runtime/app/app.h"
+#include "runtime/app/app_log.h"
 #include "runtime/app/app_topics.h"
 #include "runtime/client/member.h"
 #include "runtime/client/transactional.h"
@@ -159,6 +161,11 @@ void app_tasks_check(const struct app *app);
 /* Looks for topics that came or went, from now on; nothing without streams by pattern. */
 void app_lookout_start(struct app *app);
 void app_lookout_stop(struct app *app);
+/* Events of a task, whose owner is a struct app_task. */
+void app_restore_on_begun(void *owner, struct task *task, const struct task_restore_view *view);
+void app_restore_on_ended(void *owner, struct task *task, const struct task_restore_view *view);
+/* A task has its stores. */
+void app_restore_on_started(struct app *app, const struct task *task);
 
 void app_group_join(struct app *app);
 /* Lets the group go on when nothing that it asked for is left. */

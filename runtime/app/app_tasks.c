@@ -16,7 +16,6 @@
 #include "log/base/trace.h"
 #include "runtime/app/app_state.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,31 +205,10 @@ bool app_tasks_is_dirty(const struct app *app)
 
 /* --- Opening --- */
 
-/* How long it took to have all stores of the tasks that were dealt, and what for. */
-static void app_tasks_log_restore(struct app *app)
-{
-    char text[160];
-    for (list_each (&app->tasks, link)) {
-        const struct app_task *row = list_member(link, struct app_task, link);
-        if (row->task != NULL && !row->is_closing && !task_is_running(row->task)) {
-            return; /* others are still at it */
-        }
-    }
-    if (app->options.log != NULL && app->restored_count > 0) {
-        snprintf(text, sizeof text,
-                 "read %" PRId64 " changes of its stores from changelogs in %.1f s",
-                 app->restored_count, (double)(io_now(app->io) - app->restore_ns) / 1e9);
-        app_log_add(app->options.log, "state", text);
-    }
-    app->restored_count = 0;
-    app->restore_ns = 0;
-}
-
 static void app_on_task_started(void *owner, struct task *task)
 {
     struct app_task *row = owner;
-    row->app->restored_count += task_counts(task)->restored_count;
-    app_tasks_log_restore(row->app);
+    app_restore_on_started(row->app, task);
     app_tap_add_task(row->app, row->task);
     app_tasks_process(row->app);
     io_timer_start(row->app->io, &row->app->tick_timer, 0);
@@ -290,7 +268,9 @@ static void app_task_open(struct app_task *row)
 {
     static const struct task_events events = {.started = app_on_task_started,
                                               .failed = app_on_task_failed,
-                                              .noticed = app_on_task_noticed};
+                                              .noticed = app_on_task_noticed,
+                                              .restore_begun = app_restore_on_begun,
+                                              .restore_ended = app_restore_on_ended};
     struct app *app = row->app;
     struct buffer directory;
     buffer_init(&directory);

@@ -65,6 +65,8 @@ static void app_view_write_restore(const struct task_restore_view *view, struct 
     app_view_add_number(out, "done", progress->done_count);
     app_view_add_number(out, "total", progress->total_count);
     app_view_add_number(out, "elapsed_ms", progress->elapsed_ms);
+    buffer_add_byte(out, ',');
+    app_view_add(out, "from_start", progress->reason);
     if (progress->done_count > 0) {
         int64_t left_count = progress->total_count - progress->done_count;
         double left_ms = (double)progress->elapsed_ms * (double)left_count;

@@ -35,10 +35,14 @@ struct changelog {
     struct io_timer turn_timer;
     int64_t first_offset; /* where reading began; -1 until the first fetch tells */
     uint64_t began_ns;
-    bool is_reading_on; /* from local contents, and nothing came yet */
-    int64_t end_offset; /* to be reached; -1 until the first fetch tells */
+    bool is_reading_on;              /* from local contents, and nothing came yet */
+    const char *reason;              /* why reading began at the start, or NULL */
+    int64_t end_offset;              /* to be reached; -1 until the first fetch tells */
+    struct changelog_progress ended; /* how far it was when it ended */
     bool is_ending;
     int error;
+    void (*begun)(void *owner); /* NULL: nobody listens */
+    void *begun_owner;
     void (*done)(void *owner, int error);
     void *owner;
 };
@@ -68,6 +72,24 @@ void changelog_free(struct changelog *changelog)
     free(changelog);
 }
 
+struct changelog_progress changelog_progress(const struct changelog *changelog)
+{
+    struct changelog_progress progress = {.total_count = -1, .reason = changelog->reason};
+    if (changelog->is_ending) {
+        return changelog->ended;
+    }
+    if (changelog->fetcher == NULL || changelog->first_offset < 0) {
+        return progress;
+    }
+    int64_t position = fetcher_position(changelog->fetcher, changelog->topic, changelog->partition);
+    int64_t end = changelog->end_offset;
+    progress.done_count = position - changelog->first_offset;
+    progress.total_count = (end > position ? end : position) - changelog->first_offset;
+    progress.elapsed_ms =
+        (int64_t)((io_now(client_io(changelog->client)) - changelog->began_ns) / 1000000);
+    return progress;
+}
+
 static void changelog_on_closed(void *owner)
 {
     struct changelog *changelog = owner;
@@ -80,6 +102,7 @@ static void changelog_end(struct changelog *changelog, int error)
     if (changelog->is_ending) {
         return;
     }
+    changelog->ended = changelog_progress(changelog);
     changelog->is_ending = true;
     changelog->error = error;
     if (changelog->is_refreshing) {
@@ -120,6 +143,7 @@ static int changelog_rebuild(struct changelog *changelog, const char *reason)
     trace(TRACE_ERROR, "changelog.store_rebuilt", TRACE_STRING("topic", changelog->topic),
           TRACE_INT("partition", changelog->partition), TRACE_STRING("reason", reason));
     changelog->is_reading_on = false;
+    changelog->reason = reason;
     changelog->first_offset = changelog->end_offset = -1;
     int error = replay_rebuild(changelog->replay);
     fetcher_seek(changelog->fetcher, changelog->topic, changelog->partition,
@@ -146,12 +170,21 @@ static bool changelog_is_read(struct changelog *changelog)
                                          changelog->partition) >= changelog->end_offset;
 }
 
+static void changelog_tell_begun(struct changelog *changelog, const struct fetcher_batch *fetched)
+{
+    changelog->first_offset = fetched->position;
+    changelog->end_offset = fetched->high_watermark;
+    if (changelog->begun != NULL) {
+        changelog->begun(changelog->begun_owner);
+    }
+}
+
 static int changelog_read(struct changelog *changelog, struct fetcher_batch *fetched)
 {
-    if (changelog->first_offset < 0) {
-        changelog->first_offset = fetched->position;
-    }
     bool is_outdated = changelog->is_reading_on && changelog_is_old(changelog);
+    if (!is_outdated && changelog->first_offset < 0) {
+        changelog_tell_begun(changelog, fetched);
+    }
     int error = is_outdated ? changelog_rebuild(changelog, "the local contents are too old")
                             : changelog_read_batch(changelog, fetched);
     fetcher_release(changelog->fetcher, fetched);
@@ -199,23 +232,6 @@ static void changelog_on_turn(struct io_timer *timer)
     changelog_on_ready(timer->owner);
 }
 
-struct changelog_progress changelog_progress(const struct changelog *changelog)
-{
-    struct changelog_progress progress = {.total_count = -1};
-    if (changelog->fetcher == NULL || changelog->first_offset < 0) {
-        return progress;
-    }
-    int64_t position = fetcher_position(changelog->fetcher, changelog->topic, changelog->partition);
-    int64_t end =
-        fetcher_high_watermark(changelog->fetcher, changelog->topic, changelog->partition);
-    end = changelog->end_offset < 0 ? end : changelog->end_offset;
-    progress.done_count = position - changelog->first_offset;
-    progress.total_count = (end > position ? end : position) - changelog->first_offset;
-    progress.elapsed_ms =
-        (int64_t)((io_now(client_io(changelog->client)) - changelog->began_ns) / 1000000);
-    return progress;
-}
-
 static void changelog_print_id(const struct client_topic *topic, char out[STATE_POSITION_ID_SIZE])
 {
     static const struct wire_uuid none;
@@ -241,6 +257,9 @@ static void changelog_begin(struct changelog *changelog, const struct client_top
         return;
     }
     changelog->is_reading_on = offset >= 0;
+    changelog->reason = offset >= 0          ? NULL
+                        : changelog->is_kept ? "the local contents are not of this topic"
+                                             : "there are no local contents";
     changelog->began_ns = io_now(client_io(changelog->client));
     fetcher_add(changelog->fetcher, changelog->topic, changelog->partition,
                 offset >= 0 ? offset : FETCHER_OFFSET_EARLIEST);
@@ -293,6 +312,12 @@ void changelog_restore(struct changelog *changelog, const struct state_position 
     changelog->refresh_timer = (struct io_timer){.fired = changelog_refresh, .owner = changelog};
     changelog->turn_timer = (struct io_timer){.fired = changelog_on_turn, .owner = changelog};
     changelog_refresh(&changelog->refresh_timer);
+}
+
+void changelog_on_begun(struct changelog *changelog, void (*begun)(void *owner), void *owner)
+{
+    changelog->begun = begun;
+    changelog->begun_owner = owner;
 }
 
 void changelog_cancel(struct changelog *changelog)

@@ -31,14 +31,19 @@ struct changelog *changelog_new(struct client *client, struct kv *kv, const char
 /* `opened`: what the store's contents were stored with; NULL when they are not kept. */
 void changelog_restore(struct changelog *changelog, const struct state_position *opened,
                        void (*done)(void *owner, int error), void *owner);
+/* Before changelog_restore: who is told, during a call, that there is something to read, and by
+ * changelog_progress how much. */
+void changelog_on_begun(struct changelog *changelog, void (*begun)(void *owner), void *owner);
 /* `done` comes with ERROR_CANCELLED. */
 void changelog_cancel(struct changelog *changelog);
 struct changelog_progress {
     int64_t done_count;  /* offsets that were read, */
     int64_t total_count; /* of so many; -1 until the first fetch tells */
     int64_t elapsed_ms;  /* since reading began */
+    const char *reason;  /* why it is read from its start; NULL: on from local contents */
 };
-/* While it restores. By offsets: what compaction took is passed over faster. */
+/* While it restores, and how it ended until it is freed. By offsets: what compaction took is passed
+ * over faster. */
 struct changelog_progress changelog_progress(const struct changelog *changelog);
 const struct replay *changelog_replay(const struct changelog *changelog);
 /* Ends the restore; see replay_decide. */

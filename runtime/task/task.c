@@ -342,17 +342,6 @@ struct task_input_view task_view_input(const struct task *task, size_t index)
         .pending_count = is_running ? task_input_pending_count(input) : 0};
 }
 
-bool task_view_restore(const struct task *task, size_t index, struct task_restore_view *out)
-{
-    const struct task_changelog *row = task->changelogs == NULL ? NULL : &task->changelogs[index];
-    if (task->state != TASK_RESTORING || row == NULL || row->changelog == NULL) {
-        return false;
-    }
-    *out = (struct task_restore_view){.store = kv_name(row->kv),
-                                      .progress = changelog_progress(row->changelog)};
-    return true;
-}
-
 static void task_check_changelogs(const struct task *task)
 {
     for (size_t i = 0; i < state_store_count(task->stores); i++) {

@@ -41,6 +41,10 @@ struct task_options {
     const struct global *global; /* ready; NULL: the plan has no global tables */
 };
 
+struct task_restore_view {
+    const char *store;
+    struct changelog_progress progress;
+};
 struct task_events {
     /* The stores are restored and the inputs known: processing may begin. */
     void (*started)(void *owner, struct task *task);
@@ -51,6 +55,10 @@ struct task_events {
     /* Something that its users should know, though the task goes on; NULL: nobody listens. The
      * sentence is valid during the call. */
     void (*noticed)(void *owner, struct task *task, const char *text);
+    /* A store has something to read from its changelog, and has read it. NULL: nobody listens. The
+     * view is valid during the call. */
+    void (*restore_begun)(void *owner, struct task *task, const struct task_restore_view *view);
+    void (*restore_ended)(void *owner, struct task *task, const struct task_restore_view *view);
 };
 
 /* The inputs are added before task_start. */
@@ -117,10 +125,6 @@ struct task_input_view {
 };
 size_t task_input_count(const struct task *task);
 struct task_input_view task_view_input(const struct task *task, size_t index);
-struct task_restore_view {
-    const char *store;
-    struct changelog_progress progress;
-};
 /* Of a store of the part, by its number there; false when it does not restore. */
 bool task_view_restore(const struct task *task, size_t index, struct task_restore_view *out);
 void task_check(const struct task *task);

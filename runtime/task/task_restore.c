@@ -162,11 +162,31 @@ static void task_end_one_restore(struct task *task)
     }
 }
 
+static struct task_restore_view task_restore_view(const struct task_changelog *row)
+{
+    return (struct task_restore_view){.store = kv_name(row->kv),
+                                      .progress = changelog_progress(row->changelog)};
+}
+
+static void task_on_restore_begun(void *owner)
+{
+    struct task_changelog *row = owner;
+    struct task *task = row->task;
+    struct task_restore_view view = task_restore_view(row);
+    if (task->events->restore_begun != NULL) {
+        task->events->restore_begun(task->owner, task, &view);
+    }
+}
+
 static void task_on_restored(void *owner, int error)
 {
     struct task_changelog *row = owner;
+    struct task *task = row->task;
+    struct task_restore_view view = task_restore_view(row);
     if (error != 0) {
-        task_fail_restore(row->task, row, error);
+        task_fail_restore(task, row, error);
+    } else if (view.progress.total_count > 0 && task->events->restore_ended != NULL) {
+        task->events->restore_ended(task->owner, task, &view);
     }
     task_end_one_restore(row->task);
 }
@@ -211,6 +231,7 @@ static void task_restore_store(struct task *task, size_t index)
     row->changelog =
         changelog_new(task->options.fetch_client, row->kv, row->topic, task->options.partition);
     task->restoring_count++;
+    changelog_on_begun(row->changelog, task_on_restore_begun, row);
     changelog_restore(row->changelog,
                       state_is_kept(task->stores, index) ? state_position(task->stores) : NULL,
                       task_on_restored, row);
@@ -290,4 +311,14 @@ void task_restore_cancel(struct task *task)
             changelog_cancel(task->changelogs[i].changelog);
         }
     }
+}
+
+bool task_view_restore(const struct task *task, size_t index, struct task_restore_view *out)
+{
+    const struct task_changelog *row = task->changelogs == NULL ? NULL : &task->changelogs[index];
+    if (task->state != TASK_RESTORING || row == NULL || row->changelog == NULL) {
+        return false;
+    }
+    *out = task_restore_view(row);
+    return true;
 }

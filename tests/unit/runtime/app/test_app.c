@@ -172,6 +172,25 @@ static void an_idle_application_commits_nothing(void **state)
 
 /* --- Restores --- */
 
+static void expect_view(struct app_world *world, const char *expected)
+{
+    struct buffer text = {0};
+    app_view_add_parts(world->seats[0].app, 0, &text);
+    if (strstr(buffer_string(&text), expected) == NULL) {
+        fail_msg("%s is not in %s", expected, buffer_string(&text));
+    }
+    buffer_fini(&text);
+}
+
+static bool has_line(struct app_world *world, const char *line)
+{
+    struct buffer text = {0};
+    app_log_write(world->log, 0, 10, &text);
+    bool has = strstr(buffer_string(&text), line) != NULL;
+    buffer_fini(&text);
+    return has;
+}
+
 static void tasks_run_while_others_restore(void **state)
 {
     (void)state;
@@ -181,7 +200,7 @@ static void tasks_run_while_others_restore(void **state)
                          "app:stream('in'):group_by_key():count { name = 'n' }\n"
                          "app:stream('other'):to 'copied'\n"
                          "return app\n");
-    struct buffer text = {0};
+    struct app_log *log = world->log = app_log_new(world->seats[0].io);
     fake_cluster_add_topic(world->cluster, "in", 1);
     fake_cluster_add_topic(world->cluster, "other", 1);
     fake_cluster_add_topic(world->cluster, "copied", 1);
@@ -196,13 +215,18 @@ static void tasks_run_while_others_restore(void **state)
     app_world_await(world, "copied", 1);
     app_world_run(world, 10 * APP_WORLD_SECOND_MS);
     assert_int_equal(app_restoring_count(world->seats[0].app), 2);
-    app_view_add_parts(world->seats[0].app, 0, &text);
-    const char *expected = "\"restoring\":[{\"store\":\"n\",\"done\":1,\"total\":3,";
-    if (strstr(buffer_string(&text), expected) == NULL) {
-        fail_msg("%s is not in %s", expected, buffer_string(&text));
-    }
-    buffer_fini(&text);
+    expect_view(world, "\"restoring\":[{\"store\":\"n\",\"done\":1,\"total\":3,");
+    expect_view(world, "\"from_start\":\"there are no local contents\"");
+    assert_true(has_line(world, "store n-0: 3 records to read, from the start: there are no"));
+    assert_false(has_line(world, "records read in"));
+    fake_cluster_set_open(world->cluster, changelog, false);
+    app_world_run(world, 10 * APP_WORLD_SECOND_MS);
+    assert_int_equal(app_restoring_count(world->seats[0].app), 0);
+    assert_true(has_line(world, "store n-0: 3 records read in 1"));
+    app_world_put(world, "in", 0, "k", "v");
+    app_world_await(world, "two-n-changelog", 5);
     app_world_free(world);
+    app_log_free(log);
 }
 
 /* --- Keys that do not meet --- */

@@ -22,6 +22,7 @@ struct bench {
     struct state_position position; /* of the last commit appended, or as restored */
     int64_t decided_commit;
     int64_t start_ms; /* the number before that of the first commit */
+    int begun_count;
     int done_count;
     int error;
     int64_t offset;
@@ -111,6 +112,26 @@ static void commit(struct bench *bench)
     state_position_set_changelog(&bench->position, "counts", NULL, bench->offset + 1);
 }
 
+static void on_begun(void *owner)
+{
+    struct bench *bench = owner;
+    bench->begun_count++;
+    assert_true(changelog_progress(bench->changelog).total_count > 0);
+}
+
+/* What the last restore told; NULL: it went on from local contents. */
+static void expect_reason(const struct bench *bench, const char *reason)
+{
+    struct changelog_progress progress = changelog_progress(bench->changelog);
+    assert_int_equal(bench->begun_count, 1);
+    assert_int_equal(progress.done_count, progress.total_count);
+    if (reason == NULL) {
+        assert_null(progress.reason);
+    } else {
+        assert_string_equal(progress.reason, reason);
+    }
+}
+
 static void on_restored(void *owner, int error)
 {
     struct bench *bench = owner;
@@ -123,7 +144,8 @@ static void begin_restore(struct bench *bench, struct kv *kv, const struct state
 {
     changelog_free(bench->changelog);
     bench->changelog = changelog_new(bench->clients->fetch_client, kv, TOPIC, 0);
-    bench->done_count = 0;
+    bench->begun_count = bench->done_count = 0;
+    changelog_on_begun(bench->changelog, on_begun, bench);
     changelog_restore(bench->changelog, opened, on_restored, bench);
     assert_int_equal(bench->done_count, 0);
 }
@@ -254,6 +276,7 @@ static void local_contents_are_gone_on_from(void **state)
     commit(bench);
     take_local(bench, kv, &opened);
     assert_int_equal(restore(bench, kv, &opened), 0); /* nothing is new */
+    assert_int_equal(bench->begun_count, 0);
     expect(kv, "a=1 b=1");
     assert_int_equal(read_count(bench), 0);
     assert_int_equal(bench->position.commit, bench->start_ms + 1);
@@ -261,6 +284,7 @@ static void local_contents_are_gone_on_from(void **state)
     commit(bench);
     assert_int_equal(restore(bench, kv, &opened), 0);
     expect(kv, "a=2 b=1");
+    expect_reason(bench, NULL);
     assert_int_equal(read_count(bench), 1);
     assert_int_equal(bench->position.commit, bench->start_ms + 2);
     state_position_fini(&opened);
@@ -288,6 +312,7 @@ static void local_contents_that_are_too_old_are_read_anew(void **state)
         commit(bench);
         assert_int_equal(restore(bench, kv, &opened), 0);
         expect(kv, hours < 12 ? "a=1 b=1 gone=1" : "a=1 b=1");
+        expect_reason(bench, hours < 12 ? NULL : "the local contents are too old");
         state_position_fini(&opened);
         kv_free(kv);
         bench_free(bench);
@@ -313,6 +338,7 @@ static void a_topic_made_anew_is_never_mixed_with_local_contents(void **state)
     commit(bench);
     assert_int_equal(restore(bench, kv, &opened), 0);
     expect(kv, "a=new b=new c=new");
+    expect_reason(bench, "the local contents are not of this topic");
     state_position_fini(&opened);
     kv_free(kv);
     bench_free(bench);
@@ -338,6 +364,7 @@ static void a_topic_that_does_not_reach_to_local_contents_is_read_anew(void **st
         kv_mark_committed(kv);
         assert_int_equal(restore(bench, kv, &opened), 0);
         expect(kv, "a=1");
+        expect_reason(bench, "the topic does not reach to the local contents");
         assert_int_equal(replay_end_offset(changelog_replay(bench->changelog)), 2);
         state_position_fini(&opened);
         kv_free(kv);
