@@ -53,6 +53,11 @@ int varint_read(const uint8_t **at, const uint8_t *end, int32_t *out)
 
 int varlong_read(const uint8_t **at, const uint8_t *end, int64_t *out)
 {
+    if (*at < end && **at < 0x80) {
+        uint64_t byte = *(*at)++;
+        *out = (int64_t)(byte >> 1) ^ -(int64_t)(byte & 1);
+        return 0;
+    }
     uint64_t value = 0;
     int error = varint_read_bits(at, end, 64, &value);
     if (error == 0) {

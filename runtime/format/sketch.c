@@ -346,7 +346,66 @@ int sketch_decode(struct sketch *sketch, struct bytes encoded)
     return 0;
 }
 
-int sketch_add_encoded(struct bytes encoded, double value, struct buffer *out)
+/* --- One more value -------------------------------------------------------------------------- */
+
+/* Where a value belongs among encoded bins. */
+struct splice {
+    int32_t index;
+    bool is_found;       /* a bin of this index is there */
+    bool is_last;        /* no bin of its sign has this index or a higher one */
+    int64_t before;      /* index of the bin below; 0: none */
+    int64_t after;       /* index of the bin at the place */
+    uint64_t in_bin;     /* count of the bin at the place */
+    const uint8_t *at;   /* the first byte that will not stay */
+    const uint8_t *rest; /* the first byte behind it that stays */
+};
+
+/* As get_bins, but keeps nothing. `splice` is NULL for the sign without the value. */
+static uint64_t pass_bins(struct reading *reading, int64_t count, uint64_t total,
+                          struct splice *splice)
+{
+    int64_t index = 0;
+    bool is_placed = splice == NULL;
+    for (int64_t i = 0; i < count && !reading->is_bad; i++) {
+        const uint8_t *start = reading->at;
+        int64_t before = index;
+        index += get_integer(reading, i == 0 ? -INDEX_MAX : 1, 2 * INDEX_MAX);
+        const uint8_t *behind_index = reading->at;
+        uint64_t in_bin = (uint64_t)get_integer(reading, 1, (int64_t)(SKETCH_COUNT_MAX - total));
+        reading->is_bad |= index > INDEX_MAX;
+        total += in_bin;
+        if (!is_placed && index >= splice->index) {
+            is_placed = true;
+            splice->is_found = index == splice->index;
+            splice->before = before;
+            splice->after = index;
+            splice->in_bin = in_bin;
+            splice->at = splice->is_found ? behind_index : start;
+            splice->rest = splice->is_found ? reading->at : behind_index;
+        }
+    }
+    if (!is_placed) {
+        splice->is_last = true;
+        splice->before = index;
+        splice->at = splice->rest = reading->at;
+    }
+    return total;
+}
+
+static void put_spliced(struct buffer *out, const struct splice *splice)
+{
+    if (splice->is_found) {
+        put_integer(out, (int64_t)splice->in_bin + 1);
+        return;
+    }
+    put_integer(out, splice->index - splice->before);
+    put_integer(out, 1);
+    if (!splice->is_last) {
+        put_integer(out, splice->after - splice->index);
+    }
+}
+
+static int add_to_whole(struct bytes encoded, double value, struct buffer *out)
 {
     struct sketch sketch = {0};
     int error = encoded.size == 0 ? 0 : sketch_decode(&sketch, encoded);
@@ -356,6 +415,46 @@ int sketch_add_encoded(struct bytes encoded, double value, struct buffer *out)
     }
     sketch_fini(&sketch);
     return error;
+}
+
+/* A value of the usual kind changes the count of one bin, or adds one: all other bytes are copied
+ * as they are, once they were read and found to be right. */
+int sketch_add_encoded(struct bytes encoded, double value, struct buffer *out)
+{
+    struct reading reading = {encoded.data, encoded.data + encoded.size, false};
+    if (encoded.size == 0 || *reading.at++ != VERSION || !isfinite(value) ||
+        fabs(value) < DBL_MIN) {
+        return add_to_whole(encoded, value, out);
+    }
+    struct splice splice = {.index = index_of(fabs(value))};
+    bool is_positive = value > 0;
+    int64_t zero_count = get_integer(&reading, 0, (int64_t)SKETCH_COUNT_MAX);
+    int64_t counts[2] = {get_integer(&reading, 0, SKETCH_BINS_MAX),
+                         get_integer(&reading, 0, SKETCH_BINS_MAX)};
+    const uint8_t *bins = reading.at;
+    uint64_t total =
+        pass_bins(&reading, counts[0], (uint64_t)zero_count, is_positive ? &splice : NULL);
+    total = pass_bins(&reading, counts[1], total, is_positive ? NULL : &splice);
+    const uint8_t *ends = reading.at;
+    double min = get_double(&reading);
+    double max = get_double(&reading);
+    int64_t *count = &counts[is_positive ? 0 : 1];
+    if (reading.is_bad || reading.at != reading.end || min > max || total == 0 ||
+        total == SKETCH_COUNT_MAX || (!splice.is_found && *count == SKETCH_BINS_MAX)) {
+        return add_to_whole(encoded, value, out);
+    }
+    *count += !splice.is_found;
+    buffer_reserve(out, encoded.size + 4 * VARLONG_SIZE_MAX);
+    buffer_add_byte(out, VERSION);
+    put_integer(out, zero_count);
+    put_integer(out, counts[0]);
+    put_integer(out, counts[1]);
+    buffer_add(out, bins, (size_t)(splice.at - bins));
+    put_spliced(out, &splice);
+    buffer_add(out, splice.rest, (size_t)(ends - splice.rest));
+    put_double(out, value < min ? value : min);
+    put_double(out, value > max ? value : max);
+    return 0;
 }
 
 static uint64_t check_bins(const struct sketch_bins *bins)

@@ -59,7 +59,7 @@ void sketch_encode(const struct sketch *sketch, struct buffer *out);
 /* Replaces the content by what sketch_encode wrote. ERROR_CORRUPT for anything else, and the sketch
  * is then empty. */
 must_use int sketch_decode(struct sketch *sketch, struct bytes encoded);
-/* Appends what an encoded sketch, empty for a new one, is with one more value. Errors as of
- * sketch_add and sketch_decode. */
+/* Appends what an encoded sketch, empty for a new one, is with one more value: the bytes are read,
+ * one count is changed, nothing is decoded. Errors as of sketch_add and sketch_decode. */
 must_use int sketch_add_encoded(struct bytes encoded, double value, struct buffer *out);
 void sketch_check(const struct sketch *sketch);

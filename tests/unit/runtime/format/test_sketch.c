@@ -1,5 +1,6 @@
 /* Shows that quantiles of a sketch are within 1 % of the sorted values, that merging and order make
- * no difference, that bins are bounded, and that only what was encoded is decoded. */
+ * no difference, that bins are bounded, that only what was encoded is decoded, and that adding to
+ * the encoded bytes comes to the same. */
 #include "log/base/error.h"
 #include "runtime/format/sketch.h"
 #include "tests/unit/runtime/format/random_json.h"
@@ -249,6 +250,109 @@ static void anything_else_is_corrupt(void **state)
     }
 }
 
+/* What sketch_add_encoded must come to: decoded, added to, encoded. */
+static int add_by_decoding(struct bytes encoded, double value, struct buffer *out)
+{
+    struct sketch sketch = {0};
+    int error = encoded.size == 0 ? 0 : sketch_decode(&sketch, encoded);
+    error = error == 0 ? sketch_add(&sketch, value) : error;
+    if (error == 0) {
+        sketch_encode(&sketch, out);
+    }
+    sketch_fini(&sketch);
+    return error;
+}
+
+static double draw_few(uint64_t *seed)
+{
+    return draw_signed(seed) > 0 ? draw_count(seed) : -draw_wide(seed);
+}
+
+static double draw_every_bin(uint64_t *seed)
+{
+    return exp((random_next(seed) % (SKETCH_BINS_MAX + 100)) * 0.0200006);
+}
+
+static void adding_to_an_encoded_sketch_is_decoding_adding_and_encoding(void **state)
+{
+    (void)state;
+    double (*const draws[])(uint64_t *) = {draw_latency, draw_wide, draw_signed,
+                                           draw_count,   draw_few,  draw_every_bin};
+    static const int counts[] = {2000, 2000, 2000, 2000, 2000, 8000}; /* the last: past the limit */
+    for (size_t d = 0; d < sizeof draws / sizeof *draws; d++) {
+        uint64_t seed = 11 + d;
+        struct buffer encoded, expected, added;
+        buffer_init(&encoded);
+        buffer_init(&expected);
+        buffer_init(&added);
+        for (int i = 0; i < counts[d]; i++) {
+            double value = draws[d](&seed);
+            buffer_clear(&expected);
+            buffer_clear(&added);
+            buffer_add_string(&added, "front");
+            assert_int_equal(add_by_decoding(buffer_bytes(&encoded), value, &expected), 0);
+            assert_int_equal(sketch_add_encoded(buffer_bytes(&encoded), value, &added), 0);
+            buffer_remove(&added, strlen("front"));
+            assert_true(bytes_equal(buffer_bytes(&added), buffer_bytes(&expected)));
+            buffer_clear(&encoded);
+            buffer_add_bytes(&encoded, buffer_bytes(&added));
+        }
+        buffer_fini(&encoded);
+        buffer_fini(&expected);
+        buffer_fini(&added);
+    }
+}
+
+/* A damaged sketch is refused, or is still one and then takes the value as any other. */
+static void assert_same_add(struct bytes encoded, double value)
+{
+    struct buffer expected, added;
+    struct sketch left = {0}, right = {0};
+    buffer_init(&expected);
+    buffer_init(&added);
+    int error = add_by_decoding(encoded, value, &expected);
+    assert_int_equal(sketch_add_encoded(encoded, value, &added), error);
+    if (error == 0) {
+        assert_int_equal(sketch_decode(&left, buffer_bytes(&expected)), 0);
+        assert_int_equal(sketch_decode(&right, buffer_bytes(&added)), 0);
+        sketch_check(&right);
+        assert_equal(&left, &right);
+    }
+    sketch_fini(&left);
+    sketch_fini(&right);
+    buffer_fini(&expected);
+    buffer_fini(&added);
+}
+
+static void adding_to_damaged_bytes_fails_as_decoding_them_does(void **state)
+{
+    (void)state;
+    static const double values[] = {3, 0, -3, 1e300, -1e-300, INFINITY, NAN};
+    uint64_t seed = 17;
+    struct sketch sketch = {0};
+    struct buffer encoded;
+    buffer_init(&encoded);
+    for (int i = 0; i < 400; i++) {
+        add(&sketch, draw_signed(&seed));
+    }
+    sketch_encode(&sketch, &encoded);
+    for (size_t at = 0; at < encoded.size; at++) {
+        const double *value = &values[at % (sizeof values / sizeof *values)];
+        uint8_t *copy = malloc(at); /* so that the sanitizer sees a read behind it */
+        memcpy(copy, encoded.data, at);
+        assert_same_add(bytes_make(copy, at), *value);
+        free(copy);
+        for (unsigned bit = 0; bit < 8; bit++) {
+            encoded.data[at] ^= (uint8_t)(1u << bit);
+            assert_same_add(buffer_bytes(&encoded), *value);
+            assert_same_add(buffer_bytes(&encoded), 3);
+            encoded.data[at] ^= (uint8_t)(1u << bit);
+        }
+    }
+    buffer_fini(&encoded);
+    sketch_fini(&sketch);
+}
+
 static void counts_have_an_end(void **state)
 {
     (void)state;
@@ -258,6 +362,16 @@ static void counts_have_an_end(void **state)
     assert_int_equal(sketch_merge(&whole, &half), ERROR_TOO_LARGE);
     assert_int_equal(sketch_add(&whole, 1), ERROR_TOO_LARGE);
     sketch_check(&whole);
+    struct buffer encoded;
+    buffer_init(&encoded);
+    sketch_encode(&whole, &encoded);
+    struct bytes view = buffer_bytes(&encoded);
+    struct buffer added;
+    buffer_init(&added);
+    assert_int_equal(sketch_add_encoded(view, 1, &added), ERROR_TOO_LARGE);
+    assert_int_equal(added.size, 0);
+    buffer_fini(&added);
+    buffer_fini(&encoded);
     sketch_fini(&whole);
 }
 
@@ -271,6 +385,8 @@ int main(void)
         cmocka_unit_test(a_sketch_is_decoded_as_it_was_encoded),
         cmocka_unit_test(a_sketch_of_latencies_is_small),
         cmocka_unit_test(anything_else_is_corrupt),
+        cmocka_unit_test(adding_to_an_encoded_sketch_is_decoding_adding_and_encoding),
+        cmocka_unit_test(adding_to_damaged_bytes_fails_as_decoding_them_does),
         cmocka_unit_test(counts_have_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
