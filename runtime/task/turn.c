@@ -168,7 +168,8 @@ static enum turn_end turn_reject(struct turn *turn, int error)
  * the record's: nothing of the call counts then. */
 static bool turn_is_lost(struct turn *turn, int error)
 {
-    struct report report = {0};
+    struct report report;
+    report.text[0] = report.place[0] = 0; /* asked for every record: the rest is not zeroed */
     if (turn->stores != NULL && state_has_failed(turn->stores, &report)) {
         snprintf(turn->context.error_text, sizeof turn->context.error_text, "%.*s",
                  (int)sizeof turn->context.error_text - 1, report.text);
