@@ -120,11 +120,11 @@ void host_shard_on_failed(void *owner, const char *reason, bool is_final)
 }
 
 /* The same script, read anew, knows the topics of now; the first worker looks for all. */
-static void host_shard_on_outdated(void *owner)
+void host_shard_on_outdated(void *owner)
 {
     struct host_app *row = owner;
     struct report report = {0};
-    if (row->is_closing || row->next != NULL) {
+    if (row->app == NULL || row->is_closing || row->next != NULL) {
         return;
     }
     struct app *next = host_app_read_next(row, &report);

@@ -100,6 +100,7 @@ void host_shard_init_app(struct host_app *row, struct host *host, const char *sc
 /* Events of its workers. */
 void host_shard_on_failed(void *owner, const char *reason, bool is_final);
 void host_shard_on_noticed(void *owner, const char *text);
+void host_shard_on_outdated(void *owner);
 /* Tells the owner of a failure; NULL: what had stopped was started anew. */
 void host_shard_tell(struct host_app *row, const char *reason);
 /* The last application is closed and the last visit over: the owner may end the shard. */

@@ -19,7 +19,13 @@ struct host_order {
     char *path;
 };
 
-enum host_note_kind { HOST_NOTE_FAILED, HOST_NOTE_NOTICED, HOST_NOTE_LINES, HOST_NOTE_CLOSED };
+enum host_note_kind {
+    HOST_NOTE_FAILED,
+    HOST_NOTE_NOTICED,
+    HOST_NOTE_OUTDATED,
+    HOST_NOTE_LINES,
+    HOST_NOTE_CLOSED,
+};
 
 struct host_note {
     struct io_request post;
@@ -44,6 +50,9 @@ static void host_worker_on_note(struct io_request *request, int64_t result)
         break;
     case HOST_NOTE_NOTICED:
         host_shard_on_noticed(row, note->text);
+        break;
+    case HOST_NOTE_OUTDATED:
+        host_shard_on_outdated(row);
         break;
     case HOST_NOTE_LINES:
         app_log_append(row->log, note->lines);
@@ -120,6 +129,11 @@ static void host_thread_on_noticed(void *owner, const char *text)
     host_thread_send(host_thread_note(owner, HOST_NOTE_NOTICED, text));
 }
 
+static void host_thread_on_outdated(void *owner)
+{
+    host_thread_send(host_thread_note(owner, HOST_NOTE_OUTDATED, NULL));
+}
+
 static void host_thread_on_closed(void *owner)
 {
     struct host_worker *worker = owner;
@@ -130,7 +144,8 @@ static void host_thread_on_closed(void *owner)
 static void host_thread_start_app(struct host_worker *worker, struct host_order *order)
 {
     static const struct app_events events = {.failed = host_thread_on_failed,
-                                             .noticed = host_thread_on_noticed};
+                                             .noticed = host_thread_on_noticed,
+                                             .outdated = host_thread_on_outdated};
     struct report report = {0};
     struct app_options options = host_shard_app_options(worker->host);
     if (worker->log == NULL) {
