@@ -51,6 +51,7 @@ struct fetch {
     bool is_waiting;
     bool has_moved;  /* a partition has, while another was being looked at */
     bool has_error;  /* or something else that cannot wait */
+    bool has_freed;  /* a partition failed whose records had left less room for others */
     bool has_next;   /* a partition has more, in another file: no need to wait for it */
     bool is_stopped; /* answer with what is there */
     struct io_timer timer;
@@ -72,6 +73,7 @@ static void fetch_fail(struct fetch_part *part, int error)
 {
     struct fetch *fetch = part->owner;
     fetch->size -= fetch_part_size(part);
+    fetch->has_freed = fetch->has_freed || fetch_part_size(part) > 0;
     fetch_part_fail(part, error);
     fetch->has_error = true;
 }
@@ -283,8 +285,21 @@ static void fetch_wait(struct fetch *fetch)
     list_add(&server->fetches, &fetch->link);
 }
 
+/* Once for each partition that failed with records, at most. */
+static bool fetch_must_look_again(struct fetch *fetch)
+{
+    bool must = fetch->size == 0 && fetch->has_freed;
+    fetch->has_freed = false;
+    return must;
+}
+
 static void fetch_finish_round(struct fetch *fetch)
 {
+    if (fetch_must_look_again(fetch)) {
+        fetch_begin_again(fetch);
+        fetch_look(fetch);
+        return;
+    }
     bool is_enough = fetch->size >= fetch->size_min || fetch->has_error || fetch->is_stopped ||
                      fetch->has_next || fetch->session->partition_count == 0;
     if (is_enough || fetch_time_left(fetch) == 0 || fetch->request->server->is_stopping ||
