@@ -28,9 +28,16 @@ struct assignor_member {
     const struct assignor_partition *owned; /* what it holds, in its own words */
     size_t owned_count;
     int32_t generation; /* in which it got them; -1: unknown */
+    struct bytes home; /* where its state lies, shared by the members of a process; null: nowhere */
+    const struct assignor_partition *kept; /* of whose state it has a copy */
+    size_t kept_count;
+    int32_t standby_wish; /* how many copies there should be of each partition's state */
     /* out */
     struct assignor_partition *assigned;
     size_t assigned_count;
+    struct assignor_partition
+        *standby; /* of whose state it is to keep a copy (assignor_standby.h) */
+    size_t standby_count;
 };
 
 typedef void assignor_deal(struct arena *arena, struct assignor_member *members,

@@ -1,6 +1,8 @@
 /* Units as topics and back; see assignor_unit.h. */
 #include "runtime/client/assignor_unit.h"
 
+#include "runtime/client/assignor_standby.h"
+
 /* Topics in the order they came, each with the one that stands for its unit. */
 struct assignor_unit_map {
     struct arena *arena;
@@ -53,44 +55,52 @@ static size_t assignor_unit_make_faces(const struct assignor_unit_map *map,
     return count;
 }
 
+static struct assignor_partition *
+assignor_unit_disguise_claims(const struct assignor_unit_map *map,
+                              const struct assignor_partition *claims, size_t count)
+{
+    struct assignor_partition *out = arena_array(map->arena, struct assignor_partition, count);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (struct assignor_partition){.topic = assignor_unit_face_name(map, claims[i].topic),
+                                             .partition = claims[i].partition};
+    }
+    return out;
+}
+
 static struct assignor_member assignor_unit_disguise(const struct assignor_unit_map *map,
                                                      const struct assignor_member *member)
 {
     struct assignor_member out = *member;
     struct bytes *topics = arena_array(map->arena, struct bytes, member->topic_count);
-    struct assignor_partition *owned =
-        arena_array(map->arena, struct assignor_partition, member->owned_count);
     for (size_t i = 0; i < member->topic_count; i++) {
         topics[i] = assignor_unit_face_name(map, member->topics[i]);
     }
-    for (size_t i = 0; i < member->owned_count; i++) {
-        owned[i] = (struct assignor_partition){
-            .topic = assignor_unit_face_name(map, member->owned[i].topic),
-            .partition = member->owned[i].partition};
-    }
     out.topics = topics;
-    out.owned = owned;
+    out.owned = assignor_unit_disguise_claims(map, member->owned, member->owned_count);
+    out.kept = assignor_unit_disguise_claims(map, member->kept, member->kept_count);
     return out;
 }
 
-static void assignor_unit_spread(const struct assignor_unit_map *map,
-                                 const struct assignor_member *dealt,
-                                 struct assignor_member *member)
+/* What was dealt of the faces, as partitions of the topics that the member wants. */
+static struct assignor_partition *assignor_unit_spread(const struct assignor_unit_map *map,
+                                                       const struct assignor_member *member,
+                                                       const struct assignor_partition *dealt,
+                                                       size_t dealt_count, size_t *count)
 {
-    member->assigned = arena_array(map->arena, struct assignor_partition,
-                                   dealt->assigned_count * map->topic_count);
-    member->assigned_count = 0;
+    struct assignor_partition *out =
+        arena_array(map->arena, struct assignor_partition, dealt_count * map->topic_count);
+    *count = 0;
     for (size_t i = 0; i < map->topic_count; i++) {
         const struct assignor_topic *topic = &map->topics[i];
         struct bytes face = map->topics[map->faces[i]].name;
-        for (size_t j = 0; j < dealt->assigned_count && assignor_wants(member, topic->name); j++) {
-            const struct assignor_partition *place = &dealt->assigned[j];
-            if (bytes_equal(place->topic, face) && place->partition < topic->partition_count) {
-                member->assigned[member->assigned_count++] = (struct assignor_partition){
-                    .topic = topic->name, .partition = place->partition};
+        for (size_t j = 0; j < dealt_count && assignor_wants(member, topic->name); j++) {
+            if (bytes_equal(dealt[j].topic, face) && dealt[j].partition < topic->partition_count) {
+                out[(*count)++] = (struct assignor_partition){.topic = topic->name,
+                                                              .partition = dealt[j].partition};
             }
         }
     }
+    return out;
 }
 
 bool assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
@@ -110,10 +120,17 @@ bool assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
     for (size_t i = 0; i < member_count; i++) {
         disguised[i] = assignor_unit_disguise(&map, &members[i]);
     }
-    assignor->deal(arena, disguised, member_count, faces, assignor_unit_make_faces(&map, faces));
+    size_t face_count = assignor_unit_make_faces(&map, faces);
+    assignor->deal(arena, disguised, member_count, faces, face_count);
+    assignor_standby_deal(arena, disguised, member_count, faces, face_count);
     size_t withheld = assignor_withhold(disguised, member_count);
     for (size_t i = 0; i < member_count; i++) {
-        assignor_unit_spread(&map, &disguised[i], &members[i]);
+        const struct assignor_member *dealt = &disguised[i];
+        struct assignor_member *member = &members[i];
+        member->assigned = assignor_unit_spread(&map, member, dealt->assigned,
+                                                dealt->assigned_count, &member->assigned_count);
+        member->standby = assignor_unit_spread(&map, member, dealt->standby, dealt->standby_count,
+                                               &member->standby_count);
     }
     return withheld > 0;
 }

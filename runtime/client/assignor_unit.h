@@ -13,8 +13,8 @@
 
 enum { ASSIGNOR_UNIT_NONE = -1 };
 
-/* Deals and withholds. `units`: of each topic the number of its unit, or ASSIGNOR_UNIT_NONE.
- * Whether anything was withheld. */
+/* Deals, with copies (assignor_standby.h), and withholds. `units`: of each topic the number of its
+ * unit, or ASSIGNOR_UNIT_NONE. Whether anything was withheld. */
 bool assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
                         struct assignor_member *members, size_t member_count,
                         const struct assignor_topic *topics, const int *units, size_t topic_count);

@@ -256,6 +256,12 @@ bool fetcher_is_at_end(const struct fetcher *fetcher, const char *topic, int32_t
     return found->position >= end;
 }
 
+int64_t fetcher_silence_ms(const struct fetcher *fetcher, const char *topic, int32_t partition)
+{
+    const struct puller_partition *found = fetcher_find(fetcher, topic, partition);
+    return found == NULL ? 0 : puller_silence_ms(&fetcher->puller, found);
+}
+
 void fetcher_check(const struct fetcher *fetcher)
 {
     puller_check(&fetcher->puller);

@@ -66,4 +66,7 @@ int64_t fetcher_fetch_position(const struct fetcher *fetcher, const char *topic,
 int64_t fetcher_high_watermark(const struct fetcher *fetcher, const char *topic, int32_t partition);
 /* Whether everything up to the high watermark, as last told, was taken. */
 bool fetcher_is_at_end(const struct fetcher *fetcher, const char *topic, int32_t partition);
+/* The longest time without an answer about the partition since it was added or sought, until now,
+ * by the wall clock: nobody knows what came and was removed in it. */
+int64_t fetcher_silence_ms(const struct fetcher *fetcher, const char *topic, int32_t partition);
 void fetcher_check(const struct fetcher *fetcher);

@@ -313,7 +313,7 @@ struct member *member_new(struct client *client, const struct member_options *op
     member->options = *options;
     member->options.group = memory_string(options->group);
     member->options.instance_id = memory_string(options->instance_id);
-    member->options.user_data = bytes_copy(options->user_data);
+    member->options.home = memory_string(options->home);
     member->options.topics = NULL;
     member->options.units = NULL;
     member->topics = memory_zero(options->topic_count, sizeof *member->topics);
@@ -336,6 +336,7 @@ struct member *member_new(struct client *client, const struct member_options *op
     holding_init(&member->owned);
     holding_init(&member->target);
     holding_init(&member->revoking);
+    holding_init(&member->standby);
     map_init(&member->seen);
     arena_init(&member->arena, 0);
     arena_init(&member->lookout_arena, 0);
@@ -374,7 +375,8 @@ static void member_end(struct member *member)
     free(member->protocol);
     free((void *)(uintptr_t)member->options.group);
     free((void *)(uintptr_t)member->options.instance_id);
-    bytes_free(member->options.user_data);
+    free((void *)(uintptr_t)member->options.home);
+    holding_fini(&member->standby);
     free(member);
     if (closed != NULL) {
         closed(owner);

@@ -30,6 +30,9 @@ struct member_events {
     void (*revoked)(void *owner, const struct member_partition *partitions, size_t count);
     /* Taken away without asking (session lost): nothing may be committed. */
     void (*lost)(void *owner, const struct member_partition *partitions, size_t count);
+    /* All partitions of whose state it is to keep a copy from now on; after `assigned` of the same
+     * deal. NULL: it keeps none. */
+    void (*standby)(void *owner, const struct member_partition *partitions, size_t count);
     /* An error that retrying does not heal; the member is out of the group. */
     void (*failed)(void *owner, int error);
 };
@@ -39,9 +42,11 @@ struct member_options {
     const char *instance_id; /* NULL: dynamic */
     const char *const *topics;
     size_t topic_count;
-    const int *units; /* of each topic: those of one unit are dealt out together
-                       * (assignor_unit.h); NULL: each topic by itself */
-    struct bytes user_data;
+    const int *units;     /* of each topic: those of one unit are dealt out together
+                           * (assignor_unit.h); NULL: each topic by itself */
+    const char *home;     /* where its state lies: members of one process have the same; NULL: it
+                           * takes no part in copies */
+    int32_t standby_wish; /* how many copies there should be of each partition's state */
     int64_t session_timeout_ms;    /* default 45000 */
     int64_t heartbeat_interval_ms; /* default 3000 */
     int64_t rebalance_timeout_ms;  /* default 60000 */

@@ -4,22 +4,38 @@
 
 #include <stdlib.h>
 
-must_use static int member_take_share(struct member *member, struct bytes share)
+must_use static int member_hold(struct holding *holding,
+                                const struct assignor_partition *partitions, size_t count)
 {
-    struct assignor_partition *partitions;
-    size_t count;
-    int error = subscription_read_share(&member->arena, share, &partitions, &count);
-    if (error != 0) {
-        return error;
-    }
-    holding_clear(&member->target);
+    holding_clear(holding);
     for (size_t i = 0; i < count; i++) {
         if (partitions[i].partition < 0 || bytes_is_null(partitions[i].topic)) {
             return ERROR_MALFORMED;
         }
-        holding_put(&member->target, partitions[i].topic, partitions[i].partition);
+        holding_put(holding, partitions[i].topic, partitions[i].partition);
     }
     return 0;
+}
+
+must_use static int member_take_share(struct member *member, struct bytes share)
+{
+    struct assignor_partition *partitions;
+    size_t count;
+    struct bytes copies;
+    struct bytes ignored;
+    int error = subscription_read_share(&member->arena, share, &partitions, &count, &copies);
+    if (error == 0) {
+        error = member_hold(&member->target, partitions, count);
+    }
+    if (error != 0 || member->events.standby == NULL) {
+        return error;
+    }
+    error = subscription_read_share(&member->arena, copies, &partitions, &count, &ignored);
+    if (error == 0) {
+        error = member_hold(&member->standby, partitions, count);
+    }
+    member->has_standby_news = true;
+    return error;
 }
 
 static void member_on_synced(struct client_call *call, int error, int16_t version,
@@ -51,6 +67,14 @@ static void member_on_synced(struct client_call *call, int error, int16_t versio
     }
 }
 
+static struct bytes member_write_standby(struct member *member, const struct assignor_member *dealt)
+{
+    return dealt->standby_count == 0
+               ? (struct bytes){0}
+               : subscription_write_share(&member->arena, dealt->standby, dealt->standby_count,
+                                          (struct bytes){0});
+}
+
 static void member_sync(struct member *member)
 {
     struct sync_group_request *sync = &member->sync;
@@ -70,7 +94,8 @@ static void member_sync(struct member *member)
         sync->assignments.items[sync->assignments.count++] = (struct sync_group_request_assignment){
             .member_id = dealt->id,
             .assignment =
-                subscription_write_share(&member->arena, dealt->assigned, dealt->assigned_count),
+                subscription_write_share(&member->arena, dealt->assigned, dealt->assigned_count,
+                                         member_write_standby(member, dealt)),
         };
     }
     member_call(member, MEMBER_SYNC_KEY, sync,
@@ -174,6 +199,7 @@ must_use static int member_take_wishes(struct member *member,
             .owned_count = wish.owned_count,
             .generation = wish.generation,
         };
+        subscription_read_copies(&member->arena, wish.user_data, &member->dealt[i]);
     }
     return 0;
 }
@@ -228,6 +254,16 @@ static void member_on_joined(struct client_call *call, int error, int16_t versio
     }
 }
 
+static struct bytes member_write_copies(struct member *member)
+{
+    const struct member_options *options = &member->options;
+    return options->home == NULL
+               ? (struct bytes){0}
+               : subscription_write_copies(&member->arena, bytes_from_string(options->home),
+                                           holding_claims(&member->standby, &member->arena),
+                                           holding_count(&member->standby), options->standby_wish);
+}
+
 void member_join(struct member *member)
 {
     struct join_group_request *join = &member->join;
@@ -236,7 +272,7 @@ void member_join(struct member *member)
     struct subscription wish = {
         .topics = member->topics,
         .topic_count = member->options.topic_count,
-        .user_data = member->options.user_data,
+        .user_data = member_write_copies(member),
         .owned = holding_claims(&member->owned, &member->arena),
         .owned_count = holding_count(&member->owned),
         .generation = member->generation,

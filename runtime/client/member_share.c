@@ -2,8 +2,22 @@
 #include "log/base/error.h"
 #include "runtime/client/member_state.h"
 
+static void member_tell_standby(struct member *member)
+{
+    struct arena arena;
+    if (!member->has_standby_news) {
+        return;
+    }
+    member->has_standby_news = false;
+    arena_init(&arena, 0);
+    size_t count = holding_count(&member->standby);
+    member->events.standby(member->owner, holding_list(&member->standby, &arena), count);
+    arena_fini(&arena);
+}
+
 static void member_settle(struct member *member)
 {
+    member_tell_standby(member);
     member_move(member, MEMBER_STABLE);
     if (member->needs_rejoin) {
         member_restart(member, false);

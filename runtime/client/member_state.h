@@ -54,6 +54,8 @@ struct member {
     bool is_eager;      /* everything is given up before the next join */
     struct holding owned;
     struct holding target;   /* the share of this generation */
+    struct holding standby;  /* and its copies */
+    bool has_standby_news;   /* they were not told yet */
     struct holding revoking; /* asked back with `revoked` */
     bool is_answered;        /* member_revoked was called */
     bool needs_rejoin;

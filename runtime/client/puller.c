@@ -105,6 +105,8 @@ struct puller_partition *puller_add(struct puller *puller, const char *topic, in
     partition->index = index;
     partition->high_watermark = -1;
     partition->stable_offset = -1;
+    partition->heard_ms = -1;
+    partition->silence_ms = 0;
     list_init(&partition->chunks);
     list_add(&puller->partitions, &partition->link);
     struct bytes key = puller_key(puller, bytes_from_string(topic), index);
@@ -234,6 +236,19 @@ static void puller_fail(struct puller *puller, struct puller_partition *partitio
     puller_tell_if_lasting(puller, partition, error);
 }
 
+int64_t puller_silence_ms(const struct puller *puller, const struct puller_partition *partition)
+{
+    int64_t silence_ms =
+        partition->heard_ms < 0 ? 0 : io_wall_clock(puller->io) - partition->heard_ms;
+    return silence_ms > partition->silence_ms ? silence_ms : partition->silence_ms;
+}
+
+static void puller_hear(struct puller *puller, struct puller_partition *partition)
+{
+    partition->silence_ms = puller_silence_ms(puller, partition);
+    partition->heard_ms = io_wall_clock(puller->io);
+}
+
 static void puller_apply_fetch(struct puller *puller, struct puller_partition *partition,
                                const struct fetch_response_partition *answer,
                                struct chunk_frame *frame)
@@ -243,6 +258,7 @@ static void puller_apply_fetch(struct puller *puller, struct puller_partition *p
         return;
     }
     partition->failure_count = 0;
+    puller_hear(puller, partition);
     partition->high_watermark = answer->high_watermark;
     partition->stable_offset =
         answer->last_stable_offset >= 0 ? answer->last_stable_offset : answer->high_watermark;

@@ -31,6 +31,8 @@ struct puller_partition {
     int64_t fetch_position; /* next to be fetched */
     int64_t high_watermark; /* -1: unknown */
     int64_t stable_offset;  /* of committed data; -1: unknown */
+    int64_t heard_ms;       /* when the last answer came, by the wall clock; -1: none did */
+    int64_t silence_ms;     /* the longest time between two of them */
     struct list chunks;
     size_t chunk_count;
     int error; /* to be told */
@@ -75,6 +77,8 @@ void puller_fini(struct puller *puller);
 struct puller_partition *puller_find(struct puller *puller, const char *topic, int32_t index);
 struct puller_partition *puller_add(struct puller *puller, const char *topic, int32_t index);
 void puller_remove(struct puller *puller, struct puller_partition *partition);
+/* The longest time without an answer about it, until now; 0 before the first. */
+int64_t puller_silence_ms(const struct puller *puller, const struct puller_partition *partition);
 /* Drops what was fetched and goes on at an offset or FETCHER_OFFSET_.... */
 void puller_seek(struct puller *puller, struct puller_partition *partition, int64_t offset);
 /* Something was taken, released or changed: looks for what to ask on the next turn. */

@@ -2,6 +2,7 @@
 #include "runtime/client/sticky.h"
 
 #include "log/base/check.h"
+#include "runtime/client/assignor_grid.h"
 
 #include <stdlib.h>
 
@@ -17,10 +18,8 @@ struct sticky_place {
 struct sticky_deal_state {
     struct assignor_member **members; /* by id */
     size_t member_count;
-    const struct assignor_topic **topics; /* by name */
-    size_t topic_count;
-    size_t *starts; /* a topic's first place */
-    struct sticky_place *places;
+    struct assignor_grid grid;
+    struct sticky_place *places; /* by their numbers in the grid */
     size_t place_count;
     size_t *loads; /* by member */
 };
@@ -32,61 +31,29 @@ static int sticky_compare_members(const void *left, const void *right)
     return bytes_compare(a->id, b->id);
 }
 
-static int sticky_compare_topics(const void *left, const void *right)
-{
-    const struct assignor_topic *a = *(const struct assignor_topic *const *)left;
-    const struct assignor_topic *b = *(const struct assignor_topic *const *)right;
-    return bytes_compare(a->name, b->name);
-}
-
 static struct sticky_place *sticky_find(const struct sticky_deal_state *state,
                                         const struct assignor_partition *wanted)
 {
-    size_t low = 0;
-    size_t high = state->topic_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = bytes_compare(state->topics[middle]->name, wanted->topic);
-        if (order == 0) {
-            bool is_there = wanted->partition >= 0 &&
-                            wanted->partition < state->topics[middle]->partition_count;
-            return is_there ? &state->places[state->starts[middle] + (size_t)wanted->partition]
-                            : NULL;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
+    ptrdiff_t number = assignor_grid_find(&state->grid, wanted);
+    return number == ASSIGNOR_GRID_NOWHERE ? NULL : &state->places[number];
 }
 
 static void sticky_prepare(struct sticky_deal_state *state, struct arena *arena,
-                           struct assignor_member *members, const struct assignor_topic *topics)
+                           struct assignor_member *members)
 {
     state->members = arena_array(arena, struct assignor_member *, state->member_count);
-    state->topics = arena_array(arena, const struct assignor_topic *, state->topic_count);
-    state->starts = arena_array(arena, size_t, state->topic_count);
     state->loads = arena_array(arena, size_t, state->member_count);
     for (size_t i = 0; i < state->member_count; i++) {
         state->members[i] = &members[i];
     }
-    for (size_t i = 0; i < state->topic_count; i++) {
-        state->topics[i] = &topics[i];
-        state->place_count += (size_t)topics[i].partition_count;
-    }
     qsort(state->members, state->member_count, sizeof *state->members, sticky_compare_members);
-    qsort(state->topics, state->topic_count, sizeof *state->topics, sticky_compare_topics);
+    state->place_count = state->grid.count;
     state->places = arena_array(arena, struct sticky_place, state->place_count);
-    size_t at = 0;
-    for (size_t i = 0; i < state->topic_count; i++) {
-        state->starts[i] = at;
-        for (int32_t j = 0; j < state->topics[i]->partition_count; j++) {
-            state->places[at++] = (struct sticky_place){.topic = state->topics[i],
-                                                        .partition = j,
-                                                        .holder = STICKY_NOBODY,
-                                                        .generation = INT32_MIN};
+    for (size_t i = 0; i < state->grid.topic_count; i++) {
+        const struct assignor_topic *topic = state->grid.topics[i];
+        for (int32_t j = 0; j < topic->partition_count; j++) {
+            state->places[state->grid.starts[i] + (size_t)j] = (struct sticky_place){
+                .topic = topic, .partition = j, .holder = STICKY_NOBODY, .generation = INT32_MIN};
         }
     }
 }
@@ -139,6 +106,22 @@ static void sticky_move(struct sticky_deal_state *state, struct sticky_place *pl
     state->loads[to]++;
 }
 
+/* Who keeps a copy of what nobody holds any more has little to read before it can go on. */
+static void sticky_give_to_keepers(struct sticky_deal_state *state)
+{
+    size_t count = state->member_count;
+    size_t quota = count == 0 ? 0 : (state->place_count + count - 1) / count;
+    for (size_t i = 0; i < state->member_count; i++) {
+        const struct assignor_member *member = state->members[i];
+        for (size_t j = 0; j < member->kept_count && state->loads[i] < quota; j++) {
+            struct sticky_place *place = sticky_find(state, &member->kept[j]);
+            if (place != NULL && place->holder < 0 && assignor_wants(member, place->topic->name)) {
+                sticky_move(state, place, (int)i);
+            }
+        }
+    }
+}
+
 static void sticky_balance(struct sticky_deal_state *state)
 {
     for (size_t i = 0; i < state->place_count; i++) {
@@ -186,9 +169,11 @@ static void sticky_hand_out(struct sticky_deal_state *state, struct arena *arena
 void sticky_deal(struct arena *arena, struct assignor_member *members, size_t member_count,
                  const struct assignor_topic *topics, size_t topic_count)
 {
-    struct sticky_deal_state state = {.member_count = member_count, .topic_count = topic_count};
-    sticky_prepare(&state, arena, members, topics);
+    struct sticky_deal_state state = {.member_count = member_count};
+    assignor_grid_init(&state.grid, arena, topics, topic_count);
+    sticky_prepare(&state, arena, members);
     sticky_take_claims(&state);
+    sticky_give_to_keepers(&state);
     sticky_balance(&state);
     sticky_hand_out(&state, arena);
 }

@@ -1,7 +1,8 @@
 /* As even as it can be, moving as little as it must (KIP-54, KIP-341).
  *
  * Everybody keeps what they hold, unless two claim it in the same generation; what nobody holds
- * goes to whoever has least; then partitions move from those with more to those with less until no
+ * goes to who keeps a copy of its state and has no more than a fair share, else to whoever has
+ * least; then partitions move from those with more to those with less until no
  * move makes it more even.
  * Thread: any. */
 #pragma once

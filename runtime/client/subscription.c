@@ -112,9 +112,10 @@ int subscription_read(struct arena *arena, struct bytes data, struct subscriptio
 }
 
 struct bytes subscription_write_share(struct arena *arena,
-                                      const struct assignor_partition *partitions, size_t count)
+                                      const struct assignor_partition *partitions, size_t count,
+                                      struct bytes user_data)
 {
-    struct consumer_protocol_assignment message = {0};
+    struct consumer_protocol_assignment message = {.user_data = user_data};
     message.assigned_partitions.items =
         arena_array(arena, struct consumer_protocol_assignment_topic, count);
     struct consumer_protocol_assignment_topic *topic = NULL;
@@ -132,7 +133,7 @@ struct bytes subscription_write_share(struct arena *arena,
 }
 
 int subscription_read_share(struct arena *arena, struct bytes data, struct assignor_partition **out,
-                            size_t *count)
+                            size_t *count, struct bytes *user_data)
 {
     struct consumer_protocol_assignment message = {0};
     if (data.size > 0) {
@@ -151,6 +152,7 @@ int subscription_read_share(struct arena *arena, struct bytes data, struct assig
     if (*out == NULL) {
         return ERROR_NO_MEMORY;
     }
+    *user_data = message.user_data;
     *count = 0;
     for (int32_t i = 0; i < message.assigned_partitions.count; i++) {
         const struct consumer_protocol_assignment_topic *topic =
@@ -161,4 +163,26 @@ int subscription_read_share(struct arena *arena, struct bytes data, struct assig
         }
     }
     return 0;
+}
+
+struct bytes subscription_write_copies(struct arena *arena, struct bytes home,
+                                       const struct assignor_partition *kept, size_t kept_count,
+                                       int32_t standby_wish)
+{
+    struct subscription copies = {
+        .user_data = home, .owned = kept, .owned_count = kept_count, .generation = standby_wish};
+    return subscription_write(arena, &copies);
+}
+
+void subscription_read_copies(struct arena *arena, struct bytes user_data,
+                              struct assignor_member *member)
+{
+    struct subscription copies;
+    if (user_data.size == 0 || subscription_read(arena, user_data, &copies) != 0) {
+        return;
+    }
+    member->home = copies.user_data;
+    member->kept = copies.owned;
+    member->kept_count = copies.owned_count;
+    member->standby_wish = copies.generation;
 }

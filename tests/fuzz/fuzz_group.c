@@ -237,19 +237,22 @@ static void fuzz_share(struct bytes input, struct arena *arena)
     struct assignor_partition *again = NULL;
     size_t count = 0;
     size_t again_count = 0;
+    struct bytes user_data = {0};
+    struct bytes more = {0};
     struct arena small;
     arena_init(&small, FUZZ_SMALL_ARENA);
-    int small_error = subscription_read_share(&small, input, &again, &again_count);
+    int small_error = subscription_read_share(&small, input, &again, &again_count, &more);
     arena_fini(&small);
-    int error = subscription_read_share(arena, input, &read, &count);
+    int error = subscription_read_share(arena, input, &read, &count, &user_data);
     check(error == 0 || error == ERROR_MALFORMED || error == ERROR_TRUNCATED);
     check(small_error == error || small_error == ERROR_NO_MEMORY);
     if (error != 0) {
         return;
     }
-    struct bytes written = subscription_write_share(arena, read, count);
-    check(subscription_read_share(arena, written, &again, &again_count) == 0);
+    struct bytes written = subscription_write_share(arena, read, count, user_data);
+    check(subscription_read_share(arena, written, &again, &again_count, &more) == 0);
     check(again_count == count);
+    check(bytes_equal(more, user_data));
     for (size_t i = 0; i < count; i++) {
         check(bytes_equal(again[i].topic, read[i].topic));
         check(again[i].partition == read[i].partition);

@@ -146,7 +146,7 @@ static void seeds_save_protocol(const char *folder)
     seeds_save(folder, "group/deal", buffer_bytes(&out));
     buffer_clear(&out);
     buffer_add_byte(&out, 'a');
-    buffer_add_bytes(&out, subscription_write_share(&arena, owned, 3));
+    buffer_add_bytes(&out, subscription_write_share(&arena, owned, 3, BYTES_LITERAL("more")));
     seeds_save(folder, "group/share", buffer_bytes(&out));
     buffer_fini(&out);
     arena_fini(&arena);

@@ -285,12 +285,15 @@ static void subscriptions_survive_the_wire(void **state)
     }
     struct assignor_partition *share;
     size_t count;
-    struct bytes told = subscription_write_share(&arena, owned, 3);
-    assert_int_equal(subscription_read_share(&arena, told, &share, &count), 0);
+    struct bytes more;
+    struct bytes told = subscription_write_share(&arena, owned, 3, BYTES_LITERAL("more"));
+    assert_int_equal(subscription_read_share(&arena, told, &share, &count, &more), 0);
     assert_int_equal(count, 3);
     assert_int_equal(share[2].partition, 0);
-    assert_int_equal(subscription_read_share(&arena, BYTES_LITERAL(""), &share, &count), 0);
+    assert_true(bytes_equal_string(more, "more"));
+    assert_int_equal(subscription_read_share(&arena, BYTES_LITERAL(""), &share, &count, &more), 0);
     assert_int_equal(count, 0);
+    assert_true(bytes_is_null(more));
     arena_fini(&arena);
 }
 
@@ -307,15 +310,17 @@ static void a_subscription_beyond_the_arena_is_refused(void **state)
         .topics = both, .topic_count = 2, .owned = owned, .owned_count = 500};
     arena_init(&arena, 0);
     struct bytes told = subscription_write(&arena, &wish);
-    struct bytes share_told = subscription_write_share(&arena, owned, 500);
+    struct bytes share_told = subscription_write_share(&arena, owned, 500, (struct bytes){0});
     struct subscription out;
     struct assignor_partition *share;
     size_t count;
+    struct bytes more;
     arena_init(&small, 4096);
     assert_int_equal(subscription_read(&small, told, &out), ERROR_NO_MEMORY);
     arena_fini(&small);
     arena_init(&small, 4096);
-    assert_int_equal(subscription_read_share(&small, share_told, &share, &count), ERROR_NO_MEMORY);
+    assert_int_equal(subscription_read_share(&small, share_told, &share, &count, &more),
+                     ERROR_NO_MEMORY);
     arena_fini(&small);
     arena_fini(&arena);
 }
