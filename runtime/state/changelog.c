@@ -27,6 +27,8 @@ struct changelog {
     struct state_position opened;
     bool is_kept;            /* the store's contents, as `opened` says */
     struct fetcher *fetcher; /* NULL while nothing is restored */
+    bool is_following;       /* the fetcher is somebody else's, and there is no end */
+    int64_t hold_commit;
     struct client_refresh refresh;
     const char *refresh_topic;
     bool is_refreshing;
@@ -56,6 +58,7 @@ struct changelog *changelog_new(struct client *client, struct kv *kv, const char
     changelog->topic = memory_string(topic);
     changelog->partition = partition;
     changelog->first_offset = changelog->end_offset = -1;
+    changelog->hold_commit = INT64_MAX;
     state_position_init(&changelog->opened);
     return changelog;
 }
@@ -97,6 +100,11 @@ static void changelog_on_closed(void *owner)
     changelog->done(changelog->owner, changelog->error);
 }
 
+static void changelog_on_unfollowed(struct io_timer *timer)
+{
+    changelog_on_closed(timer->owner);
+}
+
 static void changelog_end(struct changelog *changelog, int error)
 {
     if (changelog->is_ending) {
@@ -111,6 +119,12 @@ static void changelog_end(struct changelog *changelog, int error)
     }
     io_timer_stop(client_io(changelog->client), &changelog->refresh_timer);
     io_timer_stop(client_io(changelog->client), &changelog->turn_timer);
+    if (changelog->is_following) {
+        fetcher_remove(changelog->fetcher, changelog->topic, changelog->partition);
+        changelog->turn_timer.fired = changelog_on_unfollowed;
+        io_timer_start(client_io(changelog->client), &changelog->turn_timer, 0);
+        return;
+    }
     fetcher_on_ready(changelog->fetcher, NULL, NULL);
     fetcher_close(changelog->fetcher, changelog_on_closed, changelog);
 }
@@ -179,6 +193,13 @@ static void changelog_tell_begun(struct changelog *changelog, const struct fetch
     }
 }
 
+static bool changelog_was_cut_off(const struct changelog *changelog)
+{
+    return changelog->is_following &&
+           fetcher_silence_ms(changelog->fetcher, changelog->topic, changelog->partition) >
+               CHANGELOG_AGE_MS_MAX;
+}
+
 static int changelog_read(struct changelog *changelog, struct fetcher_batch *fetched)
 {
     bool is_outdated = changelog->is_reading_on && changelog_is_old(changelog);
@@ -186,10 +207,17 @@ static int changelog_read(struct changelog *changelog, struct fetcher_batch *fet
         changelog_tell_begun(changelog, fetched);
     }
     int error = is_outdated ? changelog_rebuild(changelog, "the local contents are too old")
-                            : changelog_read_batch(changelog, fetched);
+                : changelog_was_cut_off(changelog) ? ERROR_TIMEOUT
+                                                   : changelog_read_batch(changelog, fetched);
     fetcher_release(changelog->fetcher, fetched);
     changelog->is_reading_on = false;
     return error;
+}
+
+static bool changelog_is_held(const struct changelog *changelog)
+{
+    return changelog->is_following &&
+           replay_log(changelog->replay)->base.commit >= changelog->hold_commit;
 }
 
 /* What is there, for a short while: 1 when there is more, 0, or an error. */
@@ -199,10 +227,14 @@ static int changelog_read_some(struct changelog *changelog)
     uint64_t end_ns = io_now(io) + CHANGELOG_TURN_NS;
     struct fetcher_batch fetched;
     int result;
-    while ((result = fetcher_take(changelog->fetcher, NULL, 0, &fetched)) == 1) {
+    while ((result = fetcher_take(changelog->fetcher, changelog->topic, changelog->partition,
+                                  &fetched)) == 1) {
         int error = changelog_read(changelog, &fetched);
         if (error != 0) {
             return error;
+        }
+        if (changelog_is_held(changelog)) {
+            return 0;
         }
         if (io_now(io) >= end_ns) {
             return 1;
@@ -222,14 +254,17 @@ static void changelog_on_ready(void *owner)
         io_timer_start(client_io(changelog->client), &changelog->turn_timer, 0);
     } else if (result < 0) {
         changelog_end(changelog, result);
-    } else if (changelog_is_read(changelog)) {
+    } else if (changelog_is_read(changelog) && !changelog->is_following) {
         changelog_end(changelog, 0);
     }
 }
 
 static void changelog_on_turn(struct io_timer *timer)
 {
-    changelog_on_ready(timer->owner);
+    struct changelog *changelog = timer->owner;
+    if (!changelog_is_held(changelog)) {
+        changelog_on_ready(changelog);
+    }
 }
 
 static void changelog_print_id(const struct client_topic *topic, char out[STATE_POSITION_ID_SIZE])
@@ -293,25 +328,88 @@ static void changelog_refresh(struct io_timer *timer)
     client_refresh_metadata(changelog->client, &changelog->refresh);
 }
 
-void changelog_restore(struct changelog *changelog, const struct state_position *opened,
-                       void (*done)(void *owner, int error), void *owner)
+static void changelog_open_fetcher(struct changelog *changelog)
 {
     struct fetcher_options options = fetcher_options_default();
-    check(changelog->fetcher == NULL);
     options.wait_max_ms = 100;
     options.reset = FETCHER_RESET_ERROR;
     options.is_read_committed = true;
+    changelog->fetcher = fetcher_new(changelog->client, &options);
+    fetcher_on_ready(changelog->fetcher, changelog_on_ready, changelog);
+}
+
+static void changelog_start(struct changelog *changelog, const struct state_position *opened,
+                            void (*done)(void *owner, int error), void *owner)
+{
     changelog->is_kept = opened != NULL;
     if (opened != NULL) {
         state_position_copy(&changelog->opened, opened);
     }
     changelog->done = done;
     changelog->owner = owner;
-    changelog->fetcher = fetcher_new(changelog->client, &options);
-    fetcher_on_ready(changelog->fetcher, changelog_on_ready, changelog);
     changelog->refresh_timer = (struct io_timer){.fired = changelog_refresh, .owner = changelog};
     changelog->turn_timer = (struct io_timer){.fired = changelog_on_turn, .owner = changelog};
     changelog_refresh(&changelog->refresh_timer);
+}
+
+void changelog_restore(struct changelog *changelog, const struct state_position *opened,
+                       void (*done)(void *owner, int error), void *owner)
+{
+    check(changelog->fetcher == NULL);
+    changelog_open_fetcher(changelog);
+    changelog_start(changelog, opened, done, owner);
+}
+
+void changelog_follow(struct changelog *changelog, const struct state_position *opened,
+                      struct fetcher *fetcher, void (*done)(void *owner, int error), void *owner)
+{
+    check(changelog->fetcher == NULL);
+    changelog->is_following = true;
+    changelog->fetcher = fetcher;
+    changelog_start(changelog, opened, done, owner);
+}
+
+static bool changelog_is_following(const struct changelog *changelog)
+{
+    return changelog->is_following && changelog->fetcher != NULL && !changelog->is_ending;
+}
+
+void changelog_step(struct changelog *changelog)
+{
+    bool is_begun = changelog_is_following(changelog) && changelog->began_ns != 0;
+    if (is_begun && !changelog_is_held(changelog)) {
+        changelog_on_ready(changelog);
+    }
+}
+
+void changelog_hold(struct changelog *changelog, int64_t commit)
+{
+    if (changelog_is_following(changelog) && changelog->hold_commit != commit) {
+        changelog->hold_commit = commit;
+        io_timer_start(client_io(changelog->client), &changelog->turn_timer, 0);
+    }
+}
+
+/* What was fetched and not read is fetched again: its end may not be the end any more. */
+void changelog_finish(struct changelog *changelog)
+{
+    if (!changelog_is_following(changelog)) {
+        return;
+    }
+    if (changelog_was_cut_off(changelog)) {
+        changelog_end(changelog, ERROR_TIMEOUT);
+        return;
+    }
+    int64_t position = fetcher_position(changelog->fetcher, changelog->topic, changelog->partition);
+    fetcher_remove(changelog->fetcher, changelog->topic, changelog->partition);
+    changelog->is_following = false;
+    changelog_open_fetcher(changelog);
+    changelog->first_offset = changelog->end_offset = -1;
+    if (changelog->began_ns != 0) {
+        changelog->began_ns = io_now(client_io(changelog->client));
+        fetcher_add(changelog->fetcher, changelog->topic, changelog->partition,
+                    position >= 0 ? position : FETCHER_OFFSET_EARLIEST);
+    }
 }
 
 void changelog_on_begun(struct changelog *changelog, void (*begun)(void *owner), void *owner)
@@ -327,7 +425,18 @@ void changelog_cancel(struct changelog *changelog)
     }
 }
 
-const struct replay *changelog_replay(const struct changelog *changelog)
+int64_t changelog_lag(const struct changelog *changelog)
+{
+    if (changelog->fetcher == NULL || changelog->is_ending) {
+        return -1;
+    }
+    int64_t end =
+        fetcher_high_watermark(changelog->fetcher, changelog->topic, changelog->partition);
+    int64_t position = fetcher_position(changelog->fetcher, changelog->topic, changelog->partition);
+    return end < 0 || position < 0 ? -1 : end > position ? end - position : 0;
+}
+
+struct replay *changelog_replay(const struct changelog *changelog)
 {
     return changelog->replay;
 }
@@ -341,6 +450,7 @@ int changelog_decide(struct changelog *changelog, const struct state_position *d
 void changelog_check(const struct changelog *changelog)
 {
     check(changelog->fetcher != NULL || !changelog->is_refreshing);
+    check(changelog->is_following || changelog->hold_commit == INT64_MAX || changelog->is_ending);
     replay_check(changelog->replay);
 }
 

@@ -14,7 +14,12 @@
  *
  * It reads in short turns, so that whatever else runs on the shard goes on meanwhile.
  *
- * Owns:   the fetcher while it restores.
+ * Following is a restore that does not end at the end: it keeps a store as the changelog says while
+ * somebody else writes both. When that one is gone, changelog_finish makes it a restore of what is
+ * left to be read. Who follows and hears nothing for half a day ends with an error, for the same
+ * reason: it is to be opened anew.
+ *
+ * Owns:   the fetcher while it restores; not that of others, with which it follows.
  * Keeps:  (1) `done` is called once, on a later turn;
  *         (2) nothing is read from the topic before its id was asked for.
  * Thread: its client's shard. */
@@ -31,6 +36,18 @@ struct changelog *changelog_new(struct client *client, struct kv *kv, const char
 /* `opened`: what the store's contents were stored with; NULL when they are not kept. */
 void changelog_restore(struct changelog *changelog, const struct state_position *opened,
                        void (*done)(void *owner, int error), void *owner);
+/* As changelog_restore, but there is no end before changelog_finish: `done` comes with an error, or
+ * after that. `fetcher` reads what is committed, is shared with others, and tells an error when an
+ * offset is not there; whoever owns it calls changelog_step when it is ready. */
+void changelog_follow(struct changelog *changelog, const struct state_position *opened,
+                      struct fetcher *fetcher, void (*done)(void *owner, int error), void *owner);
+/* Reads what is there. Not inside `done`. */
+void changelog_step(struct changelog *changelog);
+/* Reads no further when the store has the contents of this commit or a later one: to have all
+ * stores of a task at one. INT64_MAX: on and on. */
+void changelog_hold(struct changelog *changelog, int64_t commit);
+/* Who follows reads to the end as it is from now on, with a fetcher of its own, and is done. */
+void changelog_finish(struct changelog *changelog);
 /* Before changelog_restore: who is told, during a call, that there is something to read, and by
  * changelog_progress how much. */
 void changelog_on_begun(struct changelog *changelog, void (*begun)(void *owner), void *owner);
@@ -45,7 +62,9 @@ struct changelog_progress {
 /* While it restores, and how it ended until it is freed. By offsets: what compaction took is passed
  * over faster. */
 struct changelog_progress changelog_progress(const struct changelog *changelog);
-const struct replay *changelog_replay(const struct changelog *changelog);
+/* Offsets that are not read yet, up to the end as last told; -1: unknown. */
+int64_t changelog_lag(const struct changelog *changelog);
+struct replay *changelog_replay(const struct changelog *changelog);
 /* Ends the restore; see replay_decide. */
 must_use int changelog_decide(struct changelog *changelog, const struct state_position *decided);
 /* Nothing may be restoring. */

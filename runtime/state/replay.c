@@ -26,7 +26,9 @@ struct replay {
     struct replay_group held; /* of the accord's held commit */
     struct kv *stale;         /* keys whose newest record was forgotten, with its offset */
     struct state_position marker;
-    int64_t end_offset;
+    int64_t base_offset; /* behind the base's marker, */
+    int64_t held_offset; /* behind that of the held group, */
+    int64_t end_offset;  /* and behind the last record read */
     int64_t count;
     bool is_repairing;
 };
@@ -86,7 +88,6 @@ static int replay_apply(struct replay *replay, struct replay_group *group)
         if (error == 0) {
             error = replay_refresh(replay, change);
         }
-        replay->count++;
     }
     replay_group_clear(group);
     /* What comes from the changelog needs not go there again. */
@@ -146,7 +147,7 @@ int replay_open(struct replay *replay, const struct state_position *opened, cons
 {
     if (accord_log_open(&replay->log, opened, topic_id)) {
         *offset = state_position_changelog(opened, replay->log.store)->offset;
-        replay->end_offset = *offset;
+        replay->base_offset = replay->end_offset = *offset;
         return 0;
     }
     *offset = -1;
@@ -156,7 +157,7 @@ int replay_open(struct replay *replay, const struct state_position *opened, cons
 int replay_rebuild(struct replay *replay)
 {
     accord_log_rebuild(&replay->log);
-    replay->end_offset = 0;
+    replay->base_offset = replay->end_offset = 0;
     return replay_throw_away(replay);
 }
 
@@ -174,6 +175,8 @@ static int replay_end_group(struct replay *replay, struct bytes text)
     switch (verdict) {
     case ACCORD_NEXT:
         error = replay_apply(replay, &replay->held);
+        replay->base_offset =
+            replay->held_offset > replay->base_offset ? replay->held_offset : replay->base_offset;
         break;
     case ACCORD_INSTEAD:
         error = replay_forget(replay, &replay->held);
@@ -184,6 +187,7 @@ static int replay_end_group(struct replay *replay, struct bytes text)
     struct replay_group empty = replay->held;
     replay->held = replay->open;
     replay->open = empty;
+    replay->held_offset = replay->end_offset;
     return error;
 }
 
@@ -195,6 +199,7 @@ int replay_read(struct replay *replay, int64_t offset, struct bytes key, struct 
     }
     if (!bytes_is_null(key)) {
         replay_group_add(&replay->open, offset, key, value);
+        replay->count++;
     }
     return 0;
 }
@@ -240,6 +245,16 @@ int64_t replay_end_offset(const struct replay *replay)
     return replay->end_offset;
 }
 
+int64_t replay_base_offset(const struct replay *replay)
+{
+    return replay->base_offset;
+}
+
+bool replay_is_sound(struct replay *replay)
+{
+    return kv_count(replay->stale) == 0;
+}
+
 int64_t replay_count(const struct replay *replay)
 {
     return replay->count;
@@ -256,4 +271,5 @@ void replay_check(const struct replay *replay)
     kv_check(replay->kv);
     kv_check(replay->stale);
     check(replay->log.has_held || replay->held.count == 0);
+    check(replay->base_offset <= replay->end_offset && replay->held_offset <= replay->end_offset);
 }

@@ -11,7 +11,10 @@
  * Keeps:  (1) the store holds the contents of the accord's base, and nothing is dirty, until
  *             replay_decide;
  *         (2) after it the store holds the contents of the decided commit, and every key whose
- *             newest record in the changelog says something else is dirty.
+ *             newest record in the changelog says something else is dirty;
+ *         (3) before it, who opens a store with the base's contents and reads from
+ *             replay_base_offset on comes to the same, unless something behind it was forgotten
+ *             (replay_is_sound).
  * Thread: the task's shard. */
 #pragma once
 
@@ -38,7 +41,11 @@ must_use int replay_decide(struct replay *replay, const struct state_position *d
 const struct accord_log *replay_log(const struct replay *replay);
 /* Behind the last record read. */
 int64_t replay_end_offset(const struct replay *replay);
-/* Changes that were applied. */
+/* Behind the marker of the base; 0 when nothing was applied. */
+int64_t replay_base_offset(const struct replay *replay);
+/* The store says what the changelog says up to the base: no key's newest record was forgotten. */
+bool replay_is_sound(struct replay *replay);
+/* Changes that were read. */
 int64_t replay_count(const struct replay *replay);
 /* Whether the next commit has something to put right. */
 bool replay_is_repairing(const struct replay *replay);

@@ -5,6 +5,7 @@
 #include "runtime/state/replay.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct bench {
@@ -101,7 +102,7 @@ static void the_last_whole_group_counts_and_a_cut_one_is_put_right(void **state)
     change(bench, "c", "2");
     decide(bench);
     expect_contents(bench, "a=1 ", "a=1 b=- c=- ");
-    assert_int_equal(replay_count(bench->replay), 3);
+    assert_int_equal(replay_count(bench->replay), 6);
     assert_int_equal(replay_end_offset(bench->replay), 8);
     bench_free(bench);
 }
@@ -201,6 +202,165 @@ static void a_marker_that_is_none_is_refused(void **state)
     bench_free(bench);
 }
 
+/* --- A copy that goes on later --- */
+
+enum { COPY_COMMITS = 30, COPY_RECORDS = 4 * COPY_COMMITS };
+
+struct copy_record {
+    char key[8];
+    char value[8]; /* "": removed */
+    struct bytes marker_key;
+    struct buffer marker; /* of a marker */
+};
+
+struct copy_log {
+    struct copy_record records[COPY_RECORDS];
+    int64_t count;
+};
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return *seed >> 33;
+}
+
+/* Commits one after the other; now and then the last was not decided, and is not followed. */
+static void copy_log_fill(struct copy_log *log, uint64_t seed)
+{
+    struct state_position position;
+    int64_t follows = 0;
+    state_position_init(&position);
+    *log = (struct copy_log){0};
+    for (int64_t commit = 1; commit <= COPY_COMMITS; commit++) {
+        for (uint64_t i = next_random(&seed) % 4; i > 0; i--) {
+            struct copy_record *record = &log->records[log->count++];
+            snprintf(record->key, sizeof record->key, "k%d", (int)(next_random(&seed) % 6));
+            if (next_random(&seed) % 4 > 0) {
+                snprintf(record->value, sizeof record->value, "%d", (int)commit);
+            }
+        }
+        if ((commit - follows) % 2 == 0) {
+            continue; /* the group is cut short: its marker never came */
+        }
+        struct copy_record *record = &log->records[log->count++];
+        position.commit = commit;
+        position.follows = follows;
+        state_position_set_changelog(&position, "counts", "id", 0);
+        record->marker_key = replay_marker_key(commit);
+        state_position_print(&position, &record->marker);
+        follows = next_random(&seed) % 8 > 0 ? commit : follows;
+    }
+    state_position_fini(&position);
+}
+
+static void copy_log_clear(struct copy_log *log)
+{
+    for (int64_t i = 0; i < log->count; i++) {
+        buffer_fini(&log->records[i].marker);
+    }
+}
+
+static void copy_log_read(const struct copy_log *log, struct replay *replay, int64_t from,
+                          int64_t to)
+{
+    for (int64_t i = from; i < to; i++) {
+        const struct copy_record *record = &log->records[i];
+        bool is_marker = record->marker.size > 0;
+        struct bytes key = is_marker ? record->marker_key : bytes_from_string(record->key);
+        struct bytes value = is_marker               ? buffer_bytes(&record->marker)
+                             : record->value[0] == 0 ? (struct bytes){0}
+                                                     : bytes_from_string(record->value);
+        assert_int_equal(replay_read(replay, i, key, value), 0);
+        replay_check(replay);
+    }
+}
+
+/* What the store holds after the end, and what it would put right. */
+static void copy_finish(struct replay *replay, struct kv *kv, struct buffer *out)
+{
+    const struct accord_log *log = replay_log(replay);
+    struct state_position none = {0};
+    const struct state_position *decided = accord_choose(&log, 1, &none);
+    assert_non_null(decided);
+    assert_int_equal(replay_decide(replay, decided), 0);
+    buffer_clear(out);
+    buffer_printf(out, "%d: ", (int)decided->commit);
+    struct kv_iterator *iterator = kv_iterate(kv, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes value;
+    while (kv_iterator_next(iterator, &key, &value)) {
+        add_text(out, key, value);
+    }
+    kv_iterator_free(iterator);
+    buffer_add_string(out, "| ");
+    kv_each_dirty(kv, add_text, out);
+}
+
+static void copy_contents(struct kv *from, struct kv *to)
+{
+    struct kv_iterator *iterator = kv_iterate(from, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes value;
+    while (kv_iterator_next(iterator, &key, &value)) {
+        assert_int_equal(kv_put(to, key, value), 0);
+    }
+    kv_iterator_free(iterator);
+    kv_mark_committed(to);
+}
+
+/* Kept wherever it is sound, and gone on from behind the base, a store comes to be what it is when
+ * all is read at once. True when it was sound. */
+static bool expect_copy(const struct copy_log *log, int64_t stop, const char *expected)
+{
+    struct bench *bench = bench_new();
+    struct kv *kept = kv_new_memory("counts");
+    struct buffer text = {0};
+    struct state_position opened;
+    copy_log_read(log, bench->replay, 0, stop);
+    bool is_sound = replay_is_sound(bench->replay);
+    state_position_init(&opened);
+    state_position_copy(&opened, &replay_log(bench->replay)->base);
+    if (is_sound && opened.commit > 0) {
+        int64_t offset = replay_base_offset(bench->replay);
+        state_position_set_changelog(&opened, "counts", "id", offset);
+        copy_contents(bench->kv, kept);
+        struct replay *again = replay_new(kept);
+        int64_t from = -1;
+        assert_int_equal(replay_open(again, &opened, "id", &from), 0);
+        assert_int_equal(from, offset);
+        copy_log_read(log, again, from, log->count);
+        copy_finish(again, kept, &text);
+        assert_string_equal(buffer_string(&text), expected);
+        replay_free(again);
+    }
+    state_position_fini(&opened);
+    buffer_fini(&text);
+    kv_free(kept);
+    bench_free(bench);
+    return is_sound;
+}
+
+static void a_copy_goes_on_behind_its_base(void **state)
+{
+    (void)state;
+    int sound_count = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct copy_log log;
+        struct buffer expected = {0};
+        struct bench *bench = bench_new();
+        copy_log_fill(&log, seed);
+        copy_log_read(&log, bench->replay, 0, log.count);
+        copy_finish(bench->replay, bench->kv, &expected);
+        for (int64_t stop = 0; stop <= log.count; stop++) {
+            sound_count += expect_copy(&log, stop, buffer_string(&expected));
+        }
+        buffer_fini(&expected);
+        copy_log_clear(&log);
+        bench_free(bench);
+    }
+    assert_true(sound_count > 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +370,7 @@ int main(void)
         cmocka_unit_test(compaction_leaves_the_marker_that_is_followed),
         cmocka_unit_test(contents_that_the_topic_does_not_reach_are_thrown_away),
         cmocka_unit_test(a_marker_that_is_none_is_refused),
+        cmocka_unit_test(a_copy_goes_on_behind_its_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
