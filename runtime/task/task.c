@@ -159,7 +159,7 @@ struct task *task_new(const struct task_options *options, const struct task_even
 
 void task_add_input(struct task *task, const char *topic, int64_t committed_offset)
 {
-    check(task->state == TASK_NEW);
+    check(task->state == TASK_NEW || task->state == TASK_FOLLOWING);
     size_t count = ++task->input_count;
     task->inputs = memory_resize(task->inputs, count * sizeof *task->inputs);
     task->committed_offsets =
@@ -245,6 +245,7 @@ void task_close(struct task *task, void (*closed)(void *owner), void *owner)
     task->closed = closed;
     task->closed_owner = owner;
     io_timer_stop(task->io, &task->open_timer);
+    io_timer_stop(task->io, &task->follow_timer);
     if (task->restoring_count > 0) {
         task_restore_cancel(task);
     }
@@ -311,6 +312,8 @@ bool task_open_rows(struct task *task, const char *store, struct store_rows *row
 const char *task_state_name(const struct task *task)
 {
     switch (task->state) {
+    case TASK_FOLLOWING:
+        return "standby";
     case TASK_NEW:
     case TASK_RESTORING:
         return "restoring";

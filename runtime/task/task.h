@@ -67,6 +67,15 @@ struct task *task_new(const struct task_options *options, const struct task_even
 /* `committed_offset`: of the group, or -1. */
 void task_add_input(struct task *task, const char *topic, int64_t committed_offset);
 void task_start(struct task *task);
+/* Before task_start, of a part with changelogs: keeps the stores as the changelogs say, while the
+ * task runs elsewhere, so that its start has little left to read. Inputs may be added until then.
+ * `fetcher` reads what is committed and resets with an error; who owns it calls task_follow_step
+ * when it is ready. Failures are told as before the start. */
+void task_follow(struct task *task, struct fetcher *fetcher);
+void task_follow_step(struct task *task);
+bool task_is_following(const struct task *task);
+/* Offsets of the changelogs that the copy does not have, as far as it was told; -1: unknown. */
+int64_t task_follow_lag(const struct task *task);
 /* The time of the record that is next; INT64_MAX when none is there, or it cannot be processed now.
  */
 int64_t task_next_time_ms(struct task *task);
@@ -113,7 +122,7 @@ struct node *task_node(struct task *task, const char *name);
 /* False when the task has no such store, or does not run. */
 bool task_open_rows(struct task *task, const char *store, struct store_rows *rows);
 
-/* What it does, for people: "restoring", "running", "blocked" (the producer is full),
+/* What it does, for people: "standby", "restoring", "running", "blocked" (the producer is full),
  * "stopped", "failed". */
 const char *task_state_name(const struct task *task);
 /* -1 before the first record. */

@@ -122,6 +122,19 @@ static void task_on_checkpointed(void *owner, int error)
     task_state_close_step(task);
 }
 
+void task_checkpoint(struct task *task)
+{
+    state_checkpoint(task->stores, &task->position, task_on_checkpointed, task);
+}
+
+bool task_is_checkpoint_due(const struct task *task, uint64_t span_ns)
+{
+    bool is_large = state_dirty_size(task->stores) >= TASK_CHECKPOINT_SIZE;
+    bool is_time = io_now(task->io) - task->checkpoint_ns >= span_ns ||
+                   (is_large && !task->has_checkpoint_failed);
+    return is_time && state_has_directory(task->stores) && !state_is_checkpointing(task->stores);
+}
+
 void task_end_commit(struct task *task)
 {
     task->is_dirty = false;
@@ -136,10 +149,7 @@ void task_end_commit(struct task *task)
             state_position_set_changelog(&task->position, kv_name(row->kv), NULL, row->next_offset);
         }
     }
-    bool is_large = state_dirty_size(task->stores) >= TASK_CHECKPOINT_SIZE;
-    bool is_time = io_now(task->io) - task->checkpoint_ns >= TASK_CHECKPOINT_NS ||
-                   (is_large && !task->has_checkpoint_failed);
-    if (is_time && state_has_directory(task->stores) && !state_is_checkpointing(task->stores)) {
-        state_checkpoint(task->stores, &task->position, task_on_checkpointed, task);
+    if (task_is_checkpoint_due(task, TASK_CHECKPOINT_NS)) {
+        task_checkpoint(task);
     }
 }

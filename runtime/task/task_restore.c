@@ -101,7 +101,7 @@ static int task_decide_store(struct task *task, struct task_changelog *row,
               TRACE_STRING("topic", row->topic), TRACE_INT("commit", decided->commit));
     }
     int error = changelog_decide(row->changelog, decided);
-    task->turn.counts.restored_count += replay_count(replay);
+    task->turn.counts.restored_count += replay_count(replay) - row->followed_count;
     task->is_dirty = task->is_dirty || replay_is_repairing(replay);
     task->newest_commit = log->newest > task->newest_commit ? log->newest : task->newest_commit;
     state_position_set_changelog(&task->position, log->store, log->topic_id,
@@ -173,7 +173,7 @@ static void task_on_restore_begun(void *owner)
     struct task_changelog *row = owner;
     struct task *task = row->task;
     struct task_restore_view view = task_restore_view(row);
-    if (task->events->restore_begun != NULL) {
+    if (task->state == TASK_RESTORING && task->events->restore_begun != NULL) {
         task->events->restore_begun(task->owner, task, &view);
     }
 }
@@ -232,9 +232,21 @@ static void task_restore_store(struct task *task, size_t index)
         changelog_new(task->options.fetch_client, row->kv, row->topic, task->options.partition);
     task->restoring_count++;
     changelog_on_begun(row->changelog, task_on_restore_begun, row);
-    changelog_restore(row->changelog,
-                      state_is_kept(task->stores, index) ? state_position(task->stores) : NULL,
-                      task_on_restored, row);
+    const struct state_position *opened =
+        state_is_kept(task->stores, index) ? state_position(task->stores) : NULL;
+    if (task->state == TASK_FOLLOWING) {
+        changelog_follow(row->changelog, opened, task->follow_fetcher, task_on_restored, row);
+    } else {
+        changelog_restore(row->changelog, opened, task_on_restored, row);
+    }
+}
+
+void task_restore_clock(struct task *task)
+{
+    task->restoring_count += task_clock_restore(task, task_on_clock_restored);
+    if (task->restoring_count == 0) {
+        task_end_restore(task);
+    }
 }
 
 static void task_restore_begin(struct task *task)
@@ -248,13 +260,12 @@ static void task_restore_begin(struct task *task)
             task_restore_store(task, i);
         }
     }
-    task->restoring_count += task_clock_restore(task, task_on_clock_restored);
-    if (task->restoring_count == 0) {
-        task_end_restore(task);
+    if (task->state == TASK_FOLLOWING) {
+        task_follow_begin(task);
+    } else {
+        task_restore_clock(task);
     }
 }
-
-static void task_restore_open(struct task *task);
 
 static void task_on_open_time(struct io_timer *timer)
 {
@@ -279,7 +290,7 @@ static void task_restore_wait(struct task *task, const char *why)
     io_timer_start(task->io, &task->open_timer, (uint64_t)TASK_OPEN_AGAIN_MS * 1000000);
 }
 
-static void task_restore_open(struct task *task)
+void task_restore_open(struct task *task)
 {
     struct report report = {0};
     int error = task_open_state(task, &report);
@@ -294,6 +305,10 @@ static void task_restore_open(struct task *task)
 
 void task_start(struct task *task)
 {
+    if (task->state == TASK_FOLLOWING) {
+        task_follow_end(task);
+        return;
+    }
     check(task->state == TASK_NEW);
     task->state = TASK_RESTORING;
     if (task->options.part->store_count == 0) {

@@ -5,6 +5,7 @@
  *     task_timer.c     timers
  *     task_clock.c     what closes when nothing comes in
  *     task_restore.c   the start
+ *     task_follow.c    a copy of the stores of a task that runs elsewhere
  *     task_placement.c keys that lie in other partitions than ours of the same
  *     task_commit.c    the commit
  *
@@ -24,12 +25,13 @@ struct task_changelog {
     struct kv *kv;
     char *topic;                 /* NULL: the store has none */
     struct changelog *changelog; /* while it restores */
+    int64_t followed_count;      /* changes that were read before the task was started */
     struct changelog_append append;
     bool is_appending;   /* not all of the group is with the producer */
     int64_t next_offset; /* behind the marker of the commit being made */
 };
 
-enum task_state { TASK_NEW, TASK_RESTORING, TASK_RUNNING, TASK_FAILED };
+enum task_state { TASK_NEW, TASK_FOLLOWING, TASK_RESTORING, TASK_RUNNING, TASK_FAILED };
 
 struct task {
     struct task_options options;
@@ -56,6 +58,8 @@ struct task {
     struct io_timer open_timer;
     struct task_changelog *changelogs; /* as many as there are stores */
     size_t restoring_count;
+    struct fetcher *follow_fetcher;
+    struct io_timer follow_timer;
     struct state_position position; /* of the commit being made, and of the last one made */
     int64_t decided_commit;         /* the last one that was decided: the next one follows it */
     int64_t newest_commit;          /* the largest number ever used */
@@ -98,5 +102,18 @@ void task_timer_open(struct task *task);
  * was due. */
 void task_timer_call_due(struct task *task, enum topology_clock clock, int64_t now_ms);
 
+/* Writes the contents in the background, which are those of the task's position. */
+void task_checkpoint(struct task *task);
+bool task_is_checkpoint_due(const struct task *task, uint64_t span_ns);
+
+/* The stores are open and their changelogs are read. */
+void task_follow_begin(struct task *task);
+/* Makes it a restore of what is left to be read. */
+void task_follow_end(struct task *task);
+
+/* Opens the stores, and reads their changelogs as the state of the task says. */
+void task_restore_open(struct task *task);
+/* Decisions about time are read, too. */
+void task_restore_clock(struct task *task);
 /* Gives up what is being restored. */
 void task_restore_cancel(struct task *task);
