@@ -96,6 +96,7 @@ static void app_init_timers(struct app *app)
     app->process_timer = (struct io_timer){.fired = app_tasks_on_process, .owner = app};
     app->tick_timer = (struct io_timer){.fired = app_tasks_on_tick, .owner = app};
     app->commit_timer = (struct io_timer){.fired = app_commit_on_time, .owner = app};
+    app->standby_timer = (struct io_timer){.fired = app_standby_on_time, .owner = app};
     io_timer_start(app->io, &app->commit_timer,
                    (uint64_t)app->options.commit_interval_ms * 1000000);
 }
@@ -106,6 +107,7 @@ static void app_free(struct app *app)
     io_timer_stop(app->io, &app->tick_timer);
     io_timer_stop(app->io, &app->commit_timer);
     io_timer_stop(app->io, &app->end_timer);
+    io_timer_stop(app->io, &app->standby_timer);
     app_tap_end_all(app);
     script_close(app->script);
     app_bundle_fini(&app->files);
@@ -191,6 +193,19 @@ static void app_close_connectors(struct app *app)
     app_on_part_closed(app);
 }
 
+static void app_close_fetchers(struct app *app)
+{
+    app->closing_count = app->standby_fetcher == NULL ? 1 : 2;
+    fetcher_on_ready(app->fetcher, NULL, NULL);
+    global_free(app->global);
+    app->global = NULL;
+    fetcher_close(app->fetcher, app_on_part_closed, app);
+    if (app->standby_fetcher != NULL) {
+        fetcher_on_ready(app->standby_fetcher, NULL, NULL);
+        fetcher_close(app->standby_fetcher, app_on_part_closed, app);
+    }
+}
+
 static void app_close_clients(struct app *app)
 {
     app->closing_count = 3;
@@ -263,10 +278,7 @@ void app_close_next(struct app *app)
         return;
     case APP_CLOSE_MEMBER:
         app->close_stage = APP_CLOSE_FETCHER;
-        fetcher_on_ready(app->fetcher, NULL, NULL);
-        global_free(app->global);
-        app->global = NULL;
-        fetcher_close(app->fetcher, app_on_stage_closed, app);
+        app_close_fetchers(app);
         return;
     case APP_CLOSE_FETCHER:
         app->close_stage = APP_CLOSE_PRODUCER;

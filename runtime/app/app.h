@@ -73,7 +73,11 @@ struct app_options {
     const char *const *plugin_directories;
     size_t plugin_directory_count;
     const char *instance_id;    /* of group members (static membership); NULL: dynamic */
+    const char *home;           /* of this process and its state directory, in its groups; NULL: it
+                                 * takes no part in copies of stores */
+    int32_t standby_count;      /* copies that other processes should keep of each store */
     int64_t commit_interval_ms; /* default 100 */
+    int64_t session_timeout_ms; /* of group members; 0: the default */
     enum app_guarantee guarantee;
     struct script_limits limits;
 };
@@ -117,6 +121,13 @@ void app_read_counts(const struct app *app, struct task_counts *out);
 int64_t app_pending_count(const struct app *app);
 /* Offsets of changelogs that are still to be read before all of its tasks run, as far as known. */
 int64_t app_restoring_count(const struct app *app);
+/* Copies of stores that are kept here for tasks that run elsewhere. */
+struct app_standby_counts {
+    int64_t count;
+    int64_t unknown_count; /* of them, that were told nothing about their changelogs yet */
+    int64_t lag;           /* offsets of changelogs that the others do not have */
+};
+struct app_standby_counts app_count_standby(const struct app *app);
 void app_each_connector(struct app *app,
                         void (*each)(void *owner, const struct connector *connector), void *owner);
 /* What it runs, to be measured. */

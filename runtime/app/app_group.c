@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { APP_HEARTBEATS = 15 /* in a session, as by default */ };
+
 static void app_on_assigned(void *owner, const struct member_partition *partitions, size_t count)
 {
     struct app *app = owner;
@@ -89,6 +91,7 @@ void app_group_join(struct app *app)
     static const struct member_events events = {.assigned = app_on_assigned,
                                                 .revoked = app_on_revoked,
                                                 .lost = app_on_lost,
+                                                .standby = app_standby_on_dealt,
                                                 .failed = app_on_member_failed};
     for (size_t i = 0; i < topology_part_count(app->topology); i++) {
         app_add_part(app, topology_part_at(app->topology, i), (int)i);
@@ -101,5 +104,11 @@ void app_group_join(struct app *app)
     options.topics = app->topic_names;
     options.topic_count = app->topic_count;
     options.units = app->topic_units;
+    if (app->options.session_timeout_ms > 0) {
+        options.session_timeout_ms = app->options.session_timeout_ms;
+        options.heartbeat_interval_ms = options.session_timeout_ms / APP_HEARTBEATS;
+    }
+    options.home = app->options.home;
+    options.standby_wish = app->options.standby_count;
     app->member = member_new(app->group_client, &options, &events, app);
 }

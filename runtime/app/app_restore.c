@@ -45,7 +45,8 @@ void app_restore_on_started(struct app *app, const struct task *task)
     app->restored_count += task_counts(task)->restored_count;
     for (list_each (&app->tasks, link)) {
         const struct app_task *row = list_member(link, struct app_task, link);
-        if (row->task != NULL && !row->is_closing && !task_is_running(row->task)) {
+        bool is_ours = row->task != NULL && !row->is_closing && !row->is_standby;
+        if (is_ours && !task_is_running(row->task)) {
             return; /* others are still at it */
         }
     }

@@ -2,6 +2,7 @@
  *
  *     app.c            its life: start, failure, end
  *     app_tasks.c      the tasks of now, and their turns
+ *     app_standby.c    copies of stores of tasks that run elsewhere
  *     app_restore.c    what is told of stores that are read from changelogs
  *     app_group.c      which partitions are ours
  *     app_commit.c     the order of a commit, and of one at least once
@@ -41,6 +42,10 @@ struct app_task {
     bool is_leaving;          /* its inputs changed: it does nothing more, and closes */
     bool is_lost;             /* one of them without asking: nothing may be committed */
     bool is_closing;
+    bool is_standby;         /* `task` is a copy: it follows, and was not started */
+    bool is_standby_wanted;  /* the group dealt us one */
+    bool has_standby_failed; /* since it was */
+    uint64_t standby_after;  /* it is not begun anew before */
 };
 
 struct app {
@@ -58,7 +63,9 @@ struct app {
     struct transactional *transactional; /* NULL: at least once, or no tasks */
     struct producer *producer;           /* its own, if there is one */
     struct fetcher *fetcher;
-    struct global *global; /* NULL: the plan has no global tables */
+    struct fetcher *standby_fetcher; /* of all copies; NULL while there was none */
+    struct io_timer standby_timer;   /* one that failed may be begun anew */
+    struct global *global;           /* NULL: the plan has no global tables */
     struct member *member;
     struct app_topics *topics;
     const char **topic_names; /* that the group reads */
@@ -140,7 +147,10 @@ void app_tasks_add_input(struct app *app, const struct member_partition *partiti
 void app_tasks_remove_input(struct app *app, const struct member_partition *partition);
 /* As above, and somebody else may have it already. */
 void app_tasks_lose_input(struct app *app, const struct member_partition *partition);
-/* Opens the tasks that can run and forgets those without inputs. */
+/* Makes the row if there is none. */
+struct app_task *app_tasks_get(struct app *app, const struct topology_part *part,
+                               int32_t partition);
+/* Opens the tasks that can run, and copies, and forgets what has neither inputs nor a copy. */
 void app_tasks_settle(struct app *app);
 /* The nodes of tasks that are about to close end. True when that left something to commit. */
 bool app_tasks_stop(struct app *app);
@@ -157,6 +167,15 @@ void app_tasks_close(struct app *app);
 size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum,
                              int64_t *pending_count);
 void app_tasks_check(const struct app *app);
+
+/* Of the member: everything that it is to keep a copy of. */
+void app_standby_on_dealt(void *owner, const struct member_partition *partitions, size_t count);
+bool app_standby_may_begin(const struct app_task *row);
+/* Its task was made and not started. */
+void app_standby_begin(struct app_task *row);
+/* It is being closed; tried again in a while. */
+void app_standby_fail(struct app_task *row, const char *reason);
+void app_standby_on_time(struct io_timer *timer);
 
 /* Looks for topics that came or went, from now on; nothing without streams by pattern. */
 void app_lookout_start(struct app *app);

@@ -205,6 +205,8 @@ bool app_tasks_is_dirty(const struct app *app)
 
 /* --- Opening --- */
 
+static void app_task_close(struct app_task *row);
+
 static void app_on_task_started(void *owner, struct task *task)
 {
     struct app_task *row = owner;
@@ -218,7 +220,12 @@ static void app_on_task_failed(void *owner, struct task *task, const char *reaso
 {
     (void)task;
     struct app_task *row = owner;
-    app_fail(row->app, reason, is_final);
+    if (row->is_standby) {
+        app_standby_fail(row, reason);
+        app_task_close(row);
+    } else {
+        app_fail(row->app, reason, is_final);
+    }
 }
 
 /* Each partition may find the same. */
@@ -264,7 +271,7 @@ static bool app_task_may_run(const struct app_task *row)
     return app_task_has_input(row);
 }
 
-static void app_task_open(struct app_task *row)
+static void app_task_make(struct app_task *row)
 {
     static const struct task_events events = {.started = app_on_task_started,
                                               .failed = app_on_task_failed,
@@ -287,8 +294,15 @@ static void app_task_open(struct app_task *row)
         .fetcher = app->fetcher,
         .global = app->global};
     row->task = task_new(&options, &events, row);
-    app->restore_ns = app->restore_ns == 0 ? io_now(app->io) : app->restore_ns;
     buffer_fini(&directory);
+}
+
+/* A copy has its stores nearly whole. */
+static void app_task_start(struct app_task *row)
+{
+    struct app *app = row->app;
+    app->restore_ns = app->restore_ns == 0 ? io_now(app->io) : app->restore_ns;
+    row->is_standby = false;
     for (size_t i = 0; i < row->part->topic_count; i++) {
         if (row->inputs[i].is_ours) {
             task_add_input(row->task, row->part->topics[i], row->inputs[i].offset);
@@ -304,26 +318,41 @@ static void app_task_free(struct app_task *row)
     free(row);
 }
 
+static void app_task_settle(struct app_task *row, bool may_start)
+{
+    bool has_input = app_task_has_input(row);
+    if (row->is_closing || (row->task != NULL && !row->is_standby)) {
+        return;
+    }
+    if (has_input && may_start && app_task_may_run(row)) {
+        if (row->task == NULL) {
+            app_task_make(row);
+        }
+        app_task_start(row);
+    } else if (row->task == NULL && app_standby_may_begin(row)) {
+        app_task_make(row);
+        app_standby_begin(row);
+    } else if (row->task != NULL && !row->is_standby_wanted && !has_input) {
+        app_task_close(row);
+    } else if (row->task == NULL && !row->is_standby_wanted && !has_input) {
+        app_task_free(row);
+    }
+}
+
 void app_tasks_settle(struct app *app)
 {
-    bool may_open = app->state == APP_RUNNING && !app->is_closing && global_is_ready(app->global);
+    bool may_begin = app->state == APP_RUNNING && !app->is_closing;
+    bool may_start = may_begin && global_is_ready(app->global);
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
-        if (row->task != NULL) {
-            continue;
-        }
-        if (!app_task_has_input(row)) {
-            app_task_free(row);
-        } else if (may_open && app_task_may_run(row)) {
-            app_task_open(row);
-        }
+        row->is_standby_wanted = row->is_standby_wanted && may_begin;
+        app_task_settle(row, may_start);
     }
 }
 
 /* --- Inputs --- */
 
-static struct app_task *app_tasks_get(struct app *app, const struct topology_part *part,
-                                      int32_t partition)
+struct app_task *app_tasks_get(struct app *app, const struct topology_part *part, int32_t partition)
 {
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
@@ -343,7 +372,7 @@ static struct app_task *app_tasks_get(struct app *app, const struct topology_par
 static void app_task_set_input(struct app_task *row, size_t index, bool is_ours, int64_t offset)
 {
     row->inputs[index] = (struct app_input){.is_ours = is_ours, .offset = offset};
-    row->is_leaving = row->task != NULL;
+    row->is_leaving = row->task != NULL && !row->is_standby;
 }
 
 static void app_tasks_set_input(struct app *app, const struct member_partition *partition,
@@ -391,7 +420,7 @@ size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum, int
     for (const struct list_link *link = app->tasks.head.next; link != &app->tasks.head;
          link = link->next) {
         const struct app_task *row = list_member(link, const struct app_task, link);
-        if (row->task != NULL && !row->is_closing) {
+        if (row->task != NULL && !row->is_closing && !row->is_standby) {
             task_counts_add(sum, task_counts(row->task));
             *pending_count += task_pending_count(row->task);
             count++;
@@ -408,6 +437,7 @@ static void app_on_task_closed(void *owner)
     row->is_leaving = false;
     row->is_lost = false;
     row->is_closing = false;
+    row->is_standby = false;
     if (app->close_stage == APP_CLOSE_TASKS) {
         app_task_free(row);
         if (list_is_empty(&app->tasks)) {
@@ -520,8 +550,10 @@ void app_tasks_check(const struct app *app)
         const struct app_task *row = list_member(link, const struct app_task, link);
         if (row->task != NULL) {
             task_check(row->task);
+            check(!row->is_standby || (!row->is_leaving && !row->is_committing));
             continue;
         }
+        check(!row->is_standby);
         check(!row->is_committing);
         check(!row->is_leaving);
         check(!row->is_lost);

@@ -50,6 +50,9 @@ void app_totals_add(struct app_totals *totals, const struct app *app)
     totals->task_count += (int64_t)app_task_count(app);
     totals->pending_count += app_pending_count(app);
     totals->restoring_count += app_restoring_count(app);
+    struct app_standby_counts standby = app_count_standby(app);
+    totals->standby_count += standby.count;
+    totals->standby_lag += standby.lag;
     totals->commit_count += app_commit_count(app);
     totals->rollback_count += app_rollback_count(app);
     app_totals_add_script(totals, app_get_script(app));

@@ -18,6 +18,8 @@ struct app_totals {
     int64_t task_count;
     int64_t pending_count;
     int64_t restoring_count;
+    int64_t standby_count;
+    int64_t standby_lag;
     int64_t commit_count;
     int64_t rollback_count;
     int64_t memory_size; /* of the scripts */

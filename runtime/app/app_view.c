@@ -26,6 +26,7 @@ void app_view_write_totals(const struct app *app, const struct app_totals *total
 {
     app_view_add(out, "guarantee", app_is_exact(app) ? "exactly_once_v2" : "at_least_once");
     app_view_add_number(out, "tasks", totals->task_count);
+    app_view_add_number(out, "standby", totals->standby_count);
     app_view_add_number(out, "pending", totals->pending_count);
     app_view_add_number(out, "commits", totals->commit_count);
     app_view_add_number(out, "rollbacks", totals->rollback_count);
@@ -104,6 +105,9 @@ static void app_view_write_task(const struct app_task *row, size_t thread, struc
     int64_t stream_time_ms = row->task == NULL ? -1 : task_stream_time_ms(row->task);
     if (stream_time_ms >= 0) {
         app_view_add_number(out, "stream_time", stream_time_ms);
+    }
+    if (row->is_standby) {
+        app_view_add_number(out, "lag", task_follow_lag(row->task));
     }
     buffer_add_string(out, ",\"inputs\":[");
     for (size_t i = 0; i < row->part->topic_count; i++) {

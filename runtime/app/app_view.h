@@ -16,12 +16,15 @@ struct app_view_places {
     size_t count;
 };
 
-/* "guarantee":…, "tasks":3, "pending":…, "commits":…, "rollbacks":…, "counts":{"in":…} */
+/* "guarantee":…, "tasks":3, "standby":0, "pending":…, "commits":…, "rollbacks":…, "counts":{"in":…}
+ */
 void app_view_write_totals(const struct app *app, const struct app_totals *totals,
                            struct buffer *out);
 /* Adds one object a task, with commas:
  * {"part":…,"partition":…,"thread":0,"state":…,"stream_time":…,"inputs":[…],"restoring":[…]}
- * Partitions that wait for the rest of their inputs have the state "waiting". */
+ * Partitions that wait for the rest of their inputs have the state "waiting". A copy of the stores
+ * of a task that runs elsewhere has the state "standby" and a "lag": offsets of changelogs that it
+ * does not have, -1 while that is unknown. */
 void app_view_add_parts(const struct app *app, size_t thread, struct buffer *out);
 /* "connectors": […] */
 void app_view_write_connectors(const struct app *app, struct buffer *out);

@@ -3,6 +3,8 @@
 #include "log/base/memory.h"
 #include "runtime/host/host_state.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,6 +195,13 @@ static void host_on_shard_ended(struct io_request *request, int64_t result)
     stopped(owner);
 }
 
+static void host_choose_home(struct host *host)
+{
+    uint64_t number;
+    io_random(host->io, &number, sizeof number);
+    snprintf(host->home, sizeof host->home, "%016" PRIx64, number);
+}
+
 int host_new(struct io *io, const struct host_options *options, const struct host_events *events,
              void *owner, struct host **out, struct report *report)
 {
@@ -203,6 +212,7 @@ int host_new(struct io *io, const struct host_options *options, const struct hos
     host->options = options;
     host->events = events;
     host->owner = owner;
+    host_choose_home(host);
     host->thread_count = options->thread_count == 0 ? 1 : options->thread_count;
     check(host->thread_count <= HOST_THREAD_MAX);
     for (size_t i = 1; i < host->thread_count; i++) {

@@ -42,10 +42,12 @@ struct host_options {
     const char *bootstrap; /* "host:port" or "loopback:NAME" */
     const char *instance_id; /* of group members, so that a restart takes its partitions at once;
                               * NULL: none */
+    int32_t standby_count;   /* copies that other processes should keep of each store */
     size_t thread_count;     /* at most HOST_THREAD_MAX; 0: one */
     const char *const *plugin_directories;
     size_t plugin_directory_count;
     int64_t commit_interval_ms; /* 0: the default */
+    int64_t session_timeout_ms; /* 0: the default */
     enum app_guarantee guarantee;
     struct script_limits limits; /* zeroes: the defaults */
 };

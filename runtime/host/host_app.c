@@ -160,9 +160,13 @@ struct app_options host_shard_app_options(const struct host *host)
     const struct host_options *options = host->options;
     struct app_options app_options = {.client = client_options_default(),
                                       .instance_id = options->instance_id,
+                                      .home = options->instance_id != NULL ? options->instance_id
+                                                                           : host->home,
+                                      .standby_count = options->standby_count,
                                       .plugin_directories = options->plugin_directories,
                                       .plugin_directory_count = options->plugin_directory_count,
                                       .commit_interval_ms = options->commit_interval_ms,
+                                      .session_timeout_ms = options->session_timeout_ms,
                                       .guarantee = options->guarantee,
                                       .limits = options->limits};
     app_options.client.bootstrap = options->bootstrap;

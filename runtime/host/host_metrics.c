@@ -77,6 +77,11 @@ static void host_shard_measure(struct host_app *row, const struct app_totals *to
                       "Records that were fetched and are not finished.", totals->pending_count);
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_tasks", text, "Tasks that run here.",
                       totals->task_count);
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_standby_tasks", text,
+                      "Tasks that run elsewhere and of whose stores a copy is kept here.",
+                      totals->standby_count);
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_standby_lag_records", text,
+                      "Offsets of changelogs that these copies do not have.", totals->standby_lag);
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_restoring_records", text,
                       "Offsets of changelogs that are still to be read before all tasks run.",
                       totals->restoring_count);

@@ -61,6 +61,7 @@ struct host {
     const struct host_options *options;
     const struct host_events *events;
     void *owner;
+    char home[17];                                /* of a process without an instance id */
     struct shard *shard;                          /* of the first thread */
     struct host_thread *threads[HOST_THREAD_MAX]; /* the further ones, from 1 */
     size_t thread_count;

@@ -23,7 +23,7 @@
 #define RUN_LOOPBACK  "loopback:broker"
 #define RUN_LOCALHOST "localhost:0" /* for a child; a free port */
 
-enum { RUN_PATH_SIZE = 4096 };
+enum { RUN_PATH_SIZE = 4096, RUN_STANDBY_MAX = 16, RUN_SESSION_MS_MIN = 1000 };
 
 struct run_values {
     struct service_flags service;
@@ -36,6 +36,8 @@ struct run_values {
     int64_t store_size;
     int64_t commit_interval_ms;
     int64_t thread_count;
+    int64_t standby_count;
+    int64_t session_timeout_ms;
     const char *guarantee;
     bool is_following;
     bool is_isolating;
@@ -147,6 +149,8 @@ static int run_judge(struct run *run)
     run->options.is_following = run->values->is_following;
     run->options.commit_interval_ms = run->values->commit_interval_ms;
     run->options.thread_count = (size_t)run->values->thread_count;
+    run->options.session_timeout_ms = run->values->session_timeout_ms;
+    run->options.standby_count = (int32_t)run->values->standby_count;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
     run->options.limits.emit_count = (size_t)run->values->emit_count;
@@ -346,6 +350,14 @@ static int run_judge_flags(struct command_world *world, const struct run_values 
         return command_misuse(world, "--threads takes 1 to %d, not %lld", HOST_THREAD_MAX,
                               (long long)values->thread_count);
     }
+    if (values->standby_count < 0 || values->standby_count > RUN_STANDBY_MAX) {
+        return command_misuse(world, "--standbys takes 0 to %d, not %lld", RUN_STANDBY_MAX,
+                              (long long)values->standby_count);
+    }
+    if (values->session_timeout_ms != 0 && values->session_timeout_ms < RUN_SESSION_MS_MIN) {
+        return command_misuse(world, "--session-timeout takes at least 1s, not %lld ms",
+                              (long long)values->session_timeout_ms);
+    }
     if (values->is_isolating && values->bootstrap != NULL) {
         return command_misuse(world, "--isolate keeps a log of our own safe; with --bootstrap the "
                                      "applications are a process of their own already");
@@ -412,6 +424,10 @@ static const struct flag run_flags[] = {
          "how often outputs, positions and stores are committed (default: 100ms)"),
     FLAG(0, "threads", INT, struct run_values, thread_count, "COUNT",
          "threads that share the partitions of each application (default: 1)"),
+    FLAG(0, "standbys", INT, struct run_values, standby_count, "COUNT",
+         "copies of each store that other processes keep ready (default: 0)"),
+    FLAG(0, "session-timeout", DURATION, struct run_values, session_timeout_ms, "TIME",
+         "how long the group waits for a process that says nothing (default: 45s)"),
     FLAG(0, "deployed", BOOL, struct run_values, is_following, NULL,
          "run what the cluster has deployed too ('tidemill app deploy')"),
     FLAG(0, "isolate", BOOL, struct run_values, is_isolating, NULL,
@@ -438,7 +454,13 @@ const struct command run_command = {
         "of one crash start anew together, after 1 s, then 2 s, and so on to a minute.\n"
         "With --threads (num.stream.threads of Kafka Streams) the partitions of an\n"
         "application are dealt to as many threads, each with a Lua state and with the limits\n"
-        "above of its own; connectors run once. More threads than partitions stand idle.\n",
+        "above of its own; connectors run once. More threads than partitions stand idle.\n"
+        "With --standbys (num.standby.replicas) each store has as many copies in other\n"
+        "processes of the application, as fresh as their changelogs are: when a process dies,\n"
+        "one that has a copy goes on with little to read. The largest wish of all counts. The\n"
+        "death of a process is known after --session-timeout, for which brokers have a least\n"
+        "value (group.min.session.timeout.ms, 6 s). A stop is not told to the group either: the\n"
+        "process is expected back.\n",
     COMMAND_FLAGS(run_flags),
     .values_size = sizeof(struct run_values),
     .initial = &run_initial,

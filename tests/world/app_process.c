@@ -89,6 +89,9 @@ void app_process_start(struct app_process *process)
     struct report report = {0};
     struct app_options options = {
         .path = "app.lua", .client = client_options_default(), .instance_id = process->instance_id};
+    snprintf(process->home, sizeof process->home, "machine %d", process->machine);
+    options.home = process->home;
+    options.standby_count = process->standby_count;
     options.client.bootstrap = "node0:9092";
     options.client.request_timeout_ms = APP_PROCESS_REQUEST_TIMEOUT_MS;
     if (process->folder != NULL) {

@@ -16,6 +16,8 @@ struct app_process {
     int machine;
     const char *folder; /* of all lives; NULL: stores live in memory */
     const char *instance_id;
+    char home[32];
+    int32_t standby_count;
     struct app *app; /* NULL while none runs */
     struct app_disk *disk;
     char kept[200];     /* of an older life; "": none */

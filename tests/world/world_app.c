@@ -594,6 +594,8 @@ static void world_run_disturbed(struct world *world, const struct world *calm)
         bool is_static = node_world_chance(&world->node, 50);
         world->processes[i].instance_id = is_static ? names[i] : NULL;
         world->processes[i].may_be_faulty = true;
+        world->processes[i].standby_count =
+            (int32_t)(world->node.seed % 2); /* each keeps what the other has */
     }
     world->node.is_calm = node_world_chance(&world->node, 50);
     world->is_single = node_world_chance(&world->node, 30);

@@ -35,6 +35,7 @@ struct app_world {
     struct fake_cluster *cluster;
     struct app_seat seats[APP_WORLD_SEATS];
     const char *connectors; /* a folder of real plugins, or NULL */
+    int32_t standby_count;  /* copies of each store that other seats keep */
     struct app_log *log;    /* of all seats, or NULL */
     enum app_guarantee guarantee;
 };
@@ -97,7 +98,10 @@ static inline int app_world_open(struct app_world *world, int number, struct rep
     static const struct app_events events = {.failed = app_world_on_failed,
                                              .outdated = app_world_on_outdated};
     struct app_seat *seat = &world->seats[number];
+    static const char *const homes[APP_WORLD_SEATS] = {"zero", "one", "two"};
     struct app_options options = {.path = "app.lua",
+                                  .home = homes[number],
+                                  .standby_count = world->standby_count,
                                   .client = client_options_default(),
                                   .log = world->log,
                                   .guarantee = world->guarantee,

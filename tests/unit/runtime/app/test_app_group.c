@@ -204,8 +204,9 @@ static void what_was_lost_comes_back_and_counts_on(void **state)
 static void chaos_counts_every_record_once(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 25; seed++) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
         struct app_world *world = twins_new(seed);
+        world->standby_count = (int32_t)(seed % 3);
         struct buffer text = {0};
         char last[32];
         char beyond[32];
