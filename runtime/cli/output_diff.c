@@ -84,10 +84,12 @@ static void output_diff_drop(struct output_diff *diff, struct output_diff_queue 
     free(item);
 }
 
+/* A record without headers has none, or an empty list of them. */
 static bool output_diff_is_same(const struct record *left, const struct record *right)
 {
+    bool has_headers = left->headers_encoded.size > 0 || right->headers_encoded.size > 0;
     return bytes_equal(left->value, right->value) &&
-           bytes_equal(left->headers_encoded, right->headers_encoded);
+           (!has_headers || bytes_equal(left->headers_encoded, right->headers_encoded));
 }
 
 /* The first of at most `count_max` that equals the record; SIZE_MAX when none does. */

@@ -105,6 +105,27 @@ static void records_without_a_key_have_no_order(void **state)
     buffer_fini(&told);
 }
 
+/* As read from a batch, and as a plugin writes them. */
+static void no_headers_are_like_an_empty_list_of_them(void **state)
+{
+    (void)state;
+    struct buffer told;
+    struct output_diff diff;
+    buffer_init(&told);
+    output_diff_init(&diff, 1 << 20, note, &told);
+    struct record record = {.topic = "out", .key = BYTES_LITERAL("k"), .value = BYTES_LITERAL("v")};
+    assert_int_equal(output_diff_add(&diff, &record, true), 0);
+    record.headers_encoded = BYTES_LITERAL("");
+    assert_int_equal(output_diff_add(&diff, &record, false), 0);
+    assert_int_equal(output_diff_add(&diff, &record, true), 0);
+    record.headers_encoded = BYTES_LITERAL("\x02h\x02x");
+    assert_int_equal(output_diff_add(&diff, &record, false), 0);
+    output_diff_finish(&diff);
+    assert_string_equal(buffer_string(&told), "out different k v>v\n");
+    output_diff_fini(&diff);
+    buffer_fini(&told);
+}
+
 static void what_waits_is_bounded(void **state)
 {
     (void)state;
@@ -128,6 +149,7 @@ int main(void)
         cmocka_unit_test(every_difference_is_told_as_what_it_is),
         cmocka_unit_test(one_difference_does_not_make_the_rest_wait),
         cmocka_unit_test(records_without_a_key_have_no_order),
+        cmocka_unit_test(no_headers_are_like_an_empty_list_of_them),
         cmocka_unit_test(what_waits_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
