@@ -180,12 +180,13 @@ static int play_start(struct play *play)
     return error == 0 ? COMMAND_OK : play_complain(play, &report);
 }
 
-int play_open(struct play *play, struct errand *errand, const char *path)
+int play_open(struct play *play, struct errand *errand, const char *path,
+              const struct flag_list *plugins)
 {
-    struct plugin_places plugins;
-    plugin_places_find(&plugins, NULL);
+    struct plugin_places places;
+    plugin_places_find(&places, plugins);
     const struct app_options options = {
-        .path = path, .plugin_directories = plugins.items, .plugin_directory_count = plugins.count};
+        .path = path, .plugin_directories = places.items, .plugin_directory_count = places.count};
     struct report report = {0};
     *play = (struct play){.errand = errand, .path = path};
     if (app_script_open(errand->world->io, &options, &report, &play->script) != 0) {

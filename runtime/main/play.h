@@ -35,7 +35,9 @@ struct play_slice {
  * complaint; so with the others. */
 must_use int play_read_spec(struct command_world *world, const char *flag, const char *text,
                             enum offset_spec_kind kind, struct offset_spec *out);
-must_use int play_open(struct play *play, struct errand *errand, const char *path);
+/* `plugins`: more places for them; an empty list for none. */
+must_use int play_open(struct play *play, struct errand *errand, const char *path,
+                       const struct flag_list *plugins);
 void play_close(struct play *play);
 /* The inputs of `plays`, each once. Times and offsets are those of `consume -o`. */
 must_use int play_choose(struct play *plays, size_t count, const struct offset_spec *from,

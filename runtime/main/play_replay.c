@@ -19,6 +19,7 @@ struct replay_values {
     const char *from;
     const char *to;
     const char *against;
+    struct flag_list plugins;
     int64_t shown_count;
 };
 
@@ -304,10 +305,11 @@ static int replay_run(struct replay *replay)
 
 static int replay_open(struct replay *replay, const char *path)
 {
-    int code = play_open(&replay->plays[replay->play_count++], replay->errand, path);
+    int code = play_open(&replay->plays[replay->play_count++], replay->errand, path,
+                         &replay->values->plugins);
     if (code == COMMAND_OK && replay->values->against != NULL) {
         code = play_open(&replay->plays[replay->play_count++], replay->errand,
-                         replay->values->against);
+                         replay->values->against, &replay->values->plugins);
     }
     for (size_t i = 0; i < replay->play_count && code == COMMAND_OK; i++) {
         for (size_t j = 0; j < replay->plays[i].output_count; j++) {
@@ -357,6 +359,7 @@ static const struct flag replay_flags[] = {
          "where they end (default: end, as it is now)"),
     FLAG(0, "against", STRING, struct replay_values, against, "OTHER.lua",
          "compare with what this script writes, not with the output topics"),
+    FLAG(0, "plugins", LIST, struct replay_values, plugins, "DIR", "more places for plugins"),
     FLAG('n', "show", INT, struct replay_values, shown_count, "N",
          "how many differences are shown (default: 10)"),
     ERRAND_OUTPUT_FLAG(struct replay_values),

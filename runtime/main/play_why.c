@@ -14,6 +14,7 @@
 struct play_why_values {
     struct errand_flags errand;
     const char *from;
+    struct flag_list plugins;
 };
 
 struct play_why {
@@ -286,10 +287,11 @@ static int play_why_run(struct play_why *why)
                               why->topic, why->partition, why->offset, why->play.path, why->topic);
 }
 
-static int play_why_explain(struct play_why *why, const char *path, const struct offset_spec *from)
+static int play_why_explain(struct play_why *why, const char *path, const struct flag_list *plugins,
+                            const struct offset_spec *from)
 {
     const struct offset_spec end = {.kind = OFFSET_SPEC_END};
-    int code = play_open(&why->play, why->errand, path);
+    int code = play_open(&why->play, why->errand, path, plugins);
     if (code == COMMAND_OK) {
         driver_trail_init(&why->trail, why->play.topology);
         code = play_choose(&why->play, 1, from, &end, &why->slice);
@@ -333,7 +335,7 @@ static int play_why_main(struct command_world *world, const void *given,
     int code = play_read_spec(world, "--from", values->from, OFFSET_SPEC_BEGINNING, &from);
     code = code != COMMAND_OK ? code : errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code == COMMAND_OK) {
-        code = play_why_explain(&why, arguments->items[0], &from);
+        code = play_why_explain(&why, arguments->items[0], &values->plugins, &from);
         errand_close(&errand);
     }
     return code;
@@ -342,6 +344,7 @@ static int play_why_main(struct command_world *world, const void *given,
 static const struct flag play_why_flags[] = {
     FLAG(0, "from", STRING, struct play_why_values, from, "OFFSET",
          "where the inputs before it begin, as of 'consume -o' (default: beginning)"),
+    FLAG(0, "plugins", LIST, struct play_why_values, plugins, "DIR", "more places for plugins"),
     ERRAND_OUTPUT_FLAG(struct play_why_values),
     ERRAND_FLAGS(struct play_why_values),
 };
