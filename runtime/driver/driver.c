@@ -129,6 +129,27 @@ static struct driver_task *driver_choose(struct driver *driver, struct driver_in
     return chosen;
 }
 
+static bool driver_is_older(const struct driver_task *left, const struct driver_task *right)
+{
+    return driver_clock_next(&left->clock)->made_ms < driver_clock_next(&right->clock)->made_ms;
+}
+
+/* The task whose next decision is the oldest of those that are reached, and that were made until
+ * then or that records wait for; NULL when there is none. */
+static struct driver_task *driver_choose_decision(struct driver *driver, int64_t until_ms)
+{
+    struct driver_task *chosen = NULL;
+    for (size_t i = 0; i < driver->task_count; i++) {
+        struct driver_task *task = &driver->tasks[i];
+        if (driver_task_is_reached(task) &&
+            (driver_clock_next(&task->clock)->made_ms <= until_ms || driver_task_is_held(task)) &&
+            (chosen == NULL || driver_is_older(task, chosen))) {
+            chosen = task;
+        }
+    }
+    return chosen;
+}
+
 static bool driver_process_one(struct driver *driver, struct driver_task *task,
                                struct driver_input *input)
 {
@@ -144,13 +165,25 @@ static bool driver_process_one(struct driver *driver, struct driver_task *task,
     return is_done;
 }
 
-/* Processes what can be seen; adds how many records. */
+static void driver_repeat_one(struct driver *driver, struct driver_task *task)
+{
+    if (!driver_task_repeat(task, driver->now_ms)) {
+        driver_fail(driver, task);
+    }
+}
+
+/* Processes what can be seen; adds how many records and decisions. */
 static void driver_process(struct driver *driver, size_t *count)
 {
     struct driver_input *input = NULL;
     struct driver_task *task;
-    while (!driver->has_failed && (task = driver_choose(driver, &input)) != NULL) {
-        if (++*count > DRIVER_RECORDS_MAX) {
+    while (!driver->has_failed) {
+        if ((task = driver_choose_decision(driver, INT64_MIN)) != NULL) {
+            ++*count;
+            driver_repeat_one(driver, task);
+        } else if ((task = driver_choose(driver, &input)) == NULL) {
+            return;
+        } else if (++*count > DRIVER_RECORDS_MAX) {
             driver->has_failed = true;
             report_add(&driver->failure, NULL,
                        "one step led to more than %d records, the last one for topic %s: does the "
@@ -320,6 +353,53 @@ int64_t driver_order_ms(struct driver *driver, const struct record *record)
     return driver_global_reads(driver->global, driver_topic_of(driver, record->topic))
                ? INT64_MIN /* it is read before all others */
                : record->timestamp_ms;
+}
+
+/* --- Decisions of others --- */
+
+bool driver_decide(struct driver *driver, const struct driver_decision *decision)
+{
+    check(driver->topology != NULL);
+    for (size_t i = 0; i < driver->task_count; i++) {
+        struct driver_task *task = &driver->tasks[i];
+        if (task->is_running && task->partition == decision->partition &&
+            driver_task_find_idler(task, decision->node) != NULL) {
+            return driver_clock_add(&task->clock, decision);
+        }
+    }
+    return false;
+}
+
+int driver_repeat(struct driver *driver, int64_t until_ms, struct report *report)
+{
+    struct driver_task *task;
+    while (!driver->has_failed && (task = driver_choose_decision(driver, until_ms)) != NULL) {
+        driver_repeat_one(driver, task);
+        driver_run(driver, !driver->options.is_commit_explicit);
+    }
+    return driver_answer(driver, report);
+}
+
+int driver_repeat_rest(struct driver *driver, struct report *report)
+{
+    struct driver_task *chosen;
+    int error = driver_repeat(driver, INT64_MAX, report);
+    do {
+        chosen = NULL;
+        for (size_t i = 0; i < driver->task_count && error == 0; i++) {
+            struct driver_task *task = &driver->tasks[i];
+            if (task->is_running && driver_clock_next(&task->clock) != NULL &&
+                (chosen == NULL || driver_is_older(task, chosen))) {
+                chosen = task;
+            }
+        }
+        if (chosen != NULL) {
+            driver_repeat_one(driver, chosen);
+            driver_run(driver, !driver->options.is_commit_explicit);
+            error = driver_repeat(driver, INT64_MAX, report);
+        }
+    } while (chosen != NULL);
+    return error;
 }
 
 /* How many records of a topic no task will look at again. */

@@ -46,6 +46,17 @@ must_use int driver_feed(struct driver *driver, const struct record *record, str
 /* The same, and writes down what becomes of it. */
 must_use int driver_watch(struct driver *driver, const struct record *record,
                           struct driver_trail *trail, struct report *report);
+/* Has the task of the decision's node and partition repeat it: when all inputs have reached its
+ * places, before a record goes beyond them, and not before driver_repeat asks for it or such a
+ * record is there. While tasks run, in the order of numbers. False when the application has no such
+ * task or node, or had one with this number. */
+bool driver_decide(struct driver *driver, const struct driver_decision *decision);
+/* Repeats the decisions that were made until then and whose places are reached, the oldest first.
+ */
+must_use int driver_repeat(struct driver *driver, int64_t until_ms, struct report *report);
+/* No more is fed: repeats all that wait. Inputs that end before a place have lost the records up to
+ * it. */
+must_use int driver_repeat_rest(struct driver *driver, struct report *report);
 /* The time by which the application orders a record of a topic that it reads. */
 int64_t driver_order_ms(struct driver *driver, const struct record *record);
 /* Forgets the records that were committed and that all tasks have passed, taken or not: what a

@@ -41,6 +41,7 @@ void driver_task_fini(struct driver_task *task)
     for (size_t i = 0; i < task->store_count; i++) {
         kv_free(task->committed[i]);
     }
+    driver_clock_fini(&task->clock);
     free(task->inputs);
     free(task->committed);
 }
@@ -135,6 +136,7 @@ bool driver_task_open(struct driver_task *task, const struct topology *topology,
     task->timers =
         timetable_new(task->instance, task->committed_stream_time_ms, &task->timer_count);
     driver_task_make_idlers(task, now_ms);
+    task->clock.next = task->clock.committed;
     driver_task_open_stores(task);
     turn_init(&task->turn, topology, driver_task_validate, task);
     task->turn.stores = task->stores;
@@ -142,6 +144,7 @@ bool driver_task_open(struct driver_task *task, const struct topology *topology,
     task->turn.context.stream_time_ms = task->committed_stream_time_ms;
     for (size_t i = 0; i < task->input_count; i++) {
         task->inputs[i].next = task->inputs[i].committed;
+        task->inputs[i].position = task->inputs[i].committed_position;
         task->inputs[i].source = topology_instance_source(task->instance, part->topics[i]);
     }
     return driver_task_start(task, now_ms) && driver_task_tick(task, now_ms);
@@ -172,13 +175,85 @@ void driver_task_close(struct driver_task *task)
     task->is_running = false;
 }
 
+/* --- Decisions that are repeated, as runtime/task/task_clock.c does --- */
+
+static bool driver_task_is_written(const struct driver_input *input)
+{
+    return input->topic->records[input->next]->is_output;
+}
+
+/* Whether an input is where the decision that is next has its place, or behind. */
+static bool driver_task_holds(const struct driver_task *task, const struct driver_input *input)
+{
+    int64_t place = driver_clock_place(&task->clock, input->topic->name, task->partition);
+    int64_t here = input->head != NULL && !driver_task_is_written(input) ? input->head->offset
+                                                                         : input->position;
+    return place >= 0 && here >= place;
+}
+
+static bool driver_task_look(const struct driver_task *task, struct driver_input *input)
+{
+    input->head = driver_topic_next(input->topic, task->partition, &input->next);
+    return input->head != NULL;
+}
+
+bool driver_task_is_reached(const struct driver_task *task)
+{
+    if (!task->is_running || driver_clock_next(&task->clock) == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < task->input_count; i++) {
+        struct driver_input *input = &task->inputs[i];
+        (void)driver_task_look(task, input);
+        if (driver_clock_place(&task->clock, input->topic->name, task->partition) >= 0 &&
+            !driver_task_holds(task, input)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool driver_task_is_held(const struct driver_task *task)
+{
+    for (size_t i = 0; i < task->input_count; i++) {
+        if (driver_task_look(task, &task->inputs[i]) && driver_task_holds(task, &task->inputs[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct node *driver_task_find_idler(const struct driver_task *task, const char *name)
+{
+    size_t count = 0;
+    const struct topology_instance_idler *idlers = topology_instance_idlers(task->instance, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(idlers[i].node->name, name) == 0) {
+            return idlers[i].node;
+        }
+    }
+    return NULL;
+}
+
+bool driver_task_repeat(struct driver_task *task, int64_t now_ms)
+{
+    const struct driver_decision *decision = driver_clock_next(&task->clock);
+    struct node *node = driver_task_find_idler(task, decision->node);
+    check(node != NULL); /* judged when it was added */
+    task->clock.next++;
+    turn_begin(&task->turn, now_ms);
+    return driver_task_end_turn(
+        task, node->ops->advance(node, &task->turn.context, decision->at.stream_time_ms));
+}
+
+/* --- Records and timers --- */
+
 struct driver_input *driver_task_choose(struct driver_task *task)
 {
     struct driver_input *chosen = NULL;
     for (size_t i = 0; i < task->input_count; i++) { /* in the order of topics */
         struct driver_input *input = &task->inputs[i];
-        input->head = driver_topic_next(input->topic, task->partition, &input->next);
-        if (input->head != NULL) {
+        if (driver_task_look(task, input) && !driver_task_holds(task, input)) {
             decoded_clear(&input->decoded);
             input->time_ms = inlet_time(input->source, &input->decoded, input->head);
             chosen = chosen == NULL || input->time_ms < chosen->time_ms ? input : chosen;
@@ -217,6 +292,7 @@ bool driver_task_process(struct driver_task *task, struct driver_input *input, i
     if (!driver_task_end_turn(task, error)) {
         return false;
     }
+    input->position = driver_task_is_written(input) ? input->position + 1 : input->head->offset + 1;
     input->next++;
     task->turn.counts.in_count++;
     ++*task->turn.outcome;
@@ -296,6 +372,8 @@ void driver_task_commit(struct driver_task *task)
     }
     for (size_t i = 0; i < task->input_count; i++) {
         task->inputs[i].committed = task->inputs[i].next;
+        task->inputs[i].committed_position = task->inputs[i].position;
     }
+    task->clock.committed = task->clock.next;
     task->committed_stream_time_ms = task->turn.context.stream_time_ms;
 }

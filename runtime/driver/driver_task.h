@@ -1,10 +1,10 @@
 /* One task of a driver: one part and one partition.
  *
- * Owns:   what was committed (stores, stream time, positions), and the running nodes and stores
- *         between driver_task_open and driver_task_close.
- * Thread: the driver's. */
+ * Owns:   what was committed (stores, stream time, positions, decisions), and the running nodes and
+ * stores between driver_task_open and driver_task_close. Thread: the driver's. */
 #pragma once
 
+#include "runtime/driver/driver_clock.h"
 #include "runtime/driver/driver_topic.h"
 #include "runtime/task/timetable.h"
 #include "runtime/task/turn.h"
@@ -16,6 +16,8 @@ struct driver_input {
     struct node *source;
     size_t next; /* an index into the topic */
     size_t committed;
+    int64_t position; /* behind the last record: its offset; of what was written here: how many */
+    int64_t committed_position;
     const struct record *head; /* or NULL */
     int64_t time_ms;           /* of the head */
     struct decoded decoded;
@@ -29,6 +31,7 @@ struct driver_task {
     struct kv **committed; /* as many as the part has stores, in its order */
     size_t store_count;
     int64_t committed_stream_time_ms;
+    struct driver_clock clock;  /* what it repeats */
     struct task_counts earlier; /* of runs that are over */
 
     struct turn turn; /* from here on: only while it runs */
@@ -57,8 +60,16 @@ must_use bool driver_task_open(struct driver_task *task, const struct topology *
 /* The nodes end. */
 must_use bool driver_task_stop(struct driver_task *task, int64_t now_ms);
 void driver_task_close(struct driver_task *task);
-/* The input whose head is next; NULL when there is none. */
+/* The input whose head is next; NULL when there is none, or all wait for a decision. */
 struct driver_input *driver_task_choose(struct driver_task *task);
+/* The node of this name that closes what is open when nothing comes, or NULL. */
+struct node *driver_task_find_idler(const struct driver_task *task, const char *name);
+/* Whether all inputs have reached the places of the decision that is next. */
+bool driver_task_is_reached(const struct driver_task *task);
+/* Whether records wait for that decision. */
+bool driver_task_is_held(const struct driver_task *task);
+/* Repeats the decision that is next, which has to be there. */
+must_use bool driver_task_repeat(struct driver_task *task, int64_t now_ms);
 must_use bool driver_task_process(struct driver_task *task, struct driver_input *input,
                                   int64_t now_ms);
 /* Calls the timers that are due by the wall clock, and closes what waited for records long enough.

@@ -1,11 +1,13 @@
 /* Wants to show: what a crash undoes and a commit keeps, with counts; that timers go by the clock
  * of the driver; that a failed record leaves a dead letter alone; that records of a real topic keep
- * their place, and that what was forgotten changes nothing. */
+ * their place, and that what was forgotten changes nothing; that decisions of others are repeated
+ * where they were made. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/driver/driver.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,6 +284,233 @@ static void a_trail_tells_what_became_of_a_record(void **state)
     topology_free(topology);
 }
 
+/* --- Decisions of others --- */
+
+/* Writes what it sees to "out", and each record of "left" and "right" on to "mid". */
+static int noter_emit(struct node *node, struct node_context *context, const char *text)
+{
+    struct record out = {.partition = -1};
+    out.value = bytes_from_string(arena_printf(context->arena, "%s %s", node->name, text));
+    return context->emit(context, "out", &out);
+}
+
+static int noter_process(struct node *node, struct node_context *context,
+                         const struct record *record)
+{
+    int error = noter_emit(node, context,
+                           arena_printf(context->arena, "%.*s", BYTES_FORMAT(record->value)));
+    struct record passed = *record;
+    return error != 0 || strcmp(node->name, "far") == 0 ? error
+                                                        : context->emit(context, "mid", &passed);
+}
+
+static int64_t noter_horizon(struct node *node)
+{
+    (void)node;
+    return INT64_MIN;
+}
+
+static int noter_advance(struct node *node, struct node_context *context, int64_t time_ms)
+{
+    return noter_emit(node, context, arena_printf(context->arena, "closed %d", (int)time_ms));
+}
+
+static struct node *noter_make(void *owner, const char *name)
+{
+    static const struct node_ops ops = {.process = noter_process,
+                                        .free = counter_free,
+                                        .horizon = noter_horizon,
+                                        .advance = noter_advance};
+    (void)owner;
+    struct counter *noter = memory_new(struct counter);
+    node_init(&noter->node, &ops, name);
+    return &noter->node;
+}
+
+static void add_noter(struct topology *topology, const char *const *topics, size_t topic_count,
+                      const char *name)
+{
+    struct report report = {0};
+    const struct topology_source source = {
+        .topics = topics, .topic_count = topic_count, .value_format = VALUE_BYTES};
+    int parents[] = {topology_add_source(topology, &source, &report)};
+    assert_true(parents[0] >= 0);
+    assert_true(topology_add_node(topology,
+                                  &(struct topology_node){.name = name,
+                                                          .kind = "process",
+                                                          .parents = parents,
+                                                          .parent_count = 1,
+                                                          .idle_ms = 1000,
+                                                          .make = noter_make},
+                                  &report) > 0);
+}
+
+struct clock_bench {
+    struct topology *topology;
+    struct driver *driver;
+};
+
+static int clock_setup(void **state)
+{
+    static struct clock_bench bench;
+    static const char *const near[] = {"left", "right"}, *const far[] = {"mid"};
+    struct report report = {0};
+    bench.topology = topology_new("app");
+    add_noter(bench.topology, near, 2, "near");
+    add_noter(bench.topology, far, 1, "far");
+    assert_int_equal(topology_finish(bench.topology, &report), 0);
+    bench.driver = driver_new(&(struct driver_options){.partitions = 1});
+    assert_int_equal(driver_start(bench.driver, bench.topology, &report), 0);
+    *state = &bench;
+    return 0;
+}
+
+static int clock_teardown(void **state)
+{
+    struct clock_bench *bench = *state;
+    driver_crash(bench->driver);
+    driver_free(bench->driver);
+    topology_free(bench->topology);
+    return 0;
+}
+
+/* `places` as state_position.h prints them. */
+static bool decide(struct clock_bench *bench, const char *node, int64_t made_ms, int64_t number,
+                   const char *places)
+{
+    struct driver_decision decision = {.node = node, .made_ms = made_ms};
+    char text[200];
+    snprintf(text, sizeof text, "commit %d\nfollows 0\nstream_time %d\n%s", (int)number,
+             (int)number * 100, places);
+    state_position_init(&decision.at);
+    assert_int_equal(state_position_parse(&decision.at, bytes_from_string(text)), 0);
+    bool is_taken = driver_decide(bench->driver, &decision);
+    state_position_fini(&decision.at);
+    return is_taken;
+}
+
+static void clock_feed(struct clock_bench *bench, const char *topic, int64_t offset,
+                       const char *value)
+{
+    struct report report = {0};
+    const struct record record = {
+        .topic = topic, .offset = offset, .value = bytes_from_string(value)};
+    assert_int_equal(driver_feed(bench->driver, &record, &report), 0);
+}
+
+static void clock_repeat(struct clock_bench *bench, int64_t until_ms)
+{
+    struct report report = {0};
+    assert_int_equal(driver_repeat(bench->driver, until_ms, &report), 0);
+}
+
+/* All that came to "out" since the last time, with commas between. */
+static void assert_outputs(struct clock_bench *bench, const char *text)
+{
+    struct buffer out;
+    const struct record *record;
+    buffer_init(&out);
+    while ((record = driver_take(bench->driver, "out")) != NULL) {
+        buffer_printf(&out, "%s%.*s", out.size == 0 ? "" : ", ", BYTES_FORMAT(record->value));
+    }
+    driver_forget(bench->driver);
+    assert_string_equal(buffer_string(&out), text);
+    buffer_fini(&out);
+}
+
+static void a_decision_waits_for_all_places_and_is_not_passed(void **state)
+{
+    struct clock_bench *bench = *state;
+    assert_true(decide(bench, "near", 50, 1, "input left 0 12\ninput right 0 7\n"));
+    clock_feed(bench, "left", 10, "a");
+    clock_repeat(bench, 100);
+    assert_outputs(bench, "near a, far a");
+    clock_feed(bench, "left", 13, "c"); /* beyond; 11 and 12 are no records */
+    clock_repeat(bench, 100);
+    assert_outputs(bench, "");
+    clock_feed(bench, "right", 6, "b");
+    assert_outputs(bench, "near b, near closed 100, near c, far b, far c");
+    clock_feed(bench, "right", 7, "d");
+    clock_repeat(bench, INT64_MAX);
+    assert_outputs(bench, "near d, far d");
+}
+
+static void what_is_reached_waits_until_it_was_made(void **state)
+{
+    struct clock_bench *bench = *state;
+    assert_true(decide(bench, "near", 50, 1, "input left 0 1\n"));
+    assert_true(decide(bench, "near", 60, 2, "input left 0 1\n"));
+    assert_true(decide(bench, "far", 55, 1, "input mid 0 1\n"));
+    clock_feed(bench, "left", 0, "a");
+    clock_repeat(bench, 49);
+    assert_outputs(bench, "near a, far a");
+    clock_repeat(bench, 50);
+    assert_outputs(bench, "near closed 100");
+    clock_repeat(bench, 60);
+    assert_outputs(bench, "far closed 100, near closed 200");
+}
+
+/* Whatever offsets they have here or had there. */
+static void places_in_what_was_written_here_are_counts(void **state)
+{
+    struct clock_bench *bench = *state;
+    assert_true(decide(bench, "far", 50, 1, "input mid 0 0\n"));
+    assert_true(decide(bench, "far", 60, 2, "input mid 0 2\n"));
+    clock_feed(bench, "left", 100, "a");
+    assert_outputs(bench, "near a, far closed 100, far a");
+    clock_feed(bench, "left", 200, "b");
+    clock_feed(bench, "left", 300, "c");
+    assert_outputs(bench, "near b, far b, near c, far closed 200, far c");
+}
+
+static void what_is_never_reached_comes_at_the_end(void **state)
+{
+    struct clock_bench *bench = *state;
+    struct report report = {0};
+    assert_true(decide(bench, "near", 60, 1, "input left 0 5\ninput right 0 5\n"));
+    assert_true(decide(bench, "far", 50, 1, "input mid 0 9\n"));
+    clock_feed(bench, "left", 0, "a");
+    clock_feed(bench, "left", 7, "b");
+    clock_repeat(bench, INT64_MAX);
+    assert_outputs(bench, "near a, far a");
+    assert_int_equal(driver_repeat_rest(bench->driver, &report), 0);
+    assert_outputs(bench, "far closed 100, near closed 100, near b, far b");
+}
+
+static void decisions_for_nobody_are_refused(void **state)
+{
+    struct clock_bench *bench = *state;
+    assert_false(decide(bench, "gone", 50, 1, "input left 0 0\n"));
+    assert_true(decide(bench, "near", 50, 3, "input left 0 0\n"));
+    assert_false(decide(bench, "near", 50, 3, "input left 0 0\n")); /* the first counts */
+    assert_false(decide(bench, "near", 50, 2, "input left 0 0\n"));
+    clock_repeat(bench, INT64_MAX);
+    assert_outputs(bench, "near closed 300");
+}
+
+static void a_crash_repeats_what_was_not_committed(void **state)
+{
+    struct clock_bench *bench = *state;
+    struct report report = {0};
+    driver_crash(bench->driver);
+    driver_free(bench->driver);
+    bench->driver =
+        driver_new(&(struct driver_options){.partitions = 1, .is_commit_explicit = true});
+    assert_int_equal(driver_start(bench->driver, bench->topology, &report), 0);
+    assert_true(decide(bench, "near", 50, 1, "input left 0 1\n"));
+    assert_true(decide(bench, "near", 60, 2, "input left 0 2\n"));
+    clock_feed(bench, "left", 0, "a");
+    clock_repeat(bench, INT64_MAX);
+    assert_int_equal(driver_commit(bench->driver, &report), 0);
+    clock_feed(bench, "left", 1, "b");
+    clock_repeat(bench, INT64_MAX);
+    driver_crash(bench->driver);
+    assert_int_equal(driver_start(bench->driver, bench->topology, &report), 0);
+    clock_repeat(bench, INT64_MAX);
+    assert_int_equal(driver_commit(bench->driver, &report), 0);
+    assert_outputs(bench, "near a, near closed 100, near b, far a, near closed 200");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +519,13 @@ int main(void)
         cmocka_unit_test(timers_go_by_the_clock_of_the_driver),
         cmocka_unit_test(what_was_forgotten_changes_nothing),
         cmocka_unit_test(a_trail_tells_what_became_of_a_record),
+#define CLOCK_TEST(name) cmocka_unit_test_setup_teardown(name, clock_setup, clock_teardown)
+        CLOCK_TEST(a_decision_waits_for_all_places_and_is_not_passed),
+        CLOCK_TEST(what_is_reached_waits_until_it_was_made),
+        CLOCK_TEST(places_in_what_was_written_here_are_counts),
+        CLOCK_TEST(what_is_never_reached_comes_at_the_end),
+        CLOCK_TEST(decisions_for_nobody_are_refused),
+        CLOCK_TEST(a_crash_repeats_what_was_not_committed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
