@@ -307,6 +307,16 @@ void driver_set_partitions(struct driver *driver, const char *topic, int32_t par
     driver_topic_of(driver, topic)->partitions = partitions;
 }
 
+bool driver_is_holding(const struct driver *driver)
+{
+    for (size_t i = 0; i < driver->task_count; i++) {
+        if (driver->tasks[i].is_running && driver_task_is_held(&driver->tasks[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int driver_take_in(struct driver *driver, const struct record *record, bool keeps_offset,
                           struct driver_trail *trail, struct report *report)
 {
@@ -316,9 +326,9 @@ static int driver_take_in(struct driver *driver, const struct record *record, bo
     struct driver_record *row =
         driver_topic_append(topic, &placed, false, keeps_offset, DRIVER_COMMITTED);
     row->trail = trail == NULL ? NULL : &trail->root;
-    driver->trail = trail;
+    driver->trail = trail == NULL ? driver->trail : trail;
     driver_run(driver, !driver->options.is_commit_explicit);
-    driver->trail = NULL;
+    driver->trail = driver_is_holding(driver) ? driver->trail : NULL;
     return driver_answer(driver, report);
 }
 

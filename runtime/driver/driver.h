@@ -43,7 +43,8 @@ void driver_crash(struct driver *driver);
 must_use int driver_send(struct driver *driver, const struct record *record, struct report *report);
 /* The same for a record of a real topic: it keeps its offset, too. */
 must_use int driver_feed(struct driver *driver, const struct record *record, struct report *report);
-/* The same, and writes down what becomes of it. */
+/* The same, and writes down what becomes of it: now, or in a later step when it waits for a
+ * decision. */
 must_use int driver_watch(struct driver *driver, const struct record *record,
                           struct driver_trail *trail, struct report *report);
 /* Has the task of the decision's node and partition repeat it: when all inputs have reached its
@@ -57,6 +58,8 @@ must_use int driver_repeat(struct driver *driver, int64_t until_ms, struct repor
 /* No more is fed: repeats all that wait. Inputs that end before a place have lost the records up to
  * it. */
 must_use int driver_repeat_rest(struct driver *driver, struct report *report);
+/* Whether records wait for a decision whose places are not reached. */
+bool driver_is_holding(const struct driver *driver);
 /* The time by which the application orders a record of a topic that it reads. */
 int64_t driver_order_ms(struct driver *driver, const struct record *record);
 /* Forgets the records that were committed and that all tasks have passed, taken or not: what a

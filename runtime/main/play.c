@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "runtime/app/app_script.h"
 #include "runtime/cli/offset_query.h"
+#include "runtime/main/play_clock.h"
 #include "runtime/main/plugin_places.h"
 #include "runtime/topology/topology_match.h"
 
@@ -207,11 +208,28 @@ void play_close(struct play *play)
     *play = (struct play){0};
 }
 
+int play_begin(struct play *play, const struct play_slice *slice, int64_t first_ms)
+{
+    return play_clock_read(play, slice, first_ms);
+}
+
+int play_end(struct play *play, bool is_whole)
+{
+    struct report report = {0};
+    int error = is_whole ? driver_repeat_rest(play->driver, &report)
+                         : driver_repeat(play->driver, INT64_MAX, &report);
+    return error == 0 ? COMMAND_OK : play_complain(play, &report);
+}
+
+/* A record that was made after a decision was processed behind it, too. */
 int play_feed(struct play *play, const struct record *record, struct driver_trail *trail)
 {
     struct report report = {0};
-    int error = trail == NULL ? driver_feed(play->driver, record, &report)
+    int error = driver_repeat(play->driver, record->timestamp_ms, &report);
+    if (error == 0) {
+        error = trail == NULL ? driver_feed(play->driver, record, &report)
                               : driver_watch(play->driver, record, trail, &report);
+    }
     return error == 0 ? COMMAND_OK : play_complain(play, &report);
 }
 
@@ -253,6 +271,12 @@ static bool play_is_table(const struct topology *topology, const char *topic)
     return false;
 }
 
+bool play_is_written(const struct play *play, const char *topic)
+{
+    return play_is_internal(play->topology, topic) ||
+           play_is_listed(play->outputs, play->output_count, topic);
+}
+
 /* The topics from outside, of all plays, each once; what an application writes itself it plays
  * itself; tables and others apart. */
 static size_t play_list_inputs(const struct play *plays, size_t count, bool is_table,
@@ -264,9 +288,8 @@ static size_t play_list_inputs(const struct play *plays, size_t count, bool is_t
             const struct topology_part *part = play_part_at(&plays[i], j);
             for (size_t k = 0; k < part->topic_count; k++) {
                 const char *name = part->topics[k];
-                bool is_inside = play_is_internal(plays[i].topology, name) ||
-                                 play_is_listed(plays[i].outputs, plays[i].output_count, name);
-                if (!is_inside && play_is_table(plays[i].topology, name) == is_table &&
+                if (!play_is_written(&plays[i], name) &&
+                    play_is_table(plays[i].topology, name) == is_table &&
                     !play_is_listed(out, found, name)) {
                     out[found++] = name;
                 }
@@ -430,17 +453,18 @@ static bool play_has_wall_clock(const struct topology *topology)
     return false;
 }
 
-static bool play_has_idle(const struct topology *topology)
+bool play_has_idle(const struct play *play)
 {
-    for (size_t i = 0; i < topology_part_count(topology); i++) {
-        if (topology_part_has_idle(topology, topology_part_at(topology, i))) {
+    for (size_t i = 0; i < topology_part_count(play->topology); i++) {
+        if (topology_part_has_idle(play->topology, topology_part_at(play->topology, i))) {
             return true;
         }
     }
     return false;
 }
 
-void play_notes(const struct play *play, const struct play_slice *slice, const char *out[4])
+void play_notes(const struct play *play, const struct play_slice *slice,
+                const char *out[PLAY_NOTE_MAX])
 {
     size_t count = 0;
     if (!slice->is_from_start && topology_store_count(play->topology) > 0) {
@@ -450,8 +474,13 @@ void play_notes(const struct play *play, const struct play_slice *slice, const c
     if (play_has_wall_clock(play->topology)) {
         out[count++] = "timers of the wall clock do not fire in a replay";
     }
-    if (play_has_idle(play->topology)) {
-        out[count++] = "windows that closed because nothing came stay open in a replay";
+    if (play_has_idle(play) && play->decision_count == 0) {
+        out[count++] = "windows with idle close where the application closed them because nothing "
+                       "came; it closed none here";
+    }
+    if (play->has_lost_places) {
+        out[count++] = "a repartition topic has lost its first records: windows may close too "
+                       "early where nothing came";
     }
     out[count] = NULL;
 }

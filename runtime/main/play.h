@@ -21,7 +21,11 @@ struct play {
     struct driver *driver;
     const char **outputs; /* topics of sinks, late records and dead letters */
     size_t output_count;
+    size_t decision_count; /* about time, of the slice */
+    bool has_lost_places;  /* of some of them */
 };
+
+enum { PLAY_NOTE_MAX = 5 }; /* with the NULL at the end */
 
 struct play_slice {
     struct topic_sweep_range *ranges;
@@ -47,9 +51,20 @@ bool play_is_prelude(const struct play_slice *slice, const struct record *record
 /* Ranges begin where the spec says instead. */
 must_use int play_move_starts(struct errand *errand, const struct offset_spec *from,
                               struct topic_sweep_range *ranges, size_t count);
+/* Before the first record that belongs to the slice, which has this time: what was decided there
+ * about time is repeated. */
+must_use int play_begin(struct play *play, const struct play_slice *slice, int64_t first_ms);
+/* No more is fed. `is_whole`: the slice reaches to the end of the topics, so that every decision
+ * was taken. */
+must_use int play_end(struct play *play, bool is_whole);
 /* With a trail: what becomes of the record is written down there. */
 must_use int play_feed(struct play *play, const struct record *record, struct driver_trail *trail);
 /* For a slice_reader: by which time the application orders a record. */
 int64_t play_order_ms(void *owner, const struct record *record);
+/* Whether the application writes the topic that it reads: it is played, not fed. */
+bool play_is_written(const struct play *play, const char *topic);
+/* Whether something closes when nothing comes. */
+bool play_has_idle(const struct play *play);
 /* Sentences for people about what a play of this slice cannot show; NULL at the end of the list. */
-void play_notes(const struct play *play, const struct play_slice *slice, const char *out[4]);
+void play_notes(const struct play *play, const struct play_slice *slice,
+                const char *out[PLAY_NOTE_MAX]);

@@ -175,7 +175,7 @@ static void replay_tell_json(struct replay *replay, const char *const *notes)
 
 static void replay_tell_end(struct replay *replay)
 {
-    const char *notes[4];
+    const char *notes[PLAY_NOTE_MAX];
     play_notes(&replay->plays[0], &replay->slice, notes);
     if (replay->errand->is_json) {
         replay_tell_json(replay, notes);
@@ -259,6 +259,16 @@ static int replay_read_outputs(struct replay *replay, int64_t until_ms)
     return more < 0 ? errand_fail(replay->errand, more, "reading the outputs") : code;
 }
 
+static int replay_begin(struct replay *replay)
+{
+    int code = COMMAND_OK;
+    for (size_t i = 0; i < replay->play_count && code == COMMAND_OK; i++) {
+        code = play_begin(&replay->plays[i], &replay->slice, replay->first_ms);
+    }
+    return code != COMMAND_OK || replay->values->against != NULL ? code
+                                                                 : replay_open_outputs(replay);
+}
+
 static int replay_process(struct replay *replay, const struct record *record, int64_t time_ms)
 {
     int code = COMMAND_OK;
@@ -268,7 +278,7 @@ static int replay_process(struct replay *replay, const struct record *record, in
         replay->has_begun = true;
         replay->first_ms = time_ms;
         replay->last_ms = time_ms;
-        code = replay->values->against == NULL ? replay_open_outputs(replay) : code;
+        code = replay_begin(replay);
     }
     replay->last_ms = time_ms > replay->last_ms ? time_ms : replay->last_ms;
     for (size_t i = 0; i < replay->play_count && code == COMMAND_OK; i++) {
@@ -276,6 +286,17 @@ static int replay_process(struct replay *replay, const struct record *record, in
         code = code != COMMAND_OK ? code : replay_take(replay, &replay->plays[i], i == 1);
     }
     return code != COMMAND_OK ? code : replay_read_outputs(replay, replay->last_ms);
+}
+
+/* What closes behind the last record. */
+static int replay_end(struct replay *replay)
+{
+    int code = COMMAND_OK;
+    for (size_t i = 0; i < replay->play_count && code == COMMAND_OK; i++) {
+        code = play_end(&replay->plays[i], replay->to.kind == OFFSET_SPEC_END);
+        code = code != COMMAND_OK ? code : replay_take(replay, &replay->plays[i], i == 1);
+    }
+    return code;
 }
 
 static int replay_run(struct replay *replay)
@@ -290,6 +311,7 @@ static int replay_run(struct replay *replay)
         code = replay_process(replay, &record, time_ms);
     }
     code = more < 0 ? errand_fail(replay->errand, more, "reading the inputs") : code;
+    code = code != COMMAND_OK ? code : replay_end(replay);
     code = code != COMMAND_OK ? code : replay_read_outputs(replay, INT64_MAX);
     if (code == COMMAND_OK) {
         output_diff_finish(&replay->diff);
@@ -385,8 +407,9 @@ const struct command play_replay_command = {
         "Stores\n"
         "are empty at its start, but topics of tables are always read from their beginning. "
         "Timers\n"
-        "of the wall clock do not fire, and windows that closed because nothing came stay open.\n"
-        "Global tables are read whole first.\n"
+        "of the wall clock do not fire. Windows that closed because nothing came (idle) close at "
+        "the\n"
+        "same records, as APP-clock tells. Global tables are read whole first.\n"
         "An output topic that is compacted lacks what was overwritten, and one that others write "
         "to,\n"
         "too, has more than this application wrote.\n",

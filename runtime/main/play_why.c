@@ -25,6 +25,8 @@ struct play_why {
     const char *topic;
     int64_t partition;
     int64_t offset;
+    bool has_begun; /* a record came that belongs to the slice, not only to a table */
+    bool is_found;
 };
 
 /* --- The tree as text ------------------------------------------------------------------------- */
@@ -231,7 +233,7 @@ static void play_why_tell(struct play_why *why)
 {
     struct buffer *out = &why->errand->out;
     struct buffer indent;
-    const char *notes[4];
+    const char *notes[PLAY_NOTE_MAX];
     play_notes(&why->play, &why->slice, notes);
     if (why->errand->is_json) {
         for (const struct driver_trail_row *row = why->trail.root.first; row != NULL;
@@ -256,25 +258,47 @@ static bool play_why_is_meant(const struct play_why *why, const struct record *r
            strcmp(record->topic, why->topic) == 0;
 }
 
+static int play_why_feed(struct play_why *why, const struct record *record, int64_t time_ms)
+{
+    bool is_meant = play_why_is_meant(why, record);
+    int code = COMMAND_OK;
+    if (!why->has_begun && (why->slice.is_from_start || !play_is_prelude(&why->slice, record))) {
+        why->has_begun = true;
+        code = play_begin(&why->play, &why->slice, time_ms);
+    }
+    if (code == COMMAND_OK) {
+        why->is_found = why->is_found || is_meant;
+        code = play_feed(&why->play, record, is_meant ? &why->trail : NULL);
+        driver_forget(why->play.driver);
+    }
+    return code;
+}
+
+/* It, or what it caused, may have to wait for others, behind a decision about time. */
+static bool play_why_is_over(const struct play_why *why)
+{
+    return why->is_found && !driver_is_holding(why->play.driver);
+}
+
 static int play_why_run(struct play_why *why)
 {
     struct record record;
     int64_t time_ms;
-    bool is_found = false;
     int more = 0, code = COMMAND_OK;
     struct slice_reader *reader = slice_reader_new(why->errand, why->slice.ranges, why->slice.count,
                                                    play_order_ms, &why->play);
-    while (code == COMMAND_OK && !is_found &&
+    while (code == COMMAND_OK && !play_why_is_over(why) &&
            (more = slice_reader_next(reader, INT64_MAX, &record, &time_ms)) == 1) {
-        is_found = play_why_is_meant(why, &record);
-        code = play_feed(&why->play, &record, is_found ? &why->trail : NULL);
-        driver_forget(why->play.driver);
+        code = play_why_feed(why, &record, time_ms);
+    }
+    if (more == 0 && code == COMMAND_OK && why->is_found) {
+        code = play_end(&why->play, true);
     }
     slice_reader_free(reader);
     if (more < 0) {
         return errand_fail(why->errand, more, "reading the inputs");
     }
-    if (is_found) {
+    if (why->is_found) {
         play_why_tell(why); /* also of a record that stopped the application */
         return code;
     }

@@ -477,6 +477,35 @@ static void what_is_never_reached_comes_at_the_end(void **state)
     assert_outputs(bench, "far closed 100, near closed 100, near b, far b");
 }
 
+/* Its trail comes with the step that lets it pass. */
+static void a_watched_record_may_wait_for_a_decision(void **state)
+{
+    struct clock_bench *bench = *state;
+    struct report report = {0};
+    struct driver_trail trail;
+    struct buffer out;
+    const struct record record = {.topic = "left", .offset = 1, .value = BYTES_LITERAL("b")};
+    assert_true(decide(bench, "near", 50, 1, "input left 0 1\ninput right 0 1\n"));
+    driver_trail_init(&trail, bench->topology);
+    buffer_init(&out);
+    assert_int_equal(driver_watch(bench->driver, &record, &trail, &report), 0);
+    assert_null(trail.root.first);
+    assert_true(driver_is_holding(bench->driver));
+    clock_feed(bench, "right", 0, "a");
+    assert_false(driver_is_holding(bench->driver));
+    write_rows(&trail.root, &out);
+    assert_string_equal(buffer_string(&out),
+                        "0 left b[1 left b[1 near b[4 out near b;4 mid b[0 mid b[1 mid b["
+                        "1 far b[4 out far b;]]]]]]]");
+    clock_feed(bench, "left", 2, "c"); /* nobody watches any more */
+    size_t size = out.size;
+    buffer_clear(&out);
+    write_rows(&trail.root, &out);
+    assert_int_equal(out.size, size);
+    buffer_fini(&out);
+    driver_trail_fini(&trail);
+}
+
 static void decisions_for_nobody_are_refused(void **state)
 {
     struct clock_bench *bench = *state;
@@ -524,6 +553,7 @@ int main(void)
         CLOCK_TEST(what_is_reached_waits_until_it_was_made),
         CLOCK_TEST(places_in_what_was_written_here_are_counts),
         CLOCK_TEST(what_is_never_reached_comes_at_the_end),
+        CLOCK_TEST(a_watched_record_may_wait_for_a_decision),
         CLOCK_TEST(decisions_for_nobody_are_refused),
         CLOCK_TEST(a_crash_repeats_what_was_not_committed),
     };
