@@ -1,9 +1,13 @@
 # What stands on the floors: the program and the shipped connectors.
 file(GLOB main_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/main/*.c)
 if(main_sources)
-  add_executable(tidemill ${main_sources})
-  target_link_libraries(tidemill runtime_cli runtime_host runtime_driver runtime_admin log
+  # All but the start is a library, for the tests of its parts.
+  list(REMOVE_ITEM main_sources ${CMAKE_SOURCE_DIR}/runtime/main/main.c)
+  add_library(runtime_main STATIC ${main_sources})
+  target_link_libraries(runtime_main runtime_cli runtime_host runtime_driver runtime_admin log
                         PkgConfig::MICROHTTPD)
+  add_executable(tidemill ${CMAKE_SOURCE_DIR}/runtime/main/main.c)
+  target_link_libraries(tidemill runtime_main)
   set_target_properties(tidemill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endif()
 

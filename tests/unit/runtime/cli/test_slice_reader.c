@@ -2,76 +2,16 @@
  * batches begin and end; partitions are merged by time; offsets that compaction removed and
  * transactions that were aborted are passed, and one that is open is waited for. */
 #include "log/base/error.h"
-#include "log/base/trace.h"
-#include "runtime/cli/errand.h"
 #include "runtime/cli/slice_reader.h"
-#include "tests/unit/runtime/fake_cluster.h"
+#include "tests/unit/runtime/errand_bench.h"
 #include "tests/unit/unit.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { TIMES_MAX = 16, PATIENCE_S = 60 };
-
-struct bench {
-    struct sim *sim;
-    struct fake_cluster *cluster;
-    struct command_world world;
-    struct errand errand;
-    bool is_stopped;
-    void (*on_wait)(struct bench *bench); /* once, when the loop turns for the first time */
-};
-
-static bool is_stopped(void *owner)
-{
-    return ((struct bench *)owner)->is_stopped;
-}
-
-static void run_world(void *owner)
-{
-    struct bench *bench = owner;
-    if (bench->on_wait != NULL) {
-        void (*on_wait)(struct bench * bench) = bench->on_wait;
-        bench->on_wait = NULL;
-        on_wait(bench);
-    }
-    assert_true(bench->is_stopped ||
-                sim_run_until(bench->sim, is_stopped, bench, PATIENCE_S * UINT64_C(1000000000)));
-    bench->is_stopped = false;
-}
-
-static void stop_world(void *owner)
-{
-    ((struct bench *)owner)->is_stopped = true;
-}
+enum { TIMES_MAX = 16 };
 
 static int setup(void **state)
 {
-    static struct bench bench;
-    static const struct errand_flags flags = {.brokers = "node1:9092"};
-    trace_set_stream(NULL);
-    bench = (struct bench){.sim = sim_new(7, 2)};
-    bench.cluster = fake_cluster_new(bench.sim, 1);
-    bench.world = (struct command_world){.io = sim_io(bench.sim, 0),
-                                         .run = run_world,
-                                         .stop = stop_world,
-                                         .owner = &bench,
-                                         .out = stdout,
-                                         .errors = stderr,
-                                         .input = -1};
-    assert_int_equal(errand_open(&bench.errand, &bench.world, &flags, NULL, NULL), COMMAND_OK);
-    fake_cluster_add_topic(bench.cluster, "t", 2);
-    *state = &bench;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *bench = *state;
-    errand_close(&bench->errand);
-    fake_cluster_free(bench->cluster);
-    sim_free(bench->sim);
+    (void)errand_bench_setup(state);
+    fake_cluster_add_topic(((struct errand_bench *)*state)->cluster, "t", 2);
     return 0;
 }
 
@@ -84,7 +24,7 @@ struct batch_plan {
 };
 
 /* A record for each time that is not 0. */
-static void append(struct bench *bench, const struct batch_plan *plan)
+static void append(struct errand_bench *bench, const struct batch_plan *plan)
 {
     struct batch_builder builder;
     struct buffer encoded = {0};
@@ -108,7 +48,7 @@ static void append(struct bench *bench, const struct batch_plan *plan)
     batch_builder_fini(&builder);
 }
 
-static void append_marker(struct bench *bench, int32_t partition, int64_t producer_id,
+static void append_marker(struct errand_bench *bench, int32_t partition, int64_t producer_id,
                           bool is_commit)
 {
     struct batch_builder builder;
@@ -124,7 +64,8 @@ static void append_marker(struct bench *bench, int32_t partition, int64_t produc
     batch_builder_fini(&builder);
 }
 
-static void abort_from(struct bench *bench, int32_t partition, int64_t producer_id, int64_t offset)
+static void abort_from(struct errand_bench *bench, int32_t partition, int64_t producer_id,
+                       int64_t offset)
 {
     struct fake_partition *row = fake_cluster_get(bench->cluster, "t", partition);
     row->aborted[row->aborted_count++] = (struct fetch_response_aborted_transaction){
@@ -149,8 +90,8 @@ static void read_on(struct slice_reader *reader, int64_t until_ms, const char *t
     buffer_fini(&out);
 }
 
-static void assert_slice(struct bench *bench, const struct topic_sweep_range *ranges, size_t count,
-                         const char *text)
+static void assert_slice(struct errand_bench *bench, const struct topic_sweep_range *ranges,
+                         size_t count, const char *text)
 {
     struct slice_reader *reader = slice_reader_new(&bench->errand, ranges, count, NULL, NULL);
     read_on(reader, INT64_MAX, text);
@@ -158,7 +99,7 @@ static void assert_slice(struct bench *bench, const struct topic_sweep_range *ra
     slice_reader_free(reader);
 }
 
-static void assert_one(struct bench *bench, int64_t start, int64_t end, const char *text)
+static void assert_one(struct errand_bench *bench, int64_t start, int64_t end, const char *text)
 {
     const struct topic_sweep_range range = {.topic = "t", .start = start, .end = end};
     assert_slice(bench, &range, 1, text);
@@ -166,7 +107,7 @@ static void assert_one(struct bench *bench, int64_t start, int64_t end, const ch
 
 static void a_slice_may_begin_and_end_inside_of_batches(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     append(bench, &(struct batch_plan){.times = {10, 11, 12, 13}});
     append(bench, &(struct batch_plan){.times = {14, 15, 16, 17}});
     append(bench, &(struct batch_plan){.times = {18, 19, 20, 21}});
@@ -178,7 +119,7 @@ static void a_slice_may_begin_and_end_inside_of_batches(void **state)
 
 static void an_empty_slice_asks_for_nothing(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     append(bench, &(struct batch_plan){.times = {10, 11}});
     int64_t before = bench->cluster->request_count[1];
     assert_one(bench, 1, 1, "");
@@ -191,7 +132,7 @@ static void an_empty_slice_asks_for_nothing(void **state)
 
 static void partitions_are_merged_by_time(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     append(bench, &(struct batch_plan){.times = {10, 30, 20, 50}}); /* a late one comes late */
     append(bench, &(struct batch_plan){.partition = 1, .times = {10, 25}});
     append(bench, &(struct batch_plan){.partition = 1, .times = {40, 60}});
@@ -203,7 +144,7 @@ static void partitions_are_merged_by_time(void **state)
 
 static void reading_stops_at_a_time_and_goes_on(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     append(bench, &(struct batch_plan){.times = {10, 20, 30}});
     const struct topic_sweep_range range = {"t", 0, 0, 3};
     struct slice_reader *reader = slice_reader_new(&bench->errand, &range, 1, NULL, NULL);
@@ -221,7 +162,7 @@ static int64_t turn_time(void *owner, const struct record *record)
 
 static void whoever_reads_tells_the_time(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     int64_t from_ms = 100;
     append(bench, &(struct batch_plan){.times = {10}});
     append(bench, &(struct batch_plan){.partition = 1, .times = {20}});
@@ -234,7 +175,7 @@ static void whoever_reads_tells_the_time(void **state)
 /* Of the batches 0-9, 10-19 and 20-29 the records 2, 5, 13 and 22 are left. */
 static void offsets_that_compaction_removed_are_passed(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     append(bench, &(struct batch_plan){.times = {10, 11}, .offsets = {2, 5}, .last_offset = 9});
     append(bench, &(struct batch_plan){.times = {12}, .offsets = {3}, .last_offset = 9});
     append(bench, &(struct batch_plan){.times = {13}, .offsets = {2}, .last_offset = 9});
@@ -250,7 +191,7 @@ static void offsets_that_compaction_removed_are_passed(void **state)
  */
 static void what_was_aborted_is_passed(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     append(bench, &(struct batch_plan){.times = {10}});
     append(bench, &(struct batch_plan){.producer_id = 7, .times = {11, 12}});
     append_marker(bench, 0, 7, false);
@@ -266,7 +207,7 @@ static void what_was_aborted_is_passed(void **state)
     assert_one(bench, 5, 9, "");
 }
 
-static void commit_later(struct bench *bench)
+static void commit_later(struct errand_bench *bench)
 {
     sim_run(bench->sim, sim_now(bench->sim) + 5 * UINT64_C(1000000000));
     append_marker(bench, 0, 7, true);
@@ -275,7 +216,7 @@ static void commit_later(struct bench *bench)
 
 static void an_open_transaction_is_waited_for(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     append(bench, &(struct batch_plan){.times = {10}});
     fake_cluster_set_open(bench->cluster, fake_cluster_get(bench->cluster, "t", 0), true);
     append(bench, &(struct batch_plan){.producer_id = 7, .times = {11}});
@@ -287,7 +228,7 @@ static void an_open_transaction_is_waited_for(void **state)
 
 static void damage_ends_the_reading(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     struct record record;
     int64_t time_ms;
     append(bench, &(struct batch_plan){.times = {10, 11}});
@@ -302,7 +243,7 @@ static void damage_ends_the_reading(void **state)
     slice_reader_free(reader);
 }
 
-static void interrupt(struct bench *bench)
+static void interrupt(struct errand_bench *bench)
 {
     bench->world.is_interrupted = true;
     bench->is_stopped = true;
@@ -311,7 +252,7 @@ static void interrupt(struct bench *bench)
 /* A signal comes while records are waited for; what was fetched is given back. */
 static void a_signal_ends_the_reading(void **state)
 {
-    struct bench *bench = *state;
+    struct errand_bench *bench = *state;
     struct record record;
     int64_t time_ms;
     const struct topic_sweep_range range = {"t", 0, 0, 4};
@@ -323,7 +264,7 @@ static void a_signal_ends_the_reading(void **state)
 
 int main(void)
 {
-#define SLICE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define SLICE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, errand_bench_teardown)
     const struct CMUnitTest tests[] = {
         SLICE_TEST(a_slice_may_begin_and_end_inside_of_batches),
         SLICE_TEST(an_empty_slice_asks_for_nothing),
