@@ -29,7 +29,8 @@
  *      before it died of a signal of its own making. Exit code 3 says that no application runs any
  *      more: then the program ends as it does without --isolate.
  *   5. SIGTERM: the child is asked to end, which commits and closes, then the broker stops. A child
- *      that takes longer than half a minute is killed. If we die, the kernel kills the child
+ *      that takes longer than half a minute is killed; one that still looks at the applications
+ *      has nothing to commit and is killed at once. If we die, the kernel kills the child
  *      (PR_SET_PDEATHSIG), and if that were missed the closed stream ends it.
  *
  * The end of a child is seen as the end of its stream: it holds a second descriptor that only the
@@ -65,7 +66,7 @@
 enum {
     PAUSE_MS_MIN = 1000,
     PAUSE_MS_MAX = 60000,
-    PATIENCE_MS = 30000, /* with a child that was asked to end */
+    PATIENCE_MS = 30000,
     SIGNAL_CODE = 128,
     STATUS_UNAVAILABLE = 503,
     ARGUMENTS_SIZE_MAX = 4 << 20,
@@ -410,7 +411,8 @@ static int isolation_judge_end(struct isolation *isolation)
 int isolation_start(struct isolation *isolation, struct command_world *world,
                     void (*over)(void *owner), void *owner)
 {
-    *isolation = (struct isolation){.world = world, .over = over, .owner = owner};
+    *isolation = (struct isolation){
+        .world = world, .over = over, .owner = owner, .patience_ms = PATIENCE_MS};
     buffer_init(&isolation->metrics);
     list_init(&isolation->questions);
     if (!isolation_begin(isolation)) {
@@ -448,18 +450,22 @@ int isolation_stop(struct isolation *isolation)
 {
     struct command_world *world = isolation->world;
     const struct relay_frame stop = {.kind = ISOLATION_STOP};
-    bool is_late = false;
+    bool is_late = false, has_work = isolation->is_judged;
     isolation->is_stopping = true;
     io_timer_stop(world->io, &isolation->timer);
+    if (isolation->child != 0 && !has_work) {
+        kill(isolation->child, SIGKILL); /* it may hang in a plugin */
+    }
     if (isolation->child != 0) {
         isolation->timer =
             (struct io_timer){.fired = isolation_on_patience_end, .owner = isolation};
-        io_timer_start(world->io, &isolation->timer, (uint64_t)PATIENCE_MS * 1000000);
+        io_timer_start(world->io, &isolation->timer, (uint64_t)isolation->patience_ms * 1000000);
         check(relay_send(&isolation->relay, &stop) == 0);
         while (isolation->child != 0) {
             world->run(world->owner);
         }
-        is_late = isolation->end_code != COMMAND_OK && isolation->end_code != ISOLATION_EXIT_OVER;
+        is_late = has_work && isolation->end_code != COMMAND_OK &&
+                  isolation->end_code != ISOLATION_EXIT_OVER;
     }
     buffer_fini(&isolation->metrics);
     if (!is_late) {

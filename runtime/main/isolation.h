@@ -47,6 +47,7 @@ struct isolation {
     uint64_t born_ns;
     int64_t pause_ms; /* before the next child */
     int64_t restart_count;
+    int64_t patience_ms;   /* with one that was asked to end */
     struct io_timer timer; /* for the next child, or for the patience with the last one to end */
     struct buffer metrics;
     struct list questions;
@@ -65,6 +66,6 @@ void isolation_make_routes(struct isolation *isolation,
                            struct http_route routes[OPERATION_ROUTE_COUNT]);
 /* The child's, at most two seconds old, and how often one had to follow another. */
 void isolation_write_metrics(const struct isolation *isolation, struct buffer *out);
-/* Asks the child to commit and end, and waits: COMMAND_OK, or COMMAND_FAILED after a complaint when
- * it had to be killed. */
+/* Asks the child to commit and end, and waits; one that has not judged is ended: COMMAND_OK, or
+ * COMMAND_FAILED after a complaint when it had to be killed. */
 must_use int isolation_stop(struct isolation *isolation);
