@@ -70,10 +70,11 @@ class Process:
                     return int(line.split()[1])
         raise RuntimeError("the kernel does not count what a process reads")
 
-    def resident_bytes(self):
+    def resident_bytes(self, row="VmRSS"):
+        """VmHWM: the most there ever was; RssAnon: without what is mapped from files."""
         with open(f"/proc/{self.child.pid}/status") as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith(row + ":"):
                     return int(line.split()[1]) * 1024
         raise RuntimeError("the process has no memory any more")
 

@@ -4,7 +4,9 @@
  *     fill json  BROKERS TOPIC COUNT KEYS    JSON objects, their keys by Zipf's law
  *     fill lines BROKERS TOPIC COUNT KEYS    lines of an access log, their keys by Zipf's law
  *     fill table BROKERS TOPIC KEYS KEYS     one JSON object for each key
+ *     fill each  BROKERS TOPIC COUNT KEYS    JSON objects, their keys all in turn, not by name
  *
+ * A last word is how many partitions they go to, by their keys; otherwise all go to the first.
  * Zipf's law with exponent 1 is drawn as KEYS to the power of an even number between 0 and 1. One
  * record in ten is below the filter of the route and one in ten for its other arm, by its place and
  * not by chance, so that the outputs can be counted. Ten records have the same millisecond, so a
@@ -15,6 +17,7 @@
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +29,7 @@ enum {
     POLL_MS = 10,
     VALUE_SIZE = 100,
     RECORDS_PER_MS = 10,
+    KEY_STRIDE = 7919, /* a prime that divides no count of keys here: every key has its turn */
 };
 
 #define HOUR_MS   INT64_C(3600000)
@@ -36,6 +40,7 @@ struct fill {
     const char *topic;
     int64_t count;
     int64_t key_count;
+    int32_t partition_count;
     int64_t acknowledged;
     uint64_t seed;
 };
@@ -57,9 +62,18 @@ static int64_t key_of(struct fill *fill, int64_t index)
 {
     if (!strcmp(fill->kind, "table"))
         return index;
+    if (!strcmp(fill->kind, "each"))
+        return index * KEY_STRIDE % fill->key_count;
     fill->seed = fill->seed * 6364136223846793005u + 1442695040888963407u;
     double even = (double)(fill->seed >> 11) / 9007199254740992.0;
     return (int64_t)pow((double)fill->key_count, even) - 1;
+}
+
+/* By the Gray code of a key: of every four keys in a row two go each way, so that the few that most
+ * records have are shared out as well. */
+static int32_t partition_of(const struct fill *fill, int64_t key)
+{
+    return (int32_t)((key ^ key >> 1) % fill->partition_count);
 }
 
 /* Always VALUE_SIZE bytes: the last field takes what is left. */
@@ -98,12 +112,13 @@ static void send_all(rd_kafka_t *client, struct fill *fill)
         int key_size = snprintf(key, sizeof key, "k%07" PRId64, number);
         write_value(fill, i, number, value);
         rd_kafka_resp_err_t error;
-        while ((error = rd_kafka_producev(
-                    client, RD_KAFKA_V_TOPIC(fill->topic), RD_KAFKA_V_PARTITION(0),
-                    RD_KAFKA_V_KEY(key, (size_t)key_size), RD_KAFKA_V_VALUE(value, VALUE_SIZE),
-                    RD_KAFKA_V_TIMESTAMP(start_ms + i / RECORDS_PER_MS),
-                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END)) ==
-               RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        while ((error = rd_kafka_producev(client, RD_KAFKA_V_TOPIC(fill->topic),
+                                          RD_KAFKA_V_PARTITION(partition_of(fill, number)),
+                                          RD_KAFKA_V_KEY(key, (size_t)key_size),
+                                          RD_KAFKA_V_VALUE(value, VALUE_SIZE),
+                                          RD_KAFKA_V_TIMESTAMP(start_ms + i / RECORDS_PER_MS),
+                                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                          RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             rd_kafka_poll(client, POLL_MS);
         if (error)
             fail(fill->topic, rd_kafka_err2str(error));
@@ -120,15 +135,21 @@ static int64_t number_of(const char *text)
     return value;
 }
 
+static bool is_kind(const char *word)
+{
+    return !strcmp(word, "json") || !strcmp(word, "lines") || !strcmp(word, "table") ||
+           !strcmp(word, "each");
+}
+
 int main(int count, char **words)
 {
-    if (count != 6 ||
-        (strcmp(words[1], "json") && strcmp(words[1], "lines") && strcmp(words[1], "table")))
-        fail("usage", "fill json|lines|table BROKERS TOPIC COUNT KEYS");
+    if (count < 6 || count > 7 || !is_kind(words[1]))
+        fail("usage", "fill json|lines|table|each BROKERS TOPIC COUNT KEYS [PARTITIONS]");
     struct fill fill = {.kind = words[1],
                         .topic = words[3],
                         .count = number_of(words[4]),
                         .key_count = number_of(words[5]),
+                        .partition_count = count > 6 ? (int32_t)number_of(words[6]) : 1,
                         .seed = 42};
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();

@@ -7,7 +7,8 @@
  *                  records and seconds, and p50 and p99 in microseconds of a commit with the flush
  *                  before it, and of the commit alone
  *     load fetch   BROKERS TOPIC COUNT PARTITIONS [NAME=VALUE ...]  seconds
- *     load await   BROKERS TOPIC COUNT PARTITIONS                   seconds from the first one on
+ *     load await   BROKERS TOPIC COUNT PARTITIONS                   seconds from the first one on;
+ *                  fails when nothing came for a minute
  *
  * NAME=VALUE is a property of librdkafka. Records are random text; when $BENCH_VALUE is set it is
  * the value of every record. `pace` measures from the moment a record was due, not from when it was
@@ -26,6 +27,7 @@ enum {
     POLL_MS = 100,
     STEP_MS = 2,
     POOL_SIZE = 1 << 20,
+    FETCH_COUNT = 1000, /* the client waits until it has so many, or has lost patience */
     COMMIT_COUNT_MAX = 1 << 16,
 };
 
@@ -276,10 +278,11 @@ static int run_fetch(const char *brokers, const char *topic, int64_t count, int6
     if (rd_kafka_assign(client, list))
         fail(topic, "cannot be assigned");
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(client);
-    rd_kafka_message_t *messages[1000];
+    rd_kafka_message_t *messages[FETCH_COUNT];
     int64_t start_ns = 0, seen = 0;
     while (seen < count) {
-        ssize_t got = rd_kafka_consume_batch_queue(queue, PATIENCE_MS, messages, 1000);
+        size_t wanted = count - seen < FETCH_COUNT ? (size_t)(count - seen) : FETCH_COUNT;
+        ssize_t got = rd_kafka_consume_batch_queue(queue, PATIENCE_MS, messages, wanted);
         if (got <= 0)
             fail(topic, "nothing more to read");
         if (!start_ns)
@@ -296,16 +299,26 @@ static int run_fetch(const char *brokers, const char *topic, int64_t count, int6
     return 0;
 }
 
+/* A topic that was just made is not everywhere at once: it has no records yet. */
+static bool is_on_its_way(rd_kafka_resp_err_t error)
+{
+    return error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+}
+
 static int64_t count_records(rd_kafka_t *client, const char *topic, int64_t partitions)
 {
     int64_t count = 0;
     for (int32_t i = 0; i < partitions; i++) {
-        int64_t low, high;
+        int64_t low, high = 0;
         rd_kafka_resp_err_t error =
             rd_kafka_query_watermark_offsets(client, topic, i, &low, &high, PATIENCE_MS);
-        if (error)
+        if (error && !is_on_its_way(error))
             fail(topic, rd_kafka_err2str(error));
-        count += high;
+        count += error ? 0 : high;
     }
     return count;
 }
@@ -315,12 +328,14 @@ static int run_await(const char *brokers, const char *topic, int64_t count, int6
 {
     rd_kafka_t *client = client_new(RD_KAFKA_CONSUMER, brokers, NULL, properties);
     const struct timespec pause = {.tv_nsec = 5000000};
-    int64_t start_ns = 0, give_up_ns = now_ns() + (int64_t)PATIENCE_MS * 1000000;
-    for (int64_t seen = 0; seen < count;) {
+    int64_t start_ns = 0, moved_ns = now_ns();
+    for (int64_t seen = 0, before = 0; seen < count; before = seen) {
         seen = count_records(client, topic, partitions);
         if (!start_ns && seen)
             start_ns = now_ns();
-        if (now_ns() > give_up_ns) {
+        if (seen != before)
+            moved_ns = now_ns();
+        if (now_ns() - moved_ns > (int64_t)PATIENCE_MS * 1000000) {
             fprintf(stderr, "load: %lld of %lld records\n", (long long)seen, (long long)count);
             return 1;
         }

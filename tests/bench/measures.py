@@ -59,15 +59,15 @@ class Bench:
         broker.await_ready()
         return broker
 
-    def command(self, *words):
+    def command(self, *words, seconds=300):
         result = subprocess.run([str(word) for word in words], capture_output=True, text=True,
-                                timeout=300)
+                                timeout=seconds)
         if result.returncode != 0:
             raise RuntimeError(f"{' '.join(map(str, words))}: {result.stderr.strip()}")
         return result.stdout
 
-    def load(self, *words):
-        return [float(word) for word in self.command(self.load_program, *words).split()]
+    def load(self, *words, seconds=300):
+        return [float(word) for word in self.command(self.load_program, *words, seconds=seconds).split()]
 
     def kernel_cost(self, way):
         """CPU seconds per GB that the kernel alone takes to send or to receive and write."""

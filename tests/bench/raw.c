@@ -12,10 +12,11 @@
  *     raw polls    HOST:PORT TOPIC PARTITIONS COUNT whole|session
  *         seconds: so many fetches that do not wait, of partitions without records; each names all
  *         of them, or goes on in a session (KIP-227)
- *     raw e2e      HOST:PORT TOPIC RATE SECONDS RECORD_SIZE ACKS
+ *     raw e2e      HOST:PORT TOPIC RATE SECONDS RECORD_SIZE ACKS [OUTPUT]
  *         p50, p99, p99.9 and the worst delay in microseconds from the moment a record was due to
  *         be sent until it was read again by a waiting fetch, at the end of TOPIC's partition 0;
- *         the first second is not counted
+ *         with OUTPUT at the end of that topic's, where a processor has to bring it, and only when
+ *         it is committed; the first second is not counted
  *     raw loopback MB BATCH_SIZE WINDOW
  *         seconds: `produce` against a process that reads requests and answers them, nothing else
  */
@@ -44,6 +45,8 @@ enum {
     FETCH_KEY = 1,
     LIST_OFFSETS_VERSION = 6,
     LIST_OFFSETS_KEY = 2,
+    READ_UNCOMMITTED = 0,
+    READ_COMMITTED = 1,
     TIMEOUT_MS = 30000,
     WINDOW_MAX = 4096,
     MEGABYTE = 1000000,
@@ -420,7 +423,7 @@ static void update(char **words)
 /* Fetch -------------------------------------------------------------------------------------- */
 
 static void build_fetch(struct buffer *out, const char *topic, int32_t partition_count,
-                        const int64_t *offsets)
+                        const int64_t *offsets, int8_t isolation_level)
 {
     struct fetch_request_partition *parts = memory_zero((size_t)partition_count, sizeof *parts);
     for (int32_t i = 0; i < partition_count; i++) {
@@ -441,6 +444,7 @@ static void build_fetch(struct buffer *out, const char *topic, int32_t partition
     request.min_bytes = 1;
     request.max_bytes = 50 << 20;
     request.session_epoch = -1;
+    request.isolation_level = isolation_level;
     request.topics.items = &named;
     request.topics.count = 1;
     struct frame_request_header header = {
@@ -501,7 +505,7 @@ static void fetch(char **words)
     peer_open(&peer, words[0]);
     int64_t started = now_ns();
     while (size < wanted) {
-        build_fetch(&request, words[1], partition_count, offsets);
+        build_fetch(&request, words[1], partition_count, offsets, READ_UNCOMMITTED);
         send_all(peer.stream, request.data, request.size);
         while (!peer_take(&peer, &frame)) {
             peer_receive(&peer, true);
@@ -587,6 +591,8 @@ struct trip {
     uint8_t *value;
     size_t value_size;
     const char *topic;
+    const char *output; /* where it is read */
+    int8_t isolation_level;
     int16_t acks;
     int64_t step_ns;
     int64_t started_ns;
@@ -628,6 +634,9 @@ static void on_arrived(void *owner, const struct batch *batch)
     struct batch_iterator iterator;
     struct batch_record record;
     int64_t now = now_ns();
+    if (batch_is_control(batch)) {
+        return;
+    }
     if (batch_iterator_open(&iterator, batch, 1 << 30) != 0) {
         fail("batch");
     }
@@ -672,7 +681,7 @@ static int64_t find_end(struct peer *peer, const char *topic)
 
 static void ask_again(struct trip *trip)
 {
-    build_fetch(&trip->request, trip->topic, 1, &trip->offset);
+    build_fetch(&trip->request, trip->output, 1, &trip->offset, trip->isolation_level);
     send_all(trip->reader.stream, trip->request.data, trip->request.size);
 }
 
@@ -705,6 +714,8 @@ static void travel(struct trip *trip)
 static void e2e(char **words)
 {
     struct trip trip = {.topic = words[1],
+                        .output = words[6] == NULL ? words[1] : words[6],
+                        .isolation_level = words[6] == NULL ? READ_UNCOMMITTED : READ_COMMITTED,
                         .step_ns = 1000000000 / number(words[2]),
                         .count = number(words[2]) * number(words[3]),
                         .value_size = (size_t)number(words[4]),
@@ -719,7 +730,7 @@ static void e2e(char **words)
     batch_builder_init(&trip.builder, COMPRESS_NONE);
     peer_open(&trip.writer, words[0]);
     peer_open(&trip.reader, words[0]);
-    trip.offset = find_end(&trip.reader, trip.topic);
+    trip.offset = find_end(&trip.reader, trip.output);
     travel(&trip);
     delays_print(&trip.delays);
 }

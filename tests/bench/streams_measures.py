@@ -7,6 +7,7 @@ all be read back ends in a message and gives no figure. $BENCH_SCALE makes the i
 try the machinery; $BENCH_RUNS is how many runs a median is of.
 """
 
+from collections import namedtuple
 import json
 import os
 import shutil
@@ -29,11 +30,14 @@ INPUTS = {
     "lines": ("lines", 10000000, 1500000, KEYS),
     "table": ("table", None, None, KEYS),
 }
+# What one run of a processor came to: records a second, records a CPU second, cores of processor and
+# broker that were busy, and memory: at its end, without what is mapped from files, and at most.
+Result = namedtuple("Result", "rate thrift cores size size_own size_most")
 PATTERN = (r'^(?<host>\S+) (?<ident>\S+) (?<user>\S+) \[(?<ts>[^\]]+)\] '
            r'"(?<method>\S+) (?<path>\S+) [^"]*" (?<status>\d+) (?<bytes>\d+) ')
 HEAD = 'local S = require "tidemill"\nlocal app = S.app "@OUT@"\n'
 SCRIPTS = {
-    "pass": HEAD + 'app:stream("json"):to "@OUT@"\nreturn app\n',
+    "pass": HEAD + 'app:stream("@IN@"):to "@OUT@"\nreturn app\n',
     "pass lua": 'return { input = "json", output = "@OUT@", process = function(r) return r end }\n',
     "route": HEAD + """app:stream("json", { value = "json" }):filter "$.level != 'debug'"
   :branch { { "bad", "$.status >= 500" }, { "rest", true } }
@@ -56,7 +60,7 @@ end }
   :to "@OUT@"
 return app
 """,
-    "count disk": HEAD + 'app:stream("json"):group_by_key():count { name = "n" }:to "@OUT@"\nreturn app\n',
+    "count disk": HEAD + 'app:stream("@IN@"):group_by_key():count { name = "n" }:to "@OUT@"\nreturn app\n',
     "windows": HEAD + """app:stream("few"):group_by_key():window(S.tumbling("1m")):count { name = "n" }:to "@OUT@"
 return app
 """,
@@ -71,23 +75,23 @@ class Job:
     """One thing to do: a script of ours, a topology of theirs, its input and what comes out."""
 
     def __init__(self, label, script, topology, source="json", store="disk", shares=(10,), least=None,
-                 ratio_least=None, is_for_once=False):
+                 ratio_least=None, is_basic=False):
         self.label, self.script, self.topology = label, script, topology
         self.source, self.store = source, store
         self.shares = shares  # tenths of the input that reach the output and its .errors
         self.least, self.ratio_least = least, ratio_least
-        self.is_for_once = is_for_once  # by it the cost of exactly once is told
+        self.is_basic = is_basic  # the cost of exactly once and the gain of threads are told by it
 
 
 JOBS = (
-    Job("pass-through", "pass", "pass", least=4e6, ratio_least=10, is_for_once=True),
+    Job("pass-through", "pass", "pass", least=4e6, ratio_least=10, is_basic=True),
     Job("pass-through, a Lua function", "pass lua", "pass"),
     Job("route by two fields", "route", "route", shares=(8, 1), least=2e6, ratio_least=10),
     Job("route by two fields, a Lua function", "route lua", "route", shares=(8, 1)),
     Job("JSON patch, one field", "patch", "patch", least=8e5, ratio_least=10),
     Job("regular expression, access log", "regex", "regex", "lines", ratio_least=10),
     Job(f"count, {KEYS:,} keys, persistent", "count disk", "count", least=1e6, ratio_least=20,
-        is_for_once=True),
+        is_basic=True),
     Job(f"windows of 1 minute, {KEYS_FEW:,} keys", "windows", "windows", "few", least=1e6,
         ratio_least=20),
     Job(f"join with a table of {KEYS:,} keys", "join", "join", ratio_least=20),
@@ -97,8 +101,9 @@ JOBS = (
 class Streams:
     """The programs, the brokers with their inputs, and runs of one processor over one of them."""
 
-    def __init__(self, bench, *sources):
+    def __init__(self, bench, *sources, inputs=INPUTS, partitions=1):
         self.bench = bench
+        self.inputs, self.partitions = inputs, partitions
         self.plugins = os.path.join(os.path.dirname(bench.tidemill), "connectors")
         self.fill_program = os.path.join(bench.scratch, "fill")
         subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", os.path.join(HERE, "fill.c"), "-o",
@@ -115,58 +120,67 @@ class Streams:
                 self.fill(broker, source)
 
     def fill(self, broker, source):
-        kind, ours, theirs, keys = INPUTS[source]
+        kind, ours, theirs, keys = self.inputs[source]
         count = keys if kind == "table" else int((ours if broker.name == "tidemill" else theirs) * SCALE)
         count -= count % 10
-        self.bench.create(broker, source, 1)
-        self.bench.command(self.fill_program, kind, broker.address, source, count, keys)
+        self.bench.create(broker, source, self.partitions)
+        self.bench.command(self.fill_program, kind, broker.address, source, count, keys, self.partitions)
         self.counts[broker.name, source] = count
 
-    def start_ours(self, broker, job, output, guarantee, folder):
+    def start_ours(self, broker, job, output, guarantee, folder, http="none", threads=1):
         app = os.path.join(folder, output + ".lua")
         with open(app, "w") as script:
-            script.write(SCRIPTS[job.script].replace("@OUT@", output))
-        return Process([self.bench.tidemill, "run", "--bootstrap", broker.address, "--http", "none",
+            script.write(SCRIPTS[job.script].replace("@IN@", job.source).replace("@OUT@", output))
+        return Process([self.bench.tidemill, "run", "--bootstrap", broker.address, "--http", http,
                         "--plugins", self.plugins, "--guarantee", guarantee, "--commit-interval",
-                        "100ms", "--state", os.path.join(folder, "state"), app], folder + ".err")
+                        "100ms", "--threads", str(threads), "--state", os.path.join(folder, "state"),
+                        app], folder + ".err")
 
-    def start_theirs(self, broker, job, output, guarantee, folder):
+    def start_theirs(self, broker, job, output, guarantee, folder, *settings, threads=1):
         return Process(["java", "-Xmx1g", "-cp", f"{self.classes}:{self.jars}/*", "Beside",
                         broker.address, output, job.topology, job.store, guarantee,
-                        os.path.join(folder, "state"), job.source, "table", output], folder + ".err")
+                        os.path.join(folder, "state"), job.source, "table", output,
+                        f"num.stream.threads={threads}", *settings], folder + ".err")
+
+    def starter(self, broker):
+        return self.start_ours if broker.name == "tidemill" else self.start_theirs
+
+    def await_count(self, broker, output, expected):
+        """As long as more and more are there; a busy machine may take many minutes."""
+        self.bench.load("await", broker.address, output, expected, self.partitions, seconds=3600)
 
     def await_outputs(self, process, broker, output, expected):
         """Until there are so many, and all can be read back by a reader of what is committed."""
         try:
-            self.bench.load("await", broker.address, output, expected, 1)
-            self.bench.load("fetch", broker.address, output, expected, 1)
+            self.await_count(broker, output, expected)
+            self.bench.load("fetch", broker.address, output, expected, self.partitions)
         except RuntimeError as error:
             raise RuntimeError(f"{output}: {error}\n{process.last_words()}") from None
 
     def end_offset(self, broker, topic):
         text = self.bench.command(self.bench.tidemill, "topic", "offsets", "-b", broker.address, topic,
                                   "-o", "json")
-        return max(row["offset"] for row in json.loads(text))
+        return sum(row["offset"] for row in json.loads(text))
 
-    def run(self, job, broker, is_ours, guarantee="at_least_once"):
-        """Records per second, per CPU second, and the memory at the end."""
+    def run(self, job, broker, guarantee="at_least_once", threads=1):
+        """A Result; from the first outputs on, to the last."""
         output = self.bench.name("out")
         folder = os.path.join(self.bench.scratch, output)
         os.mkdir(folder)
         count = self.counts[broker.name, job.source]
         topics = [output, output + ".errors"][:len(job.shares)]
         for topic in topics:
-            self.bench.create(broker, topic, 1)
-        start = self.start_ours if is_ours else self.start_theirs
-        process = start(broker, job, output, guarantee, folder)
+            self.bench.create(broker, topic, self.partitions)
+        process = self.starter(broker)(broker, job, output, guarantee, folder, threads=threads)
         try:
             due = count * job.shares[0] // 10
-            self.bench.load("await", broker.address, output, 1, 1)
-            started, cpu_before = time.monotonic(), process.cpu_seconds()
+            self.await_count(broker, output, 1)
+            started, cpu_before, others = time.monotonic(), process.cpu_seconds(), broker.cpu_seconds()
             early = self.end_offset(broker, output) / due
-            self.bench.load("await", broker.address, output, due, 1)
+            self.await_count(broker, output, due)
             seconds = time.monotonic() - started
-            cpu, size = process.cpu_seconds() - cpu_before, process.resident_bytes()
+            cpu, others = process.cpu_seconds() - cpu_before, broker.cpu_seconds() - others
+            sizes = [process.resident_bytes(row) for row in ("VmRSS", "RssAnon", "VmHWM")]
             for topic, share in zip(topics, job.shares):
                 self.await_outputs(process, broker, topic, count * share // 10)
         except RuntimeError as error:
@@ -179,50 +193,43 @@ class Streams:
             self.bench.command(self.bench.tidemill, "topic", "rm", "-b", broker.address, topic)
         shutil.rmtree(folder)
         measured = count * (1 - early)
-        return measured / seconds, measured / cpu, size
+        return Result(measured / seconds, measured / cpu, (cpu + others) / seconds, *sizes)
 
-    def medians(self, job, guarantee="at_least_once"):
-        """Of ours and of theirs (None without a peer), in turn."""
+    def medians(self, job, *ways):
+        """For each way (further arguments of `run`) a pair: of ours and of theirs, all of them in turn.
+        Without a peer theirs are None each."""
         values = {}
         for _ in range(RUNS):
             for broker in self.brokers:
-                is_ours = broker.name == "tidemill"
-                values.setdefault(is_ours, []).append(self.run(job, broker, is_ours, guarantee))
-        return [[median(column) for column in zip(*values[side])] if side in values else None
-                for side in (True, False)]
+                for i, way in enumerate(ways):
+                    values.setdefault((i, broker.name), []).append(self.run(job, broker, **way))
+        return [[middle(values.get((i, name))) for name in ("tidemill", "kafka")]
+                for i in range(len(ways))]
 
     def discard(self):
         for broker in self.brokers:
             broker.discard()
 
 
-def bound(least, word):
-    return {"target": f">= {least / 1e6:g} M/s", "least": least} if least else {"target": word}
+def middle(results):
+    return Result(*map(median, zip(*results))) if results else Result(*[None] * len(Result._fields))
+
+
+def bound(least):
+    return {"target": f">= {least / 1e6:g} M/s", "least": least} if least else {}
 
 
 def measure_streams(bench):
     """Each job by both processors."""
     streams = Streams(bench, *INPUTS)
     for job in JOBS:
-        ours, theirs = streams.medians(job)
-        theirs = theirs or (None, None, None)
-        bench.table.row(f"{job.label}, records/CPU s", "/s", ours[1], theirs[1], **bound(job.least, None))
+        ours, theirs = streams.medians(job, {})[0]
+        bench.table.row(f"{job.label}, records/CPU s", "/s", ours.thrift, theirs.thrift, **bound(job.least))
         if job.ratio_least:
-            bench.table.row("  the same, beside kafka", "/s", ours[1], theirs[1],
+            bench.table.row("  the same, beside kafka", "/s", ours.thrift, theirs.thrift,
                             target=f">= {job.ratio_least} x", ratio_least=job.ratio_least)
-        bench.table.row("  by the clock", "/s", ours[0], theirs[0])
-        bench.table.row("  memory", "MB", ours[2], theirs[2])
-    streams.discard()
-
-
-def measure_once(bench):
-    """What exactly once costs at commits of 100 ms: what the rate by the clock loses."""
-    streams = Streams(bench, "json")
-    for job in (job for job in JOBS if job.is_for_once):
-        plain, exact = streams.medians(job), streams.medians(job, "exactly_once_v2")
-        costs = [1 - more[0] / less[0] if less else None for less, more in zip(plain, exact)]
-        bench.table.row(f"exactly once, {job.label}, slower by", "%", costs[0], costs[1], target="<= 15 %",
-                        most=0.15)
+        bench.table.row("  by the clock", "/s", ours.rate, theirs.rate)
+        bench.table.row("  memory", "MB", ours.size, theirs.size)
     streams.discard()
 
 
@@ -236,8 +243,7 @@ def measure_idle_processor(bench):
         folder = os.path.join(bench.scratch, output)
         os.mkdir(folder)
         bench.create(broker, output, 1)
-        start = streams.start_ours if broker.name == "tidemill" else streams.start_theirs
-        process = start(broker, JOBS[0], output, "at_least_once", folder)
+        process = streams.starter(broker)(broker, JOBS[0], output, "at_least_once", folder)
         bench.command(streams.fill_program, "json", broker.address, "json", 1, 10)
         streams.await_outputs(process, broker, output, 1)
         time.sleep(IDLE_SECONDS)
@@ -249,6 +255,5 @@ def measure_idle_processor(bench):
 
 MEASURES = {
     "streams": measure_streams,
-    "once": measure_once,
     "processor": measure_idle_processor,
 }
