@@ -3,7 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
-#include "log/base/topic_regex.h"
+#include "runtime/topology/topic_pattern.h"
 #include "runtime/topology/topology_plan.h"
 
 #include <stdlib.h>
@@ -11,23 +11,14 @@
 
 int topology_match_validate(const struct topology_source *source, struct report *report)
 {
-    struct arena arena;
-    struct topic_regex *regex = NULL;
-    struct bytes reason = {NULL, 0};
-    arena_init(&arena, 0);
-    int error = topic_regex_new(bytes_from_string(source->pattern), &arena, &regex, &reason);
-    if (error != 0) {
-        error = report_add(report, source->place,
-                           "'%s' is no pattern of topics: %.*s; it is written as RE2 has it, like "
-                           "\"logs-.*\"",
-                           source->pattern, BYTES_FORMAT(reason));
-    } else if (source->topic_count > 0 || source->is_global) {
+    struct topic_pattern *pattern = NULL;
+    int error = topic_pattern_new(source->pattern, source->place, &pattern, report);
+    topic_pattern_free(pattern);
+    if (error == 0 && (source->topic_count > 0 || source->is_global)) {
         error = report_add(report, source->place,
                            "the pattern '%s' can be read by a stream alone, and by itself",
                            source->pattern);
     }
-    topic_regex_free(regex);
-    arena_fini(&arena);
     return error;
 }
 
@@ -40,13 +31,6 @@ bool topology_match_is_needed(const struct topology *topology)
         }
     }
     return false;
-}
-
-static bool ends_with(const char *name, const char *end)
-{
-    size_t size = strlen(name);
-    size_t end_size = strlen(end);
-    return size >= end_size && strcmp(name + size - end_size, end) == 0;
 }
 
 static bool is_equal(const char *left, const char *right)
@@ -64,15 +48,13 @@ static bool is_named(const struct topology_source *source, const char *name)
     return false;
 }
 
-/* Invariant 2, and who names a topic has it (invariant 1). */
+/* What else invariant 2 says, and who names a topic has it (invariant 1). */
 static bool is_out_of_reach(const struct topology *topology, const char *name)
 {
     struct buffer clock;
     buffer_init(&clock);
     topology_clock_name(topology, &clock);
-    bool is_out = strncmp(name, "__", 2) == 0 || ends_with(name, "-changelog") ||
-                  ends_with(name, "-repartition") || is_equal(buffer_string(&clock), name) ||
-                  is_equal(topology->errors.topic, name) ||
+    bool is_out = is_equal(buffer_string(&clock), name) || is_equal(topology->errors.topic, name) ||
                   topology_plan_find_topic(topology, name) != NULL;
     buffer_fini(&clock);
     for (size_t i = 0; !is_out && i < topology->node_count; i++) {
@@ -86,8 +68,8 @@ static bool is_out_of_reach(const struct topology *topology, const char *name)
 /* What the sources by pattern read; one list for each node, those of others stay empty. */
 struct match {
     struct arena arena;
-    struct topic_regex **expressions; /* of each node, or NULL */
-    const char ***topics;             /* borrowed names, sorted */
+    struct topic_pattern **patterns; /* of each node, or NULL */
+    const char ***topics;            /* borrowed names, sorted */
     size_t *counts;
 };
 
@@ -100,8 +82,7 @@ static int compare_names(const void *left, const void *right)
 static void match_name(struct match *match, const struct topology *topology, const char *name)
 {
     for (size_t i = 0; i < topology->node_count; i++) {
-        if (match->expressions[i] != NULL &&
-            topic_regex_matches(match->expressions[i], bytes_from_string(name)) == 1) {
+        if (match->patterns[i] != NULL && topic_pattern_matches(match->patterns[i], name)) {
             match->topics[i][match->counts[i]++] = name;
             return;
         }
@@ -113,18 +94,17 @@ static void match_init(struct match *match, const struct topology *topology,
 {
     size_t node_count = topology->node_count;
     arena_init(&match->arena, 0);
-    match->expressions = arena_array(&match->arena, struct topic_regex *, node_count);
+    match->patterns = arena_array(&match->arena, struct topic_pattern *, node_count);
     match->topics = arena_array(&match->arena, const char **, node_count);
     match->counts = arena_array(&match->arena, size_t, node_count);
     for (size_t i = 0; i < node_count; i++) {
         const struct topology_source *source = topology->nodes[i].source;
-        struct bytes reason = {NULL, 0};
-        match->expressions[i] = NULL;
+        match->patterns[i] = NULL;
         match->counts[i] = 0;
         if (source != NULL && source->pattern != NULL) {
             match->topics[i] = arena_array(&match->arena, const char *, count);
-            int error = topic_regex_new(bytes_from_string(source->pattern), &match->arena,
-                                        &match->expressions[i], &reason);
+            struct report ignored = {0};
+            int error = topic_pattern_new(source->pattern, NULL, &match->patterns[i], &ignored);
             check(error == 0); /* it was judged when it was added */
         }
     }
@@ -143,7 +123,7 @@ static void match_init(struct match *match, const struct topology *topology,
 static void match_fini(struct match *match, const struct topology *topology)
 {
     for (size_t i = 0; i < topology->node_count; i++) {
-        topic_regex_free(match->expressions[i]);
+        topic_pattern_free(match->patterns[i]);
     }
     arena_fini(&match->arena);
 }
@@ -171,16 +151,16 @@ int topology_match_apply(struct topology *topology, const char *const *names, si
     check(topology->is_finished);
     match_init(&match, topology, names, count);
     for (size_t i = 0; error == 0 && i < topology->node_count; i++) {
-        if (match.counts[i] > TOPOLOGY_MATCH_COUNT_MAX) {
+        if (match.counts[i] > TOPIC_PATTERN_COUNT_MAX) {
             error = report_add(report, topology->nodes[i].node.place,
                                "%zu topics match '%s' and a stream reads %d at most: narrow the "
                                "pattern",
                                match.counts[i], topology->nodes[i].source->pattern,
-                               TOPOLOGY_MATCH_COUNT_MAX);
+                               TOPIC_PATTERN_COUNT_MAX);
         }
     }
     for (size_t i = 0; error == 0 && i < topology->node_count; i++) {
-        if (match.expressions[i] != NULL) {
+        if (match.patterns[i] != NULL) {
             match_take(&match, topology, i);
         }
     }
@@ -201,7 +181,7 @@ bool topology_match_is_same(const struct topology *topology, const char *const *
     match_init(&match, topology, names, count);
     for (size_t i = 0; i < topology->node_count; i++) {
         const struct topology_source *source = topology->nodes[i].source;
-        bool has_pattern = match.expressions[i] != NULL;
+        bool has_pattern = match.patterns[i] != NULL;
         is_same = is_same && (!has_pattern || source->topic_count == match.counts[i]);
         for (size_t j = 0; is_same && has_pattern && j < source->topic_count; j++) {
             is_same = strcmp(source->topics[j], match.topics[i][j]) == 0;

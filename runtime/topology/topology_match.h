@@ -7,16 +7,13 @@
  *
  * Keeps:  (1) a topic belongs to one source: to who names it, else to the first whose pattern
  *             matches;
- *         (2) a pattern never matches what belongs to the log or to an application (names that
- *             begin with "__" or end with -changelog or -repartition), nor what this application
- *             declares or writes itself;
+ *         (2) a pattern never matches what belongs to the log or to an application
+ *             (topic_pattern.h), nor what this application declares or writes itself;
  *         (3) the same topics give the same plan, in whatever order they come.
  * Thread: the owner's. */
 #pragma once
 
 #include "runtime/topology/topology.h"
-
-enum { TOPOLOGY_MATCH_COUNT_MAX = 1000 }; /* topics of one pattern */
 
 /* ERROR_INVALID with the report filled when the pattern of a source is none. */
 must_use int topology_match_validate(const struct topology_source *source, struct report *report);

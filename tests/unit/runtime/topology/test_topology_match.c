@@ -2,6 +2,7 @@
  * nothing about parts and stores depends on what there is. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "runtime/topology/topic_pattern.h"
 #include "runtime/topology/topology_diff.h"
 #include "runtime/topology/topology_instance.h"
 #include "runtime/topology/topology_match.h"
@@ -210,7 +211,7 @@ static void what_is_no_pattern_is_refused_with_its_place(void **state)
 static void too_many_topics_are_refused(void **state)
 {
     (void)state;
-    enum { COUNT = TOPOLOGY_MATCH_COUNT_MAX + 1, SIZE = 16 };
+    enum { COUNT = TOPIC_PATTERN_COUNT_MAX + 1, SIZE = 16 };
     struct topology *topology = make_logs();
     struct report report = {0};
     char *texts = memory_zero(COUNT, SIZE);
