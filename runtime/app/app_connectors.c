@@ -7,16 +7,22 @@
 static int app_open_connector(struct app *app, const struct script_connector *from,
                               struct report *report)
 {
-    struct plugin_setting *settings = memory_zero(from->option_count + 1, sizeof *settings);
+    struct plugin_setting *settings = memory_zero(from->option_count + 2, sizeof *settings);
     struct buffer topics;
+    struct buffer clock;
     size_t count = 0;
     buffer_init(&topics);
+    buffer_init(&clock);
+    topology_clock_name(app->topology, &clock);
     for (size_t i = 0; i < from->topic_count; i++) {
         buffer_printf(&topics, "%s%s", i == 0 ? "" : ",", from->topics[i]);
     }
     if (from->topic_count > 0) {
         settings[count++] = (struct plugin_setting){.name = from->is_sink ? "topics" : "topic",
                                                     .value = buffer_string(&topics)};
+    }
+    if (from->pattern != NULL) {
+        settings[count++] = (struct plugin_setting){.name = "topics.regex", .value = from->pattern};
     }
     for (size_t i = 0; i < from->option_count; i++) {
         settings[count++] =
@@ -28,13 +34,15 @@ static int app_open_connector(struct app *app, const struct script_connector *fr
                                               .is_source = !from->is_sink,
                                               .settings = settings,
                                               .setting_count = count,
-                                              .instance_id = app->options.instance_id};
+                                              .instance_id = app->options.instance_id,
+                                              .left_alone = buffer_string(&clock)};
     int error =
         connector_new(app->io, app->options.plugin_directories, app->options.plugin_directory_count,
                       &definition, &app->connectors[app->connector_count], report);
     if (error == 0) {
         app->connector_count++;
     }
+    buffer_fini(&clock);
     buffer_fini(&topics);
     free(settings);
     return error;

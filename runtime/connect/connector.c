@@ -3,8 +3,10 @@
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "runtime/connect/connector_config.h"
+#include "runtime/connect/sink_lookout.h"
 #include "runtime/connect/sink_task.h"
 #include "runtime/connect/source_task.h"
+#include "runtime/topology/topic_pattern.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ struct connector {
 
     struct source_task *source;
     struct sink_task *sink;
+    struct sink_lookout *lookout; /* NULL: it reads no pattern */
     enum connector_state state;
     bool is_task_closing;
     uint64_t started_ns;
@@ -84,6 +87,8 @@ static void connector_on_producer_closed(void *owner)
 /* The task is gone; now its connections. */
 static void connector_end(struct connector *connector)
 {
+    sink_lookout_free(connector->lookout);
+    connector->lookout = NULL;
     producer_close(connector->producer, connector_on_producer_closed, connector);
 }
 
@@ -95,6 +100,10 @@ static void connector_on_task_closed(void *owner)
     connector->is_task_closing = false;
     if (connector->state == CONNECTOR_CLOSING) {
         connector_end(connector);
+        return;
+    }
+    if (connector->state == CONNECTOR_RUNNING) {
+        connector_start_task(connector); /* it did not fail: its topics changed */
         return;
     }
     connector->timer = (struct io_timer){.fired = connector_on_timer, .owner = connector};
@@ -116,7 +125,9 @@ static void connector_close_task(struct connector *connector)
 static void connector_on_failure_turn(struct io_timer *timer)
 {
     struct connector *connector = timer->owner;
-    if (!connector->is_task_closing) {
+    if (connector->source == NULL && connector->sink == NULL) {
+        connector_on_task_closed(connector); /* it never began */
+    } else if (!connector->is_task_closing) {
         connector_close_task(connector);
     }
 }
@@ -139,25 +150,24 @@ static void connector_on_failed(void *owner, const char *reason)
     io_timer_start(connector->io, &connector->timer, 0);
 }
 
-static void connector_start_task(struct connector *connector)
+static void connector_start_source(struct connector *connector)
 {
-    static const struct source_task_events source_events = {.failed = connector_on_failed};
-    static const struct sink_task_events sink_events = {.failed = connector_on_failed};
-    connector->state = CONNECTOR_RUNNING;
-    connector->started_ns = io_now(connector->io);
-    if (connector->config.is_source) {
-        struct source_task_options options = {
-            .connector = connector->config.id,
-            .kind = connector->config.kind,
-            .values = plugin_options_values(connector->config.options),
-            .topic = connector->config.topics[0],
-            .dead_letter_topic = connector->config.dead_letter_topic,
-            .checkpoint_interval_ms = CONNECTOR_CHECKPOINT_MS};
-        connector->source =
-            source_task_new(connector->client, connector->fetch_client, connector->producer,
-                            &options, &source_events, connector);
-        return;
-    }
+    static const struct source_task_events events = {.failed = connector_on_failed};
+    struct source_task_options options = {.connector = connector->config.id,
+                                          .kind = connector->config.kind,
+                                          .values =
+                                              plugin_options_values(connector->config.options),
+                                          .topic = connector->config.topics[0],
+                                          .dead_letter_topic = connector->config.dead_letter_topic,
+                                          .checkpoint_interval_ms = CONNECTOR_CHECKPOINT_MS};
+    connector->source = source_task_new(connector->client, connector->fetch_client,
+                                        connector->producer, &options, &events, connector);
+}
+
+/* Without any topic there is nothing to do yet; the lookout says when there is. */
+static void connector_start_sink(struct connector *connector)
+{
+    static const struct sink_task_events events = {.failed = connector_on_failed};
     struct sink_task_options options = {.connector = connector->config.id,
                                         .kind = connector->config.kind,
                                         .values = plugin_options_values(connector->config.options),
@@ -166,8 +176,57 @@ static void connector_start_task(struct connector *connector)
                                         .dead_letter_topic = connector->config.dead_letter_topic,
                                         .instance_id = connector->config.instance_id,
                                         .is_from_latest = connector->config.is_from_latest};
-    connector->sink = sink_task_new(connector->client, connector->fetch_client, connector->producer,
-                                    &options, &sink_events, connector);
+    if (connector->lookout != NULL) {
+        options.topics = sink_lookout_topics(connector->lookout, &options.topic_count);
+        options.later = sink_lookout_later(connector->lookout);
+    }
+    if (options.topic_count > TOPIC_PATTERN_COUNT_MAX) {
+        char reason[256];
+        snprintf(reason, sizeof reason,
+                 "%zu topics match and a sink reads %d at most: narrow the pattern",
+                 options.topic_count, TOPIC_PATTERN_COUNT_MAX);
+        connector_on_failed(connector, reason);
+    } else if (options.topic_count > 0) {
+        connector->sink = sink_task_new(connector->client, connector->fetch_client,
+                                        connector->producer, &options, &events, connector);
+    }
+}
+
+static void connector_start_task(struct connector *connector)
+{
+    connector->state = CONNECTOR_RUNNING;
+    connector->started_ns = io_now(connector->io);
+    if (connector->config.is_source) {
+        connector_start_source(connector);
+    } else {
+        connector_start_sink(connector);
+    }
+}
+
+/* One that failed or is closing reads the topics of now when the next one starts. */
+static void connector_on_topics_changed(void *owner)
+{
+    struct connector *connector = owner;
+    if (connector->state != CONNECTOR_RUNNING || connector->is_task_closing) {
+        return;
+    }
+    if (connector->sink == NULL) {
+        connector_start_task(connector);
+    } else {
+        connector_close_task(connector);
+    }
+}
+
+static void connector_start_lookout(struct connector *connector)
+{
+    const struct connector_config *config = &connector->config;
+    struct sink_lookout_options options = {
+        .connector = config->id,
+        .pattern = config->topic_pattern,
+        .left_alone = {config->left_alone, config->dead_letter_topic},
+        .changed = connector_on_topics_changed,
+        .owner = connector};
+    connector->lookout = sink_lookout_new(connector->client, &options);
 }
 
 static void connector_connect(struct connector *connector,
@@ -201,6 +260,9 @@ void connector_start(struct connector *connector, const struct client_options *c
 {
     check(connector->state == CONNECTOR_NEW);
     connector_connect(connector, client_options);
+    if (connector->config.topic_pattern != NULL) {
+        connector_start_lookout(connector);
+    }
     connector_start_task(connector);
 }
 

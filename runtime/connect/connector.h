@@ -3,6 +3,8 @@
  * Owns:   its connections (one for long polls, one for the rest), the plugin library, the parsed
  *         options, the task. A failed task is closed and started anew after a pause that doubles
  *         from one second to five minutes and falls back after a minute of good running.
+ *         A sink by pattern has no task while no topic matches; when others match (sink_lookout.h)
+ *         its task is closed, which flushes and commits, and the next one begins at once.
  * Keeps:  (1) at most one task runs;
  *         (2) after connector_close's callback nothing of it is left.
  * Thread: its client's shard. */
@@ -17,8 +19,8 @@ struct connector;
 /* What a person wrote; borrowed during connector_new. A name is unique in its application: what a
  * connector leaves in the cluster (source offsets, marks, the sink's group "connect-ID", a sink's
  * own offsets) bears its id, APPLICATION:NAME, so that two applications never share a position.
- * Framework options beside the plugin's own: source: topic, errors.deadletterqueue.topic.name sink:
- * topics, errors.deadletterqueue.topic.name, from (earliest | latest) */
+ * Framework options beside the plugin's own: source: topic, errors.deadletterqueue.topic.name;
+ * sink: topics or topics.regex, errors.deadletterqueue.topic.name, from (earliest | latest) */
 struct connector_definition {
     const char *application; /* NULL: the id is the name, as in Kafka Connect */
     const char *name;        /* letters, digits, '.', '_' and '-' */
@@ -27,6 +29,7 @@ struct connector_definition {
     const struct plugin_setting *settings;
     size_t setting_count;
     const char *instance_id; /* of a sink's group member; NULL: dynamic; outlives the connector */
+    const char *left_alone;  /* a topic that no pattern matches, or NULL */
 };
 
 enum connector_state { CONNECTOR_NEW, CONNECTOR_RUNNING, CONNECTOR_WAITING, CONNECTOR_CLOSING };

@@ -5,6 +5,7 @@
 #include "log/base/memory.h"
 #include "log/base/text.h"
 #include "runtime/connect/task_context.h"
+#include "runtime/topology/topic_pattern.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -40,13 +41,27 @@ static int connector_config_add_topics(struct connector_config *config, const ch
             }
             if (memchr(value, '*', size) != NULL || memchr(value, '?', size) != NULL) {
                 return report_add(report, NULL,
-                                  "'%.*s' is a pattern; topics are read by their names: list them",
+                                  "'%.*s' is a pattern; topics are read by their names: list "
+                                  "them, or give a regular expression (S.pattern, topics.regex)",
                                   (int)size, value);
             }
             config->topics[config->topic_count++] = bytes_to_string(bytes_make(value, size));
         }
         value += size + (value[size] != 0);
     }
+    return 0;
+}
+
+static int connector_config_take_pattern(struct connector_config *config, const char *value,
+                                         struct report *report)
+{
+    struct topic_pattern *pattern = NULL;
+    if (topic_pattern_new(value == NULL ? "" : value, NULL, &pattern, report) != 0) {
+        return ERROR_INVALID;
+    }
+    topic_pattern_free(pattern);
+    free(config->topic_pattern);
+    config->topic_pattern = memory_string(value);
     return 0;
 }
 
@@ -58,6 +73,10 @@ static int connector_config_take_setting(struct connector_config *config,
     if (strcmp(setting->name, config->is_source ? "topic" : "topics") == 0 ||
         (!config->is_source && strcmp(setting->name, "topic") == 0)) {
         int error = connector_config_add_topics(config, setting->value, report);
+        return error != 0 ? error : 1;
+    }
+    if (!config->is_source && strcmp(setting->name, "topics.regex") == 0) {
+        int error = connector_config_take_pattern(config, setting->value, report);
         return error != 0 ? error : 1;
     }
     if (strcmp(setting->name, "errors.deadletterqueue.topic.name") == 0 ||
@@ -100,8 +119,9 @@ static int connector_config_validate(struct connector_config *config, struct rep
 static int connector_config_report_unknown(const struct connector_config *config, const char *name,
                                            struct report *report)
 {
-    static const char *const common[] = {"topic", "topics", "errors.deadletterqueue.topic.name",
-                                         "dead_letter_topic", "from"};
+    static const char *const common[] = {
+        "topic", "topics", "topics.regex", "errors.deadletterqueue.topic.name", "dead_letter_topic",
+        "from"};
     size_t common_count = sizeof common / sizeof common[0];
     size_t count = 0;
     const char **names =
@@ -136,6 +156,25 @@ static int connector_config_parse_options(struct connector_config *config,
     return connector_config_validate(config, report);
 }
 
+static int connector_config_validate_topics(const struct connector_config *config,
+                                            struct report *report)
+{
+    if (config->topic_count == 0 && config->topic_pattern == NULL) {
+        return report_add(report, NULL, "option '%s' must be given: where its records %s",
+                          config->is_source ? "topic" : "topics",
+                          config->is_source ? "go" : "come from");
+    }
+    if (config->is_source && config->topic_count > 1) {
+        return report_add(report, NULL, "a source writes to one topic, not %zu",
+                          config->topic_count);
+    }
+    if (config->topic_count > 0 && config->topic_pattern != NULL) {
+        return report_add(report, NULL,
+                          "a sink reads topics or a pattern (topics.regex), not both");
+    }
+    return 0;
+}
+
 static int connector_config_parse(struct connector_config *config,
                                   const struct connector_definition *definition,
                                   struct report *report)
@@ -153,16 +192,7 @@ static int connector_config_parse(struct connector_config *config,
         result = connector_config_parse_options(config, rest, rest_count, report);
     }
     free(rest);
-    if (result == 0 && config->topic_count == 0) {
-        result = report_add(report, NULL, "option '%s' must be given: where its records %s",
-                            config->is_source ? "topic" : "topics",
-                            config->is_source ? "go" : "come from");
-    }
-    if (result == 0 && config->is_source && config->topic_count > 1) {
-        result =
-            report_add(report, NULL, "a source writes to one topic, not %zu", config->topic_count);
-    }
-    return result;
+    return result != 0 ? result : connector_config_validate_topics(config, report);
 }
 
 /* The library that has the kind: NAME.so holds kind NAME, a Connect class is looked for in all. */
@@ -250,6 +280,8 @@ void connector_config_fini(struct connector_config *config)
     for (size_t i = 0; i < config->topic_count; i++) {
         free(config->topics[i]);
     }
+    free(config->topic_pattern);
+    free(config->left_alone);
     plugin_options_free(config->options);
     plugin_close(config->plugin);
     free(config->dead_letter_topic);
@@ -278,6 +310,7 @@ int connector_config_read(struct connector_config *config, struct io *io,
                                         .name = memory_string(definition->name),
                                         .id = connector_config_make_id(definition),
                                         .is_source = definition->is_source,
+                                        .left_alone = memory_string(definition->left_alone),
                                         .instance_id = definition->instance_id};
     struct report inner = {0};
     int error = connector_config_validate_name(definition, &inner);

@@ -20,6 +20,8 @@ struct connector_config {
     struct plugin_options *options;
     char *topics[CONNECTOR_CONFIG_TOPIC_MAX];
     size_t topic_count;
+    char *topic_pattern;     /* instead of topics; or NULL */
+    char *left_alone;        /* a topic that it never matches, as its dead letters; or NULL */
     char *dead_letter_topic; /* NULL: none */
     bool is_from_latest;
 };

@@ -7,6 +7,7 @@
 #include "runtime/connect/sink_task.h"
 
 #include "log/base/error.h"
+#include "log/base/map.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "runtime/connect/dead_letter.h"
@@ -46,6 +47,7 @@ struct sink_task {
     size_t letter_count; /* dead letters at the producer */
     int64_t record_count;
     bool is_from_latest;
+    struct map later; /* names of topics that are read from their first record all the same */
     bool is_revoking;
     bool is_thread_ended;
     bool is_member_closed;
@@ -144,6 +146,12 @@ static void sink_task_fetch(void *owner)
     }
 }
 
+static int64_t sink_task_first_offset(const struct sink_task *task, const char *topic)
+{
+    bool is_latest = task->is_from_latest && map_find_string(&task->later, topic) == NULL;
+    return is_latest ? FETCHER_OFFSET_LATEST : FETCHER_OFFSET_EARLIEST;
+}
+
 static void sink_task_on_positions(struct sink_task *task, const struct sink_command *command)
 {
     for (size_t i = 0; i < command->place_count; i++) {
@@ -154,7 +162,7 @@ static void sink_task_on_positions(struct sink_task *task, const struct sink_com
         }
         int64_t offset = place->offset >= 0 ? place->offset : part->committed_offset;
         if (offset < 0) {
-            offset = task->is_from_latest ? FETCHER_OFFSET_LATEST : FETCHER_OFFSET_EARLIEST;
+            offset = sink_task_first_offset(task, part->topic);
         }
         part->is_fetched = true;
         fetcher_add(task->fetcher, part->topic, part->partition, offset);
@@ -464,6 +472,12 @@ struct sink_task *sink_task_new(struct client *client, struct client *fetch_clie
     task->connector = memory_string(options->connector);
     task->dead_letter_topic = memory_string(options->dead_letter_topic);
     task->is_from_latest = options->is_from_latest;
+    map_init(&task->later);
+    for (size_t i = 0; options->later != NULL && i < options->topic_count; i++) {
+        if (options->later[i]) {
+            map_put(&task->later, bytes_from_string(options->topics[i]), task);
+        }
+    }
     task->events = events;
     task->owner = owner;
     list_init(&task->parts);
@@ -494,6 +508,7 @@ static void sink_task_free(struct sink_task *task)
         sink_command_free(list_member(list_member(link, struct worker_message, link),
                                       struct sink_command, message));
     }
+    map_fini(&task->later, NULL);
     free(task->connector);
     free(task->dead_letter_topic);
     free(task);

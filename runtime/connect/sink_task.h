@@ -27,6 +27,7 @@ struct sink_task_options {
     const char *dead_letter_topic; /* NULL: a rejected record fails the task */
     const char *instance_id;       /* NULL: a dynamic member */
     bool is_from_latest;           /* where to begin without any offset; default: the earliest */
+    const bool *later;             /* of each topic: from its first record all the same; or NULL */
 };
 
 struct sink_task_events {

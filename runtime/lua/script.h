@@ -104,6 +104,7 @@ struct script_connector {
     bool is_sink;
     const char *const *topics; /* as written in `topics` or `topic`; a source may have none */
     size_t topic_count;
+    const char *pattern;                 /* of a sink, instead of topics: S.pattern; or NULL */
     const struct script_option *options; /* the rest, sorted by name */
     size_t option_count;
 };

@@ -124,6 +124,7 @@ static void read_connector(struct plan_reader *reader, struct script_connector *
                                      .is_sink = plan_reader_boolean(reader, "is_sink")};
     luaL_argcheck(reader->lua, out->name != NULL && out->type != NULL, 1, "a broken plan");
     out->topics = plan_reader_strings(reader, "topics", &out->topic_count);
+    out->pattern = plan_reader_string(reader, "pattern");
     out->options = plan_reader_options(reader, &out->option_count);
 }
 

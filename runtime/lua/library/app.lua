@@ -6,7 +6,7 @@ local check_list = lib.check_list
 local App, app_meta = lib.class "an app"
 lib.App, lib.app_meta = App, app_meta
 
--- S.pattern "logs-.*": all topics whose whole name matches, those of later, too.
+-- S.pattern "logs-.*": all topics whose whole name matches, also later ones. Of streams and sinks.
 local Pattern = {}
 Pattern.__index = Pattern
 
@@ -14,10 +14,18 @@ function S.pattern(text)
   return setmetatable({ text = check_type("the pattern of S.pattern", text, "string") }, Pattern)
 end
 
+-- The names of topics and no pattern, or no names and the pattern.
+local function check_topics(what, topics)
+  if getmetatable(topics) == Pattern then
+    return {}, topics.text
+  end
+  return check_list(what, topics)
+end
+
 function App:stream(topics, options)
   options = check_fields("stream", options or {}, set("value", "time", "name"))
-  local pattern = getmetatable(topics) == Pattern and topics.text or nil
-  topics = pattern and {} or check_list("the topics of a stream", topics)
+  local pattern
+  topics, pattern = check_topics("the topics of a stream", topics)
   local format = lib.format(options.value)
   local time, scale = lib.time(options.time)
   local key = (pattern or table.concat(topics, "\0")) .. "\1" .. tostring(format) .. "\1"
@@ -64,10 +72,16 @@ local function add_connector(app, name, spec, is_sink)
   if type(spec.type) ~= "string" then
     fail("'%s' needs a type: the plugin, like type = \"sqlite\"", name)
   end
-  if is_sink and spec.topics == nil and spec.topic == nil then
+  if is_sink and not (spec.topics or spec.topic or spec["topics.regex"]) then
     fail("the sink '%s' needs topics", name)
   end
-  local topics = spec.topics or spec.topic
+  local topics, pattern = {}, nil
+  if spec.topics or spec.topic then
+    topics, pattern = check_topics("the topics of " .. name, spec.topics or spec.topic)
+  end
+  if pattern and not is_sink then
+    fail("the source '%s' writes to one topic, not to all that match '%s'", name, pattern)
+  end
   local options = lib.settings(spec, CONNECTOR)
   for _, other in ipairs(app.connectors) do
     if other.name == name then
@@ -76,7 +90,7 @@ local function add_connector(app, name, spec, is_sink)
   end
   app.connectors[#app.connectors + 1] = {
     name = name, type = spec.type, is_sink = is_sink, place = host.place(), options = options,
-    topics = topics and check_list("the topics of " .. name, topics) or {},
+    topics = topics, pattern = pattern,
   }
   return app
 end

@@ -55,6 +55,15 @@ void real_broker_make_topic(struct real_broker *broker, const char *name, int32_
     node_make_topic(broker->node, name, partition_count, NULL);
 }
 
+void real_broker_remove_topic(struct real_broker *broker, const char *name)
+{
+    struct bytes names = bytes_from_string(name);
+    struct delete_topics_request request = {.topic_names = {&names, 1}, .timeout_ms = 10000};
+    const struct delete_topics_response *response =
+        node_ask(broker->node, API_DELETE_TOPICS, 5, &request);
+    assert_int_equal(response->topics.items[0].error_code, 0);
+}
+
 int real_broker_produce(struct real_broker *broker, const char *topic, int32_t partition,
                         struct bytes batch)
 {

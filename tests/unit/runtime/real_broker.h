@@ -20,6 +20,7 @@ void real_broker_start(struct real_broker *broker, void (*check)(void *owner), v
 /* The process dies; it starts anew with real_broker_start. Its memory stays. */
 void real_broker_kill(struct real_broker *broker);
 void real_broker_make_topic(struct real_broker *broker, const char *name, int32_t partition_count);
+void real_broker_remove_topic(struct real_broker *broker, const char *name);
 /* With acks = all; the answered error code. */
 int real_broker_produce(struct real_broker *broker, const char *topic, int32_t partition,
                         struct bytes batch);

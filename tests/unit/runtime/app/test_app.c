@@ -81,6 +81,15 @@ static void patterns_of_topics_are_refused(void **state)
                    "app.lua:3", "'logs.*' is a pattern");
     expect_connector_refusal("app:sink('db', { type = 'sqlite', path = 'x', topics = 'logs.*' })",
                              "connector db: 'logs.*' is a pattern");
+    expect_connector_refusal("app:sink('db', { type = 'sqlite', path = 'x', "
+                             "topics = S.pattern '*.logs' })",
+                             "connector db: '*.logs' is no pattern of topics");
+    expect_connector_refusal("app:sink('db', { type = 'sqlite', path = 'x', topics = 'logs', "
+                             "['topics.regex'] = 'logs.*' })",
+                             "connector db: a sink reads topics or a pattern");
+    expect_connector_refusal("app:source('notes', { type = 'file', path = 'x', "
+                             "topic = S.pattern 'logs' })",
+                             "the source 'notes' writes to one topic, not to all that match");
     expect_refusal("local S = require 'tidemill'\nlocal app = S.app 'a'\n"
                    "app:stream(S.pattern '*.logs'):to 'out'\nreturn app\n",
                    "app.lua:3", "'*.logs' is no pattern of topics");

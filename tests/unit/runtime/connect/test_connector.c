@@ -1,6 +1,7 @@
 /* Shows that a definition is judged before anything runs, and that a task which fails is started
  * again after pauses that double. The plugins are the shipped ones, in the folder of the build. */
 #include "runtime/connect/connector.h"
+#include "runtime/topology/topic_pattern.h"
 #include "tests/unit/runtime/connect/connect_world.h"
 
 static const char *const folders[] = {CONNECTORS_FOLDER};
@@ -43,6 +44,33 @@ static void a_wrong_definition_is_refused_with_connector_and_option(void **state
     assert_int_not_equal(open_sink(world, ":memory:", "from", "now", &connector, &report), 0);
     assert_string_equal(report.text,
                         "connector db: option 'from' is earliest or latest, not \"now\"");
+    connect_world_free(world);
+}
+
+/* It is told of by the reason, and reads when there are fewer. */
+static void a_pattern_of_too_many_topics_is_a_failure_with_a_sentence(void **state)
+{
+    (void)state;
+    struct connect_world *world = connect_world_new(5);
+    struct connector *connector = NULL;
+    struct report report = {0};
+    struct plugin_setting settings[] = {{"topics.regex", "t[0-9]+"}, {"path", ":memory:"}};
+    struct connector_definition definition = {
+        .name = "db", .type = "sqlite", .settings = settings, .setting_count = 2};
+    for (int i = 0; i <= TOPIC_PATTERN_COUNT_MAX; i++) {
+        char topic[20];
+        snprintf(topic, sizeof topic, "t%d", i);
+        fake_cluster_add_topic(world->cluster, topic, 1);
+    }
+    assert_int_equal(
+        connector_new(sim_io(world->sim, 0), folders, 1, &definition, &connector, &report), 0);
+    start(connector);
+    while (connector_restart_count(connector) < 2) {
+        assert_true(sim_step(world->sim));
+    }
+    assert_string_equal(connector_reason(connector),
+                        "1001 topics match and a sink reads 1000 at most: narrow the pattern");
+    stop(world, connector);
     connect_world_free(world);
 }
 
@@ -109,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wrong_definition_is_refused_with_connector_and_option),
+        cmocka_unit_test(a_pattern_of_too_many_topics_is_a_failure_with_a_sentence),
         cmocka_unit_test(one_that_never_started_closes_at_once),
         cmocka_unit_test(a_task_that_fails_is_started_again_after_pauses_that_double),
         cmocka_unit_test(it_can_be_closed_while_it_waits),

@@ -447,12 +447,13 @@ static void a_file_defines_connectors_topics_and_policies(void **state)
                   "app:source('files', { type = 'file', path = '/var/log/*.log', topic = 'raw',\n"
                   "  poll = 5, deep = true, tags = { 'a', 'b' } })\n"
                   "app:sink('db', { type = 'sqlite', topics = { 'x', 'y' }, file = 'x.db' })\n"
+                  "app:sink('all', { type = 'file', topics = S.pattern 'logs-.*', path = 'l' })\n"
                   "app:errors { policy = 'skip' }\n"
                   "app:guarantee 'at_least_once'\n"
                   "return app");
     size_t count = 0;
     const struct script_connector *all = script_connectors(bench->script, &count);
-    assert_int_equal(count, 2);
+    assert_int_equal(count, 3);
     assert_string_equal(all[0].name, "files");
     assert_string_equal(all[0].type, "file");
     assert_string_equal(all[0].topics[0], "raw");
@@ -464,6 +465,10 @@ static void a_file_defines_connectors_topics_and_policies(void **state)
     assert_string_equal(all[0].options[3].value, "a,b");
     assert_true(all[1].is_sink);
     assert_int_equal(all[1].topic_count, 2);
+    assert_null(all[1].pattern);
+    assert_int_equal(all[2].topic_count, 0);
+    assert_string_equal(all[2].pattern, "logs-.*");
+    assert_int_equal(all[2].option_count, 1);
     const struct topology *topology = script_topology(bench->script);
     assert_int_equal(topology_part_count(topology), 0);
     assert_int_equal(topology_topic_at(topology, 0)->partitions, 3);
