@@ -2,6 +2,7 @@
  * generation (one file) -> reader (its lines) -> the host. */
 #include "connectors/file/source.h"
 
+#include "connectors/file/backlog.h"
 #include "connectors/file/checkpoint.h"
 #include "connectors/file/pattern.h"
 #include "connectors/file/reader.h"
@@ -16,6 +17,7 @@ struct source {
     struct pattern_list unwanted;
     bool is_following;
     bool is_from_end;
+    bool is_oldest_first;
     bool has_scanned;
     int64_t rescan_ms;
     int64_t rotate_wait_ms;
@@ -24,7 +26,8 @@ struct source {
     struct stream **streams; /* sorted by path */
     size_t stream_count;
     size_t stream_capacity;
-    size_t next_index; /* the stream that the next poll begins with */
+    size_t next_index;      /* the stream that the next poll begins with */
+    struct backlog backlog; /* filled anew by each poll that wants it */
     struct watch watch;
     struct reader reader;
 };
@@ -313,45 +316,86 @@ static bool is_line_over(const struct source *source, const struct generation *g
            (source->partial_flush_ms > 0 && idle_ms >= source->partial_flush_ms);
 }
 
+/* With `is_at_end` the next file may be read; a rotated one is closed after a while. */
+static enum tidemill_status read_generation(struct tidemill_context *context, struct source *source,
+                                            struct stream *stream, struct generation *generation,
+                                            struct reader_budget *budget, bool *is_at_end)
+{
+    int64_t now_ms = context->host->now_ms(context);
+    bool is_over = is_line_over(source, generation, now_ms);
+    enum tidemill_status status =
+        reader_read(&source->reader, stream, generation, budget, is_over, is_at_end);
+    bool is_drained = status == TIDEMILL_OK && *is_at_end && generation->is_rotated &&
+                      generation->position >= generation->seen_size &&
+                      now_ms - generation->changed_ms >= source->rotate_wait_ms;
+    if (is_drained) {
+        reader_forget(&source->reader, generation);
+        generation_finish(generation);
+    }
+    return status;
+}
+
 static enum tidemill_status read_stream(struct tidemill_context *context, struct source *source,
                                         struct stream *stream, struct reader_budget *budget)
 {
-    int64_t now_ms = context->host->now_ms(context);
     for (size_t i = 0; i < stream->count; i++) {
         struct generation *generation = stream->generations[i];
-        if (generation->is_done) {
-            continue;
+        bool is_at_end = true;
+        enum tidemill_status status = TIDEMILL_OK;
+        if (!generation->is_done) {
+            status = read_generation(context, source, stream, generation, budget, &is_at_end);
         }
-        bool is_at_end;
-        bool is_over = is_line_over(source, generation, now_ms);
-        enum tidemill_status status =
-            reader_read(&source->reader, stream, generation, budget, is_over, &is_at_end);
         if (status != TIDEMILL_OK || !is_at_end) {
             return status;
-        }
-        bool is_drained = generation->is_rotated && generation->position >= generation->seen_size &&
-                          now_ms - generation->changed_ms >= source->rotate_wait_ms;
-        if (is_drained) {
-            reader_forget(&source->reader, generation);
-            generation_finish(generation);
         }
     }
     stream_trim(stream);
     return TIDEMILL_OK;
 }
 
-static enum tidemill_status read_streams(struct tidemill_context *context, struct source *source,
-                                         struct reader_budget *budget)
+static bool is_spent(const struct reader_budget *budget)
+{
+    return budget->record_count == 0 || budget->byte_count == 0;
+}
+
+static enum tidemill_status read_side_by_side(struct tidemill_context *context,
+                                              struct source *source, struct reader_budget *budget)
 {
     source->next_index++;
     for (size_t i = 0; i < source->stream_count; i++) {
         size_t index = (source->next_index + i) % source->stream_count;
         enum tidemill_status status = read_stream(context, source, source->streams[index], budget);
-        if (status != TIDEMILL_OK || budget->record_count == 0 || budget->byte_count == 0) {
+        if (status != TIDEMILL_OK || is_spent(budget)) {
             return status;
         }
     }
     return TIDEMILL_OK;
+}
+
+static enum tidemill_status read_oldest_first(struct tidemill_context *context,
+                                              struct source *source, struct reader_budget *budget)
+{
+    bool is_at_end = true;
+    backlog_fill(&source->backlog, source->streams, source->stream_count);
+    for (size_t i = 0; i < source->backlog.count && is_at_end && !is_spent(budget); i++) {
+        const struct backlog_entry *entry = &source->backlog.entries[i];
+        enum tidemill_status status =
+            read_generation(context, source, entry->stream, entry->generation, budget, &is_at_end);
+        if (status != TIDEMILL_OK) {
+            return status;
+        }
+    }
+    for (size_t i = 0; i < source->stream_count; i++) {
+        stream_trim(source->streams[i]);
+    }
+    return TIDEMILL_OK;
+}
+
+static enum tidemill_status read_streams(struct tidemill_context *context, struct source *source,
+                                         struct reader_budget *budget)
+{
+    return source->is_oldest_first ? read_oldest_first(context, source, budget)
+                                   : read_side_by_side(context, source, budget);
 }
 
 /* How long nothing needs to be looked at unless something happens. */
@@ -406,6 +450,7 @@ static enum tidemill_status source_open(struct tidemill_context *context,
     source->unwanted = read_list(context, "exclude");
     source->is_following = tidemill_option_bool(context, "follow");
     source->is_from_end = tidemill_option_integer(context, "from") == 1;
+    source->is_oldest_first = tidemill_option_bool(context, "oldest_first");
     source->rescan_ms = tidemill_option_integer(context, "rescan_interval");
     source->rotate_wait_ms = tidemill_option_integer(context, "rotate_wait");
     source->partial_flush_ms = tidemill_option_integer(context, "partial_flush");
@@ -430,6 +475,7 @@ static void source_close(struct tidemill_context *context)
         stream_free(source->streams[i]);
     }
     free(source->streams);
+    backlog_fini(&source->backlog);
     reader_fini(&source->reader);
     watch_close(&source->watch);
     free(source);
@@ -458,6 +504,11 @@ static const struct tidemill_option options[] = {
      .fallback = "beginning",
      .allowed = "beginning|end",
      .help = "Where to start in files that are there at the first start and have no saved offset."},
+    {.name = "oldest_first",
+     .type = TIDEMILL_OPTION_BOOL,
+     .fallback = "false",
+     .help = "Read the file written to longest ago to its end before the next one is begun, "
+             "instead of all of them side by side."},
     {.name = "follow",
      .type = TIDEMILL_OPTION_BOOL,
      .fallback = "true",

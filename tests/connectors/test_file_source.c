@@ -1,6 +1,7 @@
 /* The file source never loses a line and never repeats one, whatever happens to the files. */
 #include "tests/connectors/mock.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -399,6 +400,167 @@ static void events_and_interrupts_end_a_waiting_poll(void **state)
     end(&world);
 }
 
+/* --- Oldest first --- */
+
+static const char *const oldest_first[] = {"oldest_first=true", NULL};
+
+static void append_to(const struct world *world, const char *name, const char *text)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    mock_append(path, text);
+}
+
+/* Says when a file was written to. */
+static void date(const struct world *world, const char *name, int64_t second)
+{
+    char path[700];
+    const struct timespec times[2] = {{.tv_sec = second}, {.tv_sec = second}};
+    snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void write_dated(const struct world *world, const char *name, const char *text,
+                        int64_t second)
+{
+    append_to(world, name, text);
+    date(world, name, second);
+}
+
+/* One record a poll, so that whatever could come in between does. */
+static void crawl(struct world *world)
+{
+    for (size_t before = SIZE_MAX; before != world->mock.record_count;) {
+        before = world->mock.record_count;
+        for (int i = 0; i < 4; i++) {
+            assert_true(mock_poll(&world->mock, 1) <= TIDEMILL_AGAIN);
+        }
+    }
+}
+
+static void without_an_order_files_are_read_side_by_side(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, NULL);
+    write_dated(&world, "a.log", "a1\na2\n", 300);
+    write_dated(&world, "b.log", "b1\nb2\n", 100);
+    mock_start_source(&world.mock);
+    crawl(&world);
+    expect(&world.mock, "b1,a1,b2,a2");
+    mock_stop_source(&world.mock);
+    end(&world);
+}
+
+static void the_oldest_file_is_drained_before_the_next_one_begins(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, oldest_first);
+    write_dated(&world, "a.log", "a1\na2\na3\n", 300);
+    write_dated(&world, "b.log", "b1\nb2\n", 100);
+    write_dated(&world, "d.log", "d1\nd2\n", 200);
+    write_dated(&world, "c.log", "c1\nc2\n", 200); /* as old as d, and its name is before it */
+    mock_start_source(&world.mock);
+    crawl(&world);
+    expect(&world.mock, "b1,b2,c1,c2,d1,d2,a1,a2,a3");
+    mock_stop_source(&world.mock);
+    end(&world);
+}
+
+static void what_was_begun_is_drained_though_it_was_written_to_since(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, oldest_first);
+    write_dated(&world, "a.log", "a1\na2\n", 100);
+    write_dated(&world, "b.log", "b1\n", 200);
+    mock_start_source(&world.mock);
+    assert_int_equal(mock_poll(&world.mock, 1), TIDEMILL_OK);
+    append_to(&world, "a.log", "a3\n"); /* it is the youngest now */
+    write_dated(&world, "0.log", "older\n", 50);
+    crawl(&world);
+    world.mock.now_ms += 2000;
+    crawl(&world);
+    expect(&world.mock, "a1,a2,a3,b1,older");
+    mock_stop_source(&world.mock);
+    end(&world);
+}
+
+static void an_unfinished_line_holds_nobody_up(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, oldest_first);
+    write_dated(&world, "a.log", "a1\nhal", 100);
+    write_dated(&world, "b.log", "b1\n", 200);
+    mock_start_source(&world.mock);
+    crawl(&world);
+    expect(&world.mock, "a1,b1");
+    append_to(&world, "a.log", "f\n");
+    crawl(&world);
+    expect(&world.mock, "a1,b1,half");
+    mock_stop_source(&world.mock);
+    end(&world);
+}
+
+/* The rest of what was rotated, then by age: the file at the path is the youngest. */
+static void a_rotation_meanwhile_keeps_the_order(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, oldest_first);
+    write_dated(&world, "app.log", "a1\na2\na3\n", 100);
+    write_dated(&world, "b.log", "b1\nb2\n", 200);
+    mock_start_source(&world.mock);
+    assert_int_equal(mock_poll(&world.mock, 1), TIDEMILL_OK);
+    assert_int_equal(rename(world.log, world.first), 0);
+    write_dated(&world, "app.log", "a4\na5\n", 300);
+    world.mock.now_ms += 2000; /* it looks at the names again */
+    crawl(&world);
+    expect(&world.mock, "a1,a2,a3,b1,b2,a4,a5");
+    mock_stop_source(&world.mock);
+    end(&world);
+}
+
+/* Rotated files are read by their own ages, between those of another path. */
+static void rotated_files_take_their_own_turns(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, oldest_first);
+    write_dated(&world, "app.log.2", "a1\n", 100);
+    write_dated(&world, "b.log", "b1\n", 150);
+    write_dated(&world, "app.log.1", "a2\n", 200);
+    write_dated(&world, "c.log", "c1\n", 250);
+    write_dated(&world, "app.log", "a3\n", 60); /* never before what it took the place of */
+    mock_start_source(&world.mock);
+    crawl(&world);
+    expect(&world.mock, "a1,b1,a2,a3,c1");
+    mock_stop_source(&world.mock);
+    end(&world);
+}
+
+/* The second of two was begun when the process died; an older one came meanwhile. */
+static void a_restart_goes_on_with_what_was_begun(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, oldest_first);
+    write_dated(&world, "a.log", "a1\n", 100);
+    write_dated(&world, "b.log", "b1\nb2\nb3\n", 200);
+    mock_start_source(&world.mock);
+    assert_int_equal(mock_poll(&world.mock, 2), TIDEMILL_OK);
+    assert_int_equal(mock_poll(&world.mock, 1), TIDEMILL_OK);
+    expect(&world.mock, "a1,b1,b2");
+    write_dated(&world, "c.log", "c1\n", 50);
+    restart(&world);
+    crawl(&world);
+    expect(&world.mock, "a1,b1,b2,b3,c1");
+    mock_stop_source(&world.mock);
+    end(&world);
+}
+
 static uint64_t next_random(uint64_t *seed)
 {
     *seed = *seed * 6364136223846793005u + 1442695040888963407u;
@@ -418,24 +580,57 @@ static void rotate(struct world *world)
     }
 }
 
-/* Writes numbered lines, rotates, polls a little, and crashes with only a part of the emitted
- * batches stored; at the end every number is there exactly once and in order. */
-static void audit(uint64_t seed)
+/* Lines are numbered for each path. */
+static void write_lines(const struct world *world, const char *name, uint64_t count,
+                        size_t *written)
 {
-    static const char *const extra[] = {"rotate_wait=1s", NULL};
+    char text[64];
+    for (; count > 0; count--) {
+        snprintf(text, sizeof text, "%s %zu\n", name, ++*written);
+        append_to(world, name, text);
+    }
+}
+
+/* Every number of each path exactly once and in order. */
+static void expect_lines(const struct world *world, uint64_t seed, const char *const *names,
+                         const size_t *written, size_t count)
+{
+    size_t read[2] = {0};
+    for (size_t i = 0; i < world->mock.record_count; i++) {
+        const char *value = world->mock.records[i].value;
+        char text[64];
+        size_t name = 0;
+        while (name < count && strncmp(value, names[name], strlen(names[name])) != 0) {
+            name++;
+        }
+        assert_true(name < count);
+        snprintf(text, sizeof text, "%s %zu", names[name], ++read[name]);
+        if (strcmp(value, text) != 0) {
+            fail_msg("seed %llu: record %zu is %s", (unsigned long long)seed, i + 1, value);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (read[i] != written[i]) {
+            fail_msg("seed %llu: %zu of %zu lines", (unsigned long long)seed, read[i], written[i]);
+        }
+    }
+}
+
+/* Writes numbered lines, rotates, polls a little, and crashes with only a part of the emitted
+ * batches stored. */
+static void audit(uint64_t seed, const char *const *extra)
+{
+    static const char *const names[] = {"app.log", "b.log"};
     struct world world;
     uint64_t random = seed;
-    size_t written = 0;
+    size_t written[2] = {0};
     begin(&world, extra);
     mock_start_source(&world.mock);
     for (int step = 0; step < 120; step++) {
         uint64_t choice = next_random(&random) % 10;
         if (choice < 4) {
-            char text[64];
-            for (uint64_t i = next_random(&random) % 20; i > 0; i--) {
-                snprintf(text, sizeof text, "line %zu\n", ++written);
-                mock_append(world.log, text);
-            }
+            size_t name = next_random(&random) % 3 == 0;
+            write_lines(&world, names[name], next_random(&random) % 20, &written[name]);
         } else if (choice < 5) {
             rotate(&world);
         } else if (choice < 8) {
@@ -456,18 +651,7 @@ static void audit(uint64_t seed)
         }
     }
     mock_drain(&world.mock);
-    for (size_t i = 0; i < world.mock.record_count; i++) {
-        char text[64];
-        snprintf(text, sizeof text, "line %zu", i + 1);
-        if (strcmp(world.mock.records[i].value, text) != 0) {
-            fail_msg("seed %llu: record %zu is %s", (unsigned long long)seed, i + 1,
-                     world.mock.records[i].value);
-        }
-    }
-    if (world.mock.record_count != written) {
-        fail_msg("seed %llu: %zu of %zu lines", (unsigned long long)seed, world.mock.record_count,
-                 written);
-    }
+    expect_lines(&world, seed, names, written, 2);
     mock_stop_source(&world.mock);
     end(&world);
 }
@@ -475,8 +659,10 @@ static void audit(uint64_t seed)
 static void crashes_and_rotations_lose_and_repeat_nothing(void **state)
 {
     (void)state;
+    static const char *const side_by_side[] = {"rotate_wait=1s", NULL};
+    static const char *const in_order[] = {"rotate_wait=1s", "oldest_first=true", NULL};
     for (uint64_t seed = 1; seed <= 60; seed++) {
-        audit(seed);
+        audit(seed, seed % 3 == 0 ? in_order : side_by_side);
     }
 }
 
@@ -501,6 +687,13 @@ int main(void)
         cmocka_unit_test(what_the_host_refused_is_emitted_again),
         cmocka_unit_test(an_offset_written_by_a_person_is_believed),
         cmocka_unit_test(events_and_interrupts_end_a_waiting_poll),
+        cmocka_unit_test(without_an_order_files_are_read_side_by_side),
+        cmocka_unit_test(the_oldest_file_is_drained_before_the_next_one_begins),
+        cmocka_unit_test(what_was_begun_is_drained_though_it_was_written_to_since),
+        cmocka_unit_test(an_unfinished_line_holds_nobody_up),
+        cmocka_unit_test(a_rotation_meanwhile_keeps_the_order),
+        cmocka_unit_test(rotated_files_take_their_own_turns),
+        cmocka_unit_test(a_restart_goes_on_with_what_was_begun),
         cmocka_unit_test(crashes_and_rotations_lose_and_repeat_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
