@@ -100,15 +100,9 @@ static int connector_config_take_setting(struct connector_config *config,
 /* What only the plugin can judge: options that do not fit together. */
 static int connector_config_validate(struct connector_config *config, struct report *report)
 {
-    struct tidemill_host host = {0};
-    struct task_context context = {.io = config->io};
-    task_context_fill_host(&host);
-    context.context = (struct tidemill_context){.size = sizeof(struct tidemill_context),
-                                                .task_count = 1,
-                                                .connector = config->id,
-                                                .host = &host,
-                                                .kind = config->kind,
-                                                .values = plugin_options_values(config->options)};
+    struct task_context context;
+    task_context_init(&context, config->io, config->id, config->kind,
+                      plugin_options_values(config->options));
     if (config->kind->validate == NULL || config->kind->validate(&context.context) == TIDEMILL_OK) {
         return 0;
     }

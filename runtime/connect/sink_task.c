@@ -29,7 +29,6 @@ struct sink_part {
 struct sink_task {
     struct task_context context;
     struct sink_thread thread;
-    struct tidemill_host host;
 
     struct io *io;
     struct worker *worker;
@@ -444,15 +443,8 @@ static void sink_task_join(struct sink_task *task, const struct sink_task_option
 
 static void sink_task_fill_context(struct sink_task *task, const struct sink_task_options *options)
 {
-    task_context_fill_host(&task->host);
-    task->context.io = task->io;
+    task_context_init(&task->context, task->io, task->connector, options->kind, options->values);
     task->context.task = task;
-    task->context.context = (struct tidemill_context){.size = sizeof(struct tidemill_context),
-                                                      .task_count = 1,
-                                                      .connector = task->connector,
-                                                      .host = &task->host,
-                                                      .kind = options->kind,
-                                                      .values = options->values};
     task->thread = (struct sink_thread){.context = &task->context,
                                         .on_command = sink_task_on_command,
                                         .on_letter = sink_task_on_letter,

@@ -30,7 +30,6 @@ struct source_group {
 struct source_task {
     struct task_context context; /* read by the thread */
     struct source_thread thread;
-    struct tidemill_host host;
 
     struct io *io;
     struct worker *worker; /* NULL before the thread starts */
@@ -357,19 +356,12 @@ static void source_task_on_loaded(void *owner, int error)
 static void source_task_fill_context(struct source_task *task,
                                      const struct source_task_options *options)
 {
-    task_context_fill_host(&task->host);
-    source_thread_init(&task->thread, &task->host);
+    task_context_init(&task->context, task->io, task->connector, options->kind, options->values);
+    source_thread_init(&task->thread, &task->context.host);
     task->thread.context = &task->context;
     task->thread.on_bundle = source_task_on_bundle;
     task->thread.owner = task;
-    task->context.io = task->io;
     task->context.task = &task->thread;
-    task->context.context = (struct tidemill_context){.size = sizeof(struct tidemill_context),
-                                                      .task_count = 1,
-                                                      .connector = task->connector,
-                                                      .host = &task->host,
-                                                      .kind = options->kind,
-                                                      .values = options->values};
 }
 
 struct source_task *source_task_new(struct client *client, struct client *fetch_client,

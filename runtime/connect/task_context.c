@@ -33,14 +33,22 @@ static int64_t task_context_now_ms(struct tidemill_context *context)
     return io_wall_clock(task_context_of(context)->io);
 }
 
-void task_context_fill_host(struct tidemill_host *host)
+void task_context_init(struct task_context *context, struct io *io, const char *connector,
+                       const struct tidemill_kind *kind, const struct tidemill_option_value *values)
 {
-    host->size = sizeof *host;
-    host->abi_major = TIDEMILL_ABI_MAJOR;
-    host->abi_minor = TIDEMILL_ABI_MINOR;
-    host->log = task_context_log;
-    host->fail = task_context_fail;
-    host->metric_add = task_context_metric;
-    host->metric_set = task_context_metric;
-    host->now_ms = task_context_now_ms;
+    *context = (struct task_context){.io = io,
+                                     .host = {.size = sizeof(struct tidemill_host),
+                                              .abi_major = TIDEMILL_ABI_MAJOR,
+                                              .abi_minor = TIDEMILL_ABI_MINOR,
+                                              .log = task_context_log,
+                                              .fail = task_context_fail,
+                                              .metric_add = task_context_metric,
+                                              .metric_set = task_context_metric,
+                                              .now_ms = task_context_now_ms},
+                                     .context = {.size = sizeof(struct tidemill_context),
+                                                 .task_count = 1,
+                                                 .connector = connector,
+                                                 .host = &context->host,
+                                                 .kind = kind,
+                                                 .values = values}};
 }
