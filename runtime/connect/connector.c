@@ -152,7 +152,7 @@ static void connector_on_failed(void *owner, const char *reason)
 
 static void connector_start_source(struct connector *connector)
 {
-    static const struct source_task_events events = {.failed = connector_on_failed};
+    static const struct task_life_events events = {.failed = connector_on_failed};
     struct source_task_options options = {.connector = connector->config.id,
                                           .kind = connector->config.kind,
                                           .values =
@@ -167,7 +167,7 @@ static void connector_start_source(struct connector *connector)
 /* Without any topic there is nothing to do yet; the lookout says when there is. */
 static void connector_start_sink(struct connector *connector)
 {
-    static const struct sink_task_events events = {.failed = connector_on_failed};
+    static const struct task_life_events events = {.failed = connector_on_failed};
     struct sink_task_options options = {.connector = connector->config.id,
                                         .kind = connector->config.kind,
                                         .values = plugin_options_values(connector->config.options),

@@ -38,8 +38,7 @@ struct sink_task {
     struct member *member;
     char *connector;
     char *dead_letter_topic;
-    const struct sink_task_events *events;
-    void *owner;
+    struct task_life life;
     struct list parts;   /* of struct sink_part */
     struct list letters; /* bundles waiting for room in the producer */
     size_t pending_size; /* bytes of batches at the thread */
@@ -51,8 +50,6 @@ struct sink_task {
     bool is_thread_ended;
     bool is_member_closed;
     bool is_fetcher_closed;
-    bool is_failed;
-    bool is_closing;
     bool is_stop_sent;
     bool is_committing;
     struct member_commit commit;
@@ -60,25 +57,10 @@ struct sink_task {
     struct sink_command *commit_command;    /* owns the names above */
     struct list flushed;                    /* FLUSH commands waiting for their commit */
     struct io_request ended;
-    char reason[640];
-    void (*closed)(void *owner);
-    void *closed_owner;
 };
 
 static void sink_task_close_step(struct sink_task *task);
 static void sink_task_commit_next(struct sink_task *task);
-
-static void sink_task_fail(struct sink_task *task, const char *reason)
-{
-    if (task->is_failed || task->is_closing) {
-        return;
-    }
-    task->is_failed = true;
-    snprintf(task->reason, sizeof task->reason, "%s", reason);
-    trace(TRACE_ERROR, "connect.sink_failed", TRACE_STRING("connector", task->connector),
-          TRACE_STRING("reason", task->reason));
-    task->events->failed(task->owner, task->reason);
-}
 
 static void sink_task_send(struct sink_task *task, struct sink_command *command)
 {
@@ -129,7 +111,7 @@ static void sink_task_fetch(void *owner)
     struct sink_task *task = owner;
     struct fetcher_batch batch;
     int result = 0;
-    while (!task->is_failed && !task->is_stop_sent && !task->is_thread_ended &&
+    while (!task->life.is_failed && !task->is_stop_sent && !task->is_thread_ended &&
            task->pending_size < SINK_TASK_PENDING_MAX &&
            (result = fetcher_take(task->fetcher, NULL, 0, &batch)) == 1) {
         struct sink_command *command = sink_command_new(SINK_COMMAND_BATCH);
@@ -141,7 +123,7 @@ static void sink_task_fetch(void *owner)
         char reason[256];
         snprintf(reason, sizeof reason, "reading %s-%d failed: %s", batch.topic,
                  (int)batch.partition, error_text(result));
-        sink_task_fail(task, reason);
+        task_life_fail(&task->life, reason);
     }
 }
 
@@ -347,10 +329,7 @@ static void sink_task_on_ended(struct io_request *request, int64_t result)
         sink_command_free(command);
     }
     worker_join(task->worker);
-    if (!task->is_closing) {
-        sink_task_fail(task,
-                       task->context.failure[0] == 0 ? "the plugin ended" : task->context.failure);
-    }
+    task_life_end_thread(&task->life, &task->context);
     sink_task_close_step(task);
 }
 
@@ -419,9 +398,10 @@ static void sink_task_on_lost(void *owner, const struct member_partition *partit
 
 static void sink_task_on_member_failed(void *owner, int error)
 {
+    struct sink_task *task = owner;
     char reason[256];
     snprintf(reason, sizeof reason, "the group membership ended: %s", error_text(error));
-    sink_task_fail(owner, reason);
+    task_life_fail(&task->life, reason);
 }
 
 static void sink_task_join(struct sink_task *task, const struct sink_task_options *options)
@@ -454,7 +434,7 @@ static void sink_task_fill_context(struct sink_task *task, const struct sink_tas
 
 struct sink_task *sink_task_new(struct client *client, struct client *fetch_client,
                                 struct producer *producer, const struct sink_task_options *options,
-                                const struct sink_task_events *events, void *owner)
+                                const struct task_life_events *events, void *owner)
 {
     struct sink_task *task = memory_new(struct sink_task);
     struct fetcher_options fetcher_options = fetcher_options_default();
@@ -470,8 +450,10 @@ struct sink_task *sink_task_new(struct client *client, struct client *fetch_clie
             map_put(&task->later, bytes_from_string(options->topics[i]), task);
         }
     }
-    task->events = events;
-    task->owner = owner;
+    task->life = (struct task_life){.trace_event = "connect.sink_failed",
+                                    .connector = task->connector,
+                                    .events = events,
+                                    .owner = owner};
     list_init(&task->parts);
     list_init(&task->letters);
     list_init(&task->flushed);
@@ -526,7 +508,7 @@ static void sink_task_on_fetcher_closed(void *owner)
  * the group; (4) the fetcher closes; (5) the memory goes. */
 static void sink_task_close_step(struct sink_task *task)
 {
-    if (!task->is_closing || !task->is_thread_ended || task->is_committing ||
+    if (!task->life.is_closing || !task->is_thread_ended || task->is_committing ||
         task->letter_count > 0 || task->pending_size > 0 || !list_is_empty(&task->flushed)) {
         return;
     }
@@ -545,18 +527,15 @@ static void sink_task_close_step(struct sink_task *task)
         }
         return;
     }
-    void (*closed)(void *owner) = task->closed;
-    void *owner = task->closed_owner;
+    void (*closed)(void *owner) = task->life.closed;
+    void *owner = task->life.closed_owner;
     sink_task_free(task);
     closed(owner);
 }
 
 void sink_task_close(struct sink_task *task, void (*closed)(void *owner), void *owner)
 {
-    check(!task->is_closing);
-    task->is_closing = true;
-    task->closed = closed;
-    task->closed_owner = owner;
+    task_life_begin_close(&task->life, closed, owner);
     if (!task->is_thread_ended && !task->is_stop_sent) {
         task->is_stop_sent = true;
         sink_task_send(task, sink_command_new(SINK_COMMAND_STOP));

@@ -12,6 +12,7 @@
 
 #include "runtime/client/member.h"
 #include "runtime/client/producer.h"
+#include "runtime/connect/task_life.h"
 #include "runtime/plugin/tidemill.h"
 
 enum { SINK_TASK_PENDING_MAX = 8 * 1024 * 1024 };
@@ -30,14 +31,9 @@ struct sink_task_options {
     const bool *later;             /* of each topic: from its first record all the same; or NULL */
 };
 
-struct sink_task_events {
-    /* The task cannot go on; close it. The sentence is valid during the call. */
-    void (*failed)(void *owner, const char *reason);
-};
-
 struct sink_task *sink_task_new(struct client *client, struct client *fetch_client,
                                 struct producer *producer, const struct sink_task_options *options,
-                                const struct sink_task_events *events, void *owner);
+                                const struct task_life_events *events, void *owner);
 /* Flushes what was put, commits, leaves the group; frees the task before `closed`. */
 void sink_task_close(struct sink_task *task, void (*closed)(void *owner), void *owner);
 /* Records that the plugin flushed since the start. */

@@ -39,8 +39,7 @@ struct source_task {
     char *topic;
     char *dead_letter_topic;
     int64_t checkpoint_interval_ms;
-    const struct source_task_events *events;
-    void *owner;
+    struct task_life life;
     struct source_offsets *offsets;
     struct list bundles;    /* to be sent */
     size_t in_flight_count; /* groups and dead letters not yet acknowledged */
@@ -49,14 +48,9 @@ struct source_task {
     struct io_request ended; /* posted by the thread as its last act */
     bool is_loading;
     bool is_thread_ended;
-    bool is_failed;
-    bool is_closing;
     bool is_checkpointing;
     bool is_room_awaited;
     bool is_last_stored; /* the checkpoint of the close was made */
-    char reason[640];
-    void (*closed)(void *owner);
-    void *closed_owner;
 };
 
 static void source_task_pump(struct source_task *task);
@@ -66,18 +60,6 @@ static void source_task_tell(struct source_task *task, enum source_message_kind 
                              const char *partition, const char *offset, size_t size)
 {
     worker_put(task->worker, &source_message_new(kind, partition, offset, size)->head);
-}
-
-static void source_task_fail(struct source_task *task, const char *reason)
-{
-    if (task->is_failed || task->is_closing) {
-        return;
-    }
-    task->is_failed = true;
-    snprintf(task->reason, sizeof task->reason, "%s", reason);
-    trace(TRACE_ERROR, "connect.source_failed", TRACE_STRING("connector", task->connector),
-          TRACE_STRING("reason", task->reason));
-    task->events->failed(task->owner, task->reason);
 }
 
 static void source_task_release(struct source_task *task, struct bundle *bundle)
@@ -99,8 +81,8 @@ static void source_task_on_acked(void *owner, int error, int32_t partition, int6
         char reason[256];
         snprintf(reason, sizeof reason, "writing to topic %s failed: %s",
                  last->topic == NULL ? task->topic : last->topic, error_text(error));
-        source_task_fail(task, reason);
-    } else if (!task->is_failed && last->source_offset != NULL) {
+        task_life_fail(&task->life, reason);
+    } else if (!task->life.is_failed && last->source_offset != NULL) {
         task->record_count += (int64_t)group->count;
         source_offsets_put(task->offsets, bytes_from_string(last->source_partition),
                            bytes_from_string(last->source_offset), offset);
@@ -206,7 +188,7 @@ static void source_task_on_dead_letter(void *owner, int error, int32_t partition
 static int source_task_send_reject(struct source_task *task, struct bundle *bundle)
 {
     if (task->dead_letter_topic == NULL) {
-        source_task_fail(task, bundle->reason);
+        task_life_fail(&task->life, bundle->reason);
         return ERROR_CANCELLED;
     }
     struct source_group *group = memory_new(struct source_group);
@@ -233,7 +215,7 @@ static void source_task_on_room(void *owner)
 
 static void source_task_pump(struct source_task *task)
 {
-    while (!task->is_failed && !list_is_empty(&task->bundles)) {
+    while (!task->life.is_failed && !list_is_empty(&task->bundles)) {
         struct bundle *bundle = list_member(task->bundles.head.next, struct bundle, link);
         int error = bundle->reason != NULL ? source_task_send_reject(task, bundle)
                                            : source_task_send_group(task, bundle);
@@ -243,7 +225,7 @@ static void source_task_pump(struct source_task *task)
             return;
         }
         if (error != 0) {
-            source_task_fail(task, error_text(error));
+            task_life_fail(&task->life, error_text(error));
             return;
         }
         if (bundle->next == bundle->count) {
@@ -273,10 +255,7 @@ static void source_task_on_ended(struct io_request *request, int64_t result)
     }
     worker_join(task->worker);
     source_thread_fini(&task->thread);
-    if (!task->is_closing) {
-        source_task_fail(task, task->context.failure[0] == 0 ? "the plugin ended"
-                                                             : task->context.failure);
-    }
+    task_life_end_thread(&task->life, &task->context);
     source_task_close_step(task);
 }
 
@@ -309,7 +288,8 @@ static void source_task_checkpoint(struct source_task *task)
 static void source_task_on_checkpoint_time(struct io_timer *timer)
 {
     struct source_task *task = timer->owner;
-    if (!task->is_checkpointing && !task->is_closing && source_offsets_is_changed(task->offsets)) {
+    if (!task->is_checkpointing && !task->life.is_closing &&
+        source_offsets_is_changed(task->offsets)) {
         source_task_checkpoint(task);
     }
     io_timer_start(task->io, timer, (uint64_t)task->checkpoint_interval_ms * 1000000);
@@ -332,7 +312,7 @@ static void source_task_on_loaded(void *owner, int error)
 {
     struct source_task *task = owner;
     task->is_loading = false;
-    if (task->is_closing) {
+    if (task->life.is_closing) {
         source_task_close_step(task);
         return;
     }
@@ -341,7 +321,7 @@ static void source_task_on_loaded(void *owner, int error)
         snprintf(reason, sizeof reason, "reading the offsets of %s failed: %s", task->connector,
                  error_text(error));
         task->is_thread_ended = true;
-        source_task_fail(task, reason);
+        task_life_fail(&task->life, reason);
         return;
     }
     source_task_copy_saved(task);
@@ -367,7 +347,7 @@ static void source_task_fill_context(struct source_task *task,
 struct source_task *source_task_new(struct client *client, struct client *fetch_client,
                                     struct producer *producer,
                                     const struct source_task_options *options,
-                                    const struct source_task_events *events, void *owner)
+                                    const struct task_life_events *events, void *owner)
 {
     struct source_task *task = memory_new(struct source_task);
     task->client = client;
@@ -377,8 +357,10 @@ struct source_task *source_task_new(struct client *client, struct client *fetch_
     task->topic = memory_string(options->topic);
     task->dead_letter_topic = memory_string(options->dead_letter_topic);
     task->checkpoint_interval_ms = options->checkpoint_interval_ms;
-    task->events = events;
-    task->owner = owner;
+    task->life = (struct task_life){.trace_event = "connect.source_failed",
+                                    .connector = task->connector,
+                                    .events = events,
+                                    .owner = owner};
     list_init(&task->bundles);
     task->is_thread_ended = true;
     source_task_fill_context(task, options);
@@ -413,20 +395,21 @@ static void source_task_free(struct source_task *task)
 /* Closing waits for the thread, then for what it emitted, then for the last checkpoint. */
 static void source_task_close_step(struct source_task *task)
 {
-    if (!task->is_closing || task->is_loading || !task->is_thread_ended || task->is_checkpointing ||
-        task->in_flight_count > 0) {
+    if (!task->life.is_closing || task->is_loading || !task->is_thread_ended ||
+        task->is_checkpointing || task->in_flight_count > 0) {
         return;
     }
-    if (!task->is_failed && !list_is_empty(&task->bundles)) {
+    if (!task->life.is_failed && !list_is_empty(&task->bundles)) {
         return;
     }
-    if (!task->is_failed && !task->is_last_stored && source_offsets_is_changed(task->offsets)) {
+    if (!task->life.is_failed && !task->is_last_stored &&
+        source_offsets_is_changed(task->offsets)) {
         task->is_last_stored = true; /* or not: then the marks tell */
         source_task_checkpoint(task);
         return;
     }
-    void (*closed)(void *owner) = task->closed;
-    void *owner = task->closed_owner;
+    void (*closed)(void *owner) = task->life.closed;
+    void *owner = task->life.closed_owner;
     io_timer_stop(task->io, &task->checkpoint_timer);
     if (task->is_room_awaited) {
         producer_on_room(task->producer, NULL, NULL);
@@ -437,10 +420,7 @@ static void source_task_close_step(struct source_task *task)
 
 void source_task_close(struct source_task *task, void (*closed)(void *owner), void *owner)
 {
-    check(!task->is_closing);
-    task->is_closing = true;
-    task->closed = closed;
-    task->closed_owner = owner;
+    task_life_begin_close(&task->life, closed, owner);
     if (!task->is_thread_ended) {
         source_task_tell(task, SOURCE_MESSAGE_STOP, NULL, NULL, 0);
         worker_interrupt(task->worker);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "runtime/client/producer.h"
+#include "runtime/connect/task_life.h"
 #include "runtime/plugin/tidemill.h"
 
 struct source_task;
@@ -25,16 +26,11 @@ struct source_task_options {
     int64_t checkpoint_interval_ms;
 };
 
-struct source_task_events {
-    /* The task cannot go on; close it. The sentence is valid during the call. */
-    void (*failed)(void *owner, const char *reason);
-};
-
 /* Borrows client and producer. */
 struct source_task *source_task_new(struct client *client, struct client *fetch_client,
                                     struct producer *producer,
                                     const struct source_task_options *options,
-                                    const struct source_task_events *events, void *owner);
+                                    const struct task_life_events *events, void *owner);
 /* Stops the plugin, waits for what was emitted, stores the offsets; frees the task before `closed`.
  */
 void source_task_close(struct source_task *task, void (*closed)(void *owner), void *owner);

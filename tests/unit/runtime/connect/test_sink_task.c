@@ -168,7 +168,7 @@ static struct connect_world *shelf_world(uint64_t seed, bool has_own_offsets)
 static struct sink_task *start_from(struct connect_world *world, const char *dead_letter_topic,
                                     bool is_from_latest)
 {
-    static const struct sink_task_events events = {.failed = connect_world_on_failed};
+    static const struct task_life_events events = {.failed = connect_world_on_failed};
     static const char *const topics[] = {"in"};
     struct sink_task_options options = {.connector = "app:shelf",
                                         .kind = &shelf_kind,

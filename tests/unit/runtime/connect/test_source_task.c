@@ -145,7 +145,7 @@ static struct connect_world *numbers_world(uint64_t seed, int limit)
 
 static struct source_task *start(struct connect_world *world, const char *dead_letter_topic)
 {
-    static const struct source_task_events events = {.failed = connect_world_on_failed};
+    static const struct task_life_events events = {.failed = connect_world_on_failed};
     struct source_task_options options = {.connector = "app:numbers",
                                           .kind = &numbers_kind,
                                           .topic = "numbers",
