@@ -42,13 +42,6 @@ void checkpoint_write(const struct stream *stream, struct builder *out)
     builder_add_text(out, before[1] == '{' ? "]}" : "}");
 }
 
-static int64_t read_integer(struct json_value object, const char *name, int64_t fallback)
-{
-    struct json_value value;
-    int64_t number;
-    return json_find(object, name, &value) && json_integer(value, &number) ? number : fallback;
-}
-
 /* Inodes of some file systems use all 64 bits. */
 static uint64_t read_unsigned(struct json_value object, const char *name)
 {
@@ -68,7 +61,7 @@ static uint64_t read_hash(struct json_value object, const char *name)
 
 static struct generation *read_generation(struct json_value object, const char *path)
 {
-    int64_t position = read_integer(object, "offset", -1);
+    int64_t position = json_find_integer(object, "offset", -1);
     if (position < 0) {
         return NULL;
     }
@@ -77,11 +70,11 @@ static struct generation *read_generation(struct json_value object, const char *
     generation->position = position;
     generation->inode = read_unsigned(object, "inode");
     generation->device = read_unsigned(object, "device");
-    generation->line_count = read_integer(object, "line", 0);
-    generation->modified_ms = read_integer(object, "modified", -1);
+    generation->line_count = json_find_integer(object, "line", 0);
+    generation->modified_ms = json_find_integer(object, "modified", -1);
     generation->is_skipping =
         json_find(object, "skipping", &skipping) && strncmp(skipping.text, "true", 4) == 0;
-    generation->mark.head_size = read_integer(object, "head_size", -1);
+    generation->mark.head_size = json_find_integer(object, "head_size", -1);
     generation->mark.head_hash = read_hash(object, "head_hash");
     generation->mark.tail_hash = read_hash(object, "tail_hash");
     generation->has_begun = true;

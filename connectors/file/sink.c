@@ -262,13 +262,6 @@ static char *read_text(struct json_value object, const char *name)
     return text.data;
 }
 
-static int64_t read_number(struct json_value object, const char *name)
-{
-    struct json_value value;
-    int64_t number;
-    return json_find(object, name, &value) && json_integer(value, &number) ? number : 0;
-}
-
 /* Opens a file of the ledger again and cuts off what was not committed. */
 static enum tidemill_status resume_output(struct tidemill_context *context, struct sink *sink,
                                           struct json_value object)
@@ -277,7 +270,7 @@ static enum tidemill_status resume_output(struct tidemill_context *context, stru
     char *path = read_text(object, "path");
     char *key = read_text(object, "key");
     char *working = sink->is_appending ? builder_copy(path) : output_working_name(path);
-    int64_t size = read_number(object, "size");
+    int64_t size = json_find_integer(object, "size", 0);
     struct stat found;
     if (stat(working, &found) != 0 || found.st_size < size) {
         tidemill_log(context, TIDEMILL_ERROR,
@@ -288,8 +281,8 @@ static enum tidemill_status resume_output(struct tidemill_context *context, stru
         if (output == NULL) {
             status = fail(context, errno, "opening", working);
         } else {
-            output->row_count = read_number(object, "rows");
-            output->opened_ms = read_number(object, "opened");
+            output->row_count = json_find_integer(object, "rows", 0);
+            output->opened_ms = json_find_integer(object, "opened", 0);
             add_output(sink, output);
         }
     }

@@ -288,6 +288,13 @@ bool json_integer(struct json_value value, int64_t *out)
     return true;
 }
 
+int64_t json_find_integer(struct json_value object, const char *name, int64_t fallback)
+{
+    struct json_value value;
+    int64_t number;
+    return json_find(object, name, &value) && json_integer(value, &number) ? number : fallback;
+}
+
 bool json_real(struct json_value value, double *out)
 {
     char digits[512];

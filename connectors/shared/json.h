@@ -35,6 +35,8 @@ bool json_next(struct json_cursor *cursor, struct json_value *key, struct json_v
 bool json_find(struct json_value object, const char *name, struct json_value *out);
 /* Whether a number is an integer of 64 bits. */
 bool json_integer(struct json_value value, int64_t *out);
+/* The same of a member; `fallback` when there is none, or it is no such number. */
+int64_t json_find_integer(struct json_value object, const char *name, int64_t fallback);
 bool json_real(struct json_value value, double *out);
 /* Appends the decoded text of a string; lone surrogates become U+FFFD. */
 void json_decode(struct json_value string, struct builder *out);
