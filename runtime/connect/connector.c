@@ -32,7 +32,7 @@ struct connector {
     bool is_task_closing;
     uint64_t started_ns;
     int64_t pause_ms;
-    int64_t earlier_count; /* records of tasks that are gone */
+    int64_t record_count;
     int64_t restart_count;
     char reason[640];
     struct io_timer timer;
@@ -44,14 +44,6 @@ static void connector_free(struct connector *connector)
 {
     connector_config_fini(&connector->config);
     free(connector);
-}
-
-static int64_t connector_task_count(const struct connector *connector)
-{
-    if (connector->source != NULL) {
-        return source_task_record_count(connector->source);
-    }
-    return connector->sink != NULL ? sink_task_record_count(connector->sink) : 0;
 }
 
 static void connector_start_task(struct connector *connector);
@@ -113,7 +105,6 @@ static void connector_on_task_closed(void *owner)
 static void connector_close_task(struct connector *connector)
 {
     connector->is_task_closing = true;
-    connector->earlier_count += connector_task_count(connector);
     if (connector->source != NULL) {
         source_task_close(connector->source, connector_on_task_closed, connector);
     } else {
@@ -150,9 +141,16 @@ static void connector_on_failed(void *owner, const char *reason)
     io_timer_start(connector->io, &connector->timer, 0);
 }
 
+static void connector_on_delivered(void *owner, int64_t count)
+{
+    ((struct connector *)owner)->record_count += count;
+}
+
+static const struct task_life_events connector_task_events = {.failed = connector_on_failed,
+                                                              .delivered = connector_on_delivered};
+
 static void connector_start_source(struct connector *connector)
 {
-    static const struct task_life_events events = {.failed = connector_on_failed};
     struct source_task_options options = {.connector = connector->config.id,
                                           .kind = connector->config.kind,
                                           .values =
@@ -160,14 +158,14 @@ static void connector_start_source(struct connector *connector)
                                           .topic = connector->config.topics[0],
                                           .dead_letter_topic = connector->config.dead_letter_topic,
                                           .checkpoint_interval_ms = CONNECTOR_CHECKPOINT_MS};
-    connector->source = source_task_new(connector->client, connector->fetch_client,
-                                        connector->producer, &options, &events, connector);
+    connector->source =
+        source_task_new(connector->client, connector->fetch_client, connector->producer, &options,
+                        &connector_task_events, connector);
 }
 
 /* Without any topic there is nothing to do yet; the lookout says when there is. */
 static void connector_start_sink(struct connector *connector)
 {
-    static const struct task_life_events events = {.failed = connector_on_failed};
     struct sink_task_options options = {.connector = connector->config.id,
                                         .kind = connector->config.kind,
                                         .values = plugin_options_values(connector->config.options),
@@ -187,8 +185,9 @@ static void connector_start_sink(struct connector *connector)
                  options.topic_count, TOPIC_PATTERN_COUNT_MAX);
         connector_on_failed(connector, reason);
     } else if (options.topic_count > 0) {
-        connector->sink = sink_task_new(connector->client, connector->fetch_client,
-                                        connector->producer, &options, &events, connector);
+        connector->sink =
+            sink_task_new(connector->client, connector->fetch_client, connector->producer, &options,
+                          &connector_task_events, connector);
     }
 }
 
@@ -309,8 +308,7 @@ const char *connector_reason(const struct connector *connector)
 
 int64_t connector_record_count(const struct connector *connector)
 {
-    bool is_counted = connector->is_task_closing;
-    return connector->earlier_count + (is_counted ? 0 : connector_task_count(connector));
+    return connector->record_count;
 }
 
 int64_t connector_restart_count(const struct connector *connector)

@@ -43,7 +43,6 @@ struct sink_task {
     struct list letters; /* bundles waiting for room in the producer */
     size_t pending_size; /* bytes of batches at the thread */
     size_t letter_count; /* dead letters at the producer */
-    int64_t record_count;
     bool is_from_latest;
     struct map later; /* names of topics that are read from their first record all the same */
     bool is_revoking;
@@ -243,7 +242,7 @@ static void sink_task_on_command(struct io_request *request, int64_t result)
         sink_task_fetch(task);
         break;
     case SINK_COMMAND_FLUSH:
-        task->record_count += command->record_count;
+        task_life_deliver(&task->life, command->record_count);
         list_add(&task->flushed, &command->message.link);
         sink_task_commit_next(task);
         break;
@@ -541,9 +540,4 @@ void sink_task_close(struct sink_task *task, void (*closed)(void *owner), void *
         sink_task_send(task, sink_command_new(SINK_COMMAND_STOP));
     }
     sink_task_close_step(task);
-}
-
-int64_t sink_task_record_count(const struct sink_task *task)
-{
-    return task->record_count;
 }

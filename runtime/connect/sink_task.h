@@ -36,5 +36,3 @@ struct sink_task *sink_task_new(struct client *client, struct client *fetch_clie
                                 const struct task_life_events *events, void *owner);
 /* Flushes what was put, commits, leaves the group; frees the task before `closed`. */
 void sink_task_close(struct sink_task *task, void (*closed)(void *owner), void *owner);
-/* Records that the plugin flushed since the start. */
-int64_t sink_task_record_count(const struct sink_task *task);

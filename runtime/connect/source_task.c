@@ -43,7 +43,6 @@ struct source_task {
     struct source_offsets *offsets;
     struct list bundles;    /* to be sent */
     size_t in_flight_count; /* groups and dead letters not yet acknowledged */
-    int64_t record_count;
     struct io_timer checkpoint_timer;
     struct io_request ended; /* posted by the thread as its last act */
     bool is_loading;
@@ -83,7 +82,7 @@ static void source_task_on_acked(void *owner, int error, int32_t partition, int6
                  last->topic == NULL ? task->topic : last->topic, error_text(error));
         task_life_fail(&task->life, reason);
     } else if (!task->life.is_failed && last->source_offset != NULL) {
-        task->record_count += (int64_t)group->count;
+        task_life_deliver(&task->life, (int64_t)group->count);
         source_offsets_put(task->offsets, bytes_from_string(last->source_partition),
                            bytes_from_string(last->source_offset), offset);
         if (!task->is_thread_ended) {
@@ -426,9 +425,4 @@ void source_task_close(struct source_task *task, void (*closed)(void *owner), vo
         worker_interrupt(task->worker);
     }
     source_task_close_step(task);
-}
-
-int64_t source_task_record_count(const struct source_task *task)
-{
-    return task->record_count;
 }

@@ -34,5 +34,3 @@ struct source_task *source_task_new(struct client *client, struct client *fetch_
 /* Stops the plugin, waits for what was emitted, stores the offsets; frees the task before `closed`.
  */
 void source_task_close(struct source_task *task, void (*closed)(void *owner), void *owner);
-/* Records that were acknowledged since the start. */
-int64_t source_task_record_count(const struct source_task *task);

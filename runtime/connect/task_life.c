@@ -6,6 +6,11 @@
 
 #include <stdio.h>
 
+void task_life_deliver(struct task_life *life, int64_t count)
+{
+    life->events->delivered(life->owner, count);
+}
+
 void task_life_fail(struct task_life *life, const char *reason)
 {
     if (life->is_failed || life->is_closing) {

@@ -1,4 +1,4 @@
-/* How a task of a connector ends, a source's as a sink's: it fails at most once, and closes once.
+/* What the owner of a task is told, of a source as of a sink: records, one failure, one end.
  *
  * Keeps:  (1) a failure is told once, and none after the close began;
  *         (2) a task that failed stays until its owner closes it.
@@ -10,6 +10,8 @@
 struct task_life_events {
     /* The task cannot go on; close it. The sentence is valid during the call. */
     void (*failed)(void *owner, const char *reason);
+    /* So many more records are durable: in the topic, or flushed. Also while it closes. */
+    void (*delivered)(void *owner, int64_t count);
 };
 
 /* Embedded in the task, which looks at the two booleans. */
@@ -25,6 +27,7 @@ struct task_life {
     void *closed_owner;
 };
 
+void task_life_deliver(struct task_life *life, int64_t count);
 void task_life_fail(struct task_life *life, const char *reason);
 /* The plugin's thread ended: a failure, unless it was told to, with what the plugin said last. */
 void task_life_end_thread(struct task_life *life, const struct task_context *context);

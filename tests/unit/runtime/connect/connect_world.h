@@ -24,6 +24,7 @@ struct connect_world {
     struct producer *producer;
     int failure_count; /* of the task */
     char reason[640];
+    int64_t delivered_count; /* records */
     bool is_closed;
 };
 
@@ -47,6 +48,11 @@ static inline void connect_world_on_failed(void *owner, const char *reason)
     struct connect_world *world = owner;
     world->failure_count++;
     snprintf(world->reason, sizeof world->reason, "%s", reason);
+}
+
+static inline void connect_world_on_delivered(void *owner, int64_t count)
+{
+    ((struct connect_world *)owner)->delivered_count += count;
 }
 
 static inline void connect_world_on_closed(void *owner)

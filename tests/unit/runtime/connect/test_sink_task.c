@@ -168,7 +168,8 @@ static struct connect_world *shelf_world(uint64_t seed, bool has_own_offsets)
 static struct sink_task *start_from(struct connect_world *world, const char *dead_letter_topic,
                                     bool is_from_latest)
 {
-    static const struct task_life_events events = {.failed = connect_world_on_failed};
+    static const struct task_life_events events = {.failed = connect_world_on_failed,
+                                                   .delivered = connect_world_on_delivered};
     static const char *const topics[] = {"in"};
     struct sink_task_options options = {.connector = "app:shelf",
                                         .kind = &shelf_kind,
@@ -220,7 +221,7 @@ static void records_are_put_in_order_and_committed_after_the_flush(void **state)
     connect_world_run(world, 20000);
     expect_numbers(1500);
     assert_int_equal(committed(world), 1500);
-    assert_int_equal(sink_task_record_count(task), 1500);
+    assert_int_equal(world->delivered_count, 1500);
     assert_int_equal(shelf.assigned_count, 1);
     stop(world, task);
     put_numbers(world, 1500, 1600);
@@ -228,6 +229,22 @@ static void records_are_put_in_order_and_committed_after_the_flush(void **state)
     connect_world_run(world, 20000);
     expect_numbers(1600); /* nothing twice after a clean end */
     stop(world, task);
+    connect_world_free(world);
+}
+
+static void what_is_flushed_while_it_closes_is_counted(void **state)
+{
+    (void)state;
+    struct connect_world *world = shelf_world(20, false);
+    put_numbers(world, 0, 100);
+    struct sink_task *task = start(world, NULL);
+    while (shelf.count == 0) {
+        assert_true(sim_step(world->sim));
+    }
+    assert_int_equal(world->delivered_count, 0);
+    stop(world, task);
+    assert_true(shelf.flushed_count > 0);
+    assert_int_equal(world->delivered_count, shelf.flushed_count);
     connect_world_free(world);
 }
 
@@ -480,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_are_put_in_order_and_committed_after_the_flush),
+        cmocka_unit_test(what_is_flushed_while_it_closes_is_counted),
         cmocka_unit_test(a_rejected_record_is_a_dead_letter_and_its_neighbours_are_kept),
         cmocka_unit_test(without_dead_letters_a_rejected_record_fails_the_task),
         cmocka_unit_test(a_dead_letter_that_cannot_be_written_fails_the_task),
