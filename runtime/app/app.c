@@ -12,6 +12,8 @@
 
 enum { APP_INTERVAL_MS_DEFAULT = 100 };
 
+static void app_on_topics(void *owner, int error, const struct report *report);
+
 void app_fail(struct app *app, const char *reason, bool is_final)
 {
     if (app->state == APP_FAILED || app->is_closing) {
@@ -21,6 +23,30 @@ void app_fail(struct app *app, const char *reason, bool is_final)
     trace(TRACE_ERROR, "app.failed", TRACE_STRING("app", app_name(app)),
           TRACE_STRING("reason", reason));
     app->events->failed(app->owner, reason, is_final);
+}
+
+void app_fail_canary(struct app *app, const char *reason, bool is_final)
+{
+    bool is_told = app->state != APP_FAILED && !app->is_closing;
+    if (app->events->canary_failed == NULL) {
+        app_fail(app, reason, is_final);
+    } else if (is_told) {
+        app->state = APP_FAILED;
+        trace(TRACE_ERROR, "app.canary_failed", TRACE_STRING("app", app_name(app)),
+              TRACE_STRING("reason", reason));
+        app->events->canary_failed(app->owner, reason);
+    }
+}
+
+/* The topics that only the other version names. */
+static bool app_prepare_canary(struct app *app)
+{
+    bool is_due = app->canary_script != NULL && !app->is_canary_prepared;
+    app->is_canary_prepared = true;
+    if (is_due) {
+        app->topics = app_topics_start(app->client, app->canary_script, app_on_topics, app);
+    }
+    return is_due;
 }
 
 static void app_on_topics(void *owner, int error, const struct report *report)
@@ -35,6 +61,9 @@ static void app_on_topics(void *owner, int error, const struct report *report)
     }
     if (error != 0) {
         app_fail(app, copy.text, false);
+        return;
+    }
+    if (app_prepare_canary(app)) {
         return;
     }
     if (app->transactional != NULL) {
@@ -110,6 +139,7 @@ static void app_free(struct app *app)
     io_timer_stop(app->io, &app->standby_timer);
     app_tap_end_all(app);
     script_close(app->script);
+    script_close(app->canary_script);
     app_bundle_fini(&app->files);
     free(app->connectors);
     free(app->topic_names);
@@ -156,7 +186,10 @@ int app_new(struct io *io, const struct app_options *options, const struct app_e
     }
     app->topology = script_topology(app->script);
     app->options.client.client_id = topology_name(app->topology);
-    error = app->options.leaves_connectors ? 0 : app_connectors_open(app, report);
+    error = app_canary_open(app, report);
+    if (error == 0 && !app->options.leaves_connectors) {
+        error = app_connectors_open(app, report);
+    }
     if (error != 0) {
         app_drop(app);
         return error;
@@ -351,12 +384,23 @@ void app_read_counts(const struct app *app, struct task_counts *out)
 {
     int64_t ignored = 0;
     *out = app->earlier;
+    task_counts_add(out, &app->canary_earlier);
     app_tasks_read_counts(app, out, &ignored);
 }
 
 const struct script *app_get_script(const struct app *app)
 {
     return app->script;
+}
+
+int64_t app_canary_version(const struct app *app)
+{
+    return app->canary_version;
+}
+
+const struct script *app_get_canary_script(const struct app *app)
+{
+    return app->canary_script;
 }
 
 int64_t app_pending_count(const struct app *app)

@@ -51,6 +51,7 @@
 
 #include "runtime/app/app_bundle.h"
 #include "runtime/app/app_log.h"
+#include "runtime/app/canary.h"
 #include "runtime/client/client.h"
 #include "runtime/connect/connector.h"
 #include "runtime/lua/script.h"
@@ -63,11 +64,13 @@ enum app_guarantee { APP_AS_THE_SCRIPT_SAYS, APP_EXACTLY_ONCE, APP_AT_LEAST_ONCE
 struct app_options {
     const char *path;                /* of the script */
     const struct app_bundle *bundle; /* its files, instead of those at the path; NULL: from there */
-    struct app_bundle *read;         /* gets a copy of every file that is read; NULL: none */
-    bool keeps_files;                /* for app_files; then `read` is NULL */
-    bool leaves_connectors;          /* another worker of the application runs them */
-    struct app_log *log;             /* of what the script prints; outlives the app; NULL: none */
-    struct client_options client;    /* where the log is */
+    const struct app_bundle *canary; /* the version that runs on a part of the tasks, or NULL */
+    struct canary_share canary_share;
+    struct app_bundle *read;      /* gets a copy of every file that is read; NULL: none */
+    bool keeps_files;             /* for app_files; then `read` is NULL */
+    bool leaves_connectors;       /* another worker of the application runs them */
+    struct app_log *log;          /* of what the script prints; outlives the app; NULL: none */
+    struct client_options client; /* where the log is */
     const char *state_directory; /* below it: <app>/<part>-<partition>/; NULL: stores live in memory
                                   * and in their changelogs */
     const char *const *plugin_directories;
@@ -86,6 +89,9 @@ struct app_events {
     /* The application cannot go on; close it. `is_final`: by its own policy or script, so that
      * starting it anew would change nothing. The sentence is valid during the call. */
     void (*failed)(void *owner, const char *reason, bool is_final);
+    /* As failed, by a task of the canary: without it the application goes on. NULL: failed is told.
+     */
+    void (*canary_failed)(void *owner, const char *reason);
     /* Something that its users should know, though it goes on, once for each application; it is in
      * the log already. NULL: nobody listens. The sentence is valid during the call. */
     void (*noticed)(void *owner, const char *text);
@@ -130,6 +136,17 @@ struct app_standby_counts {
 struct app_standby_counts app_count_standby(const struct app *app);
 void app_each_connector(struct app *app,
                         void (*each)(void *owner, const struct connector *connector), void *owner);
+/* Whether a version can run on a part of the tasks of another one: it has the same inputs, stores
+ * and tasks. ERROR_INVALID with the report filled. */
+must_use int app_canary_fits(const struct topology *now, const struct topology *next,
+                             struct report *report);
+/* What tasks of the canary and the others did, since it was read. */
+void app_read_canary(const struct app *app, struct canary_sample *trial,
+                     struct canary_sample *rest);
+/* NULL when it has no canary. */
+const struct script *app_get_canary_script(const struct app *app);
+/* 0 when it has none. */
+int64_t app_canary_version(const struct app *app);
 /* What it runs, to be measured. */
 const struct script *app_get_script(const struct app *app);
 size_t app_task_count(const struct app *app);

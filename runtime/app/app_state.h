@@ -2,6 +2,7 @@
  *
  *     app.c            its life: start, failure, end
  *     app_tasks.c      the tasks of now, and their turns
+ *     app_canary.c     another version on some of the tasks
  *     app_standby.c    copies of stores of tasks that run elsewhere
  *     app_restore.c    what is told of stores that are read from changelogs
  *     app_group.c      which partitions are ours
@@ -42,6 +43,7 @@ struct app_task {
     bool is_leaving;          /* its inputs changed: it does nothing more, and closes */
     bool is_lost;             /* one of them without asking: nothing may be committed */
     bool is_closing;
+    bool is_canary;          /* of the share that runs the other version */
     bool is_standby;         /* `task` is a copy: it follows, and was not started */
     bool is_standby_wanted;  /* the group dealt us one */
     bool has_standby_failed; /* since it was */
@@ -57,6 +59,12 @@ struct app {
     struct app_bundle files; /* empty unless they are kept */
     struct script *script;
     const struct topology *topology;
+    struct script *canary_script; /* NULL: there is none */
+    const struct topology *canary_topology;
+    int64_t canary_version;
+    bool is_canary_prepared;           /* its topics are there */
+    struct canary_sample canary_trial; /* how long records took, here and in the other tasks */
+    struct canary_sample canary_rest;
     struct client *client;
     struct client *fetch_client;
     struct client *group_client;
@@ -100,8 +108,9 @@ struct app {
     bool is_abandoned; /* the end of the transaction is not waited for any more */
     struct io_timer end_timer;
     struct task_counts earlier; /* of tasks that are gone */
-    uint64_t restore_ns;        /* since when tasks restore; 0: none does */
-    int64_t restored_count;     /* changes, of tasks that began since */
+    struct task_counts canary_earlier;
+    uint64_t restore_ns;    /* since when tasks restore; 0: none does */
+    int64_t restored_count; /* changes, of tasks that began since */
 
     struct io_timer look_timer; /* for topics by pattern; see app_lookout.c */
     struct client_refresh look;
@@ -127,6 +136,8 @@ struct app {
 
 /* Told once; the owner closes the application. */
 void app_fail(struct app *app, const char *reason, bool is_final);
+/* By a task of the canary. */
+void app_fail_canary(struct app *app, const char *reason, bool is_final);
 /* Everything that a start needs is there: connectors and tasks begin. */
 void app_run(struct app *app);
 /* What the options say, or else the script. */
@@ -167,6 +178,12 @@ void app_tasks_close(struct app *app);
 size_t app_tasks_read_counts(const struct app *app, struct task_counts *sum,
                              int64_t *pending_count);
 void app_tasks_check(const struct app *app);
+
+/* Reads the other version, if the options name one, and judges whether it fits. */
+must_use int app_canary_open(struct app *app, struct report *report);
+bool app_canary_has(const struct app *app, int32_t partition);
+/* A task had a turn. */
+void app_canary_time(struct app *app, const struct app_task *row, size_t count, uint64_t span_ns);
 
 /* Of the member: everything that it is to keep a copy of. */
 void app_standby_on_dealt(void *owner, const struct member_partition *partitions, size_t count);

@@ -106,6 +106,7 @@ static bool app_tasks_take_turn(struct app *app)
         uint64_t begin = now;
         size_t count = task_process(row->task, slice < left_count ? slice : left_count, until_ms);
         now = io_now(app->io);
+        app_canary_time(app, row, count, now - begin);
         slice = now - begin >= APP_SLICE_NS ? APP_SLICE_MIN
                 : slice < APP_SLICE_MAX     ? slice * 2
                                             : slice;
@@ -223,6 +224,8 @@ static void app_on_task_failed(void *owner, struct task *task, const char *reaso
     if (row->is_standby) {
         app_standby_fail(row, reason);
         app_task_close(row);
+    } else if (row->is_canary) {
+        app_fail_canary(row->app, reason, is_final);
     } else {
         app_fail(row->app, reason, is_final);
     }
@@ -284,8 +287,9 @@ static void app_task_make(struct app_task *row)
     buffer_printf(&directory, "%s/%s/%08x-%d", app->state_directory, app_name(app), row->part->id,
                   (int)row->partition);
     struct task_options options = {
-        .topology = app->topology,
-        .part = row->part,
+        .topology = row->is_canary ? app->canary_topology : app->topology,
+        .part =
+            row->is_canary ? topology_part_find(app->canary_topology, row->part->id) : row->part,
         .partition = row->partition,
         .state_directory = app->state_directory == NULL ? NULL : buffer_string(&directory),
         .client = app->client,
@@ -364,6 +368,7 @@ struct app_task *app_tasks_get(struct app *app, const struct topology_part *part
     row->app = app;
     row->part = part;
     row->partition = partition;
+    row->is_canary = app_canary_has(app, partition);
     row->inputs = memory_zero(part->topic_count, sizeof *row->inputs);
     list_add(&app->tasks, &row->link);
     return row;
@@ -492,7 +497,8 @@ static void app_task_close(struct app_task *row)
     }
     row->is_closing = true;
     app_tap_remove_task(row->app, row->task);
-    task_counts_add(&row->app->earlier, task_counts(row->task));
+    task_counts_add(row->is_canary ? &row->app->canary_earlier : &row->app->earlier,
+                    task_counts(row->task));
     task_close(row->task, app_on_task_closed, row);
 }
 

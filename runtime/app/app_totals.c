@@ -56,4 +56,13 @@ void app_totals_add(struct app_totals *totals, const struct app *app)
     totals->commit_count += app_commit_count(app);
     totals->rollback_count += app_rollback_count(app);
     app_totals_add_script(totals, app_get_script(app));
+    if (app_get_canary_script(app) != NULL) {
+        struct canary_sample trial;
+        struct canary_sample rest;
+        totals->has_canary = true;
+        app_totals_add_script(totals, app_get_canary_script(app));
+        app_read_canary(app, &trial, &rest);
+        canary_sample_add(&totals->canary_trial, &trial);
+        canary_sample_add(&totals->canary_rest, &rest);
+    }
 }

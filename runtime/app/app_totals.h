@@ -24,7 +24,10 @@ struct app_totals {
     int64_t rollback_count;
     int64_t memory_size; /* of the scripts */
     int64_t memory_most;
-    struct app_totals_node *nodes; /* in the order in which they were met */
+    bool has_canary;
+    struct canary_sample canary_trial; /* of the other version's tasks, */
+    struct canary_sample canary_rest;  /* and of those beside them */
+    struct app_totals_node *nodes;     /* in the order in which they were met */
     size_t node_count;
 };
 

@@ -100,6 +100,7 @@ static void app_view_write_task(const struct app_task *row, size_t thread, struc
     app_view_add(out, "part", row->part->name);
     app_view_add_number(out, "partition", row->partition);
     app_view_add_number(out, "thread", (int64_t)thread);
+    buffer_add_string(out, row->is_canary ? ",\"canary\":true" : "");
     buffer_add_byte(out, ',');
     app_view_add(out, "state", state);
     int64_t stream_time_ms = row->task == NULL ? -1 : task_stream_time_ms(row->task);

@@ -22,6 +22,7 @@ void app_view_write_totals(const struct app *app, const struct app_totals *total
                            struct buffer *out);
 /* Adds one object a task, with commas:
  * {"part":…,"partition":…,"thread":0,"state":…,"stream_time":…,"inputs":[…],"restoring":[…]}
+ * A task of the version on a part of the tasks says "canary":true.
  * Partitions that wait for the rest of their inputs have the state "waiting". A copy of the stores
  * of a task that runs elsewhere has the state "standby" and a "lag": offsets of changelogs that it
  * does not have, -1 while that is unknown. */

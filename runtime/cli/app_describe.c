@@ -43,6 +43,37 @@ static void print_summary(const struct answer *answer)
     }
 }
 
+static void print_sample(const struct answer *answer, uint32_t canary, const char *name)
+{
+    uint32_t sample = json_find(&answer->json, canary, bytes_from_string(name));
+    double p99_us = 0;
+    uint32_t token = json_find(&answer->json, sample, BYTES_LITERAL("p99_us"));
+    bool is_timed = token != JSON_ABSENT && json_double(&answer->json, token, &p99_us);
+    buffer_printf(&answer->errand->out, "%" PRId64 " records, %" PRId64 " failed",
+                  answer_number(answer, sample, "in"), answer_number(answer, sample, "errors"));
+    if (is_timed && p99_us > 0) {
+        buffer_printf(&answer->errand->out, ", 99 of 100 within %.3g ms", p99_us / 1000);
+    }
+}
+
+/* A version on a part of the tasks, beside the other. */
+static void print_canary(const struct answer *answer)
+{
+    struct buffer *out = &answer->errand->out;
+    uint32_t canary = json_find(&answer->json, JSON_ROOT, BYTES_LITERAL("canary"));
+    if (canary == JSON_ABSENT) {
+        return;
+    }
+    buffer_printf(
+        out, "version %" PRId64 " on %.*s of the tasks: ", answer_number(answer, canary, "version"),
+        BYTES_FORMAT(answer_text(answer, canary, "share")));
+    print_sample(answer, canary, "trial");
+    buffer_printf(
+        out, "\nversion %" PRId64 " on the others: ", answer_number(answer, JSON_ROOT, "version"));
+    print_sample(answer, canary, "rest");
+    buffer_add_byte(out, '\n');
+}
+
 static void print_counts(const struct answer *answer)
 {
     static const char *const names[] = {"in",       "emitting",    "kept",    "late",
@@ -178,6 +209,7 @@ static void print_connectors(const struct answer *answer)
 static void print_description(const struct answer *answer)
 {
     print_summary(answer);
+    print_canary(answer);
     print_counts(answer);
     print_parts(answer);
     print_restores(answer);

@@ -43,7 +43,14 @@ struct deployment {
 
 /* --- Records ---------------------------------------------------------------------------------- */
 
-static void deployment_tell(struct deployment *deployment, const char *name, struct bytes value)
+static void deployment_leave_out(const char *key, const struct report *why)
+{
+    trace(TRACE_WARN, "deployment.record_left_out", TRACE_STRING("topic", DEPLOYMENT_TOPIC),
+          TRACE_STRING("key", key), TRACE_STRING("why", why->text));
+}
+
+static void deployment_tell_version(struct deployment *deployment, const char *name,
+                                    struct bytes value)
 {
     struct app_bundle bundle;
     struct report report = {0};
@@ -53,12 +60,50 @@ static void deployment_tell(struct deployment *deployment, const char *name, str
     }
     app_bundle_init(&bundle);
     if (app_bundle_read(&bundle, value, &report) != 0 || strcmp(bundle.app, name) != 0) {
-        trace(TRACE_WARN, "deployment.record_left_out", TRACE_STRING("topic", DEPLOYMENT_TOPIC),
-              TRACE_STRING("key", name), TRACE_STRING("why", report.text));
+        deployment_leave_out(name, &report);
     } else {
         deployment->events->deployed(deployment->owner, &bundle);
     }
     app_bundle_fini(&bundle);
+}
+
+static void deployment_tell_canary(struct deployment *deployment, const char *name,
+                                   struct bytes value)
+{
+    struct canary_order order;
+    struct report report = {0};
+    if (bytes_is_null(value)) {
+        deployment->events->canary(deployment->owner, name, NULL);
+        return;
+    }
+    canary_order_init(&order);
+    if (canary_order_read(&order, value, &report) != 0 || strcmp(order.bundle.app, name) != 0) {
+        deployment_leave_out(name, &report);
+    } else {
+        deployment->events->canary(deployment->owner, name, &order);
+    }
+    canary_order_fini(&order);
+}
+
+/* The place of the '@' in the key of a canary; 0 when it is that of a version. */
+static size_t deployment_find_canary(struct bytes key)
+{
+    size_t size = sizeof DEPLOYMENT_CANARY - 1;
+    bool is_one =
+        key.size > size && memcmp(key.data + key.size - size, DEPLOYMENT_CANARY, size) == 0;
+    return is_one ? key.size - size : 0;
+}
+
+static void deployment_tell(struct deployment *deployment, struct bytes key, struct bytes value)
+{
+    size_t place = deployment_find_canary(key);
+    char *name = bytes_to_string(bytes_make(key.data, place > 0 ? place : key.size));
+    if (place > 0) {
+        deployment_tell_canary(deployment, name, value);
+    } else {
+        deployment_tell_version(deployment, name, value);
+    }
+    free(name);
 }
 
 static void deployment_free_value(void *value)
@@ -84,26 +129,25 @@ static void deployment_keep(struct deployment *deployment, struct bytes key, str
 static void deployment_take_record(struct deployment *deployment, struct bytes key,
                                    struct bytes value)
 {
-    if (bytes_is_null(key) || key.size == 0 || memchr(key.data, '@', key.size) != NULL ||
-        memchr(key.data, 0, key.size) != NULL) {
-        return;
-    }
-    if (!deployment->is_read) {
+    bool is_looked_at =
+        !bytes_is_null(key) && key.size > 0 && memchr(key.data, 0, key.size) == NULL &&
+        (memchr(key.data, '@', key.size) == NULL || deployment_find_canary(key) > 0);
+    if (is_looked_at && deployment->is_read) {
+        deployment_tell(deployment, key, value);
+    } else if (is_looked_at) {
         deployment_keep(deployment, key, value);
-        return;
     }
-    char *name = bytes_to_string(key);
-    deployment_tell(deployment, name, value);
-    free(name);
 }
 
 static void deployment_tell_all(struct deployment *deployment)
 {
     deployment->is_read = true;
-    for (map_each (&deployment->current, entry)) {
-        char *name = bytes_to_string(entry->key);
-        deployment_tell(deployment, name, buffer_bytes(entry->value));
-        free(name);
+    for (int is_canary = 0; is_canary < 2; is_canary++) { /* versions first */
+        for (map_each (&deployment->current, entry)) {
+            if ((deployment_find_canary(entry->key) > 0) == (is_canary == 1)) {
+                deployment_tell(deployment, entry->key, buffer_bytes(entry->value));
+            }
+        }
     }
     map_fini(&deployment->current, deployment_free_value);
     map_init(&deployment->current);
@@ -272,20 +316,38 @@ static void deployment_on_put(void *owner, int error, int32_t partition, int64_t
     }
 }
 
-void deployment_put(struct deployment *deployment, const struct app_bundle *bundle)
+static void deployment_send(struct deployment *deployment, const char *key, struct bytes value)
 {
-    struct buffer value;
-    buffer_init(&value);
-    app_bundle_write(bundle, &value);
     const struct producer_record record = {.topic = DEPLOYMENT_TOPIC,
                                            .partition = 0,
                                            .timestamp_ms = -1,
-                                           .key = bytes_from_string(bundle->app),
-                                           .value = buffer_bytes(&value),
+                                           .key = bytes_from_string(key),
+                                           .value = value,
                                            .done = deployment_on_put};
     int error = producer_send(deployment->producer, &record);
     if (error != 0) {
         deployment_on_put(NULL, error, 0, -1);
     }
+}
+
+void deployment_put(struct deployment *deployment, const struct app_bundle *bundle)
+{
+    struct buffer value;
+    buffer_init(&value);
+    app_bundle_write(bundle, &value);
+    deployment_send(deployment, bundle->app, buffer_bytes(&value));
+    buffer_fini(&value);
+}
+
+void deployment_put_canary(struct deployment *deployment, const struct canary_order *order)
+{
+    struct buffer key;
+    struct buffer value;
+    buffer_init(&key);
+    buffer_init(&value);
+    buffer_printf(&key, "%s%s", order->bundle.app, DEPLOYMENT_CANARY);
+    canary_order_write(order, &value);
+    deployment_send(deployment, buffer_string(&key), buffer_bytes(&value));
+    buffer_fini(&key);
     buffer_fini(&value);
 }

@@ -30,6 +30,7 @@
 #include "log/base/report.h"
 #include "log/io/io.h"
 #include "runtime/app/app.h"
+#include "runtime/app/canary_order.h"
 
 struct host;
 
@@ -135,6 +136,8 @@ const char *host_app_reason(const struct host_app *row);
 /* What its script printed and what happened to it. */
 const struct app_log *host_app_log(const struct host_app *row);
 int64_t host_app_restart_count(const struct host_app *row);
+/* The version that runs on a part of its tasks; NULL: none does. */
+const struct canary_order *host_app_canary(const struct host_app *row);
 /* Its script as the file is now, judged: NULL with the report filled when something is wrong, when
  * it names another application, or when one is on its way already. */
 struct app *host_app_read_next(struct host_app *row, struct report *report);

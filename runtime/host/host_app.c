@@ -102,21 +102,25 @@ static void host_shard_choose_pause(struct host_app *row)
                                                   : doubled;
 }
 
-/* Closed on a turn of its own: the application is on the stack. */
+void host_shard_fail(struct host_app *row)
+{
+    row->is_failing = true;
+    row->timer = (struct io_timer){.fired = host_shard_on_failure_turn, .owner = row};
+    io_timer_start(row->host->shard_io, &row->timer, 0);
+}
+
 void host_shard_on_failed(void *owner, const char *reason, bool is_final)
 {
     struct host_app *row = owner;
     if (row->is_closing || row->is_failing) {
         return;
     }
-    row->is_failing = true;
     snprintf(row->reason, sizeof row->reason, "%s", reason);
     row->is_over = is_final;
     host_shard_choose_pause(row);
     host_shard_tell(row, row->reason);
     host_shard_roll_back(row);
-    row->timer = (struct io_timer){.fired = host_shard_on_failure_turn, .owner = row};
-    io_timer_start(row->host->shard_io, &row->timer, 0);
+    host_shard_fail(row);
 }
 
 /* The same script, read anew, knows the topics of now; the first worker looks for all. */
@@ -173,14 +177,18 @@ struct app_options host_shard_app_options(const struct host *host)
     return app_options;
 }
 
-int host_shard_read_app(struct host_app *row, struct app **out, struct report *report)
+static int host_shard_read_versions(struct host_app *row, const struct canary_order *canary,
+                                    struct app **out, struct report *report)
 {
     static const struct app_events events = {.failed = host_shard_on_failed,
+                                             .canary_failed = host_shard_on_canary_failed,
                                              .noticed = host_shard_on_noticed,
                                              .outdated = host_shard_on_outdated};
     struct app_options options = host_shard_app_options(row->host);
     options.path = row->script;
     options.bundle = row->bundle;
+    options.canary = canary == NULL ? NULL : &canary->bundle;
+    options.canary_share = canary == NULL ? options.canary_share : canary->share;
     options.log = row->log;
     options.keeps_files = row->host->thread_count > 1;
     int error = app_new(row->host->shard_io, &options, &events, row, out, report);
@@ -189,6 +197,19 @@ int host_shard_read_app(struct host_app *row, struct app **out, struct report *r
                            app_name(*out));
         host_shard_drop(*out);
         *out = NULL;
+    }
+    return error;
+}
+
+int host_shard_read_app(struct host_app *row, struct app **out, struct report *report)
+{
+    int error = host_shard_read_versions(row, row->canary, out, report);
+    if (error != 0 && row->canary != NULL) {
+        struct report alone = {0};
+        error = host_shard_read_versions(row, NULL, out, &alone);
+        if (error == 0) {
+            host_shard_end_canary(row, CANARY_ORDER_ROLLED_BACK, report->text);
+        }
     }
     return error;
 }

@@ -122,6 +122,7 @@ static bool host_shard_sample(struct host_visit *visit, struct host *host)
         if (host->apps[i].app != NULL) {
             app_totals_add(&sample->totals[i], host->apps[i].app);
             host_shard_measure(&host->apps[i], &sample->totals[i]);
+            host_shard_watch_canary(&host->apps[i], &sample->totals[i]);
         }
     }
     metric_write_all(host->registry, &sample->text);

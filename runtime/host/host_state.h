@@ -3,6 +3,7 @@
  *     host.c          the shards: start, visits, end
  *     host_app.c      one application: read, started, supervised, replaced
  *     host_version.c  what the cluster has deployed
+ *     host_canary.c   a version on a part of the tasks
  *     host_metrics.c  what is measured
  *     host_worker.c   the workers of further threads
  *
@@ -13,6 +14,7 @@
 
 #include "log/base/metric.h"
 #include "log/io/shard.h"
+#include "runtime/app/app_totals.h"
 #include "runtime/host/deployment.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_worker.h"
@@ -31,6 +33,7 @@ struct host_app {
     char *name;                /* as its script said when it was read last; NULL: an empty place */
     struct app_bundle *bundle; /* what runs; NULL: the file at `script` */
     struct app_bundle *previous; /* what ran before it; NULL: nothing, or `bundle` proved good */
+    struct canary_order *canary; /* the version on a part of the tasks; NULL: there is none */
     int failure_count;           /* of `bundle` */
     bool is_removed;             /* its place becomes empty when it is closed */
     struct app *app;  /* the first worker; NULL while it waits to be started anew, or for good */
@@ -102,6 +105,9 @@ void host_shard_init_app(struct host_app *row, struct host *host, const char *sc
 void host_shard_on_failed(void *owner, const char *reason, bool is_final);
 void host_shard_on_noticed(void *owner, const char *text);
 void host_shard_on_outdated(void *owner);
+/* Closes it on a turn of its own, as the application is on the stack; then it begins anew after its
+ * pause, unless it is over. */
+void host_shard_fail(struct host_app *row);
 /* Tells the owner of a failure; NULL: what had stopped was started anew. */
 void host_shard_tell(struct host_app *row, const char *reason);
 /* The last application is closed and the last visit over: the owner may end the shard. */
@@ -124,6 +130,15 @@ void host_shard_follow(struct host *host);
 void host_shard_unfollow(struct host *host);
 /* After a failure of a version. */
 void host_shard_roll_back(struct host_app *row);
+/* Of what the cluster says; and of a task of the canary. */
+void host_shard_on_canary(void *owner, const char *name, const struct canary_order *told);
+void host_shard_on_canary_failed(void *owner, const char *reason);
+/* Says so to all who follow. */
+void host_shard_end_canary(struct host_app *row, enum canary_order_state state, const char *why);
+void host_shard_free_canary(struct host_app *row);
+/* Every second, with what its workers did. */
+void host_shard_watch_canary(struct host_app *row, const struct app_totals *totals);
+
 /* The place may be used again. */
 void host_shard_empty(struct host_app *row);
 

@@ -30,6 +30,7 @@ void host_shard_empty(struct host_app *row)
     struct host *host = row->host;
     host_shard_free_bundle(row->bundle);
     host_shard_free_bundle(row->previous);
+    host_shard_free_canary(row);
     app_log_free(row->log);
     free(row->name);
     *row = (struct host_app){.host = host};
@@ -115,6 +116,7 @@ static void host_shard_use_bundle(struct host_app *row, struct app_bundle *bundl
     if (!is_newer) {
         host_shard_free_bundle(row->bundle);
     }
+    host_shard_free_canary(row);
     row->bundle = bundle;
     row->script = bundle->script;
     row->failure_count = 0;
@@ -126,13 +128,16 @@ static void host_shard_change_deployed(struct host_app *row, struct app_bundle *
 {
     struct app_bundle *bundle = host_shard_keep_bundle(told);
     struct app_bundle *current = row->bundle;
+    struct canary_order *canary = row->canary;
     struct report report = {0};
     struct app *next = NULL;
     struct buffer changes;
     buffer_init(&changes);
-    row->bundle = bundle; /* so that it is read */
+    row->bundle = bundle; /* so that it is read, alone */
+    row->canary = NULL;
     int error = host_shard_read_app(row, &next, &report);
     row->bundle = current;
+    row->canary = canary;
     bool is_fine = error == 0 &&
                    (row->app == NULL || app_view_write_changes(row->app, next, &changes, &report));
     buffer_fini(&changes);
@@ -191,7 +196,8 @@ static void host_shard_on_removed(void *owner, const char *name)
 void host_shard_follow(struct host *host)
 {
     static const struct deployment_events events = {.deployed = host_shard_on_deployed,
-                                                    .removed = host_shard_on_removed};
+                                                    .removed = host_shard_on_removed,
+                                                    .canary = host_shard_on_canary};
     struct client_options options = client_options_default();
     options.bootstrap = host->options->bootstrap;
     host->deployment = deployment_start(host->shard_io, &options, &events, host);

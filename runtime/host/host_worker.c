@@ -16,11 +16,14 @@ struct host_order {
     enum host_order_kind kind;
     bool is_paused;
     struct app_bundle files; /* to start with */
+    struct app_bundle canary;
+    struct canary_share canary_share;
     char *path;
 };
 
 enum host_note_kind {
     HOST_NOTE_FAILED,
+    HOST_NOTE_CANARY_FAILED,
     HOST_NOTE_NOTICED,
     HOST_NOTE_OUTDATED,
     HOST_NOTE_LINES,
@@ -47,6 +50,9 @@ static void host_worker_on_note(struct io_request *request, int64_t result)
     switch (note->kind) {
     case HOST_NOTE_FAILED:
         host_shard_on_failed(row, note->text, note->is_final);
+        break;
+    case HOST_NOTE_CANARY_FAILED:
+        host_shard_on_canary_failed(row, note->text);
         break;
     case HOST_NOTE_NOTICED:
         host_shard_on_noticed(row, note->text);
@@ -124,6 +130,11 @@ static void host_thread_on_failed(void *owner, const char *reason, bool is_final
     host_thread_send(note);
 }
 
+static void host_thread_on_canary_failed(void *owner, const char *reason)
+{
+    host_thread_send(host_thread_note(owner, HOST_NOTE_CANARY_FAILED, reason));
+}
+
 static void host_thread_on_noticed(void *owner, const char *text)
 {
     host_thread_send(host_thread_note(owner, HOST_NOTE_NOTICED, text));
@@ -144,6 +155,7 @@ static void host_thread_on_closed(void *owner)
 static void host_thread_start_app(struct host_worker *worker, struct host_order *order)
 {
     static const struct app_events events = {.failed = host_thread_on_failed,
+                                             .canary_failed = host_thread_on_canary_failed,
                                              .noticed = host_thread_on_noticed,
                                              .outdated = host_thread_on_outdated};
     struct report report = {0};
@@ -158,6 +170,8 @@ static void host_thread_start_app(struct host_worker *worker, struct host_order 
     order->path = NULL;
     options.path = worker->path;
     options.bundle = &order->files;
+    options.canary = order->canary.version > 0 ? &order->canary : NULL;
+    options.canary_share = order->canary_share;
     options.log = worker->log;
     options.leaves_connectors = true;
     options.instance_id = options.instance_id == NULL ? NULL : worker->instance_id;
@@ -195,6 +209,7 @@ static void host_thread_on_order(struct io_request *request, int64_t result)
         break;
     }
     app_bundle_fini(&order->files);
+    app_bundle_fini(&order->canary);
     free(order->path);
     free(order);
 }
@@ -249,6 +264,10 @@ void host_worker_start_all(struct host_app *row)
         check(!worker->is_open);
         worker->is_open = true;
         app_bundle_copy(&order->files, app_files(row->app));
+        if (row->canary != NULL && app_canary_version(row->app) == row->canary->bundle.version) {
+            app_bundle_copy(&order->canary, &row->canary->bundle);
+            order->canary_share = row->canary->share;
+        }
         order->path = memory_string(row->script);
         order->is_paused = row->is_paused;
         host_worker_send(order);

@@ -1,7 +1,8 @@
 /* See app_deploy.h.
  *
  * A deployment is one transaction with two records: the version under its number, and under the
- * application's name, where it becomes the current one. Its transactional id is the application's,
+ * application's name, where it becomes the current one, or as the canary, where it runs on a part
+ * of the tasks first (runtime/host/deployment.h). Its transactional id is the application's,
  * so of two deployments at the same time one fails. The ten newest versions are kept. */
 #include "runtime/main/app_deploy.h"
 
@@ -22,11 +23,18 @@
 #include <string.h>
 #include <time.h>
 
-enum { DEPLOY_KEPT_MAX = 10, DEPLOY_VERSION_MAX = 1000, DEPLOY_TIMEOUT_MS = 30000 };
+enum {
+    DEPLOY_KEPT_MAX = 10,
+    DEPLOY_VERSION_MAX = 1000,
+    DEPLOY_TIMEOUT_MS = 30000,
+    DEPLOY_CANARY_MS = 10 * 60 * 1000,
+};
 
 struct deploy_values {
     struct errand_flags errand;
     struct flag_list plugins;
+    const char *canary; /* "1/8" */
+    int64_t canary_ms;
     bool is_dry;
 };
 
@@ -35,6 +43,8 @@ struct deploy {
     struct errand *errand;
     const char *app;
     struct app_bundle current; /* version 0: none */
+    bool has_canary;
+    struct canary_order canary; /* the last one */
     struct app_bundle *versions;
     size_t version_count;
     bool has_topic;
@@ -46,11 +56,13 @@ static void deploy_init(struct deploy *deploy, struct errand *errand, const char
 {
     *deploy = (struct deploy){.errand = errand, .app = app};
     app_bundle_init(&deploy->current);
+    canary_order_init(&deploy->canary);
 }
 
 static void deploy_fini(struct deploy *deploy)
 {
     app_bundle_fini(&deploy->current);
+    canary_order_fini(&deploy->canary);
     for (size_t i = 0; i < deploy->version_count; i++) {
         app_bundle_fini(&deploy->versions[i]);
     }
@@ -93,7 +105,15 @@ static void deploy_take_version(struct deploy *deploy, int64_t version, struct b
     deploy->versions[deploy->version_count++] = bundle;
 }
 
-/* NAME, or NAME@VERSION. */
+static void deploy_take_canary(struct deploy *deploy, struct bytes value)
+{
+    struct report ignored = {0};
+    canary_order_fini(&deploy->canary);
+    deploy->has_canary =
+        !bytes_is_null(value) && canary_order_read(&deploy->canary, value, &ignored) == 0;
+}
+
+/* NAME, NAME@VERSION, or NAME@canary. */
 static int deploy_take(void *owner, const struct envelope *envelope)
 {
     struct deploy *deploy = owner;
@@ -108,7 +128,9 @@ static int deploy_take(void *owner, const struct envelope *envelope)
                key.data[size] == '@') {
         char *digits = bytes_to_string(bytes_make(key.data + size + 1, key.size - size - 1));
         int64_t version;
-        if (text_parse_int64(digits, &version) == 0) {
+        if (strcmp(digits, &DEPLOYMENT_CANARY[1]) == 0) {
+            deploy_take_canary(deploy, value);
+        } else if (text_parse_int64(digits, &version) == 0) {
             deploy_take_version(deploy, version, value);
         }
         free(digits);
@@ -173,6 +195,16 @@ static int deploy_make_topic(struct deploy *deploy)
                                made->error_message);
 }
 
+static int deploy_send_value(struct sending *sending, const char *key, struct bytes value)
+{
+    const struct producer_record record = {.topic = DEPLOYMENT_TOPIC,
+                                           .partition = 0,
+                                           .timestamp_ms = -1,
+                                           .key = bytes_from_string(key),
+                                           .value = value};
+    return sending_send_patiently(sending, &record);
+}
+
 /* `bundle` NULL: the key is forgotten. */
 static int deploy_send(struct sending *sending, const char *key, const struct app_bundle *bundle)
 {
@@ -181,15 +213,43 @@ static int deploy_send(struct sending *sending, const char *key, const struct ap
     if (bundle != NULL) {
         app_bundle_write(bundle, &value);
     }
-    const struct producer_record record = {.topic = DEPLOYMENT_TOPIC,
-                                           .partition = 0,
-                                           .timestamp_ms = -1,
-                                           .key = bytes_from_string(key),
-                                           .value = bundle == NULL ? (struct bytes){0}
-                                                                   : buffer_bytes(&value)};
-    int error = sending_send_patiently(sending, &record);
+    int error =
+        deploy_send_value(sending, key, bundle == NULL ? (struct bytes){0} : buffer_bytes(&value));
     buffer_fini(&value);
     return error;
+}
+
+static const char *deploy_canary_key(struct deploy *deploy)
+{
+    return arena_printf(&deploy->errand->arena, "%s%s", deploy->app, DEPLOYMENT_CANARY);
+}
+
+/* What is said of the canary from now on. */
+static int deploy_send_canary(struct deploy *deploy, struct sending *sending)
+{
+    struct buffer value;
+    buffer_init(&value);
+    canary_order_write(&deploy->canary, &value);
+    int error = deploy_send_value(sending, deploy_canary_key(deploy), buffer_bytes(&value));
+    buffer_fini(&value);
+    return error;
+}
+
+static bool deploy_is_trying(const struct deploy *deploy)
+{
+    return deploy->has_canary && deploy->canary.state == CANARY_ORDER_RUNNING &&
+           deploy->canary.bundle.version != deploy->current.version;
+}
+
+/* The one that runs, if there is one, has ended. */
+static int deploy_end_canary(struct deploy *deploy, struct sending *sending,
+                             enum canary_order_state state, const char *why)
+{
+    if (!deploy_is_trying(deploy)) {
+        return 0;
+    }
+    canary_order_end(&deploy->canary, state, why, io_wall_clock(deploy->errand->world->io));
+    return deploy_send_canary(deploy, sending);
 }
 
 static const char *deploy_key(struct deploy *deploy, int64_t version)
@@ -220,11 +280,11 @@ static int deploy_commit(struct deploy *deploy, deploy_writer *write,
     return error == 0 ? COMMAND_OK : errand_fail(deploy->errand, error, "writing the version");
 }
 
-static int deploy_write_new(struct deploy *deploy, struct sending *sending,
-                            const struct app_bundle *bundle)
+/* The version, and no longer those that are too old to be kept. */
+static int deploy_write_version(struct deploy *deploy, struct sending *sending,
+                                const struct app_bundle *bundle)
 {
     int error = deploy_send(sending, deploy_key(deploy, bundle->version), bundle);
-    error = error == 0 ? deploy_send(sending, deploy->app, bundle) : error;
     for (size_t i = 0; error == 0 && i < deploy->version_count; i++) {
         int64_t version = deploy->versions[i].version;
         if (version <= bundle->version - DEPLOY_KEPT_MAX) {
@@ -234,10 +294,38 @@ static int deploy_write_new(struct deploy *deploy, struct sending *sending,
     return error;
 }
 
+static int deploy_write_new(struct deploy *deploy, struct sending *sending,
+                            const struct app_bundle *bundle)
+{
+    int error = deploy_write_version(deploy, sending, bundle);
+    error = error == 0 ? deploy_send(sending, deploy->app, bundle) : error;
+    return error == 0 ? deploy_end_canary(deploy, sending, CANARY_ORDER_REPLACED, NULL) : error;
+}
+
+/* `deploy->canary` is the order, in the place of another that may run. */
+static int deploy_write_canary(struct deploy *deploy, struct sending *sending,
+                               const struct app_bundle *bundle)
+{
+    int error = deploy_write_version(deploy, sending, bundle);
+    return error == 0 ? deploy_send_canary(deploy, sending) : error;
+}
+
 static int deploy_write_current(struct deploy *deploy, struct sending *sending,
                                 const struct app_bundle *bundle)
 {
-    return deploy_send(sending, deploy->app, bundle);
+    bool is_canary = deploy_is_trying(deploy) && deploy->canary.bundle.version == bundle->version;
+    int error = deploy_send(sending, deploy->app, bundle);
+    return error == 0
+               ? deploy_end_canary(deploy, sending,
+                                   is_canary ? CANARY_ORDER_PROMOTED : CANARY_ORDER_REPLACED, NULL)
+               : error;
+}
+
+static int deploy_write_no_canary(struct deploy *deploy, struct sending *sending,
+                                  const struct app_bundle *bundle)
+{
+    (void)bundle;
+    return deploy_end_canary(deploy, sending, CANARY_ORDER_ROLLED_BACK, "somebody asked for it");
 }
 
 static int deploy_write_none(struct deploy *deploy, struct sending *sending,
@@ -245,6 +333,9 @@ static int deploy_write_none(struct deploy *deploy, struct sending *sending,
 {
     (void)bundle;
     int error = deploy_send(sending, deploy->app, NULL);
+    if (error == 0 && deploy->has_canary) {
+        error = deploy_send(sending, deploy_canary_key(deploy), NULL);
+    }
     for (size_t i = 0; error == 0 && i < deploy->version_count; i++) {
         error = deploy_send(sending, deploy_key(deploy, deploy->versions[i].version), NULL);
     }
@@ -303,7 +394,7 @@ static void deploy_on_change(void *owner, const struct topology_change *change)
 
 /* Beside what is current; false when that refuses it. */
 static bool deploy_compare_plans(struct deploy *deploy, const struct plugin_places *plugins,
-                                 const struct app *app)
+                                 const struct app *app, bool is_canary)
 {
     struct report report = {0};
     struct deploy_changes changes = {.errand = deploy->errand};
@@ -320,8 +411,14 @@ static bool deploy_compare_plans(struct deploy *deploy, const struct plugin_plac
         grid_print(&changes.grid, false, &deploy->errand->out);
     }
     grid_fini(&changes.grid);
+    bool is_fine = !changes.is_refused;
+    if (is_fine && is_canary &&
+        app_canary_fits(app_topology(old), app_topology(app), &report) != 0) {
+        command_fail(deploy->errand->world, "%s", report.text);
+        is_fine = false;
+    }
     app_close(old, deploy_on_closed, NULL);
-    return !changes.is_refused;
+    return is_fine;
 }
 
 /* One line, or an object. */
@@ -347,10 +444,30 @@ static int64_t deploy_next_version(const struct deploy *deploy)
     return newest + 1;
 }
 
+static int deploy_put_canary(struct deploy *deploy, const struct deploy_values *values,
+                             const struct app_bundle *bundle)
+{
+    struct canary_order *order = &deploy->canary;
+    canary_order_fini(order);
+    order->state = CANARY_ORDER_RUNNING;
+    order->at_ms = bundle->at_ms;
+    order->for_ms = values->canary_ms;
+    check(canary_share_parse(values->canary, &order->share) == 0);
+    app_bundle_copy(&order->bundle, bundle);
+    int code = deploy_commit(deploy, deploy_write_canary, bundle);
+    if (code == COMMAND_OK) {
+        deploy_tell(
+            deploy, bundle->version,
+            arena_printf(&deploy->errand->arena, "runs on %s of the tasks", values->canary));
+    }
+    return code;
+}
+
 static int deploy_put(struct deploy *deploy, const struct deploy_values *values,
                       const struct plugin_places *plugins, const struct app *app,
                       struct app_bundle *bundle)
 {
+    bool is_canary = values->canary != NULL;
     int code = deploy_read(deploy);
     if (code != COMMAND_OK) {
         return code;
@@ -360,7 +477,12 @@ static int deploy_put(struct deploy *deploy, const struct deploy_values *values,
         deploy_tell(deploy, deploy->current.version, "is deployed already");
         return COMMAND_OK;
     }
-    if (has_current && !deploy_compare_plans(deploy, plugins, app)) {
+    if (!has_current && is_canary) {
+        return command_fail(deploy->errand->world,
+                            "%s: there is no version to compare with; deploy it for all tasks",
+                            deploy->app);
+    }
+    if (has_current && !deploy_compare_plans(deploy, plugins, app, is_canary)) {
         return COMMAND_FAILED;
     }
     bundle->version = deploy_next_version(deploy);
@@ -368,6 +490,9 @@ static int deploy_put(struct deploy *deploy, const struct deploy_values *values,
     if (values->is_dry) {
         deploy_tell(deploy, bundle->version, "would be deployed");
         return COMMAND_OK;
+    }
+    if (is_canary) {
+        return deploy_put_canary(deploy, values, bundle);
     }
     code = deploy_commit(deploy, deploy_write_new, bundle);
     if (code == COMMAND_OK) {
@@ -419,6 +544,14 @@ static int run_deploy(struct command_world *world, const void *given,
     struct plugin_places plugins;
     struct report report = {0};
     struct app_bundle bundle;
+    struct canary_share share;
+    if (values->canary != NULL && canary_share_parse(values->canary, &share) != 0) {
+        return command_misuse(
+            world,
+            "--canary takes a part of the partitions, such as 1/8, of %d parts at "
+            "most, not '%s'",
+            CANARY_WHOLE_MAX, values->canary);
+    }
     app_bundle_init(&bundle);
     plugin_places_find(&plugins, &values->plugins);
     struct app *app = deploy_judge(world, &plugins, path, NULL, &bundle, &report);
@@ -473,6 +606,23 @@ static void deploy_add_time(struct grid *grid, int64_t at_ms)
     grid_add_string(grid, text);
 }
 
+static const char *deploy_status(struct deploy *deploy, int64_t version)
+{
+    const struct canary_order *canary = &deploy->canary;
+    if (version == deploy->current.version) {
+        return "current";
+    }
+    if (!deploy->has_canary || version != canary->bundle.version) {
+        return "kept";
+    }
+    if (canary->state == CANARY_ORDER_RUNNING) {
+        return arena_printf(&deploy->errand->arena, "on %d/%d of the tasks",
+                            (int)canary->share.part, (int)canary->share.whole);
+    }
+    bool is_told = canary->state == CANARY_ORDER_ROLLED_BACK && canary->why != NULL;
+    return !is_told ? "kept" : arena_printf(&deploy->errand->arena, "rolled back: %s", canary->why);
+}
+
 static int deploy_list(struct deploy *deploy, const char *argument)
 {
     static const struct grid_column columns[] = {{"VERSION", "version", true},
@@ -489,7 +639,7 @@ static int deploy_list(struct deploy *deploy, const char *argument)
         deploy_add_time(&grid, bundle->at_ms);
         grid_add_string(&grid, bundle->script);
         grid_add_number(&grid, (int64_t)bundle->count);
-        grid_add_string(&grid, bundle->version == deploy->current.version ? "current" : "kept");
+        grid_add_string(&grid, deploy_status(deploy, bundle->version));
     }
     grid_print(&grid, deploy->errand->is_json, &deploy->errand->out);
     grid_fini(&grid);
@@ -518,18 +668,42 @@ static struct app_bundle *deploy_choose(struct deploy *deploy, const char *argum
     return found;
 }
 
-static int deploy_go_back(struct deploy *deploy, const char *argument)
+static int deploy_make_current(struct deploy *deploy, struct app_bundle *bundle)
 {
-    struct app_bundle *bundle = deploy_choose(deploy, argument);
-    if (bundle == NULL) {
-        return COMMAND_FAILED;
-    }
     bundle->at_ms = io_wall_clock(deploy->errand->world->io);
     int code = deploy_commit(deploy, deploy_write_current, bundle);
     if (code == COMMAND_OK) {
         deploy_tell(deploy, bundle->version, "is current");
     }
     return code;
+}
+
+static int deploy_promote(struct deploy *deploy, const char *argument)
+{
+    (void)argument;
+    if (!deploy_is_trying(deploy)) {
+        return command_fail(deploy->errand->world,
+                            "%s: no version runs on a part of the tasks; 'tidemill app versions "
+                            "%s' lists them",
+                            deploy->app, deploy->app);
+    }
+    return deploy_make_current(deploy, &deploy->canary.bundle);
+}
+
+static int deploy_go_back(struct deploy *deploy, const char *argument)
+{
+    if (argument == NULL && deploy_is_trying(deploy)) {
+        int code = deploy_commit(deploy, deploy_write_no_canary, NULL);
+        if (code == COMMAND_OK) {
+            deploy_tell(deploy, deploy->canary.bundle.version, "is rolled back");
+        }
+        return code;
+    }
+    struct app_bundle *bundle = deploy_choose(deploy, argument);
+    if (bundle == NULL) {
+        return COMMAND_FAILED;
+    }
+    return deploy_make_current(deploy, bundle);
 }
 
 static int deploy_remove(struct deploy *deploy, const char *argument)
@@ -555,6 +729,12 @@ static int run_rollback(struct command_world *world, const void *values,
                       arguments->count > 1 ? arguments->items[1] : NULL);
 }
 
+static int run_promote(struct command_world *world, const void *values,
+                       const struct flag_list *arguments)
+{
+    return deploy_run(world, values, arguments->items[0], deploy_promote, NULL);
+}
+
 static int run_rm(struct command_world *world, const void *values,
                   const struct flag_list *arguments)
 {
@@ -562,11 +742,18 @@ static int run_rm(struct command_world *world, const void *values,
 }
 
 static const struct flag deploy_flags[] = {
+    FLAG(0, "canary", STRING, struct deploy_values, canary, "PART/WHOLE",
+         "first on a part of the tasks, such as 1/8"),
+    FLAG(0, "canary-for", DURATION, struct deploy_values, canary_ms, "TIME",
+         "how long it runs there before it becomes current (default: 10m; 0: until it is\n"
+         "promoted)"),
     FLAG(0, "dry-run", BOOL, struct deploy_values, is_dry, NULL, "only tell what it would change"),
     FLAG(0, "plugins", LIST, struct deploy_values, plugins, "DIR", "more places for plugins"),
     ERRAND_OUTPUT_FLAG(struct deploy_values),
     ERRAND_FLAGS(struct deploy_values),
 };
+
+static const struct deploy_values deploy_initial = {.canary_ms = DEPLOY_CANARY_MS};
 
 static const struct flag few_flags[] = {
     ERRAND_OUTPUT_FLAG(struct deploy_values),
@@ -579,15 +766,21 @@ const struct command app_deploy_command = {
     .arguments = "APP.lua",
     .summary = "makes this version of an application the current one",
     .examples = "tidemill app deploy shop.lua --dry-run\n"
-                "tidemill app deploy shop.lua -b kafka1:9092\n",
+                "tidemill app deploy shop.lua -b kafka1:9092\n"
+                "tidemill app deploy shop.lua --canary 1/8 --canary-for 30m\n",
     .details =
         "The script, its modules and what its formats name are judged, compared with what is\n"
         "current, and written to the topic " DEPLOYMENT_TOPIC ". Each process started with\n"
         "'tidemill run --deployed' lets it take the place of what runs: stores go on by their\n"
         "names. A version that fails in its first minute, for good or three times, makes the\n"
-        "one before it current again. Connectors' files and plugins are each machine's own.\n",
+        "one before it current again. Connectors' files and plugins are each machine's own.\n"
+        "With --canary it runs on the tasks of some partitions first, with their stores, and is\n"
+        "compared with the version on the others: when more of its records fail, or they take\n"
+        "more than twice as long, it is rolled back by itself, everywhere; else it becomes\n"
+        "current after a while. 'app promote' and 'app rollback' need not wait.\n",
     COMMAND_FLAGS(deploy_flags),
     .values_size = sizeof(struct deploy_values),
+    .initial = &deploy_initial,
     .argument_min = 1,
     .argument_max = 1,
     .run = run_deploy,
@@ -610,15 +803,32 @@ const struct command app_deploy_rollback_command = {
     .noun = "app",
     .verb = "rollback",
     .arguments = "APP [VERSION]",
-    .summary = "makes an earlier version current again",
+    .summary = "makes an earlier version current again, or ends one on a part of the tasks",
     .examples = "tidemill app rollback shop\n"
                 "tidemill app rollback shop 3\n",
-    .details = "Without VERSION the newest one before the current. The ten newest are kept.\n",
+    .details =
+        "Without VERSION the one that runs on a part of the tasks ends ('app deploy --canary');\n"
+        "if there is none, the newest one before the current becomes current. The ten newest are\n"
+        "kept.\n",
     COMMAND_FLAGS(few_flags),
     .values_size = sizeof(struct deploy_values),
     .argument_min = 1,
     .argument_max = 2,
     .run = run_rollback,
+};
+
+const struct command app_deploy_promote_command = {
+    .noun = "app",
+    .verb = "promote",
+    .arguments = "APP",
+    .summary = "makes the version on a part of the tasks the current one",
+    .examples = "tidemill app promote shop\n",
+    .details = "It was deployed with 'app deploy --canary'; this does not wait for its time.\n",
+    COMMAND_FLAGS(few_flags),
+    .values_size = sizeof(struct deploy_values),
+    .argument_min = 1,
+    .argument_max = 1,
+    .run = run_promote,
 };
 
 const struct command app_deploy_rm_command = {

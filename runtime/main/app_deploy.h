@@ -7,5 +7,6 @@
 
 extern const struct command app_deploy_command;
 extern const struct command app_deploy_versions_command;
+extern const struct command app_deploy_promote_command;
 extern const struct command app_deploy_rollback_command;
 extern const struct command app_deploy_rm_command;

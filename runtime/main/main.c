@@ -74,6 +74,7 @@ int main(int argc, char **argv)
                                                      &app_reset_command,
                                                      &app_deploy_command,
                                                      &app_deploy_versions_command,
+                                                     &app_deploy_promote_command,
                                                      &app_deploy_rollback_command,
                                                      &app_deploy_rm_command,
                                                      &serve_command,

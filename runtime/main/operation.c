@@ -74,6 +74,32 @@ static bool operation_gather_totals(struct operation *operation, struct app *app
     return true;
 }
 
+static void operation_add_sample(struct buffer *out, const char *name,
+                                 const struct canary_sample *sample)
+{
+    buffer_printf(out, "\"%s\":{\"in\":%" PRId64 ",\"errors\":%" PRId64 ",\"p99_us\":%.1f}", name,
+                  sample->in_count, sample->error_count,
+                  (double)canary_sample_percentile(sample, 0.99) / 1e3);
+}
+
+/* "canary":{"version":4,"share":"1/8","since":…,"for_ms":…,"trial":{…},"rest":{…}}, */
+static void operation_add_canary(struct buffer *out, const struct canary_order *canary,
+                                 const struct app_totals *totals)
+{
+    if (canary == NULL || !totals->has_canary) {
+        return;
+    }
+    buffer_printf(out,
+                  "\"canary\":{\"version\":%" PRId64 ",\"share\":\"%d/%d\",\"since\":%" PRId64
+                  ",\"for_ms\":%" PRId64 ",",
+                  canary->bundle.version, (int)canary->share.part, (int)canary->share.whole,
+                  canary->at_ms, canary->for_ms);
+    operation_add_sample(out, "trial", &totals->canary_trial);
+    buffer_add_byte(out, ',');
+    operation_add_sample(out, "rest", &totals->canary_rest);
+    buffer_add_string(out, "},");
+}
+
 /* `totals`: of its workers on the further threads. */
 static void operation_add_app(struct operation *operation, struct host_app *app,
                               struct app_totals *totals)
@@ -94,6 +120,7 @@ static void operation_add_app(struct operation *operation, struct host_app *app,
     if (host_app_running(app) != NULL) {
         buffer_add_byte(out, ',');
         app_totals_add(totals, host_app_running(app));
+        operation_add_canary(out, host_app_canary(app), totals);
         app_view_write_totals(host_app_running(app), totals, out);
     }
 }
