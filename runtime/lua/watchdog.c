@@ -55,6 +55,9 @@ static void on_signal(int number, siginfo_t *info, void *machine)
     watchdog->idle_ticks = 0;
     if (++watchdog->ticks > watchdog->limit) {
         watchdog->is_late = 1;
+    }
+    if (watchdog->is_late && watchdog->hooked != running) {
+        watchdog->hooked = running;
         lua_sethook(running, on_hook, LUA_MASKCOUNT, 1);
     }
 }
