@@ -2,6 +2,7 @@
 #include "runtime/format/json_writer.h"
 
 #include "log/base/error.h"
+#include "runtime/format/decimal.h"
 #include "runtime/format/utf8.h"
 
 #include <math.h>
@@ -75,7 +76,9 @@ int json_writer_double(struct buffer *out, double value)
         return ERROR_INVALID;
     }
     char text[40];
-    for (int precision = 15; precision <= 17; precision++) {
+    size_t size = decimal_write(text, value);
+    text[size] = 0;
+    for (int precision = 15; size == 0 && precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*g", precision, value);
         if (strtod(text, NULL) == value) {
             break;
