@@ -42,12 +42,17 @@ static int fail(struct json_reader *reader, int error, const char *text)
     return error;
 }
 
-static struct json_token *add_token(struct json_reader *reader, enum json_kind kind)
+static __attribute__((noinline)) void grow_tokens(struct json *json)
+{
+    json->token_capacity = json->token_capacity == 0 ? 64 : json->token_capacity * 2;
+    json->tokens = memory_resize(json->tokens, json->token_capacity * sizeof *json->tokens);
+}
+
+static inline struct json_token *add_token(struct json_reader *reader, enum json_kind kind)
 {
     struct json *json = reader->json;
     if (json->token_count == json->token_capacity) {
-        json->token_capacity = json->token_capacity == 0 ? 64 : json->token_capacity * 2;
-        json->tokens = memory_resize(json->tokens, json->token_capacity * sizeof *json->tokens);
+        grow_tokens(json);
     }
     uint32_t index = json->token_count++;
     struct json_token *token = &json->tokens[index];
@@ -65,7 +70,8 @@ static inline void skip_space(struct json_reader *reader)
     reader->at = at;
 }
 
-/* Nonzero when one of eight bytes is a quote, a backslash, a control or not ASCII. */
+/* Nonzero when one of eight bytes is a quote, a backslash, a control or not ASCII; its lowest bit
+ * then stands in the first of them. Those above it may be wrong, for the subtractions borrow. */
 static inline uint64_t special_bytes(uint64_t word)
 {
     const uint64_t ones = 0x0101010101010101u;
@@ -105,6 +111,23 @@ static bool skip_escape(const uint8_t **at, const uint8_t *end)
     return true;
 }
 
+/* The first byte of a string, or the end, that is not taken as it is. */
+static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, at, 8);
+        uint64_t special = special_bytes(word);
+        if (special != 0) {
+            return at + __builtin_ctzll(special) / 8; /* little-endian: endian.h asserts it */
+        }
+    }
+    while (at < end && *at != '"' && *at != '\\' && *at >= 0x20 && *at < 0x80) {
+        at++;
+    }
+    return at;
+}
+
 /* The reader stands on the opening quote and is left behind the closing one. */
 static int read_string(struct json_reader *reader)
 {
@@ -113,13 +136,7 @@ static int read_string(struct json_reader *reader)
     const uint8_t *at = reader->at;
     const uint8_t *end = reader->end;
     for (;;) {
-        uint64_t word;
-        while (end - at >= 8 && (memcpy(&word, at, 8), special_bytes(word) == 0)) {
-            at += 8;
-        }
-        while (at < end && *at != '"' && *at != '\\' && *at >= 0x20 && *at < 0x80) {
-            at++;
-        }
+        at = skip_plain(at, end);
         reader->at = at;
         if (at == end) {
             return fail(reader, ERROR_MALFORMED, "a string does not end");
@@ -344,7 +361,8 @@ uint32_t json_find(const struct json *json, uint32_t object, struct bytes name)
     uint32_t found = JSON_ABSENT;
     uint32_t end = tokens[object].next;
     for (uint32_t at = object + 1; at < end; at = tokens[at + 1].next) {
-        if (json_equals(json, at, name)) {
+        bool may_equal = tokens[at].has_escapes || tokens[at].end - tokens[at].start == name.size;
+        if (may_equal && json_equals(json, at, name)) {
             found = at + 1;
         }
     }

@@ -4,17 +4,21 @@
 #include "log/base/endian.h"
 #include "log/base/error.h"
 
+#include <string.h>
+
 enum { ROW_KEY_ESCAPE = 255 };
 
 void row_key_add(struct buffer *out, struct bytes key)
 {
     static const uint8_t end[] = {0, 0};
-    for (size_t i = 0; i < key.size; i++) {
-        buffer_add_byte(out, key.data[i]);
-        if (key.data[i] == 0) {
-            buffer_add_byte(out, ROW_KEY_ESCAPE);
-        }
+    const uint8_t *zero;
+    while (key.size > 0 && (zero = memchr(key.data, 0, key.size)) != NULL) {
+        size_t size = (size_t)(zero + 1 - key.data);
+        buffer_add(out, key.data, size);
+        buffer_add_byte(out, ROW_KEY_ESCAPE);
+        key = bytes_make(zero + 1, key.size - size);
     }
+    buffer_add_bytes(out, key);
     buffer_add(out, end, sizeof end);
 }
 
@@ -42,17 +46,20 @@ void row_key_add_time_down(struct buffer *out, int64_t time_ms)
 
 int row_key_take(struct bytes *rest, struct buffer *key)
 {
-    for (size_t i = 0; i + 1 < rest->size; i++) {
-        if (rest->data[i] != 0) {
-            buffer_add_byte(key, rest->data[i]);
-            continue;
+    struct bytes left = *rest;
+    const uint8_t *zero;
+    while (left.size > 0 && (zero = memchr(left.data, 0, left.size)) != NULL) {
+        size_t size = (size_t)(zero - left.data);
+        if (size + 1 == left.size) {
+            break;
         }
-        uint8_t next = rest->data[++i];
-        if (next == 0) {
-            *rest = bytes_make(rest->data + i + 1, rest->size - i - 1);
+        buffer_add(key, left.data, size);
+        left = bytes_make(zero + 2, left.size - size - 2);
+        if (zero[1] == 0) {
+            *rest = left;
             return 0;
         }
-        if (next != ROW_KEY_ESCAPE) {
+        if (zero[1] != ROW_KEY_ESCAPE) {
             break;
         }
         buffer_add_byte(key, 0);
