@@ -279,11 +279,30 @@ struct reading {
     bool is_bad;
 };
 
+/* Nearly all have one byte or two; what is left to varlong_read is the rest. Nothing here takes the
+ * address of the reading, so that a loop keeps it in registers. */
+static inline int read_integer(struct reading *reading, int64_t *out)
+{
+    const uint8_t *at = reading->at;
+    if (reading->end - at < 2 || (at[0] & at[1] & 0x80) != 0) {
+        int64_t value = 0;
+        int error = varlong_read(&at, reading->end, &value);
+        reading->at = at;
+        *out = value;
+        return error;
+    }
+    uint64_t is_long = at[0] >> 7;
+    uint64_t bits = (at[0] & 0x7fu) | (at[1] * is_long) << 7;
+    reading->at = at + 1 + is_long;
+    *out = (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
+    return 0;
+}
+
 /* Something else than `min` to `max` makes the reading bad and gives `min`. */
-static int64_t get_integer(struct reading *reading, int64_t min, int64_t max)
+static inline int64_t get_integer(struct reading *reading, int64_t min, int64_t max)
 {
     int64_t value = 0;
-    if (varlong_read(&reading->at, reading->end, &value) != 0 || value < min || value > max) {
+    if (read_integer(reading, &value) != 0 || value < min || value > max) {
         reading->is_bad = true;
         return min;
     }
@@ -364,31 +383,33 @@ struct splice {
 static uint64_t pass_bins(struct reading *reading, int64_t count, uint64_t total,
                           struct splice *splice)
 {
+    struct reading it = *reading;
     int64_t index = 0;
-    bool is_placed = splice == NULL;
-    for (int64_t i = 0; i < count && !reading->is_bad; i++) {
-        const uint8_t *start = reading->at;
+    int64_t wanted = splice == NULL ? INT64_MAX : splice->index;
+    for (int64_t i = 0; i < count && !it.is_bad; i++) {
+        const uint8_t *start = it.at;
         int64_t before = index;
-        index += get_integer(reading, i == 0 ? -INDEX_MAX : 1, 2 * INDEX_MAX);
-        const uint8_t *behind_index = reading->at;
-        uint64_t in_bin = (uint64_t)get_integer(reading, 1, (int64_t)(SKETCH_COUNT_MAX - total));
-        reading->is_bad |= index > INDEX_MAX;
+        index += get_integer(&it, i == 0 ? -INDEX_MAX : 1, 2 * INDEX_MAX);
+        const uint8_t *behind_index = it.at;
+        uint64_t in_bin = (uint64_t)get_integer(&it, 1, (int64_t)(SKETCH_COUNT_MAX - total));
         total += in_bin;
-        if (!is_placed && index >= splice->index) {
-            is_placed = true;
+        if (index >= wanted) {
+            wanted = INT64_MAX;
             splice->is_found = index == splice->index;
             splice->before = before;
             splice->after = index;
             splice->in_bin = in_bin;
             splice->at = splice->is_found ? behind_index : start;
-            splice->rest = splice->is_found ? reading->at : behind_index;
+            splice->rest = splice->is_found ? it.at : behind_index;
         }
     }
-    if (!is_placed) {
+    if (wanted != INT64_MAX) {
         splice->is_last = true;
         splice->before = index;
-        splice->at = splice->rest = reading->at;
+        splice->at = splice->rest = it.at;
     }
+    it.is_bad |= index > INDEX_MAX || total > SKETCH_COUNT_MAX;
+    *reading = it;
     return total;
 }
 
