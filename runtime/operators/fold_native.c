@@ -9,12 +9,18 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How a summary sees a record. */
 struct fold_native_view {
     struct json_path path;
     struct predicate *condition; /* NULL: none */
     bool has_path;
+    size_t first; /* the first view of this path, which looks for all of them */
+    /* Of a first view, what it found in the record at hand: */
+    uint32_t token;
+    bool is_number;
+    struct number number;
 };
 
 struct fold_native {
@@ -66,7 +72,15 @@ static int refuse(struct node *node, struct node_context *context,
                      field->aggregator->name, field->name, wanted);
 }
 
-/* 1, 0 when there is nothing to add, or an error. */
+static void look_up(struct fold_native_view *view, const struct json *json)
+{
+    view->token = json_path_find(&view->path, json);
+    view->is_number = view->token != JSON_ABSENT && number_read(json, view->token, &view->number) &&
+                      (view->number.is_integer || isfinite(view->number.real));
+}
+
+/* Views are asked in their order, the first of a path before the others. 1, 0 when there is nothing
+ * to add, or an error. */
 static int read_path(struct fold_native *it, struct node *node, struct node_context *context,
                      const struct record *record, size_t index, struct summary_input *out)
 {
@@ -81,17 +95,21 @@ static int read_path(struct fold_native *it, struct node *node, struct node_cont
         return node_fail(node, context, error, "decode", "%s; %s of '%s' needs it",
                          decoded->report.text, summary->field->path, summary->field->name);
     }
+    struct fold_native_view *first = &it->views[it->views[index].first];
+    if (first == &it->views[index]) {
+        look_up(first, &decoded->json);
+    }
     out->json = &decoded->json;
-    out->token = json_path_find(&it->views[index].path, out->json);
+    out->token = first->token;
     if (out->token == JSON_ABSENT || json_token(out->json, out->token)->kind == JSON_NULL) {
         return 0;
     }
     switch (summary->kind->takes) {
     case SUMMARY_NUMBERS:
-        if (!number_read(out->json, out->token, &out->number) ||
-            !(out->number.is_integer || isfinite(out->number.real))) {
+        if (!first->is_number) {
             return refuse(node, context, summary->field, out->json, out->token, "a finite number");
         }
+        out->number = first->number;
         break;
     case SUMMARY_SCALARS:
         if (!scalar_is(out->json, out->token)) {
@@ -275,12 +293,18 @@ static void fold_native_free(struct fold *fold)
     free(it);
 }
 
-static void make_view(struct fold_native_view *view, const struct aggregation_field *field)
+static void make_view(struct fold_native_view *views, size_t index,
+                      const struct aggregation_field *field)
 {
     struct report report = {{0}, {0}};
+    struct fold_native_view *view = &views[index];
     view->has_path = field->path != NULL;
     if (field->path != NULL) {
         check(json_path_init(&view->path, field->path, NULL, &report) == 0);
+        while (!views[view->first].has_path ||
+               strcmp(views[view->first].path.text, field->path) != 0) {
+            view->first++;
+        }
     }
     if (field->condition != NULL) {
         check(predicate_new(field->condition, NULL, &report, &view->condition) == 0);
@@ -304,7 +328,7 @@ struct fold *fold_native_new(const struct aggregation_field *fields, size_t coun
     it->summaries[0] = memory_zero(summary_count + 1, sizeof *it->summaries[0]);
     it->summaries[1] = memory_zero(summary_count + 1, sizeof *it->summaries[1]);
     for (size_t i = 0; i < summary_count; i++) {
-        make_view(&it->views[i], it->aggregation->summaries[i].field);
+        make_view(it->views, i, it->aggregation->summaries[i].field);
     }
     decoded_init(&it->own);
     buffer_init(&it->out);
