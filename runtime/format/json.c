@@ -30,8 +30,31 @@ void json_init(struct json *json)
 
 void json_fini(struct json *json)
 {
-    free(json->tokens);
+    json_trim(json, 0);
     *json = (struct json){0};
+}
+
+static void *resize_tokens(struct json *json, size_t count)
+{
+    size_t old_size = json->token_capacity * sizeof *json->tokens;
+    size_t new_size = count * sizeof *json->tokens;
+    if (json->resize != NULL) {
+        return json->resize(json->resize_owner, json->tokens, old_size, new_size);
+    }
+    if (count == 0) {
+        free(json->tokens);
+        return NULL;
+    }
+    return memory_resize(json->tokens, new_size);
+}
+
+void json_trim(struct json *json, uint32_t capacity_max)
+{
+    if (json->token_capacity > capacity_max) {
+        resize_tokens(json, 0);
+        json->tokens = NULL;
+        json->token_count = json->token_capacity = 0;
+    }
 }
 
 static int fail(struct json_reader *reader, int error, const char *text)
@@ -42,18 +65,23 @@ static int fail(struct json_reader *reader, int error, const char *text)
     return error;
 }
 
-static __attribute__((noinline)) void grow_tokens(struct json *json)
+static __attribute__((noinline)) int grow_tokens(struct json_reader *reader)
 {
-    json->token_capacity = json->token_capacity == 0 ? 64 : json->token_capacity * 2;
-    json->tokens = memory_resize(json->tokens, json->token_capacity * sizeof *json->tokens);
+    struct json *json = reader->json;
+    uint32_t capacity = json->token_capacity == 0 ? 64 : json->token_capacity * 2;
+    struct json_token *tokens = resize_tokens(json, capacity);
+    if (tokens == NULL) {
+        return fail(reader, ERROR_NO_MEMORY, "there is no memory for so many values");
+    }
+    json->tokens = tokens;
+    json->token_capacity = capacity;
+    return 0;
 }
 
+/* There must be room: see prepare_step. */
 static inline struct json_token *add_token(struct json_reader *reader, enum json_kind kind)
 {
     struct json *json = reader->json;
-    if (json->token_count == json->token_capacity) {
-        grow_tokens(json);
-    }
     uint32_t index = json->token_count++;
     struct json_token *token = &json->tokens[index];
     *token = (struct json_token){
@@ -287,6 +315,16 @@ static int read_name(struct json_reader *reader)
     return 0;
 }
 
+/* Before each step, which adds two tokens at most. */
+static inline int prepare_step(struct json_reader *reader)
+{
+    const struct json *json = reader->json;
+    if (json->is_late != NULL && *json->is_late) {
+        return fail(reader, ERROR_CANCELLED, "the time is up");
+    }
+    return json->token_capacity - json->token_count >= 2 ? 0 : grow_tokens(reader);
+}
+
 /* Reads one member or element, or closes the innermost container. */
 static int read_step(struct json_reader *reader)
 {
@@ -338,9 +376,11 @@ int json_parse(struct json *json, struct bytes text)
     if (reader.at == reader.end) {
         return fail(&reader, ERROR_MALFORMED, "the text is empty");
     }
-    int error = read_value(&reader);
+    int error = prepare_step(&reader);
+    error = error == 0 ? read_value(&reader) : error;
     while (error == 0 && reader.depth > 0) {
-        error = read_step(&reader);
+        error = prepare_step(&reader);
+        error = error == 0 ? read_step(&reader) : error;
     }
     if (error != 0) {
         return error;

@@ -21,6 +21,8 @@
 #include "log/base/bytes.h"
 #include "log/base/check.h"
 
+#include <signal.h>
+
 enum json_kind {
     JSON_NULL,
     JSON_FALSE,
@@ -50,18 +52,27 @@ struct json_token {
     bool is_repeated; /* a name that comes again in its object; after json_mark_repeated */
 };
 
+/* As realloc, told the old size; a new size of 0 frees. NULL refuses to grow. */
+typedef void *json_resize(void *owner, void *memory, size_t old_size, size_t new_size);
+
 struct json {
     struct bytes text;
     struct json_token *tokens;
     uint32_t token_count;
     uint32_t token_capacity;
-    const char *error_text; /* after a failure: what is wrong, and where */
+    json_resize *resize; /* where the tokens lie; NULL: where everything does */
+    void *resize_owner;
+    const volatile sig_atomic_t *is_late; /* set from outside when time is up; NULL: never */
+    const char *error_text;               /* after a failure: what is wrong, and where */
     size_t error_position;
 };
 
 void json_init(struct json *json);
 void json_fini(struct json *json);
-/* 0, ERROR_MALFORMED, or ERROR_TOO_LARGE for text that is too large or too deep. */
+/* Gives the tokens back when there is room for more than so many. Nothing may be looked up then. */
+void json_trim(struct json *json, uint32_t capacity_max);
+/* 0, ERROR_MALFORMED, or ERROR_TOO_LARGE for text that is too large or too deep; ERROR_NO_MEMORY
+ * when `resize` refused, ERROR_CANCELLED when it is late. */
 must_use int json_parse(struct json *json, struct bytes text);
 
 static inline const struct json_token *json_token(const struct json *json, uint32_t token)

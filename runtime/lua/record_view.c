@@ -354,7 +354,7 @@ static void push_key_json(lua_State *lua, struct bytes key)
     struct json *json = &script_of(lua)->stored;
     if (bytes_is_null(key)) {
         lua_pushnil(lua);
-    } else if (json_parse(json, key) == 0) {
+    } else if (script_parse(lua, key) == 0) {
         script_value_push(lua, json, JSON_ROOT);
     } else {
         script_fail(lua, "decode", "the key is not JSON: %s at byte %d; r.key is its text",
@@ -435,7 +435,7 @@ static void set_headers(lua_State *lua, int index, struct record *record)
     luaL_checktype(lua, index, LUA_TTABLE);
     struct buffer *text = script_scratch(script, 0);
     script_value_write(lua, index, text, "the headers"); /* in the order of their names */
-    if (json_parse(&script->stored, buffer_bytes(text)) != 0) {
+    if (script_parse(lua, buffer_bytes(text)) != 0) {
         script_fail(lua, "encode", "the headers are nested too deeply");
     }
     struct buffer *headers = script_scratch(script, 1);

@@ -85,6 +85,29 @@ struct bytes script_copy(lua_State *lua, struct bytes view)
     return bytes_make(copy, view.size);
 }
 
+int script_parse(lua_State *lua, struct bytes text)
+{
+    struct script *script = script_of(lua);
+    int error = json_parse(&script->stored, text);
+    if (error == ERROR_NO_MEMORY) { /* as Lua does */
+        lua_gc(lua, LUA_GCCOLLECT, 0);
+        error = json_parse(&script->stored, text);
+    }
+    if (error == ERROR_NO_MEMORY) {
+        script_fail(lua, "memory",
+                    "to read this JSON takes more memory than the limit of %zu bytes",
+                    script->limits.memory_size);
+    }
+    watchdog_check(lua);
+    return error;
+}
+
+void script_trim(struct script *script)
+{
+    enum { TOKENS_KEPT_MAX = 4096 };
+    json_trim(&script->stored, TOKENS_KEPT_MAX);
+}
+
 const char *script_split_message(const char *message, char *place, size_t place_size)
 {
     const char *end = strstr(message, ": ");
@@ -195,11 +218,12 @@ static int time_utc(lua_State *lua)
 static int json_decode(lua_State *lua)
 {
     struct script *script = script_of(lua);
-    if (json_parse(&script->stored, check_bytes(lua, 1)) != 0) {
+    if (script_parse(lua, check_bytes(lua, 1)) != 0) {
         return luaL_error(lua, "this is not JSON: %s at byte %d", script->stored.error_text,
                           (int)script->stored.error_position);
     }
     script_value_push(lua, &script->stored, JSON_ROOT);
+    script_trim(script);
     return 1;
 }
 
@@ -415,6 +439,9 @@ static struct script *make_script(const struct script_options *options)
     heap_init(&script->heap, script->limits.memory_size);
     arena_init(&script->arena, 0);
     json_init(&script->stored);
+    script->stored.resize = heap_allocate;
+    script->stored.resize_owner = &script->heap;
+    script->stored.is_late = &script->watchdog.is_late;
     decoded_init(&script->decoded);
     json_patch_init(&script->current.json);
     for (size_t i = 0; i < sizeof script->buffers / sizeof *script->buffers; i++) {
@@ -461,9 +488,9 @@ void script_close(struct script *script)
     watchdog_fini(&script->watchdog);
     topology_free(script->topology);
     lua_close(script->lua);
+    json_fini(&script->stored);
     heap_fini(&script->heap);
     json_patch_fini(&script->current.json);
-    json_fini(&script->stored);
     decoded_fini(&script->decoded);
     sketch_fini(&script->sketches[0]);
     sketch_fini(&script->sketches[1]);

@@ -100,6 +100,7 @@ static bool end_call(struct script *script)
     bool was_late = watchdog_leave(&script->watchdog, script->lua);
     count_call(script, script->node);
     script->heap.is_limited = false;
+    script_trim(script);
     script->context = NULL;
     script->node = NULL;
     script->generation++;

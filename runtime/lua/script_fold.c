@@ -36,7 +36,7 @@ static void push_init(lua_State *lua, const struct script_fold_plan *plan)
     } else if (lua_istable(lua, -1)) {
         struct buffer *text = script_scratch(plan->script, 0);
         script_value_write(lua, -1, text, "init");
-        check(json_parse(&plan->script->stored, buffer_bytes(text)) == 0);
+        check(script_parse(lua, buffer_bytes(text)) == 0);
         script_value_push(lua, &plan->script->stored, JSON_ROOT);
         lua_remove(lua, -2);
     }

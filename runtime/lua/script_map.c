@@ -88,7 +88,7 @@ static void push_kept(lua_State *lua, const struct kept_value *kept)
         lua_pushnil(lua);
     } else if (value_format_is_string(kept->value_format)) {
         lua_pushlstring(lua, (const char *)kept->value.data, kept->value.size);
-    } else if (json_parse(&script->stored, kept->value) == 0) {
+    } else if (script_parse(lua, kept->value) == 0) {
         script_value_push(lua, &script->stored, JSON_ROOT);
     } else {
         script_fail(lua, "decode", "a value to join is not JSON: %s at byte %d",

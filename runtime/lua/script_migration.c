@@ -90,7 +90,7 @@ void script_migration_push(lua_State *lua, const struct script_migration *migrat
         lua_rawgeti(lua, LUA_REGISTRYINDEX, migration->function);
         lua_pushinteger(lua, version);
     }
-    if (version < 0 || json_parse(&script->stored, stored) != 0) {
+    if (version < 0 || script_parse(lua, stored) != 0) {
         script_fail(lua, "decode", "the store '%s' holds a value that is not JSON: %s",
                     migration->store,
                     version < 0 ? error_text(version) : script->stored.error_text);

@@ -103,7 +103,7 @@ struct script {
     size_t open_iterator_count; /* of those, not at their end */
     size_t iterator_capacity;
     struct buffer buffers[3];  /* scratch that outlives a raised error; see script_scratch */
-    struct json stored;        /* tokens of what comes out of stores */
+    struct json stored;        /* tokens of what script_parse read; counted by the heap */
     struct sketch sketches[2]; /* scratch, like the buffers */
     struct decoded decoded;    /* of values that are not the source's */
     size_t test_count;
@@ -140,6 +140,11 @@ struct buffer *script_scratch(struct script *script, int index);
 /* A copy that lives as long as the record is processed. What one callback copies counts against the
  * limit of memory; past it an error is raised. Null stays null. */
 struct bytes script_copy(lua_State *lua, struct bytes view);
+/* Reads JSON into `stored`: as json_parse, but raises an error when the heap has no room for the
+ * tokens or the callback is late. */
+must_use int script_parse(lua_State *lua, struct bytes text);
+/* Gives the memory of many tokens back; after each callback, too. */
+void script_trim(struct script *script);
 /* Splits "app.lua:12: text": copies the place, empty when there is none, and returns the text. */
 const char *script_split_message(const char *message, char *place, size_t place_size);
 /* The context of the current callback; raises an error outside one. */

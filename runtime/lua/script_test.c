@@ -186,7 +186,7 @@ static void test_push(lua_State *lua, struct bytes view)
     struct script *script = script_of(lua);
     if (bytes_is_null(view)) {
         script_value_push_null(lua);
-    } else if (json_parse(&script->stored, view) == 0) {
+    } else if (script_parse(lua, view) == 0) {
         script_value_push(lua, &script->stored, JSON_ROOT);
     } else {
         lua_pushlstring(lua, (const char *)view.data, view.size);

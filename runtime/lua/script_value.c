@@ -100,7 +100,7 @@ void script_value_push_place(lua_State *lua, struct json_place place)
     struct script *script = script_of(lua);
     struct buffer *text = script_scratch(script, 0);
     json_place_write(place, text);
-    if (json_parse(&script->stored, buffer_bytes(text)) != 0) {
+    if (script_parse(lua, buffer_bytes(text)) != 0) {
         script_fail(lua, "encode", "the changed JSON is nested too deeply");
     }
     script_value_push(lua, &script->stored, JSON_ROOT);

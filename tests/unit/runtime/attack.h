@@ -107,6 +107,11 @@ static const struct attack attacks[] = {
     {"shared tables in a record", "local t = {} for i = 1, 40 do t = { t, t } end r.json.a = t",
      "timeout", "emit"},
     {"a table in itself", "local t = {} t.t = t return { value = t }", "encode", NULL},
+    {"JSON of many values", "S.json.decode('[' .. ('1,'):rep(12 << 20) .. '1]')", "memory",
+     "timeout"},
+    {"JSON of many values, caught",
+     "local s = '[' .. ('1,'):rep(12 << 20) .. '1]' while true do pcall(S.json.decode, s) end",
+     "timeout", NULL},
     {"JSON in JSON", "S.json.decode(('['):rep(1000000))", "process", NULL},
     /* Depth. */
     {"recursion", "local function f() return 1 + f() end f()", "memory", "process"},

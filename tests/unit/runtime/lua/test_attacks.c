@@ -5,6 +5,7 @@
 #include "tests/unit/runtime/attack.h"
 #include "tests/unit/runtime/lua/lua_bench.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -81,6 +82,58 @@ static void every_attack_ends_in_time_and_the_next_record_is_processed(void **st
         assert_true(script_memory_size(bench->script) <= (size_t)65 << 20);
     }
     assert_int_equal(failure_count, 0);
+}
+
+static size_t process_size_most(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (size_t)usage.ru_maxrss << 10;
+}
+
+/* The tokens of these texts would take five times the limit: 20 bytes for each value of two. */
+static void what_reads_json_counts_against_the_limit(void **state)
+{
+    struct lua_bench *bench = *state;
+    enum { LIMIT = 64 << 20 };
+    static const struct attack rows[] = {
+        {"decode", "S.json.decode('[' .. ('1,'):rep(8 << 20) .. '1]')", "memory", NULL},
+        {"decode, caught",
+         "pcall(S.json.decode, '[' .. ('1,'):rep(8 << 20) .. '1]') local t = {} "
+         "while true do t[#t + 1] = ('x'):rep(1 << 18) .. #t end",
+         "memory", NULL},
+    };
+    set_limits(bench);
+    bench->limits.callback_ms = 60000;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct mill_driver *driver = run_attack(bench, &rows[i]);
+        size_t before_size = process_size_most();
+        assert_int_not_equal(mill_driver_send(driver, "in", "bad", "{}", 1), 0);
+        assert_string_equal(driver->context.error_kind, rows[i].kind);
+        assert_in_range(script_memory_most(bench->script), LIMIT / 2, LIMIT);
+        assert_in_range(process_size_most() - before_size, 0, (size_t)2 * LIMIT * SLOWNESS);
+        assert_int_equal(mill_driver_send(driver, "in", "good", "1", 1), 0);
+        assert_true(script_memory_size(bench->script) < LIMIT / 2);
+    }
+}
+
+/* A text of many values that fits is read, and its tokens are given back. */
+static void the_tokens_of_what_was_read_are_given_back(void **state)
+{
+    struct lua_bench *bench = *state;
+    enum { VALUES = 500000, TOKEN_SIZE = 20 };
+    static const struct attack decode = {
+        "decode",
+        "if #S.json.decode('[' .. ('1,'):rep(500000 - 1) .. '1]') == 500000 then "
+        "return { value = collectgarbage 'count' } end",
+        NULL, NULL};
+    set_limits(bench);
+    bench->limits.callback_ms = 60000;
+    struct mill_driver *driver = run_attack(bench, &decode);
+    assert_int_equal(mill_driver_send(driver, "in", "k", "{}", 1), 0);
+    assert_true(script_memory_most(bench->script) > (size_t)VALUES * (TOKEN_SIZE + 16));
+    script_collect(bench->script);
+    assert_int_equal(mill_driver_send(driver, "in", "good", "1", 1), 0);
 }
 
 /* Bodies of a process that is called with the keys first and then. */
@@ -253,6 +306,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LUA_BENCH_TEST(every_attack_ends_in_time_and_the_next_record_is_processed),
+        LUA_BENCH_TEST(what_reads_json_counts_against_the_limit),
+        LUA_BENCH_TEST(the_tokens_of_what_was_read_are_given_back),
         LUA_BENCH_TEST(what_is_kept_of_a_callback_is_dead_in_the_next),
         LUA_BENCH_TEST(timers_init_and_close_that_spin_are_stopped),
         LUA_BENCH_TEST(top_level_code_is_stopped),
