@@ -400,6 +400,7 @@ static void copy_base(lua_State *lua)
     }
     lua_pop(lua, 1);
     luaL_setfuncs(lua, ours, 0);
+    sandbox_string_open_base(lua);
 }
 
 void sandbox_open(lua_State *lua)
@@ -410,7 +411,7 @@ void sandbox_open(lua_State *lua)
     open_library(lua, "string", luaopen_string, sandbox_string_open);
     open_library(lua, "table", luaopen_table, sandbox_table_open);
     open_library(lua, "math", luaopen_math, seed_random);
-    open_library(lua, "utf8", luaopen_utf8, NULL);
+    open_library(lua, "utf8", luaopen_utf8, sandbox_string_open_utf8);
     open_library(lua, "coroutine", luaopen_coroutine, change_coroutine);
     protect_string_meta(lua);
     lua_pushvalue(lua, 1);

@@ -5,7 +5,13 @@
 #include "runtime/lua/matcher.h"
 #include "runtime/lua/script_value.h"
 
+#include <ctype.h>
 #include <string.h>
+
+enum {
+    PIECE_SIZE = 1 << 16,       /* after so many bytes somebody looks whether it is late */
+    NUMERAL_SIZE_MAX = 1 << 16, /* what is longer, white space aside, is no number */
+};
 
 static struct bytes check_bytes(lua_State *lua, int index)
 {
@@ -306,6 +312,146 @@ static int string_rep(lua_State *lua)
     return 1;
 }
 
+/* --- Long strings in pieces ------------------------------------------------------------------- */
+
+static void make_upper(char *out, const uint8_t *at, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (char)toupper(at[i]);
+    }
+}
+
+static void make_lower(char *out, const uint8_t *at, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (char)tolower(at[i]);
+    }
+}
+
+static int change_case(lua_State *lua, void (*change)(char *out, const uint8_t *at, size_t size))
+{
+    struct bytes text = check_bytes(lua, 1);
+    luaL_Buffer out;
+    char *at = luaL_buffinitsize(lua, &out, text.size);
+    for (size_t i = 0; i < text.size; i += PIECE_SIZE) {
+        size_t rest = text.size - i;
+        watchdog_check(lua);
+        change(at + i, text.data + i, rest < PIECE_SIZE ? rest : PIECE_SIZE);
+    }
+    luaL_pushresultsize(&out, text.size);
+    return 1;
+}
+
+static int string_upper(lua_State *lua)
+{
+    return change_case(lua, make_upper);
+}
+
+static int string_lower(lua_State *lua)
+{
+    return change_case(lua, make_lower);
+}
+
+/* From 1, as the library counts from the end, too; 0: before the first. */
+static lua_Integer get_position(lua_State *lua, int index, lua_Integer none, size_t size)
+{
+    lua_Integer position = luaL_optinteger(lua, index, none);
+    if (position >= 0) {
+        return position;
+    }
+    return position < -(lua_Integer)size ? 0 : (lua_Integer)size + position + 1;
+}
+
+/* The last byte of a piece, which the next byte does not continue. Should more continue it than any
+ * character has, it holds one that is none, and where it ends does not matter. */
+static lua_Integer end_of_piece(struct bytes text, lua_Integer from, lua_Integer to)
+{
+    enum { CHARACTER_SIZE_MAX = 6 };
+    lua_Integer end = to - from < PIECE_SIZE ? to : from + PIECE_SIZE - 1;
+    for (int i = 0; i < CHARACTER_SIZE_MAX && end < to && (text.data[end] & 0xc0) == 0x80; i++) {
+        end++;
+    }
+    return end;
+}
+
+/* Upvalue: the library's, which counts piece by piece. */
+static int utf8_length(lua_State *lua)
+{
+    lua_CFunction count_piece = lua_tocfunction(lua, lua_upvalueindex(1));
+    struct bytes text = check_bytes(lua, 1);
+    lua_Integer size = (lua_Integer)text.size;
+    lua_settop(lua, 4);
+    lua_Integer from = get_position(lua, 2, 1, text.size);
+    lua_Integer to = get_position(lua, 3, -1, text.size);
+    if (size <= PIECE_SIZE || from < 1 || from > size + 1 || to > size) {
+        return count_piece(lua); /* one that is short, or an error */
+    }
+    lua_Integer count = 0;
+    while (from <= to) {
+        lua_Integer end = end_of_piece(text, from, to);
+        watchdog_check(lua);
+        lua_pushinteger(lua, from);
+        lua_replace(lua, 2);
+        lua_pushinteger(lua, end);
+        lua_replace(lua, 3);
+        if (count_piece(lua) != 1) {
+            return 2; /* nil and the place of what is no UTF-8 */
+        }
+        count += lua_tointeger(lua, -1);
+        lua_settop(lua, 4);
+        from = end + 1;
+    }
+    lua_pushinteger(lua, count);
+    return 1;
+}
+
+static bool is_space(uint8_t byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+static struct bytes strip(lua_State *lua, struct bytes text)
+{
+    for (; text.size > 0 && is_space(text.data[0]); text.data++, text.size--) {
+        watchdog_check(lua);
+    }
+    for (; text.size > 0 && is_space(text.data[text.size - 1]); text.size--) {
+        watchdog_check(lua);
+    }
+    return text;
+}
+
+/* Upvalue: the library's, which gets what stands between white space. */
+static int base_tonumber(lua_State *lua)
+{
+    lua_CFunction read = lua_tocfunction(lua, lua_upvalueindex(1));
+    if (lua_type(lua, 1) == LUA_TSTRING && lua_rawlen(lua, 1) > PIECE_SIZE) {
+        struct bytes text = strip(lua, check_bytes(lua, 1));
+        bool is_short = text.size <= NUMERAL_SIZE_MAX;
+        lua_pushlstring(lua, (const char *)text.data, is_short ? text.size : 0);
+        lua_replace(lua, 1);
+    }
+    return read(lua);
+}
+
+/* Gives the function in the field of the table at the top the one that is there as its upvalue. */
+static void wrap(lua_State *lua, const char *field, lua_CFunction function)
+{
+    lua_getfield(lua, -1, field);
+    lua_pushcclosure(lua, function, 1);
+    lua_setfield(lua, -2, field);
+}
+
+void sandbox_string_open_utf8(lua_State *lua)
+{
+    wrap(lua, "len", utf8_length);
+}
+
+void sandbox_string_open_base(lua_State *lua)
+{
+    wrap(lua, "tonumber", base_tonumber);
+}
+
 void sandbox_string_push(lua_State *lua, int index)
 {
     index = lua_absindex(lua, index);
@@ -366,11 +512,10 @@ void sandbox_string_open(lua_State *lua)
 {
     static const luaL_Reg functions[] = {{"find", string_find},     {"match", string_match},
                                          {"gmatch", string_gmatch}, {"gsub", string_gsub},
-                                         {"rep", string_rep},       {NULL, NULL}};
+                                         {"rep", string_rep},       {"upper", string_upper},
+                                         {"lower", string_lower},   {NULL, NULL}};
     luaL_setfuncs(lua, functions, 0);
-    lua_getfield(lua, -1, "format");
-    lua_pushcclosure(lua, string_format, 1);
-    lua_setfield(lua, -2, "format");
+    wrap(lua, "format", string_format);
     lua_pushnil(lua);
     lua_setfield(lua, -2, "dump");
 }

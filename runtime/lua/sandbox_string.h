@@ -4,7 +4,10 @@
 
 #include "runtime/lua/script_state.h"
 
-/* Replaces find, match, gmatch, gsub, rep and format in the table at the top of the stack. */
+/* Each replaces functions in the table at the top of the stack: find, match, gmatch, gsub, rep,
+ * upper, lower and format; len; tonumber. */
 void sandbox_string_open(lua_State *lua);
+void sandbox_string_open_utf8(lua_State *lua);
+void sandbox_string_open_base(lua_State *lua);
 /* tostring without addresses: "table", "function". Pushes the string. */
 void sandbox_string_push(lua_State *lua, int index);

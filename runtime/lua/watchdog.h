@@ -11,8 +11,8 @@
  * never woken.
  *
  * Not stopped: one call of a C function. Those that a script can reach do bounded work, or call
- * watchdog_check as they go (matcher.h looks at is_late; sandbox_table.c, sandbox_order.c and
- * script_value.c check).
+ * watchdog_check as they go (matcher.h and json.h look at is_late; sandbox_table.c,
+ * sandbox_order.c, sandbox_string.c and script_value.c check).
  *
  * Owns:   the timer. The state's extra space must point to a struct that begins with the watchdog.
  * Keeps:  (1) the hook is set only while a callback runs late;

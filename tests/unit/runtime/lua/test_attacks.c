@@ -136,6 +136,37 @@ static void the_tokens_of_what_was_read_are_given_back(void **state)
     assert_int_equal(mill_driver_send(driver, "in", "good", "1", 1), 0);
 }
 
+/* One call on a string of 96 MB takes longer than is allowed here, if nobody looks meanwhile. */
+static void one_call_on_a_long_string_is_stopped(void **state)
+{
+    struct lua_bench *bench = *state;
+    static const char *const bodies[] = {
+        "while true do text:upper() end",       "while true do text:lower() end",
+        "while true do utf8.len(text) end",     "while true do tonumber(text) end",
+        "while true do tonumber(text, 36) end",
+    };
+    enum { CALL_MS = 10, ALLOWED_MS = 50 };
+    set_limits(bench);
+    bench->limits.callback_ms = CALL_MS * SLOWNESS;
+    bench->limits.memory_size = (size_t)512 << 20;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "local text = ('%s'):rep(96 << 20) return { input = 'in', output = 'out', "
+                 "process = function(r) if r.key == 'good' then return r end %s end }",
+                 strstr(bodies[i], "tonumber") != NULL ? " " : "x", bodies[i]);
+        struct mill_driver *driver = lua_bench_run(bench, text);
+        int64_t began_ms = processor_ms();
+        assert_int_not_equal(mill_driver_send(driver, "in", "bad", "{}", 1), 0);
+        int64_t took_ms = processor_ms() - began_ms;
+        assert_string_equal(driver->context.error_kind, "timeout");
+        if (took_ms > ALLOWED_MS * SLOWNESS) {
+            fail_msg("%s: ended after %d ms", bodies[i], (int)took_ms);
+        }
+        assert_int_equal(mill_driver_send(driver, "in", "good", "1", 1), 0);
+    }
+}
+
 /* Bodies of a process that is called with the keys first and then. */
 static const struct attack later[] = {
     {"a record kept", "if r.key == 'first' then kept = r else return { value = kept.key } end",
@@ -308,6 +339,7 @@ int main(void)
         LUA_BENCH_TEST(every_attack_ends_in_time_and_the_next_record_is_processed),
         LUA_BENCH_TEST(what_reads_json_counts_against_the_limit),
         LUA_BENCH_TEST(the_tokens_of_what_was_read_are_given_back),
+        LUA_BENCH_TEST(one_call_on_a_long_string_is_stopped),
         LUA_BENCH_TEST(what_is_kept_of_a_callback_is_dead_in_the_next),
         LUA_BENCH_TEST(timers_init_and_close_that_spin_are_stopped),
         LUA_BENCH_TEST(top_level_code_is_stopped),

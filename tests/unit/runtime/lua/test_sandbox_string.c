@@ -11,7 +11,9 @@ static const char prelude[] =
     "local function try(...) local t = table.pack(pcall(...)) "
     "if t[1] then return show(table.unpack(t, 1, t.n)) end return 'error' end "
     "local function collect(...) local out = {} for a, b in string.gmatch(...) do "
-    "out[#out + 1] = show(a, b) end return table.concat(out, ';') end ";
+    "out[#out + 1] = show(a, b) end return table.concat(out, ';') end "
+    "local long_text = ('aBc'):rep(65536) local wide_text = ('\\u{20ac}'):rep(65536) "
+    "local much_space = (' \\t\\n\\v\\f\\r'):rep(20000) ";
 
 static const char *const expressions[] = {
     "show(('hello world'):find('o w'))",
@@ -54,6 +56,27 @@ static const char *const expressions[] = {
     "try(string.format, '%d', 1.5)",
     "try(string.format, '%d')",
     "try(string.format, '%y', 1)",
+    "show(('aB\\0\\xe4z'):upper(), ('Ab\\0\\xc4Z'):lower(), (''):upper(), string.lower(5))",
+    "#long_text:upper() .. long_text:upper():sub(65534, 65542) .. long_text:lower():sub(-3)",
+    "try(string.upper)",
+    "show(utf8.len('a\\u{e4}\\u{20ac}'), utf8.len('\\xe4'), utf8.len(''), utf8.len('abc', 4))",
+    "try(utf8.len, 'abc', 5) .. try(utf8.len, 'abc', 1, 4) .. try(utf8.len) .. try(utf8.len, {})",
+    "show(utf8.len(long_text), utf8.len(long_text, 3), utf8.len(long_text, -70001, -3))",
+    "show(utf8.len(long_text, 100000, 65530), utf8.len(long_text, 65537, 65537), "
+    "utf8.len(long_text, #long_text + 1))",
+    "try(utf8.len, long_text, #long_text + 2) .. try(utf8.len, long_text, 1, #long_text + 1)",
+    "show(utf8.len(wide_text), utf8.len('a' .. wide_text), utf8.len('ab' .. wide_text))",
+    "show(utf8.len(wide_text, 2), utf8.len(wide_text, 1, -2), utf8.len(wide_text, 4, 4))",
+    "show(utf8.len(wide_text .. '\\x80'), utf8.len(wide_text .. '\\xe2\\x82'))",
+    "show(utf8.len(('a'):rep(65536) .. '\\x80b'), utf8.len(('a'):rep(65536) .. ('\\x80'):rep(9)))",
+    "show(utf8.len(('a'):rep(65535) .. '\\xe2b'), utf8.len(('a'):rep(65537) .. '\\xff'))",
+    "show(utf8.len(('\\u{7fffffff}'):rep(20000), 1, -1, true), utf8.len(wide_text, 1, -1, true))",
+    "show(utf8.len(('\\u{7fffffff}'):rep(20000)), utf8.len(('\\xed\\xa0\\x80'):rep(30000)))",
+    "show(tonumber('0x10'), tonumber(' 1e2 '), tonumber('x'), tonumber('z', 36), tonumber(7))",
+    "try(tonumber) .. try(tonumber, 1, 10) .. try(tonumber, '1', 99) .. try(tonumber, '1', {})",
+    "show(tonumber(much_space .. '12\\t'), tonumber('-7' .. much_space), tonumber(much_space))",
+    "show(tonumber(much_space .. 'ff' .. much_space, 16), tonumber(much_space .. '1 2'))",
+    "try(tonumber, much_space, 99) .. show(tonumber(much_space .. '1\\0'), tonumber(long_text))",
     "show(('\\0a\\0b'):find('\\0b'), #('\\0a\\0'):match('.*'), ('a\\0b'):gsub('%z', 'x'))",
 };
 
