@@ -80,11 +80,7 @@ static int store_accumulator(struct aggregate_node *it, struct node_context *con
     struct bytes stored = {0};
     if (!bytes_is_null(accumulator)) {
         buffer_clear(&it->stored);
-        if (it->fold->ops->is_binary) {
-            timed_write_binary(&it->stored, time_ms, accumulator);
-        } else {
-            timed_write(&it->stored, time_ms, accumulator);
-        }
+        fold_write(it->fold, &it->stored, time_ms, accumulator);
         stored = buffer_bytes(&it->stored);
     }
     int error = kv_put(it->kv, key, stored);
@@ -92,16 +88,6 @@ static int store_accumulator(struct aggregate_node *it, struct node_context *con
                ? 0
                : node_fail(&it->node, context, error, "process",
                            "the key does not fit the store %s: %s", it->store, error_text(error));
-}
-
-/* The result of an accumulator in `record`; null of none. */
-static int tell_result(struct aggregate_node *it, struct node_context *context,
-                       struct bytes accumulator, struct record *record)
-{
-    record->value = (struct bytes){0};
-    return bytes_is_null(accumulator)
-               ? 0
-               : it->fold->ops->result(it->fold, &it->node, context, accumulator, record);
 }
 
 static int aggregate_node_process(struct node *node, struct node_context *context,
@@ -124,16 +110,9 @@ static int aggregate_node_process(struct node *node, struct node_context *contex
         return error;
     }
     struct record change = *record;
-    change.is_change = true;
-    change.old_value = (struct bytes){0};
     change.timestamp_ms = record->timestamp_ms > time_ms ? record->timestamp_ms : time_ms;
     error = store_accumulator(it, context, record->key, change.timestamp_ms, accumulator);
-    if (error == 0 && node->sends_old) {
-        error = tell_result(it, context, old, &change);
-        change.old_value = arena_copy(context->arena, change.value); /* the fold is asked again */
-    }
-    error = error == 0 ? tell_result(it, context, accumulator, &change) : error;
-    return error == 0 ? node_forward(node, context, &change) : error;
+    return error == 0 ? fold_forward(it->fold, node, context, old, accumulator, &change) : error;
 }
 
 static int aggregate_node_read_row(struct node *node, struct node_context *context,
@@ -147,7 +126,7 @@ static int aggregate_node_read_row(struct node *node, struct node_context *conte
         return node_fail(node, context, error, "process",
                          "the store %s holds something else than an aggregate", it->store);
     }
-    error = tell_result(it, context, accumulator, out);
+    error = fold_tell(it->fold, node, context, accumulator, out);
     return error == 0 ? 1 : error;
 }
 

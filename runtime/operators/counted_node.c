@@ -112,18 +112,13 @@ static int store_window(struct counted_node *it, struct node_context *context, s
 {
     struct bytes stored = {0};
     if (window->count < it->options.count) {
-        bool is_null = bytes_is_null(window->accumulator);
         uint8_t head[COUNTED_HEAD_SIZE];
         endian_write_u32(head, (uint32_t)window->count);
         endian_write_i64(head + COUNTED_START, window->start_ms);
-        head[COUNTED_FLAG] = !is_null;
+        head[COUNTED_FLAG] = !bytes_is_null(window->accumulator);
         buffer_clear(&it->stored);
         buffer_add(&it->stored, head, sizeof head);
-        if (it->fold->ops->is_binary || is_null) {
-            timed_write_binary(&it->stored, window->end_ms, window->accumulator);
-        } else {
-            timed_write(&it->stored, window->end_ms, window->accumulator);
-        }
+        fold_write(it->fold, &it->stored, window->end_ms, window->accumulator);
         stored = buffer_bytes(&it->stored);
     }
     int error = kv_put(it->kv, make_row(&it->row, key, window->ordinal), stored);
@@ -131,16 +126,6 @@ static int store_window(struct counted_node *it, struct node_context *context, s
                       : node_fail(&it->node, context, error, "process",
                                   "the key does not fit the store %s: %s", it->options.store,
                                   error_text(error));
-}
-
-/* The result of the window in `change`; null of none. */
-static int tell_result(struct counted_node *it, struct node_context *context,
-                       struct bytes accumulator, struct record *change)
-{
-    change->value = (struct bytes){0};
-    return bytes_is_null(accumulator)
-               ? 0
-               : it->fold->ops->result(it->fold, &it->node, context, accumulator, change);
 }
 
 /* Under the key of `window` stands the result of `accumulator` now, before that of `old`. */
@@ -153,15 +138,7 @@ static int forward(struct counted_node *it, struct node_context *context,
     change.window_start_ms = window->start_ms;
     change.window_end_ms = window->end_ms;
     change.timestamp_ms = window->end_ms;
-    change.is_change = true;
-    change.old_value = (struct bytes){0};
-    int error = 0;
-    if (it->node.sends_old) {
-        error = tell_result(it, context, old, &change);
-        change.old_value = arena_copy(context->arena, change.value);
-    }
-    error = error == 0 ? tell_result(it, context, accumulator, &change) : error;
-    return error == 0 ? node_forward(&it->node, context, &change) : error;
+    return fold_forward(it->fold, &it->node, context, old, accumulator, &change);
 }
 
 static int forward_update(struct counted_node *it, struct node_context *context,
@@ -258,7 +235,7 @@ static int counted_node_read_row(struct node *node, struct node_context *context
                            .is_windowed = true,
                            .window_start_ms = window.start_ms,
                            .window_end_ms = window.end_ms};
-    error = tell_result(it, context, window.accumulator, out);
+    error = fold_tell(it->fold, node, context, window.accumulator, out);
     return error == 0 ? 1 : error;
 }
 

@@ -39,5 +39,16 @@ struct fold {
     const struct fold_ops *ops;
 };
 
+/* Appends an accumulator as stores keep it: with its time, see timed.h. */
+void fold_write(const struct fold *fold, struct buffer *out, int64_t time_ms,
+                struct bytes accumulator);
+/* The result of an accumulator as the value of `record`; null of none. */
+must_use int fold_tell(struct fold *fold, struct node *node, struct node_context *context,
+                       struct bytes accumulator, struct record *record);
+/* Sends the result of `accumulator` to the children, before it, if they want it, that of `old`.
+ * Key, time and window of the change are filled. */
+must_use int fold_forward(struct fold *fold, struct node *node, struct node_context *context,
+                          struct bytes old, struct bytes accumulator, struct record *change);
+
 /* Makes a fold for one instance of a node; what `owner` points to lives as long as the plan. */
 typedef struct fold *fold_maker(void *owner);

@@ -55,16 +55,6 @@ int window_node_read(struct window_node *it, struct node_context *context,
     return window_rows_get(&it->rows, row) ? read_content(it, context, row->stored, out) : 0;
 }
 
-/* The result of an accumulator as the value of `record`. */
-static int tell_result(struct window_node *it, struct node_context *context,
-                       struct bytes accumulator, struct record *record)
-{
-    record->value = (struct bytes){0};
-    return bytes_is_null(accumulator)
-               ? 0
-               : it->fold->ops->result(it->fold, &it->node, context, accumulator, record);
-}
-
 static int forward(struct window_node *it, struct node_context *context,
                    const struct record *record, const struct window_rows_entry *row,
                    struct bytes old, const struct window_node_content *content)
@@ -75,15 +65,7 @@ static int forward(struct window_node *it, struct node_context *context,
     change.window_start_ms = row->start_ms;
     change.window_end_ms = row->end_ms;
     change.timestamp_ms = content->time_ms;
-    change.is_change = true;
-    change.old_value = (struct bytes){0};
-    int error = 0;
-    if (it->node.sends_old) {
-        error = tell_result(it, context, old, &change);
-        change.old_value = arena_copy(context->arena, change.value); /* the fold is asked again */
-    }
-    error = error == 0 ? tell_result(it, context, content->accumulator, &change) : error;
-    return error == 0 ? node_forward(&it->node, context, &change) : error;
+    return fold_forward(it->fold, &it->node, context, old, content->accumulator, &change);
 }
 
 int window_node_put(struct window_node *it, struct node_context *context,
@@ -95,11 +77,7 @@ int window_node_put(struct window_node *it, struct node_context *context,
     written.stored = (struct bytes){0};
     if (!bytes_is_null(content->accumulator)) {
         buffer_clear(&it->timed);
-        if (it->fold->ops->is_binary) {
-            timed_write_binary(&it->timed, content->time_ms, content->accumulator);
-        } else {
-            timed_write(&it->timed, content->time_ms, content->accumulator);
-        }
+        fold_write(it->fold, &it->timed, content->time_ms, content->accumulator);
         written.stored = buffer_bytes(&it->timed);
     }
     int error = window_rows_put(&it->rows, &written);
@@ -258,7 +236,7 @@ static int window_node_read_row(struct node *node, struct node_context *context,
                            .window_end_ms = row.end_ms};
     int error = read_content(it, context, row.stored, &content);
     out->timestamp_ms = content.time_ms;
-    error = error == 0 ? tell_result(it, context, content.accumulator, out) : error;
+    error = error == 0 ? fold_tell(it->fold, node, context, content.accumulator, out) : error;
     return error == 0 ? 1 : error;
 }
 
