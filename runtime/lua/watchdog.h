@@ -3,8 +3,8 @@
  * A timer of the thread's processor time sends a signal every ten milliseconds that the thread
  * really runs. The handler counts how many of them the current callback has seen; past the limit it
  * sets a hook on the running coroutine that raises an error at the next instruction, and at every
- * instruction after that. It does so once for each coroutine: Lua marks every call that is under way
- * then, and of a million of them that may take longer than a tick, so that the thread would do
+ * instruction after that. It does so once for each coroutine: Lua marks every call that is under
+ * way then, and of a million of them that may take longer than a tick, so that the thread would do
  * nothing else. As the hook stays until the callback has unwound, and as the sandbox's
  * pcall, xpcall and resume pass the error on while is_late, no protected call and no coroutine can
  * swallow it. When no callback has run for a while the handler stops the timer; an idle thread is
@@ -30,8 +30,9 @@
 enum { WATCHDOG_TICK_MS = 10 };
 
 struct watchdog {
-    lua_State *volatile running;   /* the coroutine that runs; NULL outside callbacks */
-    lua_State *volatile hooked;    /* the coroutine that got the hook last; NULL: none since the start */
+    lua_State *volatile running; /* the coroutine that runs; NULL outside callbacks */
+    lua_State
+        *volatile hooked; /* the coroutine that got the hook last; NULL: none since the start */
     volatile sig_atomic_t ticks;   /* seen by this callback */
     volatile sig_atomic_t limit;   /* ticks */
     volatile sig_atomic_t is_late; /* until the callback has unwound */
