@@ -1,20 +1,12 @@
-/* See app_deploy.h.
- *
- * A deployment is one transaction with two records: the version under its number, and under the
- * application's name, where it becomes the current one, or as the canary, where it runs on a part
- * of the tasks first (runtime/host/deployment.h). Its transactional id is the application's,
- * so of two deployments at the same time one fails. The ten newest versions are kept. */
+/* The commands; see app_deploy.h. What they change, and how, is deploy.h. */
 #include "runtime/main/app_deploy.h"
 
-#include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/text.h"
 #include "runtime/app/app.h"
 #include "runtime/cli/change_grid.h"
-#include "runtime/cli/outcome.h"
-#include "runtime/cli/sending.h"
-#include "runtime/cli/topic_sweep.h"
 #include "runtime/host/deployment.h"
+#include "runtime/main/deploy.h"
 #include "runtime/main/plugin_places.h"
 #include "runtime/topology/topology_diff.h"
 
@@ -23,12 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    DEPLOY_KEPT_MAX = 10,
-    DEPLOY_VERSION_MAX = 1000,
-    DEPLOY_TIMEOUT_MS = 30000,
-    DEPLOY_CANARY_MS = 10 * 60 * 1000,
-};
+enum { DEPLOY_CANARY_MS = 10 * 60 * 1000 };
 
 struct deploy_values {
     struct errand_flags errand;
@@ -37,310 +24,6 @@ struct deploy_values {
     int64_t canary_ms;
     bool is_dry;
 };
-
-/* What the topic holds of one application. */
-struct deploy {
-    struct errand *errand;
-    const char *app;
-    struct app_bundle current; /* version 0: none */
-    bool has_canary;
-    struct canary_order canary; /* the last one */
-    struct app_bundle *versions;
-    size_t version_count;
-    bool has_topic;
-};
-
-/* --- Reading the topic ------------------------------------------------------------------------ */
-
-static void deploy_init(struct deploy *deploy, struct errand *errand, const char *app)
-{
-    *deploy = (struct deploy){.errand = errand, .app = app};
-    app_bundle_init(&deploy->current);
-    canary_order_init(&deploy->canary);
-}
-
-static void deploy_fini(struct deploy *deploy)
-{
-    app_bundle_fini(&deploy->current);
-    canary_order_fini(&deploy->canary);
-    for (size_t i = 0; i < deploy->version_count; i++) {
-        app_bundle_fini(&deploy->versions[i]);
-    }
-    free(deploy->versions);
-}
-
-static struct app_bundle *deploy_find(struct deploy *deploy, int64_t version)
-{
-    for (size_t i = 0; i < deploy->version_count; i++) {
-        if (deploy->versions[i].version == version) {
-            return &deploy->versions[i];
-        }
-    }
-    return NULL;
-}
-
-static void deploy_forget(struct deploy *deploy, int64_t version)
-{
-    struct app_bundle *found = deploy_find(deploy, version);
-    if (found != NULL) {
-        app_bundle_fini(found);
-        deploy->version_count--;
-        *found = deploy->versions[deploy->version_count];
-    }
-}
-
-static void deploy_take_version(struct deploy *deploy, int64_t version, struct bytes value)
-{
-    struct app_bundle bundle;
-    struct report ignored = {0};
-    deploy_forget(deploy, version);
-    app_bundle_init(&bundle);
-    if (bytes_is_null(value) || app_bundle_read(&bundle, value, &ignored) != 0 ||
-        bundle.version != version || deploy->version_count == DEPLOY_VERSION_MAX) {
-        app_bundle_fini(&bundle);
-        return;
-    }
-    deploy->versions =
-        memory_resize(deploy->versions, (deploy->version_count + 1) * sizeof *deploy->versions);
-    deploy->versions[deploy->version_count++] = bundle;
-}
-
-static void deploy_take_canary(struct deploy *deploy, struct bytes value)
-{
-    struct report ignored = {0};
-    canary_order_fini(&deploy->canary);
-    deploy->has_canary =
-        !bytes_is_null(value) && canary_order_read(&deploy->canary, value, &ignored) == 0;
-}
-
-/* NAME, NAME@VERSION, or NAME@canary. */
-static int deploy_take(void *owner, const struct envelope *envelope)
-{
-    struct deploy *deploy = owner;
-    struct bytes key = envelope->record->key;
-    struct bytes value = envelope->record->value;
-    struct report ignored = {0};
-    size_t size = strlen(deploy->app);
-    if (bytes_equal_string(key, deploy->app)) {
-        app_bundle_fini(&deploy->current);
-        (void)!(bytes_is_null(value) || app_bundle_read(&deploy->current, value, &ignored) == 0);
-    } else if (key.size > size + 1 && memcmp(key.data, deploy->app, size) == 0 &&
-               key.data[size] == '@') {
-        char *digits = bytes_to_string(bytes_make(key.data + size + 1, key.size - size - 1));
-        int64_t version;
-        if (strcmp(digits, &DEPLOYMENT_CANARY[1]) == 0) {
-            deploy_take_canary(deploy, value);
-        } else if (text_parse_int64(digits, &version) == 0) {
-            deploy_take_version(deploy, version, value);
-        }
-        free(digits);
-    }
-    return 0;
-}
-
-static int deploy_compare(const void *left, const void *right)
-{
-    const struct app_bundle *one = left;
-    const struct app_bundle *other = right;
-    return one->version < other->version ? -1 : one->version > other->version;
-}
-
-static int deploy_read(struct deploy *deploy)
-{
-    const char *name = DEPLOYMENT_TOPIC;
-    const struct topic_choice_flags flags = {.may_miss = true};
-    const struct flag_list words = {.items = &name, .count = 1};
-    struct topic_choice choice;
-    struct topic_sweep_range *ranges;
-    int code = topic_choice_partitions(deploy->errand, &flags, &words, &choice);
-    deploy->has_topic = code == COMMAND_OK && choice.count > 0;
-    if (!deploy->has_topic) {
-        return code;
-    }
-    code = topic_sweep_ranges(deploy->errand, &choice, &ranges);
-    if (code != COMMAND_OK) {
-        return code;
-    }
-    int error = topic_sweep_run(deploy->errand, ranges, choice.count, deploy_take, deploy);
-    if (deploy->version_count > 0) {
-        qsort(deploy->versions, deploy->version_count, sizeof *deploy->versions, deploy_compare);
-    }
-    return error == 0 ? COMMAND_OK : errand_fail(deploy->errand, error, "reading what is deployed");
-}
-
-/* --- Writing it ------------------------------------------------------------------------------- */
-
-static int deploy_make_topic(struct deploy *deploy)
-{
-    struct create_topics_request_config config = {.name = BYTES_LITERAL("cleanup.policy"),
-                                                  .value = BYTES_LITERAL("compact")};
-    struct create_topics_request_topic topic = {.name = BYTES_LITERAL(DEPLOYMENT_TOPIC),
-                                                .partition_count = 1,
-                                                .replication_factor = -1,
-                                                .configs = {.items = &config, .count = 1}};
-    struct create_topics_request request = {.topics = {.items = &topic, .count = 1},
-                                            .timeout_ms = DEPLOY_TIMEOUT_MS};
-    const void *found;
-    int error =
-        errand_call(deploy->errand, CLIENT_CONTROLLER, API_CREATE_TOPICS, -1, &request, &found);
-    if (error != 0) {
-        return errand_fail(deploy->errand, error, "making the topic " DEPLOYMENT_TOPIC);
-    }
-    const struct create_topics_response_topic *made =
-        &((const struct create_topics_response *)found)->topics.items[0];
-    error = error_from_code(made->error_code);
-    return error == 0 || error == ERROR_TOPIC_ALREADY_EXISTS
-               ? COMMAND_OK
-               : errand_refuse(deploy->errand, DEPLOYMENT_TOPIC, made->error_code,
-                               made->error_message);
-}
-
-static int deploy_send_value(struct sending *sending, const char *key, struct bytes value)
-{
-    const struct producer_record record = {.topic = DEPLOYMENT_TOPIC,
-                                           .partition = 0,
-                                           .timestamp_ms = -1,
-                                           .key = bytes_from_string(key),
-                                           .value = value};
-    return sending_send_patiently(sending, &record);
-}
-
-/* `bundle` NULL: the key is forgotten. */
-static int deploy_send(struct sending *sending, const char *key, const struct app_bundle *bundle)
-{
-    struct buffer value;
-    buffer_init(&value);
-    if (bundle != NULL) {
-        app_bundle_write(bundle, &value);
-    }
-    int error =
-        deploy_send_value(sending, key, bundle == NULL ? (struct bytes){0} : buffer_bytes(&value));
-    buffer_fini(&value);
-    return error;
-}
-
-static const char *deploy_canary_key(struct deploy *deploy)
-{
-    return arena_printf(&deploy->errand->arena, "%s%s", deploy->app, DEPLOYMENT_CANARY);
-}
-
-/* What is said of the canary from now on. */
-static int deploy_send_canary(struct deploy *deploy, struct sending *sending)
-{
-    struct buffer value;
-    buffer_init(&value);
-    canary_order_write(&deploy->canary, &value);
-    int error = deploy_send_value(sending, deploy_canary_key(deploy), buffer_bytes(&value));
-    buffer_fini(&value);
-    return error;
-}
-
-static bool deploy_is_trying(const struct deploy *deploy)
-{
-    return deploy->has_canary && deploy->canary.state == CANARY_ORDER_RUNNING &&
-           deploy->canary.bundle.version != deploy->current.version;
-}
-
-/* The one that runs, if there is one, has ended. */
-static int deploy_end_canary(struct deploy *deploy, struct sending *sending,
-                             enum canary_order_state state, const char *why)
-{
-    if (!deploy_is_trying(deploy)) {
-        return 0;
-    }
-    canary_order_end(&deploy->canary, state, why, io_wall_clock(deploy->errand->world->io));
-    return deploy_send_canary(deploy, sending);
-}
-
-static const char *deploy_key(struct deploy *deploy, int64_t version)
-{
-    return arena_printf(&deploy->errand->arena, "%s@%" PRId64, deploy->app, version);
-}
-
-/* What is written in the transaction of one command; 0 or an error. */
-typedef int deploy_writer(struct deploy *deploy, struct sending *sending,
-                          const struct app_bundle *bundle);
-
-static int deploy_commit(struct deploy *deploy, deploy_writer *write,
-                         const struct app_bundle *bundle)
-{
-    struct producer_options options = producer_options_default();
-    struct sending sending;
-    int code = deploy->has_topic ? COMMAND_OK : deploy_make_topic(deploy);
-    if (code != COMMAND_OK) {
-        return code;
-    }
-    const char *id = arena_printf(&deploy->errand->arena, "tidemill-deploy-%s", deploy->app);
-    int error = sending_open(&sending, deploy->errand, &options, id);
-    error = error == 0 ? write(deploy, &sending, bundle) : error;
-    if (error == 0) {
-        error = sending_finish(&sending, true);
-    }
-    sending_close(&sending);
-    return error == 0 ? COMMAND_OK : errand_fail(deploy->errand, error, "writing the version");
-}
-
-/* The version, and no longer those that are too old to be kept. */
-static int deploy_write_version(struct deploy *deploy, struct sending *sending,
-                                const struct app_bundle *bundle)
-{
-    int error = deploy_send(sending, deploy_key(deploy, bundle->version), bundle);
-    for (size_t i = 0; error == 0 && i < deploy->version_count; i++) {
-        int64_t version = deploy->versions[i].version;
-        if (version <= bundle->version - DEPLOY_KEPT_MAX) {
-            error = deploy_send(sending, deploy_key(deploy, version), NULL);
-        }
-    }
-    return error;
-}
-
-static int deploy_write_new(struct deploy *deploy, struct sending *sending,
-                            const struct app_bundle *bundle)
-{
-    int error = deploy_write_version(deploy, sending, bundle);
-    error = error == 0 ? deploy_send(sending, deploy->app, bundle) : error;
-    return error == 0 ? deploy_end_canary(deploy, sending, CANARY_ORDER_REPLACED, NULL) : error;
-}
-
-/* `deploy->canary` is the order, in the place of another that may run. */
-static int deploy_write_canary(struct deploy *deploy, struct sending *sending,
-                               const struct app_bundle *bundle)
-{
-    int error = deploy_write_version(deploy, sending, bundle);
-    return error == 0 ? deploy_send_canary(deploy, sending) : error;
-}
-
-static int deploy_write_current(struct deploy *deploy, struct sending *sending,
-                                const struct app_bundle *bundle)
-{
-    bool is_canary = deploy_is_trying(deploy) && deploy->canary.bundle.version == bundle->version;
-    int error = deploy_send(sending, deploy->app, bundle);
-    return error == 0
-               ? deploy_end_canary(deploy, sending,
-                                   is_canary ? CANARY_ORDER_PROMOTED : CANARY_ORDER_REPLACED, NULL)
-               : error;
-}
-
-static int deploy_write_no_canary(struct deploy *deploy, struct sending *sending,
-                                  const struct app_bundle *bundle)
-{
-    (void)bundle;
-    return deploy_end_canary(deploy, sending, CANARY_ORDER_ROLLED_BACK, "somebody asked for it");
-}
-
-static int deploy_write_none(struct deploy *deploy, struct sending *sending,
-                             const struct app_bundle *bundle)
-{
-    (void)bundle;
-    int error = deploy_send(sending, deploy->app, NULL);
-    if (error == 0 && deploy->has_canary) {
-        error = deploy_send(sending, deploy_canary_key(deploy), NULL);
-    }
-    for (size_t i = 0; error == 0 && i < deploy->version_count; i++) {
-        error = deploy_send(sending, deploy_key(deploy, deploy->versions[i].version), NULL);
-    }
-    return error;
-}
 
 /* --- app deploy ------------------------------------------------------------------------------- */
 
@@ -444,17 +127,16 @@ static int64_t deploy_next_version(const struct deploy *deploy)
     return newest + 1;
 }
 
-static int deploy_put_canary(struct deploy *deploy, const struct deploy_values *values,
-                             const struct app_bundle *bundle)
+/* On a part of the tasks; the order borrows the bundle. */
+static int deploy_try(struct deploy *deploy, const struct deploy_values *values,
+                      const struct app_bundle *bundle)
 {
-    struct canary_order *order = &deploy->canary;
-    canary_order_fini(order);
-    order->state = CANARY_ORDER_RUNNING;
-    order->at_ms = bundle->at_ms;
-    order->for_ms = values->canary_ms;
-    check(canary_share_parse(values->canary, &order->share) == 0);
-    app_bundle_copy(&order->bundle, bundle);
-    int code = deploy_commit(deploy, deploy_write_canary, bundle);
+    struct canary_order order = {.state = CANARY_ORDER_RUNNING,
+                                 .at_ms = bundle->at_ms,
+                                 .for_ms = values->canary_ms,
+                                 .bundle = *bundle};
+    check(canary_share_parse(values->canary, &order.share) == 0);
+    int code = deploy_put_canary(deploy, &order);
     if (code == COMMAND_OK) {
         deploy_tell(
             deploy, bundle->version,
@@ -492,9 +174,9 @@ static int deploy_put(struct deploy *deploy, const struct deploy_values *values,
         return COMMAND_OK;
     }
     if (is_canary) {
-        return deploy_put_canary(deploy, values, bundle);
+        return deploy_try(deploy, values, bundle);
     }
-    code = deploy_commit(deploy, deploy_write_new, bundle);
+    code = deploy_put_version(deploy, bundle);
     if (code == COMMAND_OK) {
         deploy_tell(deploy, bundle->version, "deployed");
     }
@@ -668,10 +350,10 @@ static struct app_bundle *deploy_choose(struct deploy *deploy, const char *argum
     return found;
 }
 
-static int deploy_make_current(struct deploy *deploy, struct app_bundle *bundle)
+static int deploy_use(struct deploy *deploy, struct app_bundle *bundle)
 {
     bundle->at_ms = io_wall_clock(deploy->errand->world->io);
-    int code = deploy_commit(deploy, deploy_write_current, bundle);
+    int code = deploy_make_current(deploy, bundle);
     if (code == COMMAND_OK) {
         deploy_tell(deploy, bundle->version, "is current");
     }
@@ -687,13 +369,13 @@ static int deploy_promote(struct deploy *deploy, const char *argument)
                             "%s' lists them",
                             deploy->app, deploy->app);
     }
-    return deploy_make_current(deploy, &deploy->canary.bundle);
+    return deploy_use(deploy, &deploy->canary.bundle);
 }
 
 static int deploy_go_back(struct deploy *deploy, const char *argument)
 {
     if (argument == NULL && deploy_is_trying(deploy)) {
-        int code = deploy_commit(deploy, deploy_write_no_canary, NULL);
+        int code = deploy_stop_canary(deploy);
         if (code == COMMAND_OK) {
             deploy_tell(deploy, deploy->canary.bundle.version, "is rolled back");
         }
@@ -703,13 +385,13 @@ static int deploy_go_back(struct deploy *deploy, const char *argument)
     if (bundle == NULL) {
         return COMMAND_FAILED;
     }
-    return deploy_make_current(deploy, bundle);
+    return deploy_use(deploy, bundle);
 }
 
-static int deploy_remove(struct deploy *deploy, const char *argument)
+static int deploy_end(struct deploy *deploy, const char *argument)
 {
     (void)argument;
-    int code = deploy_commit(deploy, deploy_write_none, NULL);
+    int code = deploy_remove(deploy);
     if (code == COMMAND_OK) {
         deploy_tell(deploy, 0, "removed");
     }
@@ -738,7 +420,7 @@ static int run_promote(struct command_world *world, const void *values,
 static int run_rm(struct command_world *world, const void *values,
                   const struct flag_list *arguments)
 {
-    return deploy_run(world, values, arguments->items[0], deploy_remove, NULL);
+    return deploy_run(world, values, arguments->items[0], deploy_end, NULL);
 }
 
 static const struct flag deploy_flags[] = {
