@@ -116,7 +116,8 @@ static int kv_lmdb_put(struct kv *kv, struct bytes key, struct bytes value)
     } else {
         store->active_size += key.size;
     }
-    int error = kv_put(store->active, key, buffer_bytes(&store->put_value));
+    /* Judged already, without the first byte. */
+    int error = store->active->ops->put(store->active, key, buffer_bytes(&store->put_value));
     kv_lmdb_end_reading(store); /* not before: key or value may be views */
     return error;
 }

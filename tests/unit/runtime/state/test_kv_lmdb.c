@@ -341,6 +341,26 @@ static void keys_of_the_largest_size_reach_the_base(void **state)
     bench_free(bench);
 }
 
+static void a_value_of_the_largest_size_is_taken(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(1);
+    uint8_t *large = calloc(1, KV_VALUE_SIZE_MAX + 1);
+    struct bytes key = BYTES_LITERAL("k");
+    struct bytes value;
+    assert_int_equal(kv_put(bench->kv, key, bytes_make(large, KV_VALUE_SIZE_MAX + 1)),
+                     ERROR_TOO_LARGE);
+    assert_false(kv_get(bench->kv, key, &value));
+    assert_int_equal(kv_put(bench->kv, key, bytes_make(large, KV_VALUE_SIZE_MAX)), 0);
+    kv_mark_committed(bench->kv);
+    kv_lmdb_freeze(bench->kv);
+    thaw(bench, true);
+    assert_true(kv_get(bench->kv, key, &value));
+    assert_int_equal(value.size, KV_VALUE_SIZE_MAX);
+    free(large);
+    bench_free(bench);
+}
+
 /* What decides when a checkpoint is worth it: the bytes it would write, not those ever put. */
 static void the_size_counts_each_key_once_and_nothing_undone(void **state)
 {
@@ -406,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_thousand_iterators_take_one_reader),
         cmocka_unit_test(an_empty_value_is_a_value_in_every_layer),
         cmocka_unit_test(keys_of_the_largest_size_reach_the_base),
+        cmocka_unit_test(a_value_of_the_largest_size_is_taken),
         cmocka_unit_test(the_size_counts_each_key_once_and_nothing_undone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
