@@ -80,13 +80,6 @@ struct kv_iterator *kv_iterate(struct kv *kv, struct bytes from, struct bytes to
     return kv->ops->iterate(kv, from, to);
 }
 
-void kv_settle(struct kv *kv)
-{
-    if (kv->ops->settle != NULL) {
-        kv->ops->settle(kv);
-    }
-}
-
 bool kv_iterator_next(struct kv_iterator *iterator, struct bytes *key, struct bytes *value)
 {
     return iterator->next(iterator, key, value);

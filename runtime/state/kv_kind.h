@@ -15,7 +15,6 @@ struct kv_ops {
     bool (*is_changed)(const struct kv *kv);
     int64_t (*count)(struct kv *kv);
     struct kv_iterator *(*iterate)(struct kv *kv, struct bytes from, struct bytes to);
-    void (*settle)(struct kv *kv); /* NULL: iterating only reads anyway */
     void (*each_dirty)(struct kv *kv,
                        void (*each)(void *owner, struct bytes key, struct bytes value),
                        void *owner);
@@ -38,5 +37,3 @@ struct kv_iterator {
 
 void kv_init(struct kv *kv, const struct kv_ops *ops, const char *name);
 void kv_fini(struct kv *kv);
-/* From here until the next write kv_iterate only reads, so other threads may, too. */
-void kv_settle(struct kv *kv);

@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/state/kv_kind.h"
+#include "runtime/state/kv_memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,10 @@ struct kv_lmdb {
     struct kv_lmdb_snapshot *snapshot; /* for the next iterator; or NULL */
     size_t iterator_count;             /* open */
     int error;                         /* the first of the base */
-    struct kv *active;
-    struct kv *frozen;       /* NULL when nothing is */
-    size_t active_size;      /* bytes of keys and values */
-    size_t saved_size;       /* active_size at the savepoint */
-    size_t frozen_size;      /* of what a checkpoint is writing */
-    size_t left_size;        /* of what a failed checkpoint left in frozen */
-    struct buffer put_value; /* scratch */
+    struct kv *overlay;
+    bool is_frozen;
+    struct buffer frozen;  /* copies of entries of the overlay */
+    struct buffer wrapped; /* scratch */
 };
 
 static struct kv_lmdb *kv_lmdb_of(struct kv *kv)
@@ -89,12 +87,20 @@ static bool kv_lmdb_unwrap(struct bytes wrapped, struct bytes *value)
     return wrapped.data[0] == KV_LMDB_PRESENT;
 }
 
+/* Borrowed until the next call. */
+static struct bytes kv_lmdb_wrap(struct kv_lmdb *store, struct bytes value)
+{
+    buffer_clear(&store->wrapped);
+    buffer_add_byte(&store->wrapped, bytes_is_null(value) ? KV_LMDB_REMOVED : KV_LMDB_PRESENT);
+    buffer_add_bytes(&store->wrapped, value);
+    return buffer_bytes(&store->wrapped);
+}
+
 static bool kv_lmdb_get(struct kv *kv, struct bytes key, struct bytes *value)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
     struct bytes wrapped;
-    if (kv_get(store->active, key, &wrapped) ||
-        (store->frozen != NULL && kv_get(store->frozen, key, &wrapped))) {
+    if (kv_get(store->overlay, key, &wrapped)) {
         return kv_lmdb_unwrap(wrapped, value);
     }
     return key.size > 0 && kv_lmdb_get_base(store, key, value);
@@ -103,21 +109,11 @@ static bool kv_lmdb_get(struct kv *kv, struct bytes key, struct bytes *value)
 static int kv_lmdb_put(struct kv *kv, struct bytes key, struct bytes value)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    struct bytes wrapped;
     if (key.size == 0) {
         return ERROR_INVALID; /* LMDB has no empty keys */
     }
-    buffer_clear(&store->put_value);
-    buffer_add_byte(&store->put_value, bytes_is_null(value) ? KV_LMDB_REMOVED : KV_LMDB_PRESENT);
-    buffer_add_bytes(&store->put_value, value);
-    store->active_size += value.size;
-    if (kv_get(store->active, key, &wrapped)) {
-        store->active_size -= wrapped.size - 1;
-    } else {
-        store->active_size += key.size;
-    }
     /* Judged already, without the first byte. */
-    int error = store->active->ops->put(store->active, key, buffer_bytes(&store->put_value));
+    int error = store->overlay->ops->put(store->overlay, key, kv_lmdb_wrap(store, value));
     kv_lmdb_end_reading(store); /* not before: key or value may be views */
     return error;
 }
@@ -130,25 +126,22 @@ static int kv_lmdb_touch(struct kv *kv, struct bytes key)
 
 static void kv_lmdb_savepoint(struct kv *kv)
 {
-    struct kv_lmdb *store = kv_lmdb_of(kv);
-    store->saved_size = store->active_size;
-    kv_savepoint(store->active);
+    kv_savepoint(kv_lmdb_of(kv)->overlay);
 }
 
 static void kv_lmdb_rollback(struct kv *kv)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    store->active_size = store->saved_size;
-    kv_rollback(store->active);
+    kv_rollback(store->overlay);
     kv_lmdb_end_reading(store);
 }
 
 static bool kv_lmdb_is_changed(const struct kv *kv)
 {
-    return kv_is_changed(((const struct kv_lmdb *)(const void *)kv)->active);
+    return kv_is_changed(((const struct kv_lmdb *)(const void *)kv)->overlay);
 }
 
-/* --- Iteration: the three layers merged, the upper one winning --- */
+/* --- Iteration: the two layers merged, the upper one winning --- */
 
 struct kv_lmdb_layer {
     struct kv_iterator *overlay; /* or NULL: the cursor */
@@ -162,7 +155,7 @@ struct kv_lmdb_iterator {
     struct kv_iterator iterator;
     struct kv_lmdb *store;
     struct kv_lmdb_snapshot *snapshot; /* NULL when the base cannot be read */
-    struct kv_lmdb_layer layers[3];    /* active, frozen, base */
+    struct kv_lmdb_layer layers[2];    /* overlay, base */
     size_t layer_count;
     struct buffer to; /* exclusive end */
     bool has_to;
@@ -309,20 +302,15 @@ static struct kv_iterator *kv_lmdb_iterate(struct kv *kv, struct bytes from, str
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
     struct kv_lmdb_iterator *iterator = memory_new(struct kv_lmdb_iterator);
-    struct kv *overlays[] = {store->active, store->frozen};
     iterator->iterator.next = kv_lmdb_iterator_next;
     iterator->iterator.free = kv_lmdb_iterator_free;
     iterator->store = store;
     store->iterator_count++;
     iterator->has_to = !bytes_is_null(to);
     buffer_add_bytes(&iterator->to, to);
-    for (size_t i = 0; i < 2; i++) {
-        if (overlays[i] != NULL) {
-            struct kv_lmdb_layer *layer = &iterator->layers[iterator->layer_count++];
-            layer->overlay = kv_iterate(overlays[i], from, to);
-            kv_lmdb_layer_next(iterator, layer);
-        }
-    }
+    struct kv_lmdb_layer *layer = &iterator->layers[iterator->layer_count++];
+    layer->overlay = kv_iterate(store->overlay, from, to);
+    kv_lmdb_layer_next(iterator, layer);
     kv_lmdb_open_base(store, iterator, from);
     return &iterator->iterator;
 }
@@ -358,38 +346,57 @@ static void kv_lmdb_each_dirty(struct kv *kv,
                                void *owner)
 {
     struct kv_lmdb_each wrapped = {.each = each, .owner = owner};
-    kv_each_dirty(kv_lmdb_of(kv)->active, kv_lmdb_each_one, &wrapped);
+    kv_each_dirty(kv_lmdb_of(kv)->overlay, kv_lmdb_each_one, &wrapped);
 }
 
 static void kv_lmdb_mark_committed(struct kv *kv)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    store->saved_size = store->active_size;
-    kv_mark_committed(store->active);
+    kv_mark_committed(store->overlay);
     kv_lmdb_end_reading(store);
+}
+
+struct kv_lmdb_comparison {
+    const struct kv_lmdb *store;
+    MDB_txn *transaction;
+};
+
+/* What cannot be read is told by kv_lmdb_error when somebody needs it. */
+static void kv_lmdb_compare_clean(void *owner, struct bytes key, struct bytes wrapped)
+{
+    struct kv_lmdb_comparison *comparison = owner;
+    MDB_val name = kv_lmdb_value(key);
+    MDB_val found;
+    struct bytes value;
+    bool is_present = kv_lmdb_unwrap(wrapped, &value);
+    int result = mdb_get(comparison->transaction, comparison->store->database, &name, &found);
+    check(result != MDB_NOTFOUND || !is_present);
+    check(result != 0 || is_present);
+    check(result != 0 || bytes_equal(value, bytes_make(found.mv_data, found.mv_size)));
 }
 
 static void kv_lmdb_check(const struct kv *kv)
 {
     const struct kv_lmdb *store = (const struct kv_lmdb *)(const void *)kv;
-    kv_check(store->active);
-    check(store->frozen != NULL || store->left_size + store->frozen_size == 0);
-    if (store->frozen != NULL) {
-        kv_check(store->frozen);
+    struct kv_lmdb_comparison comparison = {.store = store};
+    kv_check(store->overlay);
+    check(store->is_frozen || store->frozen.size == 0);
+    if (store->error == 0 &&
+        mdb_txn_begin(store->environment, NULL, MDB_RDONLY, &comparison.transaction) == 0) {
+        kv_memory_each_clean(store->overlay, kv_lmdb_compare_clean, &comparison); /* (2) */
+        mdb_txn_abort(comparison.transaction);
     }
 }
 
 static void kv_lmdb_free(struct kv *kv)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    kv_free(store->active);
-    if (store->frozen != NULL) {
-        kv_free(store->frozen);
-    }
+    kv_free(store->overlay);
     if (store->reader != NULL) {
         mdb_txn_abort(store->reader);
     }
-    buffer_fini(&store->put_value);
+    buffer_fini(&store->frozen);
+    buffer_fini(&store->wrapped);
     kv_fini(kv);
     free(store);
 }
@@ -412,87 +419,152 @@ struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
     kv_init(&store->kv, &ops, name);
     store->environment = environment;
     store->database = database;
-    store->active = kv_new_memory(name);
+    store->overlay = kv_new_overlay(name);
     if (kv_lmdb_judge(store, mdb_txn_begin(environment, NULL, MDB_RDONLY, &store->reader))) {
         mdb_txn_reset(store->reader);
     }
     return &store->kv;
 }
 
-static void kv_lmdb_add_older(struct kv *newer, struct kv *older)
-{
-    struct kv_iterator *iterator = kv_iterate(older, (struct bytes){0}, (struct bytes){0});
-    struct bytes key;
-    struct bytes value;
-    struct bytes newer_value;
-    while (kv_iterator_next(iterator, &key, &value)) {
-        if (!kv_get(newer, key, &newer_value)) {
-            check(kv_put(newer, key, value) == 0);
-        }
-    }
-    kv_iterator_free(iterator);
-}
-
 void kv_lmdb_freeze(struct kv *kv)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    struct kv *older = store->frozen;
-    store->frozen = store->active;
-    store->active = kv_new_memory(kv->name);
-    store->frozen_size = store->active_size + store->left_size;
-    store->active_size = store->saved_size = store->left_size = 0;
-    if (older != NULL) {
-        /* The checkpoint before this one failed: what it held is still to be written. */
-        kv_lmdb_add_older(store->frozen, older);
-        kv_free(older);
-    }
-    kv_settle(store->frozen); /* it is iterated here and by the checkpoint's thread */
+    check(!store->is_frozen);
+    store->is_frozen = true;
+    kv_memory_freeze(store->overlay, &store->frozen);
 }
 
+struct kv_lmdb_copy {
+    uint64_t start; /* of the key, behind what all keys begin with: it decides nearly always */
+    const uint8_t *place;
+};
+
+static struct bytes kv_lmdb_key_of(const uint8_t *place)
+{
+    struct bytes key;
+    struct bytes value;
+    kv_memory_read_copy(place, &key, &value);
+    return key;
+}
+
+static int kv_lmdb_compare_copies(const void *left, const void *right)
+{
+    const struct kv_lmdb_copy *a = left;
+    const struct kv_lmdb_copy *b = right;
+    return a->start != b->start ? (a->start < b->start ? -1 : 1)
+                                : bytes_compare(kv_lmdb_key_of(a->place), kv_lmdb_key_of(b->place));
+}
+
+/* Of at most size_max bytes. */
+static size_t kv_lmdb_shared_size(struct bytes a, struct bytes b, size_t size_max)
+{
+    size_t size = 0;
+    while (size < size_max && size < a.size && size < b.size && a.data[size] == b.data[size]) {
+        size++;
+    }
+    return size;
+}
+
+static uint64_t kv_lmdb_start_of(struct bytes key, size_t shared_size)
+{
+    uint64_t start = 0;
+    for (size_t i = shared_size; i < shared_size + sizeof start; i++) {
+        start = start << 8 | (i < key.size ? key.data[i] : 0);
+    }
+    return start;
+}
+
+/* In order, and to be freed. */
+static struct kv_lmdb_copy *kv_lmdb_sort_frozen(struct bytes frozen, size_t *count)
+{
+    const uint8_t *end = frozen.data + frozen.size;
+    size_t capacity = 16;
+    struct kv_lmdb_copy *copies = memory_zero(capacity, sizeof *copies);
+    size_t shared_size = KV_KEY_SIZE_MAX;
+    struct bytes key;
+    struct bytes value;
+    *count = 0;
+    for (const uint8_t *place = frozen.data; place != end;) {
+        if (*count == capacity) {
+            capacity *= 2;
+            copies = memory_resize(copies, capacity * sizeof *copies);
+        }
+        copies[(*count)++].place = place;
+        place = kv_memory_read_copy(place, &key, &value);
+        shared_size = kv_lmdb_shared_size(kv_lmdb_key_of(frozen.data), key, shared_size);
+    }
+    bool is_sorted = true;
+    for (size_t i = 0; i < *count; i++) {
+        copies[i].start = kv_lmdb_start_of(kv_lmdb_key_of(copies[i].place), shared_size);
+        is_sorted = is_sorted && (i == 0 || kv_lmdb_compare_copies(&copies[i - 1], &copies[i]) < 0);
+    }
+    if (!is_sorted) {
+        qsort(copies, *count, sizeof *copies, kv_lmdb_compare_copies);
+    }
+    return copies;
+}
+
+static int kv_lmdb_write_copy(MDB_cursor *cursor, const uint8_t *place)
+{
+    struct bytes key;
+    struct bytes wrapped;
+    struct bytes value;
+    kv_memory_read_copy(place, &key, &wrapped);
+    bool is_present = kv_lmdb_unwrap(wrapped, &value);
+    MDB_val name = kv_lmdb_value(key);
+    MDB_val content = kv_lmdb_value(value);
+    if (is_present) {
+        return mdb_cursor_put(cursor, &name, &content, 0);
+    }
+    int result = mdb_cursor_get(cursor, &name, &content, MDB_SET);
+    if (result == MDB_NOTFOUND) {
+        return 0;
+    }
+    return result != 0 ? result : mdb_cursor_del(cursor, 0);
+}
+
+/* One cursor, which looks on its page before it comes down from the root. */
 int kv_lmdb_write_frozen(struct kv *kv, MDB_txn *transaction)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    struct kv_iterator *iterator = kv_iterate(store->frozen, (struct bytes){0}, (struct bytes){0});
-    struct bytes key;
-    struct bytes wrapped;
-    int result = 0;
-    while (result == 0 && kv_iterator_next(iterator, &key, &wrapped)) {
-        struct bytes value;
-        bool is_present = kv_lmdb_unwrap(wrapped, &value);
-        MDB_val name = kv_lmdb_value(key);
-        MDB_val content = kv_lmdb_value(value);
-        result = is_present ? mdb_put(transaction, store->database, &name, &content, 0)
-                            : mdb_del(transaction, store->database, &name, NULL);
-        if (result == MDB_NOTFOUND) {
-            result = 0;
-        }
+    MDB_cursor *cursor;
+    int result = mdb_cursor_open(transaction, store->database, &cursor);
+    if (result != 0) {
+        return result;
     }
-    kv_iterator_free(iterator);
+    size_t count;
+    struct kv_lmdb_copy *copies = kv_lmdb_sort_frozen(buffer_bytes(&store->frozen), &count);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = kv_lmdb_write_copy(cursor, copies[i].place);
+    }
+    free(copies);
+    mdb_cursor_close(cursor);
     return result;
+}
+
+/* Who removes a key seldom comes back to it: windows that are closed, joins that are too old. */
+static bool kv_lmdb_is_worth_room(struct bytes wrapped)
+{
+    return wrapped.data[0] == KV_LMDB_PRESENT;
 }
 
 void kv_lmdb_thaw(struct kv *kv, bool is_written)
 {
     struct kv_lmdb *store = kv_lmdb_of(kv);
-    check(store->frozen != NULL);
+    check(store->is_frozen);
     kv_lmdb_end_reading(store);
     if (store->snapshot != NULL) {
         store->snapshot->store = NULL;
         store->snapshot = NULL;
     }
-    if (is_written) {
-        kv_free(store->frozen);
-        store->frozen = NULL;
-    } else {
-        store->left_size = store->frozen_size;
-    }
-    store->frozen_size = 0;
+    kv_memory_thaw(store->overlay, is_written, kv_lmdb_is_worth_room);
+    buffer_fini(&store->frozen);
+    store->is_frozen = false;
 }
 
-size_t kv_lmdb_active_size(const struct kv *kv)
+size_t kv_lmdb_changed_size(const struct kv *kv)
 {
-    const struct kv_lmdb *store = (const struct kv_lmdb *)(const void *)kv;
-    return store->active_size + store->left_size;
+    return kv_memory_changed_size(((const struct kv_lmdb *)(const void *)kv)->overlay);
 }
 
 int kv_lmdb_error(const struct kv *kv)

@@ -482,7 +482,7 @@ size_t state_dirty_size(const struct state *state)
     size_t size = 0;
     for (size_t i = 0; i < state->store_count; i++) {
         if (state->is_persistent[i]) {
-            size += kv_lmdb_active_size(state->stores[i]);
+            size += kv_lmdb_changed_size(state->stores[i]);
         }
     }
     return size;

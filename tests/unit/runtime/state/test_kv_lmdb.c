@@ -1,8 +1,11 @@
 /* Shows that the persistent store keeps the promises of kv.h whatever lies in which of its layers:
- * random use with checkpoints that succeed and fail, and reopening, against a plain array. LMDB
- * needs a real directory, which is made for each run. */
+ * random use with checkpoints that succeed and fail, and reopening, against a plain array, with
+ * small values and with so large ones that clean ones are forgotten all the time; and that what was
+ * used lately is kept, and no more than may be. LMDB needs a real directory, which is made for each
+ * run. */
 #include "log/base/error.h"
 #include "runtime/state/kv_lmdb.h"
+#include "runtime/state/kv_memory.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -18,6 +21,8 @@ struct bench {
     MDB_dbi database;
     struct kv *kv;
     uint64_t seed;
+    size_t value_size; /* the number, and more behind it */
+    uint8_t *value;
     int model[KEYS]; /* 0: not there */
     int saved[KEYS];
     int committed[KEYS];
@@ -47,7 +52,7 @@ static void bench_open(struct bench *bench)
     MDB_txn *transaction;
     assert_int_equal(mdb_env_create(&bench->environment), 0);
     assert_int_equal(mdb_env_set_maxdbs(bench->environment, 4), 0);
-    assert_int_equal(mdb_env_set_mapsize(bench->environment, 64 << 20), 0);
+    assert_int_equal(mdb_env_set_mapsize(bench->environment, 256 << 20), 0);
     assert_int_equal(
         mdb_env_open(bench->environment, bench->directory, MDB_NOTLS | MDB_NOSYNC, 0644), 0);
     assert_int_equal(mdb_txn_begin(bench->environment, NULL, 0, &transaction), 0);
@@ -69,6 +74,8 @@ static struct bench *bench_new(uint64_t seed)
     snprintf(bench->directory, sizeof bench->directory, "/tmp/tidemill-kv-XXXXXX");
     assert_non_null(mkdtemp(bench->directory));
     bench->seed = seed;
+    bench->value_size = sizeof(int);
+    bench->value = calloc(1, KV_VALUE_SIZE_MAX);
     bench_open(bench);
     return bench;
 }
@@ -82,6 +89,7 @@ static void bench_free(struct bench *bench)
     snprintf(path, sizeof path, "%s/lock.mdb", bench->directory);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(bench->directory), 0);
+    free(bench->value);
     free(bench);
 }
 
@@ -89,7 +97,9 @@ static void put(struct bench *bench, int index, int number)
 {
     char text[8];
     bench->model[index] = number;
-    struct bytes value = number == 0 ? (struct bytes){0} : bytes_make(&number, sizeof number);
+    memcpy(bench->value, &number, sizeof number);
+    struct bytes value =
+        number == 0 ? (struct bytes){0} : bytes_make(bench->value, bench->value_size);
     assert_int_equal(kv_put(bench->kv, key_of(index, text), value), 0);
 }
 
@@ -106,7 +116,7 @@ static void expect_values(struct bench *bench)
     for (int i = 0; i < KEYS; i++) {
         if (bench->model[i] != 0) {
             int number = 0;
-            assert_int_equal(values[i].size, sizeof number);
+            assert_int_equal(values[i].size, bench->value_size);
             memcpy(&number, values[i].data, sizeof number);
             assert_int_equal(number, bench->model[i]);
         }
@@ -186,7 +196,7 @@ static void freeze(struct bench *bench)
 {
     commit(bench);
     kv_lmdb_freeze(bench->kv);
-    assert_int_equal(kv_lmdb_active_size(bench->kv), 0);
+    assert_int_equal(kv_lmdb_changed_size(bench->kv), 0);
     memcpy(bench->freezing, bench->committed, sizeof bench->committed);
     bench->is_frozen = true;
 }
@@ -247,6 +257,184 @@ static void step(struct bench *bench, int number)
     } else {
         freeze(bench);
     }
+}
+
+/* Forty values of at most a megabyte are more than are kept. */
+static void forgotten_values_are_read_again(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(2654435761);
+    bench->value_size = KV_VALUE_SIZE_MAX;
+    for (int number = 1; number <= 600; number++) {
+        step(bench, number);
+        if (number % 10 == 0) {
+            kv_check(bench->kv);
+            expect_values(bench);
+            expect_range(bench, 0, KEYS);
+        }
+    }
+    bench_free(bench);
+}
+
+enum { MANY_KEYS = 2000, MANY_SIZE = 20000, FEW_KEYS = 200 };
+
+static struct bytes many_key(int index, char text[8])
+{
+    snprintf(text, 8, "m%04d", index);
+    return bytes_from_string(text);
+}
+
+static void put_many(struct bench *bench, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char text[8];
+        assert_int_equal(kv_put(bench->kv, many_key(i, text), bytes_make(bench->value, MANY_SIZE)),
+                         0);
+    }
+}
+
+/* How many are found of each so-many-th. */
+static int get_many(struct bench *bench, int count, int step)
+{
+    int found = 0;
+    for (int i = 0; i < count; i += step) {
+        char text[8];
+        struct bytes value;
+        found += kv_get(bench->kv, many_key(i, text), &value);
+    }
+    return found;
+}
+
+static void checkpoint(struct bench *bench)
+{
+    kv_mark_committed(bench->kv);
+    kv_lmdb_freeze(bench->kv);
+    thaw(bench, true);
+    kv_check(bench->kv);
+}
+
+/* Behind the back of the store, so that what it still finds is what it keeps in memory. */
+static void empty_base(struct bench *bench)
+{
+    MDB_txn *transaction;
+    assert_int_equal(mdb_txn_begin(bench->environment, NULL, 0, &transaction), 0);
+    assert_int_equal(mdb_drop(transaction, bench->database, 0), 0);
+    assert_int_equal(mdb_txn_commit(transaction), 0);
+    kv_mark_committed(bench->kv); /* ends the reading of what is not there any more */
+}
+
+static void what_was_found_again_is_kept_and_no_more_than_may_be(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(1);
+    put_many(bench, MANY_KEYS);
+    assert_int_equal(get_many(bench, MANY_KEYS, 1), MANY_KEYS);
+    checkpoint(bench);
+    empty_base(bench);
+    int kept = get_many(bench, MANY_KEYS, 1);
+    assert_true(kept > KV_MEMORY_CLEAN_SIZE_MAX / MANY_SIZE / 2);
+    assert_true(kept <= KV_MEMORY_CLEAN_SIZE_MAX / MANY_SIZE);
+    bench_free(bench);
+}
+
+static void what_was_written_once_is_not_kept(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(1);
+    put_many(bench, FEW_KEYS);
+    checkpoint(bench);
+    assert_int_equal(get_many(bench, FEW_KEYS, 1), FEW_KEYS);
+    empty_base(bench);
+    assert_int_equal(get_many(bench, FEW_KEYS, 1), 0);
+    bench_free(bench);
+}
+
+static void a_removed_key_is_not_kept(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(1);
+    struct bytes key = BYTES_LITERAL("k");
+    struct bytes value;
+    assert_int_equal(kv_put(bench->kv, key, BYTES_LITERAL("v")), 0);
+    checkpoint(bench);
+    assert_int_equal(kv_put(bench->kv, key, (struct bytes){0}), 0);
+    assert_false(kv_get(bench->kv, BYTES_LITERAL("other"), &value));
+    assert_false(kv_get(bench->kv, key, &value)); /* found again */
+    checkpoint(bench);
+    assert_false(kv_get(bench->kv, key, &value));
+    /* Behind the back of the store. */
+    MDB_txn *transaction;
+    MDB_val name = {.mv_size = 1, .mv_data = "k"};
+    assert_int_equal(mdb_txn_begin(bench->environment, NULL, 0, &transaction), 0);
+    assert_int_equal(mdb_put(transaction, bench->database, &name, &name, 0), 0);
+    assert_int_equal(mdb_txn_commit(transaction), 0);
+    kv_mark_committed(bench->kv); /* ends the reading of what was there before */
+    assert_true(kv_get(bench->kv, key, &value));
+    bench_free(bench);
+}
+
+static void what_is_used_stays_and_the_rest_is_forgotten_in_time(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(1);
+    put_many(bench, FEW_KEYS);
+    assert_int_equal(get_many(bench, FEW_KEYS, 1), FEW_KEYS);
+    for (int i = 0; i < 20; i++) { /* the hand goes round twice */
+        checkpoint(bench);
+        assert_int_equal(get_many(bench, FEW_KEYS, 2), FEW_KEYS / 2);
+    }
+    empty_base(bench);
+    assert_int_equal(get_many(bench, FEW_KEYS, 2), FEW_KEYS / 2);
+    assert_int_equal(get_many(bench, FEW_KEYS, 1), FEW_KEYS / 2);
+    bench_free(bench);
+}
+
+static void expect_pages(struct bench *bench, const int *model)
+{
+    struct kv_iterator *iterator = kv_iterate(bench->kv, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes value;
+    for (int i = 0; i < MANY_KEYS; i++) {
+        char text[8];
+        if (model[i] != 0) {
+            assert_true(kv_iterator_next(iterator, &key, &value));
+            assert_true(bytes_equal(key, many_key(i, text)));
+            assert_memory_equal(value.data, &model[i], sizeof model[i]);
+        }
+        assert_int_equal(kv_get(bench->kv, many_key(i, text), &value), model[i] != 0);
+    }
+    assert_false(kv_iterator_next(iterator, &key, &value));
+    kv_iterator_free(iterator);
+}
+
+/* So many that whole pages of the base come and go under one checkpoint. */
+static void pages_of_keys_agree_with_a_model(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(88172645463325252);
+    int model[MANY_KEYS] = {0};
+    for (int round = 1; round <= 24; round++) {
+        int from = (int)(next_random(&bench->seed) % MANY_KEYS);
+        for (int i = 0; i < MANY_KEYS / 2; i++) {
+            char text[8];
+            int index = (from + i) % MANY_KEYS;
+            uint32_t draw = next_random(&bench->seed);
+            model[index] = draw % 3 == (uint32_t)round % 2 ? round : 0;
+            memcpy(bench->value, &model[index], sizeof(int));
+            struct bytes value =
+                model[index] == 0 ? (struct bytes){0} : bytes_make(bench->value, 4 + draw % 200);
+            assert_int_equal(kv_put(bench->kv, many_key(index, text), value), 0);
+        }
+        if (round % 3 == 0) {
+            expect_pages(bench, model); /* and puts them in order */
+        }
+        checkpoint(bench);
+        expect_pages(bench, model);
+    }
+    bench_close(bench);
+    bench_open(bench);
+    expect_pages(bench, model);
+    bench_free(bench);
 }
 
 static void random_use_agrees_with_a_model(void **state)
@@ -366,28 +554,28 @@ static void the_size_counts_each_key_once_and_nothing_undone(void **state)
 {
     (void)state;
     struct bench *bench = bench_new(1);
-    size_t one_size = strlen("k01") + sizeof(int);
+    size_t one_size = strlen("k01") + 1 + sizeof(int);
     for (int i = 1; i <= 100; i++) {
         put(bench, 1, i);
     }
-    assert_int_equal(kv_lmdb_active_size(bench->kv), one_size);
+    assert_int_equal(kv_lmdb_changed_size(bench->kv), one_size);
     kv_savepoint(bench->kv);
     assert_false(kv_is_changed(bench->kv));
     put(bench, 2, 5);
     put(bench, 1, 0);
-    assert_int_equal(kv_lmdb_active_size(bench->kv), 2 * one_size - sizeof(int));
+    assert_int_equal(kv_lmdb_changed_size(bench->kv), 2 * one_size - sizeof(int));
     assert_true(kv_is_changed(bench->kv));
     kv_rollback(bench->kv);
     assert_false(kv_is_changed(bench->kv));
-    assert_int_equal(kv_lmdb_active_size(bench->kv), one_size);
+    assert_int_equal(kv_lmdb_changed_size(bench->kv), one_size);
     kv_mark_committed(bench->kv);
     kv_lmdb_freeze(bench->kv);
-    assert_int_equal(kv_lmdb_active_size(bench->kv), 0);
+    assert_int_equal(kv_lmdb_changed_size(bench->kv), 0);
     kv_lmdb_thaw(bench->kv, false);
-    assert_int_equal(kv_lmdb_active_size(bench->kv), one_size);
+    assert_int_equal(kv_lmdb_changed_size(bench->kv), one_size);
     kv_lmdb_freeze(bench->kv);
     thaw(bench, true);
-    assert_int_equal(kv_lmdb_active_size(bench->kv), 0);
+    assert_int_equal(kv_lmdb_changed_size(bench->kv), 0);
     bench_free(bench);
 }
 
@@ -422,6 +610,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_use_agrees_with_a_model),
+        cmocka_unit_test(pages_of_keys_agree_with_a_model),
+        cmocka_unit_test(forgotten_values_are_read_again),
+        cmocka_unit_test(what_was_found_again_is_kept_and_no_more_than_may_be),
+        cmocka_unit_test(what_was_written_once_is_not_kept),
+        cmocka_unit_test(a_removed_key_is_not_kept),
+        cmocka_unit_test(what_is_used_stays_and_the_rest_is_forgotten_in_time),
         cmocka_unit_test(an_iterator_sees_a_snapshot_across_a_checkpoint),
         cmocka_unit_test(a_thousand_iterators_take_one_reader),
         cmocka_unit_test(an_empty_value_is_a_value_in_every_layer),

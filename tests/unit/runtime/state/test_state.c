@@ -473,6 +473,7 @@ static void a_head_that_cannot_be_written_ends_the_state_not_the_process(void **
     struct report report = {0};
     struct bytes value;
     fill(bench);
+    reopen(bench); /* nothing is kept in memory */
     put(bench, "counts", "a", "1");
     disk.has_broken_heads = true;
     assert_int_equal(try_checkpoint(bench, 4), ERROR_IO);
