@@ -427,8 +427,7 @@ static const struct flag deploy_flags[] = {
     FLAG(0, "canary", STRING, struct deploy_values, canary, "PART/WHOLE",
          "first on a part of the tasks, such as 1/8"),
     FLAG(0, "canary-for", DURATION, struct deploy_values, canary_ms, "TIME",
-         "how long it runs there before it becomes current (default: 10m; 0: until it is\n"
-         "promoted)"),
+         "before it becomes current (default: 10m; 0: not by itself)"),
     FLAG(0, "dry-run", BOOL, struct deploy_values, is_dry, NULL, "only tell what it would change"),
     FLAG(0, "plugins", LIST, struct deploy_values, plugins, "DIR", "more places for plugins"),
     ERRAND_OUTPUT_FLAG(struct deploy_values),
