@@ -9,12 +9,14 @@ void accord_log_init(struct accord_log *log, const char *store)
     *log = (struct accord_log){.store = store};
     state_position_init(&log->base);
     state_position_init(&log->held);
+    state_position_init(&log->rival);
 }
 
 void accord_log_fini(struct accord_log *log)
 {
     state_position_fini(&log->base);
     state_position_fini(&log->held);
+    state_position_fini(&log->rival);
 }
 
 static bool accord_is_same_topic(const struct state_position_row *row, const struct accord_log *log)
@@ -54,8 +56,11 @@ static enum accord_verdict accord_log_judge(const struct accord_log *log, int64_
     }
     /* Above the held one: it follows one whose marker compaction took. By (4) the records of those
      * that are left come to the right contents, also if the held one was not decided. Below it: its
-     * writer saw the held one and did not go on from it. */
-    return follows >= log->held.commit ? ACCORD_NEXT : ACCORD_INSTEAD;
+     * writer saw the held one and did not go on from it, or did not see it. */
+    return follows >= log->held.commit                      ? ACCORD_NEXT
+           : log->has_rival && follows == log->rival.commit ? ACCORD_RIVAL
+           : follows == log->held.follows                   ? ACCORD_BESIDE
+                                                            : ACCORD_INSTEAD;
 }
 
 enum accord_verdict accord_log_step(struct accord_log *log, const struct state_position *marker)
@@ -63,13 +68,20 @@ enum accord_verdict accord_log_step(struct accord_log *log, const struct state_p
     check(marker->commit > marker->follows);
     log->newest = marker->commit > log->newest ? marker->commit : log->newest;
     enum accord_verdict verdict = accord_log_judge(log, marker->follows);
+    if (verdict == ACCORD_STRAY) {
+        return verdict;
+    }
     if (verdict == ACCORD_NEXT && log->has_held) {
         state_position_copy(&log->base, &log->held);
+    } else if (verdict == ACCORD_RIVAL) {
+        state_position_copy(&log->base, &log->rival);
     }
-    if (verdict != ACCORD_STRAY) {
-        state_position_copy(&log->held, marker);
-        log->has_held = true;
+    log->has_rival = verdict == ACCORD_BESIDE;
+    if (log->has_rival) {
+        state_position_copy(&log->rival, &log->held);
     }
+    state_position_copy(&log->held, marker);
+    log->has_held = true;
     return verdict;
 }
 
@@ -77,7 +89,8 @@ enum accord_verdict accord_log_step(struct accord_log *log, const struct state_p
  * compaction took markers between it and the held group. */
 static bool accord_log_has(const struct accord_log *log, int64_t commit)
 {
-    if (log->has_held && log->held.commit == commit) {
+    if ((log->has_held && log->held.commit == commit) ||
+        (log->has_rival && log->rival.commit == commit)) {
         return true;
     }
     return log->base.commit == commit && (!log->has_held || log->held.follows == commit);
@@ -113,13 +126,17 @@ const struct state_position *accord_choose(const struct accord_log *const *logs,
                                            const struct state_position *opened)
 {
     const struct state_position *chosen = count == 0 ? opened : NULL;
-    for (size_t i = 0; i < 2 * count; i++) {
-        const struct accord_log *log = logs[i / 2];
-        const struct state_position *position = i % 2 == 0 ? &log->base : &log->held;
-        bool is_there = i % 2 == 0 || log->has_held;
-        bool is_newer = chosen == NULL || position->commit > chosen->commit;
-        if (is_there && is_newer && accord_is_decided(logs, count, position)) {
-            chosen = position;
+    for (size_t i = 0; i < count; i++) {
+        const struct accord_log *log = logs[i];
+        const struct state_position *const positions[] = {
+            &log->base, log->has_held ? &log->held : NULL, log->has_rival ? &log->rival : NULL};
+        for (size_t j = 0; j < sizeof positions / sizeof *positions; j++) {
+            const struct state_position *position = positions[j];
+            bool is_newer =
+                position != NULL && (chosen == NULL || position->commit > chosen->commit);
+            if (is_newer && accord_is_decided(logs, count, position)) {
+                chosen = position;
+            }
         }
     }
     return chosen;
@@ -128,11 +145,14 @@ const struct state_position *accord_choose(const struct accord_log *const *logs,
 enum accord_fate accord_log_fate(const struct accord_log *log, const struct state_position *decided)
 {
     if (!accord_takes_part(log, decided)) {
-        return ACCORD_EMPTY;
+        return ACCORD_FATE_EMPTY;
     }
     check(accord_log_has(log, decided->commit));
+    if (log->has_rival && log->rival.commit == decided->commit) {
+        return ACCORD_FATE_RIVAL;
+    }
     bool is_held = log->has_held && log->held.commit == decided->commit;
-    return is_held ? ACCORD_HELD : ACCORD_BASE;
+    return is_held ? ACCORD_FATE_HELD : ACCORD_FATE_BASE;
 }
 
 int64_t accord_next(int64_t newest, int64_t follows, int64_t wall_clock_ms)
@@ -150,5 +170,10 @@ void accord_log_check(const struct accord_log *log)
         check(log->held.commit > log->base.commit);
         check(log->held.follows >= log->base.commit);
         check(log->newest >= log->held.commit);
+    }
+    if (log->has_rival) {
+        check(log->has_held);
+        check(log->rival.follows == log->held.follows);
+        check(log->rival.commit > log->base.commit);
     }
 }

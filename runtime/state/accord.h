@@ -20,16 +20,19 @@
  *     (6) `held` is the newest whole group, decided or not: only the other changelogs know. It is
  *         applied when a marker follows it, forgotten when a marker follows one before it. A marker
  *         that follows one before that which the held one follows was written by a process that had
- *         lost its place: its group is forgotten.
+ *         lost its place: its group is forgotten;
+ *     (7) `rival` is the whole group that the held one came after though both follow the same
+ *         commit: the writer of one of the two made a failed commit once more, or had lost its
+ * place and did not know. The next marker follows the one that was decided; the other is forgotten.
  *
- * So the last decided commit is base or held of every changelog that takes part in it, and the task
- * goes on from
- *     (7) the newest commit that is base or held of every changelog taking part in it: an older one
+ * So the last decided commit is base, held or rival of every changelog that takes part in it, and
+ * the task goes on from
+ *     (8) the newest commit that is one of these of every changelog taking part in it: an older one
  *         than the last decided only if no store is left that took part in that;
- *     (8) a store that takes no part in that commit begins empty: it was added to the task later,
+ *     (9) a store that takes no part in that commit begins empty: it was added to the task later,
  *         or its changelog was made anew (the topic has another id); the inputs are not read again
  *         for it;
- *     (9) without such a commit records of a changelog were lost, and the task does not start.
+ *     (10) without such a commit records of a changelog were lost, and the task does not start.
  *
  * In a transaction (runtime/app/app.h) the markers of a commit are decided together, with its
  * outputs and offsets: who reads what is committed finds all of its groups or none, so no group is
@@ -46,7 +49,7 @@
  *     min.compaction.lag.ms is longer than a task is down.
  *     Without transactions nobody keeps a process that lost its partition from appending: what it
  *     appends follows an older commit and is forgotten, unless it comes before the first commit of
- *     its heir.
+ *     its heir, or right behind it while the heir makes no second one.
  *     Who removes a store, or its changelog, while the newest commit is not decided has it judged
  *     without that store.
  *
@@ -63,6 +66,8 @@ struct accord_log {
     struct state_position base;
     struct state_position held;
     bool has_held;
+    struct state_position rival;
+    bool has_rival;
     bool is_rebuilt; /* the local contents could not be gone on from */
     int64_t newest;  /* the largest commit of any marker */
 };
@@ -81,20 +86,25 @@ void accord_log_rebuild(struct accord_log *log);
 enum accord_verdict {
     ACCORD_NEXT,    /* the held group, if there is one, is to be applied; the new one is held */
     ACCORD_INSTEAD, /* the held group is to be forgotten; the new one is held */
+    ACCORD_BESIDE,  /* the held group is the rival from now on; the new one is held */
+    ACCORD_RIVAL,   /* the rival is to be applied, the held group forgotten; the new one is held */
     ACCORD_STRAY,   /* the new group is to be forgotten */
 };
-/* A whole group was read. */
+/* A whole group was read. A rival that was there is to be forgotten, before anything is applied,
+ * unless the verdict is ACCORD_RIVAL or ACCORD_STRAY. */
 enum accord_verdict accord_log_step(struct accord_log *log, const struct state_position *marker);
 
-/* The position to go on from, one of those in the logs; `opened` when there are none; NULL by (9).
+/* The position to go on from, one of those in the logs; `opened` when there are none; NULL by
+ * (10).
  */
 const struct state_position *accord_choose(const struct accord_log *const *logs, size_t count,
                                            const struct state_position *opened);
 
 enum accord_fate {
-    ACCORD_BASE,  /* the held group, if there is one, is to be forgotten */
-    ACCORD_HELD,  /* the held group is to be applied */
-    ACCORD_EMPTY, /* the store begins empty */
+    ACCORD_FATE_BASE,  /* the held group and the rival, if there are any, are to be forgotten */
+    ACCORD_FATE_HELD,  /* the held group is to be applied */
+    ACCORD_FATE_RIVAL, /* the rival is to be applied */
+    ACCORD_FATE_EMPTY, /* the store begins empty */
 };
 enum accord_fate accord_log_fate(const struct accord_log *log,
                                  const struct state_position *decided);

@@ -24,11 +24,13 @@ struct replay {
     struct accord_log log;
     struct replay_group open; /* since the last marker */
     struct replay_group held; /* of the accord's held commit */
-    struct kv *stale;         /* keys whose newest record was forgotten, with its offset */
+    struct replay_group rival;
+    struct kv *stale; /* keys whose newest record was forgotten, with its offset */
     struct state_position marker;
     int64_t base_offset; /* behind the base's marker, */
     int64_t held_offset; /* behind that of the held group, */
-    int64_t end_offset;  /* and behind the last record read */
+    int64_t rival_offset;
+    int64_t end_offset; /* and behind the last record read */
     int64_t count;
     bool is_repairing;
 };
@@ -127,8 +129,10 @@ void replay_free(struct replay *replay)
     }
     replay_group_clear(&replay->open);
     replay_group_clear(&replay->held);
+    replay_group_clear(&replay->rival);
     free(replay->open.changes);
     free(replay->held.changes);
+    free(replay->rival.changes);
     kv_free(replay->stale);
     accord_log_fini(&replay->log);
     state_position_fini(&replay->marker);
@@ -161,6 +165,33 @@ int replay_rebuild(struct replay *replay)
     return replay_throw_away(replay);
 }
 
+static void replay_move_base(struct replay *replay, int64_t offset)
+{
+    replay->base_offset = offset > replay->base_offset ? offset : replay->base_offset;
+}
+
+/* What became of the groups that waited; the held one is empty then. */
+static int replay_settle_held(struct replay *replay, enum accord_verdict verdict)
+{
+    bool is_rival = verdict == ACCORD_RIVAL;
+    int error = replay_forget(replay, is_rival ? &replay->held : &replay->rival);
+    if (error != 0) {
+        return error;
+    }
+    if (verdict == ACCORD_BESIDE) {
+        struct replay_group empty = replay->rival;
+        replay->rival = replay->held;
+        replay->rival_offset = replay->held_offset;
+        replay->held = empty;
+        return 0;
+    }
+    if (verdict == ACCORD_INSTEAD) {
+        return replay_forget(replay, &replay->held);
+    }
+    replay_move_base(replay, is_rival ? replay->rival_offset : replay->held_offset);
+    return replay_apply(replay, is_rival ? &replay->rival : &replay->held);
+}
+
 static int replay_end_group(struct replay *replay, struct bytes text)
 {
     int error = state_position_parse(&replay->marker, text);
@@ -172,18 +203,10 @@ static int replay_end_group(struct replay *replay, struct bytes text)
         return error;
     }
     enum accord_verdict verdict = accord_log_step(&replay->log, &replay->marker);
-    switch (verdict) {
-    case ACCORD_NEXT:
-        error = replay_apply(replay, &replay->held);
-        replay->base_offset =
-            replay->held_offset > replay->base_offset ? replay->held_offset : replay->base_offset;
-        break;
-    case ACCORD_INSTEAD:
-        error = replay_forget(replay, &replay->held);
-        break;
-    case ACCORD_STRAY:
+    if (verdict == ACCORD_STRAY) {
         return replay_forget(replay, &replay->open);
     }
+    error = replay_settle_held(replay, verdict);
     struct replay_group empty = replay->held;
     replay->held = replay->open;
     replay->open = empty;
@@ -223,12 +246,19 @@ static int replay_touch_stale(struct replay *replay)
 int replay_decide(struct replay *replay, const struct state_position *decided)
 {
     enum accord_fate fate = accord_log_fate(&replay->log, decided);
-    int error = fate == ACCORD_HELD ? replay_apply(replay, &replay->held)
-                                    : replay_forget(replay, &replay->held);
+    bool is_held = fate == ACCORD_FATE_HELD;
+    bool is_rival = fate == ACCORD_FATE_RIVAL;
+    int error = is_rival ? 0 : replay_forget(replay, &replay->rival);
+    if (error == 0 && !is_held) {
+        error = replay_forget(replay, &replay->held);
+    }
+    if (error == 0 && (is_held || is_rival)) {
+        error = replay_apply(replay, is_held ? &replay->held : &replay->rival);
+    }
     if (error == 0) {
         error = replay_forget(replay, &replay->open);
     }
-    if (error == 0 && fate == ACCORD_EMPTY) {
+    if (error == 0 && fate == ACCORD_FATE_EMPTY) {
         replay->is_repairing = kv_count(replay->kv) > 0;
         error = kv_clear(replay->kv); /* not committed: the changelog is told */
     }
@@ -271,5 +301,6 @@ void replay_check(const struct replay *replay)
     kv_check(replay->kv);
     kv_check(replay->stale);
     check(replay->log.has_held || replay->held.count == 0);
+    check(replay->log.has_rival || replay->rival.count == 0);
     check(replay->base_offset <= replay->end_offset && replay->held_offset <= replay->end_offset);
 }

@@ -96,7 +96,7 @@ static int task_decide_store(struct task *task, struct task_changelog *row,
 {
     const struct replay *replay = changelog_replay(row->changelog);
     const struct accord_log *log = replay_log(replay);
-    if (accord_log_fate(log, decided) == ACCORD_EMPTY) {
+    if (accord_log_fate(log, decided) == ACCORD_FATE_EMPTY) {
         trace(TRACE_WARN, "task.store_begins_empty", TRACE_STRING("store", log->store),
               TRACE_STRING("topic", row->topic), TRACE_INT("commit", decided->commit));
     }

@@ -86,13 +86,13 @@ static void a_commit_that_is_in_all_changelogs_is_gone_on_from(void **state)
     assert_int_equal(choose(&table), 0);
     assert_int_equal(mark(a, 1, 0, "ab"), ACCORD_NEXT);
     assert_int_equal(choose(&table), 0); /* b has nothing of the first one */
-    assert_int_equal(fate(a, 0, 0, ""), ACCORD_BASE);
+    assert_int_equal(fate(a, 0, 0, ""), ACCORD_FATE_BASE);
     assert_int_equal(mark(b, 1, 0, "ab"), ACCORD_NEXT);
     assert_int_equal(choose(&table), 1);
     assert_int_equal(mark(a, 2, 1, "ab"), ACCORD_NEXT);
     assert_int_equal(choose(&table), 1);
-    assert_int_equal(fate(a, 1, 0, "ab"), ACCORD_BASE);
-    assert_int_equal(fate(b, 1, 0, "ab"), ACCORD_HELD);
+    assert_int_equal(fate(a, 1, 0, "ab"), ACCORD_FATE_BASE);
+    assert_int_equal(fate(b, 1, 0, "ab"), ACCORD_FATE_HELD);
     assert_int_equal(mark(b, 2, 1, "ab"), ACCORD_NEXT);
     assert_int_equal(choose(&table), 2);
     table_fini(&table);
@@ -112,10 +112,10 @@ static void a_commit_that_was_not_decided_stays_so(void **state)
     assert_int_equal(choose(&table), 5);
     assert_int_equal(mark(b, 8, 5, "ab"), ACCORD_NEXT);
     assert_int_equal(choose(&table), 5);
-    assert_int_equal(fate(a, 5, 4, "ab"), ACCORD_BASE);
-    assert_int_equal(fate(b, 5, 4, "ab"), ACCORD_BASE);
+    assert_int_equal(fate(a, 5, 4, "ab"), ACCORD_FATE_BASE);
+    assert_int_equal(fate(b, 5, 4, "ab"), ACCORD_FATE_BASE);
     /* And the other way round: 8 is whole in a too, then 6 is forgotten. */
-    assert_int_equal(mark(a, 8, 5, "ab"), ACCORD_INSTEAD);
+    assert_int_equal(mark(a, 8, 5, "ab"), ACCORD_BESIDE);
     assert_int_equal(choose(&table), 8);
     table_fini(&table);
 }
@@ -149,6 +149,45 @@ static void a_marker_forgets_what_its_writer_did_not_go_on_from(void **state)
     table_fini(&table);
 }
 
+/* 7 is of a process that had lost its place and did not know; its heir had made 6 and goes on. */
+static void the_next_marker_tells_which_of_two_rivals_was_decided(void **state)
+{
+    (void)state;
+    struct table table = {.count = 0};
+    struct accord_log *a = add(&table, "a");
+    mark(a, 5, 4, "a");
+    assert_int_equal(mark(a, 6, 5, "a"), ACCORD_NEXT);
+    assert_int_equal(mark(a, 7, 5, "a"), ACCORD_BESIDE);
+    assert_int_equal(choose(&table), 7); /* nobody can tell yet */
+    assert_int_equal(mark(a, 9, 6, "a"), ACCORD_RIVAL);
+    assert_int_equal(a->base.commit, 6);
+    assert_int_equal(choose(&table), 9);
+    assert_int_equal(fate(a, 9, 6, "a"), ACCORD_FATE_HELD);
+    assert_int_equal(mark(a, 10, 9, "a"), ACCORD_NEXT); /* and there is no rival any more */
+    assert_int_equal(a->base.commit, 9);
+    table_fini(&table);
+}
+
+/* The late one came to one changelog, and first in the other. */
+static void a_rival_is_decided_when_all_have_it(void **state)
+{
+    (void)state;
+    struct table table = {.count = 0};
+    struct accord_log *a = add(&table, "a");
+    struct accord_log *b = add(&table, "b");
+    mark(a, 5, 4, "ab");
+    mark(b, 5, 4, "ab");
+    mark(a, 6, 5, "ab");
+    mark(b, 6, 5, "ab");
+    assert_int_equal(mark(a, 7, 5, "ab"), ACCORD_BESIDE);
+    assert_int_equal(choose(&table), 6);
+    assert_int_equal(fate(a, 6, 5, "ab"), ACCORD_FATE_RIVAL);
+    assert_int_equal(fate(b, 6, 5, "ab"), ACCORD_FATE_HELD);
+    assert_int_equal(mark(a, 8, 5, "ab"), ACCORD_BESIDE); /* one rival is remembered, the newest */
+    assert_int_equal(choose(&table), 5);
+    table_fini(&table);
+}
+
 static void a_store_added_later_begins_empty_and_takes_nobody_back(void **state)
 {
     (void)state;
@@ -158,16 +197,16 @@ static void a_store_added_later_begins_empty_and_takes_nobody_back(void **state)
     mark(a, 4, 3, "a");
     mark(a, 5, 4, "a");
     assert_int_equal(choose(&table), 5);
-    assert_int_equal(fate(a, 5, 4, "a"), ACCORD_HELD);
-    assert_int_equal(fate(b, 5, 4, "a"), ACCORD_EMPTY);
+    assert_int_equal(fate(a, 5, 4, "a"), ACCORD_FATE_HELD);
+    assert_int_equal(fate(b, 5, 4, "a"), ACCORD_FATE_EMPTY);
     /* The first commit with it, whole in it alone: it still began empty. */
     mark(b, 6, 5, "ab");
     assert_int_equal(choose(&table), 5);
-    assert_int_equal(fate(b, 5, 4, "a"), ACCORD_EMPTY);
-    assert_int_equal(mark(b, 8, 5, "ab"), ACCORD_INSTEAD);
+    assert_int_equal(fate(b, 5, 4, "a"), ACCORD_FATE_EMPTY);
+    assert_int_equal(mark(b, 8, 5, "ab"), ACCORD_BESIDE);
     mark(a, 8, 5, "ab");
     assert_int_equal(choose(&table), 8);
-    assert_int_equal(fate(b, 8, 5, "ab"), ACCORD_HELD);
+    assert_int_equal(fate(b, 8, 5, "ab"), ACCORD_FATE_HELD);
     table_fini(&table);
 }
 
@@ -183,12 +222,12 @@ static void a_changelog_made_anew_is_a_store_added_later(void **state)
     position_of(&opened, 5, 4, "ab");
     assert_false(accord_log_open(b, &opened, "another id"));
     assert_int_equal(choose(&table), 5);
-    assert_int_equal(fate(b, 5, 4, "ab"), ACCORD_EMPTY);
+    assert_int_equal(fate(b, 5, 4, "ab"), ACCORD_FATE_EMPTY);
     /* With its old id its contents are gone on from. */
     assert_true(accord_log_open(b, &opened, "ib"));
     assert_int_equal(b->base.commit, 5);
     assert_int_equal(choose(&table), 5);
-    assert_int_equal(fate(b, 5, 4, "ab"), ACCORD_BASE);
+    assert_int_equal(fate(b, 5, 4, "ab"), ACCORD_FATE_BASE);
     state_position_fini(&opened);
     table_fini(&table);
 }
@@ -223,7 +262,7 @@ static void without_ids_a_changelog_that_ends_too_early_is_another(void **state)
     accord_log_rebuild(b);
     assert_int_equal(b->base.commit, 0);
     assert_int_equal(choose(&table), 5);
-    assert_int_equal(fate(b, 5, 4, "ab"), ACCORD_EMPTY);
+    assert_int_equal(fate(b, 5, 4, "ab"), ACCORD_FATE_EMPTY);
     state_position_fini(&opened);
     table_fini(&table);
 }
@@ -292,6 +331,8 @@ int main(void)
         cmocka_unit_test(contents_are_not_those_of_a_commit_before_a_gap),
         cmocka_unit_test(without_changelogs_the_local_position_counts),
         cmocka_unit_test(numbers_rise_and_differ_in_parity_from_what_they_follow),
+        cmocka_unit_test(the_next_marker_tells_which_of_two_rivals_was_decided),
+        cmocka_unit_test(a_rival_is_decided_when_all_have_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,6 +202,48 @@ static void a_marker_that_is_none_is_refused(void **state)
     bench_free(bench);
 }
 
+/* Of a process that lost its partition and did not know, right behind its heir's first commit. */
+static void the_heirs_group_counts_when_it_goes_on(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new();
+    change(bench, "a", "1");
+    change(bench, "b", "1");
+    mark(bench, 1, 0);
+    change(bench, "a", "heir");
+    change(bench, "c", "heir");
+    mark(bench, 2, 1);
+    change(bench, "a", "late");
+    change(bench, "b", "late");
+    mark(bench, 4, 1);
+    change(bench, "d", "heir");
+    mark(bench, 5, 2);
+    decide(bench);
+    expect_contents(bench, "a=heir b=1 c=heir d=heir ", "a=heir b=1 ");
+    assert_int_equal(replay_base_offset(bench->replay), 6);
+    bench_free(bench);
+}
+
+/* Who made a failed commit once more goes on from that. */
+static void the_later_group_counts_when_it_goes_on(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new();
+    change(bench, "a", "1");
+    mark(bench, 1, 0);
+    change(bench, "a", "failed");
+    change(bench, "b", "failed");
+    mark(bench, 2, 1);
+    change(bench, "a", "again");
+    change(bench, "b", NULL);
+    mark(bench, 4, 1);
+    change(bench, "c", "next");
+    mark(bench, 5, 4);
+    decide(bench);
+    expect_contents(bench, "a=again c=next ", "");
+    bench_free(bench);
+}
+
 /* --- A copy that goes on later --- */
 
 enum { COPY_COMMITS = 30, COPY_RECORDS = 4 * COPY_COMMITS };
@@ -370,6 +412,8 @@ int main(void)
         cmocka_unit_test(compaction_leaves_the_marker_that_is_followed),
         cmocka_unit_test(contents_that_the_topic_does_not_reach_are_thrown_away),
         cmocka_unit_test(a_marker_that_is_none_is_refused),
+        cmocka_unit_test(the_heirs_group_counts_when_it_goes_on),
+        cmocka_unit_test(the_later_group_counts_when_it_goes_on),
         cmocka_unit_test(a_copy_goes_on_behind_its_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
