@@ -202,6 +202,7 @@ static void fill(struct chance_group *group, uint64_t *seed)
         *member = make_member(ids[i], homes[next_random(seed) % 4]);
         member->standby_wish = (int32_t)(next_random(seed) % 3);
         member->topics = group->wishes[i];
+        member->topic_count = 0;
         for (size_t j = 0; j < group->topic_count; j++) {
             group->wishes[i][member->topic_count++] = group->topics[j].name;
         }
