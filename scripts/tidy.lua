@@ -499,14 +499,14 @@ local function check_headers_alone(sources, generated)
   local lua_flags = run("pkg-config --cflags lua5.4"):gsub("\n", "")
   local flags = "-std=gnu11 -fsyntax-only -Wall -Wextra -Wstrict-prototypes -Wundef -Werror"
     .. " -D_GNU_SOURCE -I. " .. lua_flags
-  if generated then
-    flags = flags .. " -I" .. generated
-  end
+  flags = flags .. " -I" .. generated
   local output, is_good = run("xargs -P2 -I{} gcc " .. flags
     .. " -x c -include {} /dev/null <" .. list .. " 2>&1")
   os.remove(list)
   if not is_good then
-    complain("headers", 0, "one does not compile alone:\n%s", output)
+    local made = io.open(generated .. "/log/wire/messages.h")
+    local hint = made and "" or " (" .. generated .. " has no log/wire/messages.h: build first)"
+    complain("headers", 0, "one does not compile alone%s:\n%s", hint, output)
   end
 end
 

@@ -59,6 +59,10 @@ static void app_on_topics(void *owner, int error, const struct report *report)
         app_close_next(app);
         return;
     }
+    if (error != 0 && app->is_canary_prepared) {
+        app_fail_canary(app, copy.text, false);
+        return;
+    }
     if (error != 0) {
         app_fail(app, copy.text, false);
         return;

@@ -89,7 +89,7 @@ struct app_events {
     /* The application cannot go on; close it. `is_final`: by its own policy or script, so that
      * starting it anew would change nothing. The sentence is valid during the call. */
     void (*failed)(void *owner, const char *reason, bool is_final);
-    /* As failed, by a task of the canary: without it the application goes on. NULL: failed is told.
+    /* As failed, by the canary alone: without it the application goes on. NULL: failed is told.
      */
     void (*canary_failed)(void *owner, const char *reason);
     /* Something that its users should know, though it goes on, once for each application; it is in

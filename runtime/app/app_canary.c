@@ -5,8 +5,8 @@
  * Connectors, streams by pattern and what is shown of the plan are the current version's.
  *
  * Keeps:  (1) a task runs the canary exactly when its partition is one of the share;
- *         (2) what the canary writes to stores the other version can read, as it may be rolled back
- *             at any moment. */
+ *         (2) what the canary writes to stores the other version can read, as far as plans tell, as
+ *             it may be rolled back at any moment. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/app/app_script.h"

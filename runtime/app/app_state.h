@@ -62,7 +62,7 @@ struct app {
     struct script *canary_script; /* NULL: there is none */
     const struct topology *canary_topology;
     int64_t canary_version;
-    bool is_canary_prepared;           /* its topics are there */
+    bool is_canary_prepared;           /* its topics are there, or being made */
     struct canary_sample canary_trial; /* how long records took, here and in the other tasks */
     struct canary_sample canary_rest;
     struct client *client;
@@ -136,7 +136,7 @@ struct app {
 
 /* Told once; the owner closes the application. */
 void app_fail(struct app *app, const char *reason, bool is_final);
-/* By a task of the canary. */
+/* By the canary: a task of it, or its topics. */
 void app_fail_canary(struct app *app, const char *reason, bool is_final);
 /* Everything that a start needs is there: connectors and tasks begin. */
 void app_run(struct app *app);

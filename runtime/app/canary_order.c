@@ -39,8 +39,9 @@ void canary_order_copy(struct canary_order *to, const struct canary_order *from)
 void canary_order_end(struct canary_order *order, enum canary_order_state state, const char *why,
                       int64_t at_ms)
 {
+    char *kept = memory_string(why); /* which may be what it said before */
     free(order->why);
-    order->why = memory_string(why);
+    order->why = kept;
     order->state = state;
     order->at_ms = at_ms;
 }

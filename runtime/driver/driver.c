@@ -373,7 +373,7 @@ bool driver_decide(struct driver *driver, const struct driver_decision *decision
     for (size_t i = 0; i < driver->task_count; i++) {
         struct driver_task *task = &driver->tasks[i];
         if (task->is_running && task->partition == decision->partition &&
-            driver_task_find_idler(task, decision->node) != NULL) {
+            topology_instance_find_idler(task->instance, decision->node) != NULL) {
             return driver_clock_add(&task->clock, decision);
         }
     }

@@ -223,22 +223,10 @@ bool driver_task_is_held(const struct driver_task *task)
     return false;
 }
 
-struct node *driver_task_find_idler(const struct driver_task *task, const char *name)
-{
-    size_t count = 0;
-    const struct topology_instance_idler *idlers = topology_instance_idlers(task->instance, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(idlers[i].node->name, name) == 0) {
-            return idlers[i].node;
-        }
-    }
-    return NULL;
-}
-
 bool driver_task_repeat(struct driver_task *task, int64_t now_ms)
 {
     const struct driver_decision *decision = driver_clock_next(&task->clock);
-    struct node *node = driver_task_find_idler(task, decision->node);
+    struct node *node = topology_instance_find_idler(task->instance, decision->node);
     check(node != NULL); /* judged when it was added */
     task->clock.next++;
     turn_begin(&task->turn, now_ms);

@@ -63,7 +63,6 @@ void driver_task_close(struct driver_task *task);
 /* The input whose head is next; NULL when there is none, or all wait for a decision. */
 struct driver_input *driver_task_choose(struct driver_task *task);
 /* The node of this name that closes what is open when nothing comes, or NULL. */
-struct node *driver_task_find_idler(const struct driver_task *task, const char *name);
 /* Whether all inputs have reached the places of the decision that is next. */
 bool driver_task_is_reached(const struct driver_task *task);
 /* Whether records wait for that decision. */

@@ -50,7 +50,9 @@ void host_shard_end_canary(struct host_app *row, enum canary_order_state state, 
           TRACE_INT("version", row->canary->bundle.version),
           TRACE_STRING("state", canary_order_state_name(state)), TRACE_STRING("why", why));
     host_shard_log_canary(row, row->canary);
-    deployment_put_canary(row->host->deployment, row->canary);
+    if (row->host->deployment != NULL) {
+        deployment_put_canary(row->host->deployment, row->canary);
+    }
     if (state != CANARY_ORDER_PROMOTED) {
         host_shard_free_canary(row);
     }
@@ -109,11 +111,13 @@ void host_shard_on_canary_failed(void *owner, const char *reason)
     if (row->is_closing || row->is_failing) {
         return;
     }
-    snprintf(row->reason, sizeof row->reason, "version %" PRId64 " on a part of the tasks: %s",
-             app_canary_version(row->app), reason);
-    if (row->canary != NULL && row->canary->state == CANARY_ORDER_RUNNING) {
-        host_shard_end_canary(row, CANARY_ORDER_ROLLED_BACK, reason);
+    if (row->canary == NULL || row->canary->state != CANARY_ORDER_RUNNING) {
+        host_shard_on_failed(row, reason, false); /* it has ended, or is current by now */
+        return;
     }
+    snprintf(row->reason, sizeof row->reason, "version %" PRId64 " on a part of the tasks: %s",
+             row->canary->bundle.version, reason);
+    host_shard_end_canary(row, CANARY_ORDER_ROLLED_BACK, reason);
     row->pause_ms = 0;
     host_shard_fail(row);
 }

@@ -30,9 +30,8 @@
 enum { WATCHDOG_TICK_MS = 10 };
 
 struct watchdog {
-    lua_State *volatile running; /* the coroutine that runs; NULL outside callbacks */
-    lua_State
-        *volatile hooked; /* the coroutine that got the hook last; NULL: none since the start */
+    lua_State *volatile running;   /* the coroutine that runs; NULL outside callbacks */
+    lua_State *volatile hooked;    /* the last that got the hook; NULL: none in this callback */
     volatile sig_atomic_t ticks;   /* seen by this callback */
     volatile sig_atomic_t limit;   /* ticks */
     volatile sig_atomic_t is_late; /* until the callback has unwound */

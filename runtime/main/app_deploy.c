@@ -234,6 +234,10 @@ static int run_deploy(struct command_world *world, const void *given,
             "most, not '%s'",
             CANARY_WHOLE_MAX, values->canary);
     }
+    if (values->canary == NULL && values->canary_ms != DEPLOY_CANARY_MS) {
+        return command_misuse(world, "--canary-for says how long a version runs on a part of the "
+                                     "tasks; name the part, such as --canary 1/8");
+    }
     app_bundle_init(&bundle);
     plugin_places_find(&plugins, &values->plugins);
     struct app *app = deploy_judge(world, &plugins, path, NULL, &bundle, &report);

@@ -252,7 +252,8 @@ static int deploy_write_version(struct deploy *deploy, struct sending *sending,
     int error = deploy_send(sending, deploy_key(deploy, bundle->version), bundle);
     for (size_t i = 0; error == 0 && i < deploy->version_count; i++) {
         int64_t version = deploy->versions[i].version;
-        if (version <= bundle->version - DEPLOY_KEPT_MAX) {
+        bool is_old = version <= bundle->version - DEPLOY_KEPT_MAX;
+        if (is_old && version != deploy->current.version) {
             error = deploy_send(sending, deploy_key(deploy, version), NULL);
         }
     }

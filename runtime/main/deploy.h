@@ -3,7 +3,7 @@
  * the records).
  *
  * A change is one transaction, whose id is the application's: of two at the same time one fails.
- * The ten newest versions are kept.
+ * The ten newest versions are kept, and the current one.
  *
  * Owns:   copies of all of it.
  * Keeps:  versions stand in the order of their numbers.

@@ -324,18 +324,6 @@ static bool task_clock_is_reached(const struct task *task)
     return true;
 }
 
-static struct node *task_clock_find(const struct task *task, const char *name)
-{
-    size_t count = 0;
-    const struct topology_instance_idler *idlers = topology_instance_idlers(task->instance, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(idlers[i].node->name, name) == 0) {
-            return idlers[i].node;
-        }
-    }
-    return NULL;
-}
-
 bool task_clock_repeat(struct task *task)
 {
     struct task_clock *clock = &task->clock;
@@ -343,7 +331,7 @@ bool task_clock_repeat(struct task *task)
         return false;
     }
     struct task_clock_decision *decision = &clock->waiting[clock->waiting_next++];
-    struct node *node = task_clock_find(task, decision->node);
+    struct node *node = topology_instance_find_idler(task->instance, decision->node);
     check(node != NULL); /* judged when it was read */
     clock->number = decision->at.commit;
     task_clock_advance(task, node, decision->at.stream_time_ms, false);

@@ -141,6 +141,19 @@ topology_instance_idlers(const struct topology_instance *instance, size_t *count
     return instance->idlers;
 }
 
+struct node *topology_instance_find_idler(const struct topology_instance *instance,
+                                          const char *name)
+{
+    size_t count = 0;
+    const struct topology_instance_idler *idlers = topology_instance_idlers(instance, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(idlers[i].node->name, name) == 0) {
+            return idlers[i].node;
+        }
+    }
+    return NULL;
+}
+
 struct node *topology_instance_node(const struct topology_instance *instance, const char *name)
 {
     for (size_t i = 0; i < instance->part->node_count; i++) {

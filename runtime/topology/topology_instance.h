@@ -37,6 +37,9 @@ topology_instance_timers(const struct topology_instance *instance, size_t *count
 /* Parents first. */
 const struct topology_instance_idler *
 topology_instance_idlers(const struct topology_instance *instance, size_t *count);
+/* That of this name among them; or NULL. */
+struct node *topology_instance_find_idler(const struct topology_instance *instance,
+                                          const char *name);
 /* NULL when the part has none of this name. */
 struct node *topology_instance_node(const struct topology_instance *instance, const char *name);
 /* The node that understands the rows of a store; NULL: they are keys and values. */

@@ -60,6 +60,20 @@ static void orders_come_back(void **state)
     }
 }
 
+/* As when it is said once more that a version is current. */
+static void an_end_may_keep_its_sentence(void **state)
+{
+    (void)state;
+    struct canary_order order = make_order();
+    canary_order_end(&order, CANARY_ORDER_PROMOTED, "did well", 1);
+    canary_order_end(&order, CANARY_ORDER_PROMOTED, order.why, 2);
+    assert_string_equal(order.why, "did well");
+    assert_int_equal(order.at_ms, 2);
+    canary_order_end(&order, CANARY_ORDER_REPLACED, NULL, 3);
+    assert_null(order.why);
+    canary_order_fini(&order);
+}
+
 static void expect_refused(const char *text)
 {
     struct canary_order order;
@@ -105,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_come_back),
+        cmocka_unit_test(an_end_may_keep_its_sentence),
         cmocka_unit_test(anything_else_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -544,6 +544,119 @@ static void a_group_larger_than_the_producers_room_goes_out_in_turns(void **stat
     bench_free(bench);
 }
 
+/* --- Following --- */
+
+enum { HALF_A_DAY_S = 13 * 60 * 60 };
+
+static void on_follow_ready(void *owner)
+{
+    changelog_step(((struct bench *)owner)->changelog);
+}
+
+/* With a fetcher of somebody else's, which is ended by end_follow. */
+static struct fetcher *begin_follow(struct bench *bench, struct kv *kv)
+{
+    struct fetcher_options options = fetcher_options_default();
+    options.is_read_committed = true;
+    options.reset = FETCHER_RESET_ERROR;
+    struct fetcher *fetcher = fetcher_new(bench->clients->fetch_client, &options);
+    bench->changelog = changelog_new(bench->clients->fetch_client, kv, TOPIC, 0);
+    bench->done_count = 0;
+    changelog_follow(bench->changelog, NULL, fetcher, on_restored, bench);
+    fetcher_on_ready(fetcher, on_follow_ready, bench);
+    return fetcher;
+}
+
+static void on_follow_closed(void *owner)
+{
+    ((struct bench *)owner)->begun_count = -1;
+}
+
+static bool is_follow_closed(void *owner)
+{
+    return ((struct bench *)owner)->begun_count == -1;
+}
+
+static void end_follow(struct bench *bench, struct fetcher *fetcher)
+{
+    fetcher_on_ready(fetcher, NULL, NULL);
+    fetcher_close(fetcher, on_follow_closed, bench);
+    client_bench_run_until(bench->clients, is_follow_closed, bench);
+}
+
+static void commit_one(struct bench *bench, const char *key, const char *value)
+{
+    put(bench, key, value);
+    commit(bench);
+    bench->done_count = 0; /* of the append; from now on of what is followed */
+    client_bench_run(bench->clients, 2ull * CLIENT_BENCH_SECOND);
+}
+
+static void who_follows_reads_on_until_it_is_told(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(21, 0);
+    struct kv *kv = kv_new_memory("counts");
+    struct fetcher *fetcher = begin_follow(bench, kv);
+    commit_one(bench, "a", "1");
+    expect(kv, ""); /* the newest group waits for the next */
+    commit_one(bench, "b", "1");
+    expect(kv, "a=1");
+    assert_int_equal(changelog_lag(bench->changelog), 0);
+    changelog_hold(bench->changelog, bench->position.commit);
+    commit_one(bench, "c", "1"); /* makes b the base, which is where it is held */
+    expect(kv, "a=1 b=1");
+    commit_one(bench, "d", "1");
+    expect(kv, "a=1 b=1");
+    changelog_hold(bench->changelog, INT64_MAX);
+    client_bench_run(bench->clients, 2ull * CLIENT_BENCH_SECOND);
+    expect(kv, "a=1 b=1 c=1");
+    assert_int_equal(bench->done_count, 0);
+    changelog_finish(bench->changelog);
+    client_bench_run_until(bench->clients, is_done, bench);
+    assert_int_equal(bench->error, 0);
+    const struct accord_log *log = replay_log(changelog_replay(bench->changelog));
+    assert_int_equal(changelog_decide(bench->changelog, accord_choose(&log, 1, NULL)), 0);
+    expect(kv, "a=1 b=1 c=1 d=1");
+    end_follow(bench, fetcher);
+    changelog_free(bench->changelog);
+    bench->changelog = NULL;
+    kv_free(kv);
+    bench_free(bench);
+}
+
+/* Tombstones may have come and gone meanwhile. */
+static void who_hears_nothing_for_half_a_day_ends(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(22, 0);
+    struct kv *kv = kv_new_memory("counts");
+    struct fetcher *fetcher = begin_follow(bench, kv);
+    commit_one(bench, "a", "1");
+    commit_one(bench, "b", "1");
+    client_bench_run(bench->clients, (uint64_t)HALF_A_DAY_S * CLIENT_BENCH_SECOND);
+    commit_one(bench, "c", "1"); /* quiet is not silent */
+    assert_int_equal(bench->done_count, 0);
+    expect(kv, "a=1 b=1");
+    sim_cut(bench->clients->sim, 0, 1);
+    client_bench_run(bench->clients, (uint64_t)HALF_A_DAY_S * CLIENT_BENCH_SECOND);
+    sim_mend(bench->clients->sim, 0, 1);
+    assert_true(fetcher_silence_ms(fetcher, TOPIC, 0) >= (int64_t)HALF_A_DAY_S * 1000);
+    put(bench, "d", "1");
+    next_commit(bench);
+    struct changelog_append append = append_of(bench);
+    assert_int_equal(changelog_append_step(&append), 0);
+    client_bench_run(bench->clients, 10ull * CLIENT_BENCH_SECOND);
+    assert_int_equal(bench->done_count, 2); /* the append, and the end */
+    assert_int_equal(bench->error, ERROR_TIMEOUT);
+    expect(kv, "a=1 b=1");
+    end_follow(bench, fetcher);
+    changelog_free(bench->changelog);
+    bench->changelog = NULL;
+    kv_free(kv);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,6 +674,8 @@ int main(void)
         cmocka_unit_test(a_group_that_fits_a_batch_is_in_one),
         cmocka_unit_test(the_largest_change_a_store_takes_fits_a_record),
         cmocka_unit_test(a_group_larger_than_the_producers_room_goes_out_in_turns),
+        cmocka_unit_test(who_follows_reads_on_until_it_is_told),
+        cmocka_unit_test(who_hears_nothing_for_half_a_day_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
