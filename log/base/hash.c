@@ -77,7 +77,9 @@ uint32_t hash_murmur2(struct bytes view)
 
 int32_t hash_partition(struct bytes key, int32_t partition_count)
 {
-    return (int32_t)((hash_murmur2(key) & 0x7fffffffu) % (uint32_t)partition_count);
+    return partition_count == 1
+               ? 0
+               : (int32_t)((hash_murmur2(key) & 0x7fffffffu) % (uint32_t)partition_count);
 }
 
 int32_t hash_java_string(struct bytes view)

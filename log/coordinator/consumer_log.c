@@ -184,7 +184,7 @@ static void consumer_log_add(struct consumer *consumer, struct batch_builder *bu
     group_log_write_key(&text, key, consumer->group->id, name);
     batch_builder_add(builder, io_wall_clock(host->io), buffer_bytes(&text), value, NULL, 0);
     buffer_fini(&text);
-    if (builder->records.size > CONSUMER_LOG_BATCH_SIZE) {
+    if (batch_builder_size(builder) > CONSUMER_LOG_BATCH_SIZE) {
         host->write(host, consumer->group->id, builder, NULL);
     }
 }

@@ -260,9 +260,8 @@ void journal_write(struct journal *journal, int32_t index, struct bytes name,
     write->done = done;
     write->write = owner;
     buffer_init(&write->batch);
-    int error = batch_builder_finish(builder, &write->batch);
+    int error = batch_builder_take(builder, &write->batch);
     check(error == 0);
-    batch_builder_clear(builder);
     list_add(&partition->writes, &write->link);
     journal->append(journal->append_owner, index, &write->append, write->batch.data,
                     write->batch.size);

@@ -115,6 +115,7 @@ struct batch_record {
     int32_t header_count;
     struct bytes headers_encoded; /* all headers as on the wire, without their count */
     struct bytes encoded;         /* the whole record as on the wire, its length included */
+    struct bytes body;            /* of it key, value and headers, and their count */
 };
 
 /* Walks the records of one batch. Compressed records are inflated into a buffer the iterator owns;
@@ -148,7 +149,7 @@ bool batch_record_read_marker(const struct batch_record *record, bool *is_commit
 /* Builds one batch. Add records, then finish. Fields are set between init or clear and the first
  * record; with BATCH_DELETE_HORIZON among the attributes base_timestamp is the horizon and kept. */
 struct batch_builder {
-    struct buffer records; /* encoded, not compressed */
+    struct buffer batch; /* empty, or room for the header and then the records, not compressed */
     enum compress_codec codec;
     int level; /* COMPRESS_LEVEL_DEFAULT */
     int64_t base_offset;
@@ -174,18 +175,25 @@ void batch_builder_add(struct batch_builder *builder, int64_t timestamp_ms, stru
 void batch_builder_add_encoded(struct batch_builder *builder, int64_t timestamp_ms,
                                struct bytes key, struct bytes value, struct bytes headers_encoded,
                                int32_t header_count);
+/* As batch_builder_add_encoded with what an iterator told as batch_record.body. */
+void batch_builder_add_body(struct batch_builder *builder, int64_t timestamp_ms, struct bytes body);
 /* As batch_builder_add_encoded with the record's own offset, which is past the last one and not
  * below base_offset: compaction leaves gaps. */
 void batch_builder_add_record(struct batch_builder *builder, const struct batch_record *record);
 /* Makes it the marker that ends the transaction of the builder's producer: its only record. */
 void batch_builder_add_marker(struct batch_builder *builder, int64_t timestamp_ms, bool is_commit,
                               int32_t coordinator_epoch);
+/* Bytes of the batch as it is, uncompressed. */
+size_t batch_builder_size(const struct batch_builder *builder);
 /* The largest size the batch could have uncompressed if one more record were added. */
 size_t batch_builder_size_with(const struct batch_builder *builder, size_t key_size,
                                size_t value_size, size_t headers_size);
 /* Appends the batch to `out`. ERROR_INVALID for no records or a level the codec does not have,
  * ERROR_TOO_LARGE beyond 2 GiB. The last offset is `last_offset`: compaction may raise it first. */
-must_use int batch_builder_finish(struct batch_builder *builder, struct buffer *out);
+must_use int batch_builder_finish(const struct batch_builder *builder, struct buffer *out);
+/* As batch_builder_finish into an empty buffer, whose memory may become the builder's, and the
+ * other way round: without compression nothing is copied. Clears the builder unless it fails. */
+must_use int batch_builder_take(struct batch_builder *builder, struct buffer *out);
 /* Appends what is left of a batch whose records were all compacted away: its header with no record,
  * with its offsets, sequence and largest timestamp. An anonymous one keeps only its place: it names
  * no producer and belongs to no transaction. */

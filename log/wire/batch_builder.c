@@ -1,7 +1,7 @@
 /* Building a batch record by record; see batch.h, and batch_iterator.c for a record's format.
  *
- * Records are encoded as they come, into one growing buffer; finishing puts the header in front,
- * compresses if asked to, and computes the CRC. */
+ * Records are encoded as they come, into one growing buffer, behind room for the header; finishing
+ * compresses if asked to, fills the header in, and computes the CRC. */
 #include "log/base/crc32c.h"
 #include "log/base/endian.h"
 #include "log/base/error.h"
@@ -30,6 +30,27 @@ static inline size_t batch_varint_size(int32_t value)
 {
     uint32_t zigzag = (uint32_t)value << 1 ^ (uint32_t)(value >> 31);
     return (size_t)(31 - __builtin_clz(zigzag | 1)) / 7 + 1;
+}
+
+static inline uint64_t batch_zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static inline uint8_t *batch_put_varlong(uint8_t *at, int64_t value)
+{
+    uint64_t zigzag = batch_zigzag(value);
+    while (zigzag > 0x7f) {
+        *at++ = (uint8_t)(zigzag | 0x80);
+        zigzag >>= 7;
+    }
+    *at++ = (uint8_t)zigzag;
+    return at;
+}
+
+static inline size_t batch_varlong_size(int64_t value)
+{
+    return (size_t)(63 - __builtin_clzll(batch_zigzag(value) | 1)) / 7 + 1;
 }
 
 static inline int32_t batch_view_length(struct bytes view)
@@ -65,12 +86,12 @@ void batch_builder_init(struct batch_builder *builder, enum compress_codec codec
 
 void batch_builder_fini(struct batch_builder *builder)
 {
-    buffer_fini(&builder->records);
+    buffer_fini(&builder->batch);
 }
 
 void batch_builder_clear(struct batch_builder *builder)
 {
-    buffer_clear(&builder->records);
+    buffer_clear(&builder->batch);
     builder->base_offset = 0;
     builder->base_timestamp = -1;
     builder->max_timestamp = -1;
@@ -81,19 +102,14 @@ void batch_builder_clear(struct batch_builder *builder)
     builder->record_count = 0;
 }
 
-/* Where a record begins whose headers are written by the caller. */
-struct batch_record_start {
-    int64_t timestamp_delta;
-    int32_t offset_delta;
-    struct bytes key;
-    struct bytes value;
-    size_t headers_size;
-    int32_t header_count;
+struct batch_deltas {
+    int64_t timestamp;
+    int32_t offset;
 };
 
 /* Counts the record in and says what its deltas are. */
-static void batch_builder_count(struct batch_builder *builder, int64_t offset, int64_t timestamp_ms,
-                                struct batch_record_start *start)
+static struct batch_deltas batch_builder_count(struct batch_builder *builder, int64_t offset,
+                                               int64_t timestamp_ms)
 {
     bool is_first = builder->record_count == 0;
     check(offset >= builder->base_offset);
@@ -107,31 +123,43 @@ static void batch_builder_count(struct batch_builder *builder, int64_t offset, i
     }
     builder->last_offset = offset;
     builder->record_count++;
-    start->timestamp_delta = (int64_t)((uint64_t)timestamp_ms - (uint64_t)builder->base_timestamp);
-    start->offset_delta = (int32_t)(offset - builder->base_offset);
+    return (struct batch_deltas){
+        .timestamp = (int64_t)((uint64_t)timestamp_ms - (uint64_t)builder->base_timestamp),
+        .offset = (int32_t)(offset - builder->base_offset)};
 }
 
-/* Writes everything but the headers and returns where they go. */
-static uint8_t *batch_builder_start(struct batch_builder *builder,
-                                    const struct batch_record_start *start)
+/* Writes what stands before the body and returns where that goes, which has `size` bytes. */
+static uint8_t *batch_builder_start(struct batch_builder *builder, struct batch_deltas deltas,
+                                    size_t size)
 {
-    size_t body_size = 1 + varlong_size(start->timestamp_delta) +
-                       batch_varint_size(start->offset_delta) + batch_view_size(start->key) +
-                       batch_view_size(start->value) + batch_varint_size(start->header_count) +
-                       start->headers_size;
-    check(body_size <= INT32_MAX);
-    uint8_t *room = buffer_reserve(&builder->records, VARINT_SIZE_MAX + body_size);
-    uint8_t *body = batch_put_varint(room, (int32_t)body_size);
-    uint8_t *at = body;
+    size_t rest_size =
+        1 + batch_varlong_size(deltas.timestamp) + batch_varint_size(deltas.offset) + size;
+    check(rest_size <= INT32_MAX);
+    size_t header_size = builder->batch.size == 0 ? BATCH_HEADER_SIZE : 0;
+    uint8_t *room =
+        buffer_reserve(&builder->batch, header_size + VARINT_SIZE_MAX + rest_size) + header_size;
+    uint8_t *rest = batch_put_varint(room, (int32_t)rest_size);
+    uint8_t *at = rest;
     *at++ = 0;
-    at += varlong_write(at, start->timestamp_delta);
-    at = batch_put_varint(at, start->offset_delta);
-    at = batch_put_view(at, start->key);
-    at = batch_put_view(at, start->value);
-    at = batch_put_varint(at, start->header_count);
-    check(at + start->headers_size == body + body_size);
-    builder->records.size += (size_t)(body - room) + body_size;
+    at = batch_put_varlong(at, deltas.timestamp);
+    at = batch_put_varint(at, deltas.offset);
+    check(at + size == rest + rest_size);
+    builder->batch.size += header_size + (size_t)(rest - room) + rest_size;
     return at;
+}
+
+/* The same for the headers, without their count. */
+static uint8_t *batch_builder_start_headers(struct batch_builder *builder,
+                                            struct batch_deltas deltas, struct bytes key,
+                                            struct bytes value, int32_t header_count,
+                                            size_t headers_size)
+{
+    size_t size = batch_view_size(key) + batch_view_size(value) + batch_varint_size(header_count) +
+                  headers_size;
+    uint8_t *at = batch_builder_start(builder, deltas, size);
+    at = batch_put_view(at, key);
+    at = batch_put_view(at, value);
+    return batch_put_varint(at, header_count);
 }
 
 static int64_t batch_builder_next_offset(const struct batch_builder *builder)
@@ -142,13 +170,14 @@ static int64_t batch_builder_next_offset(const struct batch_builder *builder)
 void batch_builder_add(struct batch_builder *builder, int64_t timestamp_ms, struct bytes key,
                        struct bytes value, const struct batch_header *headers, int32_t count)
 {
-    struct batch_record_start start = {.key = key, .value = value, .header_count = count};
+    size_t headers_size = 0;
     for (int32_t i = 0; i < count; i++) {
         check(!bytes_is_null(headers[i].key));
-        start.headers_size += batch_view_size(headers[i].key) + batch_view_size(headers[i].value);
+        headers_size += batch_view_size(headers[i].key) + batch_view_size(headers[i].value);
     }
-    batch_builder_count(builder, batch_builder_next_offset(builder), timestamp_ms, &start);
-    uint8_t *at = batch_builder_start(builder, &start);
+    struct batch_deltas deltas =
+        batch_builder_count(builder, batch_builder_next_offset(builder), timestamp_ms);
+    uint8_t *at = batch_builder_start_headers(builder, deltas, key, value, count, headers_size);
     for (int32_t i = 0; i < count; i++) {
         at = batch_put_view(at, headers[i].key);
         at = batch_put_view(at, headers[i].value);
@@ -159,14 +188,9 @@ static void batch_builder_add_at(struct batch_builder *builder, int64_t offset,
                                  int64_t timestamp_ms, struct bytes key, struct bytes value,
                                  struct bytes headers_encoded, int32_t header_count)
 {
-    struct batch_record_start start = {
-        .key = key,
-        .value = value,
-        .headers_size = headers_encoded.size,
-        .header_count = header_count,
-    };
-    batch_builder_count(builder, offset, timestamp_ms, &start);
-    uint8_t *at = batch_builder_start(builder, &start);
+    struct batch_deltas deltas = batch_builder_count(builder, offset, timestamp_ms);
+    uint8_t *at = batch_builder_start_headers(builder, deltas, key, value, header_count,
+                                              headers_encoded.size);
     if (headers_encoded.size > 0) {
         memcpy(at, headers_encoded.data, headers_encoded.size);
     }
@@ -180,17 +204,29 @@ void batch_builder_add_encoded(struct batch_builder *builder, int64_t timestamp_
                          headers_encoded, header_count);
 }
 
+void batch_builder_add_body(struct batch_builder *builder, int64_t timestamp_ms, struct bytes body)
+{
+    struct batch_deltas deltas =
+        batch_builder_count(builder, batch_builder_next_offset(builder), timestamp_ms);
+    memcpy(batch_builder_start(builder, deltas, body.size), body.data, body.size);
+}
+
 void batch_builder_add_record(struct batch_builder *builder, const struct batch_record *record)
 {
     batch_builder_add_at(builder, record->offset, record->timestamp_ms, record->key, record->value,
                          record->headers_encoded, record->header_count);
 }
 
+size_t batch_builder_size(const struct batch_builder *builder)
+{
+    return builder->batch.size == 0 ? BATCH_HEADER_SIZE : builder->batch.size;
+}
+
 size_t batch_builder_size_with(const struct batch_builder *builder, size_t key_size,
                                size_t value_size, size_t headers_size)
 {
-    return BATCH_HEADER_SIZE + builder->records.size + BATCH_RECORD_OVERHEAD_MAX + key_size +
-           value_size + headers_size;
+    return batch_builder_size(builder) + BATCH_RECORD_OVERHEAD_MAX + key_size + value_size +
+           headers_size;
 }
 
 static void batch_builder_write_header(const struct batch_builder *builder, uint8_t *at,
@@ -213,16 +249,17 @@ static void batch_builder_write_header(const struct batch_builder *builder, uint
     endian_write_u32(at + BATCH_CRC_PLACE, crc);
 }
 
-int batch_builder_finish(struct batch_builder *builder, struct buffer *out)
+int batch_builder_finish(const struct batch_builder *builder, struct buffer *out)
 {
     if (builder->record_count == 0) {
         return ERROR_INVALID;
     }
+    struct bytes records = {builder->batch.data + BATCH_HEADER_SIZE,
+                            builder->batch.size - BATCH_HEADER_SIZE};
     size_t start = out->size;
-    buffer_reserve(out, BATCH_HEADER_SIZE + builder->records.size);
+    buffer_reserve(out, builder->batch.size);
     out->size += BATCH_HEADER_SIZE;
-    int error =
-        compress_deflate(builder->codec, builder->level, buffer_bytes(&builder->records), out);
+    int error = compress_deflate(builder->codec, builder->level, records, out);
     size_t size = out->size - start;
     if (error == 0 && size > INT32_MAX) {
         error = ERROR_TOO_LARGE;
@@ -233,6 +270,24 @@ int batch_builder_finish(struct batch_builder *builder, struct buffer *out)
     }
     batch_builder_write_header(builder, out->data + start, size);
     return 0;
+}
+
+int batch_builder_take(struct batch_builder *builder, struct buffer *out)
+{
+    check(out->size == 0);
+    bool is_as_it_is = builder->codec == COMPRESS_NONE && builder->record_count > 0 &&
+                       builder->batch.size <= INT32_MAX;
+    if (is_as_it_is) {
+        struct buffer spare = *out;
+        batch_builder_write_header(builder, builder->batch.data, builder->batch.size);
+        *out = builder->batch;
+        builder->batch = spare;
+    }
+    int error = is_as_it_is ? 0 : batch_builder_finish(builder, out);
+    if (error == 0) {
+        batch_builder_clear(builder);
+    }
+    return error;
 }
 
 void batch_write_empty(const struct batch *batch, bool is_anonymous, struct buffer *out)

@@ -9,8 +9,8 @@
  *      varint   header count
  *      headers: varint key size, key, varint value size (-1 null), value
  *
- * This is the hottest loop of the runtime. Most of the varints have one byte, so that case is
- * inline here; the rest goes to base/varint. */
+ * This is the hottest loop of the runtime. Hardly a varint of it has more than three bytes, so they
+ * are read inline here; longer ones go to base/varint. */
 #include "log/base/endian.h"
 #include "log/base/error.h"
 #include "log/base/varint.h"
@@ -23,28 +23,43 @@ static inline int32_t batch_unzigzag(uint32_t value)
     return (int32_t)(value >> 1) ^ -(int32_t)(value & 1);
 }
 
+/* One of at most three bytes; false, and *at anywhere, when it is longer or ends too early. */
+static inline bool batch_read_short(const uint8_t **at, const uint8_t *end, int32_t *out)
+{
+    const uint8_t *place = *at;
+    if (__builtin_expect(place < end && place[0] < 0x80, 1)) {
+        *out = batch_unzigzag(place[0]);
+        *at = place + 1;
+        return true;
+    }
+    if (__builtin_expect(end - place < 3, 0)) {
+        return false;
+    }
+    uint32_t value = (place[0] & 0x7fu) | (place[1] & 0x7fu) << 7;
+    bool is_longer = place[1] >= 0x80;
+    value |= is_longer ? (uint32_t)place[2] << 14 : 0;
+    *out = batch_unzigzag(value);
+    *at = place + 2 + is_longer;
+    return !is_longer || place[2] < 0x80;
+}
+
 static inline bool batch_read_varint(const uint8_t **at, const uint8_t *end, int32_t *out)
 {
     const uint8_t *place = *at;
-    if (__builtin_expect(end - place >= 2, 1)) {
-        if (place[0] < 0x80) {
-            *out = batch_unzigzag(place[0]);
-            *at = place + 1;
-            return true;
-        }
-        if (place[1] < 0x80) {
-            *out = batch_unzigzag((place[0] & 0x7fu) | (uint32_t)place[1] << 7);
-            *at = place + 2;
-            return true;
-        }
+    if (__builtin_expect(batch_read_short(&place, end, out), 1)) {
+        *at = place;
+        return true;
     }
     return varint_read(at, end, out) == 0;
 }
 
 static inline bool batch_read_varlong(const uint8_t **at, const uint8_t *end, int64_t *out)
 {
-    if (__builtin_expect(*at < end && **at < 0x80, 1)) {
-        *out = batch_unzigzag(*(*at)++);
+    const uint8_t *place = *at;
+    int32_t value;
+    if (__builtin_expect(batch_read_short(&place, end, &value), 1)) {
+        *out = value;
+        *at = place;
         return true;
     }
     return varlong_read(at, end, out) == 0;
@@ -173,8 +188,11 @@ int batch_iterator_next(struct batch_iterator *iterator, struct batch_record *ou
     const uint8_t *end = at + size;
     at++; /* attributes */
     if (!batch_read_varlong(&at, end, &timestamp_delta) ||
-        !batch_read_varint(&at, end, &offset_delta) || !batch_read_view(&at, end, &out->key) ||
-        !batch_read_view(&at, end, &out->value) ||
+        !batch_read_varint(&at, end, &offset_delta)) {
+        return ERROR_INVALID_RECORD;
+    }
+    out->body = bytes_make(at, (size_t)(end - at));
+    if (!batch_read_view(&at, end, &out->key) || !batch_read_view(&at, end, &out->value) ||
         !batch_read_varint(&at, end, &out->header_count)) {
         return ERROR_INVALID_RECORD;
     }

@@ -171,7 +171,8 @@ static uint64_t accumulator_deadline(const struct accumulator *accumulator, uint
 
 void accumulator_recycle(struct accumulator *accumulator, struct buffer *buffer)
 {
-    for (size_t i = 0; i < ACCUMULATOR_SPARE_COUNT; i++) {
+    bool is_kept = buffer->capacity <= 2 * accumulator->batch_size;
+    for (size_t i = 0; is_kept && buffer->data != NULL && i < ACCUMULATOR_SPARE_COUNT; i++) {
         if (accumulator->spares[i].data == NULL) {
             accumulator->spares[i] = *buffer;
             buffer_clear(&accumulator->spares[i]);
@@ -203,7 +204,7 @@ static struct parcel *accumulator_open_parcel(struct accumulator *accumulator,
     parcel->flush_number = accumulator->flush_number;
     parcel->due = now + accumulator->linger_ns;
     parcel->deadline = accumulator_deadline(accumulator, now);
-    accumulator_take_spare(accumulator, &parcel->builder.records);
+    accumulator_take_spare(accumulator, &parcel->builder.batch);
     list_add(&partition->parcels, &parcel->link);
     list_add(&accumulator->outstanding, &parcel->outstanding);
     if (!list_has(&partition->busy)) {
@@ -240,13 +241,11 @@ static size_t accumulator_headers_size(const struct producer_record *record)
     return size;
 }
 
-/* The most a record takes in a batch. */
-static size_t accumulator_size_max(const struct producer_record *record)
+/* The most a record takes in a batch whose key, value and headers have this size. */
+static size_t accumulator_size_max(size_t size)
 {
     static const struct batch_builder empty;
-    return batch_builder_size_with(&empty, record->key.size, record->value.size,
-                                   accumulator_headers_size(record)) -
-           BATCH_HEADER_SIZE;
+    return batch_builder_size_with(&empty, 0, size, 0) - BATCH_HEADER_SIZE;
 }
 
 /* Closes the open batch when `size` more bytes would make it too large. */
@@ -254,8 +253,7 @@ static void accumulator_make_room(struct accumulator *accumulator,
                                   struct accumulator_partition *partition, size_t size)
 {
     struct parcel *parcel = partition->open;
-    if (parcel != NULL &&
-        BATCH_HEADER_SIZE + parcel->builder.records.size + size > accumulator->batch_size) {
+    if (parcel != NULL && batch_builder_size(&parcel->builder) + size > accumulator->batch_size) {
         accumulator_close_parcel(accumulator, parcel);
     }
 }
@@ -271,8 +269,10 @@ static struct parcel *accumulator_add_to(struct accumulator *accumulator,
         parcel = accumulator_open_parcel(accumulator, partition);
     }
     struct batch_builder *builder = &parcel->builder;
-    size_t size_before = builder->records.size;
-    if (record->headers_encoded.data != NULL) {
+    size_t size_before = batch_builder_size(builder);
+    if (record->body.data != NULL) {
+        batch_builder_add_body(builder, record->timestamp_ms, record->body);
+    } else if (record->headers_encoded.data != NULL) {
         batch_builder_add_encoded(builder, record->timestamp_ms, record->key, record->value,
                                   record->headers_encoded, record->header_count);
     } else {
@@ -280,7 +280,7 @@ static struct parcel *accumulator_add_to(struct accumulator *accumulator,
                           record->headers, record->header_count);
     }
     parcel_add_receipt(parcel, record->done, record->owner);
-    size_t charge = builder->records.size - size_before;
+    size_t charge = batch_builder_size(builder) - size_before;
     parcel->charged_size += charge;
     accumulator->pending_size += charge;
     return parcel;
@@ -366,21 +366,21 @@ static void accumulator_park(struct accumulator *accumulator, struct accumulator
     accumulator_add_parked(accumulator, topic, parked);
 }
 
-int accumulator_validate(const struct accumulator *accumulator,
-                         const struct producer_record *record)
+int accumulator_validate(const struct accumulator *accumulator, int32_t partition, size_t size)
 {
-    if (accumulator_size_max(record) + BATCH_HEADER_SIZE > accumulator->record_size_max) {
+    if (accumulator_size_max(size) + BATCH_HEADER_SIZE > accumulator->record_size_max) {
         return ERROR_MESSAGE_TOO_LARGE;
     }
-    bool is_possible = record->partition >= PRODUCER_PARTITION_BY_KEY &&
-                       record->partition < ACCUMULATOR_PARTITION_MAX;
+    bool is_possible =
+        partition >= PRODUCER_PARTITION_BY_KEY && partition < ACCUMULATOR_PARTITION_MAX;
     return is_possible ? 0 : ERROR_INVALID;
 }
 
 int accumulator_add(struct accumulator *accumulator, const struct producer_record *record)
 {
-    size_t size_max = accumulator_size_max(record);
-    int error = accumulator_validate(accumulator, record);
+    size_t size = record->key.size + record->value.size + accumulator_headers_size(record);
+    size_t size_max = accumulator_size_max(size);
+    int error = accumulator_validate(accumulator, record->partition, size);
     if (error != 0) {
         return error;
     }
@@ -518,6 +518,7 @@ static void accumulator_tell_front(struct accumulator *accumulator,
             list_remove(&partition->busy);
         }
         parcel_tell(parcel, partition->index);
+        accumulator_recycle(accumulator, &parcel->encoded);
         uint64_t flush_number = parcel->flush_number;
         int error = parcel->error;
         parcel_free(parcel);

@@ -75,8 +75,8 @@ void accumulator_init(struct accumulator *accumulator, struct io *io,
 /* Everything was finished before. */
 void accumulator_fini(struct accumulator *accumulator);
 /* As producer_validate. */
-must_use int accumulator_validate(const struct accumulator *accumulator,
-                                  const struct producer_record *record);
+must_use int accumulator_validate(const struct accumulator *accumulator, int32_t partition,
+                                  size_t size);
 /* ERROR_AGAIN, ERROR_MESSAGE_TOO_LARGE or ERROR_INVALID for an impossible partition. */
 must_use int accumulator_add(struct accumulator *accumulator, const struct producer_record *record);
 /* As producer_reserve. */
@@ -99,7 +99,8 @@ void accumulator_finish(struct accumulator *accumulator, struct parcel *parcel, 
 /* Puts a new parcel behind one of the same partition. */
 void accumulator_insert_after(struct accumulator *accumulator, struct parcel *place,
                               struct parcel *parcel);
-/* Keeps a batch's memory for the next one, or frees it; the buffer is empty afterwards. */
+/* Keeps a batch's memory for the next one, unless it is far larger than a batch, or frees it; the
+ * buffer is empty afterwards. */
 void accumulator_recycle(struct accumulator *accumulator, struct buffer *buffer);
 /* The oldest flush number among what is outstanding; UINT64_MAX when nothing is. */
 uint64_t accumulator_oldest_flush(const struct accumulator *accumulator);

@@ -79,14 +79,11 @@ int parcel_encode(struct parcel *parcel, const struct parcel_sequence *sequence)
     if (sequence->is_transactional) {
         builder->attributes |= BATCH_TRANSACTIONAL;
     }
-    int error = batch_builder_finish(builder, &parcel->encoded);
-    if (error != 0) {
-        buffer_clear(&parcel->encoded);
-        return error;
+    int error = batch_builder_take(builder, &parcel->encoded);
+    if (error == 0) {
+        parcel->sequence = *sequence;
     }
-    parcel->sequence = *sequence;
-    batch_builder_clear(builder);
-    return 0;
+    return error;
 }
 
 void parcel_set_sequence(struct parcel *parcel, const struct parcel_sequence *sequence)

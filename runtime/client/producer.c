@@ -189,9 +189,9 @@ int producer_send(struct producer *producer, const struct producer_record *recor
     return error;
 }
 
-int producer_validate(const struct producer *producer, const struct producer_record *record)
+int producer_validate(const struct producer *producer, int32_t partition, size_t size)
 {
-    return accumulator_validate(&producer->accumulator, record);
+    return accumulator_validate(&producer->accumulator, partition, size);
 }
 
 int producer_reserve(struct producer *producer, const char *topic, int32_t partition, size_t size)

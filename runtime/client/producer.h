@@ -45,6 +45,9 @@ struct producer_record {
     int32_t header_count;
     /* Instead of `headers`, as on the wire; header_count counts them. */
     struct bytes headers_encoded;
+    /* Key, value and headers once more, as they were read (batch_record.body), so that they need
+     * not be encoded again; null: they are. */
+    struct bytes body;
     /* Called once, in order per partition: 0 and the offset, or an error. May be NULL. */
     void (*done)(void *owner, int error, int32_t partition, int64_t offset);
     void *owner;
@@ -53,10 +56,10 @@ struct producer_record {
  * ERROR_MESSAGE_TOO_LARGE for a record that fits no batch. The topic's metadata is asked for if
  * unknown; an unknown topic is made if the cluster allows it. */
 must_use int producer_send(struct producer *producer, const struct producer_record *record);
-/* What producer_send would say when it has room: 0, ERROR_MESSAGE_TOO_LARGE, or ERROR_INVALID for
- * an impossible partition. */
-must_use int producer_validate(const struct producer *producer,
-                               const struct producer_record *record);
+/* What producer_send would say, when it has room, to a record whose key, value and encoded headers
+ * have `size` bytes together: 0, ERROR_MESSAGE_TOO_LARGE, or ERROR_INVALID for an impossible
+ * partition. */
+must_use int producer_validate(const struct producer *producer, int32_t partition, size_t size);
 /* Makes sure that the next records for this partition, up to `size` bytes by
  * batch_builder_size_with, end up in one batch: closes the open batch if they do not fit into it.
  * ERROR_AGAIN when the buffer has no room for them; nothing is promised for more than batch_size

@@ -364,7 +364,7 @@ static bool sender_prepare(struct sender *sender, struct parcel *parcel)
             accumulator_finish(sender->accumulator, parcel, error, -1);
             return false;
         }
-        accumulator_recycle(sender->accumulator, &parcel->builder.records);
+        accumulator_recycle(sender->accumulator, &parcel->builder.batch);
     } else if (parcel->sequence.producer_id != sequence.producer_id ||
                parcel->sequence.epoch != sequence.epoch) {
         parcel_set_sequence(parcel, &sequence);

@@ -275,7 +275,7 @@ static bool driver_task_call_due(struct driver_task *task, enum topology_clock c
 bool driver_task_process(struct driver_task *task, struct driver_input *input, int64_t now_ms)
 {
     turn_begin(&task->turn, now_ms);
-    turn_set_source(&task->turn, input->head, &input->decoded, input->time_ms);
+    turn_set_source(&task->turn, input->head, (struct bytes){0}, &input->decoded, input->time_ms);
     int error = node_process(input->source, &task->turn.context, input->head);
     if (!driver_task_end_turn(task, error)) {
         return false;

@@ -599,7 +599,7 @@ void record_view_take(lua_State *lua, int index, struct record *out)
         *out = (struct record){
             .topic = "", .offset = -1, .timestamp_ms = script->context->stream_time_ms};
         if (out->timestamp_ms < 0) {
-            out->timestamp_ms = script->context->wall_clock_ms;
+            out->timestamp_ms = node_wall_clock_ms(script->context);
         }
     }
     out->partition = -1;

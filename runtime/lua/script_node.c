@@ -109,7 +109,7 @@ static int ctx_forward(lua_State *lua)
 
 static int ctx_now(lua_State *lua)
 {
-    lua_pushinteger(lua, script_context(lua, "ctx:now()")->wall_clock_ms);
+    lua_pushinteger(lua, node_wall_clock_ms(script_context(lua, "ctx:now()")));
     return 1;
 }
 

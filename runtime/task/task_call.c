@@ -4,30 +4,44 @@
 
 #include <stdio.h>
 
+static int32_t task_call_partition(const struct record *record)
+{
+    return record->partition < 0 ? PRODUCER_PARTITION_BY_KEY : record->partition;
+}
+
 static struct producer_record task_call_record(const struct turn_emit *emit)
 {
     const struct record *record = &emit->record;
     return (struct producer_record){.topic = emit->topic,
-                                    .partition = record->partition < 0 ? PRODUCER_PARTITION_BY_KEY
-                                                                       : record->partition,
+                                    .partition = task_call_partition(record),
                                     .timestamp_ms = record->timestamp_ms,
                                     .key = record->key,
                                     .value = record->value,
                                     .partition_key = record->partition_key,
                                     .headers_encoded = record->headers_encoded,
-                                    .header_count = record->header_count};
+                                    .header_count = record->header_count,
+                                    .body = emit->body};
 }
 
 static int task_call_validate(void *owner, const struct turn_emit *emit)
 {
     const struct task *task = owner;
-    struct producer_record record = task_call_record(emit);
-    return producer_validate(task->options.producer, &record);
+    const struct record *record = &emit->record;
+    size_t size = record->key.size + record->value.size + record->headers_encoded.size;
+    return producer_validate(task->options.producer, task_call_partition(record), size);
+}
+
+static int64_t task_call_read_wall_clock(struct node_context *context)
+{
+    const struct turn *turn = context->owner;
+    const struct task *task = turn->owner;
+    return io_wall_clock(task->io);
 }
 
 void task_call_init(struct task *task)
 {
     turn_init(&task->turn, task->options.topology, task_call_validate, task);
+    task->turn.context.read_wall_clock = task_call_read_wall_clock;
     task->turn.global = global_get_tables(task->options.global);
 }
 
@@ -49,9 +63,10 @@ void task_call_begin(struct task *task, struct task_input *input)
 {
     task->emit_next = 0;
     task->is_dirty = true;
-    turn_begin(&task->turn, io_wall_clock(task->io));
+    turn_begin(&task->turn, -1);
     if (input != NULL) {
-        turn_set_source(&task->turn, &input->head, &input->decoded, input->time_ms);
+        turn_set_source(&task->turn, &input->head, input->head_body, &input->decoded,
+                        input->time_ms);
     }
 }
 

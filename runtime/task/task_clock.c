@@ -164,7 +164,7 @@ void task_clock_open(struct task *task)
     clock->quiet_since_ms = io_wall_clock(task->io);
     size_t idler_count = 0;
     topology_instance_idlers(task->instance, &idler_count);
-    clock->is_asked = memory_zero(idler_count, sizeof *clock->is_asked);
+    clock->is_asked = idler_count == 0 ? NULL : memory_zero(idler_count, sizeof *clock->is_asked);
     int64_t last = clock->number;
     for (size_t i = 0; i < clock->waiting_count; i++) {
         struct task_clock_decision *decision = &clock->waiting[i];
@@ -206,7 +206,7 @@ static void task_clock_write(struct task *task, const struct node *node, int64_t
     }
     state_position_print(&at, &text);
     struct record record = {.partition = task->options.partition,
-                            .timestamp_ms = task->turn.context.wall_clock_ms,
+                            .timestamp_ms = node_wall_clock_ms(&task->turn.context),
                             .key = bytes_from_string(node->name),
                             .value = arena_copy(&task->turn.arena, buffer_bytes(&text))};
     turn_emit_own(&task->turn, task->clock.topic, &record);
@@ -253,7 +253,7 @@ void task_clock_on_record(struct task *task)
         return;
     }
     task_clock_ask_from(task, 0);
-    task->clock.quiet_since_ms = task->turn.context.wall_clock_ms;
+    task->clock.quiet_since_ms = node_wall_clock_ms(&task->turn.context);
 }
 
 /* Asks one node; true when it was moved on. */

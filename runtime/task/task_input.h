@@ -22,6 +22,7 @@ struct task_input {
     struct fetcher_batch fetched;
     struct batch_iterator iterator;
     struct record head;
+    struct bytes head_body; /* batch_record.body */
     int64_t time_ms;        /* of the head, as its value may say it (runtime/topology/inlet.h) */
     struct decoded decoded; /* of the head's value */
     int placement_left;     /* keys to look at (task_placement.h) */

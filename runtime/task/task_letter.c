@@ -69,7 +69,8 @@ void task_letter_make(struct node_context *context, const char *application, boo
     const struct record *source = context->source;
     struct task_letter letter = {.arena = context->arena};
     buffer_init(&letter.headers);
-    *out = (struct record){.partition = -1, .offset = -1, .timestamp_ms = context->wall_clock_ms};
+    *out =
+        (struct record){.partition = -1, .offset = -1, .timestamp_ms = node_wall_clock_ms(context)};
     if (source != NULL) {
         out->timestamp_ms = source->timestamp_ms;
         if (is_whole) {

@@ -9,6 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static bool turn_is_same(struct bytes left, struct bytes right)
+{
+    return left.data == right.data && left.size == right.size;
+}
+
+/* What lies at the same place is the same. */
+static struct bytes turn_body(const struct turn *turn, const struct record *record)
+{
+    const struct record *source = turn->context.source;
+    bool is_source = source != NULL && turn_is_same(record->key, source->key) &&
+                     turn_is_same(record->value, source->value) &&
+                     turn_is_same(record->headers_encoded, source->headers_encoded);
+    return is_source ? turn->source_body : (struct bytes){NULL, 0};
+}
+
 static struct turn_emit *turn_add_emit(struct turn *turn, const char *topic,
                                        const struct record *record)
 {
@@ -17,7 +32,7 @@ static struct turn_emit *turn_add_emit(struct turn *turn, const char *topic,
         turn->emits = memory_resize(turn->emits, turn->emit_capacity * sizeof *turn->emits);
     }
     struct turn_emit *emit = &turn->emits[turn->emit_count++];
-    *emit = (struct turn_emit){.topic = topic, .record = *record};
+    *emit = (struct turn_emit){.topic = topic, .record = *record, .body = turn_body(turn, record)};
     return emit;
 }
 
@@ -77,10 +92,11 @@ void turn_begin(struct turn *turn, int64_t wall_clock_ms)
     }
 }
 
-void turn_set_source(struct turn *turn, const struct record *source, struct decoded *decoded,
-                     int64_t time_ms)
+void turn_set_source(struct turn *turn, const struct record *source, struct bytes body,
+                     struct decoded *decoded, int64_t time_ms)
 {
     turn->context.source = source;
+    turn->source_body = body;
     turn->context.decoded = decoded;
     if (time_ms > turn->context.stream_time_ms) {
         turn->context.stream_time_ms = time_ms;

@@ -18,7 +18,8 @@
 struct turn_emit {
     const char *topic;
     struct record record;
-    bool is_own; /* of whoever runs the nodes, not of them */
+    struct bytes body; /* its key, value and headers as on the wire when they are the source's */
+    bool is_own;       /* of whoever runs the nodes, not of them */
 };
 
 enum turn_end {
@@ -32,6 +33,7 @@ struct turn {
     struct state *stores;               /* the owner's; NULL: none */
     const struct global_tables *global; /* the owner's; NULL: none */
     struct node_context context;
+    struct bytes source_body;
     struct arena arena;
     struct turn_emit *emits;
     size_t emit_count;
@@ -46,11 +48,12 @@ struct turn {
 void turn_init(struct turn *turn, const struct topology *topology,
                int (*validate)(void *owner, const struct turn_emit *emit), void *owner);
 void turn_fini(struct turn *turn);
-/* Begins a call with nothing staged. A timer has no `source` and no `decoded`; `time_ms` of a
- * record moves stream time on. */
+/* Begins a call with nothing staged. -1 instead of a time: context.read_wall_clock, set by the
+ * owner, tells it to who asks. A timer has no `source` and no `decoded`; `body` is the source's
+ * batch_record.body or null; `time_ms` of a record moves stream time on. */
 void turn_begin(struct turn *turn, int64_t wall_clock_ms);
-void turn_set_source(struct turn *turn, const struct record *source, struct decoded *decoded,
-                     int64_t time_ms);
+void turn_set_source(struct turn *turn, const struct record *source, struct bytes body,
+                     struct decoded *decoded, int64_t time_ms);
 /* A record of whoever runs the nodes; its text is constant or in the arena, the rest is copied. */
 void turn_emit_own(struct turn *turn, const char *topic, const struct record *record);
 /* Whether everything that was emitted can be sent, which is counted then; else an error, with the

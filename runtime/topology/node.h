@@ -18,9 +18,10 @@ struct node;
 /* What the task gives to the nodes while one record (or timer) is processed. Emits and store writes
  * are staged; the task applies them when the source node returned 0 and undoes them otherwise. */
 struct node_context {
-    struct arena *arena;         /* lives until the record is done */
-    int64_t stream_time_ms;      /* largest timestamp processed, this record included */
-    int64_t wall_clock_ms;       /* the task's, constant during one call */
+    struct arena *arena;    /* lives until the record is done */
+    int64_t stream_time_ms; /* largest timestamp processed, this record included */
+    int64_t wall_clock_ms;  /* see node_wall_clock_ms; -1: nobody asked in this call */
+    int64_t (*read_wall_clock)(struct node_context *context);
     const struct record *source; /* the record as it was read; NULL in a timer */
     struct decoded *decoded;     /* where all read the source's value; NULL: each for himself */
     /* Emits to a topic; record->partition is -1 (the key decides) or chosen. Views must stay valid
@@ -84,6 +85,16 @@ struct node {
     const char *row_store;
     bool row_is_keyed; /* each of its rows stands under the record's key */
 };
+
+/* The task's, in milliseconds, constant during one call. It is read when somebody asks: for most
+ * records nobody does. */
+static inline int64_t node_wall_clock_ms(struct node_context *context)
+{
+    if (context->wall_clock_ms < 0) {
+        context->wall_clock_ms = context->read_wall_clock(context);
+    }
+    return context->wall_clock_ms;
+}
 
 static inline int node_process(struct node *node, struct node_context *context,
                                const struct record *record)

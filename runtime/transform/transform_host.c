@@ -56,8 +56,8 @@ void transform_host_metric(struct tidemill_context *context, const char *name, d
 
 static int64_t host_now_ms(struct tidemill_context *context)
 {
-    const struct node_context *call = host_of(context)->call;
-    return call == NULL ? -1 : call->wall_clock_ms;
+    struct node_context *call = host_of(context)->call;
+    return call == NULL ? -1 : node_wall_clock_ms(call);
 }
 
 static int64_t host_stream_time_ms(struct tidemill_context *context)
@@ -137,12 +137,12 @@ static bool keep_headers(struct transform_host *host, const struct tidemill_reco
 /* What every output begins with: the given record, or nothing in a timer. */
 static struct record output_base(const struct transform_host *host)
 {
-    struct record base = {.offset = -1, .timestamp_ms = host->call->wall_clock_ms};
-    if (host->record != NULL) {
-        base = *host->record;
-        base.is_change = false;
-        base.old_value = (struct bytes){0};
+    if (host->record == NULL) {
+        return (struct record){.offset = -1, .timestamp_ms = node_wall_clock_ms(host->call)};
     }
+    struct record base = *host->record;
+    base.is_change = false;
+    base.old_value = (struct bytes){0};
     return base;
 }
 

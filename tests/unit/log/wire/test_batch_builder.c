@@ -61,16 +61,20 @@ static void a_built_batch_is_the_golden_one(void **state)
     buffer_fini(&out);
 }
 
-/* Copies every record of a batch by its encoded headers. */
-static void copy_records(const struct batch *batch, struct batch_builder *builder)
+/* Copies every record of a batch by its encoded headers, or as a whole. */
+static void copy_records(const struct batch *batch, bool is_whole, struct batch_builder *builder)
 {
     struct batch_iterator iterator;
     struct batch_record record;
     int result;
     assert_int_equal(batch_iterator_open(&iterator, batch, LIMIT), 0);
     while ((result = batch_iterator_next(&iterator, &record)) == 1) {
-        batch_builder_add_encoded(builder, record.timestamp_ms, record.key, record.value,
-                                  record.headers_encoded, record.header_count);
+        if (is_whole) {
+            batch_builder_add_body(builder, record.timestamp_ms, record.body);
+        } else {
+            batch_builder_add_encoded(builder, record.timestamp_ms, record.key, record.value,
+                                      record.headers_encoded, record.header_count);
+        }
     }
     assert_int_equal(result, 0);
     batch_iterator_close(&iterator);
@@ -95,9 +99,14 @@ static void every_codec_comes_back(void **state)
         assert_int_equal(batch_codec(&batch), codec);
         batch_builder_init(&plain, COMPRESS_NONE);
         set_golden_producer(&plain);
-        copy_records(&batch, &plain);
-        assert_int_equal(batch_builder_finish(&plain, &again), 0);
-        assert_true(bytes_equal(buffer_bytes(&again), bytes_make(golden_none, sizeof golden_none)));
+        for (int is_whole = 0; is_whole < 2; is_whole++) {
+            copy_records(&batch, is_whole, &plain);
+            assert_int_equal(batch_builder_take(&plain, &again), 0);
+            assert_true(
+                bytes_equal(buffer_bytes(&again), bytes_make(golden_none, sizeof golden_none)));
+            buffer_clear(&again);
+            set_golden_producer(&plain);
+        }
         batch_builder_fini(&builder);
         batch_builder_fini(&plain);
         buffer_fini(&out);
@@ -194,8 +203,8 @@ static void views_of_every_size_class_come_back(void **state)
         size_t bound = batch_builder_size_with(&builder, sizes[i], sizes[7 - i], 0);
         batch_builder_add(&builder, (int64_t)i, bytes_make(data, sizes[i]),
                           bytes_make(data, sizes[7 - i]), NULL, 0);
-        assert_true(BATCH_HEADER_SIZE + builder.records.size <= bound);
-        assert_true(BATCH_HEADER_SIZE + builder.records.size + 40 > bound);
+        assert_true(batch_builder_size(&builder) <= bound);
+        assert_true(batch_builder_size(&builder) + 40 > bound);
     }
     assert_int_equal(batch_builder_finish(&builder, &out), 0);
     assert_int_equal(batch_read_header(buffer_bytes(&out), &batch, NULL), 0);
@@ -235,6 +244,37 @@ static void a_delete_horizon_stays_the_base_time(void **state)
     buffer_fini(&out);
 }
 
+static void a_batch_that_is_taken_is_the_one_that_is_finished(void **state)
+{
+    (void)state;
+    for (int codec = COMPRESS_NONE; codec < COMPRESS_CODEC_COUNT; codec++) {
+        struct batch_builder builder;
+        struct buffer finished;
+        struct buffer taken;
+        buffer_init(&finished);
+        buffer_init(&taken);
+        batch_builder_init(&builder, (enum compress_codec)codec);
+        for (int round = 0; round < 3; round++) { /* memory goes to and fro */
+            buffer_clear(&finished);
+            buffer_clear(&taken);
+            builder.base_sequence = round;
+            for (int i = 0; i < 10 * (3 - round); i++) {
+                batch_builder_add(&builder, i, BYTES_LITERAL("key"), BYTES_LITERAL("a value"), NULL,
+                                  0);
+            }
+            assert_int_equal(batch_builder_finish(&builder, &finished), 0);
+            assert_int_equal(batch_builder_take(&builder, &taken), 0);
+            assert_true(bytes_equal(buffer_bytes(&finished), buffer_bytes(&taken)));
+            assert_int_equal(builder.record_count, 0);
+            assert_int_equal(batch_builder_size(&builder), BATCH_HEADER_SIZE);
+            assert_int_equal(batch_builder_take(&builder, &(struct buffer){0}), ERROR_INVALID);
+        }
+        batch_builder_fini(&builder);
+        buffer_fini(&finished);
+        buffer_fini(&taken);
+    }
+}
+
 static void an_empty_or_impossible_batch_is_invalid(void **state)
 {
     (void)state;
@@ -260,6 +300,7 @@ int main(void)
         cmocka_unit_test(offsets_and_times_at_the_edges_come_back),
         cmocka_unit_test(views_of_every_size_class_come_back),
         cmocka_unit_test(a_delete_horizon_stays_the_base_time),
+        cmocka_unit_test(a_batch_that_is_taken_is_the_one_that_is_finished),
         cmocka_unit_test(an_empty_or_impossible_batch_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

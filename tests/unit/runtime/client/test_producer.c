@@ -669,13 +669,13 @@ static void a_record_that_fits_no_request_is_refused_at_once(void **state)
     struct world *world = world_new(14, &options);
     static uint8_t large[1000];
     struct producer_record record = {.topic = "t", .value = bytes_make(large, sizeof large)};
-    assert_int_equal(producer_validate(world->producer, &record), ERROR_MESSAGE_TOO_LARGE);
+    assert_int_equal(producer_validate(world->producer, 0, sizeof large), ERROR_MESSAGE_TOO_LARGE);
     assert_int_equal(producer_send(world->producer, &record), ERROR_MESSAGE_TOO_LARGE);
     record.value.size = 100;
     record.partition = -2;
-    assert_int_equal(producer_validate(world->producer, &record), ERROR_INVALID);
-    record.partition = PRODUCER_PARTITION_BY_KEY;
-    assert_int_equal(producer_validate(world->producer, &record), 0);
+    assert_int_equal(producer_send(world->producer, &record), ERROR_INVALID);
+    assert_int_equal(producer_validate(world->producer, -2, 100), ERROR_INVALID);
+    assert_int_equal(producer_validate(world->producer, PRODUCER_PARTITION_BY_KEY, 100), 0);
     assert_int_equal(producer_pending_size(world->producer), 0);
     world_free(world);
 }
