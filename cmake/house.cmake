@@ -8,6 +8,7 @@ if(main_sources)
                         PkgConfig::MICROHTTPD)
   add_executable(tidemill ${CMAKE_SOURCE_DIR}/runtime/main/main.c)
   target_link_libraries(tidemill runtime_main)
+  target_link_options(tidemill PRIVATE ${TIDEMILL_WHOLE_PROGRAM})
   set_target_properties(tidemill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endif()
 
