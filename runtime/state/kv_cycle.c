@@ -14,13 +14,13 @@ void kv_cycle_init(struct kv_cycle *cycle, bool is_overlay)
 
 void kv_cycle_fini(struct kv_cycle *cycle)
 {
+    kv_order_clear(&cycle->order);
     for (size_t i = 0; i < cycle->table.slot_count; i++) {
         if (cycle->table.slots[i].entry != NULL) {
             kv_entry_free(cycle->table.slots[i].entry);
         }
     }
     kv_table_fini(&cycle->table);
-    kv_order_fini(&cycle->order);
     kv_entry_list_fini(&cycle->dirty);
     kv_entry_list_fini(&cycle->changed);
     kv_entry_list_fini(&cycle->frozen);
@@ -112,6 +112,9 @@ void kv_cycle_make_dirty(struct kv_cycle *cycle, struct kv_entry *entry)
 
 void kv_cycle_write(struct kv_cycle *cycle, struct kv_entry *entry, struct bytes value)
 {
+    if (cycle->order.walks != NULL) {
+        kv_order_before_write(&cycle->order, kv_entry_key(entry));
+    }
     cycle->live_count += !bytes_is_null(value) - (entry->value != NULL);
     kv_entry_write(entry, value);
 }
