@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "runtime/state/kv_entry.h"
 #include "runtime/state/kv_kind.h"
 #include "runtime/state/kv_memory.h"
 
@@ -443,7 +444,7 @@ static struct bytes kv_lmdb_key_of(const uint8_t *place)
 {
     struct bytes key;
     struct bytes value;
-    kv_memory_read_copy(place, &key, &value);
+    kv_entry_read_copy(place, &key, &value);
     return key;
 }
 
@@ -490,7 +491,7 @@ static struct kv_lmdb_copy *kv_lmdb_sort_frozen(struct bytes frozen, size_t *cou
             copies = memory_resize(copies, capacity * sizeof *copies);
         }
         copies[(*count)++].place = place;
-        place = kv_memory_read_copy(place, &key, &value);
+        place = kv_entry_read_copy(place, &key, &value);
         shared_size = kv_lmdb_shared_size(kv_lmdb_key_of(frozen.data), key, shared_size);
     }
     bool is_sorted = true;
@@ -509,7 +510,7 @@ static int kv_lmdb_write_copy(MDB_cursor *cursor, const uint8_t *place)
     struct bytes key;
     struct bytes wrapped;
     struct bytes value;
-    kv_memory_read_copy(place, &key, &wrapped);
+    kv_entry_read_copy(place, &key, &wrapped);
     bool is_present = kv_lmdb_unwrap(wrapped, &value);
     MDB_val name = kv_lmdb_value(key);
     MDB_val content = kv_lmdb_value(value);

@@ -28,14 +28,12 @@
 enum { KV_MEMORY_CLEAN_SIZE_MAX = 16 << 20 };
 
 struct kv *kv_new_overlay(const char *name);
-/* Right after kv_mark_committed. Appends copies of the changed entries, in order where that costs
- * little. */
+/* Right after kv_mark_committed. Appends copies of the changed entries (kv_entry_read_copy), in
+ * order where that costs little. */
 void kv_memory_freeze(struct kv *overlay, struct buffer *copies);
 /* Whether what was frozen is below now. It is changed again when it is not. Values that are not
  * worth the room are forgotten at once. */
 void kv_memory_thaw(struct kv *overlay, bool is_written, bool (*is_worth_room)(struct bytes value));
-/* The entry whose copy begins there; where the next one begins. Thread: any. */
-const uint8_t *kv_memory_read_copy(const uint8_t *copy, struct bytes *key, struct bytes *value);
 /* Bytes of keys and values of what is changed or dirty. */
 size_t kv_memory_changed_size(const struct kv *overlay);
 void kv_memory_each_clean(const struct kv *overlay,

@@ -23,7 +23,7 @@
 enum {
     KEYS = 1000000,
     WINDOW_KEYS = 100000,
-    DRAWS = 1 << 20, /* more than a cache holds; then again from the first */
+    DRAWS = 1 << 22, /* half a million keys of a million; then again from the first */
     COMMIT_EVERY = 100000,
     CHECKPOINT_EVERY = 500000,
 };

@@ -6,6 +6,7 @@
 #include "log/base/error.h"
 #include "runtime/state/kv_lmdb.h"
 #include "runtime/state/kv_memory.h"
+#include "tests/unit/runtime/state/onlookers.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -228,7 +229,7 @@ static void reopen(struct bench *bench)
     forget_touched(bench);
 }
 
-static void step(struct bench *bench, int number)
+static void step_or_close(struct bench *bench, int number, bool may_close)
 {
     int index = (int)(next_random(&bench->seed) % KEYS);
     uint32_t choice = next_random(&bench->seed) % 100;
@@ -250,12 +251,40 @@ static void step(struct bench *bench, int number)
         memcpy(bench->touched, bench->saved_touched, sizeof bench->touched);
     } else if (choice < 90) {
         commit(bench);
-    } else if (choice == 99) {
+    } else if (choice == 99 && may_close) {
         reopen(bench);
     } else if (bench->is_frozen) {
         thaw(bench, choice % 3 != 0);
     } else {
         freeze(bench);
+    }
+}
+
+static void step(struct bench *bench, int number)
+{
+    step_or_close(bench, number, true);
+}
+
+/* Also across checkpoints, in which the overlay forgets its order. */
+static void open_iterators_see_what_was_there_when_they_began(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct bench *bench = bench_new(seed * 2654435761);
+        struct onlookers onlookers = {0};
+        for (int number = 1; number <= 1000; number++) {
+            uint32_t random = next_random(&bench->seed);
+            int shown = onlookers_step(&onlookers, bench->kv, bench->model, random / 8);
+            if (shown >= 0 && random % 2 == 0) {
+                put(bench, shown, random % 4 == 0 ? 0 : number);
+            } else if (random % 16 > 12) {
+                step_or_close(bench, number, false);
+            }
+            kv_check(bench->kv);
+        }
+        expect_values(bench);
+        onlookers_close(&onlookers);
+        bench_free(bench);
     }
 }
 
@@ -617,6 +646,7 @@ int main(void)
         cmocka_unit_test(a_removed_key_is_not_kept),
         cmocka_unit_test(what_is_used_stays_and_the_rest_is_forgotten_in_time),
         cmocka_unit_test(an_iterator_sees_a_snapshot_across_a_checkpoint),
+        cmocka_unit_test(open_iterators_see_what_was_there_when_they_began),
         cmocka_unit_test(a_thousand_iterators_take_one_reader),
         cmocka_unit_test(an_empty_value_is_a_value_in_every_layer),
         cmocka_unit_test(keys_of_the_largest_size_reach_the_base),

@@ -1,6 +1,7 @@
 /* Shows that the store in memory keeps the promises of kv.h, against a plain array as a model. */
 #include "log/base/error.h"
 #include "runtime/state/kv.h"
+#include "tests/unit/runtime/state/onlookers.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -159,6 +160,69 @@ static void iteration_sees_a_snapshot(void **state)
     kv_free(kv);
 }
 
+/* In the order or not, written where they look or elsewhere; what was shown is often removed. */
+static void open_iterators_see_what_was_there_when_they_began(void **state)
+{
+    (void)state;
+    for (uint64_t seed_start = 1; seed_start <= 100; seed_start++) {
+        uint64_t seed = seed_start * 2654435761;
+        int model[KEYS] = {0};
+        int saved[KEYS] = {0};
+        struct onlookers onlookers = {0};
+        char text[16];
+        struct kv *kv = kv_new_memory("counts");
+        kv_savepoint(kv);
+        for (int step = 1; step <= 1000; step++) {
+            int index = (int)(next_random(&seed) % KEYS);
+            uint32_t choice = next_random(&seed) % 32;
+            if (choice < 18) {
+                int shown = onlookers_step(&onlookers, kv, model, next_random(&seed));
+                index = shown >= 0 ? shown : index;
+                choice += shown >= 0 && choice % 2 == 0 ? 18 : 0;
+            }
+            if (choice >= 18 && choice < 24) {
+                model[index] = 0;
+                assert_int_equal(kv_put(kv, onlooker_key(index, text), (struct bytes){0}), 0);
+            } else if (choice >= 24 && choice < 28) {
+                model[index] = step;
+                assert_int_equal(
+                    kv_put(kv, onlooker_key(index, text), bytes_make(&step, sizeof step)), 0);
+            } else if (choice == 28 || choice == 29) {
+                kv_savepoint(kv);
+                memcpy(saved, model, sizeof saved);
+            } else if (choice == 30) {
+                kv_rollback(kv);
+                memcpy(model, saved, sizeof model);
+            } else if (choice >= 31) {
+                kv_mark_committed(kv);
+                memcpy(saved, model, sizeof saved);
+            }
+            kv_check(kv);
+        }
+        expect_model(kv, model);
+        onlookers_close(&onlookers);
+        kv_free(kv);
+    }
+}
+
+static void an_iterator_may_be_freed_after_its_store(void **state)
+{
+    (void)state;
+    struct kv *kv = kv_new_memory("s");
+    struct bytes key;
+    struct bytes value;
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("a"), BYTES_LITERAL("1")), 0);
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("b"), BYTES_LITERAL("2")), 0);
+    struct kv_iterator *iterator = kv_iterate(kv, (struct bytes){0}, (struct bytes){0});
+    assert_true(kv_iterator_next(iterator, &key, &value));
+    kv_free(kv);
+    assert_true(bytes_equal_string(key, "a"));
+    assert_true(kv_iterator_next(iterator, &key, &value));
+    assert_true(bytes_equal_string(value, "2"));
+    assert_false(kv_iterator_next(iterator, &key, &value));
+    kv_iterator_free(iterator);
+}
+
 static void dirty_keys_are_told_in_the_order_of_their_first_change(void **state)
 {
     (void)state;
@@ -276,6 +340,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_use_agrees_with_a_model),
         cmocka_unit_test(iteration_sees_a_snapshot),
+        cmocka_unit_test(open_iterators_see_what_was_there_when_they_began),
+        cmocka_unit_test(an_iterator_may_be_freed_after_its_store),
         cmocka_unit_test(dirty_keys_are_told_in_the_order_of_their_first_change),
         cmocka_unit_test(a_value_may_be_a_view_of_the_store),
         cmocka_unit_test(a_cleared_store_is_empty_and_tells_so),
