@@ -5,8 +5,9 @@
  * allocates nothing.
  *
  * Owns:   the key and the value. The other fields belong to who finds and keeps entries:
- * kv_table.h, kv_order.h, kv_cycle.h and kv_memory.c. Keeps:  (1) a value is in the room, whose
- * size its capacity is, or in memory of its own. Thread: the task's shard. */
+ *         kv_table.h, kv_order.h, kv_cycle.h and kv_memory.c.
+ * Keeps:  (1) a value is in the room, whose size its capacity is, or in memory of its own.
+ * Thread: the task's shard. */
 #pragma once
 
 #include "log/base/bytes.h"

@@ -13,8 +13,9 @@
  *
  * Owns:   the tree and its walks; entries belong to who adds them.
  * Keeps:  (1) an entry is in the treap when its `pending` is 0, in the list, one below that, when
- * it is another number, and in neither when it is KV_ENTRY_UNORDERED; (2) what a walk in the order
- * still has to show is there as it was when the walk began. Thread: the task's shard. */
+ *             it is another number, and in neither when it is KV_ENTRY_UNORDERED;
+ *         (2) what a walk in the order still has to show is there as it was when the walk began.
+ * Thread: the task's shard. */
 #pragma once
 
 #include "runtime/state/kv_entry.h"
