@@ -13,6 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    /* A new value is kept for the next text when it is as small as most are. */
+    JSON_PATCH_SPARE_COUNT_MAX = 8,
+    JSON_PATCH_SPARE_SIZE_MAX = 256,
+    JSON_PATCH_SPARE_TOKEN_MAX = 64,
+};
+
 struct json_edit {
     uint32_t container;
     uint32_t token;           /* JSON_ABSENT: an addition */
@@ -26,6 +33,27 @@ void json_patch_init(struct json_patch *patch)
     json_init(&patch->json);
 }
 
+static void free_value(struct json_patch *value)
+{
+    json_patch_fini(value);
+    free(value);
+}
+
+/* Takes the first of a list. */
+static struct json_patch *take_value(struct json_patch **list)
+{
+    struct json_patch *value = *list;
+    *list = value->next;
+    return value;
+}
+
+static bool is_spare(const struct json_patch *patch, const struct json_patch *value)
+{
+    return patch->spare_count < JSON_PATCH_SPARE_COUNT_MAX && value->edits == NULL &&
+           value->own_capacity <= JSON_PATCH_SPARE_SIZE_MAX &&
+           value->json.token_capacity <= JSON_PATCH_SPARE_TOKEN_MAX;
+}
+
 void json_patch_clear(struct json_patch *patch)
 {
     for (size_t i = 0; i < patch->edit_count; i++) {
@@ -33,10 +61,14 @@ void json_patch_clear(struct json_patch *patch)
     }
     patch->edit_count = 0;
     while (patch->values != NULL) {
-        struct json_patch *value = patch->values;
-        patch->values = value->next;
-        json_patch_fini(value);
-        free(value);
+        struct json_patch *value = take_value(&patch->values);
+        if (is_spare(patch, value)) {
+            value->next = patch->spares;
+            patch->spares = value;
+            patch->spare_count++;
+        } else {
+            free_value(value);
+        }
     }
     patch->json.token_count = 0;
 }
@@ -44,6 +76,9 @@ void json_patch_clear(struct json_patch *patch)
 void json_patch_fini(struct json_patch *patch)
 {
     json_patch_clear(patch);
+    while (patch->spares != NULL) {
+        free_value(take_value(&patch->spares));
+    }
     json_fini(&patch->json);
     free(patch->edits);
     free(patch->own_text);
@@ -100,21 +135,33 @@ static struct json_edit *add_edit(struct json_patch *patch, uint32_t container, 
     return edit;
 }
 
+static struct json_patch *make_value(struct json_patch *patch)
+{
+    if (patch->spares != NULL) {
+        patch->spare_count--;
+        return take_value(&patch->spares);
+    }
+    struct json_patch *value = memory_new(struct json_patch);
+    json_patch_init(value);
+    value->depth = patch->depth + 1;
+    return value;
+}
+
 /* A new value as a patched text of its own, kept until the patch is cleared. */
 static int add_value(struct json_patch *patch, struct bytes text, struct json_patch **out)
 {
     if (patch->depth == JSON_PATCH_DEPTH_MAX) {
         return ERROR_TOO_LARGE;
     }
-    struct json_patch *value = memory_new(struct json_patch);
-    json_patch_init(value);
-    value->depth = patch->depth + 1;
-    value->own_text = memory_alloc(text.size + 1);
+    struct json_patch *value = make_value(patch);
+    if (text.size >= value->own_capacity) {
+        value->own_capacity = text.size + 1;
+        value->own_text = memory_resize(value->own_text, value->own_capacity);
+    }
     memcpy(value->own_text, text.data, text.size);
     int error = json_patch_parse(value, bytes_make(value->own_text, text.size));
     if (error != 0) {
-        json_patch_fini(value);
-        free(value);
+        free_value(value);
         return error;
     }
     value->next = patch->values;
@@ -391,10 +438,70 @@ static void write_additions(struct json_place place, struct buffer *out, uint32_
     }
 }
 
+/* Whether something in the value of this place was changed. */
+static bool is_touched(struct json_place place)
+{
+    const struct json_patch *patch = place.patch;
+    uint32_t next = json_token(&patch->json, place.token)->next;
+    for (size_t i = 0; i < patch->edit_count; i++) {
+        uint32_t container = patch->edits[i].container;
+        if (container >= place.token && container < next) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_removals(struct json_place place)
+{
+    for (size_t i = 0; i < place.patch->edit_count; i++) {
+        const struct json_edit *edit = &place.patch->edits[i];
+        if (edit->container == place.token && edit->value == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A container that lost nothing: what was not changed is copied in one piece up to what was. */
+static void write_whole_container(struct json_place place, struct buffer *out)
+{
+    const struct json *json = &place.patch->json;
+    const struct json_token *container = json_token(json, place.token);
+    bool is_object = container->kind == JSON_OBJECT;
+    uint32_t copied = container->start;
+    uint32_t value_start = 0;
+    uint32_t value_end = 0;
+    for (uint32_t at = place.token + 1; at < container->next;) {
+        uint32_t token = at + is_object;
+        struct json_place value;
+        check(resolve(place, token, &value));
+        find_range(json, token, &value_start, &value_end);
+        if (value.patch != place.patch || is_touched(value)) {
+            copy_range(json, copied, value_start, out);
+            json_place_write(value, out);
+            copied = value_end;
+        }
+        at = json_token(json, token)->next;
+    }
+    copy_range(json, copied, value_end, out);
+    write_additions(place, out, container->count);
+    copy_range(json, value_end, container->end, out);
+}
+
+static uint32_t find_chunk_end(const struct json *json, uint32_t at)
+{
+    const uint8_t *text = json->text.data;
+    while (text[at] != ',' && text[at] != '}' && text[at] != ']') {
+        at++;
+    }
+    return at;
+}
+
 /* A container is its opening, chunks between commas, and its closing. A chunk is kept with the
  * space around it, dropped as a whole, or kept around another value. Additions come behind the
  * last value, before the space that leads to the closing. */
-static void write_container(struct json_place place, struct buffer *out)
+static void write_container_in_chunks(struct json_place place, struct buffer *out)
 {
     const struct json *json = &place.patch->json;
     const struct json_token *container = json_token(json, place.token);
@@ -409,10 +516,7 @@ static void write_container(struct json_place place, struct buffer *out)
         uint32_t value_start = 0;
         uint32_t value_end = 0;
         find_range(json, token, &value_start, &value_end);
-        uint32_t chunk_end = value_end;
-        while (strchr(",}]", json->text.data[chunk_end]) == NULL) {
-            chunk_end++;
-        }
+        uint32_t chunk_end = find_chunk_end(json, value_end);
         struct json_place value;
         if (resolve(place, token, &value)) {
             copy_range(json, space_start, space_end, out);
@@ -434,20 +538,14 @@ static void write_container(struct json_place place, struct buffer *out)
 
 void json_place_write(struct json_place place, struct buffer *out)
 {
-    const struct json_patch *patch = place.patch;
-    const struct json_token *token = json_token(&patch->json, place.token);
-    for (size_t i = 0; i < patch->edit_count; i++) {
-        uint32_t container = patch->edits[i].container;
-        if (container == place.token) {
-            write_container(place, out);
-            return;
-        }
-        if (container > place.token && container < token->next) {
-            write_container(place, out);
-            return;
-        }
+    const struct json *json = &place.patch->json;
+    if (!is_touched(place)) {
+        buffer_add_bytes(out, json_raw(json, place.token));
+    } else if (json_token(json, place.token)->count == 0 || has_removals(place)) {
+        write_container_in_chunks(place, out);
+    } else {
+        write_whole_container(place, out);
     }
-    buffer_add_bytes(out, json_raw(&patch->json, place.token));
 }
 
 void json_patch_write(const struct json_patch *patch, struct buffer *out)

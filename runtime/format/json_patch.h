@@ -22,9 +22,12 @@ struct json_patch {
     size_t edit_count;
     size_t edit_capacity;
     struct json_patch *values; /* every new value ever given to this text */
-    struct json_patch *next;   /* in the list of whom this is a new value */
-    uint8_t *own_text;         /* of a new value */
-    uint32_t depth;            /* how many patches this one is a new value in */
+    struct json_patch *spares; /* of earlier texts, to be used again */
+    uint32_t spare_count;
+    struct json_patch *next; /* in the list of whom this is a new value, or a spare */
+    uint8_t *own_text;       /* of a new value */
+    size_t own_capacity;
+    uint32_t depth; /* how many patches this one is a new value in */
 };
 
 /* A value inside a patched text. */
