@@ -55,15 +55,27 @@ int json_writer_string(struct buffer *out, struct bytes text)
     return 0;
 }
 
+/* The numbers from 0 to 99 in two digits each. */
+static const char json_writer_pairs[] = "00010203040506070809101112131415161718192021222324"
+                                        "25262728293031323334353637383940414243444546474849"
+                                        "50515253545556575859606162636465666768697071727374"
+                                        "75767778798081828384858687888990919293949596979899";
+
 void json_writer_int64(struct buffer *out, int64_t value)
 {
     char digits[24];
     size_t at = sizeof digits;
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest != 0);
+    for (; rest >= 100; rest /= 100) {
+        at -= 2;
+        memcpy(digits + at, json_writer_pairs + 2 * (rest % 100), 2);
+    }
+    if (rest >= 10) {
+        at -= 2;
+        memcpy(digits + at, json_writer_pairs + 2 * rest, 2);
+    } else {
+        digits[--at] = (char)('0' + rest);
+    }
     if (value < 0) {
         digits[--at] = '-';
     }

@@ -9,7 +9,6 @@
 #include "runtime/format/json_writer.h"
 #include "runtime/topology/inlet.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 struct outlet {
@@ -139,8 +138,11 @@ static int add_window(struct outlet *outlet, struct node_context *context, struc
         error = json_writer_string(&key, inner);
     }
     if (error == 0) {
-        buffer_printf(&key, ",%" PRId64 ",%" PRId64 "]", record->window_start_ms,
-                      record->window_end_ms);
+        buffer_add_byte(&key, ',');
+        json_writer_int64(&key, record->window_start_ms);
+        buffer_add_byte(&key, ',');
+        json_writer_int64(&key, record->window_end_ms);
+        buffer_add_byte(&key, ']');
         record->partition_key = inner;
         record->key = arena_copy(context->arena, buffer_bytes(&key));
     }
