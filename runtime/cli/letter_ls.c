@@ -51,11 +51,20 @@ static const char *keep_word(struct ls *ls, struct bytes text)
     return text.size == 0 ? NULL : arena_string(&ls->errand->arena, text);
 }
 
+/* Of late ones each has a window and a time of its own, which tell nothing when they are counted.
+ */
+static struct bytes reason_of(const struct letter *letter)
+{
+    return bytes_equal_string(letter->kind, "late") ? BYTES_LITERAL("too late for its window")
+                                                    : letter->reason;
+}
+
 static struct ls_group *find_group(struct ls *ls, const struct letter *letter)
 {
+    struct bytes reason = reason_of(letter);
     for (size_t i = 0; i < ls->count; i++) {
         struct ls_group *group = &ls->groups[i];
-        if (is_word(group->reason, letter->reason) && is_word(group->kind, letter->kind) &&
+        if (is_word(group->reason, reason) && is_word(group->kind, letter->kind) &&
             is_word(group->node, letter->node) && is_word(group->place, letter->place)) {
             return group;
         }
@@ -64,7 +73,7 @@ static struct ls_group *find_group(struct ls *ls, const struct letter *letter)
         return NULL;
     }
     ls->groups[ls->count] = (struct ls_group){
-        .reason = keep_word(ls, letter->reason),
+        .reason = keep_word(ls, reason),
         .kind = keep_word(ls, letter->kind),
         .node = keep_word(ls, letter->node),
         .place = keep_word(ls, letter->place),
@@ -202,6 +211,9 @@ const struct command command_late_ls = {
     .verb = "ls",
     .arguments = "APP",
     .summary = "counts the records that came after their window had closed",
+    .details =
+        "For each step that has windows. 'late show' has the window of each record, and the time\n"
+        "that had come.\n",
     .examples = "tidemill late ls orders --node count\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct ls_values),

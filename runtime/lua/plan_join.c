@@ -140,7 +140,8 @@ static int read_subscribe(struct plan_reader *reader, struct topology_node *node
     luaL_argcheck(reader->lua, plan_mapper_is_written(&plan->on), 1, "a broken plan");
     plan->left = (struct foreign_left_node_options){
         .keeps_left = plan_reader_boolean(reader, "keeps_left"),
-        .left = {.name = "", .history_ms = TABLE_STORE_NO_HISTORY}};
+        .left = {.name = "", .history_ms = TABLE_STORE_NO_HISTORY},
+        .result = {.name = "", .history_ms = TABLE_STORE_NO_HISTORY}};
     node->changes_key = true;
     node->make = make_subscribe;
     return plan_reader_add(reader, node);
@@ -160,6 +161,9 @@ static int read_answer(struct plan_reader *reader, struct topology_node *node)
     plan->left =
         (struct foreign_left_node_options){.keeps_left = plan_reader_boolean(reader, "keeps_left"),
                                            .left = plan_table_read_store(reader, node)};
+    luaL_argcheck(reader->lua, node->store_count == 2, 1, "a broken plan");
+    plan->left.result =
+        (struct table_store_options){.name = node->stores[1], .history_ms = TABLE_STORE_NO_HISTORY};
     node->make = make_answer;
     return plan_reader_add(reader, node);
 }

@@ -6,6 +6,7 @@
 #include "log/base/memory.h"
 #include "runtime/app/app_script.h"
 #include "runtime/driver/driver.h"
+#include "runtime/format/json.h"
 #include "runtime/format/json_writer.h"
 #include "runtime/lua/script_test.h"
 #include "runtime/main/plugin_places.h"
@@ -30,6 +31,8 @@ struct test {
     const char **topics;
     size_t topic_count;
     const struct plugin_places *plugins;
+    struct app_log *log; /* of what the tests and their applications print */
+    int64_t told_line;   /* the last one of it that was shown */
 };
 
 enum test_output { TEST_TEXT, TEST_TAP, TEST_JSON };
@@ -53,8 +56,8 @@ static struct app_options test_options(const struct plugin_places *plugins, cons
 
 static int test_open_script(struct test *test, struct report *report)
 {
-    const struct app_options options =
-        test_options(test->plugins, buffer_string(&test->application));
+    struct app_options options = test_options(test->plugins, buffer_string(&test->application));
+    options.log = test->log;
     int error = app_script_open(test->world->io, &options, report, &test->script);
     if (error == 0 && topology_match_is_needed(script_topology(test->script))) {
         error = script_match_topics(test->script, test->topics, test->topic_count, report);
@@ -180,6 +183,44 @@ static void test_add_line(struct buffer *out, const char *text)
     }
 }
 
+static void test_add_printed(struct test_run *run, const struct json *json, uint32_t line)
+{
+    uint32_t text = json_find(json, line, BYTES_LITERAL("text"));
+    struct buffer decoded, printed;
+    buffer_init(&decoded);
+    buffer_init(&printed);
+    if (json_token(json, text)->kind == JSON_STRING) { /* else it is not UTF-8 */
+        buffer_add_bytes(&printed, json_string(json, text, &decoded));
+    }
+    buffer_add_string(&run->out, run->output == TEST_TAP ? "# print: " : "print ");
+    test_add_line(&run->out, buffer_string(&printed));
+    buffer_add_byte(&run->out, '\n');
+    buffer_fini(&printed);
+    buffer_fini(&decoded);
+}
+
+/* What was printed since the last test, the newest lines of it. */
+static void test_tell_printed(struct test *test, struct test_run *run)
+{
+    struct buffer text;
+    struct json json;
+    buffer_init(&text);
+    json_init(&json);
+    buffer_add_byte(&text, '{');
+    app_log_write(test->log, test->told_line, APP_LOG_LINE_COUNT, &text);
+    buffer_add_byte(&text, '}');
+    if (json_parse(&json, buffer_bytes(&text)) == 0) {
+        uint32_t lines = json_find(&json, JSON_ROOT, BYTES_LITERAL("lines"));
+        uint32_t last = json_find(&json, JSON_ROOT, BYTES_LITERAL("last"));
+        for (uint32_t i = 0; i < json_token(&json, lines)->count; i++) {
+            test_add_printed(run, &json, json_element(&json, lines, i));
+        }
+        check(json_int64(&json, last, &test->told_line));
+    }
+    json_fini(&json);
+    buffer_fini(&text);
+}
+
 static void test_tell_text(struct test_run *run, const char *name, const struct report *report)
 {
     struct buffer *out = &run->out;
@@ -239,6 +280,7 @@ static bool test_run_one(struct test *test, struct script *script, size_t index,
     if (run->output == TEST_JSON) {
         test_tell_json(run, name, is_passed ? NULL : &report);
     } else {
+        test_tell_printed(test, run);
         test_tell_text(run, name, is_passed ? NULL : &report);
     }
     return command_print(test->world, &run->out);
@@ -251,14 +293,16 @@ static int test_run_file(struct command_world *world, const char *path,
     plugin_places_find(&plugins, &values->plugins);
     struct app_options options = test_options(&plugins, path);
     options.limits.test_ms = values->test_ms;
+    options.log = app_log_new(world->io);
     const char *filter = values->filter;
     struct report report = {0};
     struct script *script = NULL;
     if (app_script_open(world->io, &options, &report, &script) != 0) {
+        app_log_free(options.log);
         return command_fail(world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
                             report.text);
     }
-    struct test test = {.world = world, .path = path, .plugins = &plugins};
+    struct test test = {.world = world, .path = path, .plugins = &plugins, .log = options.log};
     buffer_init(&test.application);
     arena_init(&test.arena, 0);
     bool is_read = true;
@@ -270,6 +314,7 @@ static int test_run_file(struct command_world *world, const char *path,
     buffer_fini(&test.application);
     arena_fini(&test.arena);
     script_close(script);
+    app_log_free(options.log);
     return COMMAND_OK;
 }
 
@@ -343,7 +388,8 @@ const struct command test_command = {
                 "tidemill test words.lua --filter crash -o tap\n",
     .details =
         "A test sends records, moves the clock, crashes the application and looks at what\n"
-        "it wrote. Ends with 1 when a test fails, with its place and the first difference.\n",
+        "it wrote. Ends with 1 when a test fails, with its place and the first difference.\n"
+        "What the test and the application print is shown above the test, 500 lines at most.\n",
     COMMAND_FLAGS(test_flags),
     .values_size = sizeof(struct test_values),
     .argument_min = 1,

@@ -5,6 +5,8 @@
 #include "log/base/error.h"
 #include "log/base/hash.h"
 
+enum { STILL_NOTHING = 0 }; /* alone in its place; a kept value is longer */
+
 struct foreign_hash foreign_hash_of(struct bytes value)
 {
     return bytes_is_null(value)
@@ -72,7 +74,9 @@ int foreign_subscription_read(struct bytes value, struct foreign_subscription *o
 void foreign_answer_write(struct buffer *out, const struct foreign_answer *it)
 {
     foreign_hash_write(out, it->hash);
-    if (!bytes_is_null(it->right.value)) {
+    if (it->is_still_nothing) {
+        buffer_add_byte(out, STILL_NOTHING);
+    } else if (!bytes_is_null(it->right.value)) {
         kept_value_write(out, &it->right);
     }
 }
@@ -81,5 +85,8 @@ int foreign_answer_read(struct bytes value, struct foreign_answer *out)
 {
     out->right = (struct kept_value){0};
     int error = foreign_hash_take(&value, &out->hash);
-    return error == 0 && value.size > 0 ? kept_value_read(value, &out->right) : error;
+    out->is_still_nothing = error == 0 && value.size == 1 && value.data[0] == STILL_NOTHING;
+    return error == 0 && value.size > 0 && !out->is_still_nothing
+               ? kept_value_read(value, &out->right)
+               : error;
 }

@@ -8,11 +8,13 @@
  *     answer          key: the left key; value: the hash of the left value, the right value if any
  *
  * An answer whose hash is not that of the left value any more is out of date and dropped: a newer
- * one is on its way.
+ * one is on its way. That holds of the answer that ends a result, too, so a new left row is
+ * answered also when it meets nothing: "still nothing" ends what is left of an earlier row of its
+ * key, and is no change where there is no result.
  *
  *     what to do        one byte, below
  *     hash              1 and eight bytes, or 0: there is no left value
- *     right value       a kept value, or nothing
+ *     right value       a kept value, or nothing, or one byte: still nothing
  *
  * Thread: any. */
 #pragma once
@@ -21,9 +23,9 @@
 #include "runtime/format/kept_value.h"
 
 enum foreign_action {
-    FOREIGN_ADD,        /* answer only if there is a right value: else there is no result to end */
-    FOREIGN_REPLACE,    /* answer in any case */
-    FOREIGN_REMOVE,     /* no answer: another right key will give one */
+    FOREIGN_ADD,     /* without a right value answer "still nothing": no result should be there */
+    FOREIGN_REPLACE, /* answer in any case */
+    FOREIGN_REMOVE,  /* no answer: another right key will give one */
     FOREIGN_REMOVE_ALL, /* and answer that there is nothing */
 };
 
@@ -41,6 +43,7 @@ struct foreign_subscription {
 struct foreign_answer {
     struct foreign_hash hash;
     struct kept_value right; /* null: nothing */
+    bool is_still_nothing;   /* ends a result only if there is one; the right value is null */
 };
 
 struct foreign_hash foreign_hash_of(struct bytes value);

@@ -13,6 +13,7 @@ struct foreign_left_node {
     struct node node;
     struct foreign_left_node_options options;
     struct table_store left;
+    struct table_store result;
     struct buffer text;
 };
 
@@ -28,6 +29,7 @@ static void foreign_left_free(struct node *node)
         mapper_free(&it->options.on);
     }
     table_store_fini(&it->left);
+    table_store_fini(&it->result);
     buffer_fini(&it->text);
     node_fini(node);
     free(it);
@@ -40,6 +42,7 @@ static struct foreign_left_node *make_node(const char *name, const struct node_o
     node_init(&it->node, ops, name);
     it->options = *options;
     table_store_init(&it->left, &options->left);
+    table_store_init(&it->result, &options->result);
     buffer_init(&it->text);
     return it;
 }
@@ -148,7 +151,9 @@ struct node *foreign_left_node_new(const char *name,
 
 static int answer_start(struct node *node, struct node_context *context)
 {
-    table_store_open(&foreign_left_node_of(node)->left, context);
+    struct foreign_left_node *it = foreign_left_node_of(node);
+    table_store_open(&it->left, context);
+    table_store_open(&it->result, context);
     return 0;
 }
 
@@ -165,6 +170,13 @@ static int answer_process(struct node *node, struct node_context *context,
     int found = table_store_get(&it->left, node, context, record->key, INT64_MAX, &left);
     if (found < 0 || !foreign_hash_is_equal(told.hash, foreign_hash_of(left.value))) {
         return found < 0 ? found : 0;
+    }
+    if (told.is_still_nothing) {
+        struct kept_value result;
+        int kept = table_store_get(&it->result, node, context, record->key, INT64_MAX, &result);
+        if (kept <= 0) {
+            return kept;
+        }
     }
     struct record made = *record;
     made.value = (struct bytes){0};

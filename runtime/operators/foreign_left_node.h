@@ -2,7 +2,8 @@
  *
  * The first node takes changes of the left table: its first child is the topic of subscriptions,
  * its second the topic of answers, for rows that name no right key. The second node takes answers
- * and forwards results for a table, null where there is none. Past changes are dropped.
+ * and forwards results for a table, null where there is none. Past changes are dropped. Whether
+ * there is a result to end it reads in the store of that table.
  *
  * Thread: the task's shard. */
 #pragma once
@@ -14,7 +15,8 @@
 struct foreign_left_node_options {
     struct mapper on; /* the right key that a left value names; taken, of the first node only */
     bool keeps_left;
-    struct table_store_options left; /* of the second node only, like the joiner */
+    struct table_store_options left;   /* of the second node only, like what follows */
+    struct table_store_options result; /* where results are kept behind it */
     struct joiner joiner;
 };
 

@@ -116,9 +116,10 @@ static int foreign_right_process(struct node *node, struct node_context *context
     }
     struct foreign_answer told = {.hash = subscription.hash};
     int found = table_store_get(&it->right, node, context, record->key, INT64_MAX, &told.right);
-    if (found < 0 || (found == 0 && subscription.action == FOREIGN_ADD)) {
+    if (found < 0) {
         return found;
     }
+    told.is_still_nothing = found == 0 && subscription.action == FOREIGN_ADD;
     if (subscription.action == FOREIGN_REMOVE_ALL) {
         told.right.value = (struct bytes){0};
     }

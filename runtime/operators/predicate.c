@@ -285,6 +285,18 @@ static int compile_or(struct compiler *compiler)
     return left;
 }
 
+/* What stands where a condition should go on, in other languages' words. */
+static const char *what_is_expected(const char *at)
+{
+    if (strncmp(at, "&&", 2) == 0) {
+        return "'&&' is written 'and'";
+    }
+    if (strncmp(at, "||", 2) == 0) {
+        return "'||' is written 'or'";
+    }
+    return at[0] == '=' ? "'=' is written '=='" : "expected 'and', 'or' or the end";
+}
+
 int predicate_new(const char *text, const char *place, struct report *report,
                   struct predicate **out)
 {
@@ -300,7 +312,7 @@ int predicate_new(const char *text, const char *place, struct report *report,
     predicate->root = compile_or(&compiler);
     skip_space(&compiler);
     if (predicate->root >= 0 && *compiler.at != 0) {
-        predicate->root = fail(&compiler, "expected 'and', 'or' or the end");
+        predicate->root = fail(&compiler, what_is_expected(compiler.at));
     }
     if (predicate->root < 0) {
         predicate_free(predicate);

@@ -347,7 +347,15 @@ int topology_add_topic(struct topology *topology, const struct topology_topic *t
     if (error != 0) {
         return error;
     }
-    if (topology_plan_find_topic(topology, topic->name) != NULL) {
+    const struct topology_topic *other = topology_plan_find_topic(topology, topic->name);
+    if (other != NULL && topic->is_internal) {
+        return report_add(
+            report, topic->place,
+            "two steps would go through the topic '%s', this one and that at %s: give "
+            "one of them another name",
+            topic->name, other->place);
+    }
+    if (other != NULL) {
         return report_add(report, topic->place, "the topic '%s' is declared twice", topic->name);
     }
     if (topic->partitions < 0) {

@@ -25,7 +25,7 @@ end
 function App:stream(topics, options)
   options = check_fields("stream", options or {}, set("value", "time", "name"))
   local pattern
-  topics, pattern = check_topics("the topics of a stream", topics)
+  topics, pattern = check_topics("the topic of a stream", topics)
   local format = lib.format(options.value)
   local time, scale = lib.time(options.time)
   local key = (pattern or table.concat(topics, "\0")) .. "\1" .. tostring(format) .. "\1"
@@ -45,6 +45,12 @@ end
 
 function App:topic(name, options)
   options = check_fields("topic", options or {}, set("partitions", "retention", "compact"))
+  if options.partitions ~= nil and math.type(options.partitions) ~= "integer" then
+    fail("partitions must be an integer, not %s", S.json.encode(options.partitions))
+  end
+  if options.retention ~= nil and type(options.retention) ~= "string" then
+    fail("retention is a text like \"7d\" or \"12h\", not a %s", type(options.retention))
+  end
   self.topics[#self.topics + 1] = {
     name = check_type("the name of a topic", name, "string"), place = host.place(),
     partitions = options.partitions, retention = options.retention, compact = options.compact,

@@ -18,6 +18,18 @@ function lib.fail(format, ...)
   error((place and place .. ": " or "") .. format:format(...), 0)
 end
 
+local OTHER_NAMES = { average = "avg", mean = "avg", percentile = "quantile" }
+
+-- Instead of Lua's own words for a call of nil.
+setmetatable(S, { __index = function(_, name)
+  local names = {}
+  for known in pairs(S) do
+    names[#names + 1] = known
+  end
+  local near = OTHER_NAMES[name] or host.nearest(tostring(name), names)
+  lib.fail("S has no '%s'%s", tostring(name), near and ("; did you mean '%s'?"):format(near) or "")
+end })
+
 function lib.check_type(what, value, ...)
   for _, kind in ipairs { ... } do
     if type(value) == kind then
@@ -59,10 +71,9 @@ function lib.set(...)
 end
 
 function lib.check_list(what, value)
-  if type(value) == "string" then
+  if type(check_type(what, value, "string", "table")) == "string" then
     return { value }
   end
-  check_type(what, value, "table")
   for _, item in ipairs(value) do
     check_type(what, item, "string")
   end

@@ -37,7 +37,12 @@ function Stream:branch(arms)
   if #list == 0 then
     fail "branch needs an arm"
   end
+  local known = {}
   for i, arm in ipairs(list) do
+    if known[arm.name] then
+      fail("there are two arms named '%s'", arm.name)
+    end
+    known[arm.name] = true
     if arm.condition == nil then
       fail("the arm '%s' needs a condition: { \"%s\", \"$.a > 1\" }, or true for everything else",
         arm.name, arm.name)

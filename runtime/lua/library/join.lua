@@ -148,7 +148,8 @@ local function join_foreign(verb, self, other, options, fn)
   local answers = lib.add_node(app, "merge", { subscribe.id, lookup.id, changes.id }, {})
   local answer = next_node(next_node(answers, "repartition", { name = name .. "-answers" }),
     "foreign_answer", {
-      name = name .. "-answer", stores = { lib.table_store(left.store, left.versioned) }, fn = fn,
+      name = name .. "-answer", fn = fn,
+      stores = { lib.table_store(left.store, left.versioned), lib.table_store(name) },
       versioned = span("versioned", left.versioned), keeps_left = KEEPS[verb].left,
     })
   return lib.keep(answer, name)

@@ -7,6 +7,8 @@ local GROUP_FIRST = "group it first, with :group_by \"$.a\" or :group_by_key()"
 local Stream, stream_meta = lib.class("a stream", {
   count = GROUP_FIRST, aggregate = GROUP_FIRST, reduce = GROUP_FIRST, window = GROUP_FIRST,
   foreach = "peek calls a function for each record",
+  for_each = "peek calls a function for each record",
+  through = "repartition writes to a topic of the app and reads it again",
 })
 lib.Stream, lib.stream_meta = Stream, stream_meta
 

@@ -50,6 +50,13 @@ static void answers_come_back(void **state)
     foreign_answer_write(&text, &told);
     assert_int_equal(foreign_answer_read(buffer_bytes(&text), &read), 0);
     assert_true(bytes_is_null(read.right.value));
+    assert_false(read.is_still_nothing);
+    buffer_clear(&text);
+    told.is_still_nothing = true;
+    foreign_answer_write(&text, &told);
+    assert_int_equal(foreign_answer_read(buffer_bytes(&text), &read), 0);
+    assert_true(read.is_still_nothing);
+    assert_true(bytes_is_null(read.right.value));
     buffer_fini(&text);
 }
 
