@@ -50,14 +50,48 @@ const char *broker_options_data_dir(const struct broker_options *options, size_t
     return path;
 }
 
+/* What files of Kafka set, now or formerly, of which there is nothing here. */
+static const char *broker_options_absence(const char *name)
+{
+    static const struct {
+        const char *start;
+        const char *why;
+    } rows[] = {
+        {"sasl.", "there is no SASL"},
+        {"ssl.", "there is no TLS"},
+        {"listener.name.", "listeners have no settings of their own: there is no TLS and no SASL"},
+        {"security.", "there is no TLS and no SASL"},
+        {"super.users", "there are no ACLs: whoever connects may do everything"},
+        {"authorizer.", "there are no ACLs: whoever connects may do everything"},
+        {"zookeeper.", "there is no ZooKeeper"},
+        {"metadata.log.dir", "the metadata lies in the data directory"},
+        {"metric.reporters", "metrics are on /metrics of --http"},
+        {"kafka.metrics.", "metrics are on /metrics of --http"},
+        {"remote.log.", "there is no remote storage"},
+        {"inter.broker.protocol.version", "every version is spoken with whom asks for it"},
+        {"log.message.format.version", "records have the format of Kafka since 0.11"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strncmp(name, rows[i].start, strlen(rows[i].start)) == 0) {
+            return rows[i].why;
+        }
+    }
+    return NULL;
+}
+
 /* A name that no row has: kept, with a warning. */
 static void broker_options_suspect(const char *name, const char *place, broker_options_warn warn,
                                    void *owner)
 {
     struct report report = {0};
-    option_require(broker_options_rows, broker_options_row_count, name, &report);
     struct report warning = {0};
-    report_add(&warning, place, "%s; it has no effect", report.text);
+    const char *why = broker_options_absence(name);
+    if (why != NULL) {
+        report_add(&warning, place, "%s has no effect here: %s", name, why);
+    } else {
+        option_require(broker_options_rows, broker_options_row_count, name, &report);
+        report_add(&warning, place, "%s; it has no effect", report.text);
+    }
     if (warn != NULL) {
         warn(owner, &warning);
     }

@@ -31,10 +31,20 @@ static int produce_rules_level(const struct topic_options *options, enum compres
     return COMPRESS_LEVEL_DEFAULT;
 }
 
+/* How many copies must have what is acknowledged by all: as many as min.insync.replicas says, but
+ * not more than there are, as with Kafka 4.3. Else a file that was written for three nodes
+ * could not be used with one. */
+static int64_t produce_rules_least_count(const struct meta_topic *topic)
+{
+    int64_t replica_count = topic->partitions[0].replica_count;
+    int64_t least_count = topic->options.min_insync_replicas;
+    return least_count < replica_count ? least_count : replica_count;
+}
+
 int produce_rules_of_topic(const struct meta_topic *topic, int16_t acks, struct produce_rules *out)
 {
     const struct topic_options *options = &topic->options;
-    if (acks == -1 && options->min_insync_replicas > topic->partitions[0].isr_count) {
+    if (acks == -1 && produce_rules_least_count(topic) > topic->partitions[0].isr_count) {
         return ERROR_NOT_ENOUGH_REPLICAS;
     }
     bool is_recompressed = options->compression_type != TOPIC_OPTIONS_COMPRESSION_PRODUCER;

@@ -51,6 +51,10 @@ static void what_has_no_effect_is_told(void **state)
     (void)state;
     static const char *const pairs[][3] = {
         {"num.io.threads", "8", "num.io.threads has no effect here"},
+        {"sasl.enabled.mechanisms", "PLAIN", "sasl.enabled.mechanisms has no effect here: there"},
+        {"listener.name.client.ssl.key.password", "x", "there is no TLS and no SASL"},
+        {"super.users", "User:a", "super.users has no effect here: there are no ACLs"},
+        {"zookeeper.connect", "z:2181", "there is no ZooKeeper"},
         {"share.coordinator.state.topic.replication.factor", "1", "has no effect here"},
         {"share.coordinator.state.topic.min.isr", "1", "has no effect here"},
         {"authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

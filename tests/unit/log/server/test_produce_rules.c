@@ -74,6 +74,20 @@ static void one(struct fixture *fixture)
     finish(fixture);
 }
 
+static void too_few_copies_refuse_acks_of_all(void **state)
+{
+    (void)state;
+    struct produce_rules rules;
+    struct meta_partition partition = {.replica_count = 3, .isr_count = 1};
+    struct meta_topic topic = {.partitions = &partition, .options.min_insync_replicas = 2};
+    assert_int_equal(produce_rules_of_topic(&topic, -1, &rules), ERROR_NOT_ENOUGH_REPLICAS);
+    assert_int_equal(produce_rules_of_topic(&topic, 1, &rules), 0);
+    partition.isr_count = 2;
+    assert_int_equal(produce_rules_of_topic(&topic, -1, &rules), 0);
+    partition.replica_count = partition.isr_count = 1; /* there cannot be two */
+    assert_int_equal(produce_rules_of_topic(&topic, -1, &rules), 0);
+}
+
 static void a_good_batch_stays_where_it_is(void **state)
 {
     struct fixture *fixture = *state;
@@ -350,6 +364,7 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(too_few_copies_refuse_acks_of_all),
         TEST(a_good_batch_stays_where_it_is),
         TEST(there_is_exactly_one_batch),
         TEST(old_formats_are_invalid_and_new_ones_corrupt),
