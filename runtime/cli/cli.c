@@ -277,6 +277,9 @@ static int run_named(struct command_world *world, struct command_list *book, int
     if (argc > 0 && shim_kcat_is(argv[0])) {
         return shim_kcat_run(world, argc, argv, run_line, book);
     }
+    if (argc > 0 && shim_is_foreign(argv[0])) {
+        return shim_refuse_foreign(world, argv[0]);
+    }
     return run_line(world, book, argc, argv);
 }
 

@@ -67,7 +67,8 @@ struct consume {
     bool is_closed;
     bool is_unread; /* nobody reads our output any more */
     struct io_timer timer;
-    bool is_silent; /* nothing came for --timeout */
+    bool is_silent;      /* nothing came for --timeout */
+    struct buffer blame; /* the place of what went wrong; empty: no partition's fault */
 };
 
 static void on_ready(void *owner)
@@ -227,6 +228,24 @@ static struct reading *meet_reading(struct consume *consume, const struct fetche
                        is_known ? topic->partitions[batch->partition].leader_id : -1);
 }
 
+/* What a partition answered, with its place: the fetcher names it in the batch it could not give.
+ */
+static void blame(struct consume *consume, const struct fetcher_batch *batch, int64_t offset,
+                  int error)
+{
+    struct buffer *text = &consume->blame;
+    buffer_printf(text, "consuming %s [%d]", batch->topic, (int)batch->partition);
+    if (offset >= 0) {
+        buffer_printf(text, " at offset %lld", (long long)offset);
+    }
+    buffer_printf(text, ": %s (%s)", error_text(error), error_name(error));
+    if (error == ERROR_CORRUPT_MESSAGE) {
+        buffer_printf(
+            text, "; -o OFFSET reads on behind it, 'tidemill log verify DIR' shows on the broker's "
+                  "machine how much is damaged");
+    }
+}
+
 static int take_batches(struct consume *consume)
 {
     struct fetcher_batch batch;
@@ -240,6 +259,9 @@ static int take_batches(struct consume *consume)
         if (reading != NULL && !reading->is_done) {
             error = print_batch(consume, reading, &batch);
         }
+        if (error != 0) {
+            blame(consume, &batch, batch.batch.base_offset, error);
+        }
         fetcher_release(consume->fetcher, &batch);
         if (error != 0) {
             return error;
@@ -248,6 +270,10 @@ static int take_batches(struct consume *consume)
             group_reader_note(consume->group, reading->topic, reading->partition,
                               reading->next_offset);
         }
+    }
+    if (result < 0) {
+        blame(consume, &batch, fetcher_position(consume->fetcher, batch.topic, batch.partition),
+              result);
     }
     return result < 0 ? result : 0;
 }
@@ -392,7 +418,12 @@ static int judge(struct consume *consume, int error)
 {
     struct errand *errand = consume->errand;
     bool is_asked = error == ERROR_CANCELLED && errand->world->is_interrupted;
-    return error == 0 || is_asked ? COMMAND_OK : errand_fail(errand, error, "consuming");
+    if (error == 0 || is_asked) {
+        return COMMAND_OK;
+    }
+    return consume->blame.size > 0
+               ? command_fail(errand->world, "%s", buffer_string(&consume->blame))
+               : errand_fail(errand, error, "consuming");
 }
 
 static int read_all(struct consume *consume)
@@ -557,6 +588,7 @@ static int run(struct command_world *world, const void *given, const struct flag
 {
     const struct consume_values *values = given;
     struct consume consume = {.values = values};
+    buffer_init(&consume.blame);
     struct flag_list topics = {0};
     if (values->topic != NULL) {
         flag_list_add(&topics, values->topic);
@@ -575,6 +607,7 @@ static int run(struct command_world *world, const void *given, const struct flag
         }
     }
     free(topics.items);
+    buffer_fini(&consume.blame);
     free(consume.readings);
     free(consume.queries);
     return code;

@@ -98,6 +98,15 @@ static bool try_property(const struct property_taker *taker, const char *name, c
     return taker->known != NULL && taker->known(taker->owner, name, value);
 }
 
+#define NO_SECURITY "there is no TLS and no SASL; only PLAINTEXT"
+
+/* Its value may be a password, which is not repeated. */
+static bool is_of_security(const char *name)
+{
+    return strcmp(name, "security.protocol") == 0 || strncmp(name, "sasl.", 5) == 0 ||
+           strncmp(name, "ssl.", 4) == 0;
+}
+
 /* One -X. */
 static int take_property(struct errand *errand, const struct property_taker *taker,
                          const char *property)
@@ -108,10 +117,12 @@ static int take_property(struct errand *errand, const struct property_taker *tak
     }
     const char *name =
         arena_string(&errand->arena, bytes_make(property, (size_t)(equals - property)));
-    return try_property(taker, name, equals + 1)
-               ? COMMAND_OK
-               : command_misuse(errand->world, "unknown property or value '%s=%s'", name,
-                                equals + 1);
+    if (try_property(taker, name, equals + 1)) {
+        return COMMAND_OK;
+    }
+    return is_of_security(name) ? command_misuse(errand->world, "-X %s: " NO_SECURITY, name)
+                                : command_misuse(errand->world, "unknown property or value '%s=%s'",
+                                                 name, equals + 1);
 }
 
 /* A file may hold what other clients know, as long as it asks for nothing that we cannot do. */
@@ -127,10 +138,8 @@ static int take_file(struct errand *errand, const struct property_taker *taker, 
             strcmp(row->name, "metadata.broker.list") == 0) {
             *brokers = row->value;
         } else if (!is_taken && strcmp(row->name, "security.protocol") == 0) {
-            code = command_misuse(errand->world,
-                                  "%s: security.protocol=%s: there is no TLS and no SASL; only "
-                                  "PLAINTEXT",
-                                  path, row->value);
+            code = command_misuse(errand->world, "%s: security.protocol=%s: " NO_SECURITY, path,
+                                  row->value);
         }
     }
     return code;
@@ -428,6 +437,12 @@ int errand_fail(struct errand *errand, int error, const char *action)
                             "%s: no broker answers at %s (%s); is one running there? Name another "
                             "with -b HOST:PORT",
                             action, errand->brokers, error_text(error));
+    }
+    if (error == ERROR_NOT_FOUND) {
+        return command_fail(world,
+                            "%s: no machine is known by the name in %s; is it spelled right? Name "
+                            "another with -b HOST:PORT",
+                            action, errand->brokers);
     }
     return command_fail(world, "%s: %s (%s)", action, error_text(error), error_name(error));
 }

@@ -182,10 +182,14 @@ static int describe_consumer(struct errand *errand, struct group_offsets *offset
         return ERROR_MALFORMED;
     }
     int16_t code = response->groups.items[0].error_code;
-    if (code == 0) {
+    error = code == 0 ? 0 : error_from_code(code);
+    if (error == ERROR_UNSUPPORTED_VERSION) {
+        return 0; /* it speaks the API, and has such groups switched off */
+    }
+    if (error == 0) {
         take_consumer_group(errand, offsets, &response->groups.items[0]);
     }
-    return code == 0 ? 0 : error_from_code(code);
+    return error;
 }
 
 /* Up to version 7 one group is asked for, later a list of groups. */

@@ -16,18 +16,47 @@ static const struct shim_tool *const tools[] = {
     &shim_dump_log, &shim_transactions};
 enum { TOOL_COUNT = sizeof(tools) / sizeof(tools[0]) };
 
-const struct shim_tool *shim_find(const char *program)
+static struct bytes tool_name(const char *program)
 {
     const char *slash = strrchr(program, '/');
     const char *name = slash == NULL ? program : slash + 1;
     size_t size = strlen(name);
     size -= size > 3 && strcmp(name + size - 3, ".sh") == 0 ? 3 : 0;
+    return bytes_make(name, size);
+}
+
+const struct shim_tool *shim_find(const char *program)
+{
+    struct bytes name = tool_name(program);
     for (size_t i = 0; i < TOOL_COUNT; i++) {
-        if (bytes_equal_string(bytes_make(name, size), tools[i]->name)) {
+        if (bytes_equal_string(name, tools[i]->name)) {
             return tools[i];
         }
     }
     return NULL;
+}
+
+bool shim_is_foreign(const char *program)
+{
+    return bytes_has_prefix(tool_name(program), BYTES_LITERAL("kafka-")) &&
+           shim_find(program) == NULL;
+}
+
+int shim_refuse_foreign(struct command_world *world, const char *program)
+{
+    struct bytes name = tool_name(program);
+    struct buffer known;
+    buffer_init(&known);
+    for (size_t i = 0; i < TOOL_COUNT; i++) {
+        buffer_printf(&known, "%s%s", i == 0 ? "" : ", ", tools[i]->name);
+    }
+    command_fail(
+        world,
+        "%.*s is no name of this program: it is %s and kcat; Apache Kafka's own %.*s works "
+        "with a broker of Tidemill, and 'tidemill help' shows what there is",
+        BYTES_FORMAT(name), buffer_string(&known), BYTES_FORMAT(name));
+    buffer_fini(&known);
+    return COMMAND_FAILED;
 }
 
 int shim_refuse(struct shim *shim, const char *format, ...)

@@ -83,6 +83,10 @@ extern const struct shim_tool shim_transactions;
 
 /* The tool that argv[0] names, with or without a folder and ".sh"; NULL: none. */
 const struct shim_tool *shim_find(const char *program);
+/* Whether argv[0] is the name of a tool of Apache Kafka's that is none of ours. */
+bool shim_is_foreign(const char *program);
+/* Says which there are; the exit code. */
+int shim_refuse_foreign(struct command_world *world, const char *program);
 /* Translates and runs; `run` is given a command line whose first word is the program. */
 int shim_run(struct command_world *world, const struct shim_tool *tool, int argc,
              const char *const *argv,

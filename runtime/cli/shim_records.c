@@ -107,6 +107,9 @@ static int finish_producer(struct shim *shim)
     const char *delimiter = reader(shim, "headers.delimiter");
     const char *between = reader(shim, "headers.separator");
     const char *pair = reader(shim, "headers.key.separator");
+    if (code == COMMAND_OK && !shim_has(shim, "--topic")) {
+        return shim_refuse(shim, "--topic NAME is missing");
+    }
     if (code == COMMAND_OK && ((between != NULL && strcmp(between, ",") != 0) ||
                                (pair != NULL && strcmp(pair, ":") != 0))) {
         return shim_refuse(shim, "headers are written NAME:VALUE,NAME:VALUE; other separators are "

@@ -1,6 +1,7 @@
 /* See doctor.h. First the broker as a client meets it: does it answer, which addresses does it
- * tell, can they be reached from here, does a record go through, what time is it there. Then this
- * machine and the data directory, if there is one here: runtime/main/machine.c. */
+ * tell, can they be reached from here, is there room on its disk, does a record go through, what
+ * time is it there. Then this machine and the data directory, if there is one here:
+ * runtime/main/machine.c. */
 #include "runtime/main/doctor.h"
 
 #include "log/base/error.h"
@@ -100,6 +101,32 @@ static void visit_broker(struct doctor *doctor, const struct metadata_response_b
                   address_of(doctor, broker), buffer_string(&delay));
     buffer_fini(&delay);
     judge_address(doctor, broker);
+}
+
+/* What a broker says of its directories (KIP-827 and later tell their room): the one way to see the
+ * disk of another machine, or of a broker whose directory was not named. */
+static void visit_directories(struct doctor *doctor, int32_t broker_id)
+{
+    struct describe_log_dirs_request request;
+    const void *found;
+    wire_set_defaults(&describe_log_dirs_request_schema, &request); /* of no partition */
+    int error = errand_call(doctor->errand, broker_id, API_DESCRIBE_LOG_DIRS, -1, &request, &found);
+    const struct describe_log_dirs_response *response = found;
+    for (int32_t i = 0; error == 0 && i < response->results.count; i++) {
+        const struct describe_log_dirs_response_result *result = &response->results.items[i];
+        struct io_space space = {.total_size = result->total_bytes,
+                                 .usable_size = result->usable_bytes};
+        const char *place = arena_printf(&doctor->errand->arena, "%.*s of broker %d",
+                                         BYTES_FORMAT(result->log_dir), (int)broker_id);
+        if (result->error_code != 0) {
+            diagnosis_add(&doctor->diagnosis, DIAGNOSIS_WRONG, "directory",
+                          "look at the disk, and at the broker's own words; then start it again",
+                          "%s cannot be used: %s", place,
+                          error_text(error_from_code(result->error_code)));
+        } else {
+            machine_judge_space(place, &space, &doctor->diagnosis);
+        }
+    }
 }
 
 static void judge_partitions(struct doctor *doctor, const struct metadata_response *metadata)
@@ -302,6 +329,7 @@ static void visit_cluster(struct doctor *doctor)
                   (int)metadata->brokers.count);
     for (int32_t i = 0; i < metadata->brokers.count; i++) {
         visit_broker(doctor, &metadata->brokers.items[i]);
+        visit_directories(doctor, metadata->brokers.items[i].node_id);
     }
     judge_partitions(doctor, metadata);
     if (!doctor->values->is_read_only) {
@@ -345,10 +373,12 @@ const struct command doctor_command = {
     .verb = "doctor",
     .arguments = "[HOST:PORT]",
     .summary = "says what is wrong with a broker or this machine",
-    .details = "The addresses that clients are told, whether they can be reached from here, the\n"
-               "clock, a record on its way; then disk times, space, file system, descriptors and\n"
-               "memory of this machine. A topic is made for the visit and deleted again. Exit\n"
-               "code 1 when something is wrong; notes are no fault.\n",
+    .details =
+        "The addresses that clients are told, whether they can be reached from here, the\n"
+        "room on the brokers' disks, the clock, a record on its way; then disk times, space,\n"
+        "file system, descriptors and memory of this machine. A topic is made for the visit and "
+        "deleted again. Exit\n"
+        "code 1 when something is wrong; notes are no fault.\n",
     .examples = "tidemill doctor\n"
                 "tidemill doctor broker1.example.org:9092 --read-only\n"
                 "tidemill doctor --data /var/lib/tidemill -o json\n",

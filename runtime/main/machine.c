@@ -66,13 +66,14 @@ static void visit_file_system(const char *data, struct diagnosis *diagnosis)
                   "%s is on a kind we do not know (%#lx)", data, (unsigned long)status.f_type);
 }
 
-static void visit_space(struct io *io, const char *data, struct diagnosis *diagnosis)
+void machine_judge_space(const char *place, const struct io_space *space,
+                         struct diagnosis *diagnosis)
 {
-    struct io_space space;
-    if (io_path_space(io, data, &space) != 0 || space.total_size <= 0) {
+    if (space->usable_size < 0 || space->usable_size > space->total_size ||
+        space->total_size <= 0) {
         return;
     }
-    int64_t percent = space.usable_size * 100 / space.total_size;
+    int64_t percent = (int64_t)((double)space->usable_size * 100 / (double)space->total_size);
     enum diagnosis_grade grade = percent < SPACE_WRONG_PERCENT  ? DIAGNOSIS_WRONG
                                  : percent < SPACE_NOTE_PERCENT ? DIAGNOSIS_NOTE
                                                                 : DIAGNOSIS_OK;
@@ -81,8 +82,8 @@ static void visit_space(struct io *io, const char *data, struct diagnosis *diagn
         grade == DIAGNOSIS_OK ? NULL
                               : "make room, or keep less: retention.bytes and retention.ms "
                                 "of topics",
-        "%lld of %lld MiB are free (%lld %%)", (long long)(space.usable_size / MACHINE_MIB),
-        (long long)(space.total_size / MACHINE_MIB), (long long)percent);
+        "%lld of %lld MiB are free (%lld %%) in %s", (long long)(space->usable_size / MACHINE_MIB),
+        (long long)(space->total_size / MACHINE_MIB), (long long)percent, place);
 }
 
 /* Appends of a page, each with its sync, as an acknowledged record needs it. */
@@ -167,7 +168,10 @@ static void visit_data(struct io *io, const char *given, bool is_read_only,
         return;
     }
     visit_file_system(data, diagnosis);
-    visit_space(io, data, diagnosis);
+    struct io_space space;
+    if (io_path_space(io, data, &space) == 0) {
+        machine_judge_space(data, &space, diagnosis);
+    }
     if (!is_read_only) {
         visit_syncs(io, data, diagnosis);
     }

@@ -93,6 +93,10 @@ static void tools_are_known_by_the_last_part_of_their_name(void **state)
     assert_null(shim_find("tidemill"));
     assert_null(shim_find("kafka-topics.bat"));
     assert_null(shim_find(".sh"));
+    assert_true(shim_is_foreign("/opt/kafka/bin/kafka-acls.sh"));
+    assert_false(shim_is_foreign("kafka-topics.sh"));
+    assert_false(shim_is_foreign("tidemill"));
+    assert_false(shim_is_foreign("kafkacat"));
     assert_true(shim_kcat_is("/usr/local/bin/kcat"));
     assert_false(shim_kcat_is("kcatx"));
 }
