@@ -13,13 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    /* A new value is kept for the next text when it is as small as most are. */
-    JSON_PATCH_SPARE_COUNT_MAX = 8,
-    JSON_PATCH_SPARE_SIZE_MAX = 256,
-    JSON_PATCH_SPARE_TOKEN_MAX = 64,
-};
-
 struct json_edit {
     uint32_t container;
     uint32_t token;           /* JSON_ABSENT: an addition */
@@ -27,61 +20,62 @@ struct json_edit {
     struct json_patch *value; /* NULL: removed */
 };
 
+/* As json_resize. */
+static void *resize(struct json_patch *patch, void *memory, size_t old_size, size_t new_size)
+{
+    if (patch->json.resize != NULL) {
+        return patch->json.resize(patch->json.resize_owner, memory, old_size, new_size);
+    }
+    if (new_size == 0) {
+        free(memory);
+        return NULL;
+    }
+    return memory_resize(memory, new_size);
+}
+
+static void give(struct json_patch *patch, void *memory, size_t size)
+{
+    if (memory != NULL) {
+        resize(patch, memory, size, 0);
+    }
+}
+
 void json_patch_init(struct json_patch *patch)
 {
     *patch = (struct json_patch){0};
     json_init(&patch->json);
 }
 
-static void free_value(struct json_patch *value)
-{
-    json_patch_fini(value);
-    free(value);
-}
-
-/* Takes the first of a list. */
-static struct json_patch *take_value(struct json_patch **list)
-{
-    struct json_patch *value = *list;
-    *list = value->next;
-    return value;
-}
-
-static bool is_spare(const struct json_patch *patch, const struct json_patch *value)
-{
-    return patch->spare_count < JSON_PATCH_SPARE_COUNT_MAX && value->edits == NULL &&
-           value->own_capacity <= JSON_PATCH_SPARE_SIZE_MAX &&
-           value->json.token_capacity <= JSON_PATCH_SPARE_TOKEN_MAX;
-}
-
 void json_patch_clear(struct json_patch *patch)
 {
     for (size_t i = 0; i < patch->edit_count; i++) {
-        bytes_free(patch->edits[i].name);
+        struct bytes name = patch->edits[i].name;
+        give(patch, (void *)(uintptr_t)name.data, name.size + 1);
     }
     patch->edit_count = 0;
     while (patch->values != NULL) {
-        struct json_patch *value = take_value(&patch->values);
-        if (is_spare(patch, value)) {
-            value->next = patch->spares;
-            patch->spares = value;
-            patch->spare_count++;
-        } else {
-            free_value(value);
-        }
+        struct json_patch *value = patch->values;
+        patch->values = value->next;
+        json_patch_fini(value);
+        give(patch, value, sizeof *value);
     }
     patch->json.token_count = 0;
 }
 
-void json_patch_fini(struct json_patch *patch)
+void json_patch_trim(struct json_patch *patch, uint32_t token_capacity_max)
 {
     json_patch_clear(patch);
-    while (patch->spares != NULL) {
-        free_value(take_value(&patch->spares));
-    }
+    json_trim(&patch->json, token_capacity_max);
+    give(patch, patch->edits, patch->edit_capacity * sizeof *patch->edits);
+    patch->edits = NULL;
+    patch->edit_capacity = 0;
+}
+
+void json_patch_fini(struct json_patch *patch)
+{
+    json_patch_trim(patch, 0);
+    give(patch, patch->own_text, patch->own_size);
     json_fini(&patch->json);
-    free(patch->edits);
-    free(patch->own_text);
     *patch = (struct json_patch){0};
 }
 
@@ -123,28 +117,58 @@ static struct json_edit *find_addition(const struct json_patch *patch, uint32_t 
     return NULL;
 }
 
-static struct json_edit *add_edit(struct json_patch *patch, uint32_t container, uint32_t token,
-                                  struct bytes name)
+static int grow_edits(struct json_patch *patch)
 {
-    if (patch->edit_count == patch->edit_capacity) {
-        patch->edit_capacity = patch->edit_capacity == 0 ? 8 : patch->edit_capacity * 2;
-        patch->edits = memory_resize(patch->edits, patch->edit_capacity * sizeof *patch->edits);
+    size_t capacity = patch->edit_capacity == 0 ? 8 : patch->edit_capacity * 2;
+    struct json_edit *edits =
+        resize(patch, patch->edits, patch->edit_capacity * sizeof *edits, capacity * sizeof *edits);
+    if (edits == NULL) {
+        return ERROR_NO_MEMORY;
     }
-    struct json_edit *edit = &patch->edits[patch->edit_count++];
-    *edit = (struct json_edit){.container = container, .token = token, .name = bytes_copy(name)};
-    return edit;
+    patch->edits = edits;
+    patch->edit_capacity = capacity;
+    return 0;
 }
 
-static struct json_patch *make_value(struct json_patch *patch)
+static int copy_name(struct json_patch *patch, struct bytes name, struct bytes *out)
 {
-    if (patch->spares != NULL) {
-        patch->spare_count--;
-        return take_value(&patch->spares);
+    *out = (struct bytes){0};
+    if (bytes_is_null(name)) {
+        return 0;
     }
-    struct json_patch *value = memory_new(struct json_patch);
-    json_patch_init(value);
-    value->depth = patch->depth + 1;
-    return value;
+    uint8_t *copy = resize(patch, NULL, 0, name.size + 1);
+    if (copy == NULL) {
+        return ERROR_NO_MEMORY;
+    }
+    memcpy(copy, name.data, name.size);
+    *out = bytes_make(copy, name.size);
+    return 0;
+}
+
+/* `value` may be NULL: removed. */
+static int add_edit(struct json_patch *patch, uint32_t container, uint32_t token, struct bytes name,
+                    struct json_patch *value)
+{
+    struct json_edit edit = {.container = container, .token = token, .value = value};
+    int error = patch->edit_count == patch->edit_capacity ? grow_edits(patch) : 0;
+    if (error == 0) {
+        error = copy_name(patch, name, &edit.name);
+    }
+    if (error == 0) {
+        patch->edits[patch->edit_count++] = edit;
+    }
+    return error;
+}
+
+static int fill_value(struct json_patch *value, struct bytes text)
+{
+    value->own_text = resize(value, NULL, 0, text.size + 1);
+    if (value->own_text == NULL) {
+        return ERROR_NO_MEMORY;
+    }
+    value->own_size = text.size + 1;
+    memcpy(value->own_text, text.data, text.size);
+    return json_patch_parse(value, bytes_make(value->own_text, text.size));
 }
 
 /* A new value as a patched text of its own, kept until the patch is cleared. */
@@ -153,15 +177,19 @@ static int add_value(struct json_patch *patch, struct bytes text, struct json_pa
     if (patch->depth == JSON_PATCH_DEPTH_MAX) {
         return ERROR_TOO_LARGE;
     }
-    struct json_patch *value = make_value(patch);
-    if (text.size >= value->own_capacity) {
-        value->own_capacity = text.size + 1;
-        value->own_text = memory_resize(value->own_text, value->own_capacity);
+    struct json_patch *value = resize(patch, NULL, 0, sizeof *value);
+    if (value == NULL) {
+        return ERROR_NO_MEMORY;
     }
-    memcpy(value->own_text, text.data, text.size);
-    int error = json_patch_parse(value, bytes_make(value->own_text, text.size));
+    json_patch_init(value);
+    value->depth = patch->depth + 1;
+    value->json.resize = patch->json.resize;
+    value->json.resize_owner = patch->json.resize_owner;
+    value->json.is_late = patch->json.is_late;
+    int error = fill_value(value, text);
     if (error != 0) {
-        free_value(value);
+        json_patch_fini(value);
+        give(patch, value, sizeof *value);
         return error;
     }
     value->next = patch->values;
@@ -312,22 +340,23 @@ int json_place_set(struct json_place object, struct bytes name, struct bytes tex
                                                   : find_edit(patch, object.token, token);
     if (edit == NULL) {
         struct bytes edit_name = token == JSON_ABSENT ? name : (struct bytes){0};
-        edit = add_edit(patch, object.token, token, edit_name);
+        return add_edit(patch, object.token, token, edit_name, value);
     }
     edit->value = value;
     return 0;
 }
 
-static void remove_token(struct json_place container, uint32_t token)
+static int remove_token(struct json_place container, uint32_t token)
 {
     struct json_edit *edit = find_edit(container.patch, container.token, token);
     if (edit == NULL) {
-        edit = add_edit(container.patch, container.token, token, (struct bytes){0});
+        return add_edit(container.patch, container.token, token, (struct bytes){0}, NULL);
     }
     edit->value = NULL;
+    return 0;
 }
 
-void json_place_remove(struct json_place object, struct bytes name)
+int json_place_remove(struct json_place object, struct bytes name)
 {
     struct json_patch *patch = object.patch;
     check(json_place_kind(object) == JSON_OBJECT);
@@ -335,12 +364,15 @@ void json_place_remove(struct json_place object, struct bytes name)
     if (addition != NULL) {
         addition->value = NULL;
     }
+    int error = 0;
     uint32_t end = json_token(&patch->json, object.token)->next;
-    for (uint32_t at = object.token + 1; at < end; at = json_token(&patch->json, at + 1)->next) {
+    for (uint32_t at = object.token + 1; error == 0 && at < end;
+         at = json_token(&patch->json, at + 1)->next) {
         if (json_equals(&patch->json, at, name)) {
-            remove_token(object, at + 1); /* every one, or the one before would come to light */
+            error = remove_token(object, at + 1); /* or the one before would come to light */
         }
     }
+    return error;
 }
 
 /* The change that stands for the element at an index; NULL when a token does (then *token). */
@@ -384,26 +416,26 @@ int json_place_set_element(struct json_place array, uint32_t index, struct bytes
     uint32_t token = JSON_ABSENT;
     struct json_edit *edit = find_element(array, index, &token);
     if (edit == NULL) {
-        edit = add_edit(array.patch, array.token, token, (struct bytes){0});
+        return add_edit(array.patch, array.token, token, (struct bytes){0}, value);
     }
     edit->value = value;
     return 0;
 }
 
-void json_place_remove_last(struct json_place array)
+int json_place_remove_last(struct json_place array)
 {
     check(json_place_kind(array) == JSON_ARRAY);
     uint32_t count = json_place_count(array);
     if (count == 0) {
-        return;
+        return 0;
     }
     uint32_t token = JSON_ABSENT;
     struct json_edit *edit = find_element(array, count - 1, &token);
-    if (edit != NULL) {
-        edit->value = NULL;
-    } else {
-        remove_token(array, token);
+    if (edit == NULL) {
+        return remove_token(array, token);
     }
+    edit->value = NULL;
+    return 0;
 }
 
 /* Where a value's bytes begin and end, quotes included. */

@@ -3,6 +3,8 @@
  *
  * Owns:   the tokens of its text, the changes and the texts of new values; its own text is
  *         borrowed.
+ * Memory: what `json.resize` gives, or where everything lies; new values take from where the text
+ *         they are in does.
  * Keeps:  (1) without a change json_patch_write reproduces the text byte for byte;
  *         (2) a place stays usable until json_patch_clear, also when its value was replaced since
  *         (changes made through it are then lost);
@@ -22,11 +24,9 @@ struct json_patch {
     size_t edit_count;
     size_t edit_capacity;
     struct json_patch *values; /* every new value ever given to this text */
-    struct json_patch *spares; /* of earlier texts, to be used again */
-    uint32_t spare_count;
-    struct json_patch *next; /* in the list of whom this is a new value, or a spare */
-    uint8_t *own_text;       /* of a new value */
-    size_t own_capacity;
+    struct json_patch *next;   /* in the list of whom this is a new value */
+    uint8_t *own_text;         /* of a new value */
+    size_t own_size;
     uint32_t depth; /* how many patches this one is a new value in */
 };
 
@@ -42,6 +42,8 @@ void json_patch_fini(struct json_patch *patch);
 must_use int json_patch_parse(struct json_patch *patch, struct bytes text);
 /* Forgets text and changes; keeps memory for the next. */
 void json_patch_clear(struct json_patch *patch);
+/* The same, but gives back what more than so many tokens and any change took. */
+void json_patch_trim(struct json_patch *patch, uint32_t token_capacity_max);
 bool json_patch_is_changed(const struct json_patch *patch);
 
 static inline struct json_place json_patch_root(struct json_patch *patch)
@@ -60,14 +62,17 @@ bool json_place_element(struct json_place array, uint32_t index, struct json_pla
 /* Members or elements; 0 for a scalar. */
 uint32_t json_place_count(struct json_place place);
 /* Sets a member; `text` is JSON and is copied. Errors as json_parse; ERROR_MALFORMED for a name
- * that is not UTF-8, ERROR_TOO_LARGE for new values inside new values past JSON_PATCH_DEPTH_MAX. */
+ * that is not UTF-8, ERROR_TOO_LARGE for new values inside new values past JSON_PATCH_DEPTH_MAX.
+ * As of all that change something: ERROR_NO_MEMORY when json.resize refused, and nothing is changed
+ * then. */
 must_use int json_place_set(struct json_place object, struct bytes name, struct bytes text);
-/* Does nothing when there is no such member. */
-void json_place_remove(struct json_place object, struct bytes name);
+/* Does nothing when there is no such member. When memory is refused and the member stood there more
+ * than once, some of them may be gone. */
+must_use int json_place_remove(struct json_place object, struct bytes name);
 /* Replaces an element, or adds one when the index is the count. ERROR_INVALID past that. */
 must_use int json_place_set_element(struct json_place array, uint32_t index, struct bytes text);
 /* Removes the last element. */
-void json_place_remove_last(struct json_place array);
+must_use int json_place_remove_last(struct json_place array);
 
 /* Walks the members or elements of a container in order. Zeroed but for `container` at first. */
 struct json_walk {

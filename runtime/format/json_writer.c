@@ -23,13 +23,12 @@ static void add_escape(struct buffer *out, uint8_t byte)
     }
 }
 
-int json_writer_string(struct buffer *out, struct bytes text)
+int json_writer_content(struct buffer *out, struct bytes text)
 {
     size_t before = out->size;
     const uint8_t *at = text.data;
     const uint8_t *end = text.data + text.size;
-    buffer_reserve(out, text.size + 2);
-    buffer_add_byte(out, '"');
+    buffer_reserve(out, text.size);
     while (at < end) {
         const uint8_t *plain = at;
         while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') {
@@ -50,6 +49,18 @@ int json_writer_string(struct buffer *out, struct bytes text)
         }
         buffer_add(out, at, size);
         at += size;
+    }
+    return 0;
+}
+
+int json_writer_string(struct buffer *out, struct bytes text)
+{
+    buffer_reserve(out, text.size + 2);
+    buffer_add_byte(out, '"');
+    int error = json_writer_content(out, text);
+    if (error != 0) {
+        out->size--;
+        return error;
     }
     buffer_add_byte(out, '"');
     return 0;

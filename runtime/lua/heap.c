@@ -1,7 +1,6 @@
 /* A counted allocator with lists of small blocks; see heap.h. */
 #include "runtime/lua/heap.h"
 
-#include "log/base/check.h"
 #include "log/base/memory.h"
 
 #include <stdlib.h>
@@ -90,6 +89,29 @@ static void *resize(struct heap *heap, void *memory, size_t old_size, size_t new
     return moved;
 }
 
+static bool is_refused(const struct heap *heap, size_t old_size, size_t new_size)
+{
+    bool is_growing = new_size > old_size;
+    return is_growing && heap->is_limited &&
+           (heap->used_size > heap->limit_size ||
+            new_size - old_size > heap->limit_size - heap->used_size);
+}
+
+static void count(struct heap *heap, size_t old_size, size_t new_size)
+{
+    heap->used_size += new_size - old_size;
+    heap->most_size = heap->used_size > heap->most_size ? heap->used_size : heap->most_size;
+}
+
+bool heap_count(struct heap *heap, size_t old_size, size_t new_size)
+{
+    bool is_counted = !is_refused(heap, old_size, new_size);
+    if (is_counted) {
+        count(heap, old_size, new_size);
+    }
+    return is_counted;
+}
+
 void *heap_allocate(void *owner, void *memory, size_t old_size, size_t new_size)
 {
     struct heap *heap = owner;
@@ -103,16 +125,12 @@ void *heap_allocate(void *owner, void *memory, size_t old_size, size_t new_size)
         heap->used_size -= old_size;
         return NULL;
     }
-    bool is_growing = new_size > old_size;
-    if (is_growing && heap->is_limited &&
-        (heap->used_size > heap->limit_size ||
-         new_size - old_size > heap->limit_size - heap->used_size)) {
+    if (is_refused(heap, old_size, new_size)) {
         return NULL;
     }
     void *result = old_size == 0 ? take(heap, new_size) : resize(heap, memory, old_size, new_size);
     if (result != NULL) {
-        heap->used_size += new_size - old_size;
-        heap->most_size = heap->used_size > heap->most_size ? heap->used_size : heap->most_size;
+        count(heap, old_size, new_size);
     }
     return result;
 }

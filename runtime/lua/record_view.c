@@ -54,6 +54,12 @@ static void push_place(lua_State *lua, struct json_place place)
     }
 }
 
+__attribute__((noreturn)) static void fail_memory(lua_State *lua, const char *verb)
+{
+    script_fail(lua, "memory", "to %s this JSON takes more memory than the limit of %zu bytes",
+                verb, script_of(lua)->limits.memory_size);
+}
+
 static struct json_place parse_current(lua_State *lua)
 {
     struct script_record *current = &script_of(lua)->current;
@@ -65,7 +71,12 @@ static struct json_place parse_current(lua_State *lua)
             0) {
             script_fail(lua, "decode", "%s", decoded->report.text);
         }
-        if (json_patch_parse(&current->json, text) != 0) {
+        int error = json_patch_parse(&current->json, text);
+        watchdog_check(lua);
+        if (error == ERROR_NO_MEMORY) {
+            fail_memory(lua, "read");
+        }
+        if (error != 0) {
             script_fail(lua, "decode", "the value is not JSON: %s at byte %zu",
                         current->json.json.error_text, current->json.json.error_position);
         }
@@ -97,6 +108,18 @@ static int json_index(lua_State *lua)
     return 1;
 }
 
+/* Of a change. */
+static void raise_error(lua_State *lua, const char *what, int error)
+{
+    watchdog_check(lua);
+    if (error == ERROR_NO_MEMORY) {
+        fail_memory(lua, "change");
+    }
+    if (error != 0) {
+        script_fail(lua, "encode", "the %s cannot be set: %s", what, error_text(error));
+    }
+}
+
 static int set_element(lua_State *lua, struct json_place array, lua_Integer index)
 {
     uint32_t count = json_place_count(array);
@@ -104,15 +127,16 @@ static int set_element(lua_State *lua, struct json_place array, lua_Integer inde
         if (index != (lua_Integer)count) {
             return luaL_error(lua, "only the last element of a list can be removed; use S.null");
         }
-        json_place_remove_last(array);
+        raise_error(lua, "element", json_place_remove_last(array));
         return 0;
     }
     struct buffer *text = script_scratch(script_of(lua), 0);
     script_value_write(lua, 3, text, "the element");
-    if (index < 1 || index > (lua_Integer)count + 1 ||
-        json_place_set_element(array, (uint32_t)(index - 1), buffer_bytes(text)) != 0) {
+    if (index < 1 || index > (lua_Integer)count + 1) {
         return luaL_error(lua, "a list of %d elements cannot be set at %d", (int)count, (int)index);
     }
+    raise_error(lua, "element",
+                json_place_set_element(array, (uint32_t)(index - 1), buffer_bytes(text)));
     return 0;
 }
 
@@ -132,15 +156,12 @@ static int json_newindex(lua_State *lua)
     const char *text = lua_tolstring(lua, 2, &size);
     struct bytes name = bytes_make(text, size);
     if (lua_isnil(lua, 3)) {
-        json_place_remove(view->place, name);
+        raise_error(lua, "member", json_place_remove(view->place, name));
         return 0;
     }
     struct buffer *value = script_scratch(script_of(lua), 0);
     script_value_write(lua, 3, value, "the member");
-    int error = json_place_set(view->place, name, buffer_bytes(value));
-    if (error != 0) {
-        script_fail(lua, "encode", "the member cannot be set: %s", error_text(error));
-    }
+    raise_error(lua, "member", json_place_set(view->place, name, buffer_bytes(value)));
     return 0;
 }
 
@@ -192,6 +213,7 @@ static int json_tostring(lua_State *lua)
 {
     struct buffer *text = script_scratch(script_of(lua), 0);
     json_place_write(get_view(lua, 1)->place, text);
+    script_count_scratch(lua);
     push_bytes(lua, buffer_bytes(text));
     return 1;
 }
@@ -540,6 +562,7 @@ void record_view_read(lua_State *lua, int index, struct record *out)
     if (current->is_parsed && json_patch_is_changed(&current->json)) {
         struct buffer *text = script_scratch(script, 0);
         json_patch_write(&current->json, text);
+        script_count_scratch(lua);
         out->value = script_copy(lua, buffer_bytes(text));
         if (!value_format_is_string(out->value_format)) {
             out->value_format = VALUE_JSON;

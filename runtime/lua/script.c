@@ -22,6 +22,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    TOKENS_KEPT_MAX = 4096,
+    RECORD_TOKENS_KEPT_MAX = 1 << 15,
+    BUFFER_COUNT = sizeof((struct script *)0)->buffers / sizeof(struct buffer),
+};
+
 const char script_keys[SCRIPT_KEY_COUNT];
 
 /* --- What the other files share --------------------------------------------------------------- */
@@ -85,14 +91,17 @@ struct bytes script_copy(lua_State *lua, struct bytes view)
     return bytes_make(copy, view.size);
 }
 
+/* Outside a callback nothing is refused, so that nothing is collected then. */
+static void collect(struct script *script)
+{
+    lua_State *running = script->watchdog.running;
+    lua_gc(running == NULL ? script->lua : running, LUA_GCCOLLECT, 0);
+}
+
 int script_parse(lua_State *lua, struct bytes text)
 {
     struct script *script = script_of(lua);
     int error = json_parse(&script->stored, text);
-    if (error == ERROR_NO_MEMORY) { /* as Lua does */
-        lua_gc(lua, LUA_GCCOLLECT, 0);
-        error = json_parse(&script->stored, text);
-    }
     if (error == ERROR_NO_MEMORY) {
         script_fail(lua, "memory",
                     "to read this JSON takes more memory than the limit of %zu bytes",
@@ -102,10 +111,65 @@ int script_parse(lua_State *lua, struct bytes text)
     return error;
 }
 
+/* The heap's memory for others than Lua: when there is none garbage is collected, as Lua does. */
+static void *resize(void *owner, void *memory, size_t old_size, size_t new_size)
+{
+    struct script *script = owner;
+    void *result = heap_allocate(&script->heap, memory, old_size, new_size);
+    if (result == NULL && new_size > 0) {
+        collect(script);
+        result = heap_allocate(&script->heap, memory, old_size, new_size);
+    }
+    return result;
+}
+
+static void free_scratch(struct script *script)
+{
+    for (size_t i = 0; i < BUFFER_COUNT; i++) {
+        if (script->buffers[i].capacity > SCRIPT_SCRATCH_SIZE) {
+            buffer_fini(&script->buffers[i]);
+            buffer_init(&script->buffers[i]);
+        }
+    }
+    check(heap_count(&script->heap, script->scratch_size, 0));
+    script->scratch_size = 0;
+}
+
+void script_count_scratch(lua_State *lua)
+{
+    struct script *script = script_of(lua);
+    size_t size = 0;
+    for (size_t i = 0; i < BUFFER_COUNT; i++) {
+        size_t capacity = script->buffers[i].capacity;
+        size += capacity > SCRIPT_SCRATCH_SIZE ? capacity : 0;
+    }
+    if (size == script->scratch_size) {
+        return;
+    }
+    bool is_counted = heap_count(&script->heap, script->scratch_size, size);
+    if (!is_counted) {
+        collect(script);
+        is_counted = heap_count(&script->heap, script->scratch_size, size);
+    }
+    if (!is_counted) {
+        free_scratch(script);
+        script_fail(lua, "memory",
+                    "to write this JSON takes more memory than the limit of %zu bytes",
+                    script->limits.memory_size);
+    }
+    script->scratch_size = size;
+}
+
 void script_trim(struct script *script)
 {
-    enum { TOKENS_KEPT_MAX = 4096 };
     json_trim(&script->stored, TOKENS_KEPT_MAX);
+    free_scratch(script);
+}
+
+void script_forget_record(struct script *script)
+{
+    json_patch_trim(&script->current.json, RECORD_TOKENS_KEPT_MAX);
+    script->current.is_parsed = false;
 }
 
 const char *script_split_message(const char *message, char *place, size_t place_size)
@@ -233,6 +297,7 @@ static int json_encode(lua_State *lua)
     struct buffer *text = script_scratch(script_of(lua), 0);
     script_value_write(lua, 1, text, "the value");
     lua_pushlstring(lua, (const char *)text->data, text->size);
+    script_trim(script_of(lua));
     return 1;
 }
 
@@ -391,6 +456,7 @@ static int load_script(struct script *script, struct report *report)
         }
     }
     script->heap.is_limited = false;
+    script_trim(script);
     int error = status == LUA_OK ? 0 : report_message(script, report, status);
     if (error != 0 && report->place[0] == 0) {
         snprintf(report->place, sizeof report->place, "%s", script->name);
@@ -429,6 +495,13 @@ static char *make_app_name(const struct script_options *options)
     return name;
 }
 
+static void count_memory(struct script *script, struct json *json)
+{
+    json->resize = resize;
+    json->resize_owner = script;
+    json->is_late = &script->watchdog.is_late;
+}
+
 static struct script *make_script(const struct script_options *options)
 {
     struct script *script = memory_new(struct script);
@@ -439,12 +512,11 @@ static struct script *make_script(const struct script_options *options)
     heap_init(&script->heap, script->limits.memory_size);
     arena_init(&script->arena, 0);
     json_init(&script->stored);
-    script->stored.resize = heap_allocate;
-    script->stored.resize_owner = &script->heap;
-    script->stored.is_late = &script->watchdog.is_late;
+    count_memory(script, &script->stored);
     decoded_init(&script->decoded);
     json_patch_init(&script->current.json);
-    for (size_t i = 0; i < sizeof script->buffers / sizeof *script->buffers; i++) {
+    count_memory(script, &script->current.json.json);
+    for (size_t i = 0; i < BUFFER_COUNT; i++) {
         buffer_init(&script->buffers[i]);
     }
     script->lua = lua_newstate(heap_allocate, &script->heap);
@@ -489,12 +561,13 @@ void script_close(struct script *script)
     topology_free(script->topology);
     lua_close(script->lua);
     json_fini(&script->stored);
-    heap_fini(&script->heap);
     json_patch_fini(&script->current.json);
+    script_trim(script);
+    heap_fini(&script->heap);
     decoded_fini(&script->decoded);
     sketch_fini(&script->sketches[0]);
     sketch_fini(&script->sketches[1]);
-    for (size_t i = 0; i < sizeof script->buffers / sizeof *script->buffers; i++) {
+    for (size_t i = 0; i < BUFFER_COUNT; i++) {
         buffer_fini(&script->buffers[i]);
     }
     for (size_t i = 0; i < script->format_count; i++) {

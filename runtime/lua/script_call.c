@@ -101,6 +101,7 @@ static bool end_call(struct script *script)
     count_call(script, script->node);
     script->heap.is_limited = false;
     script_trim(script);
+    script_forget_record(script);
     script->context = NULL;
     script->node = NULL;
     script->generation++;

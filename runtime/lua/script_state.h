@@ -55,12 +55,14 @@ enum script_key {
     SCRIPT_KEY_COUNT,
 };
 
+enum { SCRIPT_SCRATCH_SIZE = 1 << 18 }; /* of one buffer; what is larger is the script's memory */
+
 struct script_record {
     const struct record *original; /* NULL: no record in this callback */
     struct record record;          /* with the changes made so far, but for those in `json` */
     bool is_changed;
     bool is_parsed;
-    struct json_patch json;
+    struct json_patch json; /* its memory is the heap's */
 };
 
 struct script {
@@ -103,6 +105,7 @@ struct script {
     size_t open_iterator_count; /* of those, not at their end */
     size_t iterator_capacity;
     struct buffer buffers[3];  /* scratch that outlives a raised error; see script_scratch */
+    size_t scratch_size;       /* of it, what the heap counts */
     struct json stored;        /* tokens of what script_parse read; counted by the heap */
     struct sketch sketches[2]; /* scratch, like the buffers */
     struct decoded decoded;    /* of values that are not the source's */
@@ -137,14 +140,19 @@ __attribute__((format(printf, 3, 4), noreturn)) void script_fail(lua_State *lua,
                                                                  const char *format, ...);
 /* One of three cleared buffers, which stay the script's when an error is raised. */
 struct buffer *script_scratch(struct script *script, int index);
+/* Whoever lets scratch grow by what a script says calls this now and then. Large scratch counts as
+ * the script's memory until script_trim; an error is raised where the heap has no room for it. */
+void script_count_scratch(lua_State *lua);
 /* A copy that lives as long as the record is processed. What one callback copies counts against the
  * limit of memory; past it an error is raised. Null stays null. */
 struct bytes script_copy(lua_State *lua, struct bytes view);
 /* Reads JSON into `stored`: as json_parse, but raises an error when the heap has no room for the
  * tokens or the callback is late. */
 must_use int script_parse(lua_State *lua, struct bytes text);
-/* Gives the memory of many tokens back; after each callback, too. */
+/* Gives the memory of many tokens and of large scratch back; after each callback, too. */
 void script_trim(struct script *script);
+/* After a callback: forgets the JSON of its record as well. */
+void script_forget_record(struct script *script);
 /* Splits "app.lua:12: text": copies the place, empty when there is none, and returns the text. */
 const char *script_split_message(const char *message, char *place, size_t place_size);
 /* The context of the current callback; raises an error outside one. */

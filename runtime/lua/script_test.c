@@ -405,6 +405,7 @@ static int test_call(struct script *script, struct report *report)
     int status = lua_pcall(lua, 0, 0, 0);
     bool was_late = watchdog_leave(&script->watchdog, lua);
     script->heap.is_limited = false;
+    script_trim(script);
     if (status == LUA_OK && was_late) {
         lua_pushliteral(lua, "late"); /* in its last instruction */
     }

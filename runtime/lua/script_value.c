@@ -100,6 +100,7 @@ void script_value_push_place(lua_State *lua, struct json_place place)
     struct script *script = script_of(lua);
     struct buffer *text = script_scratch(script, 0);
     json_place_write(place, text);
+    script_count_scratch(lua);
     if (script_parse(lua, buffer_bytes(text)) != 0) {
         script_fail(lua, "encode", "the changed JSON is nested too deeply");
     }
@@ -122,14 +123,52 @@ static int compare_members(const void *left, const void *right)
 
 static void write_value(lua_State *lua, int index, struct buffer *out, const char *what, int depth);
 
+/* Tables that share parts are small, and endless when written out. */
+static void check_writing(lua_State *lua, const struct buffer *out, const char *what)
+{
+    size_t limit = script_of(lua)->limits.emit_size;
+    watchdog_check(lua);
+    if (out->capacity > SCRIPT_SCRATCH_SIZE) {
+        script_count_scratch(lua);
+    }
+    if (out->size > limit) {
+        script_fail(lua, "emit", "%s is larger than %zu bytes", what, limit);
+    }
+}
+
+/* Of a long string: what is written before somebody looks again. No character of UTF-8 is cut. */
+static struct bytes first_piece(struct bytes text)
+{
+    enum { PIECE_SIZE = 1 << 16, CHARACTER_SIZE_MAX = 4 };
+    if (text.size <= PIECE_SIZE) {
+        return text;
+    }
+    size_t size = PIECE_SIZE;
+    while (size > PIECE_SIZE - CHARACTER_SIZE_MAX && (text.data[size] & 0xc0) == 0x80) {
+        size--;
+    }
+    return bytes_make(text.data, size);
+}
+
 static void write_string(lua_State *lua, int index, struct buffer *out, const char *what)
 {
     size_t size = 0;
     const char *text = lua_tolstring(lua, index, &size);
-    if (json_writer_string(out, bytes_make(text, size)) != 0) {
-        script_fail(lua, "encode", "%s holds a string that is not UTF-8, which JSON cannot say",
-                    what);
+    struct bytes rest = bytes_make(text, size);
+    buffer_add_byte(out, '"');
+    for (;;) {
+        struct bytes piece = first_piece(rest);
+        if (json_writer_content(out, piece) != 0) {
+            script_fail(lua, "encode", "%s holds a string that is not UTF-8, which JSON cannot say",
+                        what);
+        }
+        if (piece.size == rest.size) {
+            break;
+        }
+        rest = bytes_make(rest.data + piece.size, rest.size - piece.size);
+        check_writing(lua, out, what);
     }
+    buffer_add_byte(out, '"');
 }
 
 static void write_array(lua_State *lua, int index, lua_Integer count, struct buffer *out,
@@ -216,11 +255,7 @@ static void write_value(lua_State *lua, int index, struct buffer *out, const cha
         script_fail(lua, "encode", "%s is nested too deeply, or holds itself", what);
     }
     luaL_checkstack(lua, 8, "a value is nested too deeply");
-    watchdog_check(lua); /* tables that share parts are small, and endless when written out */
-    if (out->size > script_of(lua)->limits.emit_size) {
-        script_fail(lua, "emit", "%s is larger than %zu bytes", what,
-                    script_of(lua)->limits.emit_size);
-    }
+    check_writing(lua, out, what);
     struct json_place place;
     switch (lua_type(lua, index)) {
     case LUA_TBOOLEAN:

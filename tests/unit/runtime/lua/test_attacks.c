@@ -98,6 +98,15 @@ static size_t process_size_most(void)
     return (size_t)usage.ru_maxrss << 10;
 }
 
+/* From here on. */
+static void reset_process_size_most(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    assert_non_null(file);
+    assert_true(fputs("5", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* The tokens of these texts would take five times the limit: 20 bytes for each value of two. */
 static void what_reads_json_counts_against_the_limit(void **state)
 {
@@ -121,6 +130,69 @@ static void what_reads_json_counts_against_the_limit(void **state)
         assert_in_range(process_size_most() - before_size, 0, (size_t)2 * LIMIT * SLOWNESS);
         assert_int_equal(mill_driver_send(driver, "in", "good", "1", 1), 0);
         assert_true(script_memory_size(bench->script) < LIMIT / 2);
+    }
+}
+
+/* Bodies whose changes and texts would take hundreds of megabytes that Lua does not know of. */
+static void what_json_is_changed_and_written_counts_against_the_limit(void **state)
+{
+    struct lua_bench *bench = *state;
+    enum { LIMIT = 32 << 20 };
+    static const struct attack rows[] = {
+        {"a member set again and again",
+         "local x = ('x'):rep(1 << 20) for i = 1, 400 do r.json.a = x end", "memory", NULL},
+        {"a member set to small values", "for i = 1, 4000000 do r.json.a = i end", "memory", NULL},
+        {"members", "for i = 1, 400 do r.json['a' .. i] = ('x'):rep(1 << 20) end", "memory", NULL},
+        {"a member with a long name", "for i = 1, 400 do r.json[('x'):rep(1 << 20) .. i] = 1 end",
+         "memory", NULL},
+        {"elements", "r.json.a = {1} for i = 1, 400 do r.json.a[i] = ('x'):rep(1 << 20) end",
+         "memory", NULL},
+        {"tokens of a member",
+         "local t = {} for i = 1, 1 << 18 do t[i] = 1 end "
+         "for i = 1, 100 do r.json.a = t end",
+         "memory", NULL},
+        {"tokens of a new value", "r.value = '[' .. ('1,'):rep(7 << 20) .. '1]' return r.json[1]",
+         "memory", NULL},
+        {"changes, caught",
+         "local x = ('x'):rep(1 << 20) while true do pcall(function() r.json.a = x end) end",
+         "timeout", NULL},
+        {"a string of escapes", "S.json.encode(('\\1'):rep(15 << 20))", "memory", NULL},
+        {"a string of escapes, caught",
+         "local x = ('\\1'):rep(15 << 20) while true do pcall(S.json.encode, x) end", "timeout",
+         NULL},
+        {"a list of one string",
+         "local x = ('x'):rep(1 << 20) local t = {} "
+         "for i = 1, 400 do t[i] = x end S.json.encode(t)",
+         "memory", NULL},
+        {"a value of one string",
+         "local x = ('x'):rep(1 << 20) local t = {} "
+         "for i = 1, 400 do t[i] = x end r.value = t",
+         "memory", NULL},
+    };
+    set_limits(bench, CALLBACK_MS * SLOWNESS);
+    bench->limits.memory_size = LIMIT;
+    bench->limits.emit_size = (size_t)1 << 30;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool is_endless = strcmp(rows[i].kind, "timeout") == 0;
+        bench->limits.callback_ms = is_endless ? 200 * SLOWNESS : 60000;
+        struct mill_driver *driver = run_attack(bench, &rows[i]);
+        reset_process_size_most();
+        size_t before_size = process_size_most();
+        if (mill_driver_send(driver, "in", "bad", "{}", 1) == 0 ||
+            strcmp(driver->context.error_kind, rows[i].kind) != 0) {
+            fail_msg("%s: '%s' %s", rows[i].about, driver->context.error_kind,
+                     driver->context.error_text);
+        }
+        size_t grown_size = process_size_most() - before_size;
+        if (grown_size > (size_t)3 * LIMIT * SLOWNESS) {
+            fail_msg("%s: took %zu bytes", rows[i].about, grown_size);
+        }
+        assert_in_range(script_memory_most(bench->script), LIMIT / 4, LIMIT);
+        assert_int_equal(mill_driver_send(driver, "in", "good", "1", 1), 0);
+        script_collect(bench->script);
+        if (script_memory_size(bench->script) > LIMIT / 2) {
+            fail_msg("%s: keeps %zu bytes", rows[i].about, script_memory_size(bench->script));
+        }
     }
 }
 
@@ -345,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LUA_BENCH_TEST(every_attack_ends_in_time_and_the_next_record_is_processed),
         LUA_BENCH_TEST(what_reads_json_counts_against_the_limit),
+        LUA_BENCH_TEST(what_json_is_changed_and_written_counts_against_the_limit),
         LUA_BENCH_TEST(the_tokens_of_what_was_read_are_given_back),
         LUA_BENCH_TEST(one_call_on_a_long_string_is_stopped),
         LUA_BENCH_TEST(what_is_kept_of_a_callback_is_dead_in_the_next),
