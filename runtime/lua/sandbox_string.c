@@ -6,6 +6,7 @@
 #include "runtime/lua/script_value.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -79,9 +80,10 @@ static size_t get_start(lua_State *lua, int index, size_t size)
     return size + (size_t)start;
 }
 
-static bool is_plain(struct bytes pattern)
+static bool is_plain(lua_State *lua, struct bytes pattern)
 {
     for (size_t i = 0; i < pattern.size; i++) {
+        watchdog_check(lua);
         if (pattern.data[i] == 0 || strchr("^$*+?.([%-", pattern.data[i]) != NULL) {
             return false;
         }
@@ -112,7 +114,7 @@ static int search(lua_State *lua, bool is_find)
         lua_pushnil(lua);
         return 1;
     }
-    if (is_find && (lua_toboolean(lua, 4) || is_plain(pattern))) {
+    if (is_find && (lua_toboolean(lua, 4) || is_plain(lua, pattern))) {
         return find_plain(lua, text, pattern, start);
     }
     struct matcher matcher;
@@ -189,6 +191,7 @@ static void add_text(lua_State *lua, luaL_Buffer *out, const struct matcher *mat
 {
     struct bytes text = check_bytes(lua, 3);
     for (size_t i = 0; i < text.size; i++) {
+        watchdog_check(lua);
         if (text.data[i] != '%') {
             luaL_addchar(out, (char)text.data[i]);
             continue;
@@ -352,6 +355,19 @@ static int string_lower(lua_State *lua)
     return change_case(lua, make_lower);
 }
 
+static int string_reverse(lua_State *lua)
+{
+    struct bytes text = check_bytes(lua, 1);
+    luaL_Buffer out;
+    char *at = luaL_buffinitsize(lua, &out, text.size);
+    for (size_t i = 0; i < text.size; i++) {
+        watchdog_check(lua);
+        at[i] = (char)text.data[text.size - 1 - i];
+    }
+    luaL_pushresultsize(&out, text.size);
+    return 1;
+}
+
 /* From 1, as the library counts from the end, too; 0: before the first. */
 static lua_Integer get_position(lua_State *lua, int index, lua_Integer none, size_t size)
 {
@@ -405,6 +421,63 @@ static int utf8_length(lua_State *lua)
     return 1;
 }
 
+/* From 0; the end is no continuation. */
+static bool is_continuation(struct bytes text, lua_Integer at)
+{
+    return at < (lua_Integer)text.size && (text.data[at] & 0xc0) == 0x80;
+}
+
+static lua_Integer go_back(lua_State *lua, struct bytes text, lua_Integer at, lua_Integer *count)
+{
+    while (*count < 0 && at > 0) {
+        do {
+            watchdog_check(lua);
+            at--;
+        } while (at > 0 && is_continuation(text, at));
+        ++*count;
+    }
+    return at;
+}
+
+static lua_Integer go_on(lua_State *lua, struct bytes text, lua_Integer at, lua_Integer *count)
+{
+    while (*count > 0 && at < (lua_Integer)text.size) {
+        do {
+            watchdog_check(lua);
+            at++;
+        } while (is_continuation(text, at));
+        --*count;
+    }
+    return at;
+}
+
+static int utf8_offset(lua_State *lua)
+{
+    struct bytes text = check_bytes(lua, 1);
+    lua_Integer size = (lua_Integer)text.size;
+    lua_Integer count = luaL_checkinteger(lua, 2);
+    lua_Integer at = get_position(lua, 3, count >= 0 ? 1 : size + 1, text.size) - 1;
+    luaL_argcheck(lua, at >= 0 && at <= size, 3, "position out of bounds");
+    if (count == 0) {
+        for (; at > 0 && is_continuation(text, at); at--) {
+            watchdog_check(lua);
+        }
+    } else if (is_continuation(text, at)) {
+        return luaL_error(lua, "initial position is a continuation byte");
+    } else if (count < 0) {
+        at = go_back(lua, text, at, &count);
+    } else {
+        count--;
+        at = go_on(lua, text, at, &count);
+    }
+    if (count == 0) {
+        lua_pushinteger(lua, at + 1);
+    } else {
+        lua_pushnil(lua);
+    }
+    return 1;
+}
+
 static bool is_space(uint8_t byte)
 {
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
@@ -421,17 +494,44 @@ static struct bytes strip(lua_State *lua, struct bytes text)
     return text;
 }
 
-/* Upvalue: the library's, which gets what stands between white space. */
+static bool is_long(lua_State *lua, int index)
+{
+    return lua_type(lua, index) == LUA_TSTRING && lua_rawlen(lua, index) > PIECE_SIZE;
+}
+
+/* Leaves what stands between white space of a long string, or nothing of one that is no number. */
+static void shorten_numeral(lua_State *lua, int index)
+{
+    if (is_long(lua, index)) {
+        struct bytes text = strip(lua, check_bytes(lua, index));
+        bool is_short = text.size <= NUMERAL_SIZE_MAX;
+        lua_pushlstring(lua, (const char *)text.data, is_short ? text.size : 0);
+        lua_replace(lua, index);
+    }
+}
+
+/* Upvalue: the library's. */
 static int base_tonumber(lua_State *lua)
 {
     lua_CFunction read = lua_tocfunction(lua, lua_upvalueindex(1));
-    if (lua_type(lua, 1) == LUA_TSTRING && lua_rawlen(lua, 1) > PIECE_SIZE) {
-        struct bytes text = strip(lua, check_bytes(lua, 1));
-        bool is_short = text.size <= NUMERAL_SIZE_MAX;
-        lua_pushlstring(lua, (const char *)text.data, is_short ? text.size : 0);
-        lua_replace(lua, 1);
-    }
+    shorten_numeral(lua, 1);
     return read(lua);
+}
+
+/* A metamethod of strings. Upvalues: the library's, its name. An operand on the right that is no
+ * string and has the metamethod gets the one on the left as it is. */
+static int calculate(lua_State *lua)
+{
+    lua_CFunction calculate_short = lua_tocfunction(lua, lua_upvalueindex(1));
+    if (is_long(lua, 1) && lua_type(lua, 2) != LUA_TSTRING &&
+        luaL_getmetafield(lua, 2, lua_tostring(lua, lua_upvalueindex(2))) != LUA_TNIL) {
+        lua_insert(lua, 1);
+        lua_call(lua, 2, 1);
+        return 1;
+    }
+    shorten_numeral(lua, 1);
+    shorten_numeral(lua, 2);
+    return calculate_short(lua);
 }
 
 /* Gives the function in the field of the table at the top the one that is there as its upvalue. */
@@ -445,6 +545,7 @@ static void wrap(lua_State *lua, const char *field, lua_CFunction function)
 void sandbox_string_open_utf8(lua_State *lua)
 {
     wrap(lua, "len", utf8_length);
+    wrap(lua, "offset", utf8_offset);
 }
 
 void sandbox_string_open_base(lua_State *lua)
@@ -476,12 +577,52 @@ void sandbox_string_push(lua_State *lua, int index)
     }
 }
 
-/* Looks at the format for what would print an address, then lets the library do the work. */
+/* As %q: between quotes, with escapes that a reader of Lua takes back. */
+static void push_quoted(lua_State *lua, struct bytes text)
+{
+    luaL_Buffer out;
+    luaL_buffinit(lua, &out);
+    luaL_addchar(&out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t byte = text.data[i];
+        bool is_followed = i + 1 < text.size && isdigit(text.data[i + 1]);
+        watchdog_check(lua);
+        if (byte == '"' || byte == '\\' || byte == '\n') {
+            luaL_addchar(&out, '\\');
+            luaL_addchar(&out, (char)byte);
+        } else if (iscntrl(byte)) {
+            char digits[8];
+            snprintf(digits, sizeof digits, is_followed ? "\\%03d" : "\\%d", byte);
+            luaL_addstring(&out, digits);
+        } else {
+            luaL_addchar(&out, (char)byte);
+        }
+    }
+    luaL_addchar(&out, '"');
+    luaL_pushresult(&out);
+}
+
+/* Quotes a long argument of %q, and makes that a %s in the format, which is copied for it. */
+static struct bytes quote_long(lua_State *lua, struct bytes format, size_t place, int argument)
+{
+    push_quoted(lua, check_bytes(lua, argument));
+    lua_replace(lua, argument);
+    lua_pushlstring(lua, (const char *)format.data, place);
+    lua_pushliteral(lua, "s");
+    lua_pushlstring(lua, (const char *)format.data + place + 1, format.size - place - 1);
+    lua_concat(lua, 3);
+    lua_replace(lua, 1);
+    return check_bytes(lua, 1);
+}
+
+/* Looks at the format for what would print an address or take long, then lets the library do the
+ * work. */
 static int string_format(lua_State *lua)
 {
     struct bytes format = check_bytes(lua, 1);
     int argument = 1;
     for (size_t i = 0; i + 1 < format.size; i++) {
+        watchdog_check(lua);
         if (format.data[i] != '%') {
             continue;
         }
@@ -500,6 +641,8 @@ static int string_format(lua_State *lua)
         if (conversion == 's' && argument <= lua_gettop(lua)) {
             sandbox_string_push(lua, argument);
             lua_replace(lua, argument);
+        } else if (conversion == 'q' && format.data[i - 1] == '%' && is_long(lua, argument)) {
+            format = quote_long(lua, format, i, argument);
         }
     }
     lua_pushvalue(lua, lua_upvalueindex(1));
@@ -508,14 +651,31 @@ static int string_format(lua_State *lua)
     return 1;
 }
 
+/* In the metatable of strings. */
+static void wrap_arithmetic(lua_State *lua)
+{
+    static const char *const names[] = {"__add", "__sub", "__mul",  "__mod",
+                                        "__pow", "__div", "__idiv", "__unm"};
+    lua_pushliteral(lua, "");
+    check(lua_getmetatable(lua, -1));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        lua_getfield(lua, -1, names[i]);
+        lua_pushstring(lua, names[i]);
+        lua_pushcclosure(lua, calculate, 2);
+        lua_setfield(lua, -2, names[i]);
+    }
+    lua_pop(lua, 2);
+}
+
 void sandbox_string_open(lua_State *lua)
 {
-    static const luaL_Reg functions[] = {{"find", string_find},     {"match", string_match},
-                                         {"gmatch", string_gmatch}, {"gsub", string_gsub},
-                                         {"rep", string_rep},       {"upper", string_upper},
-                                         {"lower", string_lower},   {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"find", string_find},   {"match", string_match},     {"gmatch", string_gmatch},
+        {"gsub", string_gsub},   {"rep", string_rep},         {"upper", string_upper},
+        {"lower", string_lower}, {"reverse", string_reverse}, {NULL, NULL}};
     luaL_setfuncs(lua, functions, 0);
     wrap(lua, "format", string_format);
+    wrap_arithmetic(lua);
     lua_pushnil(lua);
     lua_setfield(lua, -2, "dump");
 }

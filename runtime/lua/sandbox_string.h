@@ -5,7 +5,8 @@
 #include "runtime/lua/script_state.h"
 
 /* Each replaces functions in the table at the top of the stack: find, match, gmatch, gsub, rep,
- * upper, lower and format; len; tonumber. */
+ * upper, lower, reverse and format; len and offset; tonumber. The first one replaces arithmetic on
+ * strings as well. */
 void sandbox_string_open(lua_State *lua);
 void sandbox_string_open_utf8(lua_State *lua);
 void sandbox_string_open_base(lua_State *lua);

@@ -220,9 +220,24 @@ static void one_call_on_a_long_string_is_stopped(void **state)
 {
     struct lua_bench *bench = *state;
     static const char *const bodies[] = {
-        "while true do text:upper() end",       "while true do text:lower() end",
-        "while true do utf8.len(text) end",     "while true do tonumber(text) end",
-        "while true do tonumber(text, 36) end",
+        "while true do text:upper() end",
+        "while true do text:lower() end",
+        "while true do utf8.len(text) end",
+        "while true do tonumber(space) end",
+        "while true do tonumber(space, 36) end",
+        "while true do text:reverse() end",
+        "while true do utf8.offset(text, #text) end",
+        "while true do utf8.offset(text, -#text) end",
+        "while true do utf8.offset(tail, 0) end",
+        "while true do utf8.offset(tail, 2) end",
+        "while true do ('%q'):format(text) end",
+        "while true do text:format() end",
+        "while true do ('x'):find(text) end",
+        "while true do ('x'):gsub('x', text) end",
+        "while true do local _ = space + 1 end",
+        "while true do local _ = 2 ^ space end",
+        "while true do local _ = -space end",
+        "while true do pcall(function() return {} // space end) end",
     };
     enum { CALL_MS = 10, ALLOWED_MS = 50 };
     set_limits(bench, CALLBACK_MS * SLOWNESS);
@@ -231,9 +246,12 @@ static void one_call_on_a_long_string_is_stopped(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         char text[1024];
         snprintf(text, sizeof text,
-                 "local text = ('%s'):rep(96 << 20) return { input = 'in', output = 'out', "
+                 "local text = ('x'):rep(96 << 20) local space = %s local tail = %s "
+                 "return { input = 'in', output = 'out', "
                  "process = function(r) if r.key == 'good' then return r end %s end }",
-                 strstr(bodies[i], "tonumber") != NULL ? " " : "x", bodies[i]);
+                 strstr(bodies[i], "space") != NULL ? "(' '):rep((96 << 20) - 1) .. '1'" : "nil",
+                 strstr(bodies[i], "tail") != NULL ? "'a' .. ('\\x80'):rep(96 << 20)" : "nil",
+                 bodies[i]);
         struct mill_driver *driver = lua_bench_run(bench, text);
         int64_t began_ms = processor_ms();
         assert_int_not_equal(mill_driver_send(driver, "in", "bad", "{}", 1), 0);

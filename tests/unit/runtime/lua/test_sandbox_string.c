@@ -13,6 +13,11 @@ static const char prelude[] =
     "local function collect(...) local out = {} for a, b in string.gmatch(...) do "
     "out[#out + 1] = show(a, b) end return table.concat(out, ';') end "
     "local long_text = ('aBc'):rep(65536) local wide_text = ('\\u{20ac}'):rep(65536) "
+    "local long_number = (' '):rep(70000) .. '12' .. ('\\t'):rep(70000) "
+    "local mixed_text = ('a\"\\\\\\n\\0\\0001\\127\\xff'):rep(20000) "
+    "local keeper = setmetatable({}, { __add = function(a, b) return #(a == keeper and b or a) "
+    "end, "
+    "__sub = function() return 'sub' end, __mul = function(a, b) return #a end }) "
     "local much_space = (' \\t\\n\\v\\f\\r'):rep(20000) ";
 
 static const char *const expressions[] = {
@@ -58,7 +63,28 @@ static const char *const expressions[] = {
     "try(string.format, '%y', 1)",
     "show(('aB\\0\\xe4z'):upper(), ('Ab\\0\\xc4Z'):lower(), (''):upper(), string.lower(5))",
     "#long_text:upper() .. long_text:upper():sub(65534, 65542) .. long_text:lower():sub(-3)",
-    "try(string.upper)",
+    "try(string.upper) .. try(string.reverse) .. try(string.reverse, {})",
+    "show(('aB\\0\\xe4z'):reverse(), (''):reverse(), string.reverse(12.5))",
+    "show(long_text:reverse() == ('cBa'):rep(65536))",
+    "show(('%q'):format(long_text) == '\"' .. long_text .. '\"')",
+    "('%s %q|%q|%d'):format('\\0', mixed_text, 'a\\n1', 5)",
+    "('%q%q%%%q%s'):format(mixed_text, mixed_text, 1 << 63, mixed_text)",
+    "try(string.format, '%5q', long_text) .. try(string.format, '%q%y', long_text)",
+    "try(string.format, '%q %q', long_text) .. ('%%q%q'):format(1)",
+    "show(long_number + 1, 1 - long_number, long_number * long_number, -long_number)",
+    "show(long_number / 2, long_number // 2, long_number % 5, long_number ^ 2, 2 ^ long_number)",
+    "show('10' + 5, '0x10' * '2', -'3', '7' // 2, 2 ^ '3', '1e1' % 3)",
+    "try(function() return long_text + 1 end) .. try(function() return {} + long_number end)",
+    "try(function() return long_number + nil end) .. try(function() return -long_text end)",
+    "show(long_number + keeper, keeper + long_number, keeper - 'x', long_text * keeper)",
+    "show(utf8.offset('a\\u{e4}b', 3), utf8.offset('a\\u{e4}b', -1), utf8.offset('abc', 5))",
+    "show(utf8.offset('a\\u{e4}b', 0, 3), utf8.offset('abc', 4), utf8.offset('abc', -4))",
+    "show(utf8.offset('', 1), utf8.offset('', 0), utf8.offset('abc', 0), utf8.offset('a', 2, 2))",
+    "show(utf8.offset('\\x80\\x80', 0), utf8.offset('a\\x80', 2), utf8.offset('a\\x80', 0, 2))",
+    "show(utf8.offset(wide_text, 65536), utf8.offset(wide_text, -65536), utf8.offset(wide_text, "
+    "-65537), utf8.offset(wide_text, 65537), utf8.offset(wide_text, 65538))",
+    "try(utf8.offset, 'a\\u{e4}', 1, 3) .. try(utf8.offset, 'abc', 1, 5) .. try(utf8.offset, 'a')",
+    "try(utf8.offset, 'abc', -1, -9) .. try(utf8.offset, {}, 1) .. try(utf8.offset, 'a', 'x')",
     "show(utf8.len('a\\u{e4}\\u{20ac}'), utf8.len('\\xe4'), utf8.len(''), utf8.len('abc', 4))",
     "try(utf8.len, 'abc', 5) .. try(utf8.len, 'abc', 1, 4) .. try(utf8.len) .. try(utf8.len, {})",
     "show(utf8.len(long_text), utf8.len(long_text, 3), utf8.len(long_text, -70001, -3))",
