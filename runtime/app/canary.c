@@ -36,6 +36,11 @@ bool canary_share_has(struct canary_share share, int32_t partition)
     return partition % share.whole < share.part;
 }
 
+bool canary_share_splits(struct canary_share share, int32_t partition_count)
+{
+    return partition_count > share.part; /* the first ones are in it, and as many as it has parts */
+}
+
 /* --- Samples --- */
 
 void canary_sample_add(struct canary_sample *sum, const struct canary_sample *more)

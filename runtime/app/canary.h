@@ -20,6 +20,8 @@ enum { CANARY_WHOLE_MAX = 1000 };
 /* "1/8". ERROR_INVALID for anything else, and for all or nothing. */
 must_use int canary_share_parse(const char *text, struct canary_share *out);
 bool canary_share_has(struct canary_share share, int32_t partition);
+/* Whether some of so many partitions are in it and some are not. */
+bool canary_share_splits(struct canary_share share, int32_t partition_count);
 
 enum { CANARY_SPANS = 128 };
 

@@ -1,6 +1,7 @@
 /* The commands; see app_deploy.h. What they change, and how, is deploy.h. */
 #include "runtime/main/app_deploy.h"
 
+#include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/text.h"
 #include "runtime/app/app.h"
@@ -145,6 +146,59 @@ static int deploy_try(struct deploy *deploy, const struct deploy_values *values,
     return code;
 }
 
+static int32_t deploy_partition_count(const struct metadata_response *metadata, const char *topic)
+{
+    for (int32_t i = 0; i < metadata->topics.count; i++) {
+        const struct metadata_response_topic *found = &metadata->topics.items[i];
+        if (found->error_code == 0 && bytes_equal_string(found->name, topic)) {
+            return found->partitions.count;
+        }
+    }
+    return 0;
+}
+
+/* Of the part with the most tasks; 0: its topics are not there yet. */
+static int32_t deploy_count_tasks(const struct topology *topology,
+                                  const struct metadata_response *metadata)
+{
+    int32_t most = 0;
+    for (size_t i = 0; i < topology_part_count(topology); i++) {
+        const struct topology_part *part = topology_part_at(topology, i);
+        for (size_t j = 0; j < part->topic_count; j++) {
+            int32_t count = deploy_partition_count(metadata, part->topics[j]);
+            most = count > most ? count : most;
+        }
+    }
+    return most;
+}
+
+/* A version that has all of the tasks is compared with none. */
+static int deploy_check_share(struct deploy *deploy, const char *text, const struct app *app)
+{
+    struct errand *errand = deploy->errand;
+    struct canary_share share;
+    const struct metadata_response *metadata = NULL;
+    check(canary_share_parse(text, &share) == 0);
+    int error = errand_read_metadata(errand, NULL, 0, &metadata);
+    if (error != 0) {
+        return errand_fail(errand, error, "reading what topics there are");
+    }
+    int32_t count = deploy_count_tasks(app_topology(app), metadata);
+    if (count == 0 || canary_share_splits(share, count)) {
+        return COMMAND_OK;
+    }
+    if (count == 1) {
+        return command_fail(errand->world,
+                            "%s: its topics have one partition, so that nothing is left to compare "
+                            "with; deploy it for all tasks, without --canary",
+                            deploy->app);
+    }
+    return command_fail(errand->world,
+                        "%s: its topics have %d partitions, and --canary %s takes all of them, so "
+                        "that nothing is left to compare with; --canary 1/%d takes one",
+                        deploy->app, (int)count, text, (int)count);
+}
+
 static int deploy_put(struct deploy *deploy, const struct deploy_values *values,
                       const struct plugin_places *plugins, const struct app *app,
                       struct app_bundle *bundle)
@@ -166,6 +220,10 @@ static int deploy_put(struct deploy *deploy, const struct deploy_values *values,
     }
     if (has_current && !deploy_compare_plans(deploy, plugins, app, is_canary)) {
         return COMMAND_FAILED;
+    }
+    code = is_canary ? deploy_check_share(deploy, values->canary, app) : COMMAND_OK;
+    if (code != COMMAND_OK) {
+        return code;
     }
     bundle->version = deploy_next_version(deploy);
     bundle->at_ms = io_wall_clock(deploy->errand->world->io);
@@ -462,7 +520,8 @@ const struct command app_deploy_command = {
         "With --canary it runs on the tasks of some partitions first, with their stores, and is\n"
         "compared with the version on the others: when more of its records fail, or they take\n"
         "more than twice as long, it is rolled back by itself, everywhere; else it becomes\n"
-        "current after a while. 'app promote' and 'app rollback' need not wait.\n",
+        "current after a while. 'app promote' and 'app rollback' need not wait. A part that takes\n"
+        "all of the partitions is refused, since nothing would be left to compare with.\n",
     COMMAND_FLAGS(deploy_flags),
     .values_size = sizeof(struct deploy_values),
     .initial = &deploy_initial,

@@ -24,6 +24,22 @@ static void shares_are_parts_of_a_whole(void **state)
     assert_int_equal(count, 30);
 }
 
+static void a_share_that_has_all_or_nothing_splits_nothing(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"1/8", "7/8", "1/2", "2/3", "3/1000", "999/1000"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct canary_share share;
+        assert_int_equal(canary_share_parse(texts[i], &share), 0);
+        int32_t in_count = 0;
+        for (int32_t count = 0; count < 2500; count++) {
+            bool is_split = in_count > 0 && in_count < count;
+            assert_int_equal(canary_share_splits(share, count), is_split);
+            in_count += canary_share_has(share, count);
+        }
+    }
+}
+
 static void percentiles_are_near_what_took_so_long(void **state)
 {
     (void)state;
@@ -126,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_are_parts_of_a_whole),
+        cmocka_unit_test(a_share_that_has_all_or_nothing_splits_nothing),
         cmocka_unit_test(percentiles_are_near_what_took_so_long),
         cmocka_unit_test(errors_that_chance_explains_are_borne),
         cmocka_unit_test(alone_one_in_a_hundred_is_too_many),
