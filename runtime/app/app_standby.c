@@ -6,7 +6,8 @@
  * task that was not started yet (runtime/task/task_follow.c) in the row where it would run, and in
  * the same state directory; when the partitions become ours app_tasks_settle starts it.
  *
- * Keeps:  (1) a copy never makes the application fail: it is begun anew after a pause, and told;
+ * Keeps:  (1) a copy never makes the application fail: it is begun anew after a pause, and told,
+ *             once until it has all of its changelogs;
  *         (2) a row is a copy or a task, and is not both at once;
  *         (3) what is not dealt any more is closed after partitions were given out, so that a copy
  *             is not thrown away when its task comes. */
@@ -19,6 +20,13 @@
 
 enum { APP_STANDBY_AGAIN_NS = 1000000000, APP_STANDBY_WAIT_MS = 500 };
 
+/* From here on a failure is another one. */
+static void app_standby_judge(struct app_task *row)
+{
+    bool is_fresh = row->is_standby && !row->is_closing && task_follow_lag(row->task) == 0;
+    row->has_standby_failed = row->has_standby_failed && !is_fresh;
+}
+
 static void app_standby_on_ready(void *owner)
 {
     struct app *app = owner;
@@ -26,6 +34,7 @@ static void app_standby_on_ready(void *owner)
         struct app_task *row = list_member(link, struct app_task, link);
         if (row->is_standby && !row->is_closing) {
             task_follow_step(row->task);
+            app_standby_judge(row);
         }
     }
 }
@@ -75,7 +84,7 @@ void app_standby_fail(struct app_task *row, const char *reason)
                  row->part->name, (int)row->partition, reason);
         app_log_add(app->options.log, "warning", text);
     }
-    row->has_standby_failed = true; /* told once */
+    row->has_standby_failed = true;
     trace(TRACE_WARN, "app.standby_failed", TRACE_STRING("app", app_name(app)),
           TRACE_STRING("part", row->part->name), TRACE_INT("partition", row->partition),
           TRACE_STRING("reason", reason));

@@ -46,7 +46,7 @@ struct app_task {
     bool is_canary;          /* of the share that runs the other version */
     bool is_standby;         /* `task` is a copy: it follows, and was not started */
     bool is_standby_wanted;  /* the group dealt us one */
-    bool has_standby_failed; /* since it was */
+    bool has_standby_failed; /* and had not all of its changelogs since */
     uint64_t standby_after;  /* it is not begun anew before */
 };
 

@@ -80,8 +80,13 @@ static void host_shard_measure(struct host_app *row, const struct app_totals *to
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_standby_tasks", text,
                       "Tasks that run elsewhere and of whose stores a copy is kept here.",
                       totals->standby_count);
+    host_shard_metric(
+        host, METRIC_GAUGE, "tidemill_app_standby_unknown_tasks", text,
+        "Of these copies, those that do not know what they lack: they have just begun, "
+        "or do not reach their changelogs.",
+        totals->standby_unknown_count);
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_standby_lag_records", text,
-                      "Offsets of changelogs that these copies do not have.", totals->standby_lag);
+                      "Offsets of changelogs that the others do not have.", totals->standby_lag);
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_restoring_records", text,
                       "Offsets of changelogs that are still to be read before all tasks run.",
                       totals->restoring_count);
