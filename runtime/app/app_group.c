@@ -3,11 +3,18 @@
 #include "log/base/memory.h"
 #include "runtime/app/app_state.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { APP_HEARTBEATS = 15 /* in a session, as by default */ };
+
+static int64_t app_session_timeout_ms(const struct app *app)
+{
+    int64_t asked_ms = app->options.session_timeout_ms;
+    return asked_ms > 0 ? asked_ms : member_options_default("").session_timeout_ms;
+}
 
 static void app_on_assigned(void *owner, const struct member_partition *partitions, size_t count)
 {
@@ -53,9 +60,19 @@ static void app_on_lost(void *owner, const struct member_partition *partitions, 
 
 static void app_on_member_failed(void *owner, int error)
 {
-    char reason[200];
-    snprintf(reason, sizeof reason, "the group membership ended: %s", error_text(error));
-    app_fail(owner, reason, false);
+    struct app *app = owner;
+    char reason[300];
+    bool is_refused = error == ERROR_INVALID_SESSION_TIMEOUT; /* as it will be the next time */
+    if (is_refused) {
+        snprintf(reason, sizeof reason,
+                 "the broker does not take --session-timeout %" PRId64
+                 "ms: it is less than its group.min.session.timeout.ms or more than its "
+                 "group.max.session.timeout.ms; change one or the other",
+                 app_session_timeout_ms(app));
+    } else {
+        snprintf(reason, sizeof reason, "the group membership ended: %s", error_text(error));
+    }
+    app_fail(app, reason, is_refused);
 }
 
 static size_t app_add_topic(struct app *app, const char *name)
@@ -105,7 +122,7 @@ void app_group_join(struct app *app)
     options.topic_count = app->topic_count;
     options.units = app->topic_units;
     if (app->options.session_timeout_ms > 0) {
-        options.session_timeout_ms = app->options.session_timeout_ms;
+        options.session_timeout_ms = app_session_timeout_ms(app);
         options.heartbeat_interval_ms = options.session_timeout_ms / APP_HEARTBEATS;
     }
     options.home = app->options.home;
