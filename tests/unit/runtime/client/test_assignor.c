@@ -5,12 +5,11 @@
 #include "runtime/client/range.h"
 #include "runtime/client/sticky.h"
 #include "runtime/client/subscription.h"
+#include "tests/unit/runtime/client/chance_group.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { MEMBERS_MAX = 8, TOPICS_MAX = 5 };
 
 static const struct bytes both[] = {BYTES_LITERAL("t"), BYTES_LITERAL("u")};
 
@@ -118,44 +117,6 @@ static void an_old_claim_loses_to_a_newer_one(void **state)
     arena_fini(&arena);
 }
 
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return *seed >> 33;
-}
-
-struct chance_group {
-    struct assignor_topic topics[TOPICS_MAX];
-    struct bytes wishes[MEMBERS_MAX][TOPICS_MAX];
-    struct assignor_member members[MEMBERS_MAX];
-    size_t topic_count;
-    size_t member_count;
-};
-
-/* A random group whose members hold what an earlier deal gave them. */
-static void fill(struct chance_group *group, uint64_t *seed, bool is_uniform)
-{
-    static const char *const names[TOPICS_MAX] = {"a", "b", "c", "d", "e"};
-    static const char *const ids[MEMBERS_MAX] = {"m3", "m1", "m7", "m0", "m2", "m5", "m4", "m6"};
-    *group = (struct chance_group){.topic_count = 1 + next_random(seed) % TOPICS_MAX,
-                                   .member_count = 1 + next_random(seed) % MEMBERS_MAX};
-    for (size_t i = 0; i < group->topic_count; i++) {
-        group->topics[i] =
-            (struct assignor_topic){bytes_from_string(names[i]), (int32_t)(next_random(seed) % 12)};
-    }
-    for (size_t i = 0; i < group->member_count; i++) {
-        struct assignor_member *member = &group->members[i];
-        member->id = bytes_from_string(ids[i]);
-        member->topics = group->wishes[i];
-        member->generation = 1;
-        for (size_t j = 0; j < group->topic_count; j++) {
-            if (is_uniform || next_random(seed) % 3 > 0) {
-                group->wishes[i][member->topic_count++] = group->topics[j].name;
-            }
-        }
-    }
-}
-
 static size_t load_of(const struct chance_group *group, size_t member)
 {
     return group->members[member].assigned_count;
@@ -193,7 +154,7 @@ static void every_deal_is_whole_and_sticky_is_even(void **state)
         struct chance_group group;
         struct arena arena;
         arena_init(&arena, 0);
-        fill(&group, &seed, start % 2 == 0);
+        chance_group_fill(&group, &seed, start % 2 == 0);
         range_deal(&arena, group.members, group.member_count, group.topics, group.topic_count);
         assert_whole(&group);
         /* What range dealt is what they own now. */

@@ -5,12 +5,11 @@
 #include "runtime/client/assignor_unit.h"
 #include "runtime/client/sticky.h"
 #include "runtime/client/subscription.h"
+#include "tests/unit/runtime/client/chance_group.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { MEMBERS_MAX = 7, TOPICS_MAX = 3, PARTITIONS_MAX = 9 };
 
 static const struct bytes one_topic[] = {BYTES_LITERAL("t")};
 
@@ -172,40 +171,13 @@ static void wishes_survive_the_wire(void **state)
     arena_fini(&arena);
 }
 
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return *seed >> 33;
-}
-
-struct chance_group {
-    struct assignor_topic topics[TOPICS_MAX];
-    struct bytes wishes[MEMBERS_MAX][TOPICS_MAX];
-    struct assignor_member members[MEMBERS_MAX];
-    size_t topic_count;
-    size_t member_count;
-};
-
 static void fill(struct chance_group *group, uint64_t *seed)
 {
-    static const char *const names[TOPICS_MAX] = {"a", "b", "c"};
-    static const char *const ids[MEMBERS_MAX] = {"m3", "m1", "m0", "m2", "m5", "m4", "m6"};
     static const char *const homes[] = {"A", "B", "C", "D"};
-    *group = (struct chance_group){.topic_count = 1 + next_random(seed) % TOPICS_MAX,
-                                   .member_count = 1 + next_random(seed) % MEMBERS_MAX};
-    for (size_t i = 0; i < group->topic_count; i++) {
-        group->topics[i] = (struct assignor_topic){bytes_from_string(names[i]),
-                                                   (int32_t)(next_random(seed) % PARTITIONS_MAX)};
-    }
+    chance_group_fill(group, seed, true);
     for (size_t i = 0; i < group->member_count; i++) {
-        struct assignor_member *member = &group->members[i];
-        *member = make_member(ids[i], homes[next_random(seed) % 4]);
-        member->standby_wish = (int32_t)(next_random(seed) % 3);
-        member->topics = group->wishes[i];
-        member->topic_count = 0;
-        for (size_t j = 0; j < group->topic_count; j++) {
-            group->wishes[i][member->topic_count++] = group->topics[j].name;
-        }
+        group->members[i].home = bytes_from_string(homes[chance_next(seed) % 4]);
+        group->members[i].standby_wish = (int32_t)(chance_next(seed) % 3);
     }
 }
 
@@ -223,7 +195,7 @@ static bool has(const struct assignor_partition *partitions, size_t count, struc
 /* How many homes have the state of the partition in any way; each once. */
 static size_t count_homes(const struct chance_group *group, struct bytes topic, int32_t partition)
 {
-    struct bytes homes[MEMBERS_MAX];
+    struct bytes homes[CHANCE_GROUP_MEMBERS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < group->member_count; i++) {
         const struct assignor_member *member = &group->members[i];

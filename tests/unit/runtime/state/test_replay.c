@@ -3,6 +3,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/state/replay.h"
+#include "tests/unit/chance.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -260,12 +261,6 @@ struct copy_log {
     int64_t count;
 };
 
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return *seed >> 33;
-}
-
 /* Commits one after the other; now and then the last was not decided, and is not followed. */
 static void copy_log_fill(struct copy_log *log, uint64_t seed)
 {
@@ -274,10 +269,10 @@ static void copy_log_fill(struct copy_log *log, uint64_t seed)
     state_position_init(&position);
     *log = (struct copy_log){0};
     for (int64_t commit = 1; commit <= COPY_COMMITS; commit++) {
-        for (uint64_t i = next_random(&seed) % 4; i > 0; i--) {
+        for (uint64_t i = chance_next(&seed) % 4; i > 0; i--) {
             struct copy_record *record = &log->records[log->count++];
-            snprintf(record->key, sizeof record->key, "k%d", (int)(next_random(&seed) % 6));
-            if (next_random(&seed) % 4 > 0) {
+            snprintf(record->key, sizeof record->key, "k%d", (int)(chance_next(&seed) % 6));
+            if (chance_next(&seed) % 4 > 0) {
                 snprintf(record->value, sizeof record->value, "%d", (int)commit);
             }
         }
@@ -290,7 +285,7 @@ static void copy_log_fill(struct copy_log *log, uint64_t seed)
         state_position_set_changelog(&position, "counts", "id", 0);
         record->marker_key = replay_marker_key(commit);
         state_position_print(&position, &record->marker);
-        follows = next_random(&seed) % 8 > 0 ? commit : follows;
+        follows = chance_next(&seed) % 8 > 0 ? commit : follows;
     }
     state_position_fini(&position);
 }
