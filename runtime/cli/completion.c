@@ -50,9 +50,10 @@ static bool is_first_of_noun(const struct command_list *commands, size_t index)
     return true;
 }
 
+/* Bash takes no empty key: "-" stands for the first words. */
 static void add_bash_words(const struct command_list *commands, struct buffer *out)
 {
-    buffer_add_string(out, "declare -gA _tidemill_verbs=(\n    ['']='");
+    buffer_add_string(out, "declare -gA _tidemill_verbs=(\n    [-]='");
     for (size_t i = 0; i < commands->count; i++) {
         const struct command *command = commands->items[i];
         if (is_first_of_noun(commands, i)) {
@@ -154,16 +155,16 @@ static const char bash_body[] =
     "    local i\n"
     "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
     "        case ${COMP_WORDS[i]} in\n"
-    "        -b | --bootstrap) brokers=(-b \"${COMP_WORDS[i+1]}${COMP_WORDS[i+2]#:}\")\n"
+    "        -b | --bootstrap) brokers=(-b \"${COMP_WORDS[i+1]}\")\n"
     "            [[ ${COMP_WORDS[i+2]} == : ]] && brokers=(-b "
     "\"${COMP_WORDS[i+1]}:${COMP_WORDS[i+3]}\") ;;\n"
     "        esac\n"
     "    done\n"
     "    if ((COMP_CWORD == 1)); then\n"
-    "        COMPREPLY=($(compgen -W \"${_tidemill_verbs['']}\" -- \"$word\"))\n"
+    "        COMPREPLY=($(compgen -W \"${_tidemill_verbs[-]}\" -- \"$word\"))\n"
     "        return\n"
     "    fi\n"
-    "    command=${COMP_WORDS[1]}\n"
+    "    command=${COMP_WORDS[1]:-?}\n"
     "    if [[ -n ${_tidemill_verbs[$command]} ]]; then\n"
     "        if ((COMP_CWORD == 2)); then\n"
     "            COMPREPLY=($(compgen -W \"${_tidemill_verbs[$command]}\" -- \"$word\"))\n"

@@ -58,7 +58,7 @@ static void every_word_is_in_the_script_of_bash(void **state)
 {
     (void)state;
     static const char *const words[] = {
-        "['']='mill stop version help'",
+        "[-]='mill stop version help'",
         "[mill]='tune '",
         "['mill tune']='-t --topic -o --output --loud --help'",
         "['mill tune --output']='text json'",
