@@ -94,6 +94,7 @@ struct fake_cluster {
     struct map groups;
     struct map configs; /* of topics, by their name */
     int32_t coordinator_id;
+    int32_t session_timeout_min_ms; /* of members; 0: any */
     int64_t next_member;
 };
 

@@ -315,12 +315,29 @@ static struct fake_member *find_instance(struct fake_group *group, struct bytes 
     return NULL;
 }
 
+/* The error ordered for this request, or that of its session timeout. */
+static int judge_join(struct fake_cluster *cluster, const struct join_group_request *in)
+{
+    struct fake_fault *fault = &cluster->faults[KEY_JOIN];
+    if (fault->count > 0) {
+        fault->count--;
+        return fault->error;
+    }
+    return in->session_timeout_ms < cluster->session_timeout_min_ms ? ERROR_INVALID_SESSION_TIMEOUT
+                                                                    : 0;
+}
+
 static void handle_join(struct fake_group *group, struct fake_request *request)
 {
     const struct join_group_request *in = request->message;
     struct fake_member *member = find_member(group, in->member_id);
     struct fake_member *instance = find_instance(group, in->group_instance_id);
     bool is_comeback = in->member_id.size == 0 && instance != NULL;
+    int error = judge_join(group->cluster, in);
+    if (error != 0) {
+        answer_join_error(request, error, "");
+        return;
+    }
     if (is_comeback) {
         /* A static member that came back takes over under a new id. */
         char name[64];

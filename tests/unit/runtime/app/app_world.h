@@ -34,9 +34,10 @@ struct app_world {
     struct sim *sim;
     struct fake_cluster *cluster;
     struct app_seat seats[APP_WORLD_SEATS];
-    const char *connectors; /* a folder of real plugins, or NULL */
-    int32_t standby_count;  /* copies of each store that other seats keep */
-    struct app_log *log;    /* of all seats, or NULL */
+    const char *connectors;     /* a folder of real plugins, or NULL */
+    int32_t standby_count;      /* copies of each store that other seats keep */
+    int64_t session_timeout_ms; /* of members; 0: the default */
+    struct app_log *log;        /* of all seats, or NULL */
     enum app_guarantee guarantee;
 };
 
@@ -102,6 +103,7 @@ static inline int app_world_open(struct app_world *world, int number, struct rep
     struct app_options options = {.path = "app.lua",
                                   .home = homes[number],
                                   .standby_count = world->standby_count,
+                                  .session_timeout_ms = world->session_timeout_ms,
                                   .client = client_options_default(),
                                   .log = world->log,
                                   .guarantee = world->guarantee,

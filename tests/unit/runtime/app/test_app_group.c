@@ -1,8 +1,11 @@
 /* Shows that tasks follow their partitions whatever the group gives and takes: what was counted
  * stays counted, nothing is processed twice after a commit, and a task with stores runs in one
  * place only. */
+#include "log/base/error.h"
 #include "runtime/client/member.h"
 #include "tests/unit/runtime/app/app_world.h"
+
+enum { KEY_JOIN = 11 };
 
 static const char TWINS[] = "local S = require 'tidemill'\n"
                             "local app = S.app 'twins'\n"
@@ -28,6 +31,52 @@ static void put_everywhere(struct app_world *world)
         snprintf(key, sizeof key, "k%d", (int)i);
         app_world_put(world, "left", i, key, "l");
         app_world_put(world, "right", i, key, "r");
+    }
+}
+
+/* It would be refused again and again. */
+static void a_session_timeout_that_the_broker_refuses_ends_the_application(void **state)
+{
+    (void)state;
+    static const struct {
+        int error;
+        bool is_final;
+        const char *words;
+    } rows[] = {
+        {ERROR_INVALID_SESSION_TIMEOUT, true,
+         "--session-timeout 45000ms: it is less than its group.min.session.timeout.ms"},
+        {ERROR_GROUP_AUTHORIZATION_FAILED, false, "the group membership ended: "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct app_world *world = twins_new(1);
+        fake_cluster_fail(world->cluster, KEY_JOIN, rows[i].error, 1, false);
+        app_world_start(world, 0);
+        app_world_run(world, 20 * APP_WORLD_SECOND_MS);
+        assert_int_equal(world->seats[0].failure_count, 1);
+        assert_int_equal(world->seats[0].is_final, rows[i].is_final);
+        assert_non_null(strstr(world->seats[0].reason, rows[i].words));
+        app_world_free(world);
+    }
+}
+
+/* The value that was asked for is named, and what the broker just takes is no mistake. */
+static void the_least_session_timeout_that_the_broker_takes_is_taken(void **state)
+{
+    (void)state;
+    for (int64_t timeout_ms = 5999; timeout_ms <= 6000; timeout_ms++) {
+        struct app_world *world = twins_new(2);
+        struct app_seat *seat = &world->seats[0];
+        bool is_refused = timeout_ms < 6000;
+        world->session_timeout_ms = timeout_ms;
+        world->cluster->session_timeout_min_ms = 6000;
+        app_world_start(world, 0);
+        put_everywhere(world);
+        app_world_run(world, 20 * APP_WORLD_SECOND_MS);
+        assert_int_equal(app_world_count(world, "counts"), is_refused ? 0 : 4);
+        assert_int_equal(seat->failure_count, is_refused);
+        assert_int_equal(seat->is_final, is_refused);
+        assert_int_equal(strstr(seat->reason, "--session-timeout 5999ms") != NULL, is_refused);
+        app_world_free(world);
     }
 }
 
@@ -244,6 +293,8 @@ static void chaos_counts_every_record_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_session_timeout_that_the_broker_refuses_ends_the_application),
+        cmocka_unit_test(the_least_session_timeout_that_the_broker_takes_is_taken),
         cmocka_unit_test(a_member_that_comes_and_goes_disturbs_no_count),
         cmocka_unit_test(a_task_with_stores_waits_for_the_rest_of_its_inputs),
         cmocka_unit_test(a_task_without_stores_runs_with_what_it_has),
