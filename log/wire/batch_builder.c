@@ -32,27 +32,6 @@ static inline size_t batch_varint_size(int32_t value)
     return (size_t)(31 - __builtin_clz(zigzag | 1)) / 7 + 1;
 }
 
-static inline uint64_t batch_zigzag(int64_t value)
-{
-    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
-}
-
-static inline uint8_t *batch_put_varlong(uint8_t *at, int64_t value)
-{
-    uint64_t zigzag = batch_zigzag(value);
-    while (zigzag > 0x7f) {
-        *at++ = (uint8_t)(zigzag | 0x80);
-        zigzag >>= 7;
-    }
-    *at++ = (uint8_t)zigzag;
-    return at;
-}
-
-static inline size_t batch_varlong_size(int64_t value)
-{
-    return (size_t)(63 - __builtin_clzll(batch_zigzag(value) | 1)) / 7 + 1;
-}
-
 static inline int32_t batch_view_length(struct bytes view)
 {
     check(view.size <= INT32_MAX / 4);
@@ -132,8 +111,7 @@ static struct batch_deltas batch_builder_count(struct batch_builder *builder, in
 static uint8_t *batch_builder_start(struct batch_builder *builder, struct batch_deltas deltas,
                                     size_t size)
 {
-    size_t rest_size =
-        1 + batch_varlong_size(deltas.timestamp) + batch_varint_size(deltas.offset) + size;
+    size_t rest_size = 1 + varlong_size(deltas.timestamp) + batch_varint_size(deltas.offset) + size;
     check(rest_size <= INT32_MAX);
     size_t header_size = builder->batch.size == 0 ? BATCH_HEADER_SIZE : 0;
     uint8_t *room =
@@ -141,7 +119,7 @@ static uint8_t *batch_builder_start(struct batch_builder *builder, struct batch_
     uint8_t *rest = batch_put_varint(room, (int32_t)rest_size);
     uint8_t *at = rest;
     *at++ = 0;
-    at = batch_put_varlong(at, deltas.timestamp);
+    at += varlong_write(at, deltas.timestamp);
     at = batch_put_varint(at, deltas.offset);
     check(at + size == rest + rest_size);
     builder->batch.size += header_size + (size_t)(rest - room) + rest_size;

@@ -376,9 +376,8 @@ const struct command doctor_command = {
     .details =
         "The addresses that clients are told, whether they can be reached from here, the\n"
         "room on the brokers' disks, the clock, a record on its way; then disk times, space,\n"
-        "file system, descriptors and memory of this machine. A topic is made for the visit and "
-        "deleted again. Exit\n"
-        "code 1 when something is wrong; notes are no fault.\n",
+        "file system, descriptors and memory of this machine. A topic is made for the visit\n"
+        "and deleted again. Exit code 1 when something is wrong; notes are no fault.\n",
     .examples = "tidemill doctor\n"
                 "tidemill doctor broker1.example.org:9092 --read-only\n"
                 "tidemill doctor --data /var/lib/tidemill -o json\n",
