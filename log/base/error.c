@@ -77,6 +77,11 @@ int error_from_errno(int number)
     case ENOSPC:
     case EDQUOT:
         return ERROR_NO_SPACE;
+    case EMFILE:
+    case ENFILE:
+        return ERROR_NO_DESCRIPTORS;
+    case EROFS:
+        return ERROR_READ_ONLY;
     case ENOENT:
     case ENOTDIR:
     case EADDRNOTAVAIL:
@@ -86,7 +91,6 @@ int error_from_errno(int number)
         return ERROR_EXISTS;
     case EACCES:
     case EPERM:
-    case EROFS:
         return ERROR_DENIED;
     case EBUSY:
     case EADDRINUSE:

@@ -16,6 +16,8 @@
 #include "log/base/trace.h"
 #include "log/store/log_read.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define QUORUM_TOPIC "__cluster_metadata"
@@ -318,6 +320,17 @@ static int quorum_open_log(struct store *store, struct log **out)
     return store_create_log(store, QUORUM_TOPIC, 0, id, &settings, out);
 }
 
+static void quorum_report(const struct store *store, struct report *report, const char *what,
+                          int error)
+{
+    const char *directory = store_directory(store);
+    report_add(report, directory,
+               "the metadata log (%s/" QUORUM_TOPIC
+               "-0) cannot be %s: %s; `tidemill log verify %s` "
+               "says where it is damaged and `tidemill log repair %s` what mending it would cost",
+               directory, what, error_text(error), directory, directory);
+}
+
 bool quorum_is_there(struct store *store)
 {
     return store_find_log(store, QUORUM_TOPIC, 0) != NULL;
@@ -329,7 +342,7 @@ int quorum_open(struct io *io, struct store *store, const struct quorum_events *
     struct log *log = NULL;
     int error = quorum_open_log(store, &log);
     if (error != 0) {
-        report_add(report, NULL, "the metadata log cannot be opened: %s", error_text(error));
+        quorum_report(store, report, "opened", error);
         return error;
     }
     struct quorum *quorum = memory_new(struct quorum);
@@ -341,8 +354,9 @@ int quorum_open(struct io *io, struct store *store, const struct quorum_events *
     list_init(&quorum->entries);
     error = quorum_replay(quorum);
     if (error != 0) {
-        report_add(report, NULL, "the metadata log cannot be read behind offset %lld: %s",
-                   (long long)quorum->applied_offset, error_text(error));
+        char what[64];
+        snprintf(what, sizeof what, "read behind offset %" PRId64, quorum->applied_offset);
+        quorum_report(store, report, what, error);
         free(quorum);
         return error;
     }

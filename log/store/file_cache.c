@@ -1,6 +1,8 @@
 /* A list in order of use. */
 #include "log/store/file_cache.h"
 
+#include "log/base/error.h"
+
 void file_cache_init(struct file_cache *cache, struct io *io, int64_t limit_count)
 {
     *cache = (struct file_cache){.io = io, .limit_count = limit_count};
@@ -19,10 +21,11 @@ void file_cache_close(struct file_cache *cache, struct file_cache_entry *entry)
     cache->open_count--;
 }
 
-static void file_cache_shrink(struct file_cache *cache, const struct file_cache_entry *keep)
+static void file_cache_shrink(struct file_cache *cache, int64_t limit_count,
+                              const struct file_cache_entry *keep)
 {
     for (list_each (&cache->files, link)) {
-        if (cache->open_count <= cache->limit_count) {
+        if (cache->open_count <= limit_count) {
             return;
         }
         struct file_cache_entry *entry = list_member(link, struct file_cache_entry, link);
@@ -55,13 +58,17 @@ int file_cache_open(struct file_cache *cache, struct file_cache_entry *entry, co
         return 0;
     }
     int error = io_file_open(cache->io, path, flags, &entry->file);
+    if (error == ERROR_NO_DESCRIPTORS && cache->open_count > 0) {
+        file_cache_shrink(cache, cache->open_count / 2, NULL);
+        error = io_file_open(cache->io, path, flags, &entry->file);
+    }
     if (error != 0) {
         entry->file = NULL;
         return error;
     }
     list_add(&cache->files, &entry->link);
     cache->open_count++;
-    file_cache_shrink(cache, entry);
+    file_cache_shrink(cache, cache->limit_count, entry);
     *out = entry->file;
     return 0;
 }
@@ -76,7 +83,7 @@ void file_cache_unpin(struct file_cache *cache, struct file_cache_entry *entry)
 {
     check(entry->pin_count > 0);
     entry->pin_count--;
-    file_cache_shrink(cache, NULL);
+    file_cache_shrink(cache, cache->limit_count, NULL);
 }
 
 void file_cache_check(const struct file_cache *cache)

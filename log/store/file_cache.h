@@ -32,7 +32,8 @@ struct file_cache_entry {
 };
 
 void file_cache_init(struct file_cache *cache, struct io *io, int64_t limit_count);
-/* Opens the file unless it is open, and makes it the most recently used. */
+/* Opens the file unless it is open, and makes it the most recently used. When the process may open
+ * no more, half of the others are closed for it. */
 must_use int file_cache_open(struct file_cache *cache, struct file_cache_entry *entry,
                              const char *path, int flags, struct io_file **out);
 /* Whether it is open; marks it as used. */

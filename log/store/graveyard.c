@@ -21,13 +21,15 @@ struct graveyard_listing {
     const char *path;
 };
 
-static void graveyard_remove_file(struct io *io, const char *path)
+static int graveyard_remove_file(struct io *io, const char *path)
 {
     int error = io_path_remove(io, path);
-    if (error != 0 && error != ERROR_NOT_FOUND) {
-        trace(TRACE_WARN, "graveyard.remove_failed", TRACE_STRING("path", path),
-              TRACE_STRING("error", error_name(error)));
+    if (error == 0 || error == ERROR_NOT_FOUND) {
+        return 0;
     }
+    trace(TRACE_WARN, "graveyard.remove_failed", TRACE_STRING("path", path),
+          TRACE_STRING("error", error_name(error)));
+    return error;
 }
 
 static void graveyard_on_entry(void *owner, const char *entry, bool is_directory)
@@ -36,17 +38,15 @@ static void graveyard_on_entry(void *owner, const char *entry, bool is_directory
     char path[PATH_MAX];
     if (!is_directory &&
         snprintf(path, sizeof path, "%s/%s", listing->path, entry) < (int)sizeof path) {
-        graveyard_remove_file(listing->io, path);
+        (void)graveyard_remove_file(listing->io, path);
     }
 }
 
-void graveyard_remove_directory(struct io *io, const char *path)
+int graveyard_remove_directory(struct io *io, const char *path)
 {
     struct graveyard_listing listing = {io, path};
     int error = io_dir_list(io, path, graveyard_on_entry, &listing);
-    if (error == 0) {
-        graveyard_remove_file(io, path);
-    }
+    return error == 0 ? graveyard_remove_file(io, path) : error;
 }
 
 static void graveyard_free_grave(struct graveyard_grave *grave)
@@ -79,9 +79,9 @@ static void graveyard_on_timer(struct io_timer *timer)
             break;
         }
         if (grave->is_directory) {
-            graveyard_remove_directory(graveyard->io, grave->path);
+            (void)graveyard_remove_directory(graveyard->io, grave->path);
         } else {
-            graveyard_remove_file(graveyard->io, grave->path);
+            (void)graveyard_remove_file(graveyard->io, grave->path);
         }
         graveyard_free_grave(grave);
     }

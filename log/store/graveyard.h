@@ -22,5 +22,6 @@ void graveyard_fini(struct graveyard *graveyard);
 /* Removes the file, or the directory with the files in it, after the delay. */
 void graveyard_add(struct graveyard *graveyard, const char *path, bool is_directory,
                    int64_t delay_ms);
-/* Removes a directory with the files in it now; what resists stays and is traced. */
-void graveyard_remove_directory(struct io *io, const char *path);
+/* Removes a directory with the files in it now; what resists stays and is traced. Whether the
+ * directory is gone: 0, or why it is not. */
+int graveyard_remove_directory(struct io *io, const char *path);

@@ -191,12 +191,7 @@ int log_writable(const struct log *log)
 
 int log_on_write_error(struct log *log, int error, const char *step)
 {
-    if (error == ERROR_NO_SPACE && !log->store->is_full) {
-        trace(TRACE_ERROR, "store.no_space", TRACE_STRING("path", log->store->path),
-              TRACE_STRING("log", log->name),
-              TRACE_STRING("effect", "nothing is taken until there is room"));
-    }
-    log->store->is_full = error == ERROR_NO_SPACE;
+    store_note_room(log->store, log, error);
     if (error == 0 || error == ERROR_NO_SPACE) {
         return error;
     }

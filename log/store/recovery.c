@@ -468,7 +468,7 @@ int recovery_open_log(struct store *store, const char *name, const struct log_po
         }
     } else if (error == ERROR_NOT_FOUND && !store->options.is_read_only) {
         trace(TRACE_WARN, "recovery.creation_undone", TRACE_STRING("log", name));
-        graveyard_remove_directory(store->io, log->directory);
+        (void)graveyard_remove_directory(store->io, log->directory);
     }
     log_listing_fini(&listing);
     if (error != 0) {

@@ -61,6 +61,11 @@ void store_set_producer_expiration(struct store *store, int64_t expiration_ms)
     store->options.producer_expiration_ms = expiration_ms;
 }
 
+const char *store_directory(const struct store *store)
+{
+    return store->path;
+}
+
 int store_status(const struct store *store)
 {
     return store->is_fenced ? ERROR_FENCED : 0;
@@ -81,6 +86,30 @@ void store_fence(struct store *store, const char *step, const char *name, int er
         while ((wait = list_take(&log->waits)) != NULL) {
             store_answer(store, store_wait_of(wait), STORE_FENCED);
         }
+    }
+}
+
+enum { STORE_ROOM_SECONDS = 10 };
+
+/* On a disk that is almost full a small write finds room where a large one finds none: it is over
+ * when none was refused for a while. */
+void store_note_room(struct store *store, const struct log *log, int error)
+{
+    if (error == ERROR_NO_SPACE) {
+        if (!store->is_full) {
+            trace(TRACE_ERROR, "store.no_space", TRACE_STRING("path", store->path),
+                  TRACE_STRING("log", log->name),
+                  TRACE_STRING("effect", "nothing is taken until there is room"));
+        }
+        store->is_full = true;
+        store->full_ns = io_now(store->io);
+        store->refused_count++;
+    } else if (store->is_full && error == 0 &&
+               io_now(store->io) - store->full_ns >= STORE_ROOM_SECONDS * UINT64_C(1000000000)) {
+        trace(TRACE_WARN, "store.has_space", TRACE_STRING("path", store->path),
+              TRACE_INT("refused_writes", store->refused_count));
+        store->is_full = false;
+        store->refused_count = 0;
     }
 }
 
@@ -369,7 +398,7 @@ static int store_make_directory(struct store *store)
         return 0;
     }
     error = store_sync_parent(store);
-    return error == ERROR_DENIED ? 0 : error;
+    return error == ERROR_DENIED || error == ERROR_READ_ONLY ? 0 : error;
 }
 
 /* Its files have our names and formats, but not its metadata topic: recovery would destroy it. */
@@ -504,7 +533,7 @@ static void store_remove_buried(struct store *store, const struct store_listing 
         char *name = bytes_to_string(entry->key);
         char path[PATH_MAX];
         store_path(store, name, path);
-        graveyard_remove_directory(store->io, path);
+        (void)graveyard_remove_directory(store->io, path);
         free(name);
     }
 }

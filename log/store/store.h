@@ -86,6 +86,8 @@ void store_on_flushed(struct store *store, void (*flushed)(void *owner, struct l
 void store_abandon(struct store *store);
 /* As the option of that name, from now on. */
 void store_set_producer_expiration(struct store *store, int64_t expiration_ms);
+/* As in the options; lives as long as the store. */
+const char *store_directory(const struct store *store);
 /* 0 or ERROR_FENCED. */
 int store_status(const struct store *store);
 

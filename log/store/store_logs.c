@@ -40,6 +40,35 @@ struct log *store_find_log(struct store *store, const char *topic, int32_t parti
     return map_find_string(&store->logs, name);
 }
 
+static void store_bury_name(const struct store *store, const struct log *log, const char *suffix,
+                            char out[PATH_MAX])
+{
+    uint8_t octets[16];
+    char hex[2 * sizeof octets + 1];
+    io_random(store->io, octets, sizeof octets);
+    for (size_t i = 0; i < sizeof octets; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", octets[i]);
+    }
+    /* A directory's name has its limit; Kafka cuts the topic too. */
+    int room = NAME_MAX - (int)sizeof hex - 8;
+    snprintf(out, PATH_MAX, "%s/%.*s.%s%s", store->path, room, log->name, hex, suffix);
+}
+
+/* What a creation that failed has made. Without a descriptor to be had no directory can be listed,
+ * so none can be emptied: it gets the name of a deleted one, lest it stand in the way of the next
+ * attempt, and goes later. */
+static void store_clear_away(struct store *store, const struct log *log)
+{
+    if (graveyard_remove_directory(store->io, log->directory) == 0) {
+        return;
+    }
+    char path[PATH_MAX];
+    store_bury_name(store, log, "-delete", path);
+    if (io_path_rename(store->io, log->directory, path) == 0) {
+        graveyard_add(&store->graveyard, path, true, log->settings.file_delete_delay_ms);
+    }
+}
+
 static int store_make_log(struct store *store, const char *name, struct wire_uuid topic_id,
                           const struct log_settings *settings, struct log **out)
 {
@@ -56,7 +85,7 @@ static int store_make_log(struct store *store, const char *name, struct wire_uui
     }
     if (error != 0) {
         if (error != ERROR_EXISTS) {
-            graveyard_remove_directory(store->io, log->directory);
+            store_clear_away(store, log);
         }
         log_free(log);
         return error;
@@ -64,15 +93,6 @@ static int store_make_log(struct store *store, const char *name, struct wire_uui
     log->synced = log_end_mark(log);
     log->flushing = log->synced;
     *out = log;
-    return 0;
-}
-
-static int store_unmake_log(struct store *store, struct log *log)
-{
-    char path[PATH_MAX];
-    store_path(store, log->name, path);
-    log_free(log);
-    graveyard_remove_directory(store->io, path);
     return 0;
 }
 
@@ -125,7 +145,8 @@ int store_create_logs(struct store *store, const char *topic, int32_t first_part
         if (error == 0) {
             store_add_log(store, logs[i]);
         } else {
-            (void)store_unmake_log(store, logs[i]);
+            store_clear_away(store, logs[i]);
+            log_free(logs[i]);
         }
     }
     if (error == 0 && out != NULL) {
@@ -140,20 +161,6 @@ int store_create_log(struct store *store, const char *topic, int32_t partition,
                      struct log **out)
 {
     return store_create_logs(store, topic, partition, 1, topic_id, settings, out);
-}
-
-static void store_bury_name(const struct store *store, const struct log *log, const char *suffix,
-                            char out[PATH_MAX])
-{
-    uint8_t octets[16];
-    char hex[2 * sizeof octets + 1];
-    io_random(store->io, octets, sizeof octets);
-    for (size_t i = 0; i < sizeof octets; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", octets[i]);
-    }
-    /* A directory's name has its limit; Kafka cuts the topic too. */
-    int room = NAME_MAX - (int)sizeof hex - 8;
-    snprintf(out, PATH_MAX, "%s/%.*s.%s%s", store->path, room, log->name, hex, suffix);
 }
 
 /* Renames the directory of the log, durably, to a name that the next opening knows. */

@@ -51,7 +51,9 @@ struct store {
     void (*closed)(void *owner);
     void *closed_owner;
     enum store_phase phase;
-    bool is_full; /* the last write found no space; said once */
+    bool is_full;          /* a write found no space, and since then none did for a while */
+    uint64_t full_ns;      /* when the last one found none */
+    int64_t refused_count; /* writes that found none since is_full */
     bool is_fenced;
     bool has_foreign_points; /* at open; see log_points */
     bool is_points_stale;    /* a log was deleted since the points file was written */
@@ -64,6 +66,8 @@ struct store {
 };
 
 void store_fence(struct store *store, const char *step, const char *name, int error);
+/* A write of the log ended like this; a full disk is told of once, and once when it is over. */
+void store_note_room(struct store *store, const struct log *log, int error);
 /* The flushed offset moved: waiters and the listener are told in a later turn. */
 void store_on_moved(struct store *store, struct log *log);
 /* Tells them now; only from a callback of io. */

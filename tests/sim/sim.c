@@ -297,6 +297,8 @@ struct sim_permit sim_permit_get(struct sim_process *process, enum sim_operation
         return (struct sim_permit){.error = ERROR_IO};
     case SIM_NO_SPACE:
         return (struct sim_permit){.error = ERROR_NO_SPACE};
+    case SIM_NO_DESCRIPTORS:
+        return (struct sim_permit){.error = ERROR_NO_DESCRIPTORS};
     case SIM_CRASH:
         sim_crash(sim, process->node);
         return (struct sim_permit){.error = ERROR_CANCELLED};
@@ -326,6 +328,7 @@ int64_t sim_permit_end(struct sim_process *process, struct sim_permit permit, in
     case SIM_GO_ON:
     case SIM_FAIL:
     case SIM_NO_SPACE:
+    case SIM_NO_DESCRIPTORS:
     case SIM_CRASH:
         break;
     }

@@ -112,11 +112,12 @@ struct sim_call {
 
 enum sim_verdict {
     SIM_GO_ON,
-    SIM_FAIL,        /* ERROR_IO */
-    SIM_NO_SPACE,    /* ERROR_NO_SPACE */
-    SIM_CRASH,       /* power is lost before the operation */
-    SIM_CRASH_AFTER, /* power is lost when it took effect, before it returns */
-    SIM_KILL,        /* the process dies before the operation, a write half done */
+    SIM_FAIL,           /* ERROR_IO */
+    SIM_NO_SPACE,       /* ERROR_NO_SPACE */
+    SIM_NO_DESCRIPTORS, /* ERROR_NO_DESCRIPTORS */
+    SIM_CRASH,          /* power is lost before the operation */
+    SIM_CRASH_AFTER,    /* power is lost when it took effect, before it returns */
+    SIM_KILL,           /* the process dies before the operation, a write half done */
     SIM_KILL_AFTER,
 };
 

@@ -222,6 +222,11 @@ static void a_failed_flush_leaves_the_fate_open_and_later_proposals_refused(void
     assert_int_equal(fixture->applied_count, 1);
 }
 
+static void on_closed(void *owner)
+{
+    *(bool *)owner = true;
+}
+
 static void what_waits_at_the_end_is_called_back(void **state)
 {
     struct fixture *fixture = (struct fixture *)*state;
@@ -235,6 +240,31 @@ static void what_waits_at_the_end_is_called_back(void **state)
     assert_int_equal(made->error, ERROR_SHUTDOWN);
     assert_int_equal(barrier->error, ERROR_SHUTDOWN);
     assert_int_equal(fixture->applied_count, 0);
+}
+
+/* Whoever starts a broker on damaged metadata is told which files, and what to do next. */
+static void damage_is_named_with_its_place_and_the_next_step(void **state)
+{
+    struct fixture *fixture = (struct fixture *)*state;
+    struct report report = {0};
+    bool is_closed = false;
+    propose(fixture, 3);
+    run_ms(fixture, 1000);
+    quorum_close(fixture->quorum);
+    fixture->quorum = NULL;
+    store_close(fixture->store, on_closed, &is_closed);
+    run_ms(fixture, 1000);
+    assert_true(is_closed);
+    assert_true(sim_corrupt(fixture->sim, 0, "/data/__cluster_metadata-0/00000000000000000000.log",
+                            100, 3));
+    assert_int_equal(
+        store_open(sim_io(fixture->sim, 0), &fixture->options, &fixture->store, &report), 0);
+    assert_int_equal(quorum_open(sim_io(fixture->sim, 0), fixture->store, &events, fixture,
+                                 &fixture->quorum, &report),
+                     ERROR_CORRUPT);
+    assert_string_equal(report.place, "/data");
+    assert_non_null(strstr(report.text, "/data/__cluster_metadata-0"));
+    assert_non_null(strstr(report.text, "tidemill log repair /data"));
 }
 
 /* What the life that just ended left for certain, and what it may have left. */
@@ -327,6 +357,7 @@ int main(void)
         TEST(many_proposals_share_a_flush),
         TEST(a_failed_flush_leaves_the_fate_open_and_later_proposals_refused),
         TEST(what_waits_at_the_end_is_called_back),
+        TEST(damage_is_named_with_its_place_and_the_next_step),
         cmocka_unit_test(what_was_applied_is_what_is_replayed),
     };
     trace_set_stream(NULL);

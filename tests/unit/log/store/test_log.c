@@ -3,6 +3,8 @@
 #include "log/store/flusher.h"
 #include "tests/unit/log/store/fixture.h"
 
+#include <limits.h>
+
 struct waiter {
     struct log_flush_wait wait;
     int error;
@@ -189,6 +191,98 @@ static void a_disk_without_space_refuses_the_append_and_takes_the_next(void **st
     fixture_settle(fixture);
     fixture_crash(fixture);
     assert_int_equal(fixture_count(fixture), 3);
+}
+
+/* A large batch finds no room where a small one does. */
+static void a_full_disk_is_told_of_once_and_when_it_is_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_append out;
+    trace_reset();
+    for (int i = 0; i < 100; i++) {
+        sim_plan(fixture->sim, 0)->no_space[SIM_FILE_WRITE] = 1000000;
+        fixture_build(fixture, NULL, 1, 1, 100, COMPRESS_NONE);
+        assert_int_equal(fixture_append_built(fixture, &out), ERROR_NO_SPACE);
+        sim_plan(fixture->sim, 0)->no_space[SIM_FILE_WRITE] = 0;
+        fixture_append(fixture, 1);
+    }
+    assert_int_equal(trace_count("store.no_space"), 1);
+    assert_int_equal(trace_count("store.has_space"), 0);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 11 * FIXTURE_SECOND);
+    fixture_append(fixture, 1);
+    assert_int_equal(trace_count("store.has_space"), 1);
+}
+
+/* Whether what the hook below is asked for needs a descriptor. */
+static bool is_opening(enum sim_operation operation)
+{
+    return operation == SIM_FILE_OPEN || operation == SIM_DIR_LIST || operation == SIM_DIR_SYNC;
+}
+
+static enum sim_verdict refuse_descriptors(void *owner, const struct sim_call *call)
+{
+    int *left = owner;
+    return is_opening(call->operation) && (*left)-- > 0 ? SIM_NO_DESCRIPTORS : SIM_GO_ON;
+}
+
+/* The directory of the first attempt could not be removed: listing it takes a descriptor too. */
+static void a_log_that_no_descriptor_was_left_for_is_made_later(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_uuid id = {{5}};
+    struct log *log = NULL;
+    int refusals = INT_MAX;
+    sim_on_operation(fixture->sim, refuse_descriptors, &refusals);
+    assert_int_equal(store_create_log(fixture->store, "bills", 0, id, &fixture->settings, &log),
+                     ERROR_NO_DESCRIPTORS);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    assert_int_equal(store_create_log(fixture->store, "bills", 0, id, &fixture->settings, &log), 0);
+    assert_int_equal(store_status(fixture->store), 0);
+    fixture_close(fixture);
+    fixture_open(fixture);
+    assert_non_null(store_find_log(fixture->store, "bills", 0));
+}
+
+static enum sim_verdict refuse_segments(void *owner, const struct sim_call *call)
+{
+    bool is_segment = strstr(call->path, ".log") != NULL;
+    return is_segment ? refuse_descriptors(owner, call) : SIM_GO_ON;
+}
+
+/* Of this time, so that nothing is rolled because of its age. */
+static void append_now(struct fixture *fixture)
+{
+    struct log_append out;
+    int64_t now_ms = io_wall_clock(sim_io(fixture->sim, 0));
+    fixture_build(fixture, NULL, 1, now_ms, 100, COMPRESS_NONE);
+    assert_int_equal(fixture_append_built(fixture, &out), 0);
+}
+
+static void a_file_that_is_not_used_gives_its_descriptor_to_one_that_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_uuid id = {{5}};
+    struct store_stats before;
+    struct store_stats after;
+    assert_int_equal(
+        store_create_log(fixture->store, "bills", 0, id, &fixture->settings, &fixture->log), 0);
+    append_now(fixture);
+    fixture_close(fixture);
+    fixture_open(fixture);
+    append_now(fixture);
+    struct log *first = fixture->log;
+    fixture_settle(fixture);
+    fixture->log = store_find_log(fixture->store, "bills", 0);
+    store_read_stats(fixture->store, &before);
+    int refusals = 1;
+    sim_on_operation(fixture->sim, refuse_segments, &refusals);
+    append_now(fixture);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    assert_true(refusals < 1);
+    store_read_stats(fixture->store, &after);
+    assert_int_equal(after.open_file_count, before.open_file_count / 2 + 1);
+    assert_int_equal(log_end_offset(first), 1);
+    assert_int_equal(log_end_offset(fixture->log), 2);
 }
 
 static void a_failed_flush_fences_the_store_for_good(void **state)
@@ -390,6 +484,9 @@ int main(void)
         CASE(a_full_segment_is_rolled_and_all_are_read),
         CASE(a_batch_larger_than_a_segment_is_refused),
         CASE(a_disk_without_space_refuses_the_append_and_takes_the_next),
+        CASE(a_full_disk_is_told_of_once_and_when_it_is_over),
+        CASE(a_log_that_no_descriptor_was_left_for_is_made_later),
+        CASE(a_file_that_is_not_used_gives_its_descriptor_to_one_that_is),
         CASE(a_failed_flush_fences_the_store_for_good),
         CASE(a_failed_write_fences_the_store),
         CASE(a_duplicate_is_answered_with_its_original),
