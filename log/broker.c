@@ -274,6 +274,21 @@ static void broker_make_server(struct broker *broker)
     broker->server = server_new(&parts, &server_options);
 }
 
+enum { BROKER_OPEN_FILES_MIN = 8 };
+
+/* Segment files get at most a quarter of the descriptors; the others are for clients, and a part
+ * stays free for small files (io_uv_listen.c). */
+static int64_t broker_open_files(struct broker *broker)
+{
+    struct io_process process;
+    int64_t wanted = broker->options.open_file_max;
+    if (io_process(broker->io, &process) != 0 || process.open_file_limit / 4 >= wanted) {
+        return wanted;
+    }
+    int64_t quarter = process.open_file_limit / 4;
+    return quarter < BROKER_OPEN_FILES_MIN ? BROKER_OPEN_FILES_MIN : quarter;
+}
+
 static int broker_open_store(struct broker *broker, bool is_read_only, struct report *report)
 {
     struct store_options options = store_options_default(broker->path);
@@ -283,7 +298,7 @@ static int broker_open_store(struct broker *broker, bool is_read_only, struct re
     options.checkpoint_interval_ms = broker->options.log_flush_offset_checkpoint_interval_ms;
     options.retention_check_interval_ms = broker->options.log_retention_check_interval_ms;
     options.producer_expiration_ms = broker->options.producer_id_expiration_ms;
-    options.open_file_max = broker->options.open_file_max;
+    options.open_file_max = broker_open_files(broker);
     options.tail_size_max = broker->options.log_tail_cache_bytes;
     return store_open(broker->io, &options, &broker->store, report);
 }

@@ -26,6 +26,7 @@ struct broker_metrics {
     size_t counts[BROKER_METRICS_FAMILIES];
     size_t limit;
     size_t omitted_count;
+    int64_t offline_count;
     struct buffer labels; /* of the line being made */
 };
 
@@ -73,6 +74,7 @@ static void broker_metrics_add_topic(struct broker_metrics *metrics, const struc
     struct replica_traffic total = {0};
     for (int32_t i = 0; i < topic->partition_count; i++) {
         struct replica *replica = replica_set_find(metrics->parts->replicas, name, i);
+        metrics->offline_count += replica == NULL || log_status(replica_log(replica)) != 0 ? 1 : 0;
         if (replica == NULL) {
             continue;
         }
@@ -172,6 +174,7 @@ static void broker_metrics_add_node(struct broker_metrics *metrics)
     broker_metrics_add_process(metrics);
     broker_metrics_add(metrics, BROKER_METRICS_BROKERS, 1);
     broker_metrics_add(metrics, BROKER_METRICS_FENCED, store_status(metrics->parts->store) != 0);
+    broker_metrics_add(metrics, BROKER_METRICS_OFFLINE, (double)metrics->offline_count);
     if (io_path_space(metrics->parts->io, metrics->parts->path, &space) == 0) {
         broker_metrics_add(metrics, BROKER_METRICS_DISK_SIZE, (double)space.total_size);
         broker_metrics_add(metrics, BROKER_METRICS_DISK_USABLE, (double)space.usable_size);

@@ -67,7 +67,8 @@ struct io_process {
     int64_t resident_size; /* bytes */
     int64_t cpu_ns;        /* of all threads, since the start */
     int64_t open_file_count;
-    int64_t started_ms; /* since the epoch */
+    int64_t open_file_limit; /* descriptors that it may have */
+    int64_t started_ms;      /* since the epoch */
 };
 
 struct io_stream_events {

@@ -3,22 +3,27 @@
  * A name may have several addresses ("localhost" has two): there is a socket on each, and the first
  * one stands for all. The loop watches the listening sockets; accepting is ours, so that a process
  * without descriptors can look away for a while: connections wait in the backlog and the loop does
- * not spin. */
+ * not spin. It looks away before the last ones are gone, which are for files: a log that cannot
+ * open its next segment would be worse off than a client that waits. */
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/io/io_uv_loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
     LISTEN_BACKLOG = 511,
     LISTEN_ACCEPT_COUNT = 32, /* per round, so that others have their turn */
     LISTEN_RETRY_NS = 100000000,
+    LISTEN_TELL_SECONDS = 60,
+    LISTEN_RESERVE_MAX = 64, /* descriptors; of few, a quarter */
 };
 
 struct tcp_listener {
@@ -28,6 +33,7 @@ struct tcp_listener {
     int descriptor;
     uv_poll_t poll;
     struct io_timer retry;
+    uint64_t told_ns; /* when a failure was traced; 0: never */
     void (*accepted)(void *owner, struct io_stream *stream);
     void *owner;
     struct tcp_listener *next; /* on another address of the same name */
@@ -94,9 +100,32 @@ static void accept_failed(struct tcp_listener *listener, int number)
     if (number != EMFILE && number != ENFILE && number != ENOBUFS && number != ENOMEM) {
         return;
     }
-    trace(TRACE_WARN, "io.accept_failed", TRACE_STRING("error", strerror(number)));
+    uint64_t now_ns = uv_hrtime();
+    if (listener->told_ns == 0 ||
+        now_ns - listener->told_ns >= LISTEN_TELL_SECONDS * UINT64_C(1000000000)) {
+        listener->told_ns = now_ns;
+        trace(TRACE_WARN, "io.accept_failed", TRACE_STRING("error", strerror(number)),
+              TRACE_STRING("effect", "clients wait until a descriptor is free"));
+    }
     uv_poll_stop(&listener->poll);
     io_uv_timer_start(&listener->uv->io, &listener->retry, LISTEN_RETRY_NS);
+}
+
+/* Whether the next descriptor would leave the reserve alone. */
+static bool has_descriptors(int descriptor)
+{
+    struct rlimit limit;
+    int next = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (next < 0) {
+        return false;
+    }
+    close(next);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return true;
+    }
+    rlim_t quarter = limit.rlim_cur / 4;
+    rlim_t reserve = quarter < LISTEN_RESERVE_MAX ? quarter : LISTEN_RESERVE_MAX;
+    return (rlim_t)next < limit.rlim_cur - reserve;
 }
 
 static void connections_accept(uv_poll_t *poll, int status, int events)
@@ -104,6 +133,10 @@ static void connections_accept(uv_poll_t *poll, int status, int events)
     struct tcp_listener *listener = poll->data;
     (void)status;
     (void)events;
+    if (!has_descriptors(listener->descriptor)) {
+        accept_failed(listener, EMFILE);
+        return;
+    }
     for (int i = 0; i < LISTEN_ACCEPT_COUNT && !listener->is_closing; i++) {
         int descriptor = accept4(listener->descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (descriptor < 0) {

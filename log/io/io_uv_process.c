@@ -3,6 +3,7 @@
 #include "log/io/io_uv_loop.h"
 
 #include <dirent.h>
+#include <sys/resource.h>
 
 /* Descriptors of this process; -1 where there is no /proc. */
 static int64_t count_files(void)
@@ -17,6 +18,13 @@ static int64_t count_files(void)
     }
     closedir(directory);
     return count;
+}
+
+static int64_t limit_files(void)
+{
+    struct rlimit limit;
+    bool is_bounded = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT64_MAX;
+    return is_bounded ? (int64_t)limit.rlim_cur : INT64_MAX;
 }
 
 static int64_t nanoseconds(uv_timeval_t time)
@@ -35,6 +43,7 @@ int io_uv_process(struct io *io, struct io_process *out)
         .resident_size = (int64_t)resident_size,
         .cpu_ns = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime),
         .open_file_count = count_files(),
+        .open_file_limit = limit_files(),
         .started_ms = io_uv_of(io)->started_ms,
     };
     return 0;

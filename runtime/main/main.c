@@ -45,13 +45,27 @@ static void on_signal(void *owner, int signal_number)
     io_uv_stop(world->io);
 }
 
-static void raise_descriptor_limit(void)
+enum { DESCRIPTORS_MIN = 32 };
+
+/* Below that not even the loop can be made. */
+static bool raise_descriptor_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return true;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    if (limit.rlim_max < DESCRIPTORS_MIN) {
+        fprintf(stderr,
+                "tidemill: this process may open %llu files and needs at least %d; raise the hard "
+                "limit (ulimit -Hn, LimitNOFILE= of a systemd unit)\n",
+                (unsigned long long)limit.rlim_max, (int)DESCRIPTORS_MIN);
+        return false;
+    }
+    return true;
 }
 
 /* Where kcat looks for its properties: $KCAT_CONFIG, or a file at home that need not be there. */
@@ -81,6 +95,9 @@ int main(int argc, char **argv)
                                                      &doctor_command,
                                                      &play_replay_command,
                                                      &play_why_command};
+    if (!raise_descriptor_limit()) {
+        return COMMAND_FAILED;
+    }
     struct io *io = io_uv_new();
     struct command_world world = {
         .io = io,
@@ -97,7 +114,6 @@ int main(int argc, char **argv)
     uint64_t secret[2];
     io_random(io, secret, sizeof secret);
     hash_set_secret(secret);
-    raise_descriptor_limit();
     io_uv_on_signal(io, SIGINT, on_signal, &world);
     io_uv_on_signal(io, SIGTERM, on_signal, &world);
     int code = cli_run(&world, commands, sizeof(commands) / sizeof(commands[0]), argc,

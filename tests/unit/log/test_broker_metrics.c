@@ -66,6 +66,23 @@ static void what_is_read_counts(void **state)
     assert_true(node_metric(node, "tidemill_topic_bytes_out_total{topic=\"t\"}") > 61);
 }
 
+static enum sim_verdict fail_first_partition(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    return strstr(call->path, "/t-0/00000000000000000000.log") != NULL ? SIM_FAIL : SIM_GO_ON;
+}
+
+static void a_partition_that_is_not_served_is_counted(void **state)
+{
+    struct node *node = *state;
+    fill(node);
+    assert_int_equal(node_metric(node, "tidemill_offline_partitions"), 0);
+    node_stop(node);
+    sim_on_operation(node->sim, fail_first_partition, NULL);
+    node_start(node);
+    assert_int_equal(node_metric(node, "tidemill_offline_partitions"), 1);
+}
+
 static int set_up_small(void **state)
 {
     struct node *node = node_new();
@@ -128,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NODE_TEST(topics_and_groups_are_shown),
         NODE_TEST(what_is_read_counts),
+        NODE_TEST(a_partition_that_is_not_served_is_counted),
         cmocka_unit_test_setup_teardown(the_page_is_bounded, set_up_small, node_tear_down),
         NODE_TEST(the_page_is_well_formed),
     };

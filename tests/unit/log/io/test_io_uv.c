@@ -21,6 +21,7 @@ struct world {
     char seen[64]; /* one letter per callback */
     size_t seen_count;
     int64_t result;
+    struct rlimit limit; /* of descriptors, before the test */
 };
 
 static int set_up(void **state)
@@ -886,6 +887,36 @@ static void without_descriptors_connections_wait_and_the_loop_sleeps(void **stat
     test_free(talk);
 }
 
+static void open_file_and_free_descriptors(struct io_timer *timer)
+{
+    struct world *world = timer->owner;
+    io_file_close(world->io, open_file(world, "log"));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &world->limit), 0);
+}
+
+/* Connections leave descriptors to files: with three free of every four, none is taken. */
+static void the_last_descriptors_are_for_files(void **state)
+{
+    struct world *world = *state;
+    struct io_timer timer = {.fired = open_file_and_free_descriptors, .owner = world};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &world->limit), 0);
+    struct talk *talk = talk_new(world, "127.0.0.1:0");
+    int next = dup(STDERR_FILENO);
+    assert_int_equal(close(next), 0);
+    struct rlimit few = world->limit;
+    few.rlim_cur = (rlim_t)next * 4 / 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    trace_reset();
+    trace_set_stream(NULL);
+    io_timer_start(world->io, &timer, 150000000);
+    io_uv_run(world->io);
+    trace_set_stream(stderr);
+    assert_in_range(trace_count("io.accept_failed"), 1, 3);
+    assert_int_equal(talk->received, (uint64_t)MESSAGE_SIZE * MESSAGE_COUNT);
+    io_listener_close(world->io, talk->listener);
+    test_free(talk);
+}
+
 static void memory_ends_with_its_names_and_its_readers(void **state)
 {
     struct world *world = *state;
@@ -967,6 +998,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(without_descriptors_connections_wait_and_the_loop_sleeps,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_last_descriptors_are_for_files, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
