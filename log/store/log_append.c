@@ -163,12 +163,13 @@ static bool log_should_roll(const struct log *log, size_t size, int64_t last_off
 static int log_make_room(struct log *log, size_t size, int64_t last_offset)
 {
     struct segment *last = log_last_segment(log);
-    int error = segment_load(last);
-    if (error == 0) {
-        error = log_load_aborts(log, last);
-    }
+    /* In this order: what looks into other files may close this one, and its index goes with it. */
+    int error = log_load_aborts(log, last);
     if (error == 0) {
         error = segment_read_ages(last);
+    }
+    if (error == 0) {
+        error = segment_load(last);
     }
     if (error != 0) {
         return error;

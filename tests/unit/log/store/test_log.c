@@ -250,11 +250,11 @@ static enum sim_verdict refuse_segments(void *owner, const struct sim_call *call
 }
 
 /* Of this time, so that nothing is rolled because of its age. */
-static void append_now(struct fixture *fixture)
+static void append_now(struct fixture *fixture, size_t value_size)
 {
     struct log_append out;
     int64_t now_ms = io_wall_clock(sim_io(fixture->sim, 0));
-    fixture_build(fixture, NULL, 1, now_ms, 100, COMPRESS_NONE);
+    fixture_build(fixture, NULL, 1, now_ms, value_size, COMPRESS_NONE);
     assert_int_equal(fixture_append_built(fixture, &out), 0);
 }
 
@@ -266,23 +266,61 @@ static void a_file_that_is_not_used_gives_its_descriptor_to_one_that_is(void **s
     struct store_stats after;
     assert_int_equal(
         store_create_log(fixture->store, "bills", 0, id, &fixture->settings, &fixture->log), 0);
-    append_now(fixture);
+    append_now(fixture, 10);
     fixture_close(fixture);
     fixture_open(fixture);
-    append_now(fixture);
+    append_now(fixture, 10);
     struct log *first = fixture->log;
     fixture_settle(fixture);
     fixture->log = store_find_log(fixture->store, "bills", 0);
     store_read_stats(fixture->store, &before);
     int refusals = 1;
     sim_on_operation(fixture->sim, refuse_segments, &refusals);
-    append_now(fixture);
+    append_now(fixture, 10);
     sim_on_operation(fixture->sim, NULL, NULL);
     assert_true(refusals < 1);
     store_read_stats(fixture->store, &after);
     assert_int_equal(after.open_file_count, before.open_file_count / 2 + 1);
     assert_int_equal(log_end_offset(first), 1);
     assert_int_equal(log_end_offset(fixture->log), 2);
+}
+
+/* One record of producer 7; with BATCH_CONTROL it ends a transaction without committing it. */
+static void append_as(struct fixture *fixture, int16_t attributes, size_t value_size)
+{
+    static const uint8_t value[100] = {0};
+    struct log_append out;
+    struct batch_builder builder;
+    bool is_marker = (attributes & BATCH_CONTROL) != 0;
+    batch_builder_init(&builder, COMPRESS_NONE);
+    builder.attributes = attributes;
+    builder.producer_id = 7;
+    builder.producer_epoch = 0;
+    builder.base_sequence = is_marker ? -1 : 0;
+    batch_builder_add(&builder, io_wall_clock(sim_io(fixture->sim, 0)), bytes_make(value, 4),
+                      bytes_make(value, value_size), NULL, 0);
+    buffer_clear(&fixture->batch);
+    assert_int_equal(batch_builder_finish(&builder, &fixture->batch), 0);
+    batch_builder_fini(&builder);
+    assert_int_equal(log_append(fixture->log, fixture->batch.data, fixture->batch.size, 0,
+                                is_marker ? LOG_ORIGIN_COORDINATOR : LOG_ORIGIN_CLIENT, &out),
+                     0);
+}
+
+/* Proving an aborted transaction looks into the segment where it began, and with one file open that
+ * closes the growing one, whose index goes with it. */
+static void an_append_has_its_index_however_few_files_are_open(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->settings.segment_size = 250;
+    log_set_settings(fixture->log, &fixture->settings);
+    append_as(fixture, BATCH_TRANSACTIONAL, 100);
+    append_as(fixture, BATCH_TRANSACTIONAL | BATCH_CONTROL, 6);
+    fixture_close(fixture);
+    fixture->options.open_file_max = 1;
+    fixture_open(fixture);
+    append_now(fixture, 10);
+    assert_int_equal(log_end_offset(fixture->log), 3);
 }
 
 static void a_failed_flush_fences_the_store_for_good(void **state)
@@ -487,6 +525,7 @@ int main(void)
         CASE(a_full_disk_is_told_of_once_and_when_it_is_over),
         CASE(a_log_that_no_descriptor_was_left_for_is_made_later),
         CASE(a_file_that_is_not_used_gives_its_descriptor_to_one_that_is),
+        CASE(an_append_has_its_index_however_few_files_are_open),
         CASE(a_failed_flush_fences_the_store_for_good),
         CASE(a_failed_write_fences_the_store),
         CASE(a_duplicate_is_answered_with_its_original),
