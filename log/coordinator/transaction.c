@@ -144,6 +144,18 @@ bool transaction_is_decided(const struct transaction *transaction)
            transaction->value.state == TRANSACTION_PREPARE_ABORT;
 }
 
+bool transaction_is_ending(const struct transaction *transaction)
+{
+    switch (transaction_seen_state(transaction)) {
+    case TRANSACTION_PREPARE_COMMIT:
+    case TRANSACTION_PREPARE_ABORT:
+    case TRANSACTION_PREPARE_EPOCH_FENCE:
+        return true;
+    default:
+        return transaction_is_decided(transaction);
+    }
+}
+
 static bool transaction_is_exhausted(const struct transaction *transaction)
 {
     return transaction->value.producer_epoch >= TRANSACTION_EPOCH_LAST;

@@ -108,6 +108,8 @@ const char *transaction_state_name(enum transaction_state state);
 /* The state, or what is on its way. */
 enum transaction_state transaction_seen_state(const struct transaction *transaction);
 bool transaction_is_decided(const struct transaction *transaction);
+/* It is decided, or that is on its way. */
+bool transaction_is_ending(const struct transaction *transaction);
 bool transaction_has_partition(const struct transaction *transaction, struct bytes topic,
                                int32_t index);
 

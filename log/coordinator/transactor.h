@@ -119,6 +119,8 @@ void transactor_add_partitions(struct transactor *transactor, struct transactor_
 must_use int transactor_verify(const struct transactor *transactor,
                                const struct transactor_claim *claim, struct bytes topic,
                                int32_t partition);
+/* Whether the transaction of this id is being decided, or its markers are on the way. At once. */
+bool transactor_is_ending(const struct transactor *transactor, struct bytes transactional_id);
 void transactor_end_transaction(struct transactor *transactor, struct transactor_end *end);
 void transactor_list(const struct transactor *transactor,
                      const struct list_transactions_request *in, struct arena *arena,

@@ -266,6 +266,13 @@ int transactor_verify(const struct transactor *transactor, const struct transact
                                                       topic, partition);
 }
 
+bool transactor_is_ending(const struct transactor *transactor, struct bytes transactional_id)
+{
+    int error = 0;
+    const struct transactor_item *item = transactor_find(transactor, transactional_id, &error);
+    return item != NULL && transaction_is_ending(item->transaction);
+}
+
 /* EndTxn ------------------------------------------------------------------------------------- */
 
 static void transactor_answer_end(struct transactor *transactor, struct transactor_end *end,

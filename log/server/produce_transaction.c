@@ -40,6 +40,19 @@ static void produce_transaction_refuse(struct produce_transaction *transaction, 
     }
 }
 
+/* Whether the batch of the claim needs an answer of the coordinator. What the log takes for part of
+ * a transaction that goes on may come behind its end, and before the marker: with transactions v1,
+ * whose epochs stay, it would end with a transaction that it is not of (KIP-890). */
+static bool produce_transaction_is_doubtful(const struct produce_transaction *transaction,
+                                            const struct log *log)
+{
+    const struct transactor_claim *claim = &transaction->add.claim;
+    const struct request *request = transaction->request;
+    return !log_has_transaction(log, claim->producer_id, claim->producer_epoch) ||
+           (request->version < PRODUCE_ADDING_VERSION &&
+            transactor_is_ending(request->server->parts.transactor, claim->transactional_id));
+}
+
 /* Finds the transactional batches, and those whose partition the log does not know to be part of
  * the transaction: whether there are any. */
 static bool produce_transaction_look(struct produce_transaction *transaction)
@@ -78,7 +91,7 @@ static bool produce_transaction_look(struct produce_transaction *transaction)
                                            .producer_id = batch.producer_id,
                                            .producer_epoch = batch.producer_epoch};
         transaction->parts[i].is_asked =
-            !log_has_transaction(replica_log(replica), batch.producer_id, batch.producer_epoch);
+            produce_transaction_is_doubtful(transaction, replica_log(replica));
         has_asked = has_asked || transaction->parts[i].is_asked;
     }
     const struct broker_options *options = meta_broker_options(server->parts.meta);

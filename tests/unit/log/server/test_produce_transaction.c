@@ -4,6 +4,7 @@
 
 enum {
     ABORTABLE = 120,
+    NOT_ENOUGH_REPLICAS = 19,
     INVALID_STATE = 48,
     INVALID_EPOCH = 47,
     UNAUTHORIZED = 53,
@@ -208,6 +209,34 @@ static void a_topic_may_go_while_its_batch_waits(void **state)
     node_free(node);
 }
 
+static enum sim_verdict refuse_first_marker(void *owner, const struct sim_call *call)
+{
+    int *left = owner;
+    bool is_there = call->operation == SIM_FILE_WRITE && strstr(call->path, "/t-0/") != NULL;
+    return is_there && (*left)-- > 0 ? SIM_NO_SPACE : SIM_GO_ON;
+}
+
+/* The end is answered when it is durable; its marker finds no room and comes a little later. With
+ * transactions v1 what is written in between has the epoch of what ended. */
+static void nothing_joins_a_transaction_that_ended(void **state)
+{
+    struct node *node = *state;
+    int left = 1;
+    node_make_topic(node, "t", 1, NULL);
+    struct transaction_client client = transaction_client_make(node, "x");
+    assert_int_equal(transaction_client_add(&client, "t", 0), 0);
+    assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 0), 0);
+    sim_on_operation(node->sim, refuse_first_marker, &left);
+    assert_int_equal(transaction_client_end(&client, 1, true), 0);
+    assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 1), NOT_ENOUGH_REPLICAS);
+    node_run_ms(node, 1000);
+    sim_on_operation(node->sim, NULL, NULL);
+    assert_true(left <= 0);
+    assert_true(transaction_client_is(&client, "CompleteCommit"));
+    assert_int_equal(transaction_client_add(&client, "t", 0), 0);
+    assert_int_equal(transaction_client_produce(&client, 11, "t", 0, 1), 0);
+}
+
 static void an_end_survives_a_restart_and_readers_see_it(void **state)
 {
     struct node *node = *state;
@@ -245,6 +274,7 @@ int main(void)
         NODE_TEST(an_unknown_id_has_no_transaction),
         NODE_TEST(a_topic_can_be_named_by_its_id),
         cmocka_unit_test(a_topic_may_go_while_its_batch_waits),
+        NODE_TEST(nothing_joins_a_transaction_that_ended),
         NODE_TEST(an_end_survives_a_restart_and_readers_see_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
