@@ -81,6 +81,7 @@ struct app_options {
     int32_t standby_count;      /* copies that other processes should keep of each store */
     int64_t commit_interval_ms; /* default 100 */
     int64_t session_timeout_ms; /* of group members; 0: the default */
+    int64_t task_idle_ms; /* task_options.idle_ms of all tasks, which are waited for together */
     enum app_guarantee guarantee;
     struct script_limits limits;
 };

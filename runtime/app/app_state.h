@@ -89,6 +89,7 @@ struct app {
     struct io_timer process_timer; /* the next turn of processing */
     bool has_noticed;              /* a task said something for the log */
     uint64_t unsure_since;         /* since when a task does not know its next record; 0: all do */
+    uint64_t busy_since; /* when records came that are not all processed yet; 0: all are */
     struct io_timer tick_timer;
     struct io_timer commit_timer;
     struct producer_flush flush;

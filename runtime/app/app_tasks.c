@@ -59,21 +59,35 @@ static struct app_task *app_tasks_choose(struct app *app, int64_t *other_ms)
     return chosen;
 }
 
-/* Whether older records may be on their way to a task that has none: they are waited for, but not
- * for long, since nobody should stand still for a partition without a leader. */
-static bool app_tasks_is_waiting(struct app *app)
+/* Whether records older than the next one, which is of `chosen`, may be on their way to a task that
+ * has none: they are waited for, but not for long, since nobody should stand still for a partition
+ * without a leader. Those that no broker has yet, in other partitions of the same topics, are
+ * waited for as long as the options say (task_idle_ms). */
+static bool app_tasks_is_waiting(struct app *app, const struct app_task *chosen)
 {
     bool is_unsure = false;
+    uint64_t until = 0;
+    uint64_t now = io_now(app->io);
+    app->busy_since = app->busy_since == 0 ? now : app->busy_since;
     for (list_each (&app->tasks, link)) {
         struct app_task *row = list_member(link, struct app_task, link);
-        is_unsure = is_unsure || (app_task_is_active(row) && task_is_unsure(row->task));
+        if (!app_task_is_active(row)) {
+            continue;
+        }
+        uint64_t idle_until = 0;
+        is_unsure = is_unsure || task_is_unsure(row->task);
+        if (row->part == chosen->part && task_is_idling(row->task, app->busy_since, &idle_until)) {
+            until = idle_until > until ? idle_until : until;
+        }
     }
-    uint64_t now = io_now(app->io);
     app->unsure_since = !is_unsure ? 0 : app->unsure_since == 0 ? now : app->unsure_since;
-    if (!is_unsure || now - app->unsure_since >= APP_WAIT_NS) {
+    if (is_unsure && app->unsure_since + APP_WAIT_NS > until) {
+        until = app->unsure_since + APP_WAIT_NS;
+    }
+    if (until <= now) {
         return false;
     }
-    io_timer_start(app->io, &app->process_timer, app->unsure_since + APP_WAIT_NS - now);
+    io_timer_start(app->io, &app->process_timer, until - now);
     return true;
 }
 
@@ -100,7 +114,8 @@ static bool app_tasks_take_turn(struct app *app)
     int64_t until_ms = 0;
     while (left_count > 0 && now < end && app_tasks_may_process(app)) {
         row = app_tasks_choose(app, &until_ms);
-        if (row == NULL || app_tasks_is_waiting(app)) {
+        app->busy_since = row == NULL ? 0 : app->busy_since;
+        if (row == NULL || app_tasks_is_waiting(app, row)) {
             return false;
         }
         uint64_t begin = now;
@@ -291,6 +306,7 @@ static void app_task_make(struct app_task *row)
         .part =
             row->is_canary ? topology_part_find(app->canary_topology, row->part->id) : row->part,
         .partition = row->partition,
+        .idle_ms = app->options.task_idle_ms,
         .state_directory = app->state_directory == NULL ? NULL : buffer_string(&directory),
         .client = app->client,
         .fetch_client = app->fetch_client,

@@ -169,16 +169,6 @@ static void app_topics_refresh(struct app_topics *topics, bool may_create)
     client_refresh_metadata(topics->client, &topics->refresh);
 }
 
-static bool app_topics_is_internal(const struct topology_part *part, const char *name)
-{
-    for (size_t i = 0; i < part->internal_topic_count; i++) {
-        if (strcmp(part->internal_topics[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A repartition topic, made in a step of its own. */
 static bool app_topics_is_declared_internal(const struct app_topics *topics, const char *name)
 {
@@ -368,7 +358,7 @@ static void app_topics_step_sources(struct app_topics *topics)
     for (size_t i = 0; i < topology_part_count(topics->topology); i++) {
         const struct topology_part *part = topology_part_at(topics->topology, i);
         for (size_t j = 0; j < part->topic_count; j++) {
-            if (!app_topics_is_internal(part, part->topics[j])) {
+            if (!topology_part_repartitions(part, part->topics[j])) {
                 app_topics_name(topics, part->topics[j]);
             }
         }

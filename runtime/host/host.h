@@ -49,6 +49,7 @@ struct host_options {
     size_t plugin_directory_count;
     int64_t commit_interval_ms; /* 0: the default */
     int64_t session_timeout_ms; /* 0: the default */
+    int64_t task_idle_ms;       /* task_options.idle_ms */
     enum app_guarantee guarantee;
     struct script_limits limits; /* zeroes: the defaults */
 };

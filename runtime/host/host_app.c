@@ -171,6 +171,7 @@ struct app_options host_shard_app_options(const struct host *host)
                                       .plugin_directory_count = options->plugin_directory_count,
                                       .commit_interval_ms = options->commit_interval_ms,
                                       .session_timeout_ms = options->session_timeout_ms,
+                                      .task_idle_ms = options->task_idle_ms,
                                       .guarantee = options->guarantee,
                                       .limits = options->limits};
     app_options.client.bootstrap = options->bootstrap;

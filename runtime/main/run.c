@@ -23,7 +23,12 @@
 #define RUN_LOOPBACK  "loopback:broker"
 #define RUN_LOCALHOST "localhost:0" /* for a child; a free port */
 
-enum { RUN_PATH_SIZE = 4096, RUN_STANDBY_MAX = 16, RUN_SESSION_MS_MIN = 1000 };
+enum {
+    RUN_PATH_SIZE = 4096,
+    RUN_STANDBY_MAX = 16,
+    RUN_SESSION_MS_MIN = 1000,
+    RUN_IDLE_MS_MAX = 3600000
+};
 
 struct run_values {
     struct service_flags service;
@@ -38,6 +43,7 @@ struct run_values {
     int64_t thread_count;
     int64_t standby_count;
     int64_t session_timeout_ms;
+    int64_t task_idle_ms;
     const char *guarantee;
     bool is_following;
     bool is_isolating;
@@ -150,6 +156,7 @@ static int run_judge(struct run *run)
     run->options.commit_interval_ms = run->values->commit_interval_ms;
     run->options.thread_count = (size_t)run->values->thread_count;
     run->options.session_timeout_ms = run->values->session_timeout_ms;
+    run->options.task_idle_ms = run->values->task_idle_ms;
     run->options.standby_count = (int32_t)run->values->standby_count;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
@@ -358,6 +365,10 @@ static int run_judge_flags(struct command_world *world, const struct run_values 
         return command_misuse(world, "--session-timeout takes at least 1s, not %lld ms",
                               (long long)values->session_timeout_ms);
     }
+    if (values->task_idle_ms > RUN_IDLE_MS_MAX) {
+        return command_misuse(world, "--task-idle takes at most 1h, not %lld ms",
+                              (long long)values->task_idle_ms);
+    }
     if (values->is_isolating && values->bootstrap != NULL) {
         return command_misuse(world, "--isolate keeps a log of our own safe; with --bootstrap the "
                                      "applications are a process of their own already");
@@ -428,6 +439,8 @@ static const struct flag run_flags[] = {
          "copies of each store that other processes keep ready (default: 0)"),
     FLAG(0, "session-timeout", DURATION, struct run_values, session_timeout_ms, "TIME",
          "how long the group waits for a process that says nothing (default: 45s)"),
+    FLAG(0, "task-idle", DURATION, struct run_values, task_idle_ms, "TIME",
+         "how long records wait for older ones of empty partitions (default: 0)"),
     FLAG(0, "deployed", BOOL, struct run_values, is_following, NULL,
          "run what the cluster has deployed too ('tidemill app deploy')"),
     FLAG(0, "isolate", BOOL, struct run_values, is_isolating, NULL,
@@ -460,7 +473,11 @@ const struct command run_command = {
         "one that has a copy goes on with little to read. The largest wish of all counts. The\n"
         "death of a process is known after --session-timeout, for which brokers have a least\n"
         "value (group.min.session.timeout.ms, 6 s). A stop is not told to the group either: the\n"
-        "process is expected back.\n",
+        "process is expected back.\n"
+        "With --task-idle (max.task.idle.ms of Kafka Streams) records wait so long for older\n"
+        "ones of a topic's partitions that are empty, so that fewer come too late where\n"
+        "producers fill partitions in turn. One that had none for ten times as long is not\n"
+        "waited for.\n",
     COMMAND_FLAGS(run_flags),
     .values_size = sizeof(struct run_values),
     .initial = &run_initial,

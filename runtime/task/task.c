@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TASK_IDLE_TIMES = 10 };
+
 void task_state_fail(struct task *task, const char *reason, bool is_final)
 {
     if (task->state == TASK_FAILED || task->is_closing) {
@@ -122,6 +124,38 @@ bool task_is_unsure(const struct task *task)
     return false;
 }
 
+/* Whether an input has run empty that was not missed yet: it may have to be waited for. */
+static bool task_has_run_empty(const struct task *task)
+{
+    bool has_run_empty = false;
+    for (size_t i = 0; task->options.idle_ms > 0 && i < task->input_count; i++) {
+        const struct task_input *input = &task->inputs[i];
+        has_run_empty |= input->missed_ns == 0 && !input->is_ours && task_input_is_drained(input);
+    }
+    return has_run_empty;
+}
+
+bool task_is_idling(struct task *task, uint64_t since_ns, uint64_t *until_ns)
+{
+    bool is_ready = task->state == TASK_RUNNING && !task->is_blocked && !task->is_stopped;
+    uint64_t idle_ns = (uint64_t)task->options.idle_ms * 1000000;
+    uint64_t now_ns = io_now(task->io);
+    *until_ns = 0;
+    for (size_t i = 0; idle_ns > 0 && is_ready && i < task->input_count; i++) {
+        struct task_input *input = &task->inputs[i];
+        if (input->is_ours || !task_input_is_drained(input)) {
+            continue;
+        }
+        input->missed_ns = input->missed_ns == 0 ? now_ns : input->missed_ns;
+        uint64_t from_ns = input->missed_ns > since_ns ? input->missed_ns : since_ns;
+        bool is_given_up = now_ns - input->missed_ns >= TASK_IDLE_TIMES * idle_ns;
+        if (!is_given_up && from_ns + idle_ns > *until_ns) {
+            *until_ns = from_ns + idle_ns;
+        }
+    }
+    return *until_ns > now_ns;
+}
+
 size_t task_process(struct task *task, size_t count_max, int64_t time_ms_max)
 {
     size_t count = 0;
@@ -133,7 +167,8 @@ size_t task_process(struct task *task, size_t count_max, int64_t time_ms_max)
             break;
         }
         struct task_input *input = task->is_stopped ? NULL : task_choose(task);
-        if (input == NULL || input->time_ms > time_ms_max) {
+        if (input == NULL || input->time_ms > time_ms_max ||
+            (count > 0 && task_has_run_empty(task))) {
             break;
         }
         task_process_head(task, input);
@@ -167,6 +202,7 @@ void task_add_input(struct task *task, const char *topic, int64_t committed_offs
     task_input_init(&task->inputs[count - 1], task->options.fetcher, topic,
                     task->options.partition);
     task->committed_offsets[count - 1] = committed_offset;
+    task->inputs[count - 1].is_ours = topology_part_repartitions(task->options.part, topic);
 }
 
 static void task_count_change(void *owner, struct bytes key, struct bytes value)

@@ -33,6 +33,9 @@ struct task_options {
     const struct topology *topology; /* with the part, outlives the task */
     const struct topology_part *part;
     int32_t partition;
+    int64_t idle_ms; /* how long an empty input is waited for while others have records, much as by
+                      * max.task.idle.ms of Kafka Streams (KIP-353); 0: not at all. Not of topics
+                      * that the application repartitions through: what they get it sends itself */
     const char *state_directory; /* of this task; NULL: stores live in memory only */
     struct client *client;
     struct client *fetch_client; /* for reading changelogs; its connection may wait in long polls */
@@ -82,6 +85,11 @@ int64_t task_next_time_ms(struct task *task);
 /* After that: a record may be on its way to an input that has none; the broker did not say yet that
  * there is none. */
 bool task_is_unsure(const struct task *task);
+/* To be asked when there is a record to process, which others have been there for since `since_ns`:
+ * whether an empty input is waited for (idle_ms), and until when, by io_now. It is for idle_ms from
+ * when it was first missed and from `since_ns`; not any more when it was missed ten times as long.
+ */
+bool task_is_idling(struct task *task, uint64_t since_ns, uint64_t *until_ns);
 /* Sends what waits for room, then processes records that are there and not later than
  * `time_ms_max`, up to `count_max`; returns how many. Stops early when the producer is full. */
 size_t task_process(struct task *task, size_t count_max, int64_t time_ms_max);

@@ -57,6 +57,7 @@ static void task_input_set_head(struct task_input *input, const struct batch_rec
                                   .header_count = from->header_count};
     input->head_body = from->body;
     input->has_head = true;
+    input->missed_ns = 0;
     decoded_clear(&input->decoded);
     input->time_ms = inlet_time(input->source, &input->decoded, &input->head);
 }

@@ -17,6 +17,7 @@ struct task_input {
     int64_t position;    /* the next record not yet finished; -1 before the first batch */
     struct node *source; /* where its records enter the task's nodes */
     bool is_added;
+    bool is_ours; /* nobody else writes the topic: the application repartitions through it */
     bool has_batch;
     bool has_head;
     struct fetcher_batch fetched;
@@ -24,6 +25,7 @@ struct task_input {
     struct record head;
     struct bytes head_body; /* batch_record.body */
     int64_t time_ms;        /* of the head, as its value may say it (runtime/topology/inlet.h) */
+    uint64_t missed_ns;     /* when others first waited for a head; 0: not since the last one */
     struct decoded decoded; /* of the head's value */
     int placement_left;     /* keys to look at (task_placement.h) */
 };

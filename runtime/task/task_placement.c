@@ -10,10 +10,10 @@
 
 enum { TASK_PLACEMENT_SHOWN_MAX = 40 };
 
-static bool task_placement_lists(const char *const *topics, size_t count, const char *topic)
+static bool task_placement_meets(const struct topology_part *part, const char *topic)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(topics[i], topic) == 0) {
+    for (size_t i = 0; i < part->copartitioned_count; i++) {
+        if (strcmp(part->copartitioned[i], topic) == 0) {
             return true;
         }
     }
@@ -25,11 +25,8 @@ void task_placement_begin(struct task *task)
     const struct topology_part *part = task->options.part;
     for (size_t i = 0; part->internal_topic_count > 0 && i < task->input_count; i++) {
         struct task_input *input = &task->inputs[i];
-        bool is_foreign =
-            !task_placement_lists(part->internal_topics, part->internal_topic_count, input->topic);
-        bool is_meeting =
-            task_placement_lists(part->copartitioned, part->copartitioned_count, input->topic);
-        input->placement_left = is_foreign && is_meeting ? TASK_PLACEMENT_MAX : 0;
+        bool is_meeting = task_placement_meets(part, input->topic);
+        input->placement_left = !input->is_ours && is_meeting ? TASK_PLACEMENT_MAX : 0;
     }
 }
 

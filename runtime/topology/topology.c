@@ -484,6 +484,16 @@ const struct topology_part *topology_global_at(const struct topology *topology, 
     return &topology->globals[index];
 }
 
+bool topology_part_repartitions(const struct topology_part *part, const char *topic)
+{
+    for (size_t i = 0; i < part->internal_topic_count; i++) {
+        if (strcmp(part->internal_topics[i], topic) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct topology_part *topology_part_find(const struct topology *topology, uint32_t id)
 {
     for (size_t i = 0; i < topology->part_count; i++) {

@@ -144,6 +144,8 @@ const struct topology_part *topology_part_at(const struct topology *topology, si
  * before the first task begins. */
 size_t topology_global_count(const struct topology *topology);
 const struct topology_part *topology_global_at(const struct topology *topology, size_t index);
+/* Whether the topic, one of the part's, is one that the application repartitions through. */
+bool topology_part_repartitions(const struct topology_part *part, const char *topic);
 /* NULL when no part has this id. */
 const struct topology_part *topology_part_find(const struct topology *topology, uint32_t id);
 size_t topology_node_count(const struct topology *topology);

@@ -37,7 +37,8 @@ struct app_world {
     const char *connectors;     /* a folder of real plugins, or NULL */
     int32_t standby_count;      /* copies of each store that other seats keep */
     int64_t session_timeout_ms; /* of members; 0: the default */
-    struct app_log *log;        /* of all seats, or NULL */
+    int64_t task_idle_ms;
+    struct app_log *log; /* of all seats, or NULL */
     enum app_guarantee guarantee;
 };
 
@@ -104,6 +105,7 @@ static inline int app_world_open(struct app_world *world, int number, struct rep
                                   .home = homes[number],
                                   .standby_count = world->standby_count,
                                   .session_timeout_ms = world->session_timeout_ms,
+                                  .task_idle_ms = world->task_idle_ms,
                                   .client = client_options_default(),
                                   .log = world->log,
                                   .guarantee = world->guarantee,

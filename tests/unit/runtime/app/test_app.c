@@ -286,29 +286,70 @@ static void keys_that_lie_elsewhere_are_told_of(void **state)
 
 /* Three partitions hold every third record; what goes through the repartition topic is in the order
  * of time nevertheless, so nothing is late for its window. */
+static const char *const ordered_script = "local S = require 'tidemill'\n"
+                                          "local app = S.app 'ordered'\n"
+                                          "app:topic('out', { partitions = 1 })\n"
+                                          "app:stream('in', { value = 'json', time = '$.t' })\n"
+                                          "  :group_by '$.k'\n"
+                                          "  :window(S.tumbling '10ms')\n"
+                                          "  :count { name = 'n' }\n"
+                                          "  :to 'out'\n"
+                                          "return app\n";
+
+static void put_time(struct app_world *world, int32_t partition, int time_ms)
+{
+    char value[40];
+    snprintf(value, sizeof value, "{\"t\":%d,\"k\":\"a\"}", time_ms);
+    app_world_put(world, "in", partition, NULL, value);
+}
+
 static void records_of_all_tasks_are_taken_in_the_order_of_time(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 5; seed++) {
-        struct app_world *world =
-            app_world_new(seed, "local S = require 'tidemill'\n"
-                                "local app = S.app 'ordered'\n"
-                                "app:topic('out', { partitions = 1 })\n"
-                                "app:stream('in', { value = 'json', time = '$.t' })\n"
-                                "  :group_by '$.k'\n"
-                                "  :window(S.tumbling '10ms')\n"
-                                "  :count { name = 'n' }\n"
-                                "  :to 'out'\n"
-                                "return app\n");
+        struct app_world *world = app_world_new(seed, ordered_script);
         fake_cluster_add_topic(world->cluster, "in", 3);
         for (int i = 0; i < 300; i++) {
-            char value[40];
-            snprintf(value, sizeof value, "{\"t\":%d,\"k\":\"a\"}", 1000 + i);
-            app_world_put(world, "in", i % 3, NULL, value);
+            put_time(world, i % 3, 1000 + i);
         }
         app_world_start(world, 0);
         app_world_await(world, "out", 300);
         assert_int_equal(app_world_count(world, "ordered-late"), 0);
+        app_world_free(world);
+    }
+}
+
+/* The older record of each pair comes 200 ms after the younger one; the third partition never has
+ * any, and is given up after five seconds. */
+static void an_older_record_is_waited_for_when_somebody_wants_that(void **state)
+{
+    static const int64_t idle_ms[] = {0, 500};
+    (void)state;
+    for (size_t i = 0; i < sizeof idle_ms / sizeof *idle_ms; i++) {
+        struct app_world *world = app_world_new(1, ordered_script);
+        world->task_idle_ms = idle_ms[i];
+        fake_cluster_add_topic(world->cluster, "in", 3);
+        fake_cluster_add_topic(world->cluster, "ordered-late", 1);
+        app_world_start(world, 0);
+        put_time(world, 0, 900);
+        put_time(world, 1, 901);
+        app_world_await(world, "out", 2);
+        for (int pair = 0; pair < 10; pair++) {
+            put_time(world, 0, 1015 + pair * 20);
+            app_world_run(world, 200);
+            put_time(world, 1, 1000 + pair * 20);
+            app_world_run(world, 1000);
+        }
+        assert_int_equal(app_world_count(world, "ordered-late"), idle_ms[i] == 0 ? 10 : 0);
+        /* Nobody waits for longer than that, nor for ever for the others. */
+        int64_t count = app_world_count(world, "out");
+        put_time(world, 0, 2000);
+        app_world_run(world, idle_ms[i] + 150);
+        assert_int_equal(app_world_count(world, "out"), count + 1);
+        app_world_run(world, 10 * idle_ms[i]);
+        put_time(world, 0, 3000);
+        app_world_run(world, 150);
+        assert_int_equal(app_world_count(world, "out"), count + 2);
         app_world_free(world);
     }
 }
@@ -604,6 +645,7 @@ int main(void)
         cmocka_unit_test(tasks_run_while_others_restore),
         cmocka_unit_test(keys_that_lie_elsewhere_are_told_of),
         cmocka_unit_test(records_of_all_tasks_are_taken_in_the_order_of_time),
+        cmocka_unit_test(an_older_record_is_waited_for_when_somebody_wants_that),
         cmocka_unit_test(a_slow_script_has_short_turns),
         cmocka_unit_test(a_commit_that_fails_is_told_and_a_new_start_counts_on),
         cmocka_unit_test(a_cluster_without_transactions_is_told_of_the_other_guarantee),
