@@ -377,18 +377,18 @@ static int broker_read_settings(struct broker *broker, const struct broker_setti
     }
     broker->path = settings->path != NULL ? memory_string(settings->path)
                                           : bytes_to_string(bytes_make(path, path_size));
-    return listener_set_read(settings->listen, settings->advertised, &broker->options, NULL, NULL,
+    return listener_set_read(settings->listen, settings->advertised, &broker->options, NULL,
                              &broker->listeners, report);
 }
 
-int broker_judge(const struct broker_settings *settings, broker_options_warn warn, void *owner,
+int broker_judge(const struct broker_settings *settings, const struct broker_options_ears *ears,
                  struct report *report)
 {
     struct config_layers layers = {.file = settings->file};
     struct broker_options options = {0};
     struct listener_set listeners;
     config_read_broker(&layers, &options);
-    int error = listener_set_read(settings->listen, settings->advertised, &options, warn, owner,
+    int error = listener_set_read(settings->listen, settings->advertised, &options, ears,
                                   &listeners, report);
     listener_set_fini(&listeners);
     broker_options_fini(&options);

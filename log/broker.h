@@ -39,9 +39,9 @@ struct broker_events {
 };
 
 /* What broker_start would refuse of the settings alone, without a look at the disk or the network;
- * `warn` hears of what is understood and left out. */
-must_use int broker_judge(const struct broker_settings *settings, broker_options_warn warn,
-                          void *owner, struct report *report);
+ * `ears` hears of what is understood and left out, and of every mistake. */
+must_use int broker_judge(const struct broker_settings *settings,
+                          const struct broker_options_ears *ears, struct report *report);
 /* What broker_start would refuse of the data directory: another's, another node's or cluster's.
  * Only reads, and waits for the disk; a directory that is not there is not refused. */
 must_use int broker_judge_directory(struct io *io, const struct broker_settings *settings,

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LISTENER_OPTION "listeners"
+
 /* "NAME://HOST:PORT" in its parts. */
 struct listener_part {
     struct bytes name; /* empty when there is none */
@@ -69,8 +71,8 @@ static struct bytes listener_protocol(const char *map, struct bytes name)
     return name.size == 0 ? BYTES_LITERAL("PLAINTEXT") : name;
 }
 
-static int listener_judge(const struct broker_options *options, struct bytes text,
-                          struct bytes name, struct report *report)
+static int listener_judge_protocol(const struct broker_options *options, struct bytes text,
+                                   struct bytes name, struct report *report)
 {
     static const char *const secure[] = {"SSL", "SASL_PLAINTEXT", "SASL_SSL"};
     struct bytes protocol = listener_protocol(options->listener_security_protocol_map, name);
@@ -79,16 +81,37 @@ static int listener_judge(const struct broker_options *options, struct bytes tex
     }
     for (size_t i = 0; i < sizeof secure / sizeof *secure; i++) {
         if (listener_equal(protocol, bytes_from_string(secure[i]))) {
-            return report_add(report, NULL,
-                              "listeners: %.*s asks for %s, and there is no TLS and no SASL here; "
+            return report_add(report, LISTENER_OPTION,
+                              "%.*s asks for %s, and there is no TLS and no SASL here; "
                               "use a PLAINTEXT listener behind something that has them",
                               BYTES_FORMAT(text), secure[i]);
         }
     }
-    return report_add(report, NULL,
-                      "listeners: nothing says which protocol %.*s speaks; add %.*s:PLAINTEXT to "
+    return report_add(report, LISTENER_OPTION,
+                      "nothing says which protocol %.*s speaks; add %.*s:PLAINTEXT to "
                       "listener.security.protocol.map",
                       BYTES_FORMAT(text), BYTES_FORMAT(name));
+}
+
+static bool listener_is_port(const char *text, int64_t min)
+{
+    int64_t port = 0;
+    return text_parse_int64(text, &port) == 0 && port >= min && port <= UINT16_MAX;
+}
+
+/* A name is looked up when it is listened on, not here. */
+static int listener_judge_address(const char *address, const char *place, struct report *report)
+{
+    const char *colon = strrchr(address, ':');
+    if (strncmp(address, "loopback:", 9) == 0 ||
+        (colon != NULL && listener_is_port(colon + 1, 0))) {
+        return 0;
+    }
+    return report_add(
+        report, place,
+        "'%s' is no address to listen on; an address is HOST:PORT, or :PORT for every "
+        "interface, and port 0 takes a free one",
+        address);
 }
 
 /* The advertised address of this name; without names the first. NULL for none. */
@@ -106,16 +129,15 @@ static char *listener_advertised(const struct broker_options *options, struct by
 }
 
 /* Every answer about the cluster sends clients there, so it must be one that they can dial. */
-static int listener_judge_advertised(const char *advertised, struct report *report)
+static int listener_judge_advertised(const char *advertised, const char *place,
+                                     struct report *report)
 {
     const char *colon = strrchr(advertised, ':');
     size_t host_size = colon == NULL ? 0 : (size_t)(colon - advertised);
-    int64_t port = 0;
     bool is_bare = host_size > 0 && advertised[0] != '[' && memchr(advertised, ':', host_size);
-    if (host_size == 0 || is_bare || text_parse_int64(colon + 1, &port) != 0 || port < 1 ||
-        port > UINT16_MAX) {
+    if (host_size == 0 || is_bare || !listener_is_port(colon + 1, 1)) {
         return report_add(
-            report, NULL,
+            report, place,
             "the address that clients are told, '%s', is not HOST:PORT; give both, or "
             "leave out --advertise and advertised.listeners: then clients are told "
             "the address they dialled",
@@ -123,7 +145,7 @@ static int listener_judge_advertised(const char *advertised, struct report *repo
     }
     if (strncmp(advertised, "0.0.0.0:", 8) == 0 || strncmp(advertised, "[::]:", 5) == 0) {
         return report_add(
-            report, NULL,
+            report, place,
             "the address that clients are told, %s, means every interface and cannot "
             "be dialled; give one that clients can reach, or leave out --advertise "
             "and advertised.listeners: then clients are told the address they dialled",
@@ -132,86 +154,119 @@ static int listener_judge_advertised(const char *advertised, struct report *repo
     return 0;
 }
 
-static int listener_set_add(struct listener_set *set, struct bytes address, char *advertised,
-                            struct report *report)
+/* What is read, and from what. */
+struct listener_reader {
+    struct listener_set *set;
+    const char *advertised; /* by a flag; NULL: the options say */
+    const struct broker_options *options;
+    const struct broker_options_ears *ears;
+    struct report *report;
+    bool has_mistakes;
+};
+
+static void listener_note(struct listener_reader *reader, const struct report *mistake)
 {
-    int error = advertised == NULL ? 0 : listener_judge_advertised(advertised, report);
-    if (error != 0) {
-        free(advertised);
-        return error;
+    const struct broker_options_ears *ears = reader->ears;
+    reader->has_mistakes = true;
+    report_add(reader->report, mistake->place, "%s", mistake->text);
+    if (ears != NULL && ears->refuse != NULL) {
+        ears->refuse(ears->owner, mistake);
     }
-    if (set->count == BROKER_LISTEN_MAX) {
-        free(advertised);
-        return report_add(report, NULL, "listeners: there may be at most %d", BROKER_LISTEN_MAX);
-    }
-    set->items[set->count].address = bytes_to_string(address);
-    set->items[set->count].advertised = advertised;
-    set->count++;
-    return 0;
 }
 
-static void listener_leave_out(struct bytes text, broker_options_warn warn, void *owner)
+/* Both addresses are judged, so that two mistakes are told at once. */
+static void listener_set_add(struct listener_reader *reader, struct listener_part part,
+                             const char *place)
+{
+    struct report wrong_address = {0};
+    struct report wrong_advertised = {0};
+    bool is_flag = reader->advertised != NULL;
+    char *address = bytes_to_string(part.address);
+    char *advertised = is_flag ? memory_string(reader->advertised)
+                               : listener_advertised(reader->options, part.name);
+    int error = listener_judge_address(address, place, &wrong_address);
+    if (error != 0) {
+        listener_note(reader, &wrong_address);
+    } else if (reader->set->count == BROKER_LISTEN_MAX) {
+        error = report_add(&wrong_address, place, "there may be at most %d", BROKER_LISTEN_MAX);
+        listener_note(reader, &wrong_address);
+    }
+    if (advertised != NULL && !is_flag && /* the flag's was judged, once */
+        listener_judge_advertised(advertised, "advertised.listeners", &wrong_advertised) != 0) {
+        error = ERROR_INVALID;
+        listener_note(reader, &wrong_advertised);
+    }
+    if (error != 0) {
+        free(address);
+        free(advertised);
+        return;
+    }
+    reader->set->items[reader->set->count].address = address;
+    reader->set->items[reader->set->count].advertised = advertised;
+    reader->set->count++;
+}
+
+static void listener_leave_out(const struct listener_reader *reader, struct bytes text)
 {
     struct report warning = {0};
-    if (warn != NULL) {
+    if (reader->ears != NULL && reader->ears->warn != NULL) {
         report_add(&warning, NULL,
                    "listeners: %.*s is not opened; a node is its own controller and needs no "
                    "listener for it",
                    BYTES_FORMAT(text));
-        warn(owner, &warning);
+        reader->ears->warn(reader->ears->owner, &warning);
     }
 }
 
-static int listener_set_read_options(struct listener_set *set, const char *advertised,
-                                     const struct broker_options *options, broker_options_warn warn,
-                                     void *owner, struct report *report)
+static void listener_set_read_options(struct listener_reader *reader)
 {
-    const char *rest = options->listeners;
+    const char *rest = reader->options->listeners;
     struct bytes word;
-    int error = 0;
-    while (error == 0 && listener_next(&rest, &word)) {
+    struct report mistake = {0};
+    while (listener_next(&rest, &word)) {
         struct listener_part part = listener_split(word);
-        if (listener_has_name(options->controller_listener_names, part.name)) {
-            listener_leave_out(word, warn, owner);
-            continue;
-        }
-        error = listener_judge(options, word, part.name, report);
-        if (error == 0) {
-            error = listener_set_add(set, part.address,
-                                     advertised != NULL ? memory_string(advertised)
-                                                        : listener_advertised(options, part.name),
-                                     report);
+        mistake = (struct report){0};
+        if (listener_has_name(reader->options->controller_listener_names, part.name)) {
+            listener_leave_out(reader, word);
+        } else if (listener_judge_protocol(reader->options, word, part.name, &mistake) != 0) {
+            listener_note(reader, &mistake);
+        } else {
+            listener_set_add(reader, part, LISTENER_OPTION);
         }
     }
-    if (error == 0 && set->count == 0) {
-        error = report_add(report, NULL,
-                           "listeners: no listener is left for clients: %s is all the controller's "
-                           "(controller.listener.names); add one, like PLAINTEXT://:9092",
-                           options->listeners);
+    if (!reader->has_mistakes && reader->set->count == 0) {
+        report_add(&mistake, LISTENER_OPTION,
+                   "no listener is left for clients: %s is all the controller's "
+                   "(controller.listener.names); add one, like PLAINTEXT://:9092",
+                   reader->options->listeners);
+        listener_note(reader, &mistake);
     }
-    return error;
 }
 
 int listener_set_read(const char *const listen[BROKER_LISTEN_MAX], const char *advertised,
-                      const struct broker_options *options, broker_options_warn warn, void *owner,
+                      const struct broker_options *options, const struct broker_options_ears *ears,
                       struct listener_set *out, struct report *report)
 {
-    int error = 0;
+    struct listener_reader reader = {
+        .set = out, .advertised = advertised, .options = options, .ears = ears, .report = report};
+    struct report mistake = {0};
     *out = (struct listener_set){0};
-    for (size_t i = 0; i < BROKER_LISTEN_MAX && listen[i] != NULL && error == 0; i++) {
-        error =
-            listener_set_add(out, bytes_from_string(listen[i]),
-                             advertised != NULL ? memory_string(advertised)
-                                                : listener_advertised(options, BYTES_LITERAL("")),
-                             report);
+    if (advertised != NULL && listener_judge_advertised(advertised, "--advertise", &mistake) != 0) {
+        listener_note(&reader, &mistake);
     }
-    if (error == 0 && out->count == 0) {
-        error = listener_set_read_options(out, advertised, options, warn, owner, report);
+    for (size_t i = 0; i < BROKER_LISTEN_MAX && listen[i] != NULL; i++) {
+        struct listener_part part = {.name = BYTES_LITERAL(""),
+                                     .address = bytes_from_string(listen[i])};
+        listener_set_add(&reader, part, "--listen");
     }
-    if (error != 0) {
+    if (listen[0] == NULL) {
+        listener_set_read_options(&reader);
+    }
+    if (reader.has_mistakes) {
         listener_set_fini(out);
+        return ERROR_INVALID;
     }
-    return error;
+    return 0;
 }
 
 void listener_set_fini(struct listener_set *set)

@@ -22,9 +22,11 @@ struct listener_set {
 };
 
 /* `listen`: what was asked for beside the options (at most BROKER_LISTEN_MAX, NULL at the end),
- * which then counts alone; `advertised`: one address for all, or NULL; `warn`: hears what is left
- * out, or NULL. ERROR_INVALID with a sentence. */
+ * which then counts alone; `advertised`: one address for all, or NULL; `ears`: who hears what is
+ * left out and every mistake, or NULL. ERROR_INVALID with the first one, whose place is the option
+ * or the flag that it is in. */
 must_use int listener_set_read(const char *const listen[BROKER_LISTEN_MAX], const char *advertised,
-                               const struct broker_options *options, broker_options_warn warn,
-                               void *owner, struct listener_set *out, struct report *report);
+                               const struct broker_options *options,
+                               const struct broker_options_ears *ears, struct listener_set *out,
+                               struct report *report);
 void listener_set_fini(struct listener_set *set);

@@ -238,8 +238,8 @@ static bool properties_read_line(struct properties *text, struct buffer *name, s
     return true;
 }
 
-int broker_options_read_properties(struct map *values, struct bytes text, const char *file,
-                                   broker_options_warn warn, void *owner, struct report *report)
+void broker_options_read_properties(struct bytes text, const char *file, broker_options_each each,
+                                    void *owner)
 {
     struct properties properties = {
         .at = (const char *)text.data, .end = (const char *)text.data + text.size, .line = 1};
@@ -247,15 +247,13 @@ int broker_options_read_properties(struct map *values, struct bytes text, const 
     struct buffer value;
     buffer_init(&name);
     buffer_init(&value);
-    int error = 0;
-    while (error == 0 && properties.at < properties.end) {
+    while (properties.at < properties.end) {
         char place[REPORT_PLACE_SIZE];
         snprintf(place, sizeof place, "%s:%d", file, properties.line);
         buffer_clear(&name);
         buffer_clear(&value);
         if (properties_read_line(&properties, &name, &value)) {
-            error = broker_options_put(values, buffer_string(&name), buffer_string(&value), place,
-                                       warn, owner, report);
+            each(owner, buffer_string(&name), buffer_string(&value), place);
         }
         if (properties.at < properties.end && *properties.at == '\n') {
             properties.at++;
@@ -264,7 +262,6 @@ int broker_options_read_properties(struct map *values, struct bytes text, const 
     }
     buffer_fini(&name);
     buffer_fini(&value);
-    return error;
 }
 
 bool broker_options_from_variable(const char *variable, struct buffer *name)

@@ -48,6 +48,15 @@ const char *broker_options_data_dir(const struct broker_options *options, size_t
 /* Called with a sentence and its place for a name that is not known, and for one that is and has no
  * effect: both are kept. */
 typedef void (*broker_options_warn)(void *owner, const struct report *warning);
+typedef void (*broker_options_each)(void *owner, const char *name, const char *value,
+                                    const char *place);
+
+/* Who hears what is wrong with values that belong together; either may be NULL. */
+struct broker_options_ears {
+    broker_options_warn warn;   /* what is understood and left out */
+    broker_options_warn refuse; /* every mistake, where a report keeps the first */
+    void *owner;
+};
 
 /* Puts one value into the map after judging it. ERROR_INVALID with a sentence. `place` may be NULL;
  * `warn` too. */
@@ -55,10 +64,9 @@ must_use int broker_options_put(struct map *values, const char *name, const char
                                 const char *place, broker_options_warn warn, void *owner,
                                 struct report *report);
 /* Reads the text of a properties file (key=value, # and ! comments, a backslash continues a line)
- * into the map; a later line wins. Places are "FILE:LINE". */
-must_use int broker_options_read_properties(struct map *values, struct bytes text, const char *file,
-                                            broker_options_warn warn, void *owner,
-                                            struct report *report);
+ * in its order: a later line is to win. Judges nothing. Places are "FILE:LINE". */
+void broker_options_read_properties(struct bytes text, const char *file, broker_options_each each,
+                                    void *owner);
 /* "KAFKA_LOG_DIRS" to "log.dirs" (one underscore is a point, two an underscore, three a dash);
  * false when the variable has no such prefix. */
 bool broker_options_from_variable(const char *variable, struct buffer *name);

@@ -2,6 +2,7 @@
 #include "runtime/main/service.h"
 
 #include "log/base/error.h"
+#include "log/base/memory.h"
 #include "log/base/trace.h"
 #include "log/meta/broker_options.h"
 #include "runtime/format/json_writer.h"
@@ -30,14 +31,41 @@ static int complain(struct service *service)
     return COMMAND_FAILED;
 }
 
-static int read_config(struct service *service, const char *path)
+/* A mistake in values is told at once, and the others are looked for: a person mends them all.
+ * Where only an option is named, the place where it was given is told too. */
+static void refuse(void *owner, const struct report *mistake)
 {
+    struct service *service = owner;
+    const char *given = map_find_string(&service->places, mistake->place);
+    service->mistake_count++;
+    command_fail(service->world, "%s%s%s%s%s", given == NULL ? "" : given,
+                 given == NULL ? "" : ": ", mistake->place, mistake->place[0] == '\0' ? "" : ": ",
+                 mistake->text);
+}
+
+static void put_value(void *owner, const char *name, const char *value, const char *place)
+{
+    struct service *service = owner;
+    struct report mistake = {0};
+    if (broker_options_put(&service->file, name, value, place, warn, service->world, &mistake) !=
+        0) {
+        refuse(service, &mistake);
+    } else {
+        free(map_put(&service->places, bytes_from_string(name), memory_string(place)));
+    }
+}
+
+static void read_config(struct service *service, const char *path)
+{
+    struct report mistake = {0};
     struct io *io = service->world->io;
     struct io_file *file;
     uint64_t size = 0;
     int error = io_file_open(io, path, IO_OPEN_READ, &file);
     if (error != 0) {
-        return report_add(&service->report, path, "%s", error_text(error));
+        report_add(&mistake, path, "%s", error_text(error));
+        refuse(service, &mistake);
+        return;
     }
     struct buffer text;
     buffer_init(&text);
@@ -53,68 +81,69 @@ static int read_config(struct service *service, const char *path)
     }
     io_file_close(io, file);
     if (error != 0) {
-        error = report_add(&service->report, path, "%s", error_text(error));
+        report_add(&mistake, path, "%s", error_text(error));
+        refuse(service, &mistake);
     } else {
-        error = broker_options_read_properties(&service->file, buffer_bytes(&text), path, warn,
-                                               service->world, &service->report);
+        broker_options_read_properties(buffer_bytes(&text), path, put_value, service);
     }
     buffer_fini(&text);
-    return error;
 }
 
-/* What a person types is judged; a file may hold what other brokers know. */
-static int refuse_unknown(struct service *service, const char *name, const char *place)
+/* "NAME=VALUE" of a flag. What a person types is judged; a file may hold what other brokers know.
+ */
+static void put_flag(struct service *service, const char *pair)
 {
-    struct report unknown = {0};
-    option_require(broker_options_rows, broker_options_row_count, name, &unknown);
-    return report_add(&service->report, place, "%s", unknown.text);
+    struct report mistake = {0};
+    const char *equals = strchr(pair, '=');
+    if (equals == NULL) {
+        report_add(&mistake, NULL, "--set takes NAME=VALUE, not '%s'", pair);
+        refuse(service, &mistake);
+        return;
+    }
+    char *name = bytes_to_string(bytes_make(pair, (size_t)(equals - pair)));
+    if (broker_options_find(name) == NULL) {
+        struct report unknown = {0};
+        option_require(broker_options_rows, broker_options_row_count, name, &unknown);
+        report_add(&mistake, "--set", "%s", unknown.text);
+        refuse(service, &mistake);
+    } else {
+        put_value(service, name, equals + 1, "--set");
+    }
+    free(name);
 }
 
-static int put_value(struct service *service, const char *name, const char *value,
-                     const char *place)
-{
-    return broker_options_put(&service->file, name, value, place, warn, service->world,
-                              &service->report);
-}
-
-/* "NAME=VALUE", of a flag or of the environment. */
-static int put_pair(struct service *service, const char *pair, bool is_variable)
+/* One of the environment. */
+static void put_variable(struct service *service, const char *pair)
 {
     const char *equals = strchr(pair, '=');
     if (equals == NULL) {
-        return is_variable
-                   ? 0
-                   : report_add(&service->report, NULL, "--set takes NAME=VALUE, not '%s'", pair);
+        return;
     }
     char *name = bytes_to_string(bytes_make(pair, (size_t)(equals - pair)));
     struct buffer option;
     buffer_init(&option);
-    int error = 0;
-    if (!is_variable) {
-        error = broker_options_find(name) == NULL ? refuse_unknown(service, name, "--set")
-                                                  : put_value(service, name, equals + 1, "--set");
-    } else if (broker_options_from_variable(name, &option) &&
-               broker_options_find(buffer_string(&option)) != NULL) {
-        error = put_value(service, buffer_string(&option), equals + 1, name);
+    if (broker_options_from_variable(name, &option) &&
+        broker_options_find(buffer_string(&option)) != NULL) {
+        put_value(service, buffer_string(&option), equals + 1, name);
     }
     buffer_fini(&option);
     free(name);
-    return error;
 }
 
-static int read_values(struct service *service, const struct service_flags *flags)
+static void read_values(struct service *service, const struct service_flags *flags)
 {
-    int error = flags->config == NULL ? 0 : read_config(service, flags->config);
-    for (char **variable = environ; *variable != NULL && error == 0; variable++) {
-        error = put_pair(service, *variable, true);
+    if (flags->config != NULL) {
+        read_config(service, flags->config);
     }
-    for (size_t i = 0; i < flags->set.count && error == 0; i++) {
-        error = put_pair(service, flags->set.items[i], false);
+    for (char **variable = environ; *variable != NULL; variable++) {
+        put_variable(service, *variable);
     }
-    if (error == 0 && flags->durability != NULL) {
-        error = put_value(service, "durability", flags->durability, "--durability");
+    for (size_t i = 0; i < flags->set.count; i++) {
+        put_flag(service, flags->set.items[i]);
     }
-    return error;
+    if (flags->durability != NULL) {
+        put_value(service, "durability", flags->durability, "--durability");
+    }
 }
 
 static void on_ready(void *owner)
@@ -189,6 +218,7 @@ void service_init(struct service *service)
 {
     *service = (struct service){0};
     map_init(&service->file);
+    map_init(&service->places);
     service_add_route(service, &(struct http_route){.method = "GET",
                                                     .path = "/metrics",
                                                     .handle = write_metrics,
@@ -243,27 +273,33 @@ static int start_parts(struct service *service, const struct service_flags *flag
     return error;
 }
 
-/* All that can be judged before anything starts. */
+static void warn_of_service(void *owner, const struct report *warning)
+{
+    struct service *service = owner;
+    warn(service->world, warning);
+}
+
+/* All that can be judged before anything starts; every mistake is told. */
 static int read_settings(struct service *service, const struct service_flags *flags,
                          struct broker_settings *out)
 {
-    int error = read_values(service, flags);
-    if (error != 0) {
-        return error;
-    }
+    struct broker_options_ears ears = {.warn = warn_of_service, .refuse = refuse, .owner = service};
+    struct report mistake = {0};
+    read_values(service, flags);
     if (flags->listen.count > BROKER_LISTEN_MAX) {
-        return report_add(&service->report, NULL, "--listen may be given %d times at most",
-                          BROKER_LISTEN_MAX);
+        report_add(&mistake, NULL, "--listen may be given %d times at most", BROKER_LISTEN_MAX);
+        refuse(service, &mistake);
     }
     *out = (struct broker_settings){
         .path = flags->data,
         .advertised = flags->advertise,
         .file = &service->file,
     };
-    for (size_t i = 0; i < flags->listen.count; i++) {
+    for (size_t i = 0; i < flags->listen.count && i < BROKER_LISTEN_MAX; i++) {
         out->listen[i] = flags->listen.items[i];
     }
-    return broker_judge(out, warn, service->world, &service->report);
+    (void)!broker_judge(out, &ears, NULL); /* refuse has counted */
+    return service->mistake_count == 0 ? 0 : ERROR_INVALID;
 }
 
 int service_start(struct service *service, struct command_world *world,
@@ -275,11 +311,12 @@ int service_start(struct service *service, struct command_world *world,
     }
     struct broker_settings settings;
     int error = read_settings(service, flags, &settings);
-    bool is_misuse = error != 0;
-    if (error == 0) {
-        settings.inner = inner;
-        error = start_parts(service, flags, &settings);
+    if (error != 0) {
+        service_stop(service);
+        return COMMAND_MISUSED;
     }
+    settings.inner = inner;
+    error = start_parts(service, flags, &settings);
     if (error == 0) {
         return 0;
     }
@@ -290,7 +327,7 @@ int service_start(struct service *service, struct command_world *world,
         command_fail(world, "%s", error_text(error));
     }
     service_stop(service);
-    return is_misuse ? COMMAND_MISUSED : code;
+    return code;
 }
 
 int service_start_http(struct service *service, struct command_world *world,
@@ -370,12 +407,10 @@ int service_judge(struct command_world *world, const struct service_flags *flags
     service.world = world;
     int code = read_settings(&service, flags, &settings) == 0 ? COMMAND_OK : COMMAND_MISUSED;
     if (code == COMMAND_OK && broker_judge_directory(world->io, &settings, &service.report) != 0) {
-        code = COMMAND_FAILED;
-    }
-    if (code != COMMAND_OK) {
-        complain(&service);
+        code = complain(&service);
     }
     map_fini(&service.file, free);
+    map_fini(&service.places, free);
     return code;
 }
 
@@ -420,4 +455,5 @@ void service_stop(struct service *service)
         service->broker = NULL;
     }
     map_fini(&service->file, free);
+    map_fini(&service->places, free);
 }

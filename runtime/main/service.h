@@ -45,6 +45,8 @@ enum { SERVICE_ROUTE_MAX = 16 };
 struct service {
     struct command_world *world;
     struct map file;       /* values of the configuration */
+    struct map places;     /* where each was given: the option's name to char * */
+    int mistake_count;     /* in them */
     struct broker *broker; /* NULL: none is embedded */
     struct http *http;     /* NULL: off */
     struct http_route routes[SERVICE_ROUTE_MAX];
@@ -67,7 +69,7 @@ must_use int service_start(struct service *service, struct command_world *world,
 must_use int service_start_http(struct service *service, struct command_world *world,
                                 const struct service_flags *flags);
 /* Reads and judges all values and looks at the data directory, and starts nothing: COMMAND_OK, or
- * an exit code after a complaint. */
+ * an exit code after a complaint about each mistake. */
 must_use int service_judge(struct command_world *world, const struct service_flags *flags);
 /* Adds routes of others (before service_start) beside /metrics and /health. */
 void service_add_route(struct service *service, const struct http_route *route);

@@ -145,17 +145,19 @@ static void fuzz_warn(void *owner, const struct report *warning)
     check(!report_is_empty(warning));
 }
 
-static void fuzz_properties(struct bytes text)
+static void fuzz_put(void *owner, const char *name, const char *value, const char *place)
 {
     struct report report = {.text = ""};
+    int error = broker_options_put(owner, name, value, place, fuzz_warn, NULL, &report);
+    check((error == 0) == report_is_empty(&report));
+}
+
+static void fuzz_properties(struct bytes text)
+{
     struct map values;
     map_init(&values);
-    int error = broker_options_read_properties(&values, text, "server.properties", fuzz_warn, NULL,
-                                               &report);
-    check((error == 0) == report_is_empty(&report));
-    if (error == 0) {
-        fuzz_layers(&values);
-    }
+    broker_options_read_properties(text, "server.properties", fuzz_put, &values);
+    fuzz_layers(&values);
     map_fini(&values, free);
 }
 

@@ -1,5 +1,6 @@
 /* Shows where a node listens and what clients are told, and that nobody gets less safety than
  * asked. */
+#include "log/base/error.h"
 #include "log/listener_set.h"
 #include "tests/unit/unit.h"
 
@@ -13,6 +14,8 @@ struct fixture {
     const char *listen[BROKER_LISTEN_MAX];
     struct report warning; /* the last */
     int warning_count;
+    struct report mistakes[8];
+    int mistake_count;
 };
 
 static int set_up(void **state)
@@ -46,10 +49,19 @@ static void on_warning(void *owner, const struct report *warning)
     fixture->warning_count++;
 }
 
+static void on_mistake(void *owner, const struct report *mistake)
+{
+    struct fixture *fixture = owner;
+    assert_in_range(fixture->mistake_count, 0, 7);
+    fixture->mistakes[fixture->mistake_count++] = *mistake;
+}
+
 static int read_set(struct fixture *fixture, const char *advertised)
 {
-    return listener_set_read(fixture->listen, advertised, &fixture->options, on_warning, fixture,
-                             &fixture->set, &fixture->report);
+    struct broker_options_ears ears = {.warn = on_warning, .refuse = on_mistake, .owner = fixture};
+    fixture->mistake_count = 0;
+    return listener_set_read(fixture->listen, advertised, &fixture->options, &ears, &fixture->set,
+                             &fixture->report);
 }
 
 static void expect(struct fixture *fixture, size_t index, const char *address,
@@ -105,7 +117,7 @@ static void what_is_left_out_is_said_once(void **state)
     assert_int_equal(fixture->warning_count, 1);
     assert_non_null(strstr(fixture->warning.text, "CONTROLLER://:9093 is not opened"));
     listener_set_fini(&fixture->set);
-    assert_int_equal(listener_set_read(fixture->listen, NULL, &fixture->options, NULL, NULL,
+    assert_int_equal(listener_set_read(fixture->listen, NULL, &fixture->options, NULL,
                                        &fixture->set, &fixture->report),
                      0);
 }
@@ -187,6 +199,32 @@ static void a_name_that_nothing_explains_is_refused(void **state)
     assert_non_null(strstr(fixture->report.text, "at most"));
 }
 
+static void every_mistake_is_told_with_its_option(void **state)
+{
+    static const char *const told[][2] = {
+        {"listeners", "SSL://:1 asks for SSL"},
+        {"listeners", "'host:70000' is no address to listen on; an address is HOST:PORT"},
+        {"advertised.listeners", "'far', is not HOST:PORT"},
+        {"listeners", "nothing says which protocol DOCKER://:3 speaks"},
+    };
+    struct fixture *fixture = *state;
+    set(fixture, "listeners", "SSL://:1,PLAINTEXT://host:70000,DOCKER://:3");
+    set(fixture, "advertised.listeners", "PLAINTEXT://far");
+    assert_int_equal(read_set(fixture, NULL), ERROR_INVALID);
+    assert_int_equal(fixture->mistake_count, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(fixture->mistakes[i].place, told[i][0]);
+        assert_non_null(strstr(fixture->mistakes[i].text, told[i][1]));
+    }
+    assert_string_equal(fixture->report.text, fixture->mistakes[0].text);
+    fixture->listen[0] = "nonsense";
+    fixture->listen[1] = ":0";
+    assert_int_equal(read_set(fixture, "far"), ERROR_INVALID);
+    assert_int_equal(fixture->mistake_count, 2);
+    assert_string_equal(fixture->mistakes[0].place, "--advertise");
+    assert_string_equal(fixture->mistakes[1].place, "--listen");
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -201,6 +239,7 @@ int main(void)
         TEST(an_address_that_nobody_can_dial_is_refused),
         TEST(nobody_gets_less_safety_than_asked),
         TEST(a_name_that_nothing_explains_is_refused),
+        TEST(every_mistake_is_told_with_its_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,32 @@ static void remember(void *owner, const struct report *warning)
     warnings->count++;
 }
 
+/* Where a file is put, as its readers do. */
+struct target {
+    struct map values;
+    struct warnings warnings;
+    struct report mistakes[4];
+    int mistake_count;
+};
+
+static void put(void *owner, const char *name, const char *value, const char *place)
+{
+    struct target *target = owner;
+    struct report mistake = {0};
+    if (broker_options_put(&target->values, name, value, place, remember, &target->warnings,
+                           &mistake) != 0) {
+        assert_in_range(target->mistake_count, 0, 3);
+        target->mistakes[target->mistake_count++] = mistake;
+    }
+}
+
+static void read_file(struct target *target, const char *text, const char *file)
+{
+    *target = (struct target){0};
+    map_init(&target->values);
+    broker_options_read_properties(bytes_from_string(text), file, put, target);
+}
+
 static void files_of_kafka_are_read(void **state)
 {
     (void)state;
@@ -31,19 +57,15 @@ static void files_of_kafka_are_read(void **state)
                                "    SSL://:2\n"
                                "num.partitions 4\n"
                                "num.partitions=5";
-    struct map values;
-    struct warnings warnings = {0};
-    struct report report = {0};
-    map_init(&values);
-    assert_int_equal(broker_options_read_properties(&values, bytes_from_string(text), "f", remember,
-                                                    &warnings, &report),
-                     0);
-    assert_string_equal(map_find_string(&values, "node.id"), "7");
-    assert_string_equal(map_find_string(&values, "log.dirs"), "/tmp/a b");
-    assert_string_equal(map_find_string(&values, "listeners"), "PLAINTEXT://:1,SSL://:2");
-    assert_string_equal(map_find_string(&values, "num.partitions"), "5");
-    assert_int_equal(warnings.count, 0);
-    map_fini(&values, free);
+    struct target target;
+    read_file(&target, text, "f");
+    assert_int_equal(target.mistake_count, 0);
+    assert_string_equal(map_find_string(&target.values, "node.id"), "7");
+    assert_string_equal(map_find_string(&target.values, "log.dirs"), "/tmp/a b");
+    assert_string_equal(map_find_string(&target.values, "listeners"), "PLAINTEXT://:1,SSL://:2");
+    assert_string_equal(map_find_string(&target.values, "num.partitions"), "5");
+    assert_int_equal(target.warnings.count, 0);
+    map_fini(&target.values, free);
 }
 
 static void what_has_no_effect_is_told(void **state)
@@ -81,35 +103,31 @@ static void what_has_no_effect_is_told(void **state)
 static void an_unknown_name_is_kept_with_a_warning(void **state)
 {
     (void)state;
-    struct map values;
-    struct warnings warnings = {0};
-    struct report report = {0};
-    map_init(&values);
-    assert_int_equal(broker_options_read_properties(&values, BYTES_LITERAL("\nnum.partition=4\n"),
-                                                    "server.properties", remember, &warnings,
-                                                    &report),
-                     0);
-    assert_int_equal(warnings.count, 1);
-    assert_string_equal(warnings.last.place, "server.properties:2");
-    assert_string_equal(warnings.last.text, "unknown option 'num.partition'; did you mean "
-                                            "'num.partitions'?; it has no effect");
-    assert_string_equal(map_find_string(&values, "num.partition"), "4");
-    map_fini(&values, free);
+    struct target target;
+    read_file(&target, "\nnum.partition=4\n", "server.properties");
+    assert_int_equal(target.mistake_count, 0);
+    assert_int_equal(target.warnings.count, 1);
+    assert_string_equal(target.warnings.last.place, "server.properties:2");
+    assert_string_equal(target.warnings.last.text, "unknown option 'num.partition'; did you mean "
+                                                   "'num.partitions'?; it has no effect");
+    assert_string_equal(map_find_string(&target.values, "num.partition"), "4");
+    map_fini(&target.values, free);
 }
 
-static void a_bad_value_is_refused_with_its_place(void **state)
+static void each_bad_value_is_refused_with_its_place(void **state)
 {
     (void)state;
-    struct map values;
-    struct report report = {0};
-    map_init(&values);
-    assert_int_equal(
-        broker_options_read_properties(&values, BYTES_LITERAL("node.id=1\nlog.segment.bytes=5\n"),
-                                       "server.properties", NULL, NULL, &report),
-        ERROR_INVALID);
-    assert_string_equal(report.place, "server.properties:2");
-    assert_string_equal(report.text, "log.segment.bytes: 5 is below its minimum 1048576");
-    map_fini(&values, free);
+    struct target target;
+    read_file(&target, "node.id=1\nlog.segment.bytes=5\nnum.\\\npartitions=x\nport=1\nnode.id=2",
+              "server.properties");
+    assert_int_equal(target.mistake_count, 2);
+    assert_string_equal(target.mistakes[0].place, "server.properties:2");
+    assert_string_equal(target.mistakes[0].text,
+                        "log.segment.bytes: 5 is below its minimum 1048576");
+    assert_string_equal(target.mistakes[1].place, "server.properties:3");
+    assert_string_equal(target.mistakes[1].text, "num.partitions: 'x' is not a whole number");
+    assert_string_equal(map_find_string(&target.values, "node.id"), "2");
+    map_fini(&target.values, free);
 }
 
 static void variables_of_containers_become_names(void **state)
@@ -145,7 +163,7 @@ int main(void)
         cmocka_unit_test(files_of_kafka_are_read),
         cmocka_unit_test(what_has_no_effect_is_told),
         cmocka_unit_test(an_unknown_name_is_kept_with_a_warning),
-        cmocka_unit_test(a_bad_value_is_refused_with_its_place),
+        cmocka_unit_test(each_bad_value_is_refused_with_its_place),
         cmocka_unit_test(variables_of_containers_become_names),
         cmocka_unit_test(the_first_directory_is_taken),
     };
