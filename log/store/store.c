@@ -368,37 +368,43 @@ static void store_free(struct store *store)
     free(store);
 }
 
-static int store_sync_parent(struct store *store)
+/* The directory that a path lies in; "" for that of the process. */
+static void store_cut_name(const char *path, char parent[PATH_MAX])
 {
-    const char *slash = strrchr(store->path, '/');
-    if (slash == NULL) {
-        return io_dir_sync(store->io, ".");
-    }
-    char parent[PATH_MAX];
-    snprintf(parent, sizeof parent, "%.*s", (int)(slash - store->path), store->path);
-    return io_dir_sync(store->io, parent[0] == '\0' ? "/" : parent);
+    size_t size = strlen(path);
+    for (; size > 1 && path[size - 1] == '/'; size--) {}
+    for (; size > 0 && path[size - 1] != '/'; size--) {}
+    for (; size > 1 && path[size - 1] == '/'; size--) {}
+    snprintf(parent, PATH_MAX, "%.*s", (int)size, path);
 }
 
-/* Makes the data directory, durably, if it is not there. One without a lock file may have been made
- * by a process that died before it was durable; where its parent cannot be read, it was made by
- * somebody who may. */
+/* Makes a directory and those that it lies in, from the top: each is durable before the next is
+ * made, so that only the last one that is there may not be so yet. It may have been made by a
+ * process that died; where its parent cannot be read, it was made by somebody who may. */
+static int store_make_path(struct store *store, const char *path)
+{
+    char parent[PATH_MAX];
+    store_cut_name(path, parent);
+    int error = io_dir_make(store->io, path);
+    if (error == ERROR_NOT_FOUND && parent[0] != '\0' && strlen(parent) < strlen(path)) {
+        error = store_make_path(store, parent);
+        error = error == 0 ? io_dir_make(store->io, path) : error;
+    }
+    bool is_found = error == ERROR_EXISTS;
+    if (error != 0 && !is_found) {
+        return error;
+    }
+    error = io_dir_sync(store->io, parent[0] == '\0' ? "." : parent);
+    return is_found && (error == ERROR_DENIED || error == ERROR_READ_ONLY) ? 0 : error;
+}
+
+/* One with a lock file was durable before that was made. */
 static int store_make_directory(struct store *store)
 {
     char path[PATH_MAX];
     struct io_file_info info;
-    int error = io_dir_make(store->io, store->path);
-    if (error == 0) {
-        return store_sync_parent(store);
-    }
-    if (error != ERROR_EXISTS) {
-        return error;
-    }
     store_path(store, store_lock_file, path);
-    if (io_path_info(store->io, path, &info) == 0) {
-        return 0;
-    }
-    error = store_sync_parent(store);
-    return error == ERROR_DENIED || error == ERROR_READ_ONLY ? 0 : error;
+    return io_path_info(store->io, path, &info) == 0 ? 0 : store_make_path(store, store->path);
 }
 
 /* Its files have our names and formats, but not its metadata topic: recovery would destroy it. */

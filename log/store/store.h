@@ -48,9 +48,9 @@ struct store_options store_options_default(const char *path);
 /* ERROR_UNSUPPORTED, with a sentence, when an Apache Kafka has the directory: one that only looks
  * (is_read_only) may do so there too. */
 must_use int store_judge(struct io *io, const char *path, struct report *report);
-/* Opens the directory (made when it is missing), locks it, recovers every log in it. Waits for the
- * disk. ERROR_BUSY when another process has it, ERROR_UNSUPPORTED when an Apache Kafka does, each
- * with a sentence in `report`. */
+/* Opens the directory (made when it is missing, with those it lies in), locks it, recovers every
+ * log in it. Waits for the disk. ERROR_BUSY when another process has it, ERROR_UNSUPPORTED when an
+ * Apache Kafka does, each with a sentence in `report`. */
 must_use int store_open(struct io *io, const struct store_options *options, struct store **out,
                         struct report *report);
 /* Flushes, writes checkpoints and the clean-shutdown marker, closes all logs, unlocks; `closed` is

@@ -60,6 +60,25 @@ static void a_directory_that_was_made_before_is_made_durable(void **state)
     assert_int_equal(log_end_offset(fixture->log), 6);
 }
 
+/* With those that it lies in, of which some may be there. */
+static void a_directory_is_made_with_its_parents(void **state)
+{
+    static const char *const paths[] = {"/a/b/c", "/a/b/d/", "x/y", "/a//e/f", "/other/g"};
+    struct fixture *fixture = *state;
+    assert_int_equal(io_dir_make(sim_io(fixture->sim, 0), "/other"), 0);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        sim_kill(fixture->sim, 0);
+        store_abandon(fixture->store);
+        fixture->options = store_options_default(paths[i]);
+        fixture_open(fixture);
+        fixture_create(fixture);
+        append_and_settle(fixture, 3);
+        fixture_crash(fixture);
+        assert_non_null(fixture->log);
+        assert_int_equal(log_end_offset(fixture->log), 6);
+    }
+}
+
 static void a_batch_that_is_torn_in_the_middle_takes_what_follows_with_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -314,6 +333,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
         CASE(damage_at_the_end_is_cut_once),
         CASE(a_directory_that_was_made_before_is_made_durable),
+        CASE(a_directory_is_made_with_its_parents),
         CASE(a_batch_that_is_torn_in_the_middle_takes_what_follows_with_it),
         CASE(a_shortened_file_below_the_recovery_point_takes_the_log_offline),
         CASE(only_what_was_written_since_the_recovery_point_is_walked),
