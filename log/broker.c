@@ -557,6 +557,17 @@ void broker_address(const struct broker *broker, char out[IO_ADDRESS_SIZE])
     server_address(broker->server, out);
 }
 
+size_t broker_listener_count(const struct broker *broker)
+{
+    return broker->listeners.count;
+}
+
+void broker_listener_address(const struct broker *broker, size_t index, char out[IO_ADDRESS_SIZE])
+{
+    check(index < broker->listeners.count); /* they were added before any other */
+    server_listener_address(broker->server, index, out);
+}
+
 void broker_inner_address(const struct broker *broker, char out[IO_ADDRESS_SIZE])
 {
     server_last_address(broker->server, out);

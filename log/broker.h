@@ -53,8 +53,11 @@ must_use int broker_start(struct io *io, const struct broker_settings *settings,
                           struct report *report);
 /* Answers what is being served, flushes, closes; frees the broker before `stopped`. */
 void broker_stop(struct broker *broker, void (*stopped)(void *owner), void *owner);
-/* "HOST:PORT" as bound. */
+/* "HOST:PORT" as bound; of the first listener. */
 void broker_address(const struct broker *broker, char out[IO_ADDRESS_SIZE]);
+/* All of them, without `inner`. */
+size_t broker_listener_count(const struct broker *broker);
+void broker_listener_address(const struct broker *broker, size_t index, char out[IO_ADDRESS_SIZE]);
 /* The same of `inner`. */
 void broker_inner_address(const struct broker *broker, char out[IO_ADDRESS_SIZE]);
 const char *broker_path(const struct broker *broker);

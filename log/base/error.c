@@ -86,6 +86,8 @@ int error_from_errno(int number)
     case ENOTDIR:
     case EADDRNOTAVAIL:
         return ERROR_NOT_FOUND;
+    case EISDIR:
+        return ERROR_IS_DIRECTORY;
     case EEXIST:
     case ENOTEMPTY:
         return ERROR_EXISTS;

@@ -48,7 +48,7 @@ int io_uv_error(int error)
     case UV_EAI_SERVICE:
     case UV_EAI_FAMILY:
     case UV_EAI_ADDRFAMILY:
-        return ERROR_NOT_FOUND;
+        return ERROR_UNKNOWN_HOST;
     default:
         return error_from_errno(-error);
     }

@@ -68,6 +68,9 @@ int io_uv_file_size(struct io *io, struct io_file *file, uint64_t *out)
     if (fstat(file->descriptor, &status) != 0) {
         return error_from_errno(errno);
     }
+    if (S_ISDIR(status.st_mode)) {
+        return ERROR_IS_DIRECTORY; /* which could be opened to be read */
+    }
     *out = (uint64_t)status.st_size;
     return 0;
 }

@@ -496,6 +496,11 @@ static const char *server_listen_reason(int error)
         return "an address is HOST:PORT, or :PORT for every interface";
     case ERROR_NOT_FOUND:
         return "this machine has no such address";
+    case ERROR_UNKNOWN_HOST:
+        return "no machine is known by this name, in /etc/hosts or DNS; is it spelled right? "
+               ":PORT is every interface of this one";
+    case ERROR_AGAIN:
+        return "the name cannot be looked up, DNS does not answer";
     default:
         return error_text(error);
     }
@@ -528,6 +533,12 @@ void server_address(const struct server *server, char out[IO_ADDRESS_SIZE])
             return;
         }
     }
+}
+
+void server_listener_address(const struct server *server, size_t index, char out[IO_ADDRESS_SIZE])
+{
+    check(index < server->listener_count);
+    io_listener_address(server->parts.io, server->listeners[index].listener, out);
 }
 
 void server_last_address(const struct server *server, char out[IO_ADDRESS_SIZE])

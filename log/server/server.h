@@ -49,6 +49,8 @@ must_use int server_listen(struct server *server, const char *address, const cha
                            struct report *report);
 /* "HOST:PORT" of the first listener with a port. */
 void server_address(const struct server *server, char out[IO_ADDRESS_SIZE]);
+/* Of one of them, in the order in which they were added. */
+void server_listener_address(const struct server *server, size_t index, char out[IO_ADDRESS_SIZE]);
 /* Of the listener that was added last. */
 void server_last_address(const struct server *server, char out[IO_ADDRESS_SIZE]);
 /* Stops accepting, answers what is being served, closes; then `stopped` is called. */

@@ -438,7 +438,7 @@ int errand_fail(struct errand *errand, int error, const char *action)
                             "with -b HOST:PORT",
                             action, errand->brokers, error_text(error));
     }
-    if (error == ERROR_NOT_FOUND) {
+    if (error == ERROR_UNKNOWN_HOST) {
         return command_fail(world,
                             "%s: no machine is known by the name in %s; is it spelled right? Name "
                             "another with -b HOST:PORT",

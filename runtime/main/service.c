@@ -80,7 +80,10 @@ static void read_config(struct service *service, const char *path)
         text.size = count < 0 ? 0 : (size_t)count;
     }
     io_file_close(io, file);
-    if (error != 0) {
+    if (error == ERROR_IS_DIRECTORY) {
+        report_add(&mistake, path, "it is a directory; --config takes a file, a server.properties");
+        refuse(service, &mistake);
+    } else if (error != 0) {
         report_add(&mistake, path, "%s", error_text(error));
         refuse(service, &mistake);
     } else {
@@ -374,27 +377,44 @@ static void tell_manager(const char *state)
     }
 }
 
+/* The first has its place in the line for whoever reads it with a pattern; the others follow. */
+static void put_listeners(const struct service *service, bool is_json, struct buffer *out)
+{
+    char address[IO_ADDRESS_SIZE];
+    size_t count = broker_listener_count(service->broker);
+    buffer_add_string(out, is_json ? ",\"listeners\":[" : count > 1 ? "; also kafka " : "");
+    for (size_t i = is_json ? 0 : 1; i < count; i++) {
+        broker_listener_address(service->broker, i, address);
+        buffer_printf(out, is_json ? "%s\"%s\"" : "%s%s", i > (is_json ? 0 : 1) ? ", " : "",
+                      address);
+    }
+    buffer_add_string(out, is_json ? "]" : "");
+}
+
 void service_print_ready(struct service *service, bool is_json)
 {
     struct command_world *world = service->world;
     char address[IO_ADDRESS_SIZE];
     const char *http = service->http == NULL ? NULL : http_address(service->http);
+    struct buffer out;
+    buffer_init(&out);
     broker_address(service->broker, address);
     if (is_json) {
-        struct buffer out;
-        buffer_init(&out);
         buffer_printf(&out, "{\"version\":\"%s\",\"pid\":%ld", world->version, (long)getpid());
         put_json(&out, "kafka", address);
         buffer_printf(&out, ",\"port\":%s", strrchr(address, ':') + 1);
         put_json(&out, "http", http);
         put_json(&out, "data", broker_path(service->broker));
+        put_listeners(service, true, &out);
         buffer_add_string(&out, "}\n");
-        command_print(world, &out);
-        buffer_fini(&out);
     } else {
-        fprintf(world->out, "tidemill %s ready: kafka %s, http %s, data %s\n", world->version,
-                address, http == NULL ? "off" : http, broker_path(service->broker));
+        buffer_printf(&out, "tidemill %s ready: kafka %s, http %s, data %s", world->version,
+                      address, http == NULL ? "off" : http, broker_path(service->broker));
+        put_listeners(service, false, &out);
+        buffer_add_string(&out, "\n");
     }
+    command_print(world, &out);
+    buffer_fini(&out);
     fflush(world->out);
     tell_manager("READY=1");
 }

@@ -70,6 +70,7 @@ static void what_the_system_says_is_translated(void **state)
     assert_int_equal(error_from_errno(0), 0);
     assert_int_equal(error_from_errno(ENOSPC), ERROR_NO_SPACE);
     assert_int_equal(error_from_errno(ENOENT), ERROR_NOT_FOUND);
+    assert_int_equal(error_from_errno(EISDIR), ERROR_IS_DIRECTORY);
     assert_int_equal(error_from_errno(EIO), ERROR_IO);
     assert_int_equal(error_from_errno(99999), ERROR_IO);
 }
