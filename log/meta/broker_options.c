@@ -50,30 +50,40 @@ const char *broker_options_data_dir(const struct broker_options *options, size_t
     return path;
 }
 
-/* What files of Kafka set, now or formerly, of which there is nothing here. */
 static const char *broker_options_absence(const char *name)
 {
     static const struct {
-        const char *start;
+        const char *name;
         const char *why;
     } rows[] = {
-        {"sasl.", "there is no SASL"},
-        {"ssl.", "there is no TLS"},
-        {"listener.name.", "listeners have no settings of their own: there is no TLS and no SASL"},
-        {"security.", "there is no TLS and no SASL"},
-        {"super.users", "there are no ACLs: whoever connects may do everything"},
-        {"authorizer.", "there are no ACLs: whoever connects may do everything"},
-        {"zookeeper.", "there is no ZooKeeper"},
-        {"metadata.log.dir", "the metadata lies in the data directory"},
-        {"metric.reporters", "metrics are on /metrics of --http"},
-        {"kafka.metrics.", "metrics are on /metrics of --http"},
-        {"remote.log.", "there is no remote storage"},
-        {"inter.broker.protocol.version", "every version is spoken with whom asks for it"},
-        {"log.message.format.version", "records have the format of Kafka since 0.11"},
+#define ABSENCE(name, why) {name, why},
+#include "log/meta/broker_absence.def"
+#undef ABSENCE
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (strncmp(name, rows[i].start, strlen(rows[i].start)) == 0) {
+        size_t size = strlen(rows[i].name);
+        bool is_start = rows[i].name[size - 1] == '.';
+        if (strncmp(name, rows[i].name, is_start ? size : size + 1) == 0) {
             return rows[i].why;
+        }
+    }
+    return NULL;
+}
+
+/* The option that gives topics without their own this one; NULL when it is none of topics. */
+static const char *broker_options_of_topic(const char *name)
+{
+    static const struct {
+        const char *topic_name;
+        const char *broker_name;
+    } rows[] = {
+#define SYNONYM(topic_name, broker_name, factor) {topic_name, broker_name},
+#include "log/meta/topic_synonyms.def"
+#undef SYNONYM
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strcmp(name, rows[i].topic_name) == 0) {
+            return rows[i].broker_name;
         }
     }
     return NULL;
@@ -86,8 +96,14 @@ static void broker_options_suspect(const char *name, const char *place, broker_o
     struct report report = {0};
     struct report warning = {0};
     const char *why = broker_options_absence(name);
+    const char *of_topics = broker_options_of_topic(name);
     if (why != NULL) {
         report_add(&warning, place, "%s has no effect here: %s", name, why);
+    } else if (of_topics != NULL) {
+        report_add(&warning, place,
+                   "%s has no effect here: it is an option of topics; for all that have none of "
+                   "their own set %s",
+                   name, of_topics);
     } else {
         option_require(broker_options_rows, broker_options_row_count, name, &report);
         report_add(&warning, place, "%s; it has no effect", report.text);

@@ -77,6 +77,13 @@ static void what_has_no_effect_is_told(void **state)
         {"listener.name.client.ssl.key.password", "x", "there is no TLS and no SASL"},
         {"super.users", "User:a", "super.users has no effect here: there are no ACLs"},
         {"zookeeper.connect", "z:2181", "there is no ZooKeeper"},
+        {"allow.everyone.if.no.acl.found", "true", "there are no ACLs"},
+        {"metrics.num.samples", "2", "metrics are on /metrics of --http"},
+        {"quota.producer.default", "1024", "use 'tidemill quota set' with producer_byte_rate"},
+        {"leader.imbalance.check.interval.seconds", "300", "a single node leads everything"},
+        {"port", "9092", "use listeners, like PLAINTEXT://:9092"},
+        {"retention.ms", "1000",
+         "an option of topics; for all that have none of their own set log.retention.ms"},
         {"share.coordinator.state.topic.replication.factor", "1", "has no effect here"},
         {"share.coordinator.state.topic.min.isr", "1", "has no effect here"},
         {"authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -97,6 +104,39 @@ static void what_has_no_effect_is_told(void **state)
         }
         assert_int_equal(values.size, 1);
         map_fini(&values, free);
+    }
+}
+
+/* What Kafka's broker described of itself, and what files of older ones and of containers set. */
+static void no_common_name_is_told_as_unknown(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+#include "tests/unit/log/meta/kafka_names.def"
+    };
+    struct target target;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct option_row *row = broker_options_find(names[i]);
+        read_file(&target, row == NULL ? names[i] : "", "f");
+        assert_int_equal(target.mistake_count, 0);
+        assert_int_equal(target.warnings.count, row == NULL);
+        if (row == NULL && strstr(target.warnings.last.text, " has no effect here: ") == NULL) {
+            fail_msg("%s: %s", names[i], target.warnings.last.text);
+        }
+        map_fini(&target.values, free);
+    }
+}
+
+static void what_begins_alike_is_not_taken_for_it(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ports", "super.users.x", "metric.reportersx", "sasl",
+                                        "portcullis"};
+    struct target target;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        read_file(&target, names[i], "f");
+        assert_non_null(strstr(target.warnings.last.text, "unknown option"));
+        map_fini(&target.values, free);
     }
 }
 
@@ -162,6 +202,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_kafka_are_read),
         cmocka_unit_test(what_has_no_effect_is_told),
+        cmocka_unit_test(no_common_name_is_told_as_unknown),
+        cmocka_unit_test(what_begins_alike_is_not_taken_for_it),
         cmocka_unit_test(an_unknown_name_is_kept_with_a_warning),
         cmocka_unit_test(each_bad_value_is_refused_with_its_place),
         cmocka_unit_test(variables_of_containers_become_names),
