@@ -583,6 +583,11 @@ int broker_status(const struct broker *broker)
     return store_status(broker->store);
 }
 
+bool broker_has_room(const struct broker *broker)
+{
+    return store_has_room(broker->store);
+}
+
 int broker_explain_group(struct broker *broker, struct bytes id, struct arena *arena,
                          struct coordinator_explanation *out)
 {

@@ -68,6 +68,8 @@ must_use int broker_explain_group(struct broker *broker, struct bytes id, struct
 void broker_write_metrics(struct broker *broker, struct buffer *out);
 /* 0, or ERROR_FENCED: nothing can be written any more. */
 int broker_status(const struct broker *broker);
+/* False while nothing is taken for lack of space on the disk; see store_has_room. */
+bool broker_has_room(const struct broker *broker);
 /* Asserts the invariants of every part. */
 void broker_check(struct broker *broker);
 /* Asserts that coordinators remember what reading their topics again tells; how many partitions

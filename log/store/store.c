@@ -89,7 +89,19 @@ void store_fence(struct store *store, const char *step, const char *name, int er
     }
 }
 
-enum { STORE_ROOM_SECONDS = 10 };
+enum { STORE_ROOM_SECONDS = 10, STORE_ROOM_SIZE = 1 << 20 };
+
+/* Nobody may write any more because we said so, so the disk is asked too. */
+bool store_has_room(const struct store *store)
+{
+    struct io_space space;
+    if (!store->is_full) {
+        return true;
+    }
+    bool is_recent = io_now(store->io) - store->full_ns < STORE_ROOM_SECONDS * UINT64_C(1000000000);
+    return !is_recent && (io_path_space(store->io, store->path, &space) != 0 ||
+                          space.usable_size >= STORE_ROOM_SIZE);
+}
 
 /* On a disk that is almost full a small write finds room where a large one finds none: it is over
  * when none was refused for a while. */

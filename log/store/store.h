@@ -90,6 +90,9 @@ void store_set_producer_expiration(struct store *store, int64_t expiration_ms);
 const char *store_directory(const struct store *store);
 /* 0 or ERROR_FENCED. */
 int store_status(const struct store *store);
+/* False after a write was refused for lack of space: for ten seconds, and until there is a
+ * megabyte. A fenced directory may have room. */
+bool store_has_room(const struct store *store);
 
 /* Above it the oldest full segments of logs that delete are removed, whosever they are; -1: no
  * limit.

@@ -188,8 +188,14 @@ static unsigned write_health(void *owner, const struct http_request *request, st
     (void)content_type;
     struct service *service = owner;
     int error = service->broker == NULL ? 0 : broker_status(service->broker);
+    if (service->broker != NULL && error == 0 && !broker_has_room(service->broker)) {
+        error = ERROR_NO_SPACE;
+    }
     bool is_well = error == 0 && service->is_ready && !service->has_failed;
-    buffer_printf(out, "{\"status\":\"%s\",\"version\":\"%s\"", is_well ? "ok" : "failed",
+    buffer_printf(out, "{\"status\":\"%s\",\"version\":\"%s\"",
+                  is_well                   ? "ok"
+                  : error == ERROR_NO_SPACE ? "full"
+                                            : "failed",
                   service->world->version);
     if (error != 0) {
         buffer_printf(out, ",\"error\":\"%s\",\"message\":\"%s\"", error_name(error),
@@ -197,6 +203,19 @@ static unsigned write_health(void *owner, const struct http_request *request, st
     }
     buffer_add_string(out, "}\n");
     return is_well ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+/* Whether to let it run: a start anew makes no room on a disk, and what is there can be read. */
+static unsigned write_life(void *owner, const struct http_request *request, struct buffer *out,
+                           const char **content_type)
+{
+    (void)request;
+    (void)content_type;
+    struct service *service = owner;
+    int error = service->broker == NULL ? 0 : broker_status(service->broker);
+    bool is_alive = error == 0 && !service->has_failed;
+    buffer_printf(out, "{\"status\":\"%s\"}\n", is_alive ? "alive" : "failed");
+    return is_alive ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
 static unsigned explain_group(void *owner, const struct http_request *request, struct buffer *out,
@@ -233,6 +252,10 @@ void service_init(struct service *service)
     service_add_route(
         service, &(struct http_route){
                      .method = "GET", .path = "/health", .handle = write_health, .owner = service});
+    service_add_route(service, &(struct http_route){.method = "GET",
+                                                    .path = "/health/live",
+                                                    .handle = write_life,
+                                                    .owner = service});
 }
 
 /* A port that nobody asked for may be taken: then there is none. */
