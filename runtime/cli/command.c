@@ -2,6 +2,7 @@
 #include "runtime/cli/command.h"
 
 #include "log/base/error.h"
+#include "runtime/cli/dialect.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,10 +10,16 @@
 
 static void complain(struct command_world *world, const char *format, va_list arguments)
 {
+    static const struct dialect our_own;
+    struct buffer ours, said;
+    buffer_init(&ours);
+    buffer_init(&said);
+    buffer_vprintf(&ours, format, arguments);
+    dialect_write(world->dialect == NULL ? &our_own : world->dialect, buffer_bytes(&ours), &said);
     fflush(world->out);
-    fputs("tidemill: ", world->errors);
-    vfprintf(world->errors, format, arguments);
-    fputc('\n', world->errors);
+    fprintf(world->errors, "tidemill: %s\n", buffer_string(&said));
+    buffer_fini(&ours);
+    buffer_fini(&said);
 }
 
 int command_fail(struct command_world *world, const char *format, ...)

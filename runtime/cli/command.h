@@ -19,6 +19,7 @@ enum command_exit {
 };
 
 struct command;
+struct dialect;
 
 /* All commands of the program. */
 struct command_list {
@@ -41,6 +42,7 @@ struct command_world {
     int output_error;        /* errno of the first write to `out` that failed */
     const char *version;     /* "0.1.0" */
     const struct command_list *commands; /* set by cli_run */
+    const struct dialect *dialect;       /* of a shim, for its messages; NULL: our own words */
 };
 
 struct command {

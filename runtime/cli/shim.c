@@ -119,17 +119,41 @@ void shim_add_pair(struct shim *shim, const char *flag, const char *value)
     shim_add(shim, value);
 }
 
+void shim_add_for(struct shim *shim, const char *theirs, const char *flag, const char *value)
+{
+    dialect_add(&shim->dialect, flag, theirs);
+    shim_add_pair(shim, flag, value);
+}
+
+const char *shim_pattern(struct shim *shim, const char *topic)
+{
+    struct buffer out;
+    buffer_init(&out);
+    topic += strspn(topic, " \"'");
+    size_t size = strlen(topic);
+    while (size > 0 && strchr(" \"'", topic[size - 1]) != NULL) {
+        size--;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (topic[i] == '\\' && topic[i + 1] == 'd') { /* which POSIX does not know */
+            buffer_add_string(&out, "[0-9]");
+            i++;
+        } else if (topic[i] != ' ') {
+            buffer_add_byte(&out, topic[i] == ',' ? '|' : (uint8_t)topic[i]);
+        }
+    }
+    const char *pattern = arena_string(&shim->arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return pattern;
+}
+
 void shim_add_topic(struct shim *shim, const char *topic)
 {
-    if (strpbrk(topic, ",*+?()[]{}|^$\\") == NULL) {
+    if (strpbrk(topic, ",*+?()[]{}|^$\\\"' ") == NULL) {
         shim_add(shim, topic);
-        return;
+    } else {
+        shim_add_for(shim, "--topic", "-r", shim_pattern(shim, topic));
     }
-    char *pattern = arena_string(&shim->arena, bytes_from_string(topic));
-    for (char *at = pattern; *at != '\0'; at++) {
-        *at = *at == ',' ? '|' : *at;
-    }
-    shim_add_pair(shim, "-r", pattern);
 }
 
 static const struct shim_flag *find_flag(const struct shim_tool *tool, struct bytes name)
@@ -162,6 +186,7 @@ static int take_action(struct shim *shim, const struct shim_flag *flag)
     if (shim->command != NULL) {
         return shim_refuse(shim, "only one of %s can be done at a time", shim->tool->actions);
     }
+    shim->action = flag->name;
     shim->command = flag->words;
     return COMMAND_OK;
 }
@@ -169,6 +194,9 @@ static int take_action(struct shim *shim, const struct shim_flag *flag)
 /* One flag and its value, which may be NULL. */
 static int take_flag(struct shim *shim, const struct shim_flag *flag, const char *value)
 {
+    if (flag->kind == SHIM_VALUE && !shim->tool->repeats && shim_has(shim, flag->name)) {
+        return shim_refuse(shim, "%s stands twice; only one value can count", flag->name);
+    }
     shim->given[shim->given_count++] = (struct shim_given){.flag = flag->name, .value = value};
     switch (flag->kind) {
     case SHIM_ACTION:
@@ -179,10 +207,12 @@ static int take_flag(struct shim *shim, const struct shim_flag *flag, const char
         return COMMAND_OK;
     case SHIM_SWITCH:
     case SHIM_VALUE:
+    case SHIM_LIST:
     case SHIM_OPTIONAL:
         break;
     }
     if (flag->words != NULL) {
+        dialect_add(&shim->dialect, flag->words, flag->name);
         shim_add(shim, flag->words);
         if (value != NULL) {
             shim_add(shim, value);
@@ -212,7 +242,8 @@ static int read_words(struct shim *shim, int argc, const char *const *argv)
         }
         const char *value = equals == NULL ? NULL : equals + 1;
         bool has_next = i + 1 < argc;
-        if (value == NULL && (flag->kind == SHIM_VALUE || flag->kind == SHIM_DROP)) {
+        if (value == NULL &&
+            (flag->kind == SHIM_VALUE || flag->kind == SHIM_LIST || flag->kind == SHIM_DROP)) {
             if (!has_next) {
                 return shim_refuse(shim, "%s needs a value", flag->name);
             }
@@ -240,12 +271,85 @@ static int print_help(struct shim *shim)
                       flag->kind == SHIM_DROP ? "(has no meaning here)"
                       : flag->words == NULL   ? ""
                                               : flag->words,
-                      is_plain && flag->kind == SHIM_VALUE && flag->words != NULL ? " VALUE" : "");
+                      is_plain && (flag->kind == SHIM_VALUE || flag->kind == SHIM_LIST) &&
+                              flag->words != NULL
+                          ? " VALUE"
+                          : "");
     }
     buffer_add_string(&out, "\nThe same and more, with short words: tidemill help\n");
     command_print(shim->world, &out);
     buffer_fini(&out);
     return COMMAND_OK;
+}
+
+/* Flags that mean nothing beside what is to be done are refused, as Kafka does. */
+static int judge_company(struct shim *shim)
+{
+    for (size_t i = 0; i < shim->tool->rule_count && shim->action != NULL; i++) {
+        const struct shim_rule *rule = &shim->tool->rules[i];
+        const char *action = arena_printf(&shim->arena, " %s ", shim->action);
+        if (shim_has(shim, rule->flag) && strstr(rule->actions, action) == NULL) {
+            return shim_refuse(shim, "%s does not go with %s%s%s", rule->flag, shim->action,
+                               rule->instead == NULL ? "" : "; ",
+                               rule->instead == NULL ? "" : rule->instead);
+        }
+    }
+    return COMMAND_OK;
+}
+
+const struct command *shim_find_command(const struct command_list *book, const char *words)
+{
+    for (size_t i = 0; book != NULL && i < book->count; i++) {
+        const struct command *command = book->items[i];
+        size_t size = command->noun == NULL ? 0 : strlen(command->noun);
+        bool is_same =
+            size == 0 || (strncmp(words, command->noun, size) == 0 && words[size] == ' ');
+        if (is_same && strcmp(words + size + (size > 0), command->verb) == 0) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+/* What is said of a flag may name its letter or its name. */
+static void add_other_names(struct shim *shim, const struct command *command)
+{
+    for (size_t i = 0; i < command->flag_count; i++) {
+        const struct flag *flag = &command->flags[i];
+        if (flag->letter == 0 || flag->name == NULL) {
+            continue;
+        }
+        const char *letter = arena_printf(&shim->arena, "-%c", flag->letter);
+        const char *name = arena_printf(&shim->arena, "--%s", flag->name);
+        for (size_t j = 0; j < shim->dialect.count; j++) {
+            const struct dialect_row row = shim->dialect.rows[j];
+            if (strcmp(row.ours, letter) == 0) {
+                dialect_add(&shim->dialect, name, row.theirs);
+            } else if (strcmp(row.ours, name) == 0) {
+                dialect_add(&shim->dialect, letter, row.theirs);
+            }
+        }
+    }
+}
+
+/* What was given comes first, then the tool's own rows, then what might have been given. */
+static void learn_words(struct shim *shim)
+{
+    for (size_t i = 0; i < shim->tool->phrase_count; i++) {
+        dialect_add(&shim->dialect, shim->tool->phrases[i].ours, shim->tool->phrases[i].theirs);
+    }
+    for (size_t i = 0; i < shim->tool->flag_count; i++) {
+        const struct shim_flag *flag = &shim->tool->flags[i];
+        bool is_flag = flag->words != NULL && flag->words[0] == '-' && flag->kind != SHIM_REFUSE;
+        if (is_flag) {
+            dialect_add(&shim->dialect, flag->words, flag->name);
+        }
+    }
+    const struct command *command = shim_find_command(shim->world->commands, shim->command);
+    if (command != NULL) {
+        add_other_names(shim, command);
+    }
+    shim->world->dialect = &shim->dialect;
 }
 
 /* Prints nothing of what the command says on standard output. */
@@ -308,13 +412,17 @@ int shim_run(struct command_world *world, const struct shim_tool *tool, int argc
         } else if (!has_broker) {
             code = shim_refuse(&shim, "--bootstrap-server HOST:PORT is missing");
         } else {
-            code = tool->finish(&shim);
+            code = judge_company(&shim);
+            code = code == COMMAND_OK ? tool->finish(&shim) : code;
         }
         if (code == COMMAND_OK) {
+            learn_words(&shim);
             put_command(&shim);
             code = run_silently(&shim, run, owner);
+            world->dialect = NULL;
         }
     }
+    dialect_fini(&shim.dialect);
     free(shim.words.items);
     arena_fini(&shim.arena);
     command_flush(world);

@@ -11,12 +11,14 @@
 
 #include "log/base/arena.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/dialect.h"
 
 struct shim;
 
 enum shim_kind {
     SHIM_SWITCH,   /* takes no value */
-    SHIM_VALUE,    /* takes one */
+    SHIM_VALUE,    /* takes one, and stands once */
+    SHIM_LIST,     /* takes one, and may stand several times */
     SHIM_OPTIONAL, /* takes the next word unless that is a flag */
     SHIM_ACTION,   /* a switch that says what to do; `words` is the command */
     SHIM_DROP,     /* a value that has no meaning here */
@@ -30,6 +32,13 @@ struct shim_flag {
     const char *words;
 };
 
+/* A flag that goes with some actions only. */
+struct shim_rule {
+    const char *flag;
+    const char *actions; /* with spaces between and around them */
+    const char *instead; /* what to do elsewhere; may be NULL */
+};
+
 struct shim_tool {
     const char *name;    /* "kafka-topics" */
     const char *command; /* "topic ls"; NULL: an action must be given */
@@ -38,6 +47,13 @@ struct shim_tool {
     size_t flag_count;
     bool has_verbs;     /* actions are words without dashes */
     bool is_brokerless; /* brokers may be named otherwise than with --bootstrap-server */
+    bool repeats;       /* of a flag that stands several times, the last counts */
+    /* Words of ours that our messages say, and what the tool's user can type in their place. Those
+     * of the flags' rows and of shim_add_for need no row here. */
+    const struct dialect_row *phrases;
+    size_t phrase_count;
+    const struct shim_rule *rules;
+    size_t rule_count;
     /* Adds what depends on more than one flag. COMMAND_OK, or an exit code after a complaint. */
     int (*finish)(struct shim *shim);
 };
@@ -51,13 +67,15 @@ struct shim {
     struct command_world *world;
     const struct shim_tool *tool;
     struct arena arena;
-    const char *command;      /* of the action that was given */
+    const char *action;       /* that was given: "--list" */
+    const char *command;      /* of that action */
     struct flag_list words;   /* of our command line */
     struct shim_given *given; /* every flag, in order */
     size_t given_count;
     const char *const *arguments; /* that belong to no flag */
     size_t argument_count;
     bool is_silent; /* what our command prints is not what the tool would */
+    struct dialect dialect;
 };
 
 /* Rows of most tools. */
@@ -67,7 +85,9 @@ struct shim {
     {                                                                                              \
         "--command-config", SHIM_VALUE, "-F"                                                       \
     }
-#define SHIM_FLAGS(table) .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
+#define SHIM_FLAGS(table)   .flags = (table), .flag_count = sizeof(table) / sizeof((table)[0])
+#define SHIM_PHRASES(table) .phrases = (table), .phrase_count = sizeof(table) / sizeof((table)[0])
+#define SHIM_RULES(table)   .rules = (table), .rule_count = sizeof(table) / sizeof((table)[0])
 
 /* The tools, which live in their own files. */
 extern const struct shim_tool shim_topics;
@@ -102,9 +122,15 @@ const char *shim_property(const struct shim *shim, const char *flag, const char 
                           const char *name);
 void shim_add(struct shim *shim, const char *word);
 void shim_add_pair(struct shim *shim, const char *flag, const char *value);
-/* "one", or what has signs of a regular expression as -r; a comma means "or". */
+/* As shim_add_pair; our messages about it name the tool's flag. */
+void shim_add_for(struct shim *shim, const char *theirs, const char *flag, const char *value);
+/* "one", or what has signs of a regular expression as -r. */
 void shim_add_topic(struct shim *shim, const char *topic);
+/* Kafka's pattern of topics in our words: a comma means "or", quotes and spaces mean nothing. */
+const char *shim_pattern(struct shim *shim, const char *topic);
 __attribute__((format(printf, 2, 3))) int shim_refuse(struct shim *shim, const char *format, ...);
+/* "topic ls" among the commands, which may be NULL; NULL: there is none. */
+const struct command *shim_find_command(const struct command_list *book, const char *words);
 /* kcat has single letters instead of a table of words; see shim_kcat.c. */
 bool shim_kcat_is(const char *program);
 int shim_kcat_run(struct command_world *world, int argc, const char *const *argv,

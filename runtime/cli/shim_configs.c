@@ -7,8 +7,8 @@ static const struct shim_flag config_flags[] = {
     SHIM_COMMON,
     {"--describe", SHIM_ACTION, "config get"},
     {"--alter", SHIM_ACTION, "config set"},
-    {"--entity-type", SHIM_VALUE, NULL},
-    {"--entity-name", SHIM_VALUE, NULL},
+    {"--entity-type", SHIM_LIST, NULL},
+    {"--entity-name", SHIM_LIST, NULL},
     {"--entity-default", SHIM_SWITCH, NULL},
     {"--topic", SHIM_VALUE, NULL},
     {"--broker", SHIM_VALUE, NULL},
@@ -239,9 +239,19 @@ static int finish_configs(struct shim *shim)
     return code;
 }
 
+static const struct dialect_row config_phrases[] = {
+    {"tidemill topic ls", "kafka-topics --list"},
+    {"name NAME=VALUE, --unset NAME, --append or --subtract NAME=ITEM",
+     "say --add-config NAME=VALUE,... or --delete-config NAME,..."},
+    {"name NAME=NUMBER or --unset NAME",
+     "say --add-config NAME=NUMBER,... or --delete-config NAME,..."},
+    {"--unset", "--delete-config"},
+};
+
 const struct shim_tool shim_configs = {
     .name = "kafka-configs",
     .actions = "--describe or --alter",
     SHIM_FLAGS(config_flags),
+    SHIM_PHRASES(config_phrases),
     .finish = finish_configs,
 };

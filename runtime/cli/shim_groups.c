@@ -1,5 +1,6 @@
 /* kafka-consumer-groups in words of ours; see shim.h. */
 #include "log/base/text.h"
+#include "runtime/cli/offset_spec.h"
 #include "runtime/cli/shim.h"
 
 #include <ctype.h>
@@ -16,9 +17,9 @@ static const struct shim_flag group_flags[] = {
     {"--reset-offsets", SHIM_ACTION, "group seek"},
     {"--delete", SHIM_ACTION, "group rm"},
     {"--delete-offsets", SHIM_ACTION, "group rm-offsets"},
-    {"--group", SHIM_VALUE, NULL},
+    {"--group", SHIM_LIST, NULL},
     {"--all-groups", SHIM_SWITCH, NULL},
-    {"--topic", SHIM_VALUE, NULL},
+    {"--topic", SHIM_LIST, NULL},
     {"--all-topics", SHIM_SWITCH, NULL},
     {"--members", SHIM_SWITCH, "--members"},
     {"--offsets", SHIM_SWITCH, NULL},
@@ -103,8 +104,8 @@ static int add_duration(struct shim *shim, const char *text)
     if (!read_duration(text, &duration_ms) || duration_ms > now_ms) {
         return shim_refuse(shim, "--by-duration takes PnDTnHnMnS, such as PT1H30M, not '%s'", text);
     }
-    shim_add_pair(shim, "--to",
-                  arena_printf(&shim->arena, "@%lld", (long long)(now_ms - duration_ms)));
+    shim_add_for(shim, "--by-duration", "--to",
+                 arena_printf(&shim->arena, "@%lld", (long long)(now_ms - duration_ms)));
     return COMMAND_OK;
 }
 
@@ -122,18 +123,32 @@ static int add_goal(struct shim *shim)
         {"--from-file", "--plan", NULL, false},
     };
     const char *duration = shim_value(shim, "--by-duration");
+    const char *offset = shim_value(shim, "--to-offset"), *time = shim_value(shim, "--to-datetime");
+    struct offset_spec spec;
+    struct report ignored = {0};
+    int64_t number;
+    if (offset != NULL && text_parse_int64(offset, &number) != 0) {
+        return shim_refuse(shim, "--to-offset takes a number, not '%s'", offset);
+    }
+    bool is_low = offset != NULL && number < 0; /* for us it would count from the end */
+    if (time != NULL &&
+        (strchr(time, 'T') == NULL ||
+         offset_spec_parse(arena_printf(&shim->arena, "@%s", time), &spec, NULL, &ignored) != 0)) {
+        return shim_refuse(shim, "--to-datetime takes YYYY-MM-DDThh:mm:ss.sss, not '%s'", time);
+    }
     int code = duration == NULL ? COMMAND_OK : add_duration(shim, duration);
     size_t count = duration != NULL;
     for (size_t i = 0; i < sizeof goals / sizeof goals[0]; i++) {
         if (!shim_has(shim, goals[i].flag)) {
             continue;
         }
-        const char *value = shim_value(shim, goals[i].flag);
+        bool is_beginning = is_low && strcmp(goals[i].flag, "--to-offset") == 0;
+        const char *value = is_beginning ? "beginning" : shim_value(shim, goals[i].flag);
         count++;
-        shim_add_pair(shim, goals[i].ours,
-                      goals[i].is_plain        ? goals[i].value
-                      : goals[i].value == NULL ? value
-                                               : arena_printf(&shim->arena, "@%s", value));
+        shim_add_for(shim, goals[i].flag, goals[i].ours,
+                     goals[i].is_plain        ? goals[i].value
+                     : goals[i].value == NULL ? value
+                                              : arena_printf(&shim->arena, "@%s", value));
     }
     if (code == COMMAND_OK && count != 1) {
         return shim_refuse(shim, "say once where to: --to-earliest, --to-latest, --to-current, "
@@ -164,8 +179,12 @@ static int finish_groups(struct shim *shim)
     bool is_list = strcmp(shim->command, "group ls") == 0;
     bool is_describe = strcmp(shim->command, "group describe") == 0;
     bool is_all = shim_has(shim, "--all-groups");
+    int64_t timeout_ms;
     if (shim_value(shim, "--state") != NULL || shim_value(shim, "--type") != NULL) {
         return shim_refuse(shim, "--state and --type choose nothing here; they take no value");
+    }
+    if (timeout != NULL && (text_parse_int64(timeout, &timeout_ms) != 0 || timeout_ms <= 0)) {
+        return shim_refuse(shim, "--timeout takes milliseconds, not '%s'", timeout);
     }
     if (timeout != NULL) {
         shim_add_pair(shim, "-X", arena_printf(&shim->arena, "request.timeout.ms=%s", timeout));
@@ -201,9 +220,16 @@ static int finish_groups(struct shim *shim)
     return COMMAND_OK;
 }
 
+static const struct dialect_row group_phrases[] = {
+    {"tidemill topic ls", "kafka-topics --list"},
+    {"tidemill group ls", "kafka-consumer-groups --list"},
+    {"tidemill group seek GROUP TOPIC --to beginning", "--topic TOPIC --to-earliest"},
+};
+
 const struct shim_tool shim_consumer_groups = {
     .name = "kafka-consumer-groups",
     .actions = "--list, --describe, --reset-offsets, --delete or --delete-offsets",
     SHIM_FLAGS(group_flags),
+    SHIM_PHRASES(group_phrases),
     .finish = finish_groups,
 };

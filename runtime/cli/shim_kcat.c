@@ -45,6 +45,7 @@ struct kcat {
     struct flag_list words;  /* -x VALUE */
     struct flag_list topics; /* of -t, for -Q */
     struct flag_list arguments;
+    struct dialect dialect;
 };
 
 bool shim_kcat_is(const char *program)
@@ -67,6 +68,7 @@ static const struct kcat_letter *find_letter(char letter)
 
 static int take_own(struct kcat *kcat, char letter, const char *value)
 {
+    int64_t seconds;
     switch (letter) {
     case 'C':
     case 'P':
@@ -84,6 +86,9 @@ static int take_own(struct kcat *kcat, char letter, const char *value)
         kcat->is_version = true;
         return COMMAND_OK;
     case 'm':
+        if (text_parse_int64(value, &seconds) != 0 || seconds < 0) {
+            return command_misuse(kcat->world, "-m takes seconds, not '%s'", value);
+        }
         flag_list_add(&kcat->words, "-X");
         flag_list_add(&kcat->words, arena_printf(&kcat->arena, "request.timeout.ms=%s000", value));
         return COMMAND_OK;
@@ -253,6 +258,25 @@ static int print_help(struct command_world *world)
     return COMMAND_OK;
 }
 
+/* Our messages name flags by their words, kcat has only letters. */
+static void learn_words(struct kcat *kcat)
+{
+    const char *name = kcat->mode == 'P'   ? "produce"
+                       : kcat->mode == 'L' ? "cluster describe"
+                       : kcat->mode == 'Q' ? "topic offsets"
+                                           : "consume";
+    const struct command *command = shim_find_command(kcat->world->commands, name);
+    for (size_t i = 0; command != NULL && i < command->flag_count; i++) {
+        const struct flag *flag = &command->flags[i];
+        if (flag->letter != 0 && flag->name != NULL) {
+            dialect_add(&kcat->dialect, arena_printf(&kcat->arena, "--%s", flag->name),
+                        arena_printf(&kcat->arena, "-%c", flag->letter));
+        }
+    }
+    dialect_add(&kcat->dialect, "tidemill topic ls", "kcat -L");
+    kcat->world->dialect = &kcat->dialect;
+}
+
 static int run_mode(struct kcat *kcat,
                     int (*run)(struct command_world *world, void *owner, int argc,
                                const char *const *argv),
@@ -265,6 +289,7 @@ static int run_mode(struct kcat *kcat,
         code = put_mode(kcat, &words);
     }
     if (code == COMMAND_OK) {
+        learn_words(kcat);
         if (!kcat->has_config && kcat->world->kcat_config != NULL) {
             flag_list_add(&words, "-F");
             flag_list_add(&words, kcat->world->kcat_config);
@@ -282,6 +307,8 @@ static int run_mode(struct kcat *kcat,
             code = run(kcat->world, owner, (int)words.count, words.items);
         }
     }
+    kcat->world->dialect = NULL;
+    dialect_fini(&kcat->dialect);
     free(words.items);
     return code;
 }

@@ -16,10 +16,10 @@ static const struct shim_flag producer_flags[] = {
     {"--help", SHIM_SWITCH, NULL},
     {"--version", SHIM_SWITCH, NULL},
     {"--topic", SHIM_VALUE, "-t"},
-    {"--property", SHIM_VALUE, NULL},
-    {"--reader-property", SHIM_VALUE, NULL},
-    {"--producer-property", SHIM_VALUE, "-X"},
-    {"--command-property", SHIM_VALUE, "-X"},
+    {"--property", SHIM_LIST, NULL},
+    {"--reader-property", SHIM_LIST, NULL},
+    {"--producer-property", SHIM_LIST, "-X"},
+    {"--command-property", SHIM_LIST, "-X"},
     {"--compression-codec", SHIM_OPTIONAL, NULL},
     {"--request-required-acks", SHIM_VALUE, NULL},
     {"--request-timeout-ms", SHIM_VALUE, NULL},
@@ -129,7 +129,7 @@ static int finish_producer(struct shim *shim)
     }
     if (shim_has(shim, "--compression-codec")) {
         const char *codec = shim_value(shim, "--compression-codec");
-        shim_add_pair(shim, "-z", codec == NULL ? "gzip" : codec);
+        shim_add_for(shim, "--compression-codec", "-z", codec == NULL ? "gzip" : codec);
     }
     for (size_t i = 0; i < sizeof producer_properties / sizeof producer_properties[0]; i++) {
         const char *value = shim_value(shim, producer_properties[i].flag);
@@ -144,9 +144,16 @@ static int finish_producer(struct shim *shim)
     return code;
 }
 
+static const struct dialect_row producer_phrases[] = {
+    {"tidemill topic ls", "kafka-topics --list"},
+    {"tidemill topic create", "kafka-topics --create --topic"},
+    {"without --strict", "with --reader-property ignore.error=true"},
+};
+
 const struct shim_tool shim_console_producer = {
     .name = "kafka-console-producer",
     .command = "produce",
+    SHIM_PHRASES(producer_phrases),
     SHIM_FLAGS(producer_flags),
     .finish = finish_producer,
 };
@@ -165,10 +172,10 @@ static const struct shim_flag consumer_flags[] = {
     {"--max-messages", SHIM_VALUE, "-c"},
     {"--timeout-ms", SHIM_VALUE, "--timeout"},
     {"--isolation-level", SHIM_VALUE, NULL},
-    {"--property", SHIM_VALUE, NULL},
-    {"--formatter-property", SHIM_VALUE, NULL},
-    {"--consumer-property", SHIM_VALUE, "-X"},
-    {"--command-property", SHIM_VALUE, "-X"},
+    {"--property", SHIM_LIST, NULL},
+    {"--formatter-property", SHIM_LIST, NULL},
+    {"--consumer-property", SHIM_LIST, "-X"},
+    {"--command-property", SHIM_LIST, "-X"},
     {"--consumer.config", SHIM_VALUE, "-F"},
     {"--command-config", SHIM_VALUE, "-F"},
     {"--formatter-config", SHIM_REFUSE, files_unread},
@@ -282,9 +289,16 @@ static int finish_consumer(struct shim *shim)
     return code;
 }
 
+static const struct dialect_row consumer_phrases[] = {
+    {"tidemill topic ls", "kafka-topics --list"},
+    {"-o OFFSET", "--partition N --offset OFFSET"},
+    {"tidemill group seek", "kafka-consumer-groups --reset-offsets"},
+};
+
 const struct shim_tool shim_console_consumer = {
     .name = "kafka-console-consumer",
     .command = "consume",
+    SHIM_PHRASES(consumer_phrases),
     SHIM_FLAGS(consumer_flags),
     .finish = finish_consumer,
 };
@@ -299,8 +313,8 @@ static const struct shim_flag perf_flags[] = {
     {"--num-records", SHIM_VALUE, "-n"},
     {"--record-size", SHIM_VALUE, "-s"},
     {"--throughput", SHIM_VALUE, NULL},
-    {"--producer-props", SHIM_VALUE, NULL},
-    {"--command-property", SHIM_VALUE, NULL},
+    {"--producer-props", SHIM_LIST, NULL},
+    {"--command-property", SHIM_LIST, NULL},
     {"--print-metrics", SHIM_SWITCH, NULL},
     {"--producer.config", SHIM_VALUE, "-F"},
     {"--command-config", SHIM_VALUE, "-F"},
@@ -357,6 +371,7 @@ const struct shim_tool shim_producer_perf_test = {
     .name = "kafka-producer-perf-test",
     .command = "perf produce",
     .is_brokerless = true,
+    .repeats = true,
     SHIM_FLAGS(perf_flags),
     .finish = finish_perf,
 };

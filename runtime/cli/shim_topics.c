@@ -8,6 +8,8 @@
 
 /* --- kafka-topics --- */
 
+static const char by_configs[] = "kafka-configs --alter --entity-type topics --entity-name NAME "
+                                 "--add-config NAME=VALUE changes settings";
 static const struct shim_flag topic_flags[] = {
     SHIM_COMMON,
     {"--create", SHIM_ACTION, "topic create"},
@@ -18,19 +20,61 @@ static const struct shim_flag topic_flags[] = {
     {"--topic", SHIM_VALUE, NULL},
     {"--partitions", SHIM_VALUE, "-p"},
     {"--replication-factor", SHIM_VALUE, "-r"},
-    {"--config", SHIM_VALUE, "-c"},
+    {"--config", SHIM_LIST, "-c"},
+    {"--delete-config", SHIM_REFUSE, by_configs},
     {"--if-exists", SHIM_SWITCH, "--if-exists"},
     {"--if-not-exists", SHIM_SWITCH, "--if-not-exists"},
     {"--exclude-internal", SHIM_SWITCH, NULL},
     {"--topics-with-overrides", SHIM_SWITCH, "--overrides"},
     {"--under-replicated-partitions", SHIM_SWITCH, "--under-replicated"},
     {"--unavailable-partitions", SHIM_SWITCH, "--unavailable"},
-    {"--under-min-isr-partitions", SHIM_SWITCH, "--under-replicated"},
-    {"--at-min-isr-partitions", SHIM_REFUSE, "not there; see --under-replicated-partitions"},
+    {"--under-min-isr-partitions", SHIM_SWITCH, "--under-min-isr"},
+    {"--at-min-isr-partitions", SHIM_SWITCH, "--at-min-isr"},
     {"--replica-assignment", SHIM_REFUSE, "replicas are placed by the broker"},
     {"--topic-id", SHIM_REFUSE, "name the topic with --topic"},
     {"--partition-size-limit-per-response", SHIM_DROP, NULL},
 };
+
+static const struct shim_rule topic_rules[] = {
+    {"--partitions", " --create --alter ", NULL},
+    {"--replication-factor", " --create ", NULL},
+    {"--config", " --create ", by_configs},
+    {"--if-exists", " --alter --delete --describe ", NULL},
+    {"--if-not-exists", " --create ", NULL},
+    {"--exclude-internal", " --list --describe ", NULL},
+    {"--topics-with-overrides", " --describe ", NULL},
+    {"--under-replicated-partitions", " --describe ", NULL},
+    {"--unavailable-partitions", " --describe ", NULL},
+    {"--under-min-isr-partitions", " --describe ", NULL},
+    {"--at-min-isr-partitions", " --describe ", NULL},
+    {"--partition-size-limit-per-response", " --describe ", NULL},
+};
+
+/* What our messages say, and what to type here. */
+static const struct dialect_row topic_phrases[] = {
+    {"tidemill topic ls", "kafka-topics --list"},
+    {"--no-internal", "--exclude-internal"},
+};
+
+/* Of what is wrong with partitions; each of them prints partitions, not topics. */
+static bool is_of_trouble(const struct shim *shim)
+{
+    return shim_has(shim, "--under-replicated-partitions") ||
+           shim_has(shim, "--unavailable-partitions") ||
+           shim_has(shim, "--under-min-isr-partitions") ||
+           shim_has(shim, "--at-min-isr-partitions");
+}
+
+/* Kafka takes every name for a pattern. Here one that only has dots names itself where something
+ * is changed: nobody who writes "a.b" means to delete "axb". */
+static void add_topic_of(struct shim *shim, const char *topic, bool is_harmless)
+{
+    if (is_harmless && strchr(topic, '.') != NULL) {
+        shim_add_for(shim, "--topic", "-r", shim_pattern(shim, topic));
+    } else {
+        shim_add_topic(shim, topic);
+    }
+}
 
 static int finish_topics(struct shim *shim)
 {
@@ -38,22 +82,33 @@ static int finish_topics(struct shim *shim)
     bool is_list = strcmp(shim->command, "topic ls") == 0;
     bool is_create = strcmp(shim->command, "topic create") == 0;
     bool is_describe = strcmp(shim->command, "topic describe") == 0;
+    bool is_alter = strcmp(shim->command, "topic alter") == 0;
     if (topic == NULL && !is_list && !is_describe) {
         return shim_refuse(shim, "--topic NAME is missing");
+    }
+    if (is_alter && !shim_has(shim, "--partitions")) {
+        return shim_refuse(shim, "--partitions N is missing; %s", by_configs);
+    }
+    if (shim_has(shim, "--topics-with-overrides") && is_of_trouble(shim)) {
+        return shim_refuse(shim, "--topics-with-overrides shows topics; ask for partitions alone");
     }
     if (is_list) {
         if (!shim_has(shim, "--exclude-internal")) {
             shim_add(shim, "-i");
         }
         if (topic != NULL) {
-            shim_add_pair(shim, "-r", arena_printf(&shim->arena, "^(%s)$", topic));
+            shim_add_for(shim, "--topic", "-r",
+                         arena_printf(&shim->arena, "^(%s)$", shim_pattern(shim, topic)));
         }
     } else if (topic != NULL && is_create) {
         shim_add(shim, topic);
     } else if (topic != NULL) {
-        shim_add_topic(shim, topic);
+        add_topic_of(shim, topic, is_describe);
     }
     if (is_describe) {
+        if (shim_has(shim, "--exclude-internal")) {
+            shim_add(shim, "--no-internal");
+        }
         shim_add_pair(shim, "-o", "kafka");
     }
     shim->is_silent = !is_list && !is_create && !is_describe;
@@ -64,6 +119,8 @@ const struct shim_tool shim_topics = {
     .name = "kafka-topics",
     .actions = "--list, --describe, --create, --delete or --alter",
     SHIM_FLAGS(topic_flags),
+    SHIM_RULES(topic_rules),
+    SHIM_PHRASES(topic_phrases),
     .finish = finish_topics,
 };
 
@@ -79,49 +136,38 @@ static const struct shim_flag offsets_flags[] = {
     {"--exclude-internal-topics", SHIM_SWITCH, NULL},
 };
 
-/* "0", "1-3" (without 3), or "2-" are not counted out here: only whole numbers name partitions. */
-static int add_partitions(struct shim *shim, const char *topic, const char *text)
+static void add_rule(struct shim *shim, const char *theirs, const char *topic,
+                     const char *partitions)
 {
-    char *rest = arena_string(&shim->arena, bytes_from_string(text)), *word;
-    while ((word = strsep(&rest, ",")) != NULL) {
-        char *dash = strchr(word, '-');
-        int64_t first = 0, last = 0;
-        if (dash != NULL) {
-            *dash = '\0';
-        }
-        bool is_range = dash != NULL && dash[1] != '\0' && text_parse_int64(dash + 1, &last) == 0;
-        if (text_parse_int64(word, &first) != 0 || first < 0 || (dash != NULL && !is_range) ||
-            (is_range && (last <= first || last - first > 10000))) {
-            return shim_refuse(shim, "partitions are N or N-M with N below M, not '%s'", text);
-        }
-        for (int64_t i = first; i == first || i < last; i++) {
-            shim_add(shim, arena_printf(&shim->arena, "%s:%lld", topic, (long long)i));
-        }
-    }
-    return COMMAND_OK;
+    shim_add_for(shim, theirs, "--rule",
+                 arena_printf(&shim->arena, "%s:%s", shim_pattern(shim, topic), partitions));
 }
 
 /* "topic", "topic:0", "pattern.*:1-3" separated by commas. */
-static int add_topic_partitions(struct shim *shim, const char *text)
+static void add_topic_partitions(struct shim *shim, const char *text)
 {
     char *rest = arena_string(&shim->arena, bytes_from_string(text)), *word;
-    struct buffer pattern;
-    buffer_init(&pattern);
-    int code = COMMAND_OK;
-    while (code == COMMAND_OK && (word = strsep(&rest, ",")) != NULL) {
+    while ((word = strsep(&rest, ",")) != NULL) {
         char *colon = strrchr(word, ':');
-        if (colon == NULL) {
-            buffer_printf(&pattern, "%s%s", pattern.size > 0 ? "|" : "", word);
-            continue;
+        if (colon != NULL) {
+            *colon = '\0';
         }
-        *colon = '\0';
-        code = add_partitions(shim, word, colon + 1);
+        add_rule(shim, "--topic-partitions", word, colon == NULL ? "" : colon + 1);
     }
-    if (code == COMMAND_OK && pattern.size > 0) {
-        shim_add_pair(shim, "-r", arena_string(&shim->arena, buffer_bytes(&pattern)));
+}
+
+/* Each number of --partitions, for the topics that match --topic or for all. */
+static int add_partitions(struct shim *shim, const char *topic, const char *text)
+{
+    char *rest = arena_string(&shim->arena, bytes_from_string(text)), *word;
+    int64_t number;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        if (*word != '\0' && (text_parse_int64(word, &number) != 0 || number < 0)) {
+            return shim_refuse(shim, "--partitions takes N,N,..., not '%s'", text);
+        }
+        add_rule(shim, "--partitions", topic == NULL ? "" : topic, word);
     }
-    buffer_fini(&pattern);
-    return code;
+    return COMMAND_OK;
 }
 
 static int add_time(struct shim *shim, const char *time)
@@ -136,18 +182,22 @@ static int add_time(struct shim *shim, const char *time)
                  {"-3", "max-timestamp"},
                  {"max-timestamp", "max-timestamp"},
                  {"-4", "earliest-local"},
-                 {"earliest-local", "earliest-local"}};
+                 {"earliest-local", "earliest-local"},
+                 {"-5", "tiered"},
+                 {"latest-tiered", "tiered"},
+                 {"-6", "pending-upload"},
+                 {"earliest-pending-upload", "pending-upload"}};
     int64_t number;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(time, names[i].name) == 0) {
-            shim_add_pair(shim, "--at", names[i].place);
+            shim_add_for(shim, "--time", "--at", names[i].place);
             return COMMAND_OK;
         }
     }
     if (text_parse_int64(time, &number) != 0 || number < 0) {
         return shim_refuse(shim, "--time takes milliseconds, earliest, latest or max-timestamp");
     }
-    shim_add_pair(shim, "--at", arena_printf(&shim->arena, "@%s", time));
+    shim_add_for(shim, "--time", "--at", arena_printf(&shim->arena, "@%s", time));
     return COMMAND_OK;
 }
 
@@ -161,12 +211,15 @@ static int finish_offsets(struct shim *shim)
         return shim_refuse(shim, "--topic-partitions stands alone, without --topic and "
                                  "--partitions");
     }
-    if (code == COMMAND_OK && both != NULL) {
-        code = add_topic_partitions(shim, both);
-    } else if (code == COMMAND_OK && topic != NULL && partitions != NULL) {
+    if (!shim_has(shim, "--exclude-internal-topics")) {
+        shim_add(shim, "-i");
+    }
+    if (both != NULL) {
+        add_topic_partitions(shim, both);
+    } else if (code == COMMAND_OK && partitions != NULL) {
         code = add_partitions(shim, topic, partitions);
     } else if (topic != NULL) {
-        shim_add_topic(shim, topic);
+        add_rule(shim, "--topic", topic, "");
     }
     shim_add_pair(shim, "-o", "kafka");
     return code;
@@ -175,6 +228,7 @@ static int finish_offsets(struct shim *shim)
 const struct shim_tool shim_get_offsets = {
     .name = "kafka-get-offsets",
     .command = "topic offsets",
+    SHIM_PHRASES(topic_phrases),
     SHIM_FLAGS(offsets_flags),
     .finish = finish_offsets,
 };

@@ -109,7 +109,12 @@ static int finish_abort(struct shim *shim)
     if (!shim_has(shim, "--topic") || !shim_has(shim, "--partition")) {
         return shim_refuse(shim, "--topic NAME and --partition N are needed");
     }
-    shim_add_pair(shim, "-t", find_place(shim, &shim->arena));
+    const char *place = find_place(shim, &shim->arena);
+    dialect_add(&shim->dialect, arena_printf(&shim->arena, "tidemill txn ls -t %s", place),
+                arena_printf(&shim->arena,
+                             "kafka-transactions describe-producers --topic %s --partition %s",
+                             shim_value(shim, "--topic"), shim_value(shim, "--partition")));
+    shim_add_for(shim, "--topic", "-t", place);
     return COMMAND_OK;
 }
 
@@ -131,11 +136,19 @@ static int finish_transactions(struct shim *shim)
     return finish_abort(shim);
 }
 
+static const struct dialect_row transaction_phrases[] = {
+    {"tidemill topic ls", "kafka-topics --list"},
+    {"tidemill txn ls", "kafka-transactions list"},
+    {"tidemill txn producers", "kafka-transactions describe-producers"},
+};
+
 const struct shim_tool shim_transactions = {
     .name = "kafka-transactions",
     .actions = "list, describe, describe-producers, abort, find-hanging or "
                "forceTerminateTransaction",
     SHIM_FLAGS(transaction_flags),
+    SHIM_PHRASES(transaction_phrases),
     .has_verbs = true,
+    .repeats = true,
     .finish = finish_transactions,
 };

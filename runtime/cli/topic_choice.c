@@ -156,21 +156,21 @@ static int compare_rows(const void *left, const void *right)
 }
 
 /* Each partition once, whatever was named twice. */
-static void sort_rows(struct topic_choice *out)
+void topic_choice_sort(struct topic_choice *choice)
 {
     size_t kept = 0;
-    if (out->count > 0) {
-        qsort(out->rows, out->count, sizeof(*out->rows), compare_rows);
+    if (choice->count > 0) {
+        qsort(choice->rows, choice->count, sizeof(*choice->rows), compare_rows);
     }
-    for (size_t i = 0; i < out->count; i++) {
-        if (kept == 0 || compare_rows(&out->rows[kept - 1], &out->rows[i]) != 0) {
-            out->rows[kept++] = out->rows[i];
+    for (size_t i = 0; i < choice->count; i++) {
+        if (kept == 0 || compare_rows(&choice->rows[kept - 1], &choice->rows[i]) != 0) {
+            choice->rows[kept++] = choice->rows[i];
         }
     }
-    out->count = kept;
+    choice->count = kept;
 }
 
-static size_t count_partitions(const struct metadata_response *metadata)
+size_t topic_choice_count_partitions(const struct metadata_response *metadata)
 {
     size_t count = 0;
     for (int32_t i = 0; i < metadata->topics.count; i++) {
@@ -195,7 +195,7 @@ int topic_choice_partitions(struct errand *errand, const struct topic_choice_fla
     }
     *out = (struct topic_choice){0};
     out->rows = arena_array(&errand->arena, struct topic_choice_row,
-                            count_partitions(metadata) * (count + 1) + 1);
+                            topic_choice_count_partitions(metadata) * (count + 1) + 1);
     for (size_t i = 0; i < count && code == COMMAND_OK; i++) {
         code = add_word(errand, flags, metadata, names[i], out);
     }
@@ -206,6 +206,6 @@ int topic_choice_partitions(struct errand *errand, const struct topic_choice_fla
             add_partitions(topic, arena_string(&errand->arena, topic->name), -1, out);
         }
     }
-    sort_rows(out);
+    topic_choice_sort(out);
     return code;
 }

@@ -31,3 +31,6 @@ must_use int topic_choice_names(struct errand *errand, const struct topic_choice
  * topic that is not internal. A topic that is not there is a complaint, unless flags->may_miss. */
 must_use int topic_choice_partitions(struct errand *errand, const struct topic_choice_flags *flags,
                                      const struct flag_list *words, struct topic_choice *out);
+/* By topic and partition, each once. */
+void topic_choice_sort(struct topic_choice *choice);
+size_t topic_choice_count_partitions(const struct metadata_response *metadata);

@@ -1,5 +1,6 @@
 /* tidemill topic describe: partitions, leaders and settings, in the words of kafka-topics. */
 #include "log/base/error.h"
+#include "log/base/text.h"
 #include "runtime/cli/envelope.h"
 #include "runtime/cli/topic_choice.h"
 
@@ -13,6 +14,9 @@ struct describe_values {
     bool is_brief;
     bool is_short;
     bool is_leaderless;
+    bool is_below_min; /* --under-min-isr */
+    bool is_at_min;
+    bool has_no_internal;
 };
 
 enum { TOPIC_RESOURCE = 2, SOURCE_TOPIC = 1 };
@@ -133,14 +137,39 @@ static bool has_overrides(const config_result *configs)
     return false;
 }
 
-/* Only partitions that something is wrong with. */
-static void print_troubled(const topic_row *topic, const struct describe_values *values,
-                           struct buffer *out)
+/* How many replicas must be in sync for acks=all. */
+static int64_t find_min_isr(const config_result *configs)
 {
+    int64_t count = 1;
+    for (int32_t i = 0; configs != NULL && i < configs->configs.count; i++) {
+        const struct describe_configs_response_config *config = &configs->configs.items[i];
+        char *text = bytes_equal_string(config->name, "min.insync.replicas")
+                         ? bytes_to_string(config->value)
+                         : NULL;
+        if (text != NULL && text_parse_int64(text, &count) != 0) {
+            count = 1;
+        }
+        free(text);
+    }
+    return count;
+}
+
+static bool asks_for_trouble(const struct describe_values *values)
+{
+    return values->is_short || values->is_leaderless || values->is_below_min || values->is_at_min;
+}
+
+/* Only partitions that something is wrong with. */
+static void print_troubled(const topic_row *topic, const config_result *configs,
+                           const struct describe_values *values, struct buffer *out)
+{
+    int64_t min_isr = find_min_isr(configs);
     for (int32_t i = 0; i < topic->partitions.count; i++) {
         const partition_row *partition = &topic->partitions.items[i];
-        bool is_short = partition->isr_nodes.count < partition->replica_nodes.count;
-        if ((values->is_short && is_short) || (values->is_leaderless && partition->leader_id < 0)) {
+        int32_t isr = partition->isr_nodes.count;
+        if ((values->is_short && isr < partition->replica_nodes.count) ||
+            (values->is_leaderless && partition->leader_id < 0) ||
+            (values->is_below_min && isr < min_isr) || (values->is_at_min && isr == min_isr)) {
             print_partition(topic, partition, out);
         }
     }
@@ -149,8 +178,8 @@ static void print_troubled(const topic_row *topic, const struct describe_values 
 static void print_text(const topic_row *topic, const config_result *configs,
                        const struct describe_values *values, struct buffer *out)
 {
-    if (values->is_short || values->is_leaderless) {
-        print_troubled(topic, values, out);
+    if (asks_for_trouble(values)) {
+        print_troubled(topic, configs, values, out);
         return;
     }
     if (values->is_brief && !has_overrides(configs)) {
@@ -195,7 +224,7 @@ static int print_topics(struct errand *errand, const struct metadata_response *m
                         const struct describe_configs_response *configs,
                         const struct describe_values *values, bool is_chosen)
 {
-    int code = COMMAND_OK;
+    int code = COMMAND_OK, hidden_count = 0;
     const char *comma = "[";
     for (int32_t i = 0; i < metadata->topics.count; i++) {
         const topic_row *topic = &metadata->topics.items[i];
@@ -208,7 +237,8 @@ static int print_topics(struct errand *errand, const struct metadata_response *m
             code = errand_refuse(errand, name, topic->error_code, bytes_make(NULL, 0));
             continue;
         }
-        if (topic->is_internal && !is_chosen && !errand->is_kafka) {
+        if (topic->is_internal && (values->has_no_internal || (!is_chosen && !errand->is_kafka))) {
+            hidden_count++;
             continue;
         }
         qsort(topic->partitions.items, (size_t)topic->partitions.count, sizeof(partition_row),
@@ -224,6 +254,9 @@ static int print_topics(struct errand *errand, const struct metadata_response *m
     }
     if (errand->is_json) {
         buffer_add_string(&errand->out, comma[0] == '[' ? "[]\n" : "]\n");
+    }
+    if (is_chosen && hidden_count == metadata->topics.count && !values->choice.may_miss) {
+        return command_fail(errand->world, "what was named is internal; leave out --no-internal");
     }
     return code;
 }
@@ -275,6 +308,12 @@ static const struct flag flags[] = {
          "only partitions that miss a replica"),
     FLAG(0, "unavailable", BOOL, struct describe_values, is_leaderless, NULL,
          "only partitions without a leader"),
+    FLAG(0, "under-min-isr", BOOL, struct describe_values, is_below_min, NULL,
+         "only partitions with fewer replicas in sync than min.insync.replicas"),
+    FLAG(0, "at-min-isr", BOOL, struct describe_values, is_at_min, NULL,
+         "only partitions with just so many"),
+    FLAG(0, "no-internal", BOOL, struct describe_values, has_no_internal, NULL,
+         "leave out internal topics"),
     ERRAND_OUTPUT_FLAG(struct describe_values),
     ERRAND_FLAGS(struct describe_values),
 };

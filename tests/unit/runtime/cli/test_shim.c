@@ -128,7 +128,11 @@ static void flags_become_words_of_one_command(void **state)
            "config get -b h --all group g -o kafka");
     expect(stage,
            "kafka-get-offsets --bootstrap-server h --topic-partitions t:0,u:1-3,v.* --time -2",
-           "topic offsets -b h --at beginning t:0 u:1 u:2 -r v.* -o kafka");
+           "topic offsets -b h --at beginning -i --rule t:0 --rule u:1-3 --rule v.*: -o kafka");
+    expect(stage,
+           "kafka-get-offsets --bootstrap-server h --topic t --partitions 0,2 "
+           "--exclude-internal-topics",
+           "topic offsets -b h --rule t:0 --rule t:2 -o kafka");
     expect(stage,
            "kafka-consumer-groups --bootstrap-server h --group g --reset-offsets --topic "
            "t:0,1 --shift-by -5 --execute",
@@ -235,10 +239,12 @@ static void what_is_not_there_is_refused(void **state)
            "classes of Java cannot be loaded");
     refuse(stage, "kafka-console-consumer --bootstrap-server h --topic t --property nosuch=1",
            "no such property here");
-    refuse(stage, "kafka-get-offsets --bootstrap-server h --topic t --partitions 5-2",
-           "partitions are N or N-M");
-    refuse(stage, "kafka-get-offsets --bootstrap-server h --topic t --partitions 0-999999999",
-           "partitions are N or N-M");
+    refuse(stage, "kafka-get-offsets --bootstrap-server h --topic t --partitions 5-7",
+           "--partitions takes N,N");
+    refuse(stage, "kafka-topics --bootstrap-server h --alter --topic t --config a=b",
+           "--config does not go with --alter; kafka-configs --alter");
+    refuse(stage, "kafka-topics --bootstrap-server h --create --topic t --topic u",
+           "--topic stands twice");
     refuse(stage, "kafka-consumer-groups --bootstrap-server h --group g --reset-offsets --topic t",
            "say once where to");
     refuse(stage,
