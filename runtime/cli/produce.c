@@ -16,7 +16,9 @@
 enum {
     CHUNK_SIZE = 256 << 10,
     RECORD_SIZE_MAX = PRODUCER_PROPERTY_RECORD_MAX,
-    LINGER_NS = 5 * 1000 * 1000
+    LINGER_NS = 5 * 1000 * 1000,
+    TOPIC_NOTICE_MS = 1500,
+    TOPIC_WAIT_MS_MAX = 30 * 1000, /* as kcat */
 };
 
 struct produce_values {
@@ -409,8 +411,57 @@ static int prepare(struct produce *produce, struct command_world *world)
     return read_headers(produce, world);
 }
 
+static int error_of_topic(const struct metadata_response *metadata)
+{
+    return metadata->topics.count != 1 ? ERROR_UNKNOWN_TOPIC_OR_PARTITION
+           : metadata->topics.items[0].error_code == 0
+               ? 0
+               : error_from_code(metadata->topics.items[0].error_code);
+}
+
+static bool is_missing(const struct metadata_response *metadata)
+{
+    return error_of_topic(metadata) == ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
+/* A broker that makes no topics by itself: somebody else may still make this one, so we wait, but
+ * not in silence and not for ever. */
+static int await_topic(struct produce *produce, struct errand *errand,
+                       const struct metadata_response **metadata)
+{
+    const char *topic = produce->values->topic;
+    int64_t limit_ms = produce->options.delivery_timeout_ms;
+    limit_ms = limit_ms == 0 || limit_ms > TOPIC_WAIT_MS_MAX ? TOPIC_WAIT_MS_MAX : limit_ms;
+    uint64_t start = io_now(errand->world->io);
+    bool is_told = false;
+    int error = errand_make_topics(errand, &topic, 1);
+    while (error == 0) {
+        error = errand_read_metadata(errand, &topic, 1, metadata);
+        if (error != 0 || !is_missing(*metadata)) {
+            break;
+        }
+        int64_t waited_ms = (int64_t)((io_now(errand->world->io) - start) / 1000000);
+        if (waited_ms >= limit_ms) {
+            return command_fail(
+                errand->world,
+                "%s: no such topic after %lld s, and nothing was sent; make it with "
+                "'tidemill topic create %s' and try again",
+                topic, (long long)limit_ms / 1000, topic);
+        }
+        if (!is_told && waited_ms >= TOPIC_NOTICE_MS) {
+            is_told = true;
+            command_fail(errand->world,
+                         "%s: no such topic, and the broker at %s makes none by itself; waiting "
+                         "for 'tidemill topic create %s'",
+                         topic, errand->brokers, topic);
+        }
+        error = errand_pause(errand);
+    }
+    return error == 0 ? COMMAND_OK : errand_fail(errand, error, "looking for the topic");
+}
+
 /* Somebody must be there to take what is read, and have the partition that was asked for. A topic
- * that is not there yet will be made. */
+ * that is not there yet will be made, by the broker or by somebody else. */
 static int look_for_topic(struct produce *produce, struct errand *errand)
 {
     const struct produce_values *values = produce->values;
@@ -419,8 +470,18 @@ static int look_for_topic(struct produce *produce, struct errand *errand)
     if (error != 0) {
         return errand_fail(errand, error, "looking for the topic");
     }
-    bool is_there = metadata->topics.count == 1 && metadata->topics.items[0].error_code == 0;
-    if (is_there && values->partition >= metadata->topics.items[0].partitions.count) {
+    if (is_missing(metadata)) {
+        int code = await_topic(produce, errand, &metadata);
+        if (code != COMMAND_OK) {
+            return code;
+        }
+    }
+    error = error_of_topic(metadata);
+    if (error != 0 && !error_is_retriable(error)) {
+        return errand_refuse(errand, values->topic, metadata->topics.items[0].error_code,
+                             bytes_make(NULL, 0));
+    }
+    if (error == 0 && values->partition >= metadata->topics.items[0].partitions.count) {
         return command_fail(errand->world, "%s has no partition %lld, only 0 to %d", values->topic,
                             (long long)values->partition,
                             (int)metadata->topics.items[0].partitions.count - 1);
