@@ -192,6 +192,21 @@ static void choose_columns(const struct errand *errand, const struct describe_va
     }
 }
 
+/* Kafka's tool prints a table for each group. */
+static int describe_apart(struct errand *errand, const struct describe_values *values,
+                          const char *group)
+{
+    struct grid grid;
+    choose_columns(errand, values, &grid);
+    int code = describe_group(errand, values, group, &grid);
+    if (code == COMMAND_OK || grid.cell_count > 0) {
+        buffer_add_byte(&errand->out, '\n');
+        grid_print(&grid, false, &errand->out);
+    }
+    grid_fini(&grid);
+    return code;
+}
+
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct describe_values *values = given;
@@ -210,13 +225,11 @@ static int run(struct command_world *world, const void *given, const struct flag
     }
     choose_columns(&errand, values, &grid);
     for (size_t i = 0; i < arguments->count && code != COMMAND_MISUSED; i++) {
-        int result = describe_group(&errand, values, arguments->items[i], &grid);
+        int result = errand.is_kafka ? describe_apart(&errand, values, arguments->items[i])
+                                     : describe_group(&errand, values, arguments->items[i], &grid);
         code = result != COMMAND_OK ? result : code;
     }
-    if (code == COMMAND_OK && errand.is_kafka) {
-        buffer_add_byte(&errand.out, '\n');
-    }
-    if (grid.cell_count > 0 || errand.is_json || (code == COMMAND_OK && errand.is_kafka)) {
+    if (grid.cell_count > 0 || errand.is_json) {
         grid_print(&grid, errand.is_json, &errand.out);
     }
     free(all.items);

@@ -2,11 +2,15 @@
 #include "runtime/cli/grid.h"
 #include "runtime/cli/group_names.h"
 
+#include <string.h>
+
 struct ls_values {
     struct errand_flags errand;
     bool is_detailed;
     bool has_state;
     bool has_type;
+    const char *in_states; /* "stable,empty"; NULL: any */
+    const char *of_types;
 };
 
 static const struct grid_column columns[] = {
@@ -35,28 +39,57 @@ static bool is_plain(const struct listing *listing)
            !listing->errand->is_json;
 }
 
-/* "Stable", or "-" from a broker that does not say; Kafka writes types with a capital. */
+/* Kafka writes types with a capital. */
 static void add_type(struct grid *grid, struct bytes type)
 {
     struct buffer text;
     buffer_init(&text);
-    buffer_add_bytes(&text, type.size == 0 ? BYTES_LITERAL("classic") : type);
+    buffer_add_bytes(&text, type);
     text.data[0] &= (uint8_t)~0x20;
     grid_add(grid, buffer_bytes(&text));
     buffer_fini(&text);
+}
+
+/* Whether the word is one of a list with commas; capitals mean nothing. */
+static bool is_listed(const char *list, struct bytes word)
+{
+    while (list != NULL) {
+        const char *comma = strchr(list, ',');
+        size_t size = comma == NULL ? strlen(list) : (size_t)(comma - list);
+        if (size == word.size && strncasecmp(list, (const char *)word.data, size) == 0) {
+            return true;
+        }
+        list = comma == NULL ? NULL : comma + 1;
+    }
+    return false;
+}
+
+static struct bytes type_of(const struct list_groups_response_group *group)
+{
+    return group->group_type.size == 0 ? BYTES_LITERAL("classic") : group->group_type;
+}
+
+static bool is_wanted(const struct ls_values *values,
+                      const struct list_groups_response_group *group)
+{
+    return (values->in_states == NULL || is_listed(values->in_states, group->group_state)) &&
+           (values->of_types == NULL || is_listed(values->of_types, type_of(group)));
 }
 
 static void add_group(void *owner, int32_t node_id, const struct list_groups_response_group *group)
 {
     struct listing *listing = owner;
     const struct ls_values *values = listing->values;
+    if (!is_wanted(values, group)) {
+        return;
+    }
     if (is_plain(listing)) {
         buffer_printf(&listing->errand->out, "%.*s\n", BYTES_FORMAT(group->group_id));
         return;
     }
     grid_add(&listing->grid, group->group_id);
     if (values->has_type) {
-        add_type(&listing->grid, group->group_type);
+        add_type(&listing->grid, type_of(group));
     }
     if (!values->has_type || values->has_state) {
         grid_add(&listing->grid, group->group_state);
@@ -105,6 +138,10 @@ static const struct flag flags[] = {
     FLAG('d', "detailed", BOOL, struct ls_values, is_detailed, NULL, "state and coordinator too"),
     FLAG(0, "state", BOOL, struct ls_values, has_state, NULL, "name and state"),
     FLAG(0, "type", BOOL, struct ls_values, has_type, NULL, "name and type"),
+    FLAG(0, "in-state", STRING, struct ls_values, in_states, "STATE,...",
+         "only groups in one of these states"),
+    FLAG(0, "of-type", STRING, struct ls_values, of_types, "TYPE,...",
+         "only groups of these types: classic, consumer"),
     ERRAND_OUTPUT_FLAG(struct ls_values),
     ERRAND_FLAGS(struct ls_values),
 };

@@ -158,9 +158,21 @@ static int add_goal(struct shim *shim)
     return code;
 }
 
+static size_t count_groups(const struct shim *shim)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < shim->given_count; i++) {
+        count += strcmp(shim->given[i].flag, "--group") == 0;
+    }
+    return count;
+}
+
 static int finish_reset(struct shim *shim)
 {
     bool is_export = shim_has(shim, "--export");
+    if (shim_has(shim, "--execute") && shim_has(shim, "--dry-run")) {
+        return shim_refuse(shim, "--execute and --dry-run are opposites; leave out one");
+    }
     if (!shim_has(shim, "--topic") && !shim_has(shim, "--all-topics") &&
         !shim_has(shim, "--from-file")) {
         return shim_refuse(shim, "--topic NAME or --all-topics is missing");
@@ -173,6 +185,59 @@ static int finish_reset(struct shim *shim)
     return add_goal(shim);
 }
 
+/* Every name of a list with commas must be known; capitals mean nothing. */
+static bool are_known(struct shim *shim, const char *list, const char *const *known, size_t count)
+{
+    char *rest = arena_string(&shim->arena, bytes_from_string(list)), *word;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        bool is_known = false;
+        for (size_t i = 0; i < count && !is_known; i++) {
+            is_known = strcasecmp(word, known[i]) == 0;
+        }
+        if (!is_known) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --state and --type with a value choose what --list shows. */
+static int add_choice(struct shim *shim)
+{
+    static const char *const states[] = {
+        "PreparingRebalance", "CompletingRebalance", "Stable", "Dead", "Empty",
+        "Assigning",          "Reconciling"};
+    static const char *const types[] = {"classic", "consumer"};
+    const char *state = shim_value(shim, "--state"), *type = shim_value(shim, "--type");
+    if (state != NULL && !are_known(shim, state, states, sizeof states / sizeof states[0])) {
+        return shim_refuse(shim,
+                           "--state takes Stable, Empty, PreparingRebalance, CompletingRebalance, "
+                           "Assigning, Reconciling or Dead, not '%s'",
+                           state);
+    }
+    if (type != NULL && !are_known(shim, type, types, sizeof types / sizeof types[0])) {
+        return shim_refuse(shim, "--type takes classic or consumer, not '%s'", type);
+    }
+    if (state != NULL) {
+        shim_add_for(shim, "--state", "--in-state", state);
+    }
+    if (type != NULL) {
+        shim_add_for(shim, "--type", "--of-type", type);
+    }
+    return COMMAND_OK;
+}
+
+static int judge_describe(struct shim *shim)
+{
+    if (shim_value(shim, "--state") != NULL || shim_value(shim, "--type") != NULL) {
+        return shim_refuse(shim, "--state and --type take a value only with --list");
+    }
+    if (shim_has(shim, "--members") + shim_has(shim, "--state") + shim_has(shim, "--offsets") > 1) {
+        return shim_refuse(shim, "--members, --offsets and --state are three views; ask for one");
+    }
+    return COMMAND_OK;
+}
+
 static int finish_groups(struct shim *shim)
 {
     const char *group = shim_value(shim, "--group"), *timeout = shim_value(shim, "--timeout");
@@ -180,8 +245,12 @@ static int finish_groups(struct shim *shim)
     bool is_describe = strcmp(shim->command, "group describe") == 0;
     bool is_all = shim_has(shim, "--all-groups");
     int64_t timeout_ms;
-    if (shim_value(shim, "--state") != NULL || shim_value(shim, "--type") != NULL) {
-        return shim_refuse(shim, "--state and --type choose nothing here; they take no value");
+    int code = is_list ? add_choice(shim) : judge_describe(shim);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    if (is_all && group != NULL) {
+        return shim_refuse(shim, "--all-groups and --group both say which groups");
     }
     if (timeout != NULL && (text_parse_int64(timeout, &timeout_ms) != 0 || timeout_ms <= 0)) {
         return shim_refuse(shim, "--timeout takes milliseconds, not '%s'", timeout);
@@ -201,7 +270,8 @@ static int finish_groups(struct shim *shim)
     if (is_describe && is_all) {
         shim_add(shim, "--all");
     } else if (is_all) {
-        return shim_refuse(shim, "--all-groups is only there to describe; name one with --group");
+        return shim_refuse(shim,
+                           "--all-groups is there only with --describe; name one with --group");
     } else if (group == NULL) {
         return shim_refuse(shim, "--group NAME is missing");
     }
@@ -211,6 +281,9 @@ static int finish_groups(struct shim *shim)
         }
     }
     if (strcmp(shim->command, "group seek") == 0) {
+        if (count_groups(shim) > 1) {
+            return shim_refuse(shim, "--reset-offsets moves one group here; call it once for each");
+        }
         return finish_reset(shim);
     }
     if (strcmp(shim->command, "group rm-offsets") == 0) {
@@ -219,6 +292,20 @@ static int finish_groups(struct shim *shim)
     shim_add_pair(shim, "-o", "kafka");
     return COMMAND_OK;
 }
+
+static const struct shim_rule group_rules[] = {
+    {"--group", " --describe --reset-offsets --delete --delete-offsets ", NULL},
+    {"--all-groups", " --describe --reset-offsets --delete ", NULL},
+    {"--topic", " --reset-offsets --delete-offsets ", NULL},
+    {"--members", " --describe ", NULL},
+    {"--offsets", " --describe ", NULL},
+    {"--verbose", " --describe ", NULL},
+    {"--state", " --describe --list ", NULL},
+    {"--type", " --list ", NULL},
+    {"--dry-run", " --reset-offsets ", NULL},
+    {"--execute", " --reset-offsets ", NULL},
+    {"--export", " --reset-offsets ", NULL},
+};
 
 static const struct dialect_row group_phrases[] = {
     {"tidemill topic ls", "kafka-topics --list"},
@@ -230,6 +317,7 @@ const struct shim_tool shim_consumer_groups = {
     .name = "kafka-consumer-groups",
     .actions = "--list, --describe, --reset-offsets, --delete or --delete-offsets",
     SHIM_FLAGS(group_flags),
+    SHIM_RULES(group_rules),
     SHIM_PHRASES(group_phrases),
     .finish = finish_groups,
 };

@@ -143,6 +143,21 @@ static void flags_become_words_of_one_command(void **state)
            "group seek -b h g --dry-run -o csv --to end");
 }
 
+static void groups_are_chosen_by_state_and_type(void **state)
+{
+    struct stage *stage = *state;
+    expect(stage, "kafka-consumer-groups --bootstrap-server h --list --state Stable,empty --type",
+           "group ls -b h --in-state Stable,empty --state --type");
+    refuse(stage, "kafka-consumer-groups --bootstrap-server h --list --state Empty,Idle",
+           "--state takes Stable, Empty,");
+    refuse(stage, "kafka-consumer-groups --bootstrap-server h --list --group g",
+           "--group does not go with --list");
+    refuse(stage,
+           "kafka-consumer-groups --bootstrap-server h --reset-offsets --group g --group f "
+           "--all-topics --to-latest",
+           "--reset-offsets moves one group here");
+}
+
 static void tools_without_a_broker_need_none(void **state)
 {
     struct stage *stage = *state;
@@ -270,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tools_are_known_by_the_last_part_of_their_name),
         cmocka_unit_test_setup_teardown(flags_become_words_of_one_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(groups_are_chosen_by_state_and_type, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tools_without_a_broker_need_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_record_looks_like_is_a_format, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_letters_of_kcat_stay_and_its_modes_become_commands,
