@@ -32,6 +32,7 @@ struct consume_values {
     const char *key_delimiter;
     bool is_null_named;
     const char *null_text;
+    const char *header_separator;
     int64_t timeout_ms;
     bool is_unbuffered;
     bool is_committed;
@@ -557,6 +558,7 @@ static int prepare(struct consume *consume, struct command_world *world)
     } else if (token_format_init(&consume->format, values->format, null_text, &report) != 0) {
         return command_misuse(world, "%s", report.text);
     }
+    consume->format.header_separator = values->header_separator;
     return COMMAND_OK;
 }
 
@@ -635,6 +637,8 @@ static const struct flag flags[] = {
          "print the key and this first"),
     FLAG('Z', "null", BOOL, struct consume_values, is_null_named, NULL, "print null as NULL"),
     FLAG(0, "null-as", STRING, struct consume_values, null_text, "TEXT", "print null as this"),
+    FLAG(0, "header-separator", STRING, struct consume_values, header_separator, "TEXT",
+         "what stands between headers (%H; default: a comma)"),
     FLAG(0, "timeout", DURATION, struct consume_values, timeout_ms, "TIME",
          "stop when nothing came for so long"),
     FLAG('u', "unbuffered", BOOL, struct consume_values, is_unbuffered, NULL,

@@ -159,6 +159,6 @@ void dump_writer_add_headers(struct dump_writer *writer, const struct batch_reco
     if (writer->is_json) {
         envelope_write_json_headers(record, writer->out);
     } else {
-        envelope_write_headers(record, "=", "NULL", writer->out);
+        envelope_write_headers(record, "=", ",", "NULL", writer->out);
     }
 }

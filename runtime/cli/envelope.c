@@ -110,7 +110,7 @@ void envelope_write_json(const struct envelope *envelope, struct buffer *out)
 }
 
 void envelope_write_headers(const struct batch_record *record, const char *between,
-                            const char *null_text, struct buffer *out)
+                            const char *separator, const char *null_text, struct buffer *out)
 {
     const uint8_t *at = record->headers_encoded.data;
     const uint8_t *end = at == NULL ? NULL : at + record->headers_encoded.size;
@@ -125,7 +125,7 @@ void envelope_write_headers(const struct batch_record *record, const char *betwe
         } else {
             buffer_add_bytes(out, header.value);
         }
-        comma = ",";
+        comma = separator;
     }
 }
 

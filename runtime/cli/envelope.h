@@ -18,9 +18,9 @@ struct envelope {
 void envelope_write_json(const struct envelope *envelope, struct buffer *out);
 /* ["name","value",…], with null values. */
 void envelope_write_json_headers(const struct batch_record *record, struct buffer *out);
-/* Appends n=v,n=v with `between` for the equals sign. */
+/* Appends n=v,n=v with `between` for the equals sign and `separator` for the comma. */
 void envelope_write_headers(const struct batch_record *record, const char *between,
-                            const char *null_text, struct buffer *out);
+                            const char *separator, const char *null_text, struct buffer *out);
 /* Appends text for a terminal: control characters are escaped; null is NULL. */
 void envelope_write_text(struct bytes text, struct buffer *out);
 /* Appends a JSON list of the lines of a text. */

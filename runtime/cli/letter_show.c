@@ -48,7 +48,7 @@ static void print_text(const struct letter_choice_letter *found, struct buffer *
     print_line(out, "key", bytes_is_null(record->key) ? BYTES_LITERAL("NULL") : record->key);
     if (letter->header_count > 0) {
         buffer_printf(out, "  %-9s ", "headers");
-        envelope_write_headers(&stripped, "=", "NULL", out);
+        envelope_write_headers(&stripped, "=", ",", "NULL", out);
         buffer_add_byte(out, '\n');
     }
     print_line(out, "value",

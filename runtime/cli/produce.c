@@ -35,6 +35,8 @@ struct produce_values {
     bool is_null_named;
     const char *null_text;
     const char *headers_delimiter;
+    const char *header_separator;
+    const char *header_pair;
     bool has_empty;
     bool is_strict;
     bool is_tee;
@@ -95,39 +97,62 @@ static struct bytes find_bytes(struct bytes text, struct bytes part)
 
 enum { LINE_HEADER_MAX = 1000 };
 
-/* "NAME:VALUE,NAME:VALUE" in front of the line. */
-static int cut_headers(struct produce *produce, struct bytes *line)
-{
-    struct bytes cut = find_bytes(*line, buffer_bytes(&produce->headers_delimiter));
-    size_t fixed = produce->values->headers.count;
-    produce->line_header_count = 0;
-    if (bytes_is_null(cut)) {
-        return produce->values->is_strict ? ERROR_MALFORMED : 0;
-    }
-    const uint8_t *at = line->data, *end = cut.data;
-    while (at < end) {
-        const uint8_t *comma = memchr(at, ',', (size_t)(end - at));
-        const uint8_t *stop = comma == NULL ? end : comma;
-        const uint8_t *colon = memchr(at, ':', (size_t)(stop - at));
-        if (colon == NULL || produce->line_header_count == LINE_HEADER_MAX) {
-            return ERROR_MALFORMED;
-        }
-        produce->headers[fixed + produce->line_header_count++] = (struct batch_header){
-            .key = bytes_make(at, (size_t)(colon - at)),
-            .value = bytes_make(colon + 1, (size_t)(stop - colon - 1)),
-        };
-        at = stop + (comma != NULL);
-    }
-    const uint8_t *start = cut.data + cut.size;
-    *line = bytes_make(start, line->size - (size_t)(start - line->data));
-    return 0;
-}
-
 static struct bytes name_null(const struct produce_values *values, struct bytes content)
 {
     bool is_null = (values->is_null_named && content.size == 0) ||
                    (values->null_text != NULL && bytes_equal_string(content, values->null_text));
     return is_null ? bytes_make(NULL, 0) : content;
+}
+
+/* "NAME:VALUE" of a line; without --strict a name may stand alone. */
+static int cut_header(struct produce *produce, struct bytes text)
+{
+    const struct produce_values *values = produce->values;
+    struct bytes cut = find_bytes(text, bytes_from_string(values->header_pair));
+    struct batch_header *header =
+        &produce->headers[values->headers.count + produce->line_header_count];
+    if (produce->line_header_count == LINE_HEADER_MAX ||
+        (bytes_is_null(cut) && values->is_strict)) {
+        return ERROR_MALFORMED;
+    }
+    produce->line_header_count++;
+    if (bytes_is_null(cut)) {
+        *header = (struct batch_header){.key = text};
+        return 0;
+    }
+    const uint8_t *start = cut.data + cut.size;
+    *header = (struct batch_header){
+        .key = bytes_make(text.data, (size_t)(cut.data - text.data)),
+        .value = name_null(values, bytes_make(start, (size_t)(text.data + text.size - start))),
+    };
+    return 0;
+}
+
+/* "NAME:VALUE,NAME:VALUE" in front of the line; what names null has none. */
+static int cut_headers(struct produce *produce, struct bytes *line)
+{
+    struct bytes cut = find_bytes(*line, buffer_bytes(&produce->headers_delimiter));
+    produce->line_header_count = 0;
+    if (bytes_is_null(cut)) {
+        return produce->values->is_strict ? ERROR_MALFORMED : 0;
+    }
+    struct bytes rest = bytes_make(line->data, (size_t)(cut.data - line->data));
+    struct bytes separator = bytes_from_string(produce->values->header_separator);
+    int error = 0;
+    bool has_headers = !bytes_is_null(name_null(produce->values, rest));
+    while (error == 0 && has_headers && rest.size > 0) {
+        struct bytes end = find_bytes(rest, separator);
+        size_t size = bytes_is_null(end) ? rest.size : (size_t)(end.data - rest.data);
+        size_t used = bytes_is_null(end) ? size : size + end.size;
+        error = cut_header(produce, bytes_make(rest.data, size));
+        rest = bytes_make(rest.data + used, rest.size - used);
+    }
+    if (error != 0) {
+        return error;
+    }
+    const uint8_t *start = cut.data + cut.size;
+    *line = bytes_make(start, line->size - (size_t)(start - line->data));
+    return 0;
 }
 
 /* Cuts headers, key and value apart. */
@@ -399,6 +424,9 @@ static int prepare(struct produce *produce, struct command_world *world)
             return command_misuse(world, "--headers may not be empty");
         }
     }
+    if (values->header_separator[0] == '\0' || values->header_pair[0] == '\0') {
+        return command_misuse(world, "what stands between headers may not be empty");
+    }
     if (produce->delimiter.size == 0) {
         return command_misuse(world, "-D may not be empty");
     }
@@ -559,6 +587,8 @@ static int run(struct command_world *world, const void *given, const struct flag
 static const struct produce_values initial = {
     .partition = PRODUCER_PARTITION_BY_KEY,
     .delimiter = "\\n",
+    .header_separator = ",",
+    .header_pair = ":",
 };
 
 static const struct flag flags[] = {
@@ -582,6 +612,10 @@ static const struct flag flags[] = {
          "a key or value of this text is sent as null"),
     FLAG(0, "headers", STRING, struct produce_values, headers_delimiter, "DELIM",
          "lines begin with NAME:VALUE,... and this"),
+    FLAG(0, "header-separator", STRING, struct produce_values, header_separator, "TEXT",
+         "what stands between these (default: a comma)"),
+    FLAG(0, "header-pair", STRING, struct produce_values, header_pair, "TEXT",
+         "what stands between NAME and VALUE (default: a colon)"),
     FLAG(0, "empty", BOOL, struct produce_values, has_empty, NULL, "an empty line is a record too"),
     FLAG(0, "strict", BOOL, struct produce_values, is_strict, NULL,
          "a line without its key or headers is a mistake"),

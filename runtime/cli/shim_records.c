@@ -3,6 +3,7 @@
 #include "log/base/text.h"
 #include "runtime/cli/shim.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,10 +111,11 @@ static int finish_producer(struct shim *shim)
     if (code == COMMAND_OK && !shim_has(shim, "--topic")) {
         return shim_refuse(shim, "--topic NAME is missing");
     }
-    if (code == COMMAND_OK && ((between != NULL && strcmp(between, ",") != 0) ||
-                               (pair != NULL && strcmp(pair, ":") != 0))) {
-        return shim_refuse(shim, "headers are written NAME:VALUE,NAME:VALUE; other separators are "
-                                 "not known");
+    if (between != NULL) {
+        shim_add_for(shim, "headers.separator", "--header-separator", between);
+    }
+    if (pair != NULL) {
+        shim_add_for(shim, "headers.key.separator", "--header-pair", pair);
     }
     if (is_true(reader(shim, "parse.key"))) {
         shim_add_pair(shim, "-K", separator == NULL ? "\\t" : escape(shim, separator));
@@ -179,7 +181,7 @@ static const struct shim_flag consumer_flags[] = {
     {"--consumer.config", SHIM_VALUE, "-F"},
     {"--command-config", SHIM_VALUE, "-F"},
     {"--formatter-config", SHIM_REFUSE, files_unread},
-    {"--formatter", SHIM_REFUSE, "classes of Java cannot be loaded; see --formatter-property"},
+    {"--formatter", SHIM_VALUE, NULL},
     {"--include", SHIM_REFUSE, "name the topic with --topic"},
     {"--key-deserializer", SHIM_DROP, NULL},
     {"--value-deserializer", SHIM_DROP, NULL},
@@ -210,9 +212,16 @@ static void add_format(struct shim *shim)
         const char *format;
         bool is_default;
     } parts[] = {
-        {"print.timestamp", "%y:%T", false},  {"print.partition", "Partition:%p", false},
-        {"print.offset", "Offset:%o", false}, {"print.headers", "%H", false},
-        {"print.key", "%k", false},           {"print.value", "%s", true},
+        {"print.timestamp", "%y:%T", false},
+        {"print.partition", "Partition:%p", false},
+        {"print.offset", "Offset:%o", false},
+        /* Kafka's tool hands neither to its formatter, so this is what it prints of every record.
+         */
+        {"print.delivery", "Delivery:NOT_PRESENT", false},
+        {"print.epoch", "Epoch:NOT_PRESENT", false},
+        {"print.headers", "%H", false},
+        {"print.key", "%k", false},
+        {"print.value", "%s", true},
     };
     const char *separator = formatter(shim, "key.separator");
     const char *line = formatter(shim, "line.separator");
@@ -237,19 +246,27 @@ static void add_format(struct shim *shim)
 static int add_offset(struct shim *shim)
 {
     const char *offset = shim_value(shim, "--offset");
+    const char *reset =
+        shim_property(shim, "--consumer-property", "--command-property", "auto.offset.reset");
     bool is_beginning = shim_has(shim, "--from-beginning"), has_group = shim_has(shim, "--group");
     int64_t number;
+    if (is_beginning && reset != NULL && strcmp(reset, "latest") == 0) {
+        return shim_refuse(shim, "--from-beginning and auto.offset.reset=latest contradict each "
+                                 "other; leave out one");
+    }
+    is_beginning = is_beginning || (reset != NULL && strcmp(reset, "earliest") == 0);
+    bool is_word = offset != NULL &&
+                   (strcasecmp(offset, "earliest") == 0 || strcasecmp(offset, "latest") == 0);
     if (offset != NULL && !shim_has(shim, "--partition")) {
         return shim_refuse(shim, "--offset needs --partition");
     }
-    if (offset != NULL && is_beginning) {
+    if (offset != NULL && shim_has(shim, "--from-beginning")) {
         return shim_refuse(shim, "--from-beginning and --offset both say where to begin");
     }
     if (has_group && shim_has(shim, "--partition")) {
         return shim_refuse(shim, "--group and --partition do not go together");
     }
-    if (offset != NULL && strcmp(offset, "earliest") != 0 && strcmp(offset, "latest") != 0 &&
-        (text_parse_int64(offset, &number) != 0 || number < 0)) {
+    if (offset != NULL && !is_word && (text_parse_int64(offset, &number) != 0 || number < 0)) {
         return shim_refuse(shim, "--offset takes a number, earliest or latest, not '%s'", offset);
     }
     if (has_group && !is_beginning) {
@@ -257,10 +274,17 @@ static int add_offset(struct shim *shim)
     } else if (has_group) {
         shim_add_pair(shim, "-X", "auto.offset.reset=earliest");
     } else {
-        shim_add_pair(shim, "-o", offset != NULL ? offset : is_beginning ? "beginning" : "end");
+        shim_add_for(shim, "--offset", "-o",
+                     is_word && tolower((unsigned char)offset[0]) == 'e' ? "beginning"
+                     : is_word                                           ? "end"
+                     : offset != NULL                                    ? offset
+                     : is_beginning                                      ? "beginning"
+                                                                         : "end");
     }
     return COMMAND_OK;
 }
+
+static const char default_formatter[] = "org.apache.kafka.tools.consumer.DefaultMessageFormatter";
 
 static int finish_consumer(struct shim *shim)
 {
@@ -272,11 +296,18 @@ static int finish_consumer(struct shim *shim)
     const char *isolation = shim_value(shim, "--isolation-level");
     int code = refuse_unknown(shim, "--property", "--formatter-property", known,
                               sizeof known / sizeof known[0]);
-    if (code == COMMAND_OK && headers != NULL && strcmp(headers, ",") != 0) {
-        return shim_refuse(shim, "headers are separated by commas; headers.separator is not known");
+    if (headers != NULL) {
+        shim_add_pair(shim, "--header-separator", headers);
     }
     if (code == COMMAND_OK && !shim_has(shim, "--topic")) {
         return shim_refuse(shim, "--topic NAME is missing");
+    }
+    if (shim_has(shim, "--formatter") &&
+        strcmp(shim_value(shim, "--formatter"), default_formatter) != 0) {
+        return shim_refuse(shim,
+                           "--formatter: classes of Java cannot be loaded, and %s stands for "
+                           "ours; see --formatter-property",
+                           default_formatter);
     }
     if (isolation != NULL) {
         shim_add_pair(shim, "-X", arena_printf(&shim->arena, "isolation.level=%s", isolation));

@@ -135,14 +135,15 @@ static void write_token(const struct token_format *format, char token,
         buffer_add_string(out, envelope->is_append_time ? "LogAppendTime" : "CreateTime");
         break;
     case 'h':
-        envelope_write_headers(record, "=", "NULL", out);
+        envelope_write_headers(record, "=", ",", "NULL", out);
         break;
     case 'H':
         if (record->header_count == 0) {
             buffer_add_string(out, "NO_HEADERS");
         }
-        envelope_write_headers(record, ":", format->null_text == NULL ? "null" : format->null_text,
-                               out);
+        envelope_write_headers(record, ":",
+                               format->header_separator == NULL ? "," : format->header_separator,
+                               format->null_text == NULL ? "null" : format->null_text, out);
         break;
     case 't':
         buffer_add_string(out, envelope->topic);

@@ -23,6 +23,7 @@ struct token_format {
     size_t count;
     struct buffer literals;
     const char *null_text; /* how null keys and values are written; NULL: not at all. Borrowed */
+    const char *header_separator; /* of %H; NULL: a comma. Set by the owner; borrowed */
 };
 
 /* ERROR_INVALID for an unknown token; then nothing is to be freed. */
