@@ -18,6 +18,8 @@ struct driver {
     struct driver_options options;
     const struct topology *topology; /* NULL while no task runs */
     struct map topics;
+    const struct driver_topic **written;
+    size_t written_count;
     struct driver_global *global; /* while tasks run; NULL: the plan has no global tables */
     struct driver_task *tasks;    /* by part, then partition; made by the first start */
     size_t task_count;
@@ -49,6 +51,7 @@ void driver_free(struct driver *driver)
         driver_topic_free(entry->value);
     }
     map_fini(&driver->topics, NULL);
+    free(driver->written);
     free(driver->tasks);
     free(driver);
 }
@@ -82,6 +85,16 @@ static int32_t driver_place(const struct driver *driver, const struct driver_top
     return bytes_is_null(key) ? 0 : hash_partition(key, partitions);
 }
 
+static void driver_add_written(struct driver *driver, struct driver_topic *topic)
+{
+    if (!topic->is_written) {
+        size_t count = driver->written_count + 1;
+        driver->written = memory_resize(driver->written, count * sizeof *driver->written);
+        driver->written[driver->written_count++] = topic;
+        topic->is_written = true;
+    }
+}
+
 static void driver_on_written(void *owner, const struct turn_emit *emit)
 {
     struct driver *driver = owner;
@@ -89,6 +102,7 @@ static void driver_on_written(void *owner, const struct turn_emit *emit)
     struct driver_topic *topic = driver_topic_of(driver, emit->topic);
     struct record record = emit->record;
     record.partition = driver_place(driver, topic, &record);
+    driver_add_written(driver, topic);
     struct driver_record *row =
         driver_topic_append(topic, &record, true, false, is_open ? DRIVER_OPEN : DRIVER_COMMITTED);
     if (driver->trail != NULL && driver->trail->task != NULL) {
@@ -488,6 +502,17 @@ const struct record *driver_take(struct driver *driver, const char *topic)
 {
     struct driver_topic *found = map_find_string(&driver->topics, topic);
     return found == NULL ? NULL : driver_topic_take(found);
+}
+
+size_t driver_written_count(const struct driver *driver)
+{
+    return driver->written_count;
+}
+
+const char *driver_written_at(const struct driver *driver, size_t index)
+{
+    check(index < driver->written_count);
+    return driver->written[index]->name;
 }
 
 static struct driver_task *driver_keeper(struct driver *driver, const char *name, int32_t partition)

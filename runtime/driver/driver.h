@@ -71,6 +71,10 @@ must_use int driver_commit(struct driver *driver, struct report *report);
 /* The next committed output of a topic that was not taken, valid until driver_forget or
  * driver_free; NULL when there is none. */
 const struct record *driver_take(struct driver *driver, const char *topic);
+/* Topics that the application wrote to, repartition topics included, in the order of their first
+ * records. A name is valid until driver_free. */
+size_t driver_written_count(const struct driver *driver);
+const char *driver_written_at(const struct driver *driver, size_t index);
 /* NULL when no running part has this store, or there is no such partition. */
 struct kv *driver_store(struct driver *driver, const char *name, int32_t partition);
 /* The same as people see it; false when there is none. A global table has partition 0 alone. */

@@ -26,6 +26,7 @@ struct driver_topic {
     size_t taken;       /* outputs before this index were looked at */
     int32_t partitions; /* 0: as many as the driver's topics have */
     int64_t next_offset;
+    bool is_written; /* by the application, once at least */
 };
 
 struct driver_topic *driver_topic_new(const char *name);

@@ -5,6 +5,7 @@
 #include "runtime/app/app_script.h"
 #include "runtime/cli/offset_query.h"
 #include "runtime/main/play_clock.h"
+#include "runtime/main/play_emits.h"
 #include "runtime/main/plugin_places.h"
 #include "runtime/topology/topology_match.h"
 
@@ -55,15 +56,32 @@ static bool play_is_listed(const char *const *names, size_t count, const char *n
     return false;
 }
 
-static void play_add_output(struct play *play, const char *name)
+void play_add_output(struct play *play, const char *name)
 {
-    if (name != NULL && !play_is_internal(play->topology, name) &&
-        !play_is_listed(play->outputs, play->output_count, name)) {
-        play->outputs[play->output_count++] = name;
+    if (play_is_internal(play->topology, name) ||
+        play_is_listed(play->outputs, play->output_count, name)) {
+        return;
+    }
+    if (play->output_count == play->output_capacity) {
+        play->output_capacity = play->output_capacity * 2 + 16;
+        const char **outputs =
+            arena_array(&play->errand->arena, const char *, play->output_capacity);
+        for (size_t i = 0; i < play->output_count; i++) {
+            outputs[i] = play->outputs[i];
+        }
+        play->outputs = outputs;
+    }
+    play->outputs[play->output_count++] = name;
+}
+
+static void play_add_optional(struct play *play, const char *name)
+{
+    if (name != NULL) {
+        play_add_output(play, name);
     }
 }
 
-static bool play_is_read(const struct topology *topology, const char *name)
+bool play_is_read(const struct topology *topology, const char *name)
 {
     for (size_t i = 0; i < topology_part_count(topology); i++) {
         const struct topology_part *part = topology_part_at(topology, i);
@@ -78,20 +96,53 @@ static void play_find_outputs(struct play *play)
 {
     size_t count = topology_node_count(play->topology);
     const struct topology_errors *errors = topology_errors(play->topology);
-    play->outputs = arena_array(&play->errand->arena, const char *,
-                                2 * count + topology_topic_count(play->topology) + 1);
     for (size_t i = 0; i < count; i++) {
         const struct topology_node *node = topology_node_at(play->topology, (int)i);
-        play_add_output(play, node->sink_topic);
-        play_add_output(play, node->late_topic);
+        play_add_optional(play, node->sink_topic);
+        play_add_optional(play, node->late_topic);
     }
     for (size_t i = 0; i < topology_topic_count(play->topology); i++) { /* of emit, perhaps */
         const char *name = topology_topic_at(play->topology, i)->name;
-        play_add_output(play, play_is_read(play->topology, name) ? NULL : name);
+        play_add_optional(play, play_is_read(play->topology, name) ? NULL : name);
     }
     if (errors->policy == TOPOLOGY_DEAD_LETTER) {
-        play_add_output(play, errors->topic);
+        play_add_optional(play, errors->topic);
     }
+}
+
+void play_find_written(struct play *play)
+{
+    struct arena *arena = &play->errand->arena;
+    for (; play->seen_count < driver_written_count(play->driver); play->seen_count++) {
+        const char *name = driver_written_at(play->driver, play->seen_count);
+        if (!play_is_read(play->topology, name)) {
+            play_add_output(play, arena_string(arena, bytes_from_string(name)));
+        } else if (!play_is_written(play, name)) {
+            const char **looped = arena_array(arena, const char *, play->looped_count + 1);
+            for (size_t i = 0; i < play->looped_count; i++) {
+                looped[i] = play->looped[i];
+            }
+            looped[play->looped_count++] = arena_string(arena, bytes_from_string(name));
+            play->looped = looped;
+        }
+    }
+}
+
+const char **play_uncompared(struct play *play)
+{
+    size_t count = 0;
+    const char **names =
+        arena_array(&play->errand->arena, const char *, play->named_count + play->looped_count + 1);
+    for (size_t i = 0; play->is_open && i < play->named_count; i++) {
+        if (!play_is_written(play, play->named[i])) {
+            names[count++] = play->named[i];
+        }
+    }
+    for (size_t i = 0; i < play->looped_count; i++) {
+        names[count++] = play->looped[i];
+    }
+    names[count] = NULL;
+    return names;
 }
 
 /* With the global tables, behind the others. */
@@ -158,7 +209,7 @@ static int play_match(struct play *play, const struct metadata_response *metadat
     return error == 0 ? COMMAND_OK : play_complain(play, &report);
 }
 
-static int play_start(struct play *play)
+static int play_start(struct play *play, const struct app_bundle *files)
 {
     const struct metadata_response *metadata;
     struct report report = {0};
@@ -171,6 +222,7 @@ static int play_start(struct play *play)
     if (matched != COMMAND_OK) {
         return matched;
     }
+    play_emits_find(play, files, metadata);
     play->driver = driver_new(&(struct driver_options){.partitions = 1});
     int code = play_set_inputs(play, metadata, &largest);
     if (code != COMMAND_OK) {
@@ -185,17 +237,25 @@ int play_open(struct play *play, struct errand *errand, const char *path,
               const struct flag_list *plugins)
 {
     struct plugin_places places;
+    struct app_bundle files;
     plugin_places_find(&places, plugins);
-    const struct app_options options = {
-        .path = path, .plugin_directories = places.items, .plugin_directory_count = places.count};
+    app_bundle_init(&files);
+    const struct app_options options = {.path = path,
+                                        .plugin_directories = places.items,
+                                        .plugin_directory_count = places.count,
+                                        .read = &files};
     struct report report = {0};
+    int code = COMMAND_OK;
     *play = (struct play){.errand = errand, .path = path};
     if (app_script_open(errand->world->io, &options, &report, &play->script) != 0) {
-        return play_complain(play, &report);
+        code = play_complain(play, &report);
+    } else {
+        play->topology = script_topology(play->script);
+        play_find_outputs(play);
+        code = play_start(play, &files);
     }
-    play->topology = script_topology(play->script);
-    play_find_outputs(play);
-    return play_start(play);
+    app_bundle_fini(&files);
+    return code;
 }
 
 void play_close(struct play *play)
@@ -481,6 +541,10 @@ void play_notes(const struct play *play, const struct play_slice *slice,
     if (play->has_lost_places) {
         out[count++] = "a repartition topic has lost its first records: windows may close too "
                        "early where nothing came";
+    }
+    if (play->is_open) {
+        out[count++] = "emit may write to topics that it did not write to here: one of them is "
+                       "compared when app:topic or --also names it";
     }
     out[count] = NULL;
 }

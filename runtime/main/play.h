@@ -19,13 +19,21 @@ struct play {
     struct script *script;
     const struct topology *topology;
     struct driver *driver;
-    const char **outputs; /* topics of sinks, late records and dead letters */
+    const char **outputs; /* topics of sinks, late records, dead letters, and of emit as far as we
+                           * know them: declared, named by the script, or written to so far */
     size_t output_count;
+    size_t output_capacity;
+    const char **named; /* other topics of the cluster whose names stand in the script */
+    size_t named_count;
+    const char **looped; /* topics that it reads, and wrote to with emit alone */
+    size_t looped_count;
+    size_t seen_count;     /* of what the driver wrote to */
+    bool is_open;          /* it can emit to topics whose names are known only when it does */
     size_t decision_count; /* about time, of the slice */
     bool has_lost_places;  /* of some of them */
 };
 
-enum { PLAY_NOTE_MAX = 5 }; /* with the NULL at the end */
+enum { PLAY_NOTE_MAX = 6 }; /* with the NULL at the end */
 
 struct play_slice {
     struct topic_sweep_range *ranges;
@@ -43,6 +51,14 @@ must_use int play_read_spec(struct command_world *world, const char *flag, const
 must_use int play_open(struct play *play, struct errand *errand, const char *path,
                        const struct flag_list *plugins);
 void play_close(struct play *play);
+bool play_is_read(const struct topology *topology, const char *topic);
+/* The application writes this topic, too; not a repartition topic. */
+void play_add_output(struct play *play, const char *topic);
+/* Topics that it wrote to since the last time, and that nobody knew of, become outputs. */
+void play_find_written(struct play *play);
+/* The topics that it wrote to, or may write to by their names, and that are no outputs: NULL behind
+ * the last. */
+const char **play_uncompared(struct play *play);
 /* The inputs of `plays`, each once. Times and offsets are those of `consume -o`. */
 must_use int play_choose(struct play *plays, size_t count, const struct offset_spec *from,
                          const struct offset_spec *to, struct play_slice *out);

@@ -6,11 +6,14 @@
 #include "runtime/main/play_replay.h"
 
 #include "log/base/error.h"
+#include "log/base/memory.h"
 #include "runtime/cli/grid.h"
 #include "runtime/cli/output_diff.h"
 #include "runtime/main/play.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { REPLAY_PRINT_SIZE = 64 << 10, REPLAY_WAITING_SIZE_MAX = 256 << 20 };
 
@@ -19,6 +22,7 @@ struct replay_values {
     const char *from;
     const char *to;
     const char *against;
+    struct flag_list also;
     struct flag_list plugins;
     int64_t shown_count;
 };
@@ -32,8 +36,9 @@ struct replay {
     size_t play_count;
     struct play_slice slice;
     struct slice_reader *inputs;
-    struct slice_reader *outputs; /* what the cluster has; NULL with --against */
-    struct topic_sweep_range *output_ranges;
+    struct slice_reader **outputs; /* what the cluster has, some topics each; none with --against */
+    size_t output_count;
+    size_t opened_count; /* of the application's outputs: the first ones are read by them */
     struct output_diff diff;
     int64_t record_count;
     int64_t difference_count;
@@ -120,8 +125,49 @@ static void replay_tell_table(struct replay *replay)
     grid_fini(&grid);
 }
 
+/* Of both plays, each once; NULL behind the last. */
+static const char **replay_uncompared(struct replay *replay)
+{
+    const char **lists[2] = {NULL, NULL};
+    size_t count = 0, sum = 0;
+    for (size_t i = 0; i < replay->play_count; i++) {
+        lists[i] = play_uncompared(&replay->plays[i]);
+        for (size_t j = 0; lists[i][j] != NULL; j++) {
+            sum++;
+        }
+    }
+    const char **names = arena_array(&replay->errand->arena, const char *, sum + 1);
+    for (size_t i = 0; i < replay->play_count; i++) {
+        for (size_t j = 0; lists[i][j] != NULL; j++) {
+            bool is_new = map_find_string(&replay->diff.topics, lists[i][j]) == NULL;
+            for (size_t k = 0; k < count && is_new; k++) {
+                is_new = strcmp(names[k], lists[i][j]) != 0;
+            }
+            names[count] = lists[i][j];
+            count += is_new;
+        }
+    }
+    names[count] = NULL;
+    return names;
+}
+
+static bool replay_is_open(const struct replay *replay)
+{
+    return replay->plays[0].is_open || (replay->play_count > 1 && replay->plays[1].is_open);
+}
+
+static const char *replay_verdict(const struct replay *replay, const char *const *uncompared)
+{
+    if (replay->difference_count > 0) {
+        return "the outputs differ";
+    }
+    return uncompared[0] == NULL && !replay_is_open(replay) ? "the outputs are equal"
+                                                            : "the topics above are equal";
+}
+
 static void replay_tell_text(struct replay *replay, const char *const *notes)
 {
+    const char **uncompared = replay_uncompared(replay);
     struct buffer *out = &replay->errand->out;
     int64_t hidden_count = replay->difference_count - replay->values->shown_count;
     if (hidden_count > 0) {
@@ -131,7 +177,15 @@ static void replay_tell_text(struct replay *replay, const char *const *notes)
     buffer_add_string(out, replay->difference_count > 0 ? "\n" : "");
     replay_tell_table(replay);
     buffer_printf(out, "%" PRId64 " records replayed: %s\n", replay->record_count,
-                  replay->difference_count == 0 ? "the outputs are equal" : "the outputs differ");
+                  replay_verdict(replay, uncompared));
+    for (size_t i = 0; uncompared[i] != NULL; i++) {
+        buffer_printf(out, "not compared: %s, to which emit %s; --also %s compares it\n",
+                      uncompared[i],
+                      play_is_read(replay->plays[0].topology, uncompared[i])
+                          ? "wrote although the application reads it"
+                          : "may write",
+                      uncompared[i]);
+    }
     for (; *notes != NULL; notes++) {
         buffer_printf(out, "note: %s\n", *notes);
     }
@@ -164,6 +218,12 @@ static void replay_tell_json(struct replay *replay, const char *const *notes)
     for (size_t i = 0; notes[i] != NULL; i++) {
         buffer_add_string(out, i > 0 ? "," : "");
         envelope_write_json_string(bytes_from_string(notes[i]), out);
+    }
+    buffer_add_string(out, "],\"not_compared\":[");
+    const char **uncompared = replay_uncompared(replay);
+    for (size_t i = 0; uncompared[i] != NULL; i++) {
+        buffer_add_string(out, i > 0 ? "," : "");
+        envelope_write_json_string(bytes_from_string(uncompared[i]), out);
     }
     buffer_add_string(out, "],\"topics\":[");
     size_t index = 0;
@@ -213,6 +273,7 @@ static int replay_add(struct replay *replay, const struct record *record, bool i
 static int replay_take(struct replay *replay, struct play *play, bool is_expected)
 {
     int code = COMMAND_OK;
+    play_find_written(play);
     for (size_t i = 0; i < play->output_count; i++) {
         const struct record *record;
         while (code == COMMAND_OK &&
@@ -224,39 +285,60 @@ static int replay_take(struct replay *replay, struct play *play, bool is_expecte
     return code;
 }
 
-/* What the cluster has of the outputs begins with the time of the first record, unless the slice
- * is from the start. */
+/* Readers of the outputs that have none yet. What the cluster has of them begins with the time of
+ * the first record, unless the slice is from the start. */
 static int replay_open_outputs(struct replay *replay)
 {
     struct errand *errand = replay->errand;
     const struct topic_choice_flags flags = {.may_miss = true};
-    const struct flag_list words = {.items = replay->plays[0].outputs,
-                                    .count = replay->plays[0].output_count};
+    const struct play *play = &replay->plays[0];
+    const struct flag_list words = {.items = play->outputs + replay->opened_count,
+                                    .count = play->output_count - replay->opened_count};
     const struct offset_spec start = {.kind = OFFSET_SPEC_TIME, .value = replay->first_ms};
     struct topic_choice choice = {0};
-    int code =
-        words.count == 0 ? COMMAND_OK : topic_choice_partitions(errand, &flags, &words, &choice);
-    code = code != COMMAND_OK ? code : topic_sweep_ranges(errand, &choice, &replay->output_ranges);
+    struct topic_sweep_range *ranges = NULL;
+    if (words.count == 0) {
+        return COMMAND_OK;
+    }
+    int code = topic_choice_partitions(errand, &flags, &words, &choice);
+    code = code != COMMAND_OK ? code : topic_sweep_ranges(errand, &choice, &ranges);
     if (code == COMMAND_OK && !replay->slice.is_from_start && replay->first_ms > 0) {
-        code = play_move_starts(errand, &start, replay->output_ranges, choice.count);
+        code = play_move_starts(errand, &start, ranges, choice.count);
     }
     if (code == COMMAND_OK) {
-        replay->outputs = slice_reader_new(errand, replay->output_ranges, choice.count, NULL, NULL);
+        replay->outputs =
+            memory_resize(replay->outputs, (replay->output_count + 1) * sizeof *replay->outputs);
+        replay->outputs[replay->output_count++] =
+            slice_reader_new(errand, ranges, choice.count, NULL, NULL);
+        replay->opened_count = play->output_count;
     }
     return code;
 }
 
-/* What the cluster has of the outputs, up to a time. */
-static int replay_read_outputs(struct replay *replay, int64_t until_ms)
+static int replay_read_output(struct replay *replay, struct slice_reader *output, int64_t until_ms)
 {
     struct record record;
     int64_t time_ms;
     int more = 0, code = COMMAND_OK;
-    while (code == COMMAND_OK && replay->outputs != NULL &&
-           (more = slice_reader_next(replay->outputs, until_ms, &record, &time_ms)) == 1) {
+    while (code == COMMAND_OK &&
+           (more = slice_reader_next(output, until_ms, &record, &time_ms)) == 1) {
         code = replay_add(replay, &record, true);
     }
     return more < 0 ? errand_fail(replay->errand, more, "reading the outputs") : code;
+}
+
+/* What the cluster has of the outputs, up to a time; once the slice has begun, of those that were
+ * first written to just now, too. */
+static int replay_read_outputs(struct replay *replay, int64_t until_ms)
+{
+    int code = COMMAND_OK;
+    if (replay->values->against == NULL && replay->has_begun) {
+        code = replay_open_outputs(replay);
+    }
+    for (size_t i = 0; i < replay->output_count && code == COMMAND_OK; i++) {
+        code = replay_read_output(replay, replay->outputs[i], until_ms);
+    }
+    return code;
 }
 
 static int replay_begin(struct replay *replay)
@@ -265,8 +347,7 @@ static int replay_begin(struct replay *replay)
     for (size_t i = 0; i < replay->play_count && code == COMMAND_OK; i++) {
         code = play_begin(&replay->plays[i], &replay->slice, replay->first_ms);
     }
-    return code != COMMAND_OK || replay->values->against != NULL ? code
-                                                                 : replay_open_outputs(replay);
+    return code;
 }
 
 static int replay_process(struct replay *replay, const struct record *record, int64_t time_ms)
@@ -319,11 +400,30 @@ static int replay_run(struct replay *replay)
         code = replay->difference_count == 0 ? COMMAND_OK : COMMAND_FAILED;
     }
     slice_reader_free(replay->inputs);
-    slice_reader_free(replay->outputs);
+    for (size_t i = 0; i < replay->output_count; i++) {
+        slice_reader_free(replay->outputs[i]);
+    }
+    free(replay->outputs);
     return code;
 }
 
 /* --- The command ------------------------------------------------------------------------------ */
+
+/* Outputs that only a person knows of; each has to be there. */
+static int replay_add_also(struct replay *replay)
+{
+    const struct topic_choice_flags flags = {0};
+    const struct flag_list *also = &replay->values->also;
+    struct topic_choice choice = {0};
+    int code = also->count == 0 ? COMMAND_OK
+                                : topic_choice_partitions(replay->errand, &flags, also, &choice);
+    for (size_t i = 0; i < choice.count && code == COMMAND_OK; i++) {
+        for (size_t j = 0; j < replay->play_count; j++) {
+            play_add_output(&replay->plays[j], choice.rows[i].topic);
+        }
+    }
+    return code;
+}
 
 static int replay_open(struct replay *replay, const char *path)
 {
@@ -333,6 +433,7 @@ static int replay_open(struct replay *replay, const char *path)
         code = play_open(&replay->plays[replay->play_count++], replay->errand,
                          replay->values->against, &replay->values->plugins);
     }
+    code = code != COMMAND_OK ? code : replay_add_also(replay);
     for (size_t i = 0; i < replay->play_count && code == COMMAND_OK; i++) {
         for (size_t j = 0; j < replay->plays[i].output_count; j++) {
             output_diff_add_topic(&replay->diff, replay->plays[i].outputs[j]);
@@ -381,6 +482,8 @@ static const struct flag replay_flags[] = {
          "where they end (default: end, as it is now)"),
     FLAG(0, "against", STRING, struct replay_values, against, "OTHER.lua",
          "compare with what this script writes, not with the output topics"),
+    FLAG(0, "also", LIST, struct replay_values, also, "TOPIC",
+         "compare this topic, too, which only emit writes to; more than once for more"),
     FLAG(0, "plugins", LIST, struct replay_values, plugins, "DIR", "more places for plugins"),
     FLAG('n', "show", INT, struct replay_values, shown_count, "N",
          "how many differences are shown (default: 10)"),
@@ -410,6 +513,13 @@ const struct command play_replay_command = {
         "of the wall clock do not fire. Windows that closed because nothing came (idle) close at "
         "the\n"
         "same records, as APP-clock tells. Global tables are read whole first.\n"
+        "\n"
+        "Compared are the topics of the plan, those that app:topic declares and the application "
+        "does\n"
+        "not read, those that the script names in emit(\"TOPIC\", ...), those that emit wrote to "
+        "in\n"
+        "the replay, and those of --also. Where emit may have written to others, the verdict says "
+        "so.\n"
         "An output topic that is compacted lacks what was overwritten, and one that others write "
         "to,\n"
         "too, has more than this application wrote.\n",

@@ -1,6 +1,7 @@
 /* Wants to show: a play has the partitions of the cluster, is fed what the application does not
- * write itself, begins and ends where it is told, and repeats those decisions about time that lie
- * in its slice, wherever the offsets of a repartition topic lie. */
+ * write itself, knows the topics of emit that its script names, begins and ends where it is told,
+ * and repeats those decisions about time that lie in its slice, wherever the offsets of a
+ * repartition topic lie. */
 #include "log/base/error.h"
 #include "runtime/main/play.h"
 #include "tests/unit/runtime/errand_bench.h"
@@ -196,6 +197,49 @@ static void tables_are_read_from_their_start(void **state)
     assert_play(bench, JOIN, -1, 1, topics, "k=xA@3"); /* what comes later is not known */
 }
 
+/* --- What emit may write --- */
+
+/* A script in which these lines stand where nobody runs them; "" for no topic. */
+static void assert_emits(struct errand_bench *bench, const char *lines, const char *output,
+                         const char *uncompared, bool is_open)
+{
+    struct play play;
+    struct buffer script;
+    buffer_init(&script);
+    buffer_printf(&script,
+                  "local S = require 'tidemill'\nlocal app = S.app 'a'\n"
+                  "app:stream 'in':to 'out'\n"
+                  "local function never(ctx, r)\n%s\nend\nreturn app\n",
+                  lines);
+    assert_int_equal(open_play(bench, &play, buffer_string(&script)), COMMAND_OK);
+    assert_int_equal(play.output_count, output[0] == 0 ? 2 : 3);
+    assert_true(output[0] == 0 || play_is_written(&play, output));
+    const char **names = play_uncompared(&play);
+    assert_string_equal(names[0] == NULL ? "" : names[0], uncompared);
+    assert_true(names[0] == NULL || names[1] == NULL);
+    assert_int_equal(play.is_open, is_open);
+    play_close(&play);
+    buffer_fini(&script);
+}
+
+static void the_words_of_a_script_tell_what_emit_writes(void **state)
+{
+    struct errand_bench *bench = *state;
+    fake_cluster_add_topic(bench->cluster, "in", 1);
+    fake_cluster_add_topic(bench->cluster, "mine", 1);
+    assert_emits(bench, "ctx:emit('mine', r)", "mine", "", false);
+    assert_emits(bench, "ctx:emit( -- here\n [[new]] , r)", "new", "", false);
+    assert_emits(bench, "--[=[ ]] ' ]=] ctx:emit([==[a]=]==], r)", "a]=", "", false);
+    assert_emits(bench, "emit(\"a\\\"b\", r)", "a\\\"b", "", false);
+    assert_emits(bench, "ctx:emit('in', r)", "", "", false); /* it is read: see looped */
+    assert_emits(bench, "return r:emit 'mine', r:emit('mine'), r:emit { 'mine' }", "", "", false);
+    assert_emits(bench, "local remit = 'mine' -- emit(remit)", "", "", false);
+    assert_emits(bench, "local x = 'mine' ctx:emit(x, r)", "", "mine", true);
+    assert_emits(bench, "local x, e = [==[mine]==], emit", "", "mine", true);
+    assert_emits(bench, "ctx:emit('min' .. 'e', r)", "", "", true);
+    assert_emits(bench, "-- 'mine'\nctx:emit(r.topic, r)", "", "", true);
+}
+
 /* --- Decisions about time --- */
 
 static void make_pause(struct errand_bench *bench)
@@ -328,6 +372,7 @@ int main(void)
         PLAY_TEST(what_the_application_writes_itself_is_not_fed),
         PLAY_TEST(an_input_that_is_not_there_is_told),
         PLAY_TEST(tables_are_read_from_their_start),
+        PLAY_TEST(the_words_of_a_script_tell_what_emit_writes),
         PLAY_TEST(a_decision_closes_where_it_was_made),
         PLAY_TEST(decisions_outside_of_the_slice_are_not_taken),
         PLAY_TEST(places_in_a_repartition_topic_are_counted),
