@@ -118,6 +118,8 @@ const char *app_name(const struct app *app);
 /* What it was read from, for another worker to be made of the same. */
 const struct app_bundle *app_files(const struct app *app);
 const struct topology *app_topology(const struct app *app);
+/* Its plan and its connectors as text for people; appended to `out`. */
+void app_describe(const struct app *app, struct buffer *out);
 /* Its topics are there and its group is joined, or being joined. */
 bool app_is_running(const struct app *app);
 /* No record is processed and no timer called until it is said otherwise. What is under way is

@@ -64,6 +64,29 @@ int app_connectors_open(struct app *app, struct report *report)
     return error;
 }
 
+void app_describe(const struct app *app, struct buffer *out)
+{
+    size_t count = 0;
+    const struct script_connector *connectors = script_connectors(app->script, &count);
+    topology_describe(app->topology, out);
+    for (size_t i = 0; i < count; i++) {
+        const struct script_connector *connector = &connectors[i];
+        buffer_printf(out, "  %s %s (%s)", connector->is_sink ? "sink" : "source", connector->name,
+                      connector->type);
+        if (connector->pattern != NULL) {
+            buffer_printf(out, " reads topics that match %s", connector->pattern);
+        }
+        for (size_t j = 0; j < connector->topic_count; j++) {
+            buffer_printf(out, "%s%s",
+                          j > 0                ? ", "
+                          : connector->is_sink ? " reads "
+                                               : " writes ",
+                          connector->topics[j]);
+        }
+        buffer_add_byte(out, '\n');
+    }
+}
+
 void app_connectors_start(struct app *app)
 {
     for (size_t i = 0; i < app->connector_count; i++) {

@@ -2,9 +2,9 @@
 #include "runtime/app/app_view.h"
 
 #include "log/base/memory.h"
+#include "runtime/app/app_change.h"
 #include "runtime/app/app_state.h"
 #include "runtime/format/record_json.h"
-#include "runtime/topology/topology_diff.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -235,7 +235,7 @@ void app_view_write_plan(const struct app *app, struct buffer *out)
 {
     struct buffer plan;
     buffer_init(&plan);
-    topology_describe(app->topology, &plan);
+    app_describe(app, &plan);
     app_view_add(out, "plan", buffer_string(&plan));
     buffer_fini(&plan);
 }
@@ -247,19 +247,18 @@ struct app_view_changes {
     bool is_fine;
 };
 
-static void app_view_write_change(void *owner, const struct topology_change *change)
+static void app_view_write_change(void *owner, const struct app_change *change)
 {
     struct app_view_changes *changes = owner;
-    buffer_printf(changes->out, "%s{\"what\":\"%s\",", changes->between,
-                  change->is_store ? "store" : "input");
+    buffer_printf(changes->out, "%s{\"what\":\"%s\",", changes->between, change->what);
     app_view_add(changes->out, "name", change->name);
     buffer_add_byte(changes->out, ',');
-    app_view_add(changes->out, "fate", topology_fate_name(change->fate));
+    app_view_add(changes->out, "fate", change->fate);
     buffer_add_byte(changes->out, ',');
     app_view_add(changes->out, "why", change->why);
     buffer_add_byte(changes->out, '}');
     changes->between = ",";
-    if (change->fate == TOPOLOGY_REFUSED && changes->is_fine) {
+    if (change->is_refused && changes->is_fine) {
         report_add(changes->why, NULL, "the store %s cannot be used: %s", change->name,
                    change->why);
         changes->is_fine = false;
@@ -271,7 +270,7 @@ bool app_view_write_changes(const struct app *from, const struct app *to, struct
 {
     struct app_view_changes changes = {.out = out, .why = why, .between = "", .is_fine = true};
     buffer_add_string(out, "\"changes\":[");
-    topology_diff(from->topology, to->topology, app_view_write_change, &changes);
+    app_change_each(from, to, app_view_write_change, &changes);
     buffer_add_byte(out, ']');
     return changes.is_fine;
 }

@@ -63,7 +63,8 @@ const struct command command_app_reload = {
         "new version goes on from there: stores are found by their names, windows stay open.\n"
         "BECOMES: kept; new (a store begins empty, an input is read from its start);\n"
         "migrated (values of older versions, when they are read);\n"
-        "restored (from the changelog); unused (its topic stays); refused.\n",
+        "restored (from the changelog); unused (its topic stays); refused. A source or sink is\n"
+        "kept, new, changed (other options; it goes on from its position) or removed.\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct reload_values),
     .argument_min = 1,

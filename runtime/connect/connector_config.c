@@ -196,9 +196,22 @@ struct connector_config_search {
     const char *const *directories;
     size_t directory_count;
     struct plugin *found;
-    char **names; /* of the libraries that are there */
+    char **names; /* of the kinds of this type that are there */
     size_t name_count;
 };
+
+static void connector_config_add_names(struct connector_config_search *search,
+                                       const struct plugin *plugin)
+{
+    for (size_t i = 0; i < plugin_kind_count(plugin); i++) {
+        const struct tidemill_kind *kind = plugin_kind(plugin, i);
+        if (kind->type == search->kind_type) {
+            search->names =
+                memory_resize(search->names, (search->name_count + 1) * sizeof *search->names);
+            search->names[search->name_count++] = memory_string(kind->name);
+        }
+    }
+}
 
 static void connector_config_search_library(void *data, const char *name, const char *path)
 {
@@ -206,8 +219,6 @@ static void connector_config_search_library(void *data, const char *name, const 
     struct connector_config_search *search = data;
     struct plugin *plugin = NULL;
     struct report ignored = {0};
-    search->names = memory_resize(search->names, (search->name_count + 1) * sizeof *search->names);
-    search->names[search->name_count++] = memory_string(name);
     if (search->found != NULL ||
         plugin_open(name, search->directories, search->directory_count, &plugin, &ignored) != 0) {
         return;
@@ -215,6 +226,7 @@ static void connector_config_search_library(void *data, const char *name, const 
     if (plugin_find_kind(plugin, search->kind_type, search->type) != NULL) {
         search->found = plugin;
     } else {
+        connector_config_add_names(search, plugin);
         plugin_close(plugin);
     }
 }
@@ -239,10 +251,18 @@ static int connector_config_report_missing(const struct connector_config *config
     }
     const char *nearest =
         text_nearest(search->type, (const char *const *)search->names, search->name_count);
-    return report_add(report, NULL,
-                      "type '%s' is no known %s%s%s%s; %s (--plugins DIR adds a place)",
-                      search->type, role, nearest == NULL ? "" : ", did you mean '",
-                      nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?", inner.text);
+    struct buffer known;
+    buffer_init(&known);
+    for (size_t i = 0; i < search->name_count; i++) {
+        buffer_printf(&known, "%s%s", i > 0 ? ", " : "", search->names[i]);
+    }
+    error = report_add(report, NULL,
+                       "type '%s' is no known %s%s%s%s; known: %s; %s (--plugins DIR adds a place)",
+                       search->type, role, nearest == NULL ? "" : ", did you mean '",
+                       nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?",
+                       search->name_count == 0 ? "none" : buffer_string(&known), inner.text);
+    buffer_fini(&known);
+    return error;
 }
 
 static int connector_config_find_plugin(struct connector_config *config, const char *type,

@@ -4,12 +4,11 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/base/text.h"
-#include "runtime/app/app.h"
+#include "runtime/app/app_change.h"
 #include "runtime/cli/change_grid.h"
 #include "runtime/host/deployment.h"
 #include "runtime/main/deploy.h"
 #include "runtime/main/plugin_places.h"
-#include "runtime/topology/topology_diff.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -62,14 +61,13 @@ struct deploy_changes {
     bool is_refused;
 };
 
-static void deploy_on_change(void *owner, const struct topology_change *change)
+static void deploy_on_change(void *owner, const struct app_change *change)
 {
     struct deploy_changes *changes = owner;
-    change_grid_add(&changes->grid, bytes_from_string(change->is_store ? "store" : "input"),
-                    bytes_from_string(change->name),
-                    bytes_from_string(topology_fate_name(change->fate)),
+    change_grid_add(&changes->grid, bytes_from_string(change->what),
+                    bytes_from_string(change->name), bytes_from_string(change->fate),
                     bytes_from_string(change->why));
-    if (change->fate == TOPOLOGY_REFUSED && !changes->is_refused) {
+    if (change->is_refused && !changes->is_refused) {
         changes->is_refused = true;
         command_fail(changes->errand->world, "the store %s cannot be used: %s", change->name,
                      change->why);
@@ -90,7 +88,7 @@ static bool deploy_compare_plans(struct deploy *deploy, const struct plugin_plac
         return true;
     }
     change_grid_init(&changes.grid);
-    topology_diff(app_topology(old), app_topology(app), deploy_on_change, &changes);
+    app_change_each(old, app, deploy_on_change, &changes);
     if (!deploy->errand->is_json) {
         grid_print(&changes.grid, false, &deploy->errand->out);
     }

@@ -4,7 +4,7 @@
  */
 #include "runtime/main/app_plan.h"
 
-#include "runtime/app/app_script.h"
+#include "runtime/app/app.h"
 #include "runtime/cli/answer.h"
 #include "runtime/format/json_writer.h"
 #include "runtime/main/plugin_places.h"
@@ -35,13 +35,13 @@ static int ask_plan(struct command_world *world, const struct plan_values *value
 }
 
 /* As JSON what the process that runs it would answer. */
-static int write_plan(struct command_world *world, const struct topology *topology, bool is_json)
+static int write_plan(struct command_world *world, const struct app *app, bool is_json)
 {
     struct buffer plan;
     struct buffer json;
     buffer_init(&plan);
     buffer_init(&json);
-    topology_describe(topology, &plan);
+    app_describe(app, &plan);
     int code = COMMAND_OK;
     if (!is_json) {
         fprintf(world->out, "%s", buffer_string(&plan));
@@ -49,11 +49,23 @@ static int write_plan(struct command_world *world, const struct topology *topolo
         fprintf(world->out, "{\"plan\":%s}\n", buffer_string(&json));
     } else {
         code = command_fail(world, "%s: what its names hold is not UTF-8, which JSON needs",
-                            topology_name(topology));
+                            app_name(app));
     }
     buffer_fini(&plan);
     buffer_fini(&json);
     return code;
+}
+
+static void plan_on_failed(void *owner, const char *reason, bool is_final)
+{
+    (void)owner;
+    (void)reason;
+    (void)is_final;
+}
+
+static void plan_on_closed(void *owner)
+{
+    (void)owner;
 }
 
 static int read_plan(struct command_world *world, const struct plan_values *values,
@@ -66,16 +78,19 @@ static int read_plan(struct command_world *world, const struct plan_values *valu
     }
     struct plugin_places plugins;
     struct report report = {0};
-    struct script *script = NULL;
+    struct app *app = NULL;
     plugin_places_find(&plugins, &values->plugins);
-    const struct app_options options = {
-        .path = path, .plugin_directories = plugins.items, .plugin_directory_count = plugins.count};
-    if (app_script_open(world->io, &options, &report, &script) != 0) {
+    static const struct app_events events = {.failed = plan_on_failed};
+    const struct app_options options = {.path = path,
+                                        .client = client_options_default(),
+                                        .plugin_directories = plugins.items,
+                                        .plugin_directory_count = plugins.count};
+    if (app_new(world->io, &options, &events, NULL, &app, &report) != 0) {
         return command_fail(world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
                             report.text);
     }
-    code = write_plan(world, script_topology(script), is_json);
-    script_close(script);
+    code = write_plan(world, app, is_json);
+    app_close(app, plan_on_closed, NULL);
     return code;
 }
 
@@ -101,7 +116,8 @@ const struct command app_plan_command = {
     .examples = "tidemill app plan words.lua\n"
                 "tidemill app plan words\n",
     .details =
-        "A file is judged and nothing of it runs; a name is asked of the process that runs it.\n"
+        "A file is judged with its connectors and nothing of it runs; a name is asked of the "
+        "process that runs it.\n"
         "What a new version would change is told by 'app reload --dry-run' (of what runs) and\n"
         "'app deploy --dry-run' (of what is deployed).\n",
     COMMAND_FLAGS(flags),
