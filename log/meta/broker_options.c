@@ -89,25 +89,30 @@ static const char *broker_options_of_topic(const char *name)
     return NULL;
 }
 
-/* A name that no row has: kept, with a warning. */
-static void broker_options_suspect(const char *name, const char *place, broker_options_warn warn,
-                                   void *owner)
+void broker_options_explain(const char *name, const char *place, struct report *report)
 {
-    struct report report = {0};
-    struct report warning = {0};
+    struct report unknown = {0};
     const char *why = broker_options_absence(name);
     const char *of_topics = broker_options_of_topic(name);
     if (why != NULL) {
-        report_add(&warning, place, "%s has no effect here: %s", name, why);
+        report_add(report, place, "%s has no effect here: %s", name, why);
     } else if (of_topics != NULL) {
-        report_add(&warning, place,
+        report_add(report, place,
                    "%s has no effect here: it is an option of topics; for all that have none of "
                    "their own set %s",
                    name, of_topics);
     } else {
-        option_require(broker_options_rows, broker_options_row_count, name, &report);
-        report_add(&warning, place, "%s; it has no effect", report.text);
+        option_require(broker_options_rows, broker_options_row_count, name, &unknown);
+        report_add(report, place, "%s; it has no effect", unknown.text);
     }
+}
+
+/* A name that no row has: kept, with a warning. */
+static void broker_options_suspect(const char *name, const char *place, broker_options_warn warn,
+                                   void *owner)
+{
+    struct report warning = {0};
+    broker_options_explain(name, place, &warning);
     if (warn != NULL) {
         warn(owner, &warning);
     }

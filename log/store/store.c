@@ -444,7 +444,8 @@ static int store_lock(struct store *store, struct report *report)
     if (error != 0) {
         report_add(report, store->path,
                    "cannot make the data directory: %s; choose another one with --data",
-                   error_text(error));
+                   error == ERROR_NOT_FOUND ? "a part of its path is a file, or takes none"
+                                            : error_text(error));
         return error;
     }
     error = store_judge(store->io, store->path, report);
@@ -459,7 +460,7 @@ static int store_lock(struct store *store, struct report *report)
         report_add(report, store->path,
                    "this is no directory that can be written to (%s: %s); choose another one with "
                    "--data",
-                   store_lock_file, error_text(error));
+                   store_lock_file, error == ERROR_NOT_FOUND ? "it is a file" : error_text(error));
         return error;
     }
     error = io_file_lock(store->io, store->lock);

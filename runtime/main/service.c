@@ -105,9 +105,7 @@ static void put_flag(struct service *service, const char *pair)
     }
     char *name = bytes_to_string(bytes_make(pair, (size_t)(equals - pair)));
     if (broker_options_find(name) == NULL) {
-        struct report unknown = {0};
-        option_require(broker_options_rows, broker_options_row_count, name, &unknown);
-        report_add(&mistake, "--set", "%s", unknown.text);
+        broker_options_explain(name, "--set", &mistake);
         refuse(service, &mistake);
     } else {
         put_value(service, name, equals + 1, "--set");
