@@ -79,6 +79,7 @@ static void a_partition_that_is_not_served_is_counted(void **state)
     assert_int_equal(node_metric(node, "tidemill_offline_partitions"), 0);
     node_stop(node);
     sim_on_operation(node->sim, fail_first_partition, NULL);
+    node->is_ready = node->is_stopped = false;
     node_start(node);
     assert_int_equal(node_metric(node, "tidemill_offline_partitions"), 1);
 }
