@@ -21,6 +21,11 @@ enum letter_header {
     LETTER_SCRIPT,
     LETTER_LINE,
     LETTER_OMITTED,
+    LETTER_CONNECT_TOPIC,
+    LETTER_CONNECT_PARTITION,
+    LETTER_CONNECT_OFFSET,
+    LETTER_CONNECT_NAME,
+    LETTER_CONNECT_MESSAGE,
     LETTER_LATE_NODE,
     LETTER_LATE_WINDOW,
     LETTER_LATE_TIME,
@@ -40,10 +45,18 @@ static const char *const letter_header_names[LETTER_HEADER_COUNT] = {
     [LETTER_SCRIPT] = "tidemill.errors.script",
     [LETTER_LINE] = "tidemill.errors.line",
     [LETTER_OMITTED] = "tidemill.errors.omitted",
+    [LETTER_CONNECT_TOPIC] = "__connect.errors.topic",
+    [LETTER_CONNECT_PARTITION] = "__connect.errors.partition",
+    [LETTER_CONNECT_OFFSET] = "__connect.errors.offset",
+    [LETTER_CONNECT_NAME] = "__connect.errors.connector.name",
+    [LETTER_CONNECT_MESSAGE] = "__connect.errors.exception.message",
     [LETTER_LATE_NODE] = "tidemill.late.node",
     [LETTER_LATE_WINDOW] = "tidemill.late.window",
     [LETTER_LATE_TIME] = "tidemill.late.time",
 };
+
+/* Who put the record aside; who did it last is meant. */
+enum letter_writer { LETTER_BY_TASK, LETTER_BY_CONNECTOR, LETTER_BY_WINDOW };
 
 /* The last header of each name. */
 struct letter_headers {
@@ -81,21 +94,24 @@ static int letter_collect(struct bytes encoded, struct letter_headers *out)
 }
 
 /* Of a record that fails where late ones are read again, the older headers are its own. */
-static bool letter_is_ours(const struct letter_headers *headers, bool is_late, int found,
-                           int32_t index)
+static bool letter_is_ours(const struct letter_headers *headers, enum letter_writer writer,
+                           int found, int32_t index)
 {
-    return found >= 0 && headers->indexes[found] == index && (found >= LETTER_LATE_NODE) == is_late;
+    enum letter_writer of = found >= LETTER_LATE_NODE       ? LETTER_BY_WINDOW
+                            : found >= LETTER_CONNECT_TOPIC ? LETTER_BY_CONNECTOR
+                                                            : LETTER_BY_TASK;
+    return found >= 0 && headers->indexes[found] == index && of == writer;
 }
 
-static void letter_strip(struct bytes encoded, const struct letter_headers *headers, bool is_late,
-                         struct arena *arena, struct letter *out)
+static void letter_strip(struct bytes encoded, const struct letter_headers *headers,
+                         enum letter_writer writer, struct arena *arena, struct letter *out)
 {
     const uint8_t *at = encoded.data, *end = encoded.data + encoded.size;
     struct headers_entry entry;
     struct buffer kept;
     buffer_init(&kept);
     for (int32_t index = 0; encoded.size > 0 && headers_next(&at, end, &entry) == 1; index++) {
-        if (!letter_is_ours(headers, is_late, letter_find(entry.key), index)) {
+        if (!letter_is_ours(headers, writer, letter_find(entry.key), index)) {
             headers_append(&kept, entry.key, entry.value);
             out->header_count++;
         }
@@ -136,12 +152,62 @@ static struct bytes letter_lateness(const struct letter_headers *headers, struct
                                           BYTES_FORMAT(headers->values[LETTER_LATE_TIME])));
 }
 
-static void letter_read_source(const struct bytes *values, struct arena *arena, struct letter *out)
+static void letter_read_source(struct bytes topic, struct bytes partition_text, struct bytes offset,
+                               struct arena *arena, struct letter *out)
 {
-    int64_t partition = letter_number(values[LETTER_PARTITION], arena);
-    out->topic = values[LETTER_TOPIC].size == 0 ? bytes_make(NULL, 0) : values[LETTER_TOPIC];
+    int64_t partition = letter_number(partition_text, arena);
+    out->topic = topic.size == 0 ? bytes_make(NULL, 0) : topic;
     out->partition = partition > INT32_MAX ? -1 : (int32_t)partition;
-    out->offset = letter_number(values[LETTER_OFFSET], arena);
+    out->offset = letter_number(offset, arena);
+}
+
+static void letter_read_task(const struct letter_headers *headers, struct arena *arena,
+                             struct letter *out)
+{
+    const struct bytes *values = headers->values;
+    out->application = values[LETTER_APP];
+    out->node = values[LETTER_NODE];
+    out->kind = letter_choose(values[LETTER_KIND], values[LETTER_EXCEPTION]);
+    out->reason = values[LETTER_MESSAGE];
+    letter_read_source(values[LETTER_TOPIC], values[LETTER_PARTITION], values[LETTER_OFFSET], arena,
+                       out);
+}
+
+/* Its name is APPLICATION:NAME; of Kafka Connect it is the name alone. */
+static void letter_read_connector(const struct letter_headers *headers, struct arena *arena,
+                                  struct letter *out)
+{
+    const struct bytes *values = headers->values;
+    struct bytes name = values[LETTER_CONNECT_NAME];
+    const uint8_t *colon = name.size == 0 ? NULL : memchr(name.data, ':', name.size);
+    size_t size = colon == NULL ? 0 : (size_t)(colon - name.data);
+    out->application = colon == NULL ? bytes_make(NULL, 0) : bytes_make(name.data, size);
+    out->node = colon == NULL ? name : bytes_make(colon + 1, name.size - size - 1);
+    out->kind = BYTES_LITERAL("connector");
+    out->reason = values[LETTER_CONNECT_MESSAGE];
+    letter_read_source(values[LETTER_CONNECT_TOPIC], values[LETTER_CONNECT_PARTITION],
+                       values[LETTER_CONNECT_OFFSET], arena, out);
+}
+
+static void letter_read_window(const struct letter_headers *headers, struct arena *arena,
+                               struct letter *out)
+{
+    out->application = headers->values[LETTER_APP];
+    out->node = headers->values[LETTER_LATE_NODE];
+    out->kind = BYTES_LITERAL("late");
+    out->reason = letter_lateness(headers, arena);
+    out->partition = -1;
+    out->offset = -1;
+}
+
+static enum letter_writer letter_writer_of(const struct letter_headers *headers)
+{
+    int32_t task = headers->indexes[LETTER_MESSAGE];
+    int32_t connector = headers->indexes[LETTER_CONNECT_NAME];
+    int32_t window = headers->indexes[LETTER_LATE_WINDOW];
+    return window > task && window > connector ? LETTER_BY_WINDOW
+           : connector > task                  ? LETTER_BY_CONNECTOR
+                                               : LETTER_BY_TASK;
 }
 
 int letter_read(const struct batch_record *record, struct arena *arena, struct letter *out)
@@ -152,23 +218,22 @@ int letter_read(const struct batch_record *record, struct arena *arena, struct l
     if (error != 0) {
         return error;
     }
-    const struct bytes *values = headers.values;
-    bool is_late = headers.indexes[LETTER_LATE_WINDOW] > headers.indexes[LETTER_MESSAGE];
-    letter.application = values[LETTER_APP];
-    letter.node = is_late ? values[LETTER_LATE_NODE] : values[LETTER_NODE];
-    letter.kind = is_late ? BYTES_LITERAL("late")
-                          : letter_choose(values[LETTER_KIND], values[LETTER_EXCEPTION]);
-    letter.reason = is_late ? letter_lateness(&headers, arena) : values[LETTER_MESSAGE];
-    letter.place = letter_place(&headers, arena);
-    if (!is_late) {
-        letter_read_source(values, arena, &letter);
-    } else {
-        letter.partition = -1;
-        letter.offset = -1;
+    enum letter_writer writer = letter_writer_of(&headers);
+    switch (writer) {
+    case LETTER_BY_TASK:
+        letter_read_task(&headers, arena, &letter);
+        break;
+    case LETTER_BY_CONNECTOR:
+        letter_read_connector(&headers, arena, &letter);
+        break;
+    case LETTER_BY_WINDOW:
+        letter_read_window(&headers, arena, &letter);
+        break;
     }
-    letter.is_omitted = headers.indexes[LETTER_OMITTED] >= 0 &&
+    letter.place = writer == LETTER_BY_CONNECTOR ? letter.place : letter_place(&headers, arena);
+    letter.is_omitted = writer != LETTER_BY_CONNECTOR && headers.indexes[LETTER_OMITTED] >= 0 &&
                         headers.indexes[LETTER_OMITTED] + 1 == headers.indexes[LETTER_TOPIC];
-    letter_strip(record->headers_encoded, &headers, is_late, arena, &letter);
+    letter_strip(record->headers_encoded, &headers, writer, arena, &letter);
     *out = letter;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* A record that an application put aside, read back: what was wrong with it, and the record as it
  * was. Dead letters are written by runtime/task/task_letter.h, late ones by
- * runtime/topology/late.h; those of Kafka Streams (KIP-1034) are read as well.
+ * runtime/topology/late.h, those of connectors by runtime/connect/dead_letter.h; those of Kafka
+ * Streams (KIP-1034) and of Kafka Connect are read as well.
  *
  * Thread: any. */
 #pragma once

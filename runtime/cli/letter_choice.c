@@ -132,15 +132,15 @@ static int judge_places(const struct letter_choice *choice)
 }
 
 int letter_choice_open(struct letter_choice *choice, struct errand *errand, const char *suffix,
-                       const struct letter_choice_flags *flags, const struct flag_list *words)
+                       const char *topic, const struct letter_choice_flags *flags,
+                       const struct flag_list *words)
 {
     struct flag_list *places = arena_array(&errand->arena, struct flag_list, 1);
     *places = (struct flag_list){.items = words->items + 1, .count = words->count - 1};
     const char *name = words->items[0];
     *choice = (struct letter_choice){
-        .errand = errand, .application = name, .flags = flags, .places = places};
-    choice->topic =
-        flags->topic != NULL ? flags->topic : arena_printf(&errand->arena, "%s-%s", name, suffix);
+        .errand = errand, .application = name, .topic = topic, .flags = flags, .places = places};
+    choice->is_own = strcmp(topic, arena_printf(&errand->arena, "%s-%s", name, suffix)) == 0;
     choice->group = arena_printf(&errand->arena, "%s-%s-replay", name, suffix);
     int code = judge_places(choice);
     code = code == COMMAND_OK ? find_topic(choice) : code;
@@ -186,7 +186,9 @@ static bool is_meant(const struct letter_choice *choice,
                      const struct letter *letter)
 {
     const struct letter_choice_flags *flags = choice->flags;
+    bool is_anyones = flags->topic != NULL || choice->is_own || bytes_is_null(letter->application);
     return offset >= partition->from && offset < partition->to &&
+           (is_anyones || bytes_equal_string(letter->application, choice->application)) &&
            is_at_place(choice->places, partition->partition, offset) &&
            has_text(letter->reason, flags->reason) && is_text(letter->node, flags->node) &&
            is_text(letter->kind, flags->kind);

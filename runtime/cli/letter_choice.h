@@ -10,7 +10,7 @@
 #include "runtime/cli/topic_sweep.h"
 
 struct letter_choice_flags {
-    const char *topic; /* NULL: <app>-dlq or <app>-late */
+    const char *topic; /* NULL: all that letter_topics.h finds */
     const char *reason;
     const char *node;
     const char *kind;
@@ -26,7 +26,8 @@ struct letter_choice_flags {
         FLAG(0, "from", STRING, type, choice.from, "OFFSET", "N, -N or @TIME: the first letter"),  \
         FLAG(0, "to", STRING, type, choice.to, "OFFSET", "N, -N or @TIME: where to stop"),         \
         FLAG('t', "topic", STRING, type, choice.topic, "TOPIC",                                    \
-             "where the letters are (default: APP-dlq, APP-late)")
+             "where the letters are (default: APP-late; where APP and its connectors put dead "    \
+             "ones)")
 
 struct letter_choice_partition {
     int32_t partition;
@@ -40,7 +41,8 @@ struct letter_choice {
     struct errand *errand;
     const char *application;
     const char *topic;
-    const char *group; /* <topic>-replay */
+    const char *group; /* <app>-dlq-replay */
+    bool is_own;       /* APP-dlq or APP-late */
     const struct letter_choice_flags *flags;
     const struct flag_list *places; /* PARTITION:OFFSET...; none: all */
     const struct topic_sweep_range *ranges;
@@ -57,10 +59,13 @@ struct letter_choice_letter {
     bool is_replayed;
 };
 
-/* Finds the topic, its letters and what was replayed. `words`: the application, then places.
- * COMMAND_OK, or an exit code after a complaint; letter_choice_close is due in both cases. */
+/* Finds the letters of a topic (letter_topics.h) and what was replayed; those that say that they
+ * are another application's are not meant, unless the topic was asked for or is APP-dlq. `words`:
+ * the application, then places. COMMAND_OK, or an exit code after a complaint; letter_choice_close
+ * is due in both cases. */
 must_use int letter_choice_open(struct letter_choice *choice, struct errand *errand,
-                                const char *suffix, const struct letter_choice_flags *flags,
+                                const char *suffix, const char *topic,
+                                const struct letter_choice_flags *flags,
                                 const struct flag_list *words);
 void letter_choice_close(struct letter_choice *choice);
 /* Each letter that is meant, in the order of its partition. What `each` returns other than 0 (1

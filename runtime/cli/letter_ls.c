@@ -2,7 +2,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/cli/grid.h"
-#include "runtime/cli/letter_choice.h"
+#include "runtime/cli/letter_topics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,7 @@ struct ls_group {
     const char *kind;
     const char *node;
     const char *place;
+    const char *topic;
     int64_t count;
     int64_t replayed_count;
     int64_t newest_ms;
@@ -30,15 +31,16 @@ struct ls_group {
 
 struct ls {
     struct errand *errand;
+    const char *topic; /* which is counted now */
     struct ls_group *groups;
     size_t count;
     int64_t untold_count; /* letters for which there was no group left */
 };
 
 static const struct grid_column columns[] = {
-    {"REASON", "reason", false}, {"KIND", "kind", false},     {"NODE", "node", false},
-    {"PLACE", "place", false},   {"COUNT", "count", true},    {"REPLAYED", "replayed", true},
-    {"NEWEST", "newest", false}, {"LETTER", "letter", false},
+    {"REASON", "reason", false}, {"KIND", "kind", false},   {"NODE", "node", false},
+    {"PLACE", "place", false},   {"COUNT", "count", true},  {"REPLAYED", "replayed", true},
+    {"NEWEST", "newest", false}, {"TOPIC", "topic", false}, {"LETTER", "letter", false},
 };
 
 static bool is_word(const char *word, struct bytes text)
@@ -64,8 +66,9 @@ static struct ls_group *find_group(struct ls *ls, const struct letter *letter)
     struct bytes reason = reason_of(letter);
     for (size_t i = 0; i < ls->count; i++) {
         struct ls_group *group = &ls->groups[i];
-        if (is_word(group->reason, reason) && is_word(group->kind, letter->kind) &&
-            is_word(group->node, letter->node) && is_word(group->place, letter->place)) {
+        if (strcmp(group->topic, ls->topic) == 0 && is_word(group->reason, reason) &&
+            is_word(group->kind, letter->kind) && is_word(group->node, letter->node) &&
+            is_word(group->place, letter->place)) {
             return group;
         }
     }
@@ -77,6 +80,7 @@ static struct ls_group *find_group(struct ls *ls, const struct letter *letter)
         .kind = keep_word(ls, letter->kind),
         .node = keep_word(ls, letter->node),
         .place = keep_word(ls, letter->place),
+        .topic = ls->topic,
         .newest_ms = INT64_MIN,
     };
     return &ls->groups[ls->count++];
@@ -105,6 +109,7 @@ static int compare_groups(const void *left, const void *right)
 {
     const struct ls_group *one = left, *two = right;
     int order = (one->count < two->count) - (one->count > two->count);
+    order = order != 0 ? order : strcmp(one->topic, two->topic);
     order =
         order != 0 ? order : (one->partition > two->partition) - (one->partition < two->partition);
     return order != 0 ? order : (one->offset > two->offset) - (one->offset < two->offset);
@@ -133,6 +138,7 @@ static void print_groups(const struct ls *ls)
         grid_add_number(&grid, group->count);
         grid_add_number(&grid, group->replayed_count);
         add_time(&grid, group->newest_ms);
+        grid_add_string(&grid, group->topic);
         grid_add_string(&grid, arena_printf(&ls->errand->arena, "%d:%lld", group->partition,
                                             (long long)group->offset));
     }
@@ -140,15 +146,28 @@ static void print_groups(const struct ls *ls)
     grid_fini(&grid);
 }
 
+static int count_topic(struct ls *ls, const char *suffix, const char *topic,
+                       const struct ls_values *values, const struct flag_list *words)
+{
+    struct letter_choice choice;
+    ls->topic = topic;
+    int code = letter_choice_open(&choice, ls->errand, suffix, topic, &values->choice, words);
+    if (code == COMMAND_OK) {
+        code = letter_choice_judge(&choice, letter_choice_each(&choice, count_letter, ls));
+    }
+    letter_choice_close(&choice);
+    return code;
+}
+
 static int list(struct errand *errand, const char *suffix, const struct ls_values *values,
                 const struct flag_list *words)
 {
-    struct letter_choice choice;
+    struct flag_list topics = {0};
     struct ls ls = {.errand = errand};
-    int code = letter_choice_open(&choice, errand, suffix, &values->choice, words);
-    if (code == COMMAND_OK) {
-        ls.groups = arena_array(&errand->arena, struct ls_group, LS_GROUP_MAX);
-        code = letter_choice_judge(&choice, letter_choice_each(&choice, count_letter, &ls));
+    int code = letter_topics_find(errand, suffix, &values->choice, words, &topics);
+    ls.groups = arena_array(&errand->arena, struct ls_group, LS_GROUP_MAX);
+    for (size_t i = 0; i < topics.count && code == COMMAND_OK; i++) {
+        code = count_topic(&ls, suffix, topics.items[i], values, words);
     }
     if (code == COMMAND_OK) {
         qsort(ls.groups, ls.count, sizeof(*ls.groups), compare_groups);
@@ -159,7 +178,6 @@ static int list(struct errand *errand, const char *suffix, const struct ls_value
                 "tidemill: %lld letters more have other reasons; choose with --reason or --node\n",
                 (long long)ls.untold_count);
     }
-    letter_choice_close(&choice);
     return code;
 }
 
@@ -196,7 +214,10 @@ const struct command command_dlq_ls = {
     .verb = "ls",
     .arguments = "APP",
     .summary = "counts the dead letters of an application by what went wrong",
-    .details = "LETTER is the newest of its kind, as 'dlq show' and 'dlq replay' take it.\n",
+    .details =
+        "LETTER is the newest of its kind, as 'dlq show' and 'dlq replay' take it. Counted are\n"
+        "APP-dlq and all topics where APP or a connector of it has put one of the 16 newest\n"
+        "records of a partition, whatever their names.\n",
     .examples = "tidemill dlq ls orders\n"
                 "tidemill dlq ls orders --from @2026-11-01T00:00:00Z -o json\n",
     COMMAND_FLAGS(flags),

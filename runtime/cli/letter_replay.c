@@ -9,7 +9,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "runtime/cli/grid.h"
-#include "runtime/cli/letter_choice.h"
+#include "runtime/cli/letter_topics.h"
 #include "runtime/cli/sending.h"
 
 #include <stdlib.h>
@@ -43,8 +43,8 @@ struct replay_row {
 struct letters_replay {
     struct errand *errand;
     const struct replay_values *values;
-    struct letter_choice choice;
-    struct sending sending; /* not with --dry-run */
+    struct letter_choice *choice; /* whose letters are sent now */
+    struct sending sending;       /* not with --dry-run */
     struct replay_row *rows;
     size_t row_count;
     int64_t slice_count;
@@ -109,7 +109,7 @@ static int send_letter(struct letters_replay *replay, const struct letter_choice
 /* The marks of all partitions, with the letters they speak of. */
 static int commit_slice(struct letters_replay *replay)
 {
-    struct letter_choice *choice = &replay->choice;
+    struct letter_choice *choice = replay->choice;
     struct buffer *texts = memory_zero(choice->count, sizeof(*texts));
     struct member_partition *partitions = memory_zero(choice->count, sizeof(*partitions));
     int error = 0;
@@ -164,9 +164,9 @@ static int replay_letter(void *owner, const struct letter_choice_letter *found)
 /* What lies behind the last letter is nothing that is left. */
 static void mark_ends(struct letters_replay *replay)
 {
-    for (size_t i = 0; i < replay->choice.count; i++) {
-        struct letter_choice_partition *partition = &replay->choice.partitions[i];
-        int64_t end = replay->choice.ranges[i].end;
+    for (size_t i = 0; i < replay->choice->count; i++) {
+        struct letter_choice_partition *partition = &replay->choice->partitions[i];
+        int64_t end = replay->choice->ranges[i].end;
         if (partition->next_offset > 0 &&
             replay_marks_has(&partition->marks, partition->next_offset - 1)) {
             replay_marks_add(&partition->marks, partition->next_offset, end - 1);
@@ -215,12 +215,12 @@ static int judge_result(struct letters_replay *replay, int result)
     }
     return errand_fail(replay->errand, result,
                        replay->failed_topic[0] != '\0' ? replay->failed_topic
-                                                       : replay->choice.topic);
+                                                       : replay->choice->topic);
 }
 
 static int replay_choice(struct letters_replay *replay)
 {
-    int result = letter_choice_each(&replay->choice, replay_letter, replay);
+    int result = letter_choice_each(replay->choice, replay_letter, replay);
     if (replay->values->is_dry) {
         return judge_result(replay, result);
     }
@@ -232,6 +232,42 @@ static int replay_choice(struct letters_replay *replay)
         /* what is open is aborted by its timeout */
     }
     return judge_result(replay, result);
+}
+
+/* Each topic in transactions of its own. */
+static int replay_choices(struct letters_replay *replay, struct letter_choice *choices,
+                          size_t count)
+{
+    int code = COMMAND_OK;
+    for (size_t i = 0; i < count && code == COMMAND_OK; i++) {
+        int error = i == 0 || replay->values->is_dry ? 0 : sending_begin(&replay->sending);
+        replay->choice = &choices[i];
+        code = error == 0 ? replay_choice(replay)
+                          : errand_fail(replay->errand, error, choices[i].topic);
+    }
+    return code;
+}
+
+/* All of them are chosen before the first is sent: it may fail again, and be put into the topic
+ * that is next. */
+static int replay_topics(struct letters_replay *replay, const char *suffix,
+                         const struct flag_list *words)
+{
+    struct flag_list topics = {0};
+    const struct letter_choice_flags *flags = &replay->values->choice;
+    int code = letter_topics_find(replay->errand, suffix, flags, words, &topics);
+    struct letter_choice *choices =
+        arena_array(&replay->errand->arena, struct letter_choice, topics.count + 1);
+    size_t opened = 0;
+    for (; opened < topics.count && code == COMMAND_OK; opened++) {
+        code = letter_choice_open(&choices[opened], replay->errand, suffix, topics.items[opened],
+                                  flags, words);
+    }
+    code = code == COMMAND_OK ? replay_choices(replay, choices, opened) : code;
+    for (size_t i = 0; i < opened; i++) {
+        letter_choice_close(&choices[i]);
+    }
+    return code;
 }
 
 static int replay_letters(struct letters_replay *replay, const char *suffix,
@@ -247,9 +283,7 @@ static int replay_letters(struct letters_replay *replay, const char *suffix,
         code = error == 0 ? COMMAND_OK : errand_fail(errand, error, id);
     }
     if (code == COMMAND_OK) {
-        code = letter_choice_open(&replay->choice, errand, suffix, &replay->values->choice, words);
-        code = code == COMMAND_OK ? replay_choice(replay) : code;
-        letter_choice_close(&replay->choice);
+        code = replay_topics(replay, suffix, words);
     }
     if (!replay->values->is_dry) {
         sending_close(&replay->sending);

@@ -1,6 +1,6 @@
 /* tidemill dlq show, tidemill late show: letters one by one, readable. */
 #include "log/base/error.h"
-#include "runtime/cli/letter_choice.h"
+#include "runtime/cli/letter_topics.h"
 
 #include <inttypes.h>
 
@@ -70,7 +70,9 @@ static void print_json(const struct letter_choice_letter *found, struct buffer *
     struct batch_record stripped = *record;
     stripped.headers_encoded = letter->headers_encoded;
     stripped.header_count = letter->header_count;
-    buffer_printf(out, "{\"partition\":%d,\"offset\":%" PRId64 ",\"replayed\":%s",
+    buffer_add_string(out, "{\"topic\":");
+    envelope_write_json_string(bytes_from_string(found->envelope->topic), out);
+    buffer_printf(out, ",\"partition\":%d,\"offset\":%" PRId64 ",\"replayed\":%s",
                   found->envelope->partition, record->offset,
                   found->is_replayed ? "true" : "false");
     print_field(out, "reason", letter->reason);
@@ -103,20 +105,32 @@ static int show_letter(void *owner, const struct letter_choice_letter *found)
     return is_read && show->count < show->count_max ? 0 : 1;
 }
 
+static int show_topic(struct show *show, const char *suffix, const char *topic,
+                      const struct show_values *values, const struct flag_list *words)
+{
+    struct letter_choice choice;
+    int code = letter_choice_open(&choice, show->errand, suffix, topic, &values->choice, words);
+    if (code == COMMAND_OK) {
+        code = letter_choice_judge(&choice, letter_choice_each(&choice, show_letter, show));
+    }
+    letter_choice_close(&choice);
+    return code;
+}
+
 static int show_letters(struct errand *errand, const char *suffix, const struct show_values *values,
                         const struct flag_list *words)
 {
-    struct letter_choice choice;
+    struct flag_list topics = {0};
     struct show show = {.errand = errand, .count_max = values->count};
-    int code = letter_choice_open(&choice, errand, suffix, &values->choice, words);
-    if (code == COMMAND_OK) {
-        code = letter_choice_judge(&choice, letter_choice_each(&choice, show_letter, &show));
+    int code = letter_topics_find(errand, suffix, &values->choice, words, &topics);
+    for (size_t i = 0; i < topics.count && code == COMMAND_OK && show.count < show.count_max; i++) {
+        code = show_topic(&show, suffix, topics.items[i], values, words);
     }
     if (code == COMMAND_OK && show.count == 0) {
         code = command_fail(errand->world, "%s has no such letter; '%s ls %s' shows what there is",
-                            choice.topic, suffix, choice.application);
+                            topics.count == 1 ? topics.items[0] : words->items[0], suffix,
+                            words->items[0]);
     }
-    letter_choice_close(&choice);
     return code;
 }
 

@@ -35,6 +35,7 @@ static void fill_request(struct errand *errand, const struct offset_query *rows,
 {
     wire_set_defaults(&list_offsets_request_schema, request);
     request->replica_id = -1;
+    request->isolation_level = rows[0].is_committed ? 1 : 0;
     request->topics.items = arena_array(&errand->arena, struct list_offsets_request_topic, count);
     struct list_offsets_request_topic *topic = NULL;
     const char *name = NULL;

@@ -14,6 +14,7 @@ struct offset_query {
     const char *topic;
     int32_t partition;
     int64_t timestamp_ms; /* or OFFSET_QUERY_… */
+    bool is_committed; /* the latest is where the first open transaction begins; as the first row */
     /* out */
     int64_t offset; /* -1: no record is that young */
     int error;

@@ -54,6 +54,15 @@ static void add_late(struct fixture *fixture)
     add(fixture, "tidemill.late.time", "5000");
 }
 
+static void add_connector(struct fixture *fixture, const char *name)
+{
+    add(fixture, "__connect.errors.topic", "sold");
+    add(fixture, "__connect.errors.partition", "1");
+    add(fixture, "__connect.errors.offset", "4");
+    add(fixture, "__connect.errors.connector.name", name);
+    add(fixture, "__connect.errors.exception.message", "no column");
+}
+
 static void read(struct fixture *fixture)
 {
     const struct batch_record record = {.headers_encoded = buffer_bytes(&fixture->headers)};
@@ -120,6 +129,37 @@ static void a_late_record_that_failed_is_a_dead_one(void **state)
     assert_int_equal(fixture->letter.header_count, 3);
 }
 
+static void a_connector_says_whose_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    add_dead(fixture, "in", "no number");
+    add_connector(fixture, "orders:rows");
+    read(fixture);
+    assert_text(fixture->letter.application, "orders");
+    assert_text(fixture->letter.node, "rows");
+    assert_text(fixture->letter.kind, "connector");
+    assert_text(fixture->letter.reason, "no column");
+    assert_text(fixture->letter.topic, "sold");
+    assert_int_equal(fixture->letter.partition, 1);
+    assert_int_equal(fixture->letter.offset, 4);
+    assert_true(bytes_is_null(fixture->letter.place));
+    assert_int_equal(fixture->letter.header_count, 11); /* of the letter that it was */
+    add_dead(fixture, "in", "no number again");
+    read(fixture);
+    assert_text(fixture->letter.reason, "no number again");
+    assert_int_equal(fixture->letter.header_count, 16);
+}
+
+static void one_of_kafka_connect_has_no_application(void **state)
+{
+    struct fixture *fixture = *state;
+    add_connector(fixture, "rows");
+    read(fixture);
+    assert_true(bytes_is_null(fixture->letter.application));
+    assert_text(fixture->letter.node, "rows");
+    assert_int_equal(fixture->letter.header_count, 0);
+}
+
 static void one_without_its_bytes_is_known(void **state)
 {
     struct fixture *fixture = *state;
@@ -159,6 +199,8 @@ int main(void)
         TEST(a_letter_of_a_letter_keeps_the_first_ones_headers),
         TEST(a_late_record_has_no_source),
         TEST(a_late_record_that_failed_is_a_dead_one),
+        TEST(a_connector_says_whose_it_is),
+        TEST(one_of_kafka_connect_has_no_application),
         TEST(one_without_its_bytes_is_known),
         TEST(a_record_that_is_no_letter_is_whole),
         TEST(damaged_headers_are_refused),
