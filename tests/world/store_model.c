@@ -112,8 +112,9 @@ int store_model_judge(const struct store_model *model, const struct batch *batch
             return 0;
         }
     }
-    if (epoch == -1 && model->start_limit > 0) {
-        return batch->base_sequence == 0 ? 0 : 1; /* either is right: something may be lost */
+    if (epoch == -1 && (model->start_limit > 0 || model->is_compacted)) {
+        /* Either is right: a start that finds no snapshot folds what is left. */
+        return batch->base_sequence == 0 ? 0 : 1;
     }
     return batch->base_sequence == expected ? 0 : ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 }
