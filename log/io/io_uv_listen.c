@@ -100,7 +100,8 @@ static void accept_failed(struct tcp_listener *listener, int number)
     if (number != EMFILE && number != ENFILE && number != ENOBUFS && number != ENOMEM) {
         return;
     }
-    uint64_t now_ns = uv_hrtime();
+    uint64_t now_ns = io_now(&listener->uv->io);
+    trace(TRACE_DEBUG, "io.accept_paused", TRACE_STRING("error", strerror(number)));
     if (listener->told_ns == 0 ||
         now_ns - listener->told_ns >= LISTEN_TELL_SECONDS * UINT64_C(1000000000)) {
         listener->told_ns = now_ns;

@@ -89,22 +89,21 @@ static const char *broker_options_of_topic(const char *name)
     return NULL;
 }
 
-void broker_options_explain(const char *name, const char *place, struct report *report)
+bool broker_options_explain(const char *name, struct report *report)
 {
-    struct report unknown = {0};
     const char *why = broker_options_absence(name);
     const char *of_topics = broker_options_of_topic(name);
     if (why != NULL) {
-        report_add(report, place, "%s has no effect here: %s", name, why);
+        report_add(report, NULL, "%s has no effect here: %s", name, why);
     } else if (of_topics != NULL) {
-        report_add(report, place,
+        report_add(report, NULL,
                    "%s has no effect here: it is an option of topics; for all that have none of "
                    "their own set %s",
                    name, of_topics);
     } else {
-        option_require(broker_options_rows, broker_options_row_count, name, &unknown);
-        report_add(report, place, "%s; it has no effect", unknown.text);
+        option_require(broker_options_rows, broker_options_row_count, name, report);
     }
+    return why != NULL || of_topics != NULL;
 }
 
 /* A name that no row has: kept, with a warning. */
@@ -112,7 +111,9 @@ static void broker_options_suspect(const char *name, const char *place, broker_o
                                    void *owner)
 {
     struct report warning = {0};
-    broker_options_explain(name, place, &warning);
+    struct report reason = {0};
+    bool is_known = broker_options_explain(name, &reason);
+    report_add(&warning, place, "%s%s", reason.text, is_known ? "" : "; it has no effect");
     if (warn != NULL) {
         warn(owner, &warning);
     }

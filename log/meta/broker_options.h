@@ -58,8 +58,8 @@ struct broker_options_ears {
     void *owner;
 };
 
-/* Why an option that no row has does nothing here. `place` may be NULL. */
-void broker_options_explain(const char *name, const char *place, struct report *report);
+/* Why there is no row for an option; false when nobody knows the name. */
+bool broker_options_explain(const char *name, struct report *report);
 /* Puts one value into the map after judging it. ERROR_INVALID with a sentence. `place` may be NULL;
  * `warn` too. */
 must_use int broker_options_put(struct map *values, const char *name, const char *value,

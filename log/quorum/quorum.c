@@ -324,11 +324,15 @@ static void quorum_report(const struct store *store, struct report *report, cons
                           int error)
 {
     const char *directory = store_directory(store);
-    report_add(report, directory,
-               "the metadata log (%s/" QUORUM_TOPIC
-               "-0) cannot be %s: %s; `tidemill log verify %s` "
-               "says where it is damaged and `tidemill log repair %s` what mending it would cost",
-               directory, what, error_text(error), directory, directory);
+    char next[REPORT_TEXT_SIZE] = "";
+    if (error == ERROR_CORRUPT) {
+        snprintf(next, sizeof next,
+                 "; `tidemill log verify %.300s` says where and `tidemill log repair %.300s` what "
+                 "mending it would cost",
+                 directory, directory);
+    }
+    report_add(report, directory, "the metadata log (%s/" QUORUM_TOPIC "-0) cannot be %s: %s%s",
+               directory, what, error_text(error), next);
 }
 
 bool quorum_is_there(struct store *store)

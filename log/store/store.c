@@ -91,6 +91,13 @@ void store_fence(struct store *store, const char *step, const char *name, int er
 
 enum { STORE_ROOM_SECONDS = 10, STORE_ROOM_SIZE = 1 << 20 };
 
+/* On a disk that is almost full a small write finds room where a large one finds none: it is over
+ * when none was refused for a while. */
+static bool store_was_refused_lately(const struct store *store)
+{
+    return io_now(store->io) - store->full_ns < STORE_ROOM_SECONDS * UINT64_C(1000000000);
+}
+
 /* Nobody may write any more because we said so, so the disk is asked too. */
 bool store_has_room(const struct store *store)
 {
@@ -98,13 +105,11 @@ bool store_has_room(const struct store *store)
     if (!store->is_full) {
         return true;
     }
-    bool is_recent = io_now(store->io) - store->full_ns < STORE_ROOM_SECONDS * UINT64_C(1000000000);
-    return !is_recent && (io_path_space(store->io, store->path, &space) != 0 ||
-                          space.usable_size >= STORE_ROOM_SIZE);
+    return !store_was_refused_lately(store) &&
+           (io_path_space(store->io, store->path, &space) != 0 ||
+            space.usable_size >= STORE_ROOM_SIZE);
 }
 
-/* On a disk that is almost full a small write finds room where a large one finds none: it is over
- * when none was refused for a while. */
 void store_note_room(struct store *store, const struct log *log, int error)
 {
     if (error == ERROR_NO_SPACE) {
@@ -116,8 +121,7 @@ void store_note_room(struct store *store, const struct log *log, int error)
         store->is_full = true;
         store->full_ns = io_now(store->io);
         store->refused_count++;
-    } else if (store->is_full && error == 0 &&
-               io_now(store->io) - store->full_ns >= STORE_ROOM_SECONDS * UINT64_C(1000000000)) {
+    } else if (store->is_full && error == 0 && !store_was_refused_lately(store)) {
         trace(TRACE_WARN, "store.has_space", TRACE_STRING("path", store->path),
               TRACE_INT("refused_writes", store->refused_count));
         store->is_full = false;

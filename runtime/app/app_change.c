@@ -48,7 +48,7 @@ static bool app_change_reads_same(const struct script_connector *old,
                                   const struct script_connector *new)
 {
     bool is_same =
-        old->topic_count == new->topic_count &&app_change_is_same_text(old->pattern, new->pattern);
+        app_change_is_same_text(old->pattern, new->pattern) && old->topic_count == new->topic_count;
     for (size_t i = 0; is_same && i < old->topic_count; i++) {
         is_same = strcmp(old->topics[i], new->topics[i]) == 0;
     }

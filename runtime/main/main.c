@@ -47,7 +47,7 @@ static void on_signal(void *owner, int signal_number)
 
 enum { DESCRIPTORS_MIN = 32 };
 
-/* Below that not even the loop can be made. */
+/* False, with a sentence, where there are too few: below that not even the loop can be made. */
 static bool raise_descriptor_limit(void)
 {
     struct rlimit limit;

@@ -105,7 +105,9 @@ static void put_flag(struct service *service, const char *pair)
     }
     char *name = bytes_to_string(bytes_make(pair, (size_t)(equals - pair)));
     if (broker_options_find(name) == NULL) {
-        broker_options_explain(name, "--set", &mistake);
+        struct report reason = {0};
+        broker_options_explain(name, &reason);
+        report_add(&mistake, "--set", "%s", reason.text);
         refuse(service, &mistake);
     } else {
         put_value(service, name, equals + 1, "--set");
@@ -322,8 +324,8 @@ static int read_settings(struct service *service, const struct service_flags *fl
     for (size_t i = 0; i < flags->listen.count && i < BROKER_LISTEN_MAX; i++) {
         out->listen[i] = flags->listen.items[i];
     }
-    (void)!broker_judge(out, &ears, NULL); /* refuse has counted */
-    return service->mistake_count == 0 ? 0 : ERROR_INVALID;
+    int error = broker_judge(out, &ears, NULL);
+    return service->mistake_count == 0 ? error : ERROR_INVALID;
 }
 
 int service_start(struct service *service, struct command_world *world,

@@ -138,10 +138,13 @@ static bool task_has_run_empty(const struct task *task)
 bool task_is_idling(struct task *task, uint64_t since_ns, uint64_t *until_ns)
 {
     bool is_ready = task->state == TASK_RUNNING && !task->is_blocked && !task->is_stopped;
+    *until_ns = 0;
+    if (task->options.idle_ms == 0 || !is_ready) {
+        return false;
+    }
     uint64_t idle_ns = (uint64_t)task->options.idle_ms * 1000000;
     uint64_t now_ns = io_now(task->io);
-    *until_ns = 0;
-    for (size_t i = 0; idle_ns > 0 && is_ready && i < task->input_count; i++) {
+    for (size_t i = 0; i < task->input_count; i++) {
         struct task_input *input = &task->inputs[i];
         if (input->is_ours || !task_input_is_drained(input)) {
             continue;

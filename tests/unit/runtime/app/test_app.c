@@ -284,8 +284,6 @@ static void keys_that_lie_elsewhere_are_told_of(void **state)
 
 /* --- Order --- */
 
-/* Three partitions hold every third record; what goes through the repartition topic is in the order
- * of time nevertheless, so nothing is late for its window. */
 static const char *const ordered_script = "local S = require 'tidemill'\n"
                                           "local app = S.app 'ordered'\n"
                                           "app:topic('out', { partitions = 1 })\n"
@@ -303,12 +301,15 @@ static void put_time(struct app_world *world, int32_t partition, int time_ms)
     app_world_put(world, "in", partition, NULL, value);
 }
 
+/* Three partitions hold every third record; what goes through the repartition topic is in the order
+ * of time nevertheless, so nothing is late for its window. */
 static void records_of_all_tasks_are_taken_in_the_order_of_time(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 5; seed++) {
         struct app_world *world = app_world_new(seed, ordered_script);
         fake_cluster_add_topic(world->cluster, "in", 3);
+        fake_cluster_add_topic(world->cluster, "ordered-late", 1);
         for (int i = 0; i < 300; i++) {
             put_time(world, i % 3, 1000 + i);
         }
