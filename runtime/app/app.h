@@ -14,8 +14,9 @@
  *
  * Crashes, of us or of what we talk to, by the step they come in:
  *     before (3) is decided: the transaction is aborted, by our heir of the same transactional id
- *         at once, else by its timeout of ten seconds. Nobody who reads what is committed ever saw
- *         it, changelogs included; work begins anew from the commit before.
+ *         at once, else by its timeout of ten seconds, or, where commits are rarer than every five,
+ *         of that and their interval. Nobody who reads what is committed ever saw it, changelogs
+ *         included; work begins anew from the commit before.
  *     after it is decided, though we were not told: the markers are written, whoever is dead. An
  *         heir cannot begin too early: its offsets are not answered while a decision on them is
  *         not marked, and a restore waits for what is open in its changelog.

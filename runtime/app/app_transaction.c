@@ -12,6 +12,7 @@
 enum {
     /* As Kafka Streams has it: so long readers wait for who died and does not come back. */
     APP_TRANSACTION_TIMEOUT_MS = 10000,
+    APP_TRANSACTION_INTERVAL_MS_MAX = 5000, /* between commits, for that timeout to do */
     APP_TRANSACTION_ID_SIZE = 300,
 };
 
@@ -36,13 +37,23 @@ static void app_transaction_print_id(struct app *app, char id[APP_TRANSACTION_ID
     snprintf(id, APP_TRANSACTION_ID_SIZE, "%s-%016llx", app_name(app), (unsigned long long)number);
 }
 
+/* It is open from one commit to the next, and a while for the commit. */
+static int32_t app_transaction_timeout_ms(const struct app *app)
+{
+    int64_t interval_ms = app->options.commit_interval_ms;
+    check(interval_ms <= INT32_MAX - APP_TRANSACTION_TIMEOUT_MS);
+    return interval_ms <= APP_TRANSACTION_INTERVAL_MS_MAX
+               ? APP_TRANSACTION_TIMEOUT_MS
+               : APP_TRANSACTION_TIMEOUT_MS + (int32_t)interval_ms;
+}
+
 void app_transaction_open(struct app *app)
 {
     struct transactional_options options = transactional_options_default();
     char id[APP_TRANSACTION_ID_SIZE];
     app_transaction_print_id(app, id);
     options.id = id;
-    options.timeout_ms = APP_TRANSACTION_TIMEOUT_MS;
+    options.timeout_ms = app_transaction_timeout_ms(app);
     app->transactional = transactional_new(app->client, &options);
     app->producer = transactional_producer(app->transactional);
 }

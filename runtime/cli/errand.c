@@ -86,7 +86,8 @@ static bool try_property(const struct property_taker *taker, const char *name, c
     }
     if (strcmp(name, "request.timeout.ms") == 0 || strcmp(name, "socket.timeout.ms") == 0) {
         int64_t timeout_ms;
-        if (text_parse_int64(value, &timeout_ms) != 0 || timeout_ms <= 0) {
+        if (text_parse_int64(value, &timeout_ms) != 0 || timeout_ms <= 0 ||
+            timeout_ms > INT32_MAX) {
             return false;
         }
         taker->options->request_timeout_ms = timeout_ms;

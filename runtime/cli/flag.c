@@ -58,6 +58,19 @@ static int refuse_value(const struct flag *flag, const char *text, const char *e
     return report_add(report, NULL, "-%c takes %s, not '%s'", flag->letter, expected, text);
 }
 
+/* Such that it can be counted in nanoseconds. */
+static int set_duration(struct parse *parse, const struct flag *flag, const char *text,
+                        int64_t *out)
+{
+    int64_t span_ms;
+    if (text_parse_duration_ms(text, &span_ms) != 0 || span_ms < 0 ||
+        span_ms > INT64_MAX / 1000000) {
+        return refuse_value(flag, text, "a duration such as 10s", parse->report);
+    }
+    *out = span_ms;
+    return 0;
+}
+
 static int set_value(struct parse *parse, const struct flag *flag, const char *text)
 {
     char *field = (char *)parse->values + flag->offset;
@@ -76,10 +89,7 @@ static int set_value(struct parse *parse, const struct flag *flag, const char *t
         }
         return 0;
     case FLAG_DURATION:
-        if (text_parse_duration_ms(text, (int64_t *)(void *)field) != 0) {
-            return refuse_value(flag, text, "a duration such as 10s", parse->report);
-        }
-        return 0;
+        return set_duration(parse, flag, text, (int64_t *)(void *)field);
     case FLAG_STRING:
         *(const char **)(void *)field = text;
         return 0;

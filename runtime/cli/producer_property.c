@@ -29,8 +29,9 @@ bool producer_property_take(struct producer_options *options, const char *name, 
         return is_sane;
     }
     if (strcmp(name, "delivery.timeout.ms") == 0 || strcmp(name, "message.timeout.ms") == 0) {
-        options->delivery_timeout_ms = is_number ? number : 0;
-        return is_number && number >= 0;
+        bool is_sane = is_number && number >= 0 && number <= INT32_MAX;
+        options->delivery_timeout_ms = is_sane ? number : options->delivery_timeout_ms;
+        return is_sane;
     }
     if (strcmp(name, "enable.idempotence") == 0) {
         return text_parse_bool(value, &options->is_idempotent) == 0;

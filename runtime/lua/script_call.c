@@ -34,7 +34,7 @@ static int fail_call(struct script *script, struct node_context *context, struct
     lua_settop(lua, 0);
     if (was_late) {
         snprintf(context->error_text, sizeof context->error_text,
-                 "the callback ran longer than %d ms", (int)script->limits.callback_ms);
+                 "the callback ran longer than %lld ms", (long long)script->limits.callback_ms);
     } else if (status == LUA_ERRMEM) {
         snprintf(context->error_text, sizeof context->error_text,
                  "the script needs more memory than its limit of %zu bytes",

@@ -27,6 +27,8 @@ enum {
     RUN_PATH_SIZE = 4096,
     RUN_STANDBY_MAX = 16,
     RUN_SESSION_MS_MIN = 1000,
+    RUN_SESSION_MS_MAX = INT32_MAX,     /* as the protocol has it */
+    RUN_COMMIT_MS_MAX = 10 * 60 * 1000, /* its transaction ends before transaction.max.timeout.ms */
     RUN_IDLE_MS_MAX = 3600000
 };
 
@@ -361,9 +363,14 @@ static int run_judge_flags(struct command_world *world, const struct run_values 
         return command_misuse(world, "--standbys takes 0 to %d, not %lld", RUN_STANDBY_MAX,
                               (long long)values->standby_count);
     }
-    if (values->session_timeout_ms != 0 && values->session_timeout_ms < RUN_SESSION_MS_MIN) {
-        return command_misuse(world, "--session-timeout takes at least 1s, not %lld ms",
-                              (long long)values->session_timeout_ms);
+    if (values->session_timeout_ms != 0 && (values->session_timeout_ms < RUN_SESSION_MS_MIN ||
+                                            values->session_timeout_ms > RUN_SESSION_MS_MAX)) {
+        return command_misuse(world, "--session-timeout takes 1s to 24d (%d ms), not %lld ms",
+                              RUN_SESSION_MS_MAX, (long long)values->session_timeout_ms);
+    }
+    if (values->commit_interval_ms > RUN_COMMIT_MS_MAX) {
+        return command_misuse(world, "--commit-interval takes 1ms to 10m, not %lld ms",
+                              (long long)values->commit_interval_ms);
     }
     if (values->task_idle_ms > RUN_IDLE_MS_MAX) {
         return command_misuse(world, "--task-idle takes at most 1h, not %lld ms",
@@ -432,7 +439,7 @@ static const struct flag run_flags[] = {
     FLAG(0, "store-limit", SIZE, struct run_values, store_size, "SIZE",
          "the most one call may write to stores (default: 64m)"),
     FLAG(0, "commit-interval", DURATION, struct run_values, commit_interval_ms, "TIME",
-         "how often outputs, positions and stores are committed (default: 100ms)"),
+         "how often outputs, positions and stores are committed (default: 100ms, at most 10m)"),
     FLAG(0, "threads", INT, struct run_values, thread_count, "COUNT",
          "threads that share the partitions of each application (default: 1)"),
     FLAG(0, "standbys", INT, struct run_values, standby_count, "COUNT",

@@ -15,6 +15,7 @@ struct seat {
     struct sim *sim;
     int machine;
     const char *instance_id;
+    int64_t commit_interval_ms; /* 0: the default */
     struct app *app;
     bool is_closed;
     bool is_cut;
@@ -49,8 +50,10 @@ static inline void seat_start(struct seat *seat)
 {
     static const struct app_events events = {.failed = seat_on_failed};
     struct report report = {0};
-    struct app_options options = {
-        .path = "app.lua", .client = client_options_default(), .instance_id = seat->instance_id};
+    struct app_options options = {.path = "app.lua",
+                                  .client = client_options_default(),
+                                  .instance_id = seat->instance_id,
+                                  .commit_interval_ms = seat->commit_interval_ms};
     options.client.bootstrap = "node0:9092";
     options.client.request_timeout_ms = 3000;
     seat->reason[0] = 0;

@@ -247,6 +247,23 @@ static void transactions_of_before_v2_will_do(void **state)
     world_free(world);
 }
 
+/* A transaction stays open from commit to commit. */
+static void commits_may_be_rare(void **state)
+{
+    (void)state;
+    struct world *world = world_new(1);
+    world->seats[0].commit_interval_ms = 40000;
+    start(world, 0);
+    for (int i = 0; i < 10; i++) {
+        put_everywhere(world);
+        real_broker_run_ms(world->broker, 7000);
+    }
+    expect_each_once(world);
+    assert_string_equal(world->seats[0].reason, "");
+    assert_int_equal(app_rollback_count(world->seats[0].app), 0);
+    world_free(world);
+}
+
 static void an_idle_application_says_nothing(void **state)
 {
     (void)state;
@@ -507,6 +524,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs_and_positions_come_together),
         cmocka_unit_test(transactions_of_before_v2_will_do),
+        cmocka_unit_test(commits_may_be_rare),
         cmocka_unit_test(an_idle_application_says_nothing),
         cmocka_unit_test(it_can_be_killed_at_any_event),
         cmocka_unit_test(it_can_be_closed_at_any_event),
