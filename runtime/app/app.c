@@ -25,6 +25,18 @@ void app_fail(struct app *app, const char *reason, bool is_final)
     app->events->failed(app->owner, reason, is_final);
 }
 
+void app_refuse(struct app *app, const char *reason)
+{
+    if (app->events->refused == NULL) {
+        app_fail(app, reason, true);
+    } else if (app->state != APP_FAILED && !app->is_closing) {
+        app->state = APP_FAILED;
+        trace(TRACE_ERROR, "app.refused", TRACE_STRING("app", app_name(app)),
+              TRACE_STRING("reason", reason));
+        app->events->refused(app->owner, reason);
+    }
+}
+
 void app_fail_canary(struct app *app, const char *reason, bool is_final)
 {
     bool is_told = app->state != APP_FAILED && !app->is_closing;

@@ -88,10 +88,12 @@ struct app_options {
 };
 
 struct app_events {
-    /* The application cannot go on; close it. `is_final`: by its own policy or script, or by an
-     * option that the cluster refuses, so that starting it anew would change nothing. The sentence
-     * is valid during the call. */
+    /* The application cannot go on; close it. `is_final`: by its own policy or script, so that
+     * starting it anew would change nothing. The sentence is valid during the call. */
     void (*failed)(void *owner, const char *reason, bool is_final);
+    /* As failed for good, but by an option of this process that the cluster refuses: the same
+     * application may run well elsewhere. NULL: failed is told, and is final. */
+    void (*refused)(void *owner, const char *reason);
     /* As failed, by the canary alone: without it the application goes on. NULL: failed is told.
      */
     void (*canary_failed)(void *owner, const char *reason);

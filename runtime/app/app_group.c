@@ -62,17 +62,17 @@ static void app_on_member_failed(void *owner, int error)
 {
     struct app *app = owner;
     char reason[300];
-    bool is_refused = error == ERROR_INVALID_SESSION_TIMEOUT; /* as it will be the next time */
-    if (is_refused) {
+    if (error == ERROR_INVALID_SESSION_TIMEOUT) { /* as it will be the next time */
         snprintf(reason, sizeof reason,
                  "the broker does not take --session-timeout %" PRId64
                  "ms: it is less than its group.min.session.timeout.ms or more than its "
                  "group.max.session.timeout.ms; change one or the other",
                  app_session_timeout_ms(app));
+        app_refuse(app, reason);
     } else {
         snprintf(reason, sizeof reason, "the group membership ended: %s", error_text(error));
+        app_fail(app, reason, false);
     }
-    app_fail(app, reason, is_refused);
 }
 
 static size_t app_add_topic(struct app *app, const char *name)

@@ -137,6 +137,8 @@ struct app {
 
 /* Told once; the owner closes the application. */
 void app_fail(struct app *app, const char *reason, bool is_final);
+/* For good, by an option of the process. */
+void app_refuse(struct app *app, const char *reason);
 /* By the canary: a task of it, or its topics. */
 void app_fail_canary(struct app *app, const char *reason, bool is_final);
 /* Everything that a start needs is there: connectors and tasks begin. */

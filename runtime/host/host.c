@@ -21,6 +21,7 @@ void host_on_news(struct io_request *request, int64_t result)
         host->over_count--;
     } else {
         host->over_count += news->is_final;
+        host->is_refused = host->is_refused || news->is_refused;
         host->events->failed(host->owner, news->application, news->reason, news->is_final);
     }
     free(news->application);
@@ -238,7 +239,9 @@ void host_start(struct host *host, const char *state_directory)
 
 bool host_is_over(const struct host *host)
 {
-    return !host->options->is_following && host->over_count == host->options->script_count;
+    bool is_any_left =
+        host->options->is_following || host->over_count < host->options->script_count;
+    return host->is_refused || !is_any_left;
 }
 
 void host_stop(struct host *host, void (*stopped)(void *owner), void *owner)

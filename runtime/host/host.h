@@ -23,7 +23,9 @@
  *         (3) a visit is over before host_stop's callback;
  *         (4) of a deployed application runs what the cluster says is current, or what ran before
  *             if that cannot be used; a version that fails within its first minute, for good or
- *             three times, makes the one before it current again.
+ *             three times, makes the one before it current again. An option of the process
+ *             that the cluster refuses is no failure of a version: it ends the process
+ *             (host_is_over).
  * Thread: the shard of `io`, unless said otherwise. */
 #pragma once
 

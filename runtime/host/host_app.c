@@ -27,6 +27,7 @@ static void host_shard_post(struct host_app *row, const char *reason, bool is_no
     news->application = memory_string(row->script);
     news->reason = memory_string(reason);
     news->is_final = row->is_over;
+    news->is_refused = row->is_refused;
     news->is_notice = is_notice;
     news->post = (struct io_request){.done = host_on_news, .owner = news};
     io_post(host->io, &news->post);
@@ -123,6 +124,20 @@ void host_shard_on_failed(void *owner, const char *reason, bool is_final)
     host_shard_fail(row);
 }
 
+/* The version is not to blame: others run it with other options. */
+void host_shard_on_refused(void *owner, const char *reason)
+{
+    struct host_app *row = owner;
+    if (row->is_closing || row->is_failing) {
+        return;
+    }
+    snprintf(row->reason, sizeof row->reason, "%s", reason);
+    row->is_over = true;
+    row->is_refused = true;
+    host_shard_tell(row, row->reason);
+    host_shard_fail(row);
+}
+
 /* The same script, read anew, knows the topics of now; the first worker looks for all. */
 void host_shard_on_outdated(void *owner)
 {
@@ -182,6 +197,7 @@ static int host_shard_read_versions(struct host_app *row, const struct canary_or
                                     struct app **out, struct report *report)
 {
     static const struct app_events events = {.failed = host_shard_on_failed,
+                                             .refused = host_shard_on_refused,
                                              .canary_failed = host_shard_on_canary_failed,
                                              .noticed = host_shard_on_noticed,
                                              .outdated = host_shard_on_outdated};

@@ -43,6 +43,7 @@ struct host_app {
     bool is_failing; /* one worker has; what the others say of it is left out */
     bool is_closing; /* until all workers are closed */
     bool is_over;
+    bool is_refused; /* an option of the process is, so that it is over as well */
     uint64_t started_ns;
     int64_t pause_ms; /* before the next start */
     int64_t restart_count;
@@ -56,7 +57,8 @@ struct host_news {
     char *application; /* of a failure or a notice */
     char *reason;      /* NULL: it had stopped, and was started anew */
     bool is_final;
-    bool is_notice; /* `reason` is one, and nothing failed */
+    bool is_refused; /* what failed is an option of the process */
+    bool is_notice;  /* `reason` is one, and nothing failed */
 };
 
 struct host {
@@ -72,6 +74,7 @@ struct host {
     void (*stopped)(void *owner);
     void *stopped_owner;
     size_t over_count; /* applications that are over, as far as told */
+    bool is_refused;   /* by an option of the process, as far as told */
     const char *state_directory;
     struct io_request start_request; /* to the shard */
     struct io_request stop_request;  /* to the shard */
@@ -103,6 +106,7 @@ struct app_options host_shard_app_options(const struct host *host);
 void host_shard_init_app(struct host_app *row, struct host *host, const char *script);
 /* Events of its workers. */
 void host_shard_on_failed(void *owner, const char *reason, bool is_final);
+void host_shard_on_refused(void *owner, const char *reason);
 void host_shard_on_noticed(void *owner, const char *text);
 void host_shard_on_outdated(void *owner);
 /* Closes it on a turn of its own, as the application is on the stack; then it begins anew after its

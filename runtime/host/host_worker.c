@@ -23,6 +23,7 @@ struct host_order {
 
 enum host_note_kind {
     HOST_NOTE_FAILED,
+    HOST_NOTE_REFUSED,
     HOST_NOTE_CANARY_FAILED,
     HOST_NOTE_NOTICED,
     HOST_NOTE_OUTDATED,
@@ -50,6 +51,9 @@ static void host_worker_on_note(struct io_request *request, int64_t result)
     switch (note->kind) {
     case HOST_NOTE_FAILED:
         host_shard_on_failed(row, note->text, note->is_final);
+        break;
+    case HOST_NOTE_REFUSED:
+        host_shard_on_refused(row, note->text);
         break;
     case HOST_NOTE_CANARY_FAILED:
         host_shard_on_canary_failed(row, note->text);
@@ -130,6 +134,11 @@ static void host_thread_on_failed(void *owner, const char *reason, bool is_final
     host_thread_send(note);
 }
 
+static void host_thread_on_refused(void *owner, const char *reason)
+{
+    host_thread_send(host_thread_note(owner, HOST_NOTE_REFUSED, reason));
+}
+
 static void host_thread_on_canary_failed(void *owner, const char *reason)
 {
     host_thread_send(host_thread_note(owner, HOST_NOTE_CANARY_FAILED, reason));
@@ -155,6 +164,7 @@ static void host_thread_on_closed(void *owner)
 static void host_thread_start_app(struct host_worker *worker, struct host_order *order)
 {
     static const struct app_events events = {.failed = host_thread_on_failed,
+                                             .refused = host_thread_on_refused,
                                              .canary_failed = host_thread_on_canary_failed,
                                              .noticed = host_thread_on_noticed,
                                              .outdated = host_thread_on_outdated};
