@@ -6,19 +6,36 @@
 #include "log/store/small_file.h"
 #include "log/store/walker.h"
 
+/* A place from which to walk to `offset`, in its segment: the one that the recovery point names, or
+ * what the segment's index leads to. One that still grew when its process died has no index, and
+ * would be walked from its beginning. `point` may be NULL. */
+static int producer_fold_find(struct log *log, const struct log_point *point, int64_t offset,
+                              struct log_mark *place)
+{
+    struct segment *segment = log->segments[log_find_segment(log, offset)];
+    *place = (struct log_mark){segment->base_offset, segment->base_offset, 0};
+    if (offset <= segment->base_offset) {
+        return 0;
+    }
+    if (point != NULL && point->segment_offset == segment->base_offset &&
+        point->recovery_offset <= offset) {
+        place->offset = point->recovery_offset;
+        place->position = point->position;
+        return 0;
+    }
+    return walker_find(segment, offset, &place->position, &place->offset);
+}
+
 /* What is told of producers and transactions is told of batches that are as they were written. */
-static int producer_fold_apply(struct segment *segment, int64_t offset, int64_t end_offset,
-                               struct producer_state *state, struct aborted_index *aborts)
+static int producer_fold_apply(struct segment *segment, const struct log_mark *place,
+                               int64_t offset, int64_t end_offset, struct producer_state *state,
+                               struct aborted_index *aborts)
 {
     struct walker walker;
-    walker_open(&walker, segment, 0, segment->base_offset, segment->size, true);
+    walker_open(&walker, segment, place->position, place->offset, segment->size, true);
     struct batch batch;
     int64_t position = 0;
     int result = 0;
-    if (offset > segment->base_offset) {
-        result = walker_find(segment, offset, &walker.position, &walker.next_offset);
-        walker.buffer_position = walker.position;
-    }
     int64_t expected = walker.next_offset;
     while (result == 0 && (result = walker_next(&walker, &batch, &position)) > 0) {
         result = 0;
@@ -42,20 +59,22 @@ static int producer_fold_apply(struct segment *segment, int64_t offset, int64_t 
     return result == ERROR_TRUNCATED ? ERROR_CORRUPT : result;
 }
 
-/* Applies every batch from `offset` on that lies below `end_offset`. */
-static int producer_fold_apply_from(struct log *log, int64_t offset, int64_t end_offset,
-                                    struct producer_state *state, struct aborted_index *aborts)
+/* Applies every batch from `offset` on that lies below `end_offset`. `point` may be NULL. */
+static int producer_fold_apply_from(struct log *log, const struct log_point *point, int64_t offset,
+                                    int64_t end_offset, struct producer_state *state,
+                                    struct aborted_index *aborts)
 {
-    for (int32_t i = log_find_segment(log, offset); i < log->segment_count; i++) {
-        if (offset >= end_offset || log->segments[i]->base_offset >= end_offset) {
-            return 0;
+    struct log_mark place;
+    int error = offset < end_offset ? producer_fold_find(log, point, offset, &place) : 0;
+    for (int32_t i = log_find_segment(log, offset); error == 0 && i < log->segment_count; i++) {
+        struct segment *segment = log->segments[i];
+        if (offset >= end_offset || segment->base_offset >= end_offset) {
+            break;
         }
-        int error = producer_fold_apply(log->segments[i], offset, end_offset, state, aborts);
-        if (error != 0) {
-            return error;
-        }
+        error = producer_fold_apply(segment, &place, offset, end_offset, state, aborts);
+        place = (struct log_mark){segment->next_offset, segment->next_offset, 0};
     }
-    return 0;
+    return error;
 }
 
 static int producer_fold_read_snapshot(struct log *log, int64_t offset,
@@ -145,14 +164,15 @@ static int producer_fold_cut_aborts(struct log *log, int64_t offset)
     return error;
 }
 
-/* Applies the batches from `offset` on to the log's own state. */
-static int producer_fold_from(struct log *log, int64_t offset)
+/* Applies the batches from `offset` on to the log's own state. `point` may be NULL. */
+static int producer_fold_from(struct log *log, const struct log_point *point, int64_t offset)
 {
     struct aborted_index aborts;
     aborted_index_init(&aborts);
     int error = producer_fold_cut_aborts(log, offset);
     if (error == 0) {
-        error = producer_fold_apply_from(log, offset, log->end_offset, &log->producers, &aborts);
+        error =
+            producer_fold_apply_from(log, point, offset, log->end_offset, &log->producers, &aborts);
     }
     for (int32_t i = 0; error == 0 && i < aborts.count; i++) {
         int32_t index = log_find_segment(log, aborts.rows[i].last_offset);
@@ -163,7 +183,8 @@ static int producer_fold_from(struct log *log, int64_t offset)
     return error;
 }
 
-static int producer_fold_all(struct log *log, const struct log_listing *listing)
+static int producer_fold_all(struct log *log, const struct log_listing *listing,
+                             const struct log_point *point)
 {
     int error =
         producer_fold_begin(log, listing, INT64_MAX, &log->producers, &log->snapshot_offset);
@@ -171,7 +192,7 @@ static int producer_fold_all(struct log *log, const struct log_listing *listing)
         return error;
     }
     bool was_changed = log->producers.is_changed;
-    error = producer_fold_from(log, producer_fold_start(log, log->snapshot_offset));
+    error = producer_fold_from(log, point, producer_fold_start(log, log->snapshot_offset));
     log->producers.has_lost |= log->start_offset > 0 || log->producers.has_gaps;
     log->producers.is_changed |= was_changed;
     return error;
@@ -185,9 +206,9 @@ int producer_fold_open(struct log *log, struct log_listing *listing, const struc
     }
     if (point != NULL && point->has_producers == 0 && log_listing_count(&listing->snapshots) == 0) {
         log->producers.has_lost = log->start_offset > 0;
-        return producer_fold_from(log, point->recovery_offset);
+        return producer_fold_from(log, point, point->recovery_offset);
     }
-    return producer_fold_all(log, listing);
+    return producer_fold_all(log, listing, point);
 }
 
 int producer_fold_load(struct log *log)
@@ -199,7 +220,7 @@ int producer_fold_load(struct log *log)
         error = producer_fold_drop_snapshots(log, &listing);
     }
     if (error == 0) {
-        error = producer_fold_all(log, &listing);
+        error = producer_fold_all(log, &listing, NULL);
     }
     log_listing_fini(&listing);
     return error;
@@ -224,11 +245,11 @@ int producer_fold_aborts(struct log *log, struct segment *segment)
     }
     if (error == 0) {
         offset = producer_fold_start(log, offset);
-        error = producer_fold_apply_from(log, offset, segment->base_offset, &state, &earlier);
+        error = producer_fold_apply_from(log, NULL, offset, segment->base_offset, &state, &earlier);
     }
     if (error == 0) {
-        error = producer_fold_apply_from(log, segment->base_offset, segment->next_offset, &state,
-                                         &aborts);
+        error = producer_fold_apply_from(log, NULL, segment->base_offset, segment->next_offset,
+                                         &state, &aborts);
     }
     if (error == 0) {
         segment_set_aborts(segment, &aborts);
@@ -250,5 +271,6 @@ int producer_fold_replay(struct log *log, struct producer_state *out, struct abo
         out->has_lost = out->has_gaps = offset > 0;
         error = 0;
     }
-    return error != 0 ? error : producer_fold_apply_from(log, offset, log->end_offset, out, aborts);
+    return error != 0 ? error
+                      : producer_fold_apply_from(log, NULL, offset, log->end_offset, out, aborts);
 }

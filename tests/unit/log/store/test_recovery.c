@@ -135,6 +135,43 @@ static void only_what_was_written_since_the_recovery_point_is_walked(void **stat
     assert_int_equal(fixture_count(fixture), 202);
 }
 
+struct reads {
+    uint64_t below;
+    uint64_t count;
+};
+
+static enum sim_verdict count_reads(void *owner, const struct sim_call *call)
+{
+    struct reads *reads = owner;
+    reads->count += call->operation == SIM_FILE_READ && strcmp(call->path, segment_path) == 0 &&
+                    call->position < reads->below;
+    return SIM_GO_ON;
+}
+
+static void expect_no_reads_below(struct fixture *fixture, uint64_t position)
+{
+    struct reads reads = {.below = position};
+    sim_kill(fixture->sim, 0);
+    store_abandon(fixture->store);
+    sim_on_operation(fixture->sim, count_reads, &reads);
+    fixture_open(fixture);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    assert_int_equal(reads.count, 0);
+    assert_int_equal(log_status(fixture->log), 0);
+}
+
+/* Not for what its batches tell of producers either. */
+static void nothing_before_the_recovery_point_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    append_and_settle(fixture, 100);
+    uint64_t position = size_of(fixture, segment_path);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    append_and_settle(fixture, 1);
+    expect_no_reads_below(fixture, position);
+    assert_int_equal(fixture_count(fixture), 202);
+}
+
 static void a_bit_flipped_long_ago_is_never_served(void **state)
 {
     struct fixture *fixture = *state;
@@ -337,6 +374,7 @@ int main(void)
         CASE(a_batch_that_is_torn_in_the_middle_takes_what_follows_with_it),
         CASE(a_shortened_file_below_the_recovery_point_takes_the_log_offline),
         CASE(only_what_was_written_since_the_recovery_point_is_walked),
+        CASE(nothing_before_the_recovery_point_is_read),
         CASE(a_bit_flipped_long_ago_is_never_served),
         CASE(damaged_indexes_are_made_anew),
         CASE(a_deleted_log_does_not_lend_its_recovery_point_to_its_successor),
