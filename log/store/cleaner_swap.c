@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/trace.h"
 #include "log/store/retention.h"
+#include "log/store/snapshot.h"
 #include "log/store/store_state.h"
 #include "log/store/walker.h"
 
@@ -66,8 +67,8 @@ static int cleaner_swap_bury(struct log *log, int32_t first, int32_t count)
     for (int32_t i = first; i < first + count && error == 0; i++) {
         const struct segment *segment = log->segments[i];
         error = retention_bury_segment(log, segment);
-        if (error == 0 && segment->base_offset != log->snapshot_offset) {
-            error = retention_remove_snapshot(log, segment->base_offset);
+        if (error == 0) {
+            error = snapshot_remove(log, segment);
         }
     }
     return error == 0 ? io_dir_sync(log->home.io, log->directory) : error;

@@ -7,7 +7,7 @@
 #include "log/store/partition_metadata.h"
 #include "log/store/producer_fold.h"
 #include "log/store/retention.h"
-#include "log/store/small_file.h"
+#include "log/store/snapshot.h"
 #include "log/store/store_state.h"
 
 #include <stdio.h>
@@ -47,7 +47,8 @@ struct log *log_new(struct store *store, const char *name, const struct log_sett
         .is_read_only = store->options.is_read_only,
     };
     log->hint.offset = -1;
-    log->snapshot_offset = -1;
+    log->snapshot.place = (struct log_mark){-1, -1, 0};
+    log->points_snapshot = -1;
     log->points_segment = -1;
     log->clean_barrier = -1;
     epoch_cache_init(&log->epochs);
@@ -244,39 +245,6 @@ bool log_has_producers(const struct log *log)
     return log->producers.entries.size > 0 || log->producers.has_lost;
 }
 
-int log_write_snapshot(struct log *log)
-{
-    if (log->snapshot_offset == log->end_offset && !log->producers.is_changed) {
-        return 0;
-    }
-    if (!log_has_producers(log) && log->snapshot_offset < 0) {
-        return 0;
-    }
-    int error = log_sync_aborts(log); /* what is behind a snapshot is not replayed */
-    if (error != 0) {
-        return error;
-    }
-    struct buffer snapshot;
-    buffer_init(&snapshot);
-    producer_state_write(&log->producers, &snapshot);
-    char name[SEGMENT_NAME_SIZE];
-    segment_name(name, log->end_offset, ".snapshot");
-    error = small_file_write(log->home.io, log->directory, name, buffer_bytes(&snapshot));
-    buffer_fini(&snapshot);
-    if (error != 0) {
-        return error;
-    }
-    int64_t previous = log->snapshot_offset;
-    log->snapshot_offset = log->end_offset;
-    log->producers.is_changed = false;
-    /* Snapshots stay where a segment begins; recovery starts from there. */
-    if (previous >= 0 && previous != log->end_offset &&
-        log->segments[log_find_segment(log, previous)]->base_offset != previous) {
-        return retention_remove_snapshot(log, previous);
-    }
-    return 0;
-}
-
 /* The order is what makes a crash between two steps harmless: the snapshot may be there without its
  * segment, a segment only with its directory entry durable before anything is written to it. */
 int log_roll(struct log *log)
@@ -291,7 +259,7 @@ int log_roll(struct log *log)
         error = segment_trim(last);
     }
     if (error == 0) {
-        error = log_write_snapshot(log);
+        error = snapshot_write(log);
     }
     struct segment *next = NULL;
     if (error == 0) {
@@ -539,6 +507,7 @@ void log_check(const struct log *log)
     check(log->start_offset <= log->flushed_offset);
     check(log->synced.offset <= log->flushed_offset);
     check(log->points_offset <= log->synced.offset);
+    check(log->snapshot.place.offset <= log->end_offset || log->store->is_fenced);
     log_check_segments(log);
     check(log->tail.block == NULL ||
           log->tail.block->segment_offset == log_last_segment(log)->base_offset);

@@ -145,6 +145,7 @@ static void log_apply(struct log *log, struct bytes data, const struct log_plan 
     }
     log->end_offset = plan->last_offset + 1;
     log->size += (int64_t)data.size;
+    log->snapshot.behind_size += (int64_t)data.size;
     log->store->appended_size += (int64_t)data.size;
 }
 

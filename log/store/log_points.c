@@ -56,7 +56,7 @@ static size_t log_points_find_partition(struct bytes name)
 
 static int log_points_parse_row(struct log_points *points, struct bytes line)
 {
-    struct log_point point;
+    struct log_point point = {.snapshot_offset = -1};
     struct bytes name = small_file_word(&line);
     if (log_points_find_partition(name) == 0 ||
         small_file_number(&line, &point.start_offset) != 0 ||
@@ -65,6 +65,12 @@ static int log_points_parse_row(struct log_points *points, struct bytes line)
         small_file_number(&line, &point.position) != 0 ||
         small_file_number(&line, &point.has_producers) != 0 || point.start_offset < 0 ||
         point.recovery_offset < 0 || point.segment_offset < -1 || point.position < 0) {
+        return ERROR_CORRUPT;
+    }
+    /* Rows of before have no more than that. */
+    if (line.size > 0 && (small_file_number(&line, &point.snapshot_offset) != 0 ||
+                          small_file_number(&line, &point.snapshot_position) != 0 ||
+                          point.snapshot_offset < -1 || point.snapshot_position < 0)) {
         return ERROR_CORRUPT;
     }
     log_points_put_row(points, name, &point);
@@ -109,7 +115,7 @@ static int log_points_parse_kafka(struct log_points *points, struct bytes text, 
         buffer_add_bytes(&name, topic);
         buffer_printf(&name, "-%" PRId64, partition);
         struct log_point *row = map_find(&points->rows, buffer_bytes(&name));
-        struct log_point point = {.segment_offset = -1, .has_producers = 1};
+        struct log_point point = {.segment_offset = -1, .has_producers = 1, .snapshot_offset = -1};
         point = row != NULL ? *row : point;
         *(is_start ? &point.start_offset : &point.recovery_offset) = offset;
         log_points_put_row(points, buffer_bytes(&name), &point);
@@ -200,9 +206,12 @@ int log_points_write(const struct log_points *points, struct io *io, const char 
     for (map_each (&points->rows, entry)) {
         const struct log_point *point = entry->value;
         buffer_add_bytes(&rows, entry->key);
-        buffer_printf(&rows, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
+        buffer_printf(&rows,
+                      " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
+                      " %" PRId64 "\n",
                       point->start_offset, point->recovery_offset, point->segment_offset,
-                      point->position, point->has_producers);
+                      point->position, point->has_producers, point->snapshot_offset,
+                      point->snapshot_position);
     }
     struct bytes body = buffer_bytes(&rows);
     buffer_printf(&text, "1 %zu %" PRIu32 "\n", body.size, crc32c_update(0, body.data, body.size));

@@ -2,7 +2,8 @@
  *
  *     recovery-points                     ours: one line of length and CRC, then a row per log:
  *                                         start offset, recovery point, its segment and position,
- *                                         whether producers have to be remembered
+ *                                         whether producers have to be remembered, their
+ *                                         newest snapshot and its position
  *     recovery-point-offset-checkpoint    Kafka's: topic partition offset
  *     log-start-offset-checkpoint         Kafka's: topic partition offset
  *
@@ -23,6 +24,8 @@ struct log_point {
     int64_t segment_offset;  /* base offset of the segment it lies in; -1: not known */
     int64_t position;        /* in that segment */
     int64_t has_producers;   /* 0: no producer with an id had ever written below recovery_offset */
+    int64_t snapshot_offset; /* of producers, in the segment that grows; -1: none there */
+    int64_t snapshot_position;
 };
 
 struct log_points {

@@ -17,6 +17,13 @@ struct log_mark {
     int64_t position;       /* in it */
 };
 
+/* See snapshot.h. */
+struct log_snapshot {
+    struct log_mark place; /* offset -1: none; segment_offset -1: it is not known where that lies */
+    int64_t behind_size;   /* of the batches behind it */
+    bool is_loose;         /* a power failure may take it */
+};
+
 struct log {
     struct store *store;
     char *name;      /* "orders-0" */
@@ -31,13 +38,14 @@ struct log {
     int64_t end_offset;
     int64_t flushed_offset; /* acknowledged: durable, or written when durability is weaker */
     int64_t size;
-    struct log_mark synced;      /* durable */
-    struct log_mark flushing;    /* will be durable when the running flush ends */
-    struct log_mark hint;        /* where the last read ended; offset -1: none */
-    struct tail_cache_tail tail; /* newest bytes, while somebody follows */
-    int64_t snapshot_offset;     /* newest producer snapshot on the disk; -1: none */
-    int64_t points_offset;       /* the recovery point in the points file */
-    int64_t points_start;        /* the start offset in the points file */
+    struct log_mark synced;       /* durable */
+    struct log_mark flushing;     /* will be durable when the running flush ends */
+    struct log_mark hint;         /* where the last read ended; offset -1: none */
+    struct tail_cache_tail tail;  /* newest bytes, while somebody follows */
+    struct log_snapshot snapshot; /* the newest of its producers on the disk */
+    int64_t points_offset;        /* the recovery point in the points file */
+    int64_t points_start;         /* the start offset in the points file */
+    int64_t points_snapshot;      /* the snapshot in the points file; -1: none */
     int64_t points_segment; /* base offset of the recovery point's segment there; -1: not known */
     uint32_t roll_chance;   /* drawn for the growing segment, for its jitter */
     int64_t clean_offset;   /* compaction is done below; in the cleaner's checkpoint file */
@@ -85,7 +93,6 @@ must_use int log_roll(struct log *log);
 must_use int log_root(struct log *log);
 /* Whether there is anything about producers that has to be remembered. */
 bool log_has_producers(const struct log *log);
-must_use int log_write_snapshot(struct log *log);
 /* ERROR_CORRUPT when a row of a segment's aborted transactions says what the batches do not. */
 must_use int log_prove_aborts(struct log *log, struct segment *segment);
 /* Loads a segment's aborted transactions and proves them, for no checksum guards them; what the

@@ -4,17 +4,23 @@
 #include "log/base/error.h"
 #include "log/base/trace.h"
 #include "log/store/small_file.h"
+#include "log/store/snapshot.h"
 #include "log/store/walker.h"
 
-/* A place from which to walk to `offset`, in its segment: the one that the recovery point names, or
- * what the segment's index leads to. One that still grew when its process died has no index, and
- * would be walked from its beginning. `point` may be NULL. */
+/* A place from which to walk to `offset`, in its segment: that of the newest snapshot or the one
+ * that the recovery point names, or what the segment's index leads to. One that still grew when its
+ * process died has no index, and would be walked from its beginning. `point` may be NULL. */
 static int producer_fold_find(struct log *log, const struct log_point *point, int64_t offset,
                               struct log_mark *place)
 {
     struct segment *segment = log->segments[log_find_segment(log, offset)];
     *place = (struct log_mark){segment->base_offset, segment->base_offset, 0};
     if (offset <= segment->base_offset) {
+        return 0;
+    }
+    if (log->snapshot.place.segment_offset == segment->base_offset &&
+        log->snapshot.place.offset <= offset) {
+        *place = log->snapshot.place;
         return 0;
     }
     if (point != NULL && point->segment_offset == segment->base_offset &&
@@ -126,29 +132,6 @@ static int64_t producer_fold_start(const struct log *log, int64_t snapshot_offse
     return snapshot_offset > first_offset ? snapshot_offset : first_offset;
 }
 
-/* Snapshots beyond the end speak of batches that are gone. They are gone durably before the log
- * grows to their offsets again. */
-static int producer_fold_drop_snapshots(struct log *log, struct log_listing *listing)
-{
-    bool has_removed = false;
-    while (listing->snapshots.size > 0) {
-        int64_t offset =
-            log_listing_offset(&listing->snapshots, log_listing_count(&listing->snapshots) - 1);
-        if (offset <= log->end_offset) {
-            break;
-        }
-        char name[SEGMENT_NAME_SIZE];
-        segment_name(name, offset, ".snapshot");
-        int error = log_listing_remove(log, name);
-        if (error != 0) {
-            return error;
-        }
-        listing->snapshots.size -= sizeof offset;
-        has_removed = !log->home.is_read_only;
-    }
-    return has_removed ? io_dir_sync(log->home.io, log->directory) : 0;
-}
-
 /* Rows at and above the place where the fold begins are told anew by it. Those below are durable:
  * they were before the snapshot from which it begins. */
 static int producer_fold_cut_aborts(struct log *log, int64_t offset)
@@ -186,21 +169,32 @@ static int producer_fold_from(struct log *log, const struct log_point *point, in
 static int producer_fold_all(struct log *log, const struct log_listing *listing,
                              const struct log_point *point)
 {
-    int error =
-        producer_fold_begin(log, listing, INT64_MAX, &log->producers, &log->snapshot_offset);
+    int64_t offset = -1;
+    int error = producer_fold_begin(log, listing, INT64_MAX, &log->producers, &offset);
+    if (error == 0) {
+        error = snapshot_adopt(log, listing, offset);
+    }
     if (error != 0) {
         return error;
     }
+    struct log_mark *place = &log->snapshot.place;
+    if (offset >= 0 && point != NULL && point->snapshot_offset == offset) {
+        place->segment_offset = log->segments[log_find_segment(log, offset)]->base_offset;
+        place->position = point->snapshot_position;
+    }
     bool was_changed = log->producers.is_changed;
-    error = producer_fold_from(log, point, producer_fold_start(log, log->snapshot_offset));
+    error = producer_fold_from(log, point, producer_fold_start(log, offset));
     log->producers.has_lost |= log->start_offset > 0 || log->producers.has_gaps;
     log->producers.is_changed |= was_changed;
+    const struct segment *last = log_last_segment(log);
+    bool is_within = place->segment_offset == last->base_offset;
+    log->snapshot.behind_size = last->size - (is_within ? place->position : 0);
     return error;
 }
 
 int producer_fold_open(struct log *log, struct log_listing *listing, const struct log_point *point)
 {
-    int error = producer_fold_drop_snapshots(log, listing);
+    int error = snapshot_drop(log, listing, log->end_offset);
     if (error != 0) {
         return error;
     }
@@ -217,7 +211,7 @@ int producer_fold_load(struct log *log)
     log_listing_init(&listing);
     int error = log_listing_read(&listing, log);
     if (error == 0) {
-        error = producer_fold_drop_snapshots(log, &listing);
+        error = snapshot_drop(log, &listing, log->end_offset);
     }
     if (error == 0) {
         error = producer_fold_all(log, &listing, NULL);

@@ -381,6 +381,7 @@ static int recovery_open_segments(struct log *log, struct log_listing *listing,
         log->start_offset = log->end_offset;
     }
     error = producer_fold_open(log, listing, point);
+    log->snapshot.is_loose = !is_clean;
     log->synced = log_end_mark(log);
     log->flushing = log->synced;
     log->flushed_offset = log->end_offset;
@@ -476,6 +477,7 @@ int recovery_open_log(struct store *store, const char *name, const struct log_po
         return error;
     }
     log->points_segment = point == NULL ? -1 : point->segment_offset;
+    log->points_snapshot = point == NULL ? -1 : point->snapshot_offset;
     log->points_offset = point == NULL                                 ? 0
                          : log->synced.offset < point->recovery_offset ? log->synced.offset
                                                                        : point->recovery_offset;

@@ -4,6 +4,7 @@
 #include "log/base/error.h"
 #include "log/base/trace.h"
 #include "log/store/producer_fold.h"
+#include "log/store/snapshot.h"
 #include "log/store/store_state.h"
 #include "log/store/walker.h"
 
@@ -11,14 +12,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-
-int retention_remove_snapshot(struct log *log, int64_t offset)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%020" PRId64 ".snapshot", log->directory, offset);
-    int error = io_path_remove(log->home.io, path);
-    return error == ERROR_NOT_FOUND ? 0 : error;
-}
 
 /* Renames a file of a segment away and lets it disappear later; at once when the disk is too full
  * for another name. */
@@ -58,8 +51,8 @@ static int retention_remove_first(struct log *log, int32_t count)
     for (int32_t i = 0; i < count && error == 0; i++) {
         struct segment *segment = log->segments[i];
         error = retention_bury_segment(log, segment);
-        if (error == 0 && segment->base_offset != log->snapshot_offset) {
-            error = retention_remove_snapshot(log, segment->base_offset);
+        if (error == 0) {
+            error = snapshot_remove(log, segment);
         }
     }
     for (int32_t i = 0; i < count; i++) {
@@ -263,7 +256,11 @@ static int retention_lower_points(struct log *log, struct log_mark cut)
 {
     struct log_mark synced = log->synced;
     log->synced = cut.offset < synced.offset ? cut : synced;
-    int error = log->points_offset > cut.offset ? store_write_points(log->store) : 0;
+    if (log->snapshot.place.offset > cut.offset) {
+        log->snapshot.place = (struct log_mark){-1, -1, 0};
+    }
+    bool is_named = log->points_offset > cut.offset || log->points_snapshot > cut.offset;
+    int error = is_named ? store_write_points(log->store) : 0;
     if (error != 0) {
         log->synced = synced;
         return error;
@@ -273,9 +270,21 @@ static int retention_lower_points(struct log *log, struct log_mark cut)
     return 0;
 }
 
-static int retention_cut_files(struct log *log, int32_t keep, struct log_mark cut)
+/* First the data alone, durably: a segment that came back without its aborted transactions, beside
+ * a snapshot behind them, would be believed to have none. */
+static int retention_cut_data(struct log *log, int32_t keep)
 {
     int error = 0;
+    for (int32_t i = log->segment_count - 1; error == 0 && i > keep; i--) {
+        error = retention_bury(log, log->segments[i]->base_offset, ".log");
+    }
+    bool is_whole = log->segment_count == keep + 1;
+    return error != 0 || is_whole ? error : io_dir_sync(log->home.io, log->directory);
+}
+
+static int retention_cut_files(struct log *log, int32_t keep, struct log_mark cut)
+{
+    int error = retention_cut_data(log, keep);
     while (log->segment_count > keep + 1 && error == 0) {
         struct segment *segment = log_last_segment(log);
         error = retention_bury_segment(log, segment);

@@ -4,7 +4,8 @@
  * Keeps:  (1) only flushed segments are removed, whole, oldest first, and a new start offset is
  *             durable before the first of their files is touched: a crash between the renames then
  *             never looks like a hole in the log;
- *         (2) a recovery point above a cut is lowered, durably, before the cut;
+ *         (2) a recovery point above a cut is lowered, durably, before the cut, and the data of
+ *             segments that are cut is gone, durably, before any other file of theirs;
  *         (3) the age of a segment is that of its largest record timestamp, but a timestamp in the
  *             future counts as the time of its append, so that one record cannot pin a log.
  * Thread: the shard's; waits for the disk. */
@@ -25,4 +26,3 @@ must_use int retention_apply_total(struct store *store, int64_t size);
 must_use int retention_age(struct segment *segment, int64_t now_ms, int64_t *age_ms);
 /* Renames the segment's files away, to disappear later; not durable yet. */
 must_use int retention_bury_segment(struct log *log, const struct segment *segment);
-must_use int retention_remove_snapshot(struct log *log, int64_t offset);

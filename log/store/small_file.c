@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int small_file_write_new(struct io *io, const char *path, struct bytes content)
+static int small_file_write_new(struct io *io, const char *path, struct bytes content,
+                                bool is_loose)
 {
     struct io_file *file = NULL;
     int error = io_file_open(io, path, IO_OPEN_WRITE | IO_OPEN_CREATE, &file);
@@ -18,23 +19,33 @@ static int small_file_write_new(struct io *io, const char *path, struct bytes co
     if (error == 0 && content.size > 0) {
         error = io_file_write(io, file, &content, 1, 0);
     }
-    if (error == 0) {
+    if (error == 0 && !is_loose) {
         error = io_file_sync(io, file);
     }
     io_file_close(io, file);
     return error;
 }
 
-int small_file_write(struct io *io, const char *directory, const char *name, struct bytes content)
+static int small_file_replace(struct io *io, const char *directory, const char *name,
+                              struct bytes content, bool is_loose)
 {
     char path[PATH_MAX];
     char path_new[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", directory, name);
     snprintf(path_new, sizeof path_new, "%s/%s.tmp", directory, name);
-    int error = small_file_write_new(io, path_new, content);
-    if (error == 0) {
-        error = io_path_rename(io, path_new, path);
-    }
+    int error = small_file_write_new(io, path_new, content, is_loose);
+    return error == 0 ? io_path_rename(io, path_new, path) : error;
+}
+
+int small_file_write_loose(struct io *io, const char *directory, const char *name,
+                           struct bytes content)
+{
+    return small_file_replace(io, directory, name, content, true);
+}
+
+int small_file_write(struct io *io, const char *directory, const char *name, struct bytes content)
+{
+    int error = small_file_replace(io, directory, name, content, false);
     if (error == 0) {
         error = io_dir_sync(io, directory);
         error = error == ERROR_NO_SPACE ? ERROR_IO : error; /* no space: nothing has changed */

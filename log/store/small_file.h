@@ -3,7 +3,8 @@
  * Owns:   nothing.
  * Keeps:  a reader sees the old content or the new one, never a mixture, whatever is interrupted:
  *         the new content is written beside the old, synced, renamed over it, and the directory is
- *         synced.
+ *         synced. One that is loose is not synced: after a power failure there is the old content,
+ *         the new one, or some of it, and what is in it has to tell which.
  * Thread: the shard's; waits for the disk. */
 #pragma once
 
@@ -13,6 +14,8 @@ enum { SMALL_FILE_SIZE_MAX = 256 << 20 };
 
 must_use int small_file_write(struct io *io, const char *directory, const char *name,
                               struct bytes content);
+must_use int small_file_write_loose(struct io *io, const char *directory, const char *name,
+                                    struct bytes content);
 /* Adds the whole file to an empty buffer. ERROR_NOT_FOUND, ERROR_TOO_LARGE. */
 must_use int small_file_read(struct io *io, const char *directory, const char *name,
                              struct buffer *out);

@@ -7,6 +7,7 @@
 #include "log/store/recovery.h"
 #include "log/store/retention.h"
 #include "log/store/small_file.h"
+#include "log/store/snapshot.h"
 #include "log/store/store_state.h"
 
 #include <limits.h>
@@ -30,6 +31,7 @@ struct store_options store_options_default(const char *path)
         .durability = STORE_DURABILITY_FSYNC,
         .flush_interval_ms = 1000,
         .checkpoint_interval_ms = 60000,
+        .snapshot_size = 1 << 20,
         .retention_check_interval_ms = 300000,
         .retention_total_size = -1,
         .producer_expiration_ms = INT64_C(86400000),
@@ -209,12 +211,17 @@ int store_write_points(struct store *store)
         if (!log->is_rooted) {
             continue; /* of what a power loss leaves of it a point would make damage */
         }
+        const struct log_mark *snapshot = &log->snapshot.place;
+        bool is_known =
+            log->status == 0 && snapshot->segment_offset == log_last_segment(log)->base_offset;
         struct log_point point = {
             .start_offset = log->start_offset,
             .recovery_offset = log->synced.offset,
             .segment_offset = log->synced.segment_offset,
             .position = log->synced.position,
             .has_producers = log->status != 0 || log_has_producers(log) ? 1 : 0,
+            .snapshot_offset = is_known ? snapshot->offset : -1,
+            .snapshot_position = is_known ? snapshot->position : 0,
         };
         log_points_put(&points, log->name, &point);
     }
@@ -234,6 +241,7 @@ int store_write_points(struct store *store)
         log->points_offset = log->synced.offset;
         log->points_start = log->start_offset;
         log->points_segment = log->synced.segment_offset;
+        log->points_snapshot = log->snapshot.place.offset;
     }
     return 0;
 }
@@ -249,6 +257,15 @@ static bool store_has_new_points(const struct store *store)
     return store->is_points_stale;
 }
 
+static void store_checkpoint(struct store *store)
+{
+    snapshot_write_between(store);
+    int error = store_write_points(store);
+    if (error != 0) {
+        trace(TRACE_WARN, "store.checkpoint_failed", TRACE_STRING("error", error_name(error)));
+    }
+}
+
 void store_on_synced(struct store *store)
 {
     if (store->options.retention_total_size >= 0 &&
@@ -259,10 +276,7 @@ void store_on_synced(struct store *store)
     }
     if (store_is_writable(store) &&
         store->appended_size - store->points_size >= STORE_POINTS_SIZE_MAX) {
-        int error = store_write_points(store);
-        if (error != 0) {
-            trace(TRACE_WARN, "store.checkpoint_failed", TRACE_STRING("error", error_name(error)));
-        }
+        store_checkpoint(store);
     }
 }
 
@@ -273,10 +287,7 @@ static void store_on_checkpoint(struct io_timer *timer)
         return;
     }
     if (store_has_new_points(store)) {
-        int error = store_write_points(store);
-        if (error != 0) {
-            trace(TRACE_WARN, "store.checkpoint_failed", TRACE_STRING("error", error_name(error)));
-        }
+        store_checkpoint(store);
     }
     io_timer_start(store->io, timer, io_delay_ns(store->options.checkpoint_interval_ms));
 }
@@ -645,7 +656,7 @@ static int store_close_log(struct log *log)
         return 0; /* one that was never appended to has nothing to keep */
     }
     struct segment *last = log_last_segment(log);
-    int error = log_write_snapshot(log);
+    int error = snapshot_write(log);
     if (error == 0) {
         error = epoch_cache_write(&log->epochs, log->home.io, log->directory);
     }

@@ -34,6 +34,7 @@ struct store_options {
     enum store_durability durability;
     int64_t flush_interval_ms;           /* with INTERVAL */
     int64_t checkpoint_interval_ms;      /* recovery points; default 60000 */
+    int64_t snapshot_size;               /* behind a snapshot, for another; default 1 MiB */
     int64_t retention_check_interval_ms; /* default 300000 */
     int64_t retention_total_size;        /* bytes of all logs; -1: without limit */
     int64_t producer_expiration_ms;      /* default 86400000 */

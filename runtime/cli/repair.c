@@ -82,6 +82,7 @@ static int write_point(struct patient *patient, int64_t recovery_offset, int64_t
             .segment_offset = segment_offset,
             .position = position,
             .has_producers = 1,
+            .snapshot_offset = -1,
         };
         log_points_put(&points, patient->name, &point);
         error = log_points_write(&points, io, patient->directory);

@@ -867,6 +867,7 @@ static bool world_run(uint64_t seed, enum store_lie lie, bool is_verbose)
     world->options = store_options_default("/data");
     world->options.open_file_max = 4;
     world->options.checkpoint_interval_ms = 1000;
+    world->options.snapshot_size = 500;
     world->options.retention_check_interval_ms = 5000;
     world->options.cleaner.backoff_ms = 1 + (int64_t)world_random(world, 300);
     world->options.cleaner.map_size = 24 * (int64_t)world_random(world, 50);

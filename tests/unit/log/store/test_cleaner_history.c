@@ -630,6 +630,7 @@ static void run_history(uint64_t seed)
     fixture->options = store_options_default("/data");
     fixture->options.open_file_max = 4;
     fixture->options.checkpoint_interval_ms = 700;
+    fixture->options.snapshot_size = 500;
     fixture->options.cleaner.backoff_ms = 20;
     fixture->options.cleaner.map_size = 24 * (2 + (int64_t)sim_random(fixture->sim, 30));
     fixture->settings = log_settings_default();

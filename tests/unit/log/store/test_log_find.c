@@ -270,6 +270,57 @@ static void the_stable_offset_is_never_below_the_start(void **state)
 
 #define FIND_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
 
+struct power {
+    uint64_t left; /* operations until it is lost */
+};
+
+static enum sim_verdict lose_power(void *owner, const struct sim_call *call)
+{
+    struct power *power = owner;
+    (void)call;
+    return power->left-- == 0 ? SIM_CRASH : SIM_GO_ON;
+}
+
+/* With the transaction in a segment that goes, and a snapshot behind it; false when the cut was
+ * over before power was lost. */
+static bool cut_and_lose_power(int draw_count, uint64_t operation)
+{
+    void *state = NULL;
+    fixture_set_up(&state);
+    struct fixture *fixture = state;
+    struct power power = {.left = operation};
+    for (int i = 0; i < draw_count; i++) {
+        (void)sim_random(fixture->sim, 2); /* another power failure each time */
+    }
+    fixture->settings.segment_size = 300;
+    log_set_settings(fixture->log, &fixture->settings);
+    int64_t cut = append(fixture, 9, 0);
+    for (int32_t i = 0; i < 6; i++) {
+        append(fixture, 1, i);
+        end(fixture, 1, ABORT);
+    }
+    fixture_settle(fixture);
+    sim_on_operation(fixture->sim, lose_power, &power);
+    int error = log_truncate(fixture->log, cut + 1);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    if (error != 0) {
+        store_abandon(fixture->store);
+        fixture_open(fixture);
+        assert_int_equal(log_status(fixture->log), 0);
+        assert_int_equal(log_check_replay(fixture->log), 0);
+    }
+    fixture_tear_down(&state);
+    return error != 0;
+}
+
+static void a_cut_that_loses_power_leaves_none_untold(void **state)
+{
+    (void)state;
+    for (int draw_count = 0; draw_count < 20; draw_count++) {
+        for (uint64_t operation = 0; cut_and_lose_power(draw_count, operation); operation++) {}
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +332,7 @@ int main(void)
         FIND_TEST(a_damaged_file_is_told_anew),
         FIND_TEST(a_flipped_bit_is_found),
         FIND_TEST(the_stable_offset_is_never_below_the_start),
+        cmocka_unit_test(a_cut_that_loses_power_leaves_none_untold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

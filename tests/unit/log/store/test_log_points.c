@@ -22,9 +22,11 @@ static void read_rows(struct io *io, const char *rows, struct log_points *out)
 static void rows_that_no_store_writes_are_damage(void **state)
 {
     (void)state;
-    const char *const rows[] = {"orders 0 1 0 9 1\n",    "-0 0 1 0 9 1\n",
-                                "orders-0 -1 1 0 9 1\n", "orders-0 0 -1 0 9 1\n",
-                                "orders-0 0 1 -2 9 1\n", "orders-0 0 1 0 -9 1\n"};
+    const char *const rows[] = {"orders 0 1 0 9 1\n",       "-0 0 1 0 9 1\n",
+                                "orders-0 -1 1 0 9 1\n",    "orders-0 0 -1 0 9 1\n",
+                                "orders-0 0 1 -2 9 1\n",    "orders-0 0 1 0 -9 1\n",
+                                "orders-0 0 1 0 9 1 5\n",   "orders-0 0 1 0 9 1 -2 0\n",
+                                "orders-0 0 1 0 9 1 1 -1\n"};
     struct sim *sim = sim_new(1, 1);
     struct io *io = sim_io(sim, 0);
     struct log_points points;
@@ -32,6 +34,10 @@ static void rows_that_no_store_writes_are_damage(void **state)
     read_rows(io, "orders-0 0 1 0 9 1\n", &points);
     assert_true(points.is_whole);
     assert_int_equal(log_points_find(&points, "orders-0")->position, 9);
+    assert_int_equal(log_points_find(&points, "orders-0")->snapshot_offset, -1); /* of before */
+    log_points_fini(&points);
+    read_rows(io, "orders-0 0 1 0 9 1 3 70\n", &points);
+    assert_int_equal(log_points_find(&points, "orders-0")->snapshot_position, 70);
     log_points_fini(&points);
     struct bytes kafka = BYTES_LITERAL("0\n1\norders 0 1\n");
     assert_int_equal(small_file_write(io, "/", "recovery-point-offset-checkpoint", kafka), 0);

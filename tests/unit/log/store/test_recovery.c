@@ -172,6 +172,56 @@ static void nothing_before_the_recovery_point_is_read(void **state)
     assert_int_equal(fixture_count(fixture), 202);
 }
 
+static void produce_and_settle(struct fixture *fixture, int32_t from, int32_t to)
+{
+    struct log_append out;
+    for (int32_t i = from; i < to; i++) {
+        assert_int_equal(fixture_produce(fixture, 7, 0, i, 1, &out), 0);
+    }
+    fixture_settle(fixture);
+}
+
+/* Not of an idempotent producer's batches either, once there is enough of them for a snapshot. */
+static void nothing_before_a_snapshot_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_append out;
+    fixture_close(fixture);
+    fixture->options.snapshot_size = 4000;
+    fixture_open(fixture);
+    produce_and_settle(fixture, 0, 100);
+    uint64_t position = size_of(fixture, segment_path);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    produce_and_settle(fixture, 100, 110);
+    expect_no_reads_below(fixture, position);
+    assert_int_equal(log_check_replay(fixture->log), 0);
+    assert_int_equal(fixture_produce(fixture, 7, 0, 109, 1, &out), 0);
+    assert_true(out.is_duplicate);
+    /* With fewer behind it the next point has no other one. */
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    expect_no_reads_below(fixture, position);
+    assert_int_equal(fixture_produce(fixture, 7, 0, 110, 1, &out), 0);
+    assert_false(out.is_duplicate);
+}
+
+/* One that no sync made durable may come back as anything. */
+static void a_snapshot_that_power_took_is_no_loss(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_append out;
+    fixture_close(fixture);
+    fixture->options.snapshot_size = 1;
+    fixture_open(fixture);
+    for (int32_t i = 0; i < 20; i++) {
+        produce_and_settle(fixture, 10 * i, 10 * i + 10);
+        sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+        fixture_crash(fixture);
+        assert_int_equal(log_check_replay(fixture->log), 0);
+        assert_int_equal(fixture_produce(fixture, 7, 0, 10 * i + 9, 1, &out), 0);
+        assert_true(out.is_duplicate);
+    }
+}
+
 static void a_bit_flipped_long_ago_is_never_served(void **state)
 {
     struct fixture *fixture = *state;
@@ -375,6 +425,8 @@ int main(void)
         CASE(a_shortened_file_below_the_recovery_point_takes_the_log_offline),
         CASE(only_what_was_written_since_the_recovery_point_is_walked),
         CASE(nothing_before_the_recovery_point_is_read),
+        CASE(nothing_before_a_snapshot_is_read),
+        CASE(a_snapshot_that_power_took_is_no_loss),
         CASE(a_bit_flipped_long_ago_is_never_served),
         CASE(damaged_indexes_are_made_anew),
         CASE(a_deleted_log_does_not_lend_its_recovery_point_to_its_successor),
