@@ -31,7 +31,8 @@ struct group_offsets_row *group_offsets_add(struct errand *errand, struct group_
         offsets->rows = rows;
     }
     struct group_offsets_row *row = &offsets->rows[offsets->count++];
-    *row = (struct group_offsets_row){.topic = topic, .partition = partition, .offset = -1};
+    *row = (struct group_offsets_row){
+        .topic = topic, .partition = partition, .offset = -1, .leader_epoch = -1};
     return row;
 }
 
@@ -160,6 +161,7 @@ static void take_consumer_group(struct errand *errand, struct group_offsets *off
             .member_assignment = encode_assignment(errand, &member->assignment)};
     }
     offsets->description = out;
+    offsets->consumer = group;
     offsets->state = out->group_state;
 }
 
@@ -217,6 +219,7 @@ static int fetch_offsets(struct errand *errand, struct group_offsets *offsets)
             struct group_offsets_row *row =
                 group_offsets_add(errand, offsets, name, topic->partitions.items[j].index);
             row->offset = topic->partitions.items[j].committed_offset;
+            row->leader_epoch = topic->partitions.items[j].committed_leader_epoch;
             row->metadata = topic->partitions.items[j].metadata;
         }
     }
@@ -229,6 +232,7 @@ static int fetch_offsets(struct errand *errand, struct group_offsets *offsets)
             struct group_offsets_row *row =
                 group_offsets_add(errand, offsets, name, topic->partitions.items[j].index);
             row->offset = topic->partitions.items[j].committed_offset;
+            row->leader_epoch = topic->partitions.items[j].committed_leader_epoch;
             row->metadata = topic->partitions.items[j].metadata;
         }
     }

@@ -10,6 +10,7 @@ struct group_offsets_row {
     const char *topic;
     int32_t partition;
     int64_t offset;        /* -1: none is committed */
+    int32_t leader_epoch;  /* committed with it; -1: none */
     struct bytes metadata; /* committed with it; may be null */
     /* Of the member it is assigned to; NULL: nobody. */
     const struct describe_groups_response_member *member;
@@ -20,6 +21,8 @@ struct group_offsets {
     int32_t coordinator; /* node id */
     struct bytes state;
     const struct describe_groups_response_group *description;
+    /* Of a consumer group (KIP-848), its members in the same order; NULL: a classic group. */
+    const struct consumer_group_describe_response_group *consumer;
     struct group_offsets_row *rows; /* by topic and partition */
     size_t count;
 };

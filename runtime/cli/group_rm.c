@@ -1,8 +1,12 @@
 /* tidemill group rm: deletes groups without members, and their offsets. */
+#include "runtime/cli/group_names.h"
 #include "runtime/cli/outcome.h"
+
+#include <stdlib.h>
 
 struct rm_values {
     struct errand_flags errand;
+    bool is_everything;
 };
 
 static int delete_group(struct outcome *outcome, const char *group)
@@ -41,9 +45,17 @@ static int run(struct command_world *world, const void *given, const struct flag
     const struct rm_values *values = given;
     struct outcome outcome;
     struct errand errand;
+    struct flag_list all = {0};
+    if (arguments->count == 0 && !values->is_everything) {
+        return command_misuse(world, "name a group, or --all");
+    }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code != 0) {
         return code;
+    }
+    if (values->is_everything) {
+        code = group_names_find(&errand, &all);
+        arguments = &all;
     }
     outcome_open(&outcome, &errand, "group");
     for (size_t i = 0; i < arguments->count; i++) {
@@ -58,11 +70,13 @@ static int run(struct command_world *world, const void *given, const struct flag
         }
         buffer_add_string(&errand.out, ") was successful.\n");
     }
+    free(all.items);
     errand_close(&errand);
     return code;
 }
 
 static const struct flag flags[] = {
+    FLAG('a', "all", BOOL, struct rm_values, is_everything, NULL, "every group"),
     ERRAND_OUTPUT_FLAG(struct rm_values),
     ERRAND_FLAGS(struct rm_values),
 };
@@ -75,7 +89,6 @@ const struct command command_group_rm = {
     .examples = "tidemill group rm old-reader\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct rm_values),
-    .argument_min = 1,
     .argument_max = -1,
     .run = run,
 };

@@ -1,9 +1,10 @@
-/* tidemill group seek: moves the committed offsets of a group that has no members, to one place for
+/* tidemill group seek: moves the committed offsets of groups that have no members, to one place for
  * all partitions (--to), by a distance (--by), or as a file of "topic,partition,offset" says
  * (--plan), which -o csv writes. */
 #include "log/base/error.h"
 #include "log/base/text.h"
 #include "runtime/cli/grid.h"
+#include "runtime/cli/group_names.h"
 #include "runtime/cli/group_offsets.h"
 #include "runtime/cli/offset_query.h"
 #include "runtime/cli/topic_choice.h"
@@ -18,6 +19,8 @@ struct seek_values {
     const char *to;
     const char *by;
     const char *plan;
+    struct flag_list groups;
+    bool is_everything;
     bool is_dry;
 };
 
@@ -28,6 +31,16 @@ struct seek_goal {
     struct bytes plan; /* with its bytes: from a file */
     bool has_by;
     bool is_current; /* nowhere: commit again what is committed */
+};
+
+/* One run. */
+struct seek {
+    struct errand *errand;
+    const struct seek_values *values;
+    const struct seek_goal *goal;
+    struct flag_list groups;
+    struct flag_list topics; /* "TOPIC" or "TOPIC:PARTITION" */
+    struct grid grid;
 };
 
 static const struct grid_column columns[] = {
@@ -43,21 +56,20 @@ static const struct grid_column kafka_columns[] = {
 };
 
 /* The partitions named, or all that the group has committed. */
-static int choose_rows(struct errand *errand, const struct flag_list *arguments,
-                       struct group_offsets *offsets)
+static int choose_rows(const struct seek *seek, struct group_offsets *offsets)
 {
-    if (arguments->count == 1) {
-        return offsets->count > 0
+    struct errand *errand = seek->errand;
+    if (seek->topics.count == 0) {
+        return offsets->count > 0 || seek->values->is_everything
                    ? COMMAND_OK
                    : command_fail(errand->world,
                                   "%s has committed nothing; name topics: tidemill group seek "
                                   "GROUP TOPIC --to beginning",
                                   offsets->group);
     }
-    const struct flag_list words = {.items = arguments->items + 1, .count = arguments->count - 1};
     const struct topic_choice_flags any = {0};
     struct topic_choice choice;
-    int code = topic_choice_partitions(errand, &any, &words, &choice);
+    int code = topic_choice_partitions(errand, &any, &seek->topics, &choice);
     struct group_offsets chosen = *offsets;
     chosen.rows = NULL;
     chosen.count = 0;
@@ -121,36 +133,33 @@ static int commit(struct errand *errand, const struct group_offsets *offsets,
     return COMMAND_OK;
 }
 
-static void print_targets(struct errand *errand, const struct group_offsets *offsets,
-                          const struct offset_query *targets)
+/* Lines of a plan name the group where there may be several. */
+static void write_plan(struct seek *seek, const struct group_offsets *offsets,
+                       const struct offset_query *targets)
 {
-    struct grid grid;
-    if (errand->is_csv) {
-        for (size_t i = 0; i < offsets->count; i++) {
-            buffer_printf(&errand->out, "%s,%d,%lld\n", offsets->rows[i].topic,
-                          offsets->rows[i].partition, (long long)targets[i].offset);
-        }
-        return;
-    }
-    if (errand->is_kafka) {
-        buffer_add_byte(&errand->out, '\n');
-        grid_init(&grid, kafka_columns, sizeof(kafka_columns) / sizeof(kafka_columns[0]));
-    } else {
-        grid_init(&grid, columns, sizeof(columns) / sizeof(columns[0]));
-    }
+    bool is_named = seek->values->is_everything || seek->groups.count > 1;
     for (size_t i = 0; i < offsets->count; i++) {
-        grid_add_string(&grid, offsets->group);
-        grid_add_string(&grid, offsets->rows[i].topic);
-        grid_add_number(&grid, offsets->rows[i].partition);
-        if (offsets->rows[i].offset >= 0 && !errand->is_kafka) {
-            grid_add_number(&grid, offsets->rows[i].offset);
-        } else if (!errand->is_kafka) {
-            grid_add_nothing(&grid);
-        }
-        grid_add_number(&grid, targets[i].offset);
+        buffer_printf(&seek->errand->out, "%s%s%s,%d,%lld\n", is_named ? offsets->group : "",
+                      is_named ? "," : "", offsets->rows[i].topic, offsets->rows[i].partition,
+                      (long long)targets[i].offset);
     }
-    grid_print(&grid, errand->is_json, &errand->out);
-    grid_fini(&grid);
+}
+
+static void add_targets(struct seek *seek, const struct group_offsets *offsets,
+                        const struct offset_query *targets)
+{
+    struct grid *grid = &seek->grid;
+    for (size_t i = 0; i < offsets->count; i++) {
+        grid_add_string(grid, offsets->group);
+        grid_add_string(grid, offsets->rows[i].topic);
+        grid_add_number(grid, offsets->rows[i].partition);
+        if (offsets->rows[i].offset >= 0 && !seek->errand->is_kafka) {
+            grid_add_number(grid, offsets->rows[i].offset);
+        } else if (!seek->errand->is_kafka) {
+            grid_add_nothing(grid);
+        }
+        grid_add_number(grid, targets[i].offset);
+    }
 }
 
 /* Asks for the start or the end of every partition. */
@@ -202,8 +211,14 @@ static int shift_targets(struct errand *errand, const struct group_offsets *offs
     return code == COMMAND_OK ? cut_targets(errand, offsets, targets) : code;
 }
 
-/* One line: [GROUP,]TOPIC,PARTITION,OFFSET. */
-static bool read_plan_line(struct errand *errand, char *line, struct offset_query *out)
+/* One line of a plan. */
+struct plan_line {
+    const char *group; /* NULL: not named */
+    struct offset_query target;
+};
+
+/* [GROUP,]TOPIC,PARTITION,OFFSET */
+static bool read_plan_line(struct errand *errand, char *line, struct plan_line *out)
 {
     char *fields[4], *at = line;
     size_t count = 0;
@@ -214,22 +229,31 @@ static bool read_plan_line(struct errand *errand, char *line, struct offset_quer
     int64_t partition;
     if (count - first != 3 || at != NULL || fields[first][0] == '\0' ||
         text_parse_int64(fields[first + 1], &partition) != 0 || partition < 0 ||
-        partition > INT32_MAX || text_parse_int64(fields[first + 2], &out->offset) != 0 ||
-        out->offset < 0) {
+        partition > INT32_MAX || text_parse_int64(fields[first + 2], &out->target.offset) != 0 ||
+        out->target.offset < 0) {
         return false;
     }
-    out->topic = arena_string(&errand->arena, bytes_from_string(fields[first]));
-    out->partition = (int32_t)partition;
+    out->group = count == 4 ? arena_string(&errand->arena, bytes_from_string(fields[0])) : NULL;
+    out->target.topic = arena_string(&errand->arena, bytes_from_string(fields[first]));
+    out->target.partition = (int32_t)partition;
     return true;
 }
 
-/* The rows of a plan, with their offsets in `targets`, in the order of the rows. */
-static int read_plan(struct errand *errand, const char *path, struct bytes plan,
-                     struct group_offsets *offsets, struct offset_query **targets)
+/* A line without a group is of the only one. */
+static bool is_of_group(const struct seek *seek, const struct plan_line *line, const char *group)
 {
+    return line->group == NULL ? seek->groups.count == 1 : strcmp(line->group, group) == 0;
+}
+
+/* The rows of a plan, with their offsets in `targets`, in the order of the rows. */
+static int read_plan(const struct seek *seek, struct group_offsets *offsets,
+                     struct offset_query **targets)
+{
+    struct errand *errand = seek->errand;
+    struct bytes plan = seek->goal->plan;
     struct group_offsets planned = *offsets;
     char *text = arena_string(&errand->arena, plan), *line;
-    struct offset_query *read = arena_array(&errand->arena, struct offset_query, plan.size / 2 + 2);
+    struct plan_line *read = arena_array(&errand->arena, struct plan_line, plan.size / 2 + 2);
     size_t count = 0;
     int number = 0;
     planned.rows = NULL;
@@ -241,11 +265,14 @@ static int read_plan(struct errand *errand, const char *path, struct bytes plan,
             continue;
         }
         if (!read_plan_line(errand, line, &read[count])) {
-            return command_fail(errand->world, "%s:%d: a line is TOPIC,PARTITION,OFFSET", path,
-                                number);
+            return command_fail(errand->world, "%s:%d: a line is [GROUP,]TOPIC,PARTITION,OFFSET",
+                                seek->values->plan, number);
         }
-        group_offsets_add(errand, &planned, read[count].topic, read[count].partition);
-        count++;
+        if (is_of_group(seek, &read[count], offsets->group)) {
+            group_offsets_add(errand, &planned, read[count].target.topic,
+                              read[count].target.partition);
+            count++;
+        }
     }
     group_offsets_sort(&planned);
     *targets = arena_array(&errand->arena, struct offset_query, planned.count + 1);
@@ -253,24 +280,29 @@ static int read_plan(struct errand *errand, const char *path, struct bytes plan,
         struct group_offsets_row *row = &planned.rows[i];
         row->offset = group_offsets_add(errand, offsets, row->topic, row->partition)->offset;
         for (size_t j = 0; j < count; j++) {
-            if (read[j].partition == row->partition && strcmp(read[j].topic, row->topic) == 0) {
-                (*targets)[i] = read[j];
+            if (read[j].target.partition == row->partition &&
+                strcmp(read[j].target.topic, row->topic) == 0) {
+                (*targets)[i] = read[j].target;
             }
         }
     }
     *offsets = planned;
-    return COMMAND_OK;
+    return planned.count > 0 || seek->values->is_everything
+               ? COMMAND_OK
+               : command_fail(errand->world, "%s says nothing of group %s", seek->values->plan,
+                              offsets->group);
 }
 
-static int find_targets(struct errand *errand, const struct seek_values *values,
-                        const struct seek_goal *goal, const struct flag_list *arguments,
-                        struct group_offsets *offsets, struct offset_query **targets)
+static int find_targets(const struct seek *seek, struct group_offsets *offsets,
+                        struct offset_query **targets)
 {
-    if (values->plan != NULL) {
-        int code = read_plan(errand, values->plan, goal->plan, offsets, targets);
+    struct errand *errand = seek->errand;
+    const struct seek_goal *goal = seek->goal;
+    if (seek->values->plan != NULL) {
+        int code = read_plan(seek, offsets, targets);
         return code == COMMAND_OK ? cut_targets(errand, offsets, *targets) : code;
     }
-    int code = choose_rows(errand, arguments, offsets);
+    int code = choose_rows(seek, offsets);
     if (code != COMMAND_OK) {
         return code;
     }
@@ -289,35 +321,86 @@ static int find_targets(struct errand *errand, const struct seek_values *values,
     return error == 0 ? COMMAND_OK : errand_fail(errand, error, "looking for offsets");
 }
 
-static int seek(struct errand *errand, const struct seek_values *values,
-                const struct seek_goal *goal, const struct flag_list *arguments)
+static int seek_group(struct seek *seek, const char *group)
 {
+    struct errand *errand = seek->errand;
     struct group_offsets offsets;
     struct offset_query *targets = NULL;
-    int code = group_offsets_read(errand, arguments->items[0], &offsets);
-    if (code == COMMAND_OK && offsets.description->members.count > 0 && !values->is_dry) {
+    bool is_dry = seek->values->is_dry;
+    int code = group_offsets_read(errand, group, &offsets);
+    if (code == COMMAND_OK && offsets.description->members.count > 0 && !is_dry) {
         return command_fail(errand->world,
                             "%s has %d members; stop them first, they would overwrite the offsets",
                             offsets.group, offsets.description->members.count);
     }
     if (code == COMMAND_OK) {
-        code = find_targets(errand, values, goal, arguments, &offsets, &targets);
+        code = find_targets(seek, &offsets, &targets);
     }
-    if (code == COMMAND_OK && !values->is_dry) {
+    if (code == COMMAND_OK && !is_dry && offsets.count > 0) {
         code = commit(errand, &offsets, targets);
     }
-    if (code == COMMAND_OK) {
-        print_targets(errand, &offsets, targets);
+    if (code == COMMAND_OK && errand->is_csv) {
+        write_plan(seek, &offsets, targets);
+    } else if (code == COMMAND_OK) {
+        add_targets(seek, &offsets, targets);
     }
+    return code;
+}
+
+/* The groups that are named, or all; without either the first argument is one. */
+static int choose_groups(struct seek *seek, const struct flag_list *arguments)
+{
+    const struct seek_values *values = seek->values;
+    size_t first = 0;
+    if (values->is_everything) {
+        int code = group_names_find(seek->errand, &seek->groups);
+        if (code != COMMAND_OK) {
+            return code;
+        }
+    }
+    for (size_t i = 0; i < values->groups.count; i++) {
+        flag_list_add(&seek->groups, values->groups.items[i]);
+    }
+    if (!values->is_everything && values->groups.count == 0) {
+        flag_list_add(&seek->groups, arguments->items[first++]);
+    }
+    seek->topics = (struct flag_list){arguments->items + first, arguments->count - first};
+    return COMMAND_OK;
+}
+
+static int seek_groups(struct seek *seek, const struct flag_list *arguments)
+{
+    struct errand *errand = seek->errand;
+    int code = choose_groups(seek, arguments);
+    if (errand->is_kafka) {
+        grid_init(&seek->grid, kafka_columns, sizeof(kafka_columns) / sizeof(kafka_columns[0]));
+    } else {
+        grid_init(&seek->grid, columns, sizeof(columns) / sizeof(columns[0]));
+    }
+    bool is_listed = code == COMMAND_OK;
+    for (size_t i = 0; i < seek->groups.count && is_listed; i++) {
+        int result = seek_group(seek, seek->groups.items[i]);
+        code = result != COMMAND_OK ? result : code;
+    }
+    if (!errand->is_csv && (code == COMMAND_OK || seek->grid.cell_count > 0)) {
+        buffer_add_string(&errand->out, errand->is_kafka ? "\n" : "");
+        grid_print(&seek->grid, errand->is_json, &errand->out);
+    }
+    grid_fini(&seek->grid);
+    free(seek->groups.items);
     return code;
 }
 
 /* Reads the flags that say where to: exactly one of them. */
 static int judge_goal(struct command_world *world, const struct seek_values *values,
-                      struct seek_goal *goal)
+                      const struct flag_list *arguments, struct seek_goal *goal)
 {
     struct report report = {0};
     int count = (values->to != NULL) + (values->by != NULL) + (values->plan != NULL);
+    bool has_groups = values->is_everything || values->groups.count > 0;
+    if (!has_groups && arguments->count == 0) {
+        return command_misuse(world, "name a group, or --all");
+    }
     if (count == 0) {
         return command_misuse(world, "say where: --to beginning, end, N, -N or s@TIME");
     }
@@ -349,7 +432,7 @@ static int run(struct command_world *world, const void *given, const struct flag
     struct seek_goal goal = {0};
     struct errand errand;
     struct buffer plan;
-    int code = judge_goal(world, values, &goal);
+    int code = judge_goal(world, values, arguments, &goal);
     buffer_init(&plan);
     if (code == COMMAND_OK && values->plan != NULL) {
         code = command_read_file(world, values->plan, PLAN_SIZE_MAX, &plan);
@@ -362,7 +445,8 @@ static int run(struct command_world *world, const void *given, const struct flag
         code = errand_open(&errand, world, &flags, NULL, NULL);
         if (code == COMMAND_OK) {
             errand.is_csv = is_csv;
-            code = seek(&errand, values, &goal, arguments);
+            struct seek seek = {.errand = &errand, .values = values, .goal = &goal};
+            code = seek_groups(&seek, arguments);
             errand_close(&errand);
         }
     }
@@ -376,7 +460,11 @@ static const struct flag flags[] = {
     FLAG(0, "by", STRING, struct seek_values, by, "COUNT",
          "so many records on, or back with -COUNT"),
     FLAG(0, "plan", STRING, struct seek_values, plan, "FILE",
-         "lines of TOPIC,PARTITION,OFFSET, as -o csv writes them"),
+         "lines of [GROUP,]TOPIC,PARTITION,OFFSET, as -o csv writes them"),
+    FLAG('g', "group", LIST, struct seek_values, groups, "GROUP",
+         "a group; all arguments are topics then"),
+    FLAG('a', "all", BOOL, struct seek_values, is_everything, NULL,
+         "every group; all arguments are topics then"),
     FLAG(0, "dry-run", BOOL, struct seek_values, is_dry, NULL, "only show what would change"),
     FLAG('o', "output", STRING, struct seek_values, errand.output, "text|json|csv|kafka",
          "how to print; csv: a plan"),
@@ -396,7 +484,6 @@ const struct command command_group_seek = {
                 "tidemill group seek billing --plan plan\n",
     COMMAND_FLAGS(flags),
     .values_size = sizeof(struct seek_values),
-    .argument_min = 1,
     .argument_max = -1,
     .run = run,
 };

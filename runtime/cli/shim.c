@@ -403,6 +403,8 @@ int shim_run(struct command_world *world, const struct shim_tool *tool, int argc
         code = print_help(&shim);
     } else if (code == COMMAND_OK && (shim_has(&shim, "--version") || shim_has(&shim, "-v"))) {
         fprintf(world->out, "%s\n", world->version);
+    } else if (code == COMMAND_OK && tool->answer != NULL && tool->answer(&shim, &code)) {
+        code = code == COMMAND_OK ? COMMAND_OK : COMMAND_FAILED;
     } else if (code == COMMAND_OK) {
         shim.command = shim.command == NULL ? tool->command : shim.command;
         bool has_broker = tool->is_brokerless || shim_has(&shim, "--bootstrap-server") ||

@@ -54,6 +54,8 @@ struct shim_tool {
     size_t phrase_count;
     const struct shim_rule *rules;
     size_t rule_count;
+    /* May say it all itself, without a broker and a command: true, with *code. NULL: never. */
+    bool (*answer)(struct shim *shim, int *code);
     /* Adds what depends on more than one flag. COMMAND_OK, or an exit code after a complaint. */
     int (*finish)(struct shim *shim);
 };

@@ -1,5 +1,6 @@
 /* kafka-consumer-groups in words of ours; see shim.h. */
 #include "log/base/text.h"
+#include "log/base/topic_regex.h"
 #include "runtime/cli/offset_spec.h"
 #include "runtime/cli/shim.h"
 
@@ -25,7 +26,7 @@ static const struct shim_flag group_flags[] = {
     {"--offsets", SHIM_SWITCH, NULL},
     {"--state", SHIM_OPTIONAL, NULL},
     {"--type", SHIM_OPTIONAL, NULL},
-    {"--verbose", SHIM_SWITCH, NULL},
+    {"--verbose", SHIM_SWITCH, "--verbose"},
     {"--timeout", SHIM_VALUE, NULL},
     {"--dry-run", SHIM_SWITCH, NULL},
     {"--execute", SHIM_SWITCH, NULL},
@@ -38,6 +39,7 @@ static const struct shim_flag group_flags[] = {
     {"--by-duration", SHIM_VALUE, NULL},
     {"--shift-by", SHIM_VALUE, NULL},
     {"--from-file", SHIM_VALUE, NULL},
+    {"--validate-regex", SHIM_VALUE, NULL},
 };
 
 /* "t", "t:0,1,2"; each --topic is one. */
@@ -177,8 +179,11 @@ static int finish_reset(struct shim *shim)
         !shim_has(shim, "--from-file")) {
         return shim_refuse(shim, "--topic NAME or --all-topics is missing");
     }
+    if (shim_has(shim, "--topic") && shim_has(shim, "--all-topics")) {
+        return shim_refuse(shim, "--topic and --all-topics both say which topics");
+    }
     add_topics(shim);
-    if (is_export || !shim_has(shim, "--execute")) {
+    if (!shim_has(shim, "--execute")) {
         shim_add(shim, "--dry-run");
     }
     shim_add_pair(shim, "-o", is_export ? "csv" : "kafka");
@@ -238,11 +243,26 @@ static int judge_describe(struct shim *shim)
     return COMMAND_OK;
 }
 
+/* --all, a word for each, or a flag for each where words are topics. */
+static void add_groups(struct shim *shim, bool is_all)
+{
+    bool is_seek = strcmp(shim->command, "group seek") == 0;
+    if (is_all) {
+        shim_add(shim, "--all");
+    }
+    for (size_t i = 0; i < shim->given_count && !is_all; i++) {
+        if (strcmp(shim->given[i].flag, "--group") == 0 && is_seek) {
+            shim_add_pair(shim, "--group", shim->given[i].value);
+        } else if (strcmp(shim->given[i].flag, "--group") == 0) {
+            shim_add(shim, shim->given[i].value);
+        }
+    }
+}
+
 static int finish_groups(struct shim *shim)
 {
     const char *group = shim_value(shim, "--group"), *timeout = shim_value(shim, "--timeout");
     bool is_list = strcmp(shim->command, "group ls") == 0;
-    bool is_describe = strcmp(shim->command, "group describe") == 0;
     bool is_all = shim_has(shim, "--all-groups");
     int64_t timeout_ms;
     int code = is_list ? add_choice(shim) : judge_describe(shim);
@@ -267,30 +287,48 @@ static int finish_groups(struct shim *shim)
     if (is_list) {
         return COMMAND_OK;
     }
-    if (is_describe && is_all) {
-        shim_add(shim, "--all");
-    } else if (is_all) {
-        return shim_refuse(shim,
-                           "--all-groups is there only with --describe; name one with --group");
-    } else if (group == NULL) {
+    if (!is_all && group == NULL) {
         return shim_refuse(shim, "--group NAME is missing");
     }
-    for (size_t i = 0; i < shim->given_count && !is_all; i++) {
-        if (strcmp(shim->given[i].flag, "--group") == 0) {
-            shim_add(shim, shim->given[i].value);
-        }
-    }
+    add_groups(shim, is_all);
     if (strcmp(shim->command, "group seek") == 0) {
-        if (count_groups(shim) > 1) {
-            return shim_refuse(shim, "--reset-offsets moves one group here; call it once for each");
-        }
         return finish_reset(shim);
     }
     if (strcmp(shim->command, "group rm-offsets") == 0) {
+        if (count_groups(shim) > 1) {
+            return shim_refuse(shim, "--delete-offsets takes one --group; call it once for each");
+        }
+        if (!shim_has(shim, "--topic")) {
+            return shim_refuse(shim, "--topic NAME is missing");
+        }
         add_topics(shim);
     }
     shim_add_pair(shim, "-o", "kafka");
     return COMMAND_OK;
+}
+
+/* --validate-regex asks nobody. An expression that is wrong is an answer, not a failure. */
+static bool answer_groups(struct shim *shim, int *code)
+{
+    const char *pattern = shim_value(shim, "--validate-regex");
+    struct topic_regex *regex = NULL;
+    struct bytes reason;
+    if (pattern == NULL) {
+        return false;
+    }
+    if (shim->command != NULL) {
+        *code = shim_refuse(shim, "--validate-regex and %s are two things to do; ask for one",
+                            shim->action);
+        return true;
+    }
+    if (topic_regex_new(bytes_from_string(pattern), &shim->arena, &regex, &reason) == 0) {
+        fprintf(shim->world->out, "The regular expression `%s` is valid.\n", pattern);
+    } else {
+        fprintf(shim->world->out, "The regular expression `%s` is invalid: %.*s.\n", pattern,
+                BYTES_FORMAT(reason));
+    }
+    topic_regex_free(regex);
+    return true;
 }
 
 static const struct shim_rule group_rules[] = {
@@ -315,9 +353,11 @@ static const struct dialect_row group_phrases[] = {
 
 const struct shim_tool shim_consumer_groups = {
     .name = "kafka-consumer-groups",
-    .actions = "--list, --describe, --reset-offsets, --delete or --delete-offsets",
+    .actions = "--list, --describe, --reset-offsets, --delete, --delete-offsets or "
+               "--validate-regex",
     SHIM_FLAGS(group_flags),
     SHIM_RULES(group_rules),
     SHIM_PHRASES(group_phrases),
+    .answer = answer_groups,
     .finish = finish_groups,
 };

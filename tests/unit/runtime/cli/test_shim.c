@@ -136,11 +136,11 @@ static void flags_become_words_of_one_command(void **state)
     expect(stage,
            "kafka-consumer-groups --bootstrap-server h --group g --reset-offsets --topic "
            "t:0,1 --shift-by -5 --execute",
-           "group seek -b h g t:0 t:1 -o kafka --by -5");
+           "group seek -b h --group g t:0 t:1 -o kafka --by -5");
     expect(stage,
            "kafka-consumer-groups --bootstrap-server h --group g --reset-offsets "
            "--all-topics --to-latest --export",
-           "group seek -b h g --dry-run -o csv --to end");
+           "group seek -b h --group g --dry-run -o csv --to end");
 }
 
 static void groups_are_chosen_by_state_and_type(void **state)
@@ -152,10 +152,33 @@ static void groups_are_chosen_by_state_and_type(void **state)
            "--state takes Stable, Empty,");
     refuse(stage, "kafka-consumer-groups --bootstrap-server h --list --group g",
            "--group does not go with --list");
-    refuse(stage,
+    refuse(stage, "kafka-consumer-groups --bootstrap-server h --list --validate-regex a",
+           "--validate-regex and --list are two things");
+}
+
+static void several_groups_are_moved_and_deleted(void **state)
+{
+    struct stage *stage = *state;
+    expect(stage,
            "kafka-consumer-groups --bootstrap-server h --reset-offsets --group g --group f "
+           "--topic t --to-latest --execute --export",
+           "group seek -b h --group g --group f t -o csv --to end");
+    expect(stage,
+           "kafka-consumer-groups --bootstrap-server h --reset-offsets --all-groups --all-topics "
+           "--to-current",
+           "group seek -b h --all --dry-run -o kafka --to current");
+    expect(stage, "kafka-consumer-groups --bootstrap-server h --delete --all-groups",
+           "group rm -b h --all -o kafka");
+    refuse(stage,
+           "kafka-consumer-groups --bootstrap-server h --reset-offsets --group g --topic t "
            "--all-topics --to-latest",
-           "--reset-offsets moves one group here");
+           "--topic and --all-topics both say which topics");
+    refuse(stage, "kafka-consumer-groups --bootstrap-server h --delete-offsets --group g",
+           "--topic NAME is missing");
+    refuse(stage,
+           "kafka-consumer-groups --bootstrap-server h --delete-offsets --group g --group f "
+           "--topic t",
+           "--delete-offsets takes one --group");
 }
 
 static void tools_without_a_broker_need_none(void **state)
@@ -286,6 +309,7 @@ int main(void)
         cmocka_unit_test(tools_are_known_by_the_last_part_of_their_name),
         cmocka_unit_test_setup_teardown(flags_become_words_of_one_command, set_up, tear_down),
         cmocka_unit_test_setup_teardown(groups_are_chosen_by_state_and_type, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(several_groups_are_moved_and_deleted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tools_without_a_broker_need_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_record_looks_like_is_a_format, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_letters_of_kcat_stay_and_its_modes_become_commands,
