@@ -39,6 +39,7 @@ struct command_world {
     const char *brokers;     /* of the environment; NULL: none */
     const char *kcat_config; /* properties for those who call us kcat; NULL: none */
     bool is_interrupted;     /* a signal asked to end; set before `stop` is called for it */
+    bool is_lenient;         /* unknown client properties are worth a warning only; of a shim */
     int output_error;        /* errno of the first write to `out` that failed */
     const char *version;     /* "0.1.0" */
     const struct command_list *commands; /* set by cli_run */

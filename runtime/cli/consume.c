@@ -9,6 +9,8 @@
 #include "runtime/cli/group_reader.h"
 #include "runtime/cli/offset_query.h"
 #include "runtime/cli/token_format.h"
+#include "runtime/cli/topic_choice.h"
+#include "runtime/cli/unpack.h"
 #include "runtime/client/fetcher.h"
 
 #include <stdlib.h>
@@ -20,6 +22,7 @@ enum { PRINT_SIZE = 64 << 10, INFLATED_MAX = 512 << 20 };
 struct consume_values {
     struct errand_flags errand;
     const char *topic;
+    struct topic_choice_flags choice;
     const char *group;
     int64_t partition;
     struct flag_list offsets;
@@ -37,6 +40,8 @@ struct consume_values {
     bool is_unbuffered;
     bool is_committed;
     bool may_create;
+    struct flag_list packs;
+    bool goes_on;
 };
 
 /* One partition that is read. */
@@ -56,6 +61,10 @@ struct consume {
     struct fetcher_options options;
     struct fetcher *fetcher;
     struct token_format format;
+    const char *key_pack; /* of -s; NULL: as it is */
+    const char *value_pack;
+    struct buffer key_text; /* of the record that is printed */
+    struct buffer value_text;
     struct offset_spec start;
     struct offset_spec stop;
     struct group_reader *group; /* of -G; then readings are what was met so far */
@@ -68,8 +77,9 @@ struct consume {
     bool is_closed;
     bool is_unread; /* nobody reads our output any more */
     struct io_timer timer;
-    bool is_silent;      /* nothing came for --timeout */
-    struct buffer blame; /* the place of what went wrong; empty: no partition's fault */
+    bool is_uncommitting; /* of a group: nothing is committed */
+    bool is_silent;       /* nothing came for --timeout */
+    struct buffer blame;  /* the place of what went wrong; empty: no partition's fault */
 };
 
 static void on_ready(void *owner)
@@ -129,19 +139,68 @@ static void finish_reading(struct consume *consume, struct reading *reading)
     }
 }
 
-static void print_record(struct consume *consume, const struct envelope *envelope)
+/* Null stays null. */
+static int unpack(struct consume *consume, const struct envelope *envelope, const char *pack,
+                  struct buffer *text)
+{
+    bool is_key = text == &consume->key_text;
+    const struct batch_record *record = envelope->record;
+    struct bytes content = is_key ? record->key : record->value;
+    struct report report = {0};
+    text->size = 0;
+    if (pack == NULL || bytes_is_null(content) || unpack_write(pack, content, text, &report) == 0) {
+        return 0;
+    }
+    consume->blame.size = 0;
+    buffer_printf(&consume->blame, "%s [%d] at offset %lld: the %s is not '%s': %s",
+                  envelope->topic, envelope->partition, (long long)record->offset,
+                  is_key ? "key" : "value", pack, report.text);
+    return ERROR_INVALID;
+}
+
+/* As print_plain, with text in the place of numbers. */
+static int print_unpacked(struct consume *consume, const struct envelope *envelope,
+                          struct buffer *out)
+{
+    const struct batch_record *record = envelope->record;
+    int error = unpack(consume, envelope, consume->key_pack, &consume->key_text);
+    error =
+        error == 0 ? unpack(consume, envelope, consume->value_pack, &consume->value_text) : error;
+    struct bytes key = bytes_is_null(record->key) ? record->key : buffer_bytes(&consume->key_text);
+    struct bytes value =
+        bytes_is_null(record->value) ? record->value : buffer_bytes(&consume->value_text);
+    struct envelope unpacked = *envelope;
+    unpacked.key_text = consume->key_pack == NULL ? NULL : &key;
+    unpacked.value_text = consume->value_pack == NULL ? NULL : &value;
+    if (error == 0) {
+        token_format_apply(&consume->format, &unpacked, out);
+    }
+    return error;
+}
+
+/* Only a record that -s cannot read fails, and without -E. */
+static int print_record(struct consume *consume, const struct envelope *envelope)
 {
     struct buffer *out = &consume->errand->out;
+    int error = 0;
     if (consume->values->is_json) {
         envelope_write_json(envelope, out);
         buffer_add_byte(out, '\n');
+    } else if (consume->key_pack != NULL || consume->value_pack != NULL) {
+        error = print_unpacked(consume, envelope, out);
     } else {
         token_format_apply(&consume->format, envelope, out);
+    }
+    if (error != 0 && consume->values->goes_on) {
+        fprintf(consume->errand->world->errors, "%% %s\n", buffer_string(&consume->blame));
+        consume->blame.size = 0;
+        error = 0;
     }
     consume->printed_count++;
     if (out->size >= PRINT_SIZE || consume->values->is_unbuffered) {
         print_out(consume);
     }
+    return error;
 }
 
 /* False when the record is past where to stop. */
@@ -183,7 +242,11 @@ static int print_batch(struct consume *consume, struct reading *reading,
             finish_reading(consume, reading);
             break;
         }
-        print_record(consume, &envelope);
+        int error = print_record(consume, &envelope);
+        if (error != 0) {
+            result = error;
+            break;
+        }
         reading->next_offset = record.offset + 1;
     }
     batch_iterator_close(&iterator);
@@ -235,6 +298,9 @@ static void blame(struct consume *consume, const struct fetcher_batch *batch, in
                   int error)
 {
     struct buffer *text = &consume->blame;
+    if (text->size > 0) { /* it was said */
+        return;
+    }
     buffer_printf(text, "consuming %s [%d]", batch->topic, (int)batch->partition);
     if (offset >= 0) {
         buffer_printf(text, " at offset %lld", (long long)offset);
@@ -450,6 +516,7 @@ static int read_group(struct consume *consume, const char *const *topics, size_t
         .errand = consume->errand,
         .fetcher = consume->fetcher,
         .start_offset = is_end ? FETCHER_OFFSET_LATEST : FETCHER_OFFSET_EARLIEST,
+        .is_uncommitting = consume->is_uncommitting,
         .changed = on_ready,
         .owner = consume,
     };
@@ -490,38 +557,71 @@ static bool take_reset(struct consume *consume, const char *value)
     return false;
 }
 
-static bool take_property(void *owner, const char *name, const char *value)
+static enum errand_property take_number(int32_t *field, const char *value)
+{
+    int64_t number;
+    if (text_parse_int64(value, &number) != 0 || number < 0 || number > INT32_MAX) {
+        return ERRAND_PROPERTY_WRONG;
+    }
+    *field = (int32_t)number;
+    return ERRAND_PROPERTY_TAKEN;
+}
+
+static enum errand_property take_property(void *owner, const char *name, const char *value)
 {
     struct consume *consume = owner;
-    int64_t number;
-    bool is_number = text_parse_int64(value, &number) == 0 && number >= 0 && number <= INT32_MAX;
+    struct fetcher_options *options = &consume->options;
     if (strcmp(name, "isolation.level") == 0) {
-        consume->options.is_read_committed = strcmp(value, "read_committed") == 0;
-        return consume->options.is_read_committed || strcmp(value, "read_uncommitted") == 0;
+        options->is_read_committed = strcmp(value, "read_committed") == 0;
+        return errand_property_of(options->is_read_committed ||
+                                  strcmp(value, "read_uncommitted") == 0);
     }
     if (strcmp(name, "auto.offset.reset") == 0) {
-        return take_reset(consume, value);
+        return errand_property_of(take_reset(consume, value));
+    }
+    if (strcmp(name, "enable.auto.commit") == 0) {
+        bool is_on = true;
+        enum errand_property answer = errand_property_of(text_parse_bool(value, &is_on) == 0);
+        consume->is_uncommitting = !is_on;
+        return answer;
     }
     if (strcmp(name, "check.crcs") == 0) {
-        return text_parse_bool(value, &consume->options.is_crc_checked) == 0;
+        return errand_property_of(text_parse_bool(value, &options->is_crc_checked) == 0);
     }
-    if (strcmp(name, "fetch.wait.max.ms") == 0 && is_number) {
-        consume->options.wait_max_ms = number;
-        return true;
+    if (strcmp(name, "fetch.wait.max.ms") == 0 || strcmp(name, "fetch.max.wait.ms") == 0) {
+        int32_t wait_ms = 0;
+        enum errand_property answer = take_number(&wait_ms, value);
+        options->wait_max_ms = answer == ERRAND_PROPERTY_TAKEN ? wait_ms : options->wait_max_ms;
+        return answer;
     }
-    if (strcmp(name, "fetch.min.bytes") == 0 && is_number) {
-        consume->options.size_min = (int32_t)number;
-        return true;
+    if (strcmp(name, "fetch.min.bytes") == 0) {
+        return take_number(&options->size_min, value);
     }
-    if (strcmp(name, "fetch.max.bytes") == 0 && is_number) {
-        consume->options.size_max = (int32_t)number;
-        return true;
+    if (strcmp(name, "fetch.max.bytes") == 0) {
+        return take_number(&options->size_max, value);
     }
-    if (strcmp(name, "max.partition.fetch.bytes") == 0 && is_number) {
-        consume->options.partition_size_max = (int32_t)number;
-        return true;
+    if (strcmp(name, "max.partition.fetch.bytes") == 0 ||
+        strcmp(name, "fetch.message.max.bytes") == 0) {
+        return take_number(&options->partition_size_max, value);
     }
-    return false;
+    return ERRAND_PROPERTY_UNKNOWN;
+}
+
+/* One -s: for keys, for values, or for both. */
+static int read_pack(struct consume *consume, struct command_world *world, const char *text)
+{
+    struct report report = {0};
+    bool is_key = strncmp(text, "key=", 4) == 0, is_value = strncmp(text, "value=", 6) == 0;
+    const char *pack = text + (is_key ? 4 : is_value ? 6 : 0);
+    if (strcmp(pack, "avro") == 0) {
+        return command_misuse(world, "-s avro: there is no registry of schemas here");
+    }
+    if (unpack_validate(pack, &report) != 0) {
+        return command_misuse(world, "-s: %s", report.text);
+    }
+    consume->key_pack = is_value ? consume->key_pack : pack;
+    consume->value_pack = is_key ? consume->value_pack : pack;
+    return COMMAND_OK;
 }
 
 /* Reads -o and the format. */
@@ -549,6 +649,12 @@ static int prepare(struct consume *consume, struct command_world *world)
     if (values->group != NULL && values->partition >= 0) {
         return command_misuse(world, "-p has no meaning with -G: the group gives out partitions");
     }
+    for (size_t i = 0; i < values->packs.count; i++) {
+        int code = read_pack(consume, world, values->packs.items[i]);
+        if (code != COMMAND_OK) {
+            return code;
+        }
+    }
     consume->options = fetcher_options_default();
     consume->options.is_read_committed = values->is_committed;
     const char *null_text = values->is_null_named ? "NULL" : values->null_text;
@@ -563,14 +669,21 @@ static int prepare(struct consume *consume, struct command_world *world)
 }
 
 static int run_prepared(struct consume *consume, struct command_world *world,
-                        const char *const *topics, size_t topic_count)
+                        const struct flag_list *words)
 {
     struct errand errand;
+    const char *const *topics;
+    size_t topic_count;
     int code = errand_open(&errand, world, &consume->values->errand, take_property, consume);
     if (code != 0) {
         return code;
     }
     consume->errand = &errand;
+    code = topic_choice_names(&errand, &consume->values->choice, words, &topics, &topic_count);
+    if (code != COMMAND_OK) {
+        errand_close(&errand);
+        return code;
+    }
     if (consume->values->group != NULL) {
         int error =
             consume->values->may_create ? errand_make_topics(&errand, topics, topic_count) : 0;
@@ -591,6 +704,8 @@ static int run(struct command_world *world, const void *given, const struct flag
     const struct consume_values *values = given;
     struct consume consume = {.values = values};
     buffer_init(&consume.blame);
+    buffer_init(&consume.key_text);
+    buffer_init(&consume.value_text);
     struct flag_list topics = {0};
     if (values->topic != NULL) {
         flag_list_add(&topics, values->topic);
@@ -599,17 +714,19 @@ static int run(struct command_world *world, const void *given, const struct flag
         flag_list_add(&topics, arguments->items[i]);
     }
     int code;
-    if (topics.count == 0) {
+    if (topics.count == 0 && values->choice.pattern == NULL) {
         code = command_misuse(world, "name a topic: tidemill consume -t TOPIC");
     } else {
         code = prepare(&consume, world);
         if (code == COMMAND_OK) {
-            code = run_prepared(&consume, world, topics.items, topics.count);
+            code = run_prepared(&consume, world, &topics);
             token_format_fini(&consume.format);
         }
     }
     free(topics.items);
     buffer_fini(&consume.blame);
+    buffer_fini(&consume.key_text);
+    buffer_fini(&consume.value_text);
     free(consume.readings);
     free(consume.queries);
     return code;
@@ -619,6 +736,8 @@ static const struct consume_values initial = {.partition = -1, .delimiter = "\\n
 
 static const struct flag flags[] = {
     FLAG('t', "topic", STRING, struct consume_values, topic, "TOPIC", "what to read"),
+    FLAG('r', "regex", STRING, struct consume_values, choice.pattern, "REGEX",
+         "topics that are there now and whose names match"),
     FLAG('G', "group", STRING, struct consume_values, group, "GROUP",
          "as a member of a group, which remembers how far it read"),
     FLAG('p', "partition", INT, struct consume_values, partition, "N", "only this partition"),
@@ -631,6 +750,10 @@ static const struct flag flags[] = {
     FLAG('f', "format", STRING, struct consume_values, format, "FORMAT",
          "such as '%t [%p] %o %k %s\\n'"),
     FLAG('J', "json", BOOL, struct consume_values, is_json, NULL, "one JSON object per record"),
+    FLAG('s', "unpack", LIST, struct consume_values, packs, "[key=|value=]PACK",
+         "print numbers in keys and values, such as value='>q$'"),
+    FLAG('E', "go-on", BOOL, struct consume_values, goes_on, NULL,
+         "leave out a record that -s cannot read, and say so"),
     FLAG('D', "delimiter", STRING, struct consume_values, delimiter, "DELIM",
          "what follows a record (default: \\n)"),
     FLAG('K', "key-delimiter", STRING, struct consume_values, key_delimiter, "DELIM",
@@ -654,13 +777,17 @@ const struct command command_consume = {
     .verb = "consume",
     .arguments = "[TOPIC...]",
     .summary = "prints records, with the flags of kcat -C",
-    .details = "Format: %s value, %S its size, %R the size in four bytes, %k key, %K its size,\n"
-               "%T timestamp, %y what it is of, %h headers, %H as NAME:VALUE, %t topic, %p "
-               "partition, %o offset, %% percent.\n"
-               "With -G, -o says where to begin only while the group has committed nothing.\n"
-               "Times are milliseconds or 2026-11-24T12:00:00Z.\n"
-               "Properties for -X: isolation.level, auto.offset.reset, check.crcs,\n"
-               "fetch.wait.max.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes.\n",
+    .details =
+        "Format: %s value, %S its size, %R the size in four bytes, %k key, %K its size,\n"
+        "%T timestamp, %y what it is of, %h headers, %H as NAME:VALUE, %t topic, %p "
+        "partition, %o offset, %% percent.\n"
+        "Of -s: < and > little- and big-endian; b h i q a number of 8, 16, 32, 64 bits, B H I Q\n"
+        "one without a sign; f d a float and a double, ? a boolean, c a character, s the rest,\n"
+        "$ the end, a space. -J prints keys and values as they are.\n"
+        "With -G, -o says where to begin only while the group has committed nothing.\n"
+        "Times are milliseconds or 2026-11-24T12:00:00Z.\n"
+        "Properties for -X: isolation.level, auto.offset.reset, enable.auto.commit, check.crcs,\n"
+        "fetch.wait.max.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes.\n",
     .examples = "tidemill consume logs -o -10 -e\n"
                 "tidemill consume logs -o s@2026-11-24T12:00:00Z -f '%T %k %s\\n' -c 100\n"
                 "tidemill consume logs audit -G reader -J\n",

@@ -11,6 +11,9 @@ struct envelope {
     int32_t broker_id; /* -1: not known */
     bool is_append_time;
     const struct batch_record *record;
+    /* What -f prints of key and value; NULL: as they are. */
+    const struct bytes *key_text;
+    const struct bytes *value_text;
 };
 
 /* Appends the JSON object of kcat -J, without the end of the line. Bytes that are not UTF-8 become

@@ -73,30 +73,35 @@ int errand_read_brokers(struct command_world *world, const char *brokers, struct
 /* Whom a command asks besides itself for the meaning of a property. */
 struct property_taker {
     struct client_options *options;
-    bool (*known)(void *owner, const char *name, const char *value);
+    enum errand_property (*known)(void *owner, const char *name, const char *value);
     void *owner;
 };
 
-/* False for an unknown name, or a value that does not fit it. */
-static bool try_property(const struct property_taker *taker, const char *name, const char *value)
+enum errand_property errand_property_of(bool is_taken)
+{
+    return is_taken ? ERRAND_PROPERTY_TAKEN : ERRAND_PROPERTY_WRONG;
+}
+
+static enum errand_property try_property(const struct property_taker *taker, const char *name,
+                                         const char *value)
 {
     if (strcmp(name, "client.id") == 0) {
         taker->options->client_id = value;
-        return true;
+        return ERRAND_PROPERTY_TAKEN;
     }
     if (strcmp(name, "request.timeout.ms") == 0 || strcmp(name, "socket.timeout.ms") == 0) {
         int64_t timeout_ms;
         if (text_parse_int64(value, &timeout_ms) != 0 || timeout_ms <= 0 ||
             timeout_ms > INT32_MAX) {
-            return false;
+            return ERRAND_PROPERTY_WRONG;
         }
         taker->options->request_timeout_ms = timeout_ms;
-        return true;
+        return ERRAND_PROPERTY_TAKEN;
     }
     if (strcmp(name, "security.protocol") == 0) {
-        return strcasecmp(value, "plaintext") == 0;
+        return errand_property_of(strcasecmp(value, "plaintext") == 0);
     }
-    return taker->known != NULL && taker->known(taker->owner, name, value);
+    return taker->known == NULL ? ERRAND_PROPERTY_UNKNOWN : taker->known(taker->owner, name, value);
 }
 
 #define NO_SECURITY "there is no TLS and no SASL; only PLAINTEXT"
@@ -118,12 +123,18 @@ static int take_property(struct errand *errand, const struct property_taker *tak
     }
     const char *name =
         arena_string(&errand->arena, bytes_make(property, (size_t)(equals - property)));
-    if (try_property(taker, name, equals + 1)) {
+    enum errand_property answer = try_property(taker, name, equals + 1);
+    if (answer == ERRAND_PROPERTY_TAKEN) {
         return COMMAND_OK;
     }
-    return is_of_security(name) ? command_misuse(errand->world, "-X %s: " NO_SECURITY, name)
-                                : command_misuse(errand->world, "unknown property or value '%s=%s'",
-                                                 name, equals + 1);
+    if (is_of_security(name)) {
+        return command_misuse(errand->world, "-X %s: " NO_SECURITY, name);
+    }
+    if (answer == ERRAND_PROPERTY_UNKNOWN && errand->world->is_lenient) {
+        fprintf(errand->world->errors, "tidemill: the property '%s' means nothing here\n", name);
+        return COMMAND_OK;
+    }
+    return command_misuse(errand->world, "unknown property or value '%s=%s'", name, equals + 1);
 }
 
 /* A file may hold what other clients know, as long as it asks for nothing that we cannot do. */
@@ -134,11 +145,11 @@ static int take_file(struct errand *errand, const struct property_taker *taker, 
     int code = property_file_read(errand->world, path, &errand->arena, &file);
     for (size_t i = 0; i < file.count && code == COMMAND_OK; i++) {
         const struct property_file_row *row = &file.rows[i];
-        bool is_taken = try_property(taker, row->name, row->value);
+        enum errand_property answer = try_property(taker, row->name, row->value);
         if (strcmp(row->name, "bootstrap.servers") == 0 ||
             strcmp(row->name, "metadata.broker.list") == 0) {
             *brokers = row->value;
-        } else if (!is_taken && strcmp(row->name, "security.protocol") == 0) {
+        } else if (answer != ERRAND_PROPERTY_TAKEN && strcmp(row->name, "security.protocol") == 0) {
             code = command_misuse(errand->world, "%s: security.protocol=%s: " NO_SECURITY, path,
                                   row->value);
         }
@@ -158,7 +169,8 @@ static int take_properties(struct errand *errand, const struct errand_flags *fla
 
 int errand_open(struct errand *errand, struct command_world *world,
                 const struct errand_flags *flags,
-                bool (*known)(void *owner, const char *name, const char *value), void *owner)
+                enum errand_property (*known)(void *owner, const char *name, const char *value),
+                void *owner)
 {
     *errand = (struct errand){.world = world};
     const char *output = flags->output == NULL ? "text" : flags->output;

@@ -11,6 +11,13 @@
 #include "runtime/cli/command.h"
 #include "runtime/client/client.h"
 
+/* What a command makes of a client property. */
+enum errand_property {
+    ERRAND_PROPERTY_UNKNOWN, /* the name */
+    ERRAND_PROPERTY_TAKEN,
+    ERRAND_PROPERTY_WRONG, /* the value does not fit the name */
+};
+
 struct errand_flags {
     const char *brokers;
     const char *output;          /* "text", "json" or "kafka" */
@@ -50,10 +57,12 @@ must_use int errand_read_brokers(struct command_world *world, const char *broker
 
 /* 0, or the exit code to return after a complaint. -X properties that `known` (of a command with
  * more of them) does not take are checked here. */
-must_use int errand_open(struct errand *errand, struct command_world *world,
-                         const struct errand_flags *flags,
-                         bool (*known)(void *owner, const char *name, const char *value),
-                         void *owner);
+must_use int
+errand_open(struct errand *errand, struct command_world *world, const struct errand_flags *flags,
+            enum errand_property (*known)(void *owner, const char *name, const char *value),
+            void *owner);
+/* TAKEN or WRONG. */
+enum errand_property errand_property_of(bool is_taken);
 /* Prints `out` and ends the client. */
 void errand_close(struct errand *errand);
 /* Turns the loop until *is_done (then 0) or a signal (ERROR_CANCELLED). Whoever sets *is_done

@@ -54,7 +54,7 @@ static size_t collect(struct group_reader *reader)
     reader->sent = memory_resize(reader->sent, (reader->count + 1) * sizeof(*reader->sent));
     for (size_t i = 0; i < reader->count; i++) {
         struct group_reader_row *row = &reader->rows[i];
-        if (row->offset >= 0 && row->offset != row->committed_offset) {
+        if (row->offset >= 0 && row->offset != row->committed_offset && !reader->is_uncommitting) {
             row->committed_offset = row->offset;
             reader->sent[count++] = (struct member_partition){
                 .topic = row->topic,

@@ -26,6 +26,7 @@ struct group_reader {
     /* Called when there may be something to look at: an assignment, an error, a second passed. */
     void (*changed)(void *owner);
     void *owner;
+    bool is_uncommitting; /* nothing is committed */
     int64_t start_offset; /* FETCHER_OFFSET_…, where nothing is committed */
     struct group_reader_row *rows;
     size_t count;

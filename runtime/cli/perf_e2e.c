@@ -198,7 +198,7 @@ static int measure(struct e2e *run, struct errand *errand)
     return perf_report(&run->perf, "sent and read", true);
 }
 
-static bool take_property(void *owner, const char *name, const char *value)
+static enum errand_property take_property(void *owner, const char *name, const char *value)
 {
     struct e2e *run = owner;
     return producer_property_take(&run->options, name, value);
@@ -217,7 +217,8 @@ static int run(struct command_world *world, const void *given, const struct flag
     if (code == COMMAND_OK && run.values->perf.rate <= 0) {
         code = command_misuse(world, "--rate takes 1 record a second or more");
     }
-    if (code == COMMAND_OK && !producer_property_take(&run.options, "acks", run.values->acks)) {
+    if (code == COMMAND_OK &&
+        producer_property_take(&run.options, "acks", run.values->acks) != ERRAND_PROPERTY_TAKEN) {
         code = command_misuse(world, "--acks takes 0, 1 or all, not '%s'", run.values->acks);
     }
     if (code == COMMAND_OK) {

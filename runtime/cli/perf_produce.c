@@ -390,7 +390,7 @@ static int measure(struct produce_perf *run, struct errand *errand)
     return perf_report(&run->perf, "sent", true);
 }
 
-static bool take_property(void *owner, const char *name, const char *value)
+static enum errand_property take_property(void *owner, const char *name, const char *value)
 {
     struct produce_perf *run = owner;
     return producer_property_take(&run->options, name, value);
@@ -409,7 +409,7 @@ static int prepare(struct produce_perf *run, struct command_world *world)
         return command_misuse(world, "-z takes none, gzip, snappy, lz4 or zstd, not '%s'",
                               values->codec);
     }
-    if (!producer_property_take(&run->options, "acks", values->acks)) {
+    if (producer_property_take(&run->options, "acks", values->acks) != ERRAND_PROPERTY_TAKEN) {
         return command_misuse(world, "--acks takes 0, 1 or all, not '%s'", values->acks);
     }
     if (values->depth < 1 || values->depth > DEPTH_MAX) {

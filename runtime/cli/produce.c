@@ -373,12 +373,12 @@ static int transfer(struct produce *produce)
     return code;
 }
 
-static bool take_property(void *owner, const char *name, const char *value)
+static enum errand_property take_property(void *owner, const char *name, const char *value)
 {
     struct produce *produce = owner;
     if (strcmp(name, "transactional.id") == 0) {
         produce->transactional_id = value;
-        return *value != 0;
+        return errand_property_of(*value != '\0');
     }
     return producer_property_take(&produce->options, name, value);
 }

@@ -2,9 +2,10 @@
  * Thread: any. */
 #pragma once
 
+#include "runtime/cli/errand.h"
 #include "runtime/client/producer.h"
 
 enum { PRODUCER_PROPERTY_RECORD_MAX = 1 << 30 };
 
-/* False for an unknown name or a value that does not fit it. */
-bool producer_property_take(struct producer_options *options, const char *name, const char *value);
+enum errand_property producer_property_take(struct producer_options *options, const char *name,
+                                            const char *value);

@@ -3,6 +3,7 @@
 
 #include "log/base/memory.h"
 #include "log/base/text.h"
+#include "runtime/cli/property_file.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -108,6 +109,28 @@ const char *shim_property(const struct shim *shim, const char *flag, const char 
     return value;
 }
 
+int shim_read_file(struct shim *shim, const char *file_flag, const char *flag)
+{
+    const char *path = shim_value(shim, file_flag);
+    struct property_file file;
+    int code =
+        path == NULL ? COMMAND_OK : property_file_read(shim->world, path, &shim->arena, &file);
+    if (path == NULL || code != COMMAND_OK) {
+        return code;
+    }
+    struct shim_given *all =
+        arena_array(&shim->arena, struct shim_given, file.count + shim->given_count + 1);
+    for (size_t i = 0; i < file.count; i++) {
+        const struct property_file_row *row = &file.rows[i];
+        all[i] = (struct shim_given){
+            .flag = flag, .value = arena_printf(&shim->arena, "%s=%s", row->name, row->value)};
+    }
+    memcpy(all + file.count, shim->given, shim->given_count * sizeof(*all));
+    shim->given = all;
+    shim->given_count += file.count;
+    return COMMAND_OK;
+}
+
 void shim_add(struct shim *shim, const char *word)
 {
     flag_list_add(&shim->words, word);
@@ -125,6 +148,26 @@ void shim_add_for(struct shim *shim, const char *theirs, const char *flag, const
     shim_add_pair(shim, flag, value);
 }
 
+const char *shim_expression(struct shim *shim, const char *pattern)
+{
+    struct buffer out;
+    buffer_init(&out);
+    for (; *pattern != '\0'; pattern++) {
+        if (pattern[0] == '\\' && pattern[1] == 'd') {
+            buffer_add_string(&out, "[0-9]");
+            pattern++;
+        } else if (strncmp(pattern, "(?:", 3) == 0) {
+            buffer_add_byte(&out, '(');
+            pattern += 2;
+        } else {
+            buffer_add_byte(&out, (uint8_t)*pattern);
+        }
+    }
+    const char *expression = arena_string(&shim->arena, buffer_bytes(&out));
+    buffer_fini(&out);
+    return expression;
+}
+
 const char *shim_pattern(struct shim *shim, const char *topic)
 {
     struct buffer out;
@@ -135,16 +178,13 @@ const char *shim_pattern(struct shim *shim, const char *topic)
         size--;
     }
     for (size_t i = 0; i < size; i++) {
-        if (topic[i] == '\\' && topic[i + 1] == 'd') { /* which POSIX does not know */
-            buffer_add_string(&out, "[0-9]");
-            i++;
-        } else if (topic[i] != ' ') {
+        if (topic[i] != ' ') {
             buffer_add_byte(&out, topic[i] == ',' ? '|' : (uint8_t)topic[i]);
         }
     }
     const char *pattern = arena_string(&shim->arena, buffer_bytes(&out));
     buffer_fini(&out);
-    return pattern;
+    return shim_expression(shim, pattern);
 }
 
 void shim_add_topic(struct shim *shim, const char *topic)
@@ -420,7 +460,9 @@ int shim_run(struct command_world *world, const struct shim_tool *tool, int argc
         if (code == COMMAND_OK) {
             learn_words(&shim);
             put_command(&shim);
+            world->is_lenient = true; /* as Kafka's clients */
             code = run_silently(&shim, run, owner);
+            world->is_lenient = false;
             world->dialect = NULL;
         }
     }

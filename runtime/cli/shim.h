@@ -122,12 +122,17 @@ bool shim_has(const struct shim *shim, const char *flag);
 /* Of NAME=VALUE after one of two spellings of a flag: the last value of NAME, or NULL. */
 const char *shim_property(const struct shim *shim, const char *flag, const char *other,
                           const char *name);
+/* Puts the properties of the file that `file_flag` names in front of what was given, each as if it
+ * stood after `flag`. COMMAND_OK, also without a file, or an exit code after a complaint. */
+must_use int shim_read_file(struct shim *shim, const char *file_flag, const char *flag);
 void shim_add(struct shim *shim, const char *word);
 void shim_add_pair(struct shim *shim, const char *flag, const char *value);
 /* As shim_add_pair; our messages about it name the tool's flag. */
 void shim_add_for(struct shim *shim, const char *theirs, const char *flag, const char *value);
 /* "one", or what has signs of a regular expression as -r. */
 void shim_add_topic(struct shim *shim, const char *topic);
+/* What Java writes and POSIX does not know, such as \d. */
+const char *shim_expression(struct shim *shim, const char *pattern);
 /* Kafka's pattern of topics in our words: a comma means "or", quotes and spaces mean nothing. */
 const char *shim_pattern(struct shim *shim, const char *topic);
 __attribute__((format(printf, 2, 3))) int shim_refuse(struct shim *shim, const char *format, ...);

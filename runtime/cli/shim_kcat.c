@@ -23,12 +23,13 @@ static const struct kcat_letter letters[] = {
     {'q', false, "CP"},  {'f', true, "C"},    {'J', false, "CL"},  {'D', true, "CP"},
     {'K', true, "CP"},   {'k', true, "P"},    {'H', true, "P"},    {'z', true, "P"},
     {'Z', false, "CP"},  {'T', false, "P"},   {'u', false, "C"},   {'G', true, "C"},
+    {'s', true, "C"},    {'E', false, "C"},
 };
 enum { LETTER_COUNT = sizeof(letters) / sizeof(letters[0]) };
 
 /* Letters with a meaning of their own, or with none here. */
-static const char own_values[] = "mdsrM";
-static const char own_switches[] = "CPLQlvEVhO";
+static const char own_values[] = "mdrM";
+static const char own_switches[] = "CPLQlvVhO";
 
 struct kcat {
     struct command_world *world;
@@ -93,18 +94,17 @@ static int take_own(struct kcat *kcat, char letter, const char *value)
         flag_list_add(&kcat->words, arena_printf(&kcat->arena, "request.timeout.ms=%s000", value));
         return COMMAND_OK;
     case 'v':
-    case 'E':
     case 'd':
         return COMMAND_OK; /* talk, which nobody parses */
     case 'O':
         kcat->has_offsets = true;
         return COMMAND_OK;
-    case 's':
     case 'r':
-        return command_misuse(kcat->world,
-                              "-%c: keys and values are printed as they are; "
-                              "deserializers are not there",
-                              letter);
+        return command_misuse(kcat->world, "-r: there is no registry of schemas here; -s takes "
+                                           "pack strings");
+    case 'M':
+        return command_misuse(kcat->world, "-M: there is no mock cluster here; 'tidemill serve "
+                                           "--memory' is a broker for tests");
     default:
         return command_misuse(kcat->world, "-%c is not there", letter);
     }

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char files_unread[] = "files of properties are not read; give them one by one";
-
 /* --- kafka-console-producer --- */
 
 static const struct shim_flag producer_flags[] = {
@@ -29,8 +27,8 @@ static const struct shim_flag producer_flags[] = {
     {"--sync", SHIM_SWITCH, NULL},
     {"--producer.config", SHIM_VALUE, "-F"},
     {"--command-config", SHIM_VALUE, "-F"},
-    {"--reader-config", SHIM_REFUSE, files_unread},
-    {"--line-reader", SHIM_REFUSE, "classes of Java cannot be loaded"},
+    {"--reader-config", SHIM_VALUE, NULL},
+    {"--line-reader", SHIM_VALUE, NULL},
     {"--max-block-ms", SHIM_DROP, NULL},
     {"--max-memory-bytes", SHIM_DROP, NULL},
     {"--max-partition-memory-bytes", SHIM_DROP, NULL},
@@ -62,8 +60,9 @@ static bool is_true(const char *text)
     return text != NULL && text_parse_bool(text, &value) == 0 && value;
 }
 
-static int refuse_unknown(struct shim *shim, const char *flag, const char *other,
-                          const char *const *known, size_t count)
+/* Kafka's readers and formatters take any property, and leave alone what they do not know. */
+static void warn_of_unknown(struct shim *shim, const char *flag, const char *other,
+                            const char *const *known, size_t count)
 {
     for (size_t i = 0; i < shim->given_count; i++) {
         const struct shim_given *given = &shim->given[i];
@@ -77,10 +76,10 @@ static int refuse_unknown(struct shim *shim, const char *flag, const char *other
             is_known = is_known || bytes_equal_string(bytes_make(given->value, size), known[j]);
         }
         if (!is_known) {
-            return shim_refuse(shim, "%s %s: no such property here", given->flag, given->value);
+            fprintf(shim->world->errors, "tidemill: %s: the property '%s' means nothing here\n",
+                    shim->tool->name, given->value);
         }
     }
-    return COMMAND_OK;
 }
 
 /* Our separators know escapes, theirs are plain. */
@@ -102,14 +101,19 @@ static int finish_producer(struct shim *shim)
     static const char *const known[] = {"parse.key",    "key.separator",        "parse.headers",
                                         "ignore.error", "headers.delimiter",    "headers.separator",
                                         "null.marker",  "headers.key.separator"};
-    int code = refuse_unknown(shim, "--property", "--reader-property", known,
-                              sizeof known / sizeof known[0]);
+    int code = shim_read_file(shim, "--reader-config", "--reader-property");
+    const char *class = shim_value(shim, "--line-reader");
+    warn_of_unknown(shim, "--property", "--reader-property", known, sizeof known / sizeof known[0]);
     const char *separator = reader(shim, "key.separator"), *null = reader(shim, "null.marker");
     const char *delimiter = reader(shim, "headers.delimiter");
     const char *between = reader(shim, "headers.separator");
     const char *pair = reader(shim, "headers.key.separator");
     if (code == COMMAND_OK && !shim_has(shim, "--topic")) {
         return shim_refuse(shim, "--topic NAME is missing");
+    }
+    if (class != NULL && strcmp(class, "org.apache.kafka.tools.LineMessageReader") != 0) {
+        return shim_refuse(shim, "--line-reader: classes of Java cannot be loaded; what "
+                                 "LineMessageReader does is done, see --reader-property");
     }
     if (between != NULL) {
         shim_add_for(shim, "headers.separator", "--header-separator", between);
@@ -167,7 +171,7 @@ static const struct shim_flag consumer_flags[] = {
     {"--help", SHIM_SWITCH, NULL},
     {"--version", SHIM_SWITCH, NULL},
     {"--topic", SHIM_VALUE, "-t"},
-    {"--group", SHIM_VALUE, "-G"},
+    {"--group", SHIM_VALUE, NULL},
     {"--partition", SHIM_VALUE, "-p"},
     {"--offset", SHIM_VALUE, NULL},
     {"--from-beginning", SHIM_SWITCH, NULL},
@@ -176,16 +180,17 @@ static const struct shim_flag consumer_flags[] = {
     {"--isolation-level", SHIM_VALUE, NULL},
     {"--property", SHIM_LIST, NULL},
     {"--formatter-property", SHIM_LIST, NULL},
-    {"--consumer-property", SHIM_LIST, "-X"},
-    {"--command-property", SHIM_LIST, "-X"},
+    {"--consumer-property", SHIM_LIST, NULL},
+    {"--command-property", SHIM_LIST, NULL},
     {"--consumer.config", SHIM_VALUE, "-F"},
     {"--command-config", SHIM_VALUE, "-F"},
-    {"--formatter-config", SHIM_REFUSE, files_unread},
+    {"--formatter-config", SHIM_VALUE, NULL},
     {"--formatter", SHIM_VALUE, NULL},
-    {"--include", SHIM_REFUSE, "name the topic with --topic"},
-    {"--key-deserializer", SHIM_DROP, NULL},
-    {"--value-deserializer", SHIM_DROP, NULL},
-    {"--skip-message-on-error", SHIM_SWITCH, NULL},
+    {"--include", SHIM_VALUE, NULL},
+    {"--enable-systest-events", SHIM_REFUSE, "events are of Kafka's own system tests"},
+    {"--key-deserializer", SHIM_VALUE, NULL},
+    {"--value-deserializer", SHIM_VALUE, NULL},
+    {"--skip-message-on-error", SHIM_SWITCH, "-E"},
 };
 
 static const char *formatter(const struct shim *shim, const char *name)
@@ -243,12 +248,12 @@ static void add_format(struct shim *shim)
     buffer_fini(&format);
 }
 
-static int add_offset(struct shim *shim)
+static int add_offset(struct shim *shim, const char *group)
 {
     const char *offset = shim_value(shim, "--offset");
     const char *reset =
         shim_property(shim, "--consumer-property", "--command-property", "auto.offset.reset");
-    bool is_beginning = shim_has(shim, "--from-beginning"), has_group = shim_has(shim, "--group");
+    bool is_beginning = shim_has(shim, "--from-beginning"), has_group = group != NULL;
     int64_t number;
     if (is_beginning && reset != NULL && strcmp(reset, "latest") == 0) {
         return shim_refuse(shim, "--from-beginning and auto.offset.reset=latest contradict each "
@@ -284,38 +289,149 @@ static int add_offset(struct shim *shim)
     return COMMAND_OK;
 }
 
-static const char default_formatter[] = "org.apache.kafka.tools.consumer.DefaultMessageFormatter";
+/* Java's classes that print what our pack strings do. */
+static int add_deserializer(struct shim *shim, const char *part, const char *flag)
+{
+    static const char folder[] = "org.apache.kafka.common.serialization.";
+    static const struct {
+        const char *name;
+        const char *pack; /* NULL: as it is */
+    } known[] = {{"LongDeserializer", ">q$"},      {"IntegerDeserializer", ">i$"},
+                 {"ShortDeserializer", ">h$"},     {"DoubleDeserializer", ">d$"},
+                 {"FloatDeserializer", ">f$"},     {"BooleanDeserializer", "?$"},
+                 {"StringDeserializer", NULL},     {"ByteArrayDeserializer", NULL},
+                 {"ByteBufferDeserializer", NULL}, {"BytesDeserializer", NULL},
+                 {"UUIDDeserializer", NULL}};
+    const char *property = arena_printf(&shim->arena, "%s.deserializer", part);
+    const char *class = shim_value(shim, flag);
+    class = class == NULL ? formatter(shim, property) : class;
+    if (class == NULL) {
+        return COMMAND_OK;
+    }
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strncmp(class, folder, sizeof folder - 1) != 0 ||
+            strcmp(class + sizeof folder - 1, known[i].name) != 0) {
+            continue;
+        }
+        if (known[i].pack != NULL) {
+            shim_add_pair(shim, "-s", arena_printf(&shim->arena, "%s=%s", part, known[i].pack));
+        }
+        return COMMAND_OK;
+    }
+    return shim_refuse(shim,
+                       "%s.deserializer=%s: classes of Java cannot be loaded; those of numbers, "
+                       "strings and booleans in %s are known",
+                       part, class, folder);
+}
+
+/* Kafka's own formatters. */
+static int add_formatter(struct shim *shim)
+{
+    static const char folder[] = "org.apache.kafka.tools.consumer.";
+    const char *class = shim_value(shim, "--formatter");
+    const char *name = class == NULL                                    ? "DefaultMessageFormatter"
+                       : strncmp(class, folder, sizeof folder - 1) == 0 ? class + sizeof folder - 1
+                                                                        : "";
+    if (strcmp(name, "NoOpMessageFormatter") == 0) {
+        shim_add_pair(shim, "-f", "");
+        return COMMAND_OK;
+    }
+    if (strcmp(name, "DefaultMessageFormatter") != 0 &&
+        strcmp(name, "LoggingMessageFormatter") != 0) {
+        return shim_refuse(shim,
+                           "--formatter: classes of Java cannot be loaded; known are "
+                           "DefaultMessageFormatter, LoggingMessageFormatter and "
+                           "NoOpMessageFormatter of %s",
+                           folder);
+    }
+    add_format(shim);
+    return COMMAND_OK;
+}
+
+/* The group may be a property, too; which is none of ours. Nowhere two of them may stand. */
+static int find_group(struct shim *shim, const char **group)
+{
+    static const char of_file[] = "a file's property";
+    int code = shim_read_file(shim, "--consumer.config", of_file);
+    code = code == COMMAND_OK ? shim_read_file(shim, "--command-config", of_file) : code;
+    const char *found[] = {
+        shim_value(shim, "--group"),
+        shim_property(shim, "--consumer-property", "--command-property", "group.id"),
+        shim_property(shim, of_file, of_file, "group.id")};
+    *group = NULL;
+    for (size_t i = 0; i < sizeof found / sizeof found[0] && code == COMMAND_OK; i++) {
+        if (*group != NULL && found[i] != NULL && strcmp(*group, found[i]) != 0) {
+            return shim_refuse(shim, "two groups are named, '%s' and '%s'; leave out one", *group,
+                               found[i]);
+        }
+        *group = *group == NULL ? found[i] : *group;
+    }
+    return code;
+}
+
+static void add_consumer_properties(struct shim *shim)
+{
+    static const char group[] = "group.id=";
+    for (size_t i = 0; i < shim->given_count; i++) {
+        const struct shim_given *given = &shim->given[i];
+        bool is_property = strcmp(given->flag, "--consumer-property") == 0 ||
+                           strcmp(given->flag, "--command-property") == 0;
+        if (is_property && strncmp(given->value, group, sizeof group - 1) != 0) {
+            shim_add_for(shim, given->flag, "-X", given->value);
+        }
+    }
+}
+
+/* None are read. */
+static bool answer_consumer(struct shim *shim, int *code)
+{
+    const char *count = shim_value(shim, "--max-messages");
+    int64_t number;
+    (void)code;
+    return count != NULL && text_parse_int64(count, &number) == 0 && number == 0;
+}
 
 static int finish_consumer(struct shim *shim)
 {
-    static const char *const known[] = {"print.timestamp",   "print.key",      "print.offset",
-                                        "print.partition",   "print.headers",  "print.value",
-                                        "key.separator",     "line.separator", "null.literal",
-                                        "headers.separator", "print.epoch",    "print.delivery"};
-    const char *headers = formatter(shim, "headers.separator");
+    static const char *const known[] = {"print.timestamp",   "print.key",         "print.offset",
+                                        "print.partition",   "print.headers",     "print.value",
+                                        "key.separator",     "line.separator",    "null.literal",
+                                        "headers.separator", "print.epoch",       "print.delivery",
+                                        "key.deserializer",  "value.deserializer"};
+    const char *headers, *include = shim_value(shim, "--include");
     const char *isolation = shim_value(shim, "--isolation-level");
-    int code = refuse_unknown(shim, "--property", "--formatter-property", known,
-                              sizeof known / sizeof known[0]);
+    int code = shim_read_file(shim, "--formatter-config", "--formatter-property");
+    const char *group = NULL;
+    code = code == COMMAND_OK ? find_group(shim, &group) : code;
+    headers = formatter(shim, "headers.separator");
+    warn_of_unknown(shim, "--property", "--formatter-property", known,
+                    sizeof known / sizeof known[0]);
     if (headers != NULL) {
         shim_add_pair(shim, "--header-separator", headers);
     }
-    if (code == COMMAND_OK && !shim_has(shim, "--topic")) {
-        return shim_refuse(shim, "--topic NAME is missing");
+    if (code == COMMAND_OK && shim_has(shim, "--topic") == (include != NULL)) {
+        return shim_refuse(shim, "say what to read: --topic NAME or --include REGEX");
     }
-    if (shim_has(shim, "--formatter") &&
-        strcmp(shim_value(shim, "--formatter"), default_formatter) != 0) {
-        return shim_refuse(shim,
-                           "--formatter: classes of Java cannot be loaded, and %s stands for "
-                           "ours; see --formatter-property",
-                           default_formatter);
+    if (include != NULL && shim_has(shim, "--partition")) {
+        return shim_refuse(shim, "--partition needs --topic");
     }
     if (isolation != NULL) {
         shim_add_pair(shim, "-X", arena_printf(&shim->arena, "isolation.level=%s", isolation));
     }
     if (code == COMMAND_OK) {
-        shim_add(shim, "--create");
-        add_format(shim);
-        code = add_offset(shim);
+        add_consumer_properties(shim);
+        if (include != NULL) {
+            shim_add_for(shim, "--include", "-r", shim_expression(shim, include));
+        } else {
+            shim_add(shim, "--create");
+        }
+        if (group != NULL) {
+            shim_add_for(shim, "--group", "-G", group);
+        }
+        code = add_formatter(shim);
+        code = code == COMMAND_OK ? add_deserializer(shim, "key", "--key-deserializer") : code;
+        code = code == COMMAND_OK ? add_deserializer(shim, "value", "--value-deserializer") : code;
+        code = code == COMMAND_OK ? add_offset(shim, group) : code;
     }
     return code;
 }
@@ -331,6 +447,7 @@ const struct shim_tool shim_console_consumer = {
     .command = "consume",
     SHIM_PHRASES(consumer_phrases),
     SHIM_FLAGS(consumer_flags),
+    .answer = answer_consumer,
     .finish = finish_consumer,
 };
 

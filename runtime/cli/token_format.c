@@ -113,7 +113,8 @@ static void write_token(const struct token_format *format, char token,
     const struct batch_record *record = envelope->record;
     switch (token) {
     case 's':
-        write_content(format, record->value, out);
+        write_content(format, envelope->value_text != NULL ? *envelope->value_text : record->value,
+                      out);
         break;
     case 'S':
         write_number(size_of(record->value), out);
@@ -123,7 +124,7 @@ static void write_token(const struct token_format *format, char token,
         out->size += 4;
         break;
     case 'k':
-        write_content(format, record->key, out);
+        write_content(format, envelope->key_text != NULL ? *envelope->key_text : record->key, out);
         break;
     case 'K':
         write_number(size_of(record->key), out);

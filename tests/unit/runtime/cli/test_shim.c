@@ -235,6 +235,24 @@ static void what_a_record_looks_like_is_a_format(void **state)
            "produce -b h -t t -K \\t --strict -X acks=all --empty -q");
 }
 
+static void a_consumer_is_told_what_to_read(void **state)
+{
+    struct stage *stage = *state;
+    expect(stage,
+           "kafka-console-consumer --bootstrap-server h --include (?:a|b)\\d --command-property "
+           "group.id=g --consumer-property enable.auto.commit=false",
+           "consume -b h -X enable.auto.commit=false -r (a|b)[0-9] -G g -f %s\n --null-as null -X "
+           "auto.offset.reset=latest");
+    expect(stage,
+           "kafka-console-consumer --bootstrap-server h --topic t --formatter "
+           "org.apache.kafka.tools.consumer.NoOpMessageFormatter --key-deserializer "
+           "org.apache.kafka.common.serialization.IntegerDeserializer --property "
+           "value.deserializer=org.apache.kafka.common.serialization.LongDeserializer "
+           "--skip-message-on-error",
+           "consume -b h -t t -E --create -f  -s key=>i$ -s value=>q$ -o end");
+    expect(stage, "kafka-console-consumer --bootstrap-server h --topic t --max-messages 0", "");
+}
+
 static void the_letters_of_kcat_stay_and_its_modes_become_commands(void **state)
 {
     struct stage *stage = *state;
@@ -244,6 +262,7 @@ static void the_letters_of_kcat_stay_and_its_modes_become_commands(void **state)
     expect(stage, "kcat -Q -t t:0:-1 -t u:1:5",
            "topic offsets --kcat t:0 --at end topic offsets --kcat u:1 --at @5");
     expect(stage, "kcat -L -J -v -b h", "cluster describe -J -b h");
+    expect(stage, "kcat -b h -C -t t -s value=q -E", "consume -b h -t t -s value=q -E");
 }
 
 static void what_is_not_there_is_refused(void **state)
@@ -275,8 +294,19 @@ static void what_is_not_there_is_refused(void **state)
            "groups have no defaults");
     refuse(stage, "kafka-console-consumer --bootstrap-server h --topic t --formatter x",
            "classes of Java cannot be loaded");
-    refuse(stage, "kafka-console-consumer --bootstrap-server h --topic t --property nosuch=1",
-           "no such property here");
+    refuse(stage,
+           "kafka-console-consumer --bootstrap-server h --topic t --value-deserializer io.x.Avro",
+           "value.deserializer=io.x.Avro: classes of Java cannot be loaded");
+    refuse(stage, "kafka-console-consumer --bootstrap-server h --topic t --include t",
+           "say what to read: --topic NAME or --include REGEX");
+    refuse(stage, "kafka-console-consumer --bootstrap-server h --include t --partition 0",
+           "--partition needs --topic");
+    refuse(stage,
+           "kafka-console-consumer --bootstrap-server h --topic t --group g --command-property "
+           "group.id=f",
+           "two groups are named, 'g' and 'f'");
+    refuse(stage, "kafka-console-producer --bootstrap-server h --topic t --line-reader x",
+           "--line-reader: classes of Java cannot be loaded");
     refuse(stage, "kafka-get-offsets --bootstrap-server h --topic t --partitions 5-7",
            "--partitions takes N,N");
     refuse(stage, "kafka-topics --bootstrap-server h --alter --topic t --config a=b",
@@ -291,7 +321,8 @@ static void what_is_not_there_is_refused(void **state)
            "--by-duration takes PnDTnHnMnS");
     refuse(stage, "kcat -t t -y", "unknown flag '-y'");
     refuse(stage, "kcat -b h", "say what to do");
-    refuse(stage, "kcat -C -t t -s i", "deserializers are not there");
+    refuse(stage, "kcat -C -t t -r http://h", "there is no registry of schemas here");
+    refuse(stage, "kcat -M 3", "there is no mock cluster here");
     refuse(stage, "kcat -Q -t t:0", "-Q takes -t TOPIC:PARTITION:TIME");
 }
 
@@ -312,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_groups_are_moved_and_deleted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tools_without_a_broker_need_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_record_looks_like_is_a_format, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_consumer_is_told_what_to_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_letters_of_kcat_stay_and_its_modes_become_commands,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_refused, set_up, tear_down),
