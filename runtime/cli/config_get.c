@@ -178,12 +178,33 @@ static int get(struct errand *errand, const struct get_values *values,
     return code;
 }
 
-/* Everything of a kind that has settings; of topics, all of them. */
+/* Each of them, and what holds for all. */
+static int list_brokers(struct errand *errand, const char *const **names, size_t *count)
+{
+    const struct metadata_response *metadata;
+    int error = errand_read_metadata(errand, NULL, 0, &metadata);
+    if (error != 0) {
+        return errand_fail(errand, error, "looking for the cluster");
+    }
+    const char **list =
+        arena_array(&errand->arena, const char *, (size_t)metadata->brokers.count + 1);
+    for (int32_t i = 0; i < metadata->brokers.count; i++) {
+        list[(*count)++] = arena_printf(&errand->arena, "%d", metadata->brokers.items[i].node_id);
+    }
+    list[(*count)++] = "default";
+    *names = list;
+    return COMMAND_OK;
+}
+
+/* Everything of a kind that has settings; of topics and brokers, all of them. */
 static int list_names(struct errand *errand, const char *kind, const char *const **names,
                       size_t *count)
 {
     const struct topic_choice_flags all = {.pattern = ".*", .may_miss = true};
     const struct flag_list none = {0};
+    if (strcmp(kind, "broker") == 0) {
+        return list_brokers(errand, names, count);
+    }
     if (strcmp(kind, "topic") == 0) {
         return topic_choice_names(errand, &all, &none, names, count);
     }
@@ -219,10 +240,8 @@ static int get_all(struct errand *errand, const struct get_values *values,
     const char *const *names = NULL;
     size_t count = 0;
     struct config_target target;
-    if (arguments->count == 1 && strcmp(arguments->items[0], "broker") == 0) {
-        return command_misuse(errand->world, "name the broker: its number, or 'default'");
-    }
-    if (arguments->count == 1 && config_target_listed(arguments->items[0]) == 0) {
+    if (arguments->count == 1 && config_target_listed(arguments->items[0]) == 0 &&
+        strcmp(arguments->items[0], "broker") != 0) {
         words[1] = "";
         return config_target_read(errand->world, &row, &target);
     }
@@ -270,7 +289,8 @@ const struct command command_config_get = {
     .arguments = "topic|broker|group|client-metric [NAME [SETTING...]]",
     .summary = "shows settings and where they come from",
     .details = "NAME of a broker is its number, or 'default' for all brokers. Without NAME, all\n"
-               "topics, groups or client-metrics; without settings, those that somebody changed.\n",
+               "topics, brokers, groups or client-metrics; without settings, those that somebody "
+               "changed.\n",
     .examples = "tidemill config get topic logs\n"
                 "tidemill config get topic logs retention.ms -o json\n"
                 "tidemill config get broker 1 --all --explain\n",

@@ -24,9 +24,11 @@ static const struct shim_flag config_flags[] = {
     {"--all", SHIM_SWITCH, NULL},
     {"--add-config", SHIM_VALUE, NULL},
     {"--delete-config", SHIM_VALUE, NULL},
-    {"--add-config-file", SHIM_REFUSE, "files are not read; give the settings with --add-config"},
+    {"--add-config-file", SHIM_VALUE, NULL},
     {"--force", SHIM_SWITCH, NULL},
-    {"--broker-logger", SHIM_REFUSE, "loggers have no settings here; serve --verbose traces"},
+    {"--broker-logger", SHIM_REFUSE, "there are no loggers with levels of their own here"},
+    {"--bootstrap-controller", SHIM_REFUSE,
+     "settings are read and changed through a broker: --bootstrap-server HOST:PORT"},
 };
 
 /* The types of entities, and our words for them. */
@@ -195,8 +197,7 @@ static int add_entity(struct shim *shim, const struct choice *choice)
         return shim_refuse(shim, "%s have no defaults; name one with --entity-name",
                            row->entity->type);
     }
-    if (row->name == NULL && !row->is_default &&
-        (is_broker || strcmp(shim->command, "config set") == 0)) {
+    if (row->name == NULL && !row->is_default && strcmp(shim->command, "config set") == 0) {
         return shim_refuse(shim, "--entity-name NAME is missing");
     }
     if (row->name != NULL || row->is_default) {
@@ -207,13 +208,23 @@ static int add_entity(struct shim *shim, const struct choice *choice)
 
 static int add_changes(struct shim *shim)
 {
+    static const char of_file[] = "a line of --add-config-file";
     const char *set = shim_value(shim, "--add-config"),
                *unset = shim_value(shim, "--delete-config");
     if (set != NULL && strncmp(set, "SCRAM-", 6) == 0) {
         return shim_refuse(shim, "users have no passwords here");
     }
+    if (set != NULL && shim_has(shim, "--add-config-file")) {
+        return shim_refuse(shim, "--add-config and --add-config-file both say what to add");
+    }
     if (set != NULL) {
         add_settings(shim, set);
+    }
+    int code = shim_read_file(shim, "--add-config-file", of_file);
+    for (size_t i = 0; i < shim->given_count && code == COMMAND_OK; i++) {
+        if (strcmp(shim->given[i].flag, of_file) == 0) {
+            shim_add(shim, shim->given[i].value);
+        }
     }
     if (unset != NULL) {
         char *rest = arena_string(&shim->arena, bytes_from_string(unset)), *word;
@@ -221,7 +232,7 @@ static int add_changes(struct shim *shim)
             shim_add_pair(shim, "--unset", word);
         }
     }
-    return COMMAND_OK;
+    return code;
 }
 
 static int finish_configs(struct shim *shim)
@@ -239,7 +250,14 @@ static int finish_configs(struct shim *shim)
     return code;
 }
 
+static const struct shim_rule config_rules[] = {
+    {"--add-config", " --alter ", NULL},
+    {"--add-config-file", " --alter ", NULL},
+    {"--delete-config", " --alter ", NULL},
+};
+
 static const struct dialect_row config_phrases[] = {
+    {"tidemill cluster describe", "kafka-configs --describe --entity-type brokers"},
     {"tidemill topic ls", "kafka-topics --list"},
     {"name NAME=VALUE, --unset NAME, --append or --subtract NAME=ITEM",
      "say --add-config NAME=VALUE,... or --delete-config NAME,..."},
@@ -252,6 +270,7 @@ const struct shim_tool shim_configs = {
     .name = "kafka-configs",
     .actions = "--describe or --alter",
     SHIM_FLAGS(config_flags),
+    SHIM_RULES(config_rules),
     SHIM_PHRASES(config_phrases),
     .finish = finish_configs,
 };

@@ -103,8 +103,7 @@ static int take_own(struct kcat *kcat, char letter, const char *value)
         return command_misuse(kcat->world, "-r: there is no registry of schemas here; -s takes "
                                            "pack strings");
     case 'M':
-        return command_misuse(kcat->world, "-M: there is no mock cluster here; 'tidemill serve "
-                                           "--memory' is a broker for tests");
+        return command_misuse(kcat->world, "-M: there is no mock cluster here, only in librdkafka");
     default:
         return command_misuse(kcat->world, "-%c is not there", letter);
     }
@@ -274,6 +273,9 @@ static void learn_words(struct kcat *kcat)
         }
     }
     dialect_add(&kcat->dialect, "tidemill topic ls", "kcat -L");
+    dialect_add(&kcat->dialect, "tidemill topic create",
+                "kafka-topics --create --bootstrap-server HOST:PORT --topic");
+    dialect_add(&kcat->dialect, "tidemill group seek", "kafka-consumer-groups --reset-offsets");
     kcat->world->dialect = &kcat->dialect;
 }
 

@@ -30,14 +30,16 @@ static const struct shim_flag topic_flags[] = {
     {"--unavailable-partitions", SHIM_SWITCH, "--unavailable"},
     {"--under-min-isr-partitions", SHIM_SWITCH, "--under-min-isr"},
     {"--at-min-isr-partitions", SHIM_SWITCH, "--at-min-isr"},
-    {"--replica-assignment", SHIM_REFUSE, "replicas are placed by the broker"},
-    {"--topic-id", SHIM_REFUSE, "name the topic with --topic"},
+    {"--replica-assignment", SHIM_VALUE, "--place"},
+    {"--topic-id", SHIM_VALUE, "--id"},
     {"--partition-size-limit-per-response", SHIM_DROP, NULL},
 };
 
 static const struct shim_rule topic_rules[] = {
     {"--partitions", " --create --alter ", NULL},
     {"--replication-factor", " --create ", NULL},
+    {"--replica-assignment", " --create --alter ", NULL},
+    {"--topic-id", " --describe ", "name the topic with --topic"},
     {"--config", " --create ", by_configs},
     {"--if-exists", " --alter --delete --describe ", NULL},
     {"--if-not-exists", " --create ", NULL},
@@ -53,6 +55,7 @@ static const struct shim_rule topic_rules[] = {
 /* What our messages say, and what to type here. */
 static const struct dialect_row topic_phrases[] = {
     {"tidemill topic ls", "kafka-topics --list"},
+    {"tidemill topic describe", "kafka-topics --describe"},
     {"--no-internal", "--exclude-internal"},
 };
 
@@ -85,6 +88,14 @@ static int finish_topics(struct shim *shim)
     bool is_alter = strcmp(shim->command, "topic alter") == 0;
     if (topic == NULL && !is_list && !is_describe) {
         return shim_refuse(shim, "--topic NAME is missing");
+    }
+    if (topic != NULL && shim_has(shim, "--topic-id")) {
+        return shim_refuse(shim, "--topic and --topic-id both say which topic");
+    }
+    if (is_create && shim_has(shim, "--replica-assignment") &&
+        (shim_has(shim, "--partitions") || shim_has(shim, "--replication-factor"))) {
+        return shim_refuse(shim, "--replica-assignment says how many partitions and replicas there "
+                                 "are; leave out --partitions and --replication-factor");
     }
     if (is_alter && !shim_has(shim, "--partitions")) {
         return shim_refuse(shim, "--partitions N is missing; %s", by_configs);

@@ -2,6 +2,7 @@
 #include "log/base/error.h"
 #include "runtime/cli/config_change.h"
 #include "runtime/cli/outcome.h"
+#include "runtime/cli/replica_list.h"
 #include "runtime/cli/topic_choice.h"
 
 struct alter_values {
@@ -9,6 +10,7 @@ struct alter_values {
     struct topic_choice_flags choice;
     struct config_change change;
     int64_t partition_count;
+    const char *replicas; /* of all partitions; those that are there stay where they are */
 };
 
 enum { TOPIC_RESOURCE = 2 };
@@ -31,6 +33,38 @@ static int alter_configs(struct outcome *outcome, const struct alter_values *val
     return code;
 }
 
+/* Of the partitions that are new. */
+static int read_replicas(struct errand *errand, const struct alter_values *values,
+                         struct create_partitions_request_topic *row)
+{
+    const char *topic = arena_string(&errand->arena, row->name);
+    const struct metadata_response *metadata;
+    struct replica_list_set lists;
+    row->assignments.count = -1;
+    if (values->replicas == NULL) {
+        return COMMAND_OK;
+    }
+    int code = replica_list_read(errand, "--place", values->replicas, &lists);
+    if (code != COMMAND_OK) {
+        return code;
+    }
+    int error = errand_read_metadata(errand, &topic, 1, &metadata);
+    if (error != 0) {
+        return errand_fail(errand, error, "looking for the topic");
+    }
+    int32_t first = metadata->topics.count == 1 ? metadata->topics.items[0].partitions.count : 0;
+    row->assignments.items = arena_array(
+        &errand->arena, struct create_partitions_request_assignment, (size_t)lists.count + 1);
+    row->assignments.count = 0;
+    for (int32_t i = first; i < lists.count; i++) {
+        struct create_partitions_request_assignment *assignment =
+            &row->assignments.items[row->assignments.count++];
+        assignment->broker_ids.items = lists.items[i].nodes;
+        assignment->broker_ids.count = lists.items[i].count;
+    }
+    return COMMAND_OK;
+}
+
 static int add_partitions(struct outcome *outcome, const struct alter_values *values,
                           const char *topic, const char **status)
 {
@@ -39,7 +73,10 @@ static int add_partitions(struct outcome *outcome, const struct alter_values *va
         .name = bytes_from_string(topic),
         .count = (int32_t)values->partition_count,
     };
-    row.assignments.count = -1;
+    int judged = read_replicas(errand, values, &row);
+    if (judged != COMMAND_OK) {
+        return judged;
+    }
     struct create_partitions_request request = {.timeout_ms = 30000,
                                                 .validate_only = values->change.is_dry};
     request.topics.items = &row;
@@ -98,6 +135,9 @@ static int run(struct command_world *world, const void *given, const struct flag
         return command_misuse(world, "nothing to change; use -c NAME=VALUE, --unset NAME, "
                                      "--append, --subtract or -p N");
     }
+    if (values->replicas != NULL && values->partition_count == 0) {
+        return command_misuse(world, "--place is of new partitions; say how many with -p N");
+    }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code == 0) {
         outcome_open(&outcome, &errand, "topic");
@@ -117,6 +157,8 @@ static const struct flag flags[] = {
          "takes from a list"),
     FLAG('p', "partitions", INT, struct alter_values, partition_count, "N",
          "the new number of partitions"),
+    FLAG(0, "place", STRING, struct alter_values, replicas, "NODE:NODE,...",
+         "with -p: the brokers of each partition, also of those that are there and stay"),
     FLAG('r', "regex", STRING, struct alter_values, choice.pattern, "REGEX",
          "topics whose names match"),
     FLAG(0, "if-exists", BOOL, struct alter_values, choice.may_miss, NULL,

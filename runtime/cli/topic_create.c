@@ -1,6 +1,7 @@
 /* tidemill topic create: makes topics. */
 #include "log/base/error.h"
 #include "runtime/cli/outcome.h"
+#include "runtime/cli/replica_list.h"
 
 #include <string.h>
 
@@ -8,6 +9,7 @@ struct create_values {
     struct errand_flags errand;
     int64_t partition_count;
     int64_t replica_count;
+    const char *replicas;
     struct flag_list configs;
     bool may_exist;
     bool is_compacted;
@@ -41,6 +43,25 @@ static bool read_configs(struct errand *errand, const struct create_values *valu
         };
     }
     return true;
+}
+
+static int read_replicas(struct errand *errand, const struct create_values *values,
+                         struct create_topics_request_topic *topic)
+{
+    struct replica_list_set lists = {0};
+    int code = values->replicas == NULL
+                   ? COMMAND_OK
+                   : replica_list_read(errand, "--place", values->replicas, &lists);
+    topic->assignments.items = arena_array(&errand->arena, struct create_topics_request_assignment,
+                                           (size_t)lists.count + 1);
+    for (int32_t i = 0; i < lists.count; i++) {
+        struct create_topics_request_assignment *assignment = &topic->assignments.items[i];
+        assignment->partition_index = i;
+        assignment->broker_ids.items = lists.items[i].nodes;
+        assignment->broker_ids.count = lists.items[i].count;
+    }
+    topic->assignments.count = lists.count;
+    return code;
 }
 
 static int judge_topic(struct outcome *outcome, const struct create_values *values,
@@ -78,6 +99,10 @@ static int create_topics(struct outcome *outcome, const struct create_values *va
         if (!read_configs(errand, values, topic)) {
             return COMMAND_MISUSED;
         }
+        int code = read_replicas(errand, values, topic);
+        if (code != COMMAND_OK) {
+            return code;
+        }
     }
     request.topics.count = (int32_t)arguments->count;
     const void *found;
@@ -107,6 +132,10 @@ static int run(struct command_world *world, const void *given, const struct flag
         values->replica_count > INT16_MAX) {
         return command_misuse(world, "-r takes a number from 1 on");
     }
+    if (values->replicas != NULL && (values->partition_count > 0 || values->replica_count > 0)) {
+        return command_misuse(world, "--place says how many partitions and replicas there are; "
+                                     "leave out -p and -r");
+    }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code == 0) {
         outcome_open(&outcome, &errand, "topic");
@@ -124,6 +153,8 @@ static const struct flag flags[] = {
          "partitions (default: the broker's)"),
     FLAG('r', "replicas", INT, struct create_values, replica_count, "N",
          "copies of each partition (default: the broker's)"),
+    FLAG(0, "place", STRING, struct create_values, replicas, "NODE:NODE,...",
+         "the brokers of each partition (default: the controller chooses)"),
     FLAG('c', "config", LIST, struct create_values, configs, "NAME=VALUE",
          "a setting, such as retention.ms=86400000"),
     FLAG(0, "compact", BOOL, struct create_values, is_compacted, NULL,

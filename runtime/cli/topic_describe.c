@@ -17,6 +17,7 @@ struct describe_values {
     bool is_below_min; /* --under-min-isr */
     bool is_at_min;
     bool has_no_internal;
+    const char *id;
 };
 
 enum { TOPIC_RESOURCE = 2, SOURCE_TOPIC = 1 };
@@ -261,6 +262,26 @@ static int print_topics(struct errand *errand, const struct metadata_response *m
     return code;
 }
 
+/* The topic of an id, as one that was named. */
+static int find_id(struct errand *errand, const char *id, const char **name)
+{
+    const struct metadata_response *metadata;
+    int error = errand_read_metadata(errand, NULL, 0, &metadata);
+    if (error != 0) {
+        return errand_fail(errand, error, "looking for the topic");
+    }
+    for (int32_t i = 0; i < metadata->topics.count && *name == NULL; i++) {
+        struct buffer text;
+        buffer_init(&text);
+        write_uuid(&metadata->topics.items[i].topic_id, &text);
+        if (strcmp(buffer_string(&text), id) == 0) {
+            *name = arena_string(&errand->arena, metadata->topics.items[i].name);
+        }
+        buffer_fini(&text);
+    }
+    return COMMAND_OK;
+}
+
 static int describe(struct errand *errand, const struct describe_values *values,
                     const struct flag_list *arguments)
 {
@@ -283,13 +304,37 @@ static int describe(struct errand *errand, const struct describe_values *values,
     return print_topics(errand, metadata, configs, values, is_chosen);
 }
 
+static int describe_id(struct errand *errand, const struct describe_values *values)
+{
+    struct flag_list row = {0};
+    const char *name = NULL;
+    int code = find_id(errand, values->id, &name);
+    if (code == COMMAND_OK && name == NULL) {
+        return values->choice.may_miss
+                   ? COMMAND_OK
+                   : command_fail(errand->world,
+                                  "no topic has the id '%s'; 'tidemill topic describe' shows them",
+                                  values->id);
+    }
+    if (code == COMMAND_OK) {
+        flag_list_add(&row, name);
+        code = describe(errand, values, &row);
+    }
+    free(row.items);
+    return code;
+}
+
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct describe_values *values = given;
     struct errand errand;
+    if (values->id != NULL && (arguments->count > 0 || values->choice.pattern != NULL)) {
+        return command_misuse(world, "--id names a topic; leave out the others");
+    }
     int code = errand_open(&errand, world, &values->errand, NULL, NULL);
     if (code == 0) {
-        code = describe(&errand, values, arguments);
+        code = values->id != NULL ? describe_id(&errand, values)
+                                  : describe(&errand, values, arguments);
         errand_close(&errand);
     }
     return code;
@@ -300,6 +345,7 @@ static const struct flag flags[] = {
          "settings that nobody changed too"),
     FLAG('r', "regex", STRING, struct describe_values, choice.pattern, "REGEX",
          "topics whose names match"),
+    FLAG(0, "id", STRING, struct describe_values, id, "ID", "the topic with this id"),
     FLAG(0, "if-exists", BOOL, struct describe_values, choice.may_miss, NULL,
          "leave out what is not there"),
     FLAG(0, "overrides", BOOL, struct describe_values, is_brief, NULL,

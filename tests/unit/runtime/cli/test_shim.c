@@ -124,6 +124,14 @@ static void flags_become_words_of_one_command(void **state)
            "quota ls -b h --only --user u --client-default -o kafka");
     expect(stage, "kafka-configs --bootstrap-server h --describe --entity-type client-metrics",
            "config get -b h client-metric -o kafka");
+    expect(stage, "kafka-configs --bootstrap-server h --describe --entity-type brokers",
+           "config get -b h broker -o kafka");
+    expect(stage,
+           "kafka-topics --bootstrap-server h --alter --topic t --partitions 2 "
+           "--replica-assignment 1:2,2:1",
+           "topic alter -b h -p 2 --place 1:2,2:1 t");
+    expect(stage, "kafka-topics --bootstrap-server h --describe --topic-id i",
+           "topic describe -b h --id i -o kafka");
     expect(stage, "kafka-configs --bootstrap-server h --describe --group g --all",
            "config get -b h --all group g -o kafka");
     expect(stage,
