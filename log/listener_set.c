@@ -16,18 +16,6 @@ struct listener_part {
     struct bytes address;
 };
 
-static bool listener_next(const char **rest, struct bytes *word)
-{
-    if (*rest == NULL) {
-        return false;
-    }
-    *rest += strspn(*rest, ", ");
-    size_t size = strcspn(*rest, ", ");
-    *word = bytes_make(*rest, size);
-    *rest += size;
-    return size > 0;
-}
-
 static struct listener_part listener_split(struct bytes text)
 {
     for (size_t i = 0; i + 3 <= text.size; i++) {
@@ -46,22 +34,11 @@ static bool listener_equal(struct bytes left, struct bytes right)
            strncasecmp((const char *)left.data, (const char *)right.data, left.size) == 0;
 }
 
-static bool listener_has_name(const char *names, struct bytes name)
-{
-    struct bytes word;
-    while (listener_next(&names, &word)) {
-        if (listener_equal(word, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What the map says, or the name itself: "PLAINTEXT" means what it says. */
 static struct bytes listener_protocol(const char *map, struct bytes name)
 {
     struct bytes word;
-    while (listener_next(&map, &word)) {
+    while (text_list_next(&map, &word)) {
         const uint8_t *colon = memchr(word.data, ':', word.size);
         size_t size = colon == NULL ? word.size : (size_t)(colon - word.data);
         if (colon != NULL && listener_equal(bytes_make(word.data, size), name)) {
@@ -119,7 +96,7 @@ static char *listener_advertised(const struct broker_options *options, struct by
 {
     const char *rest = options->advertised_listeners;
     struct bytes word;
-    while (listener_next(&rest, &word)) {
+    while (text_list_next(&rest, &word)) {
         struct listener_part part = listener_split(word);
         if (name.size == 0 || part.name.size == 0 || listener_equal(part.name, name)) {
             return bytes_to_string(part.address);
@@ -223,10 +200,10 @@ static void listener_set_read_options(struct listener_reader *reader)
     const char *rest = reader->options->listeners;
     struct bytes word;
     struct report mistake = {0};
-    while (listener_next(&rest, &word)) {
+    while (text_list_next(&rest, &word)) {
         struct listener_part part = listener_split(word);
         mistake = (struct report){0};
-        if (listener_has_name(reader->options->controller_listener_names, part.name)) {
+        if (text_list_has(reader->options->controller_listener_names, part.name)) {
             listener_leave_out(reader, word);
         } else if (listener_judge_protocol(reader->options, word, part.name, &mistake) != 0) {
             listener_note(reader, &mistake);

@@ -180,3 +180,27 @@ const char *text_nearest(const char *name, const char *const *names, size_t coun
     }
     return nearest;
 }
+
+bool text_list_next(const char **rest, struct bytes *word)
+{
+    if (*rest == NULL) {
+        return false;
+    }
+    *rest += strspn(*rest, ", ");
+    size_t size = strcspn(*rest, ", ");
+    *word = bytes_make(*rest, size);
+    *rest += size;
+    return size > 0;
+}
+
+bool text_list_has(const char *list, struct bytes word)
+{
+    struct bytes next;
+    while (text_list_next(&list, &next)) {
+        if (next.size == word.size &&
+            strncasecmp((const char *)next.data, (const char *)word.data, word.size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -14,5 +14,10 @@ must_use int text_parse_size(const char *text, int64_t *out);
 must_use int text_parse_duration_ms(const char *text, int64_t *out);
 /* "true"/"false" in any case. */
 must_use int text_parse_bool(const char *text, bool *out);
+/* Lists of words with commas or spaces between them: takes the next word; false at the end.
+ * NULL is an empty one. */
+bool text_list_next(const char **rest, struct bytes *word);
+/* Whether the word is one of them; capitals mean nothing. */
+bool text_list_has(const char *list, struct bytes word);
 /* The name nearest to `name` by edit distance, if it is near enough to be a slip; else NULL. */
 const char *text_nearest(const char *name, const char *const *names, size_t count);

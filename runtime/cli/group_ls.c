@@ -1,8 +1,8 @@
 /* tidemill group ls: the consumer groups of the cluster, asked of every broker. */
+#include "log/base/text.h"
 #include "runtime/cli/grid.h"
 #include "runtime/cli/group_names.h"
 
-#include <string.h>
 
 struct ls_values {
     struct errand_flags errand;
@@ -50,20 +50,6 @@ static void add_type(struct grid *grid, struct bytes type)
     buffer_fini(&text);
 }
 
-/* Whether the word is one of a list with commas; capitals mean nothing. */
-static bool is_listed(const char *list, struct bytes word)
-{
-    while (list != NULL) {
-        const char *comma = strchr(list, ',');
-        size_t size = comma == NULL ? strlen(list) : (size_t)(comma - list);
-        if (size == word.size && strncasecmp(list, (const char *)word.data, size) == 0) {
-            return true;
-        }
-        list = comma == NULL ? NULL : comma + 1;
-    }
-    return false;
-}
-
 static struct bytes type_of(const struct list_groups_response_group *group)
 {
     return group->group_type.size == 0 ? BYTES_LITERAL("classic") : group->group_type;
@@ -72,8 +58,8 @@ static struct bytes type_of(const struct list_groups_response_group *group)
 static bool is_wanted(const struct ls_values *values,
                       const struct list_groups_response_group *group)
 {
-    return (values->in_states == NULL || is_listed(values->in_states, group->group_state)) &&
-           (values->of_types == NULL || is_listed(values->of_types, type_of(group)));
+    return (values->in_states == NULL || text_list_has(values->in_states, group->group_state)) &&
+           (values->of_types == NULL || text_list_has(values->of_types, type_of(group)));
 }
 
 static void add_group(void *owner, int32_t node_id, const struct list_groups_response_group *group)

@@ -190,37 +190,34 @@ static int finish_reset(struct shim *shim)
     return add_goal(shim);
 }
 
-/* Every name of a list with commas must be known; capitals mean nothing. */
-static bool are_known(struct shim *shim, const char *list, const char *const *known, size_t count)
+/* Every name of a list must be known. */
+static bool are_known(const char *list, const char *known)
 {
-    char *rest = arena_string(&shim->arena, bytes_from_string(list)), *word;
-    while ((word = strsep(&rest, ",")) != NULL) {
-        bool is_known = false;
-        for (size_t i = 0; i < count && !is_known; i++) {
-            is_known = strcasecmp(word, known[i]) == 0;
-        }
-        if (!is_known) {
+    struct bytes word;
+    bool is_any = false;
+    while (text_list_next(&list, &word)) {
+        is_any = true;
+        if (!text_list_has(known, word)) {
             return false;
         }
     }
-    return true;
+    return is_any;
 }
 
 /* --state and --type with a value choose what --list shows. */
 static int add_choice(struct shim *shim)
 {
-    static const char *const states[] = {
-        "PreparingRebalance", "CompletingRebalance", "Stable", "Dead", "Empty",
-        "Assigning",          "Reconciling"};
-    static const char *const types[] = {"classic", "consumer"};
+    static const char states[] = "PreparingRebalance,CompletingRebalance,Stable,Dead,Empty,"
+                                 "Assigning,Reconciling";
+    static const char types[] = "classic,consumer";
     const char *state = shim_value(shim, "--state"), *type = shim_value(shim, "--type");
-    if (state != NULL && !are_known(shim, state, states, sizeof states / sizeof states[0])) {
+    if (state != NULL && !are_known(state, states)) {
         return shim_refuse(shim,
                            "--state takes Stable, Empty, PreparingRebalance, CompletingRebalance, "
                            "Assigning, Reconciling or Dead, not '%s'",
                            state);
     }
-    if (type != NULL && !are_known(shim, type, types, sizeof types / sizeof types[0])) {
+    if (type != NULL && !are_known(type, types)) {
         return shim_refuse(shim, "--type takes classic or consumer, not '%s'", type);
     }
     if (state != NULL) {

@@ -132,6 +132,25 @@ static void names_past_the_limit_are_never_near(void **state)
     assert_string_equal(text_nearest(long_name, names, 1), long_name);
 }
 
+static void lists_are_of_words_with_commas_or_spaces(void **state)
+{
+    (void)state;
+    const char *rest = " one,Two , ,three";
+    struct bytes word;
+    assert_true(text_list_next(&rest, &word));
+    assert_true(bytes_equal_string(word, "one"));
+    assert_true(text_list_next(&rest, &word));
+    assert_true(bytes_equal_string(word, "Two"));
+    assert_true(text_list_next(&rest, &word));
+    assert_true(bytes_equal_string(word, "three"));
+    assert_false(text_list_next(&rest, &word));
+    assert_true(text_list_has("one,Two", bytes_from_string("tWO")));
+    assert_false(text_list_has("one,Two", bytes_from_string("on")));
+    assert_false(text_list_has(NULL, bytes_from_string("one")));
+    assert_false(text_list_has("", bytes_from_string("one")));
+    assert_false(text_list_has(",", bytes_from_string("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +161,7 @@ int main(void)
         cmocka_unit_test(only_true_and_false_are_booleans),
         cmocka_unit_test(a_slip_finds_the_name_that_was_meant),
         cmocka_unit_test(names_past_the_limit_are_never_near),
+        cmocka_unit_test(lists_are_of_words_with_commas_or_spaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
