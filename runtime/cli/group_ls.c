@@ -3,7 +3,6 @@
 #include "runtime/cli/grid.h"
 #include "runtime/cli/group_names.h"
 
-
 struct ls_values {
     struct errand_flags errand;
     bool is_detailed;

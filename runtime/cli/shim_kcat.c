@@ -109,9 +109,53 @@ static int take_own(struct kcat *kcat, char letter, const char *value)
     }
 }
 
+/* Properties of librdkafka about its own memory, sockets, timings and talk. What would change where
+ * a record goes, who reads it or what is committed is not among them. */
+static const char idle_properties[] =
+    "allow.auto.create.topics,api.version.fallback.ms,api.version.request,"
+    "api.version.request.timeout.ms,auto.commit.interval.ms,batch.num.messages,"
+    "broker.address.family,broker.address.ttl,broker.version.fallback,builtin.features,client.rack,"
+    "compression.level,connections.max.idle.ms,debug,delivery.report.only.error,enable.partition."
+    "eof,"
+    "enable.random.seed,fetch.error.backoff.ms,heartbeat.interval.ms,internal.termination.signal,"
+    "log.connection.close,log.queue,log.thread.name,log_level,max.in.flight,"
+    "max.in.flight.requests.per.connection,max.poll.interval.ms,message.copy.max.bytes,"
+    "metadata.max.age.ms,produce.offset.report,queue.buffering.backpressure.threshold,"
+    "queue.buffering.max.kbytes,queue.buffering.max.messages,queued.max.messages.kbytes,"
+    "queued.min.messages,receive.message.max.bytes,reconnect.backoff.jitter.ms,"
+    "reconnect.backoff.max.ms,reconnect.backoff.ms,retry.backoff.ms,session.timeout.ms,"
+    "socket.blocking.max.ms,socket.connection.setup.timeout.ms,socket.keepalive.enable,"
+    "socket.max.fails,socket.nagle.disable,socket.receive.buffer.bytes,socket.send.buffer.bytes,"
+    "statistics.interval.ms,topic.metadata.propagation.max.ms,topic.metadata.refresh.fast.cnt,"
+    "topic.metadata.refresh.fast.interval.ms,topic.metadata.refresh.interval.ms,"
+    "topic.metadata.refresh.sparse";
+
+/* One -X. Names that begin with "topic." are those of topics, unless librdkafka has such a name. */
+static int take_property(struct kcat *kcat, const char *property)
+{
+    static const char of_topic[] = "topic.";
+    struct bytes name = bytes_make(property, strcspn(property, "="));
+    if (strcmp(property, "list") == 0 || strcmp(property, "dump") == 0) {
+        return command_misuse(kcat->world,
+                              "-X %s: there is no librdkafka here whose properties could be shown",
+                              property);
+    }
+    if (text_list_has(idle_properties, name)) {
+        fprintf(kcat->world->errors, "%% -X %.*s means nothing here\n", BYTES_FORMAT(name));
+        return COMMAND_OK;
+    }
+    bool is_of_topic = strncmp(property, of_topic, sizeof of_topic - 1) == 0;
+    flag_list_add(&kcat->words, "-X");
+    flag_list_add(&kcat->words, is_of_topic ? property + sizeof of_topic - 1 : property);
+    return COMMAND_OK;
+}
+
 static int take_letter(struct kcat *kcat, const struct kcat_letter *row, const char *value)
 {
     const char *flag = arena_printf(&kcat->arena, "-%c", row->letter);
+    if (row->letter == 'X') {
+        return take_property(kcat, value);
+    }
     if (row->letter == 't') {
         kcat->has_topic = true;
         flag_list_add(&kcat->topics, value);

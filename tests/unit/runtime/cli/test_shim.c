@@ -270,6 +270,8 @@ static void the_letters_of_kcat_stay_and_its_modes_become_commands(void **state)
     expect(stage, "kcat -Q -t t:0:-1 -t u:1:5",
            "topic offsets --kcat t:0 --at end topic offsets --kcat u:1 --at @5");
     expect(stage, "kcat -L -J -v -b h", "cluster describe -J -b h");
+    expect(stage, "kcat -b h -P -t t -X topic.acks=1 -X queued.min.messages=9 -X nosuch=1",
+           "produce -b h -t t -X acks=1 -X nosuch=1");
     expect(stage, "kcat -b h -C -t t -s value=q -E", "consume -b h -t t -s value=q -E");
 }
 
@@ -330,6 +332,7 @@ static void what_is_not_there_is_refused(void **state)
     refuse(stage, "kcat -t t -y", "unknown flag '-y'");
     refuse(stage, "kcat -b h", "say what to do");
     refuse(stage, "kcat -C -t t -r http://h", "there is no registry of schemas here");
+    refuse(stage, "kcat -b h -X dump", "-X dump: there is no librdkafka here");
     refuse(stage, "kcat -M 3", "there is no mock cluster here");
     refuse(stage, "kcat -Q -t t:0", "-Q takes -t TOPIC:PARTITION:TIME");
 }
