@@ -27,6 +27,7 @@ struct broker_metrics {
     size_t limit;
     size_t omitted_count;
     int64_t offline_count;
+    int64_t damaged_count;
     struct buffer labels; /* of the line being made */
 };
 
@@ -78,6 +79,7 @@ static void broker_metrics_add_topic(struct broker_metrics *metrics, const struc
         if (replica == NULL) {
             continue;
         }
+        metrics->damaged_count += log_is_damaged(replica_log(replica)) ? 1 : 0;
         const struct replica_traffic *traffic = replica_traffic(replica);
         total.produced_size += traffic->produced_size;
         total.produced_count += traffic->produced_count;
@@ -175,6 +177,7 @@ static void broker_metrics_add_node(struct broker_metrics *metrics)
     broker_metrics_add(metrics, BROKER_METRICS_BROKERS, 1);
     broker_metrics_add(metrics, BROKER_METRICS_FENCED, store_status(metrics->parts->store) != 0);
     broker_metrics_add(metrics, BROKER_METRICS_OFFLINE, (double)metrics->offline_count);
+    broker_metrics_add(metrics, BROKER_METRICS_DAMAGED, (double)metrics->damaged_count);
     if (io_path_space(metrics->parts->io, metrics->parts->path, &space) == 0) {
         broker_metrics_add(metrics, BROKER_METRICS_DISK_SIZE, (double)space.total_size);
         broker_metrics_add(metrics, BROKER_METRICS_DISK_USABLE, (double)space.usable_size);

@@ -176,6 +176,15 @@ int log_status(const struct log *log)
     return log->status != 0 ? log->status : store_status(log->store);
 }
 
+bool log_is_damaged(const struct log *log)
+{
+    bool is_damaged = log->status == ERROR_CORRUPT;
+    for (int32_t i = 0; !is_damaged && i < log->segment_count; i++) {
+        is_damaged = log->segments[i]->is_damage_told;
+    }
+    return is_damaged;
+}
+
 int log_writable(const struct log *log)
 {
     if (log->store->is_fenced) {

@@ -99,6 +99,8 @@ int64_t log_flushed_offset(const struct log *log);
 int64_t log_stable_offset(const struct log *log);
 /* Bytes of all segments. */
 int64_t log_size(const struct log *log);
+/* Damage was found in it, when it was opened or by who read there: that is not given to anybody. */
+bool log_is_damaged(const struct log *log);
 /* Leader epoch of the last batch, -1 for an empty log. */
 int32_t log_last_epoch(const struct log *log);
 

@@ -47,21 +47,26 @@ static void topics_and_groups_are_shown(void **state)
     assert_true(node_metric(node, "tidemill_connections_accepted_total") >= 1);
 }
 
-/* Whole batches go out, and count from where the reader stands. */
-static void what_is_read_counts(void **state)
+static const struct fetch_response *read_from(struct node *node, int64_t offset)
 {
-    struct node *node = *state;
     struct fetch_request_partition partition = {
-        .fetch_offset = 4, .partition_max_bytes = 1 << 20, .current_leader_epoch = -1};
+        .fetch_offset = offset, .partition_max_bytes = 1 << 20, .current_leader_epoch = -1};
     struct fetch_request_topic topic = {.name = BYTES_LITERAL("t"),
                                         .partitions = {.items = &partition, .count = 1}};
     struct fetch_request request = {.replica_id = -1,
                                     .max_bytes = 1 << 20,
                                     .session_epoch = -1,
                                     .topics = {.items = &topic, .count = 1}};
+    return node_ask(node, API_FETCH, 11, &request);
+}
+
+/* Whole batches go out, and count from where the reader stands. */
+static void what_is_read_counts(void **state)
+{
+    struct node *node = *state;
     fill(node);
     assert_int_equal(node_metric(node, "tidemill_topic_records_out_total{topic=\"t\"}"), 0);
-    node_ask(node, API_FETCH, 11, &request);
+    read_from(node, 4);
     assert_int_equal(node_metric(node, "tidemill_topic_records_out_total{topic=\"t\"}"), 6);
     assert_true(node_metric(node, "tidemill_topic_bytes_out_total{topic=\"t\"}") > 61);
 }
@@ -82,6 +87,22 @@ static void a_partition_that_is_not_served_is_counted(void **state)
     node->is_ready = node->is_stopped = false;
     node_start(node);
     assert_int_equal(node_metric(node, "tidemill_offline_partitions"), 1);
+}
+
+/* What is not read cannot be known; from the first look on it can. */
+static void a_partition_with_damage_is_counted(void **state)
+{
+    struct node *node = *state;
+    fill(node);
+    node_stop(node);
+    assert_true(sim_corrupt(node->sim, 0, "/data/t-0/00000000000000000000.log", 70, 3));
+    node->is_ready = node->is_stopped = false;
+    node_start(node);
+    assert_int_equal(node_metric(node, "tidemill_damaged_partitions"), 0);
+    const struct fetch_response *response = read_from(node, 0);
+    assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 2);
+    assert_int_equal(node_metric(node, "tidemill_damaged_partitions"), 1);
+    assert_int_equal(node_metric(node, "tidemill_offline_partitions"), 0); /* it goes on */
 }
 
 static int set_up_small(void **state)
@@ -147,6 +168,7 @@ int main(void)
         NODE_TEST(topics_and_groups_are_shown),
         NODE_TEST(what_is_read_counts),
         NODE_TEST(a_partition_that_is_not_served_is_counted),
+        NODE_TEST(a_partition_with_damage_is_counted),
         cmocka_unit_test_setup_teardown(the_page_is_bounded, set_up_small, node_tear_down),
         NODE_TEST(the_page_is_well_formed),
     };
