@@ -187,9 +187,8 @@ static void listener_leave_out(const struct listener_reader *reader, struct byte
 {
     struct report warning = {0};
     if (reader->ears != NULL && reader->ears->warn != NULL) {
-        report_add(&warning, NULL,
-                   "listeners: %.*s is not opened; a node is its own controller and needs no "
-                   "listener for it",
+        report_add(&warning, LISTENER_OPTION,
+                   "%.*s is not opened; a node is its own controller and needs no listener for it",
                    BYTES_FORMAT(text));
         reader->ears->warn(reader->ears->owner, &warning);
     }

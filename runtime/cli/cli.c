@@ -174,11 +174,12 @@ static int refuse_word(struct command_world *world, const struct command_list *b
 static int check_arguments(struct command_world *world, const struct command *command,
                            const struct flag_list *arguments)
 {
-    const char *problem = NULL;
+    const char *problem = NULL, *hint = NULL;
     if (arguments->count < (size_t)command->argument_min) {
         problem = "needs more arguments";
     } else if (command->argument_max >= 0 && arguments->count > (size_t)command->argument_max) {
-        problem = "takes fewer arguments";
+        problem = command->argument_max == 0 ? "takes no arguments" : "takes fewer arguments";
+        hint = command->argument_hint;
     }
     if (problem == NULL) {
         return COMMAND_OK;
@@ -188,7 +189,9 @@ static int check_arguments(struct command_world *world, const struct command *co
     print_usage(command, &usage);
     buffer_remove(&usage, sizeof("Usage: ") - 1);
     usage.size--; /* the end of the line */
-    int code = command_misuse(world, "'%s' %s: %s", command->verb, problem, buffer_string(&usage));
+    int code =
+        command_misuse(world, "'%s' %s: %s%s%s", command->verb, problem, buffer_string(&usage),
+                       hint == NULL ? "" : "; ", hint == NULL ? "" : hint);
     buffer_fini(&usage);
     return code;
 }

@@ -58,7 +58,8 @@ struct command {
     size_t values_size;
     const void *initial; /* the values before parsing; NULL: zeroes */
     int argument_min;
-    int argument_max; /* -1: any number */
+    int argument_max;          /* -1: any number */
+    const char *argument_hint; /* for who gives too many: where they belong; may be NULL */
     int (*run)(struct command_world *world, const void *values, const struct flag_list *arguments);
 };
 

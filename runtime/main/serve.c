@@ -167,5 +167,6 @@ const struct command serve_command = {
     .values_size = sizeof(struct serve_values),
     .initial = &initial,
     .argument_max = 0,
+    .argument_hint = "a server.properties goes behind --config",
     .run = run,
 };

@@ -302,7 +302,11 @@ static int start_parts(struct service *service, const struct service_flags *flag
 static void warn_of_service(void *owner, const struct report *warning)
 {
     struct service *service = owner;
-    warn(service->world, warning);
+    struct report placed = {0};
+    const char *given = map_find_string(&service->places, warning->place);
+    report_add(&placed, given != NULL ? given : "", "%s%s%s", warning->place,
+               warning->place[0] == '\0' ? "" : ": ", warning->text);
+    warn(service->world, &placed);
 }
 
 /* All that can be judged before anything starts; every mistake is told. */
