@@ -14,6 +14,12 @@ static int judge(struct command_world *world, const char *path, int error)
     if (error == ERROR_BUSY) {
         return command_fail(world, "%s: a broker uses this data directory; stop it first", path);
     }
+    if (error == ERROR_UNSUPPORTED) {
+        return command_fail(world,
+                            "%s: an Apache Kafka keeps its topics here (meta.properties); its own "
+                            "broker mends them when it starts",
+                            path);
+    }
     return command_fail(world, "%s: %s", path, error_text(error));
 }
 

@@ -8,6 +8,7 @@
 #include "log/store/log_points.h"
 #include "log/store/producer_state.h"
 #include "log/store/small_file.h"
+#include "log/store/store.h"
 #include "runtime/cli/audit.h"
 #include "runtime/cli/salvage.h"
 
@@ -610,7 +611,11 @@ int repair_directory(struct repair *repair, const char *path)
     if (strlen(path) > REPAIR_DIRECTORY_MAX) {
         return ERROR_TOO_LARGE;
     }
-    int error = lock(repair, path, &lock_file);
+    struct report foreign = {0};
+    int error = store_judge(repair->io, path, &foreign);
+    if (error == 0) {
+        error = lock(repair, path, &lock_file);
+    }
     if (error != 0) {
         return error;
     }

@@ -31,6 +31,7 @@ struct repair {
     int64_t lost_count;    /* offsets that no batch covers any more */
 };
 
-/* `path`: a data directory whose broker is stopped. ERROR_BUSY when it is not. Stops at the first
- * error of the disk. */
+/* `path`: a data directory whose broker is stopped. ERROR_BUSY when it is not, ERROR_UNSUPPORTED
+ * when it is an Apache Kafka's, whose broker stops at a folder that is none of its logs. Stops at
+ * the first error of the disk. */
 must_use int repair_directory(struct repair *repair, const char *path);

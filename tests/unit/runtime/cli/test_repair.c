@@ -310,6 +310,18 @@ static void a_directory_in_use_is_refused(void **state)
     assert_int_equal(repair_directory(&fixture->repair, "data"), 0);
 }
 
+/* A broker of Apache Kafka starts no more beside a folder that is none of its logs. */
+static void a_directory_of_apache_kafka_is_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    write_file(fixture, "data/meta.properties", BYTES_LITERAL("version=1\n"));
+    write_file(fixture, "data/orders-0/00000000000000000000.log",
+               bytes_make(fixture->segment.data, fixture->segment.size - 1));
+    assert_int_equal(repair_directory(&fixture->repair, "data"), ERROR_UNSUPPORTED);
+    assert_false(exists(fixture, "data/quarantined"));
+    assert_int_equal(fixture->repair.problem_count, 0);
+}
+
 /* Where a repair is struck, and how. */
 struct strike {
     uint64_t at; /* the call */
@@ -414,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(points_of_others_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_repair_keeps_both_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_directory_of_apache_kafka_is_left_alone, setup, teardown),
         cmocka_unit_test(whatever_strikes_a_repair_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
