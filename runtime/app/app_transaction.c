@@ -13,7 +13,7 @@ enum {
     /* As Kafka Streams has it: so long readers wait for who died and does not come back. */
     APP_TRANSACTION_TIMEOUT_MS = 10000,
     APP_TRANSACTION_INTERVAL_MS_MAX = 5000, /* between commits, for that timeout to do */
-    APP_TRANSACTION_ID_SIZE = 300,
+    APP_TRANSACTION_ID_SIZE = 400, /* names of applications and instances are shorter together */
 };
 
 static enum transactional_state app_transaction_state(const struct app *app)

@@ -29,6 +29,13 @@ static bool is_id(const char *text)
     return size == INSTANCE_ID_SIZE - 1 && text[size] == '\0';
 }
 
+bool instance_is_name(const char *text)
+{
+    size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    bool is_path = strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
+    return size > 0 && size <= INSTANCE_NAME_MAX && text[size] == '\0' && !is_path;
+}
+
 const char *instance_read(struct instance *instance, struct io *io, const char *directory)
 {
     char path[PATH_MAX];

@@ -11,7 +11,7 @@
 
 #include "log/io/io.h"
 
-enum { INSTANCE_ID_SIZE = 17 };
+enum { INSTANCE_ID_SIZE = 17, INSTANCE_NAME_MAX = 64 };
 
 struct instance {
     struct io *io;
@@ -20,6 +20,9 @@ struct instance {
     bool is_new; /* to be written by instance_write */
 };
 
+/* Whether a person may give a process this name: what Kafka takes, and short enough for the ids
+ * that are made of it. */
+bool instance_is_name(const char *text);
 /* Reads the name that the directory has, or makes one up without leaving a trace. NULL: somebody
  * else uses it, and this process has none. */
 const char *instance_read(struct instance *instance, struct io *io, const char *directory);

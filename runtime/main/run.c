@@ -46,6 +46,7 @@ struct run_values {
     int64_t standby_count;
     int64_t session_timeout_ms;
     int64_t task_idle_ms;
+    const char *instance_id; /* NULL: what the state directory remembers */
     const char *guarantee;
     bool is_following;
     bool is_isolating;
@@ -139,7 +140,10 @@ static int run_choose_broker(struct run *run)
     }
     run->options.bootstrap = buffer_string(&run->brokers);
     run_choose_state(run);
-    run->options.instance_id = instance_read(&run->instance, run->world->io, run->state_directory);
+    run->options.instance_id =
+        run->values->instance_id != NULL
+            ? run->values->instance_id
+            : instance_read(&run->instance, run->world->io, run->state_directory);
     return COMMAND_OK;
 }
 
@@ -325,7 +329,9 @@ static int run_attached(struct run *run)
     if (code != COMMAND_OK) {
         return code;
     }
-    instance_write(&run->instance, run->state_directory);
+    if (run->values->instance_id == NULL) {
+        instance_write(&run->instance, run->state_directory);
+    }
     run_start_host(run);
     fprintf(run->world->out, "tidemill %s ready: applications on %s, http %s, state %s\n",
             run->world->version, run->options.bootstrap,
@@ -375,6 +381,16 @@ static int run_judge_flags(struct command_world *world, const struct run_values 
     if (values->task_idle_ms > RUN_IDLE_MS_MAX) {
         return command_misuse(world, "--task-idle takes at most 1h, not %lld ms",
                               (long long)values->task_idle_ms);
+    }
+    if (values->instance_id != NULL && values->bootstrap == NULL) {
+        return command_misuse(world, "--instance-id is a name among the processes of a cluster; "
+                                     "name the cluster: --bootstrap HOST:PORT");
+    }
+    if (values->instance_id != NULL && !instance_is_name(values->instance_id)) {
+        return command_misuse(world,
+                              "--instance-id takes 1 to %d letters, digits, '.', '_' and '-', not "
+                              "'%s'",
+                              INSTANCE_NAME_MAX, values->instance_id);
     }
     if (values->is_isolating && values->bootstrap != NULL) {
         return command_misuse(world, "--isolate keeps a log of our own safe; with --bootstrap the "
@@ -448,6 +464,8 @@ static const struct flag run_flags[] = {
          "how long the group waits for a process that says nothing (default: 45s)"),
     FLAG(0, "task-idle", DURATION, struct run_values, task_idle_ms, "TIME",
          "how long records wait for older ones of empty partitions (default: 0)"),
+    FLAG(0, "instance-id", STRING, struct run_values, instance_id, "NAME",
+         "our name in groups (default: one that --state remembers)"),
     FLAG(0, "deployed", BOOL, struct run_values, is_following, NULL,
          "run what the cluster has deployed too ('tidemill app deploy')"),
     FLAG(0, "isolate", BOOL, struct run_values, is_isolating, NULL,
@@ -480,7 +498,9 @@ const struct command run_command = {
         "one that has a copy goes on with little to read. The largest wish of all counts. The\n"
         "death of a process is known after --session-timeout, for which brokers have a least\n"
         "value (group.min.session.timeout.ms, 6 s). A stop is not told to the group either: the\n"
-        "process is expected back.\n"
+        "process is expected back. It is known by a name that its state directory remembers, or\n"
+        "by --instance-id (group.instance.id), which outlives the directory: no two processes\n"
+        "may have the same one.\n"
         "With --task-idle (max.task.idle.ms of Kafka Streams) records wait so long for older\n"
         "ones of a topic's partitions that are empty, so that fewer come too late where\n"
         "producers fill partitions in turn. One that had none for ten times as long is not\n"
