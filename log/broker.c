@@ -342,10 +342,39 @@ static int broker_judge_identity(const struct broker *broker, struct report *rep
     return 0;
 }
 
+static void broker_count_records(void *owner, struct log *log)
+{
+    *(int64_t *)owner += log_end_offset(log) > 0;
+}
+
+/* A directory with records and without the metadata log is not a new one: a start would take all
+ * its partitions for leftovers. */
+static int broker_judge_store(const struct broker *broker, struct report *report)
+{
+    int64_t count = 0;
+    if (quorum_is_there(broker->store)) {
+        return 0;
+    }
+    store_each_log(broker->store, broker_count_records, &count);
+    if (count == 0) {
+        return 0;
+    }
+    report_add(report, broker->path,
+               "the metadata log (%s/__cluster_metadata-0) is not there, but %lld partitions with "
+               "records are, and nothing else knows their topics; put it back from a copy, or name "
+               "another data directory (`tidemill log dump` reads the segments of this one)",
+               broker->path, (long long)count);
+    return ERROR_CORRUPT;
+}
+
 static int broker_open(struct broker *broker, struct report *report)
 {
     static const struct quorum_events quorum_events = {.apply = broker_apply_command};
     int error = broker_open_store(broker, false, report);
+    if (error != 0) {
+        return error;
+    }
+    error = broker_judge_store(broker, report);
     if (error != 0) {
         return error;
     }
@@ -413,6 +442,9 @@ static int broker_look(struct broker *broker, struct report *report)
     int error = store_judge(broker->io, broker->path, report);
     if (error == 0) {
         error = broker_open_store(broker, true, report);
+    }
+    if (error == 0) {
+        error = broker_judge_store(broker, report);
     }
     if (error != 0 || !quorum_is_there(broker->store)) {
         return error;

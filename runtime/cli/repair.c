@@ -25,6 +25,7 @@ enum {
 };
 
 #define REPAIR_QUARANTINE "quarantined"
+#define REPAIR_METADATA   "__cluster_metadata-0"
 #define REPAIR_GUARD      (INT64_MAX / 2) /* no log is that long */
 
 /* One log while it is mended. */
@@ -218,6 +219,24 @@ static int drop_file(struct patient *patient, const char *name)
 
 /* --- Segments --- */
 
+/* What the metadata log loses from `offset` on is more than records. */
+static void tell_of_metadata(struct patient *patient, int64_t offset)
+{
+    struct buffer *out = patient->repair->out;
+    if (strcmp(patient->name, REPAIR_METADATA) != 0) {
+        return;
+    }
+    buffer_printf(out,
+                  "%s: topics, settings and quotas may be among what is lost: look at what "
+                  "is there before clients come back",
+                  patient->path);
+    if (offset == 0) {
+        buffer_add_string(out, "; and so is the cluster's id: the next start makes up another one "
+                               "unless cluster.id says what it was");
+    }
+    buffer_add_byte(out, '\n');
+}
+
 static void on_found(void *owner, const struct salvage_finding *finding)
 {
     struct patient *patient = owner;
@@ -232,12 +251,14 @@ static void on_found(void *owner, const struct salvage_finding *finding)
         tell(patient, patient->file,
              "bytes %zu to %zu hold no good batch: %s; offsets %lld to %lld are lost",
              finding->start, finding->end, out, (long long)finding->from, (long long)finding->to);
+        tell_of_metadata(patient, finding->from);
         return;
     case SALVAGE_TAIL:
         tell(patient, patient->file,
              "bytes %zu to %zu, its end, hold no whole batch: %s; the log goes on at offset %lld, "
              "what was written from there on in this file is lost",
              finding->start, finding->end, out, (long long)finding->from);
+        tell_of_metadata(patient, finding->from);
         return;
     case SALVAGE_OFFSET:
         tell(patient, patient->file,

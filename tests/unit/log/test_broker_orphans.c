@@ -94,12 +94,38 @@ static void a_log_that_nobody_knows_is_set_aside(void **state)
     assert_int_equal(list(node).stray_count, 1); /* and it stays */
 }
 
+/* What tells of all topics is gone: then no partition is a leftover. */
+static void without_the_metadata_log_nothing_is_set_aside(void **state)
+{
+    struct node *node = *state;
+    struct broker_settings settings = {.path = "/data", .listen = {":9092"}};
+    struct broker *broker = NULL;
+    struct report report = {0};
+    node_make_topic(node, "t", 1, NULL);
+    assert_int_equal(produce(node, "t"), 0);
+    node_stop(node);
+    assert_int_equal(io_path_rename(node->io, "/data/__cluster_metadata-0", "/elsewhere"), 0);
+    assert_int_equal(broker_judge_directory(node->io, &settings, &report), ERROR_CORRUPT);
+    assert_non_null(strstr(report.text, "/data/__cluster_metadata-0"));
+    report = (struct report){0};
+    assert_int_equal(broker_start(node->io, &settings, NULL, NULL, &broker, &report),
+                     ERROR_CORRUPT);
+    assert_non_null(strstr(report.text, "1 partitions with records are"));
+    assert_int_equal(list(node).topic_count, 1);
+    assert_int_equal(list(node).stray_count, 0);
+    node_run_ms(node, 1000); /* it is closed */
+    assert_int_equal(io_path_rename(node->io, "/elsewhere", "/data/__cluster_metadata-0"), 0);
+    restart(node);
+    assert_int_equal(produce(node, "t"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         NODE_TEST(a_damaged_topic_id_is_written_anew),
         NODE_TEST(the_log_of_a_deleted_topic_goes_with_the_next_start),
         NODE_TEST(a_log_that_nobody_knows_is_set_aside),
+        NODE_TEST(without_the_metadata_log_nothing_is_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

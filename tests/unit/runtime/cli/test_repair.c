@@ -216,6 +216,28 @@ static void a_length_that_lies_does_not_hide_what_follows(void **state)
     expect_mended(fixture, "offsets 2 to 3 are lost", 2);
 }
 
+static bool tells_of_id(struct fixture *fixture, size_t position)
+{
+    assert_int_equal(io_path_rename(fixture->io, "data/orders-0", "data/__cluster_metadata-0"), 0);
+    assert_true(sim_corrupt(fixture->sim, 0, "data/__cluster_metadata-0/00000000000000000000.log",
+                            position + BATCH_HEADER_SIZE + 3, 2));
+    assert_int_equal(repair_directory(&fixture->repair, "data"), 0);
+    const char *told = buffer_string(&fixture->told);
+    assert_non_null(strstr(told, "data/__cluster_metadata-0: topics, settings and quotas may be"));
+    return strstr(told, "unless cluster.id says what it was") != NULL;
+}
+
+static void what_the_metadata_log_loses_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_false(tells_of_id(fixture, fixture->second));
+}
+
+static void what_it_loses_at_its_beginning_is_the_id_too(void **state)
+{
+    assert_true(tells_of_id(*state, 0));
+}
+
 static void a_base_offset_that_was_flipped_is_put_right(void **state)
 {
     struct fixture *fixture = *state;
@@ -425,6 +447,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(points_of_others_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_repair_keeps_both_copies, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_metadata_log_loses_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_it_loses_at_its_beginning_is_the_id_too, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_of_apache_kafka_is_left_alone, setup, teardown),
         cmocka_unit_test(whatever_strikes_a_repair_nothing_is_lost),
