@@ -235,6 +235,26 @@ static int put_query(struct kcat *kcat, const char *word, struct flag_list *out)
     return COMMAND_OK;
 }
 
+/* Of a group, one that begins with '^' is an expression, which matches from there on. */
+static int put_topics(struct kcat *kcat, struct flag_list *out)
+{
+    int pattern_count = 0;
+    for (size_t i = 0; i < kcat->arguments.count; i++) {
+        const char *word = kcat->arguments.items[i];
+        if (kcat->group == NULL || word[0] != '^') {
+            flag_list_add(out, word);
+            continue;
+        }
+        if (pattern_count++ > 0) {
+            return command_misuse(kcat->world, "-G: join '%s' to the expression before it by '|'",
+                                  word);
+        }
+        flag_list_add(out, "--regex");
+        flag_list_add(out, arena_printf(&kcat->arena, "(%s).*", word + 1));
+    }
+    return COMMAND_OK;
+}
+
 static int put_mode(struct kcat *kcat, struct flag_list *out)
 {
     struct command_world *world = kcat->world;
@@ -260,10 +280,7 @@ static int put_mode(struct kcat *kcat, struct flag_list *out)
         break;
     default:
         flag_list_add(out, "consume");
-        for (size_t i = 0; i < arguments->count; i++) {
-            flag_list_add(out, arguments->items[i]);
-        }
-        break;
+        return put_topics(kcat, out);
     }
     return COMMAND_OK;
 }
