@@ -69,8 +69,8 @@ static int print_overview(struct command_world *world, const struct command_list
 {
     struct buffer out;
     buffer_init(&out);
-    buffer_printf(&out, "Usage: tidemill %s COMMAND [FLAGS] [ARGUMENTS]\n\n",
-                  noun == NULL ? "" : noun);
+    buffer_printf(&out, "Usage: tidemill%s%s COMMAND [FLAGS] [ARGUMENTS]\n\n",
+                  noun == NULL ? "" : " ", noun == NULL ? "" : noun);
     for (size_t i = 0; i < book->count; i++) {
         const struct command *command = book->items[i];
         if (noun == NULL || is_same(command->noun, noun)) {

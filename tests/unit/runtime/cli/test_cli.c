@@ -140,6 +140,7 @@ static void help_is_everywhere(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(RUN("help"), COMMAND_OK);
+    assert_memory_equal(fixture->out, "Usage: tidemill COMMAND ", 24);
     assert_non_null(strstr(fixture->out, "  mill greet"));
     assert_non_null(strstr(fixture->out, "  consume"));
     assert_int_equal(RUN("mill"), COMMAND_MISUSED);
