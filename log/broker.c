@@ -360,8 +360,8 @@ static int broker_judge_store(const struct broker *broker, struct report *report
         return 0;
     }
     report_add(report, broker->path,
-               "the metadata log (%s/__cluster_metadata-0) is not there, but %lld partitions with "
-               "records are, and nothing else knows their topics; put it back from a copy, or name "
+               "the metadata log (%s/" QUORUM_LOG ") is not there, but records of partitions are "
+               "(%lld), and nothing else knows their topics; put it back from a copy, or name "
                "another data directory (`tidemill log dump` reads the segments of this one)",
                broker->path, (long long)count);
     return ERROR_CORRUPT;

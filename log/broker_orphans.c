@@ -4,6 +4,7 @@
 #include "log/base/map.h"
 #include "log/base/memory.h"
 #include "log/base/trace.h"
+#include "log/quorum/quorum.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,7 @@ static int broker_orphans_judge(struct broker_orphans *orphans, struct log *log)
 static void broker_orphans_take(void *owner, struct log *log)
 {
     struct broker_orphans *orphans = owner;
-    if (strncmp(log_name(log), "__cluster_metadata-", 19) != 0) {
+    if (strcmp(log_name(log), QUORUM_LOG) != 0) {
         orphans->logs = memory_resize(orphans->logs, (orphans->count + 1) * sizeof *orphans->logs);
         orphans->logs[orphans->count++] = log;
     }

@@ -20,8 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define QUORUM_TOPIC "__cluster_metadata"
-
 enum {
     QUORUM_EPOCH = 1,
     QUORUM_READ_SIZE = 1 << 20,

@@ -15,6 +15,10 @@
 
 #include "log/store/store.h"
 
+/* Kafka's name of the topic; its only partition is the metadata log. */
+#define QUORUM_TOPIC "__cluster_metadata"
+#define QUORUM_LOG   QUORUM_TOPIC "-0"
+
 struct quorum;
 
 struct quorum_events {

@@ -194,7 +194,7 @@ static int producer_fold_all(struct log *log, const struct log_listing *listing,
 
 int producer_fold_open(struct log *log, struct log_listing *listing, const struct log_point *point)
 {
-    int error = snapshot_drop(log, listing, log->end_offset);
+    int error = snapshot_drop(log, listing);
     if (error != 0) {
         return error;
     }
@@ -211,7 +211,7 @@ int producer_fold_load(struct log *log)
     log_listing_init(&listing);
     int error = log_listing_read(&listing, log);
     if (error == 0) {
-        error = snapshot_drop(log, &listing, log->end_offset);
+        error = snapshot_drop(log, &listing);
     }
     if (error == 0) {
         error = producer_fold_all(log, &listing, NULL);

@@ -5,8 +5,7 @@
  *
  * Keeps:  (1) the producer state is what replaying the log gives;
  *         (2) aborted transactions whose markers lie below the place where the fold begins are
- *             those of the files, all others are told by the fold;
- *         (3) a snapshot beyond the end is gone, durably, before the log grows to its offset again.
+ *             those of the files, all others are told by the fold.
  * Thread: the shard's; waits for the disk. */
 #pragma once
 

@@ -255,6 +255,7 @@ int retention_apply_total(struct store *store, int64_t size)
 static int retention_lower_points(struct log *log, struct log_mark cut)
 {
     struct log_mark synced = log->synced;
+    struct log_mark snapshot = log->snapshot.place;
     log->synced = cut.offset < synced.offset ? cut : synced;
     if (log->snapshot.place.offset > cut.offset) {
         log->snapshot.place = (struct log_mark){-1, -1, 0};
@@ -263,6 +264,7 @@ static int retention_lower_points(struct log *log, struct log_mark cut)
     int error = is_named ? store_write_points(log->store) : 0;
     if (error != 0) {
         log->synced = synced;
+        log->snapshot.place = snapshot;
         return error;
     }
     log->flushing = cut.offset < log->flushing.offset ? cut : log->flushing;

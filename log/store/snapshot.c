@@ -1,14 +1,8 @@
 /* Written, adopted, removed; see snapshot.h. */
 #include "log/store/snapshot.h"
 
-#include "log/base/error.h"
-#include "log/base/trace.h"
 #include "log/store/small_file.h"
 #include "log/store/store_state.h"
-
-#include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
 
 enum { SNAPSHOT_AT_ONCE = 64 }; /* each takes a tenth of a millisecond or so */
 
@@ -84,13 +78,13 @@ void snapshot_write_between(struct store *store)
     }
 }
 
-int snapshot_drop(struct log *log, struct log_listing *listing, int64_t offset)
+int snapshot_drop(struct log *log, struct log_listing *listing)
 {
     bool has_removed = false;
     while (listing->snapshots.size > 0) {
         int64_t last =
             log_listing_offset(&listing->snapshots, log_listing_count(&listing->snapshots) - 1);
-        if (last <= offset) {
+        if (last <= log->end_offset) {
             break;
         }
         int error = snapshot_remove_file(log, last);

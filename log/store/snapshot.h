@@ -21,8 +21,8 @@ must_use int snapshot_write(struct log *log);
 /* Where logs end that have much behind their newest one: some of them, who waited longest first.
  * Full disks and failures are dealt with. */
 void snapshot_write_between(struct store *store);
-/* Removes those beyond `offset`, of the listing too. */
-must_use int snapshot_drop(struct log *log, struct log_listing *listing, int64_t offset);
+/* Removes those beyond the log's end, of the listing too. */
+must_use int snapshot_drop(struct log *log, struct log_listing *listing);
 /* The newest is the one at `offset` (-1: none), as found when the log was opened; what lies beside
  * it between the beginnings of segments is of no use and is removed. */
 must_use int snapshot_adopt(struct log *log, const struct log_listing *listing, int64_t offset);

@@ -202,6 +202,14 @@ static void store_on_settle(struct io_request *request, int64_t result)
     }
 }
 
+/* The newest snapshot, if it lies where the log grows: elsewhere its place is of no use. */
+static struct log_mark store_named_snapshot(const struct log *log)
+{
+    const struct log_mark *place = &log->snapshot.place;
+    bool is_known = log->status == 0 && place->segment_offset == log_last_segment(log)->base_offset;
+    return is_known ? *place : (struct log_mark){-1, -1, 0};
+}
+
 int store_write_points(struct store *store)
 {
     struct log_points points;
@@ -211,17 +219,15 @@ int store_write_points(struct store *store)
         if (!log->is_rooted) {
             continue; /* of what a power loss leaves of it a point would make damage */
         }
-        const struct log_mark *snapshot = &log->snapshot.place;
-        bool is_known =
-            log->status == 0 && snapshot->segment_offset == log_last_segment(log)->base_offset;
+        struct log_mark snapshot = store_named_snapshot(log);
         struct log_point point = {
             .start_offset = log->start_offset,
             .recovery_offset = log->synced.offset,
             .segment_offset = log->synced.segment_offset,
             .position = log->synced.position,
             .has_producers = log->status != 0 || log_has_producers(log) ? 1 : 0,
-            .snapshot_offset = is_known ? snapshot->offset : -1,
-            .snapshot_position = is_known ? snapshot->position : 0,
+            .snapshot_offset = snapshot.offset,
+            .snapshot_position = snapshot.position,
         };
         log_points_put(&points, log->name, &point);
     }
@@ -241,7 +247,7 @@ int store_write_points(struct store *store)
         log->points_offset = log->synced.offset;
         log->points_start = log->start_offset;
         log->points_segment = log->synced.segment_offset;
-        log->points_snapshot = log->snapshot.place.offset;
+        log->points_snapshot = store_named_snapshot(log).offset;
     }
     return 0;
 }

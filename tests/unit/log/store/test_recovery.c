@@ -222,6 +222,35 @@ static void a_snapshot_that_power_took_is_no_loss(void **state)
     }
 }
 
+static enum sim_verdict refuse_points(void *owner, const struct sim_call *call)
+{
+    (void)owner;
+    bool is_points = strcmp(call->path, "/data/recovery-points.tmp") == 0;
+    return is_points ? SIM_NO_SPACE : SIM_GO_ON;
+}
+
+/* The snapshot is still known, and goes when there is another one. */
+static void a_cut_that_finds_no_space_changes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct io_file_info info;
+    struct io *io = sim_io(fixture->sim, 0);
+    static const char before[] = "/data/orders-0/00000000000000000010.snapshot";
+    fixture_close(fixture);
+    fixture->options.snapshot_size = 1;
+    fixture_open(fixture);
+    produce_and_settle(fixture, 0, 10);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    assert_int_equal(io_path_info(io, before, &info), 0);
+    sim_on_operation(fixture->sim, refuse_points, NULL);
+    assert_int_equal(log_truncate(fixture->log, 5), ERROR_NO_SPACE);
+    sim_on_operation(fixture->sim, NULL, NULL);
+    assert_int_equal(log_end_offset(fixture->log), 10);
+    produce_and_settle(fixture, 10, 20);
+    sim_run(fixture->sim, sim_now(fixture->sim) + 61 * FIXTURE_SECOND);
+    assert_int_equal(io_path_info(io, before, &info), ERROR_NOT_FOUND);
+}
+
 static void a_bit_flipped_long_ago_is_never_served(void **state)
 {
     struct fixture *fixture = *state;
@@ -427,6 +456,7 @@ int main(void)
         CASE(nothing_before_the_recovery_point_is_read),
         CASE(nothing_before_a_snapshot_is_read),
         CASE(a_snapshot_that_power_took_is_no_loss),
+        CASE(a_cut_that_finds_no_space_changes_nothing),
         CASE(a_bit_flipped_long_ago_is_never_served),
         CASE(damaged_indexes_are_made_anew),
         CASE(a_deleted_log_does_not_lend_its_recovery_point_to_its_successor),
