@@ -6,6 +6,7 @@
 #include "runtime/state/kv_entry.h"
 #include "runtime/state/kv_kind.h"
 #include "runtime/state/kv_memory.h"
+#include "runtime/state/kv_sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,12 @@ static bool kv_lmdb_get(struct kv *kv, struct bytes key, struct bytes *value)
         return kv_lmdb_unwrap(wrapped, value);
     }
     return key.size > 0 && kv_lmdb_get_base(store, key, value);
+}
+
+/* What is below takes no hint. */
+static void kv_lmdb_expect(struct kv *kv, struct bytes key)
+{
+    kv_expect(kv_lmdb_of(kv)->overlay, key);
 }
 
 static int kv_lmdb_put(struct kv *kv, struct bytes key, struct bytes value)
@@ -405,6 +412,7 @@ static void kv_lmdb_free(struct kv *kv)
 struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
 {
     static const struct kv_ops ops = {.get = kv_lmdb_get,
+                                      .expect = kv_lmdb_expect,
                                       .put = kv_lmdb_put,
                                       .touch = kv_lmdb_touch,
                                       .savepoint = kv_lmdb_savepoint,
@@ -435,74 +443,25 @@ void kv_lmdb_freeze(struct kv *kv)
     kv_memory_freeze(store->overlay, &store->frozen);
 }
 
-struct kv_lmdb_copy {
-    uint64_t start; /* of the key, behind what all keys begin with: it decides nearly always */
-    const uint8_t *place;
-};
-
-static struct bytes kv_lmdb_key_of(const uint8_t *place)
+static struct bytes kv_lmdb_key_of(const void *copy)
 {
     struct bytes key;
     struct bytes value;
-    kv_entry_read_copy(place, &key, &value);
+    kv_entry_read_copy(copy, &key, &value);
     return key;
 }
 
-static int kv_lmdb_compare_copies(const void *left, const void *right)
-{
-    const struct kv_lmdb_copy *a = left;
-    const struct kv_lmdb_copy *b = right;
-    return a->start != b->start ? (a->start < b->start ? -1 : 1)
-                                : bytes_compare(kv_lmdb_key_of(a->place), kv_lmdb_key_of(b->place));
-}
-
-/* Of at most size_max bytes. */
-static size_t kv_lmdb_shared_size(struct bytes a, struct bytes b, size_t size_max)
-{
-    size_t size = 0;
-    while (size < size_max && size < a.size && size < b.size && a.data[size] == b.data[size]) {
-        size++;
-    }
-    return size;
-}
-
-static uint64_t kv_lmdb_start_of(struct bytes key, size_t shared_size)
-{
-    uint64_t start = 0;
-    for (size_t i = shared_size; i < shared_size + sizeof start; i++) {
-        start = start << 8 | (i < key.size ? key.data[i] : 0);
-    }
-    return start;
-}
-
-/* In order, and to be freed. */
-static struct kv_lmdb_copy *kv_lmdb_sort_frozen(struct bytes frozen, size_t *count)
+static void kv_lmdb_sort_frozen(struct bytes frozen, struct kv_sort *sort)
 {
     const uint8_t *end = frozen.data + frozen.size;
-    size_t capacity = 16;
-    struct kv_lmdb_copy *copies = memory_zero(capacity, sizeof *copies);
-    size_t shared_size = KV_KEY_SIZE_MAX;
     struct bytes key;
     struct bytes value;
-    *count = 0;
+    kv_sort_init(sort, kv_lmdb_key_of);
     for (const uint8_t *place = frozen.data; place != end;) {
-        if (*count == capacity) {
-            capacity *= 2;
-            copies = memory_resize(copies, capacity * sizeof *copies);
-        }
-        copies[(*count)++].place = place;
+        kv_sort_add(sort, place);
         place = kv_entry_read_copy(place, &key, &value);
-        shared_size = kv_lmdb_shared_size(kv_lmdb_key_of(frozen.data), key, shared_size);
     }
-    bool is_sorted = true;
-    for (size_t i = 0; i < *count; i++) {
-        copies[i].start = kv_lmdb_start_of(kv_lmdb_key_of(copies[i].place), shared_size);
-        is_sorted = is_sorted && (i == 0 || kv_lmdb_compare_copies(&copies[i - 1], &copies[i]) < 0);
-    }
-    if (!is_sorted) {
-        qsort(copies, *count, sizeof *copies, kv_lmdb_compare_copies);
-    }
-    return copies;
+    kv_sort_run(sort);
 }
 
 static int kv_lmdb_write_copy(MDB_cursor *cursor, const uint8_t *place)
@@ -533,12 +492,12 @@ int kv_lmdb_write_frozen(struct kv *kv, MDB_txn *transaction)
     if (result != 0) {
         return result;
     }
-    size_t count;
-    struct kv_lmdb_copy *copies = kv_lmdb_sort_frozen(buffer_bytes(&store->frozen), &count);
-    for (size_t i = 0; i < count && result == 0; i++) {
-        result = kv_lmdb_write_copy(cursor, copies[i].place);
+    struct kv_sort sort;
+    kv_lmdb_sort_frozen(buffer_bytes(&store->frozen), &sort);
+    for (size_t i = 0; i < sort.count && result == 0; i++) {
+        result = kv_lmdb_write_copy(cursor, sort.rows[i].item);
     }
-    free(copies);
+    kv_sort_fini(&sort);
     mdb_cursor_close(cursor);
     return result;
 }

@@ -3,6 +3,7 @@
 
 #include "log/base/check.h"
 #include "log/base/memory.h"
+#include "runtime/state/kv_sort.h"
 
 #include <stdlib.h>
 
@@ -86,24 +87,27 @@ void kv_order_remove(struct kv_order *order, struct kv_entry *entry)
     entry->pending = KV_ENTRY_UNORDERED;
 }
 
-static int compare_entries(const void *left, const void *right)
+static struct bytes key_of(const void *item)
 {
-    const struct kv_entry *const *a = left;
-    const struct kv_entry *const *b = right;
-    return bytes_compare(kv_entry_key(*a), kv_entry_key(*b));
+    return kv_entry_key(item);
 }
 
 /* In order, so that each finds the path of the one before it still at hand. */
 static void settle(struct kv_order *order)
 {
     struct kv_entry_list *pending = &order->pending;
-    if (pending->count > 1) {
-        qsort(pending->entries, pending->count, sizeof(struct kv_entry *), compare_entries);
-    }
+    struct kv_sort sort;
+    kv_sort_init(&sort, key_of);
     for (size_t i = 0; i < pending->count; i++) {
-        pending->entries[i]->pending = 0;
-        treap_add(&order->root, pending->entries[i]);
+        kv_sort_add(&sort, pending->entries[i]);
     }
+    kv_sort_run(&sort);
+    for (size_t i = 0; i < sort.count; i++) {
+        struct kv_entry *entry = (struct kv_entry *)(uintptr_t)sort.rows[i].item;
+        entry->pending = 0;
+        treap_add(&order->root, entry);
+    }
+    kv_sort_fini(&sort);
     order->version += pending->count > 0;
     pending->count = 0;
 }
