@@ -72,25 +72,40 @@ static const char json_writer_pairs[] = "000102030405060708091011121314151617181
                                         "50515253545556575859606162636465666768697071727374"
                                         "75767778798081828384858687888990919293949596979899";
 
+static void put_pair(uint8_t *place, uint32_t number)
+{
+    memcpy(place, json_writer_pairs + (size_t)2 * number, 2);
+}
+
+/* Of a number below 10^8, the first ones 0. No digit waits for the one before it. */
+static void put_eight(uint8_t *place, uint32_t number)
+{
+    uint32_t high = number / 10000;
+    uint32_t low = number % 10000;
+    put_pair(place, high / 100);
+    put_pair(place + 2, high % 100);
+    put_pair(place + 4, low / 100);
+    put_pair(place + 6, low % 100);
+}
+
 void json_writer_int64(struct buffer *out, int64_t value)
 {
-    char digits[24];
-    size_t at = sizeof digits;
+    enum { PART = 100000000, DIGITS_MAX = 24, PART_DIGITS = 8 };
+    uint8_t digits[DIGITS_MAX];
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    for (; rest >= 100; rest /= 100) {
-        at -= 2;
-        memcpy(digits + at, json_writer_pairs + 2 * (rest % 100), 2);
-    }
-    if (rest >= 10) {
-        at -= 2;
-        memcpy(digits + at, json_writer_pairs + 2 * rest, 2);
-    } else {
-        digits[--at] = (char)('0' + rest);
+    size_t start = DIGITS_MAX;
+    do {
+        start -= PART_DIGITS;
+        put_eight(digits + start, (uint32_t)(rest % PART));
+        rest /= PART;
+    } while (rest > 0);
+    while (start < DIGITS_MAX - 1 && digits[start] == '0') {
+        start++;
     }
     if (value < 0) {
-        digits[--at] = '-';
+        buffer_add_byte(out, '-');
     }
-    buffer_add(out, digits + at, sizeof digits - at);
+    buffer_add(out, digits + start, DIGITS_MAX - start);
 }
 
 int json_writer_double(struct buffer *out, double value)

@@ -17,6 +17,7 @@ struct outlet {
     char *topic;
     struct json_path key_path;
     struct decoded own;
+    struct buffer key; /* scratch */
 };
 
 static struct outlet *outlet_of(struct node *node)
@@ -122,31 +123,30 @@ static void add_internals(struct node_context *context, struct record *record)
 /* "a" in a window becomes ["a",start,end], and ["a","b"] becomes [["a","b"],start,end]. */
 static int add_window(struct outlet *outlet, struct node_context *context, struct record *record)
 {
-    struct buffer key;
+    struct buffer *key = &outlet->key;
     struct bytes inner = record->key;
     int error = 0;
-    buffer_init(&key);
-    buffer_add_byte(&key, '[');
+    buffer_clear(key);
+    buffer_add_byte(key, '[');
     decoded_clear(&outlet->own);
     bool is_list = inner.size > 0 && inner.data[0] == '[' &&
                    decoded_read(&outlet->own, VALUE_JSON, inner) == 0;
     if (is_list) {
-        buffer_add_bytes(&key, inner);
+        buffer_add_bytes(key, inner);
     } else if (bytes_is_null(inner)) {
-        buffer_add_string(&key, "null");
+        buffer_add_string(key, "null");
     } else {
-        error = json_writer_string(&key, inner);
+        error = json_writer_string(key, inner);
     }
     if (error == 0) {
-        buffer_add_byte(&key, ',');
-        json_writer_int64(&key, record->window_start_ms);
-        buffer_add_byte(&key, ',');
-        json_writer_int64(&key, record->window_end_ms);
-        buffer_add_byte(&key, ']');
+        buffer_add_byte(key, ',');
+        json_writer_int64(key, record->window_start_ms);
+        buffer_add_byte(key, ',');
+        json_writer_int64(key, record->window_end_ms);
+        buffer_add_byte(key, ']');
         record->partition_key = inner;
-        record->key = arena_copy(context->arena, buffer_bytes(&key));
+        record->key = arena_copy(context->arena, buffer_bytes(key));
     }
-    buffer_fini(&key);
     return error == 0 ? 0
                       : node_fail(&outlet->node, context, error, "encode",
                                   "a key that is not UTF-8 cannot be written with its window");
@@ -191,6 +191,7 @@ static void outlet_free(struct node *node)
         json_path_fini(&outlet->key_path);
     }
     decoded_fini(&outlet->own);
+    buffer_fini(&outlet->key);
     free(outlet->topic);
     node_fini(node);
     free(outlet);
@@ -205,6 +206,7 @@ struct node *outlet_new(const char *name, const struct outlet_options *options)
     outlet->options = *options;
     outlet->topic = memory_string(options->topic);
     decoded_init(&outlet->own);
+    buffer_init(&outlet->key);
     if (options->key_path != NULL) {
         struct report report = {{0}, {0}};
         check(json_path_init(&outlet->key_path, options->key_path, NULL, &report) == 0);
