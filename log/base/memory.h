@@ -15,5 +15,12 @@ void *memory_resize(void *memory, size_t size);
 /* A copy of a C string; NULL gives NULL. */
 char *memory_string(const char *text);
 
+/* What is there will be read soon: it begins to come to the caches. Any address, also of nothing.
+ */
+static inline void memory_prefetch(const void *place)
+{
+    __builtin_prefetch(place);
+}
+
 /* One zeroed object of a type. */
 #define memory_new(type) ((type *)memory_zero(1, sizeof(type)))

@@ -115,6 +115,14 @@ static int aggregate_node_process(struct node *node, struct node_context *contex
     return error == 0 ? fold_forward(it->fold, node, context, old, accumulator, &change) : error;
 }
 
+static bool aggregate_node_expect(struct node *node, const struct record *record)
+{
+    if (!bytes_is_null(record->key)) {
+        kv_expect(aggregate_node_of(node)->kv, record->key);
+    }
+    return true;
+}
+
 static int aggregate_node_read_row(struct node *node, struct node_context *context,
                                    struct bytes key, struct bytes value, struct record *out)
 {
@@ -141,6 +149,7 @@ static void aggregate_node_free(struct node *node)
 }
 
 static const struct node_ops aggregate_node_ops = {.process = aggregate_node_process,
+                                                   .expect = aggregate_node_expect,
                                                    .start = aggregate_node_start,
                                                    .free = aggregate_node_free,
                                                    .read_row = aggregate_node_read_row,

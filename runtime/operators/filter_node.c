@@ -30,7 +30,8 @@ static void filter_free(struct node *node)
     free(filter);
 }
 
-static const struct node_ops filter_ops = {.process = filter_process, .free = filter_free};
+static const struct node_ops filter_ops = {
+    .process = filter_process, .expect = node_expect_children, .free = filter_free};
 
 struct node *filter_node_new(const char *name, struct judge judge, bool is_inverted)
 {

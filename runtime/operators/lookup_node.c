@@ -174,6 +174,16 @@ static int lookup_process(struct node *node, struct node_context *context,
                                           : join_record(it, context, record);
 }
 
+static bool lookup_expect(struct node *node, const struct record *record)
+{
+    struct lookup_node *it = lookup_node_of(node);
+    bool is_told = !it->options.has_mapper && !it->table.has_history && it->waiting == NULL;
+    if (is_told && !bytes_is_null(record->key)) {
+        kv_expect(it->table.kv, record->key);
+    }
+    return is_told;
+}
+
 static void lookup_free(struct node *node)
 {
     struct lookup_node *it = lookup_node_of(node);
@@ -189,6 +199,7 @@ static void lookup_free(struct node *node)
 }
 
 static const struct node_ops lookup_ops = {.process = lookup_process,
+                                           .expect = lookup_expect,
                                            .start = lookup_start,
                                            .free = lookup_free,
                                            .read_row = node_hide_row};

@@ -24,6 +24,15 @@ static int window_fixed_place(struct window_node *it, struct node_context *conte
     return error;
 }
 
+/* The first: with the others it shares nothing. */
+static void window_fixed_expect(struct window_node *it, const struct record *record)
+{
+    int64_t start_ms = first_start(&it->options, record->timestamp_ms);
+    struct window_rows_entry row = {
+        .key = record->key, .start_ms = start_ms, .end_ms = start_ms + it->options.size_ms};
+    window_rows_expect(&it->rows, &row);
+}
+
 static int64_t window_fixed_linger(int64_t size_ms, int64_t grace_ms)
 {
     (void)size_ms;
@@ -32,5 +41,6 @@ static int64_t window_fixed_linger(int64_t size_ms, int64_t grace_ms)
 
 const struct window_kind window_kind_fixed = {.name = "window",
                                               .place = window_fixed_place,
+                                              .expect = window_fixed_expect,
                                               .linger = window_fixed_linger,
                                               .takes_nulls = true};

@@ -13,6 +13,8 @@ struct window_kind {
     /* Brings the record, whose key is not null, into its windows. 0, or an error with the context
      * filled. */
     int (*place)(struct window_node *it, struct node_context *context, const struct record *record);
+    /* A record that comes soon, with key and time (node_ops.expect); NULL: nobody cares. */
+    void (*expect)(struct window_node *it, const struct record *record);
     /* Milliseconds behind its end at which a window closes: closed when end + this <= time. */
     int64_t (*linger)(int64_t size_ms, int64_t grace_ms);
     /* How long a closed window is still of use to make others from; NULL: not at all. */

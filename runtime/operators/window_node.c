@@ -181,6 +181,16 @@ static int window_node_process(struct node *node, struct node_context *context,
     return error == 0 ? forget_windows(it, context) : error;
 }
 
+static bool window_node_expect(struct node *node, const struct record *record)
+{
+    struct window_node *it = window_node_of(node);
+    bool is_known = !bytes_is_null(record->key) && record->timestamp_ms >= 0;
+    if (is_known && it->options.kind->expect != NULL) {
+        it->options.kind->expect(it, record);
+    }
+    return it->options.kind->expect != NULL;
+}
+
 static int64_t window_node_horizon(struct node *node)
 {
     struct window_node *it = window_node_of(node);
@@ -241,6 +251,7 @@ static int window_node_read_row(struct node *node, struct node_context *context,
 }
 
 static const struct node_ops window_node_ops = {.process = window_node_process,
+                                                .expect = window_node_expect,
                                                 .start = window_node_start,
                                                 .free = window_node_free,
                                                 .horizon = window_node_horizon,

@@ -112,6 +112,11 @@ int window_rows_put(struct window_rows *rows, const struct window_rows_entry *ro
     return kv_put(rows->kv, key, row->stored);
 }
 
+void window_rows_expect(struct window_rows *rows, const struct window_rows_entry *row)
+{
+    kv_expect(rows->kv, make_row(&rows->row, row));
+}
+
 bool window_rows_get(struct window_rows *rows, struct window_rows_entry *row)
 {
     return kv_get(rows->kv, make_row(&rows->row, row), &row->stored);

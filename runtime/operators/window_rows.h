@@ -45,6 +45,8 @@ must_use int window_rows_observe(struct window_rows *rows, int64_t time_ms, int6
 /* A null value removes the window. ERROR_TOO_LARGE for a key that does not fit. */
 must_use int window_rows_put(struct window_rows *rows, const struct window_rows_entry *row);
 /* True with `stored` filled, borrowed until the next write. */
+/* The row will be asked for soon (kv_expect). */
+void window_rows_expect(struct window_rows *rows, const struct window_rows_entry *row);
 bool window_rows_get(struct window_rows *rows, struct window_rows_entry *row);
 
 /* Windows of a key by end and start, those with from <= end. A snapshot; `out->key` is the key that

@@ -23,6 +23,12 @@ bool kv_get(struct kv *kv, struct bytes key, struct bytes *value)
     return kv->ops->get(kv, key, value);
 }
 
+void kv_expect(struct kv *kv, struct bytes key)
+{
+    check(!bytes_is_null(key));
+    kv->ops->expect(kv, key);
+}
+
 int kv_put(struct kv *kv, struct bytes key, struct bytes value)
 {
     check(!bytes_is_null(key));

@@ -20,6 +20,9 @@ struct kv_iterator;
 
 /* True with *value borrowed until the next write to this store. */
 bool kv_get(struct kv *kv, struct bytes key, struct bytes *value);
+/* The key will be asked for a few keys from now. It changes nothing, but what will be read then
+ * comes to the caches meanwhile. */
+void kv_expect(struct kv *kv, struct bytes key);
 /* A null value removes the key. ERROR_TOO_LARGE for a key over KV_KEY_SIZE_MAX or a value over
  * KV_VALUE_SIZE_MAX; ERROR_INVALID for an empty key in a persistent store. */
 must_use int kv_put(struct kv *kv, struct bytes key, struct bytes value);

@@ -144,6 +144,7 @@ static void add_to_changed(struct kv_cycle *cycle, struct kv_entry *entry)
 void kv_cycle_commit(struct kv_cycle *cycle)
 {
     for (size_t i = 0; i < cycle->dirty.count; i++) {
+        kv_entry_list_expect(&cycle->dirty, i);
         struct kv_entry *entry = cycle->dirty.entries[i];
         entry->is_dirty = false;
         if (entry->value == NULL) {
@@ -175,6 +176,7 @@ static void copy_changed(struct kv_cycle *cycle, struct buffer *copies)
         return;
     }
     for (size_t i = 0; i < cycle->changed.count; i++) {
+        kv_entry_list_expect(&cycle->changed, i);
         kv_entry_copy(cycle->changed.entries[i], copies);
     }
 }
@@ -198,6 +200,7 @@ void kv_cycle_freeze(struct kv_cycle *cycle, struct buffer *copies)
 static void begin_clean_list(struct kv_cycle *cycle, const struct kv_entry_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
+        kv_entry_list_expect(list, i);
         if (!is_clean(list->entries[i])) {
             begin_clean(cycle, list->entries[i]);
         }
@@ -225,6 +228,7 @@ static void clean_frozen(struct kv_cycle *cycle)
 static void judge_frozen(struct kv_cycle *cycle, bool (*is_worth_room)(struct bytes value))
 {
     for (size_t i = 0; i < cycle->frozen.count; i++) {
+        kv_entry_list_expect(&cycle->frozen, i);
         struct kv_entry *entry = cycle->frozen.entries[i];
         bool is_worth = entry->is_used && is_worth_room(kv_entry_value(entry));
         if (is_clean(entry) && !is_worth) {
@@ -237,6 +241,7 @@ void kv_cycle_thaw(struct kv_cycle *cycle, bool is_written,
                    bool (*is_worth_room)(struct bytes value))
 {
     for (size_t i = 0; i < cycle->frozen.count; i++) {
+        kv_entry_list_expect(&cycle->frozen, i);
         cycle->frozen.entries[i]->is_frozen = false;
         if (!is_written) {
             add_to_changed(cycle, cycle->frozen.entries[i]);

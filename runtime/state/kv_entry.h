@@ -11,6 +11,7 @@
 #pragma once
 
 #include "log/base/bytes.h"
+#include "log/base/memory.h"
 
 static const uint32_t KV_ENTRY_UNORDERED = UINT32_MAX;
 
@@ -64,6 +65,17 @@ struct kv_entry_list {
     size_t count;
     size_t capacity;
 };
+
+enum { KV_ENTRY_LIST_AHEAD = 8 };
+
+/* For who goes over a list: a later entry than the one at hand begins to come to the caches. */
+static inline void kv_entry_list_expect(const struct kv_entry_list *list, size_t index)
+{
+    if (index + KV_ENTRY_LIST_AHEAD < list->count) {
+        memory_prefetch(list->entries[index + KV_ENTRY_LIST_AHEAD]);
+        memory_prefetch(list->entries[index + KV_ENTRY_LIST_AHEAD]->key);
+    }
+}
 
 void kv_entry_list_add(struct kv_entry_list *list, struct kv_entry *entry);
 /* Empty, and without memory. */

@@ -8,6 +8,7 @@
 
 struct kv_ops {
     bool (*get)(struct kv *kv, struct bytes key, struct bytes *value);
+    void (*expect)(struct kv *kv, struct bytes key);
     int (*put)(struct kv *kv, struct bytes key, struct bytes value); /* the key's size is judged */
     int (*touch)(struct kv *kv, struct bytes key);
     void (*savepoint)(struct kv *kv);

@@ -85,6 +85,11 @@ static bool memory_get(struct kv *kv, struct bytes key, struct bytes *value)
     return true;
 }
 
+static void memory_expect_key(struct kv *kv, struct bytes key)
+{
+    kv_table_expect(&memory_of(kv)->cycle.table, key);
+}
+
 static int memory_put(struct kv *kv, struct bytes key, struct bytes value)
 {
     struct kv_memory *memory = memory_of(kv);
@@ -161,6 +166,7 @@ static void memory_each_dirty(struct kv *kv,
 {
     const struct kv_entry_list *dirty = &memory_of(kv)->cycle.dirty;
     for (size_t i = 0; i < dirty->count; i++) {
+        kv_entry_list_expect(dirty, i);
         each(owner, kv_entry_key(dirty->entries[i]), kv_entry_value(dirty->entries[i]));
     }
 }
@@ -221,6 +227,7 @@ static void memory_free(struct kv *kv)
 
 static const struct kv_ops memory_ops = {
     .get = memory_get,
+    .expect = memory_expect_key,
     .put = memory_put,
     .touch = memory_touch,
     .savepoint = memory_savepoint,

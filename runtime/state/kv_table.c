@@ -49,6 +49,20 @@ struct kv_entry *kv_table_find(struct kv_table *table, struct bytes key)
     return table->last;
 }
 
+void kv_table_expect(struct kv_table *table, struct bytes key)
+{
+    size_t mask = table->slot_count - 1;
+    uint64_t *expected = &table->expected[table->expected_next];
+    const struct kv_entry *before = table->slots[(size_t)*expected & mask].entry;
+    *expected = hash_table(key);
+    memory_prefetch(&table->slots[(size_t)*expected & mask]);
+    if (before != NULL) {
+        memory_prefetch(before);
+        memory_prefetch(before->key);
+    }
+    table->expected_next = (table->expected_next + 1) % KV_TABLE_EXPECTED;
+}
+
 static void resize(struct kv_table *table, size_t slot_count)
 {
     struct kv_table_slot *slots = table->slots;

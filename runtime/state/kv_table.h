@@ -14,11 +14,15 @@ struct kv_table_slot {
     uint64_t hash;
 };
 
+enum { KV_TABLE_EXPECTED = 8 };
+
 struct kv_table {
     struct kv_table_slot *slots; /* a power of two */
     size_t slot_count;
     size_t entry_count;
-    struct kv_entry *last; /* that was found; NULL: none */
+    struct kv_entry *last;                /* that was found; NULL: none */
+    uint64_t expected[KV_TABLE_EXPECTED]; /* hashes of the keys that were expected last, in turn */
+    size_t expected_next;
 };
 
 void kv_table_init(struct kv_table *table);
@@ -26,6 +30,10 @@ void kv_table_init(struct kv_table *table);
 void kv_table_fini(struct kv_table *table);
 /* NULL when there is none. What is found is used. */
 struct kv_entry *kv_table_find(struct kv_table *table, struct bytes key);
+/* The key will be looked for a few keys from now: what the search will read begins to come to the
+ * caches, its slot at once, and its entry when KV_TABLE_EXPECTED more are expected, as then the
+ * slot is there. Changes nothing else. */
+void kv_table_expect(struct kv_table *table, struct bytes key);
 /* Its key is not there yet. */
 void kv_table_add(struct kv_table *table, struct kv_entry *entry);
 /* Others may move to its slot. */

@@ -23,6 +23,7 @@ static void task_input_release(struct task_input *input)
         fetcher_release(input->fetcher, &input->fetched);
         input->has_batch = false;
     }
+    input->ahead_count = 0;
     input->has_head = false;
 }
 
@@ -45,21 +46,48 @@ void task_input_start(struct task_input *input, int64_t offset)
     fetcher_add(input->fetcher, input->topic, input->partition, offset);
 }
 
+/* As it was read. */
+static struct record task_input_record(const struct task_input *input,
+                                       const struct batch_record *from)
+{
+    return (struct record){.topic = input->topic,
+                           .partition = input->partition,
+                           .offset = from->offset,
+                           .timestamp_ms = from->timestamp_ms,
+                           .key = from->key,
+                           .value = from->value,
+                           .headers_encoded = from->headers_encoded,
+                           .header_count = from->header_count};
+}
+
 static void task_input_set_head(struct task_input *input, const struct batch_record *from)
 {
-    input->head = (struct record){.topic = input->topic,
-                                  .partition = input->partition,
-                                  .offset = from->offset,
-                                  .timestamp_ms = from->timestamp_ms,
-                                  .key = from->key,
-                                  .value = from->value,
-                                  .headers_encoded = from->headers_encoded,
-                                  .header_count = from->header_count};
+    input->head = task_input_record(input, from);
     input->head_body = from->body;
     input->has_head = true;
     input->missed_ns = 0;
     decoded_clear(&input->decoded);
     input->time_ms = inlet_time(input->source, &input->decoded, &input->head);
+}
+
+/* (3) */
+static void task_input_look_ahead(struct task_input *input)
+{
+    unsigned count_max = input->looks_ahead ? TASK_INPUT_AHEAD : 1;
+    while (input->batch_result == 1 && input->ahead_count < count_max) {
+        struct batch_record *place =
+            &input->ahead[(input->ahead_first + input->ahead_count) % TASK_INPUT_AHEAD];
+        input->batch_result = batch_iterator_next(&input->iterator, place);
+        if (input->batch_result != 1 || place->offset < input->fetched.position) {
+            continue;
+        }
+        input->ahead_count++;
+        if (input->looks_ahead) {
+            struct record record = task_input_record(input, place);
+            input->looks_ahead = node_expect(input->source, &record);
+            count_max = input->looks_ahead ? count_max : 1;
+        }
+    }
 }
 
 static int task_input_next_batch(struct task_input *input)
@@ -75,6 +103,8 @@ static int task_input_next_batch(struct task_input *input)
         return error;
     }
     input->has_batch = true;
+    input->batch_result = 1;
+    input->looks_ahead = true;
     input->position = input->position < 0 ? input->fetched.position : input->position;
     return 1;
 }
@@ -88,17 +118,18 @@ int task_input_fill(struct task_input *input)
                 return result;
             }
         }
-        struct batch_record record;
-        int result = batch_iterator_next(&input->iterator, &record);
-        if (result == 1 && record.offset >= input->fetched.position) {
-            task_input_set_head(input, &record);
-        } else if (result <= 0) {
+        task_input_look_ahead(input);
+        if (input->ahead_count > 0) {
+            task_input_set_head(input, &input->ahead[input->ahead_first]);
+            input->ahead_first = (input->ahead_first + 1) % TASK_INPUT_AHEAD;
+            input->ahead_count--;
+        } else {
             /* The batch may end in offsets that compaction removed. */
             int64_t next_offset = batch_next_offset(&input->fetched.batch);
             input->position = next_offset > input->position ? next_offset : input->position;
             task_input_release(input);
-            if (result < 0) {
-                return result;
+            if (input->batch_result < 0) {
+                return input->batch_result;
             }
         }
     }

@@ -2,13 +2,17 @@
  *
  * Owns:   the batch being read; the fetcher is told when it is done with.
  * Keeps:  (1) records come in the order of their offsets, none below the position;
- *         (2) the head's bytes stay valid until it is taken.
+ *         (2) the head's bytes stay valid until it is taken;
+ *         (3) the nodes expect (node.h) each record of a batch a few records before it is the head,
+ *             as long as that is of use to one of them.
  * Thread: the task's shard. */
 #pragma once
 
 #include "runtime/client/fetcher.h"
 #include "runtime/format/record.h"
 #include "runtime/topology/inlet.h"
+
+enum { TASK_INPUT_AHEAD = 16 };
 
 struct task_input {
     struct fetcher *fetcher;
@@ -22,6 +26,11 @@ struct task_input {
     bool has_head;
     struct fetcher_batch fetched;
     struct batch_iterator iterator;
+    int batch_result; /* 1: the iterator may give more; else what it gave, said behind `ahead` */
+    bool looks_ahead; /* somebody has a use for it */
+    struct batch_record ahead[TASK_INPUT_AHEAD]; /* read and not yet the head, in turn */
+    unsigned ahead_first;
+    unsigned ahead_count;
     struct record head;
     struct bytes head_body; /* batch_record.body */
     int64_t time_ms;        /* of the head, as its value may say it (runtime/topology/inlet.h) */

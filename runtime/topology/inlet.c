@@ -235,6 +235,15 @@ static int inlet_process(struct node *node, struct node_context *context,
     return error != 0 ? error : node_forward(node, context, &entered);
 }
 
+static bool inlet_expect(struct node *node, const struct record *record)
+{
+    struct record expected = *record;
+    if (inlet_of(node)->has_time_path) {
+        expected.timestamp_ms = -1;
+    }
+    return node_expect_children(node, &expected);
+}
+
 static void inlet_free(struct node *node)
 {
     struct inlet *inlet = inlet_of(node);
@@ -246,7 +255,8 @@ static void inlet_free(struct node *node)
     free(inlet);
 }
 
-static const struct node_ops inlet_ops = {.process = inlet_process, .free = inlet_free};
+static const struct node_ops inlet_ops = {
+    .process = inlet_process, .expect = inlet_expect, .free = inlet_free};
 
 struct node *inlet_new(const char *name, const struct inlet_options *options)
 {

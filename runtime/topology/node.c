@@ -23,6 +23,15 @@ struct decoded *node_decoded(const struct node_context *context, struct decoded 
     return shared == NULL ? own : shared;
 }
 
+bool node_expect_children(struct node *node, const struct record *record)
+{
+    bool is_of_use = false;
+    for (size_t i = 0; i < node->child_count; i++) {
+        is_of_use |= node_expect(node->children[i], record);
+    }
+    return is_of_use;
+}
+
 int node_hide_row(struct node *node, struct node_context *context, struct bytes key,
                   struct bytes value, struct record *out)
 {

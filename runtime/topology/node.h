@@ -44,6 +44,10 @@ struct node_context {
 struct node_ops {
     /* 0, or a negative error with context->error_* filled. */
     int (*process)(struct node *node, struct node_context *context, const struct record *record);
+    /* The record comes a few records from now, perhaps: what will be read of stores may begin to
+     * come to the caches (kv_expect). Changes nothing. Its time is -1 when it is not known yet.
+     * Whether that was of use to anybody; NULL: never. */
+    bool (*expect)(struct node *node, const struct record *record);
     /* A timer of this node is due (see topology.h); NULL when it has none. */
     int (*tick)(struct node *node, struct node_context *context, int timer, int64_t scheduled_ms);
     void (*free)(struct node *node);
@@ -101,6 +105,14 @@ static inline int node_process(struct node *node, struct node_context *context,
 {
     return node->ops->process(node, context, record);
 }
+
+static inline bool node_expect(struct node *node, const struct record *record)
+{
+    return node->ops->expect != NULL && node->ops->expect(node, record);
+}
+
+/* The `expect` of a node that hands on what it gets with key and time as they are. */
+bool node_expect_children(struct node *node, const struct record *record);
 
 /* The failure of a record whose time is impossible. */
 must_use int node_fail_time(struct node *node, struct node_context *context,

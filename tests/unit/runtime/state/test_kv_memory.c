@@ -102,6 +102,7 @@ static void random_use_agrees_with_a_model(void **state)
         for (int step = 1; step <= 1500; step++) {
             int index = (int)(next_random(&seed) % KEYS);
             uint32_t choice = next_random(&seed) % 22;
+            kv_expect(kv, key_of((int)(choice * 3 % KEYS), text));
             if (choice < 10) {
                 model[index] = step;
                 assert_int_equal(kv_put(kv, key_of(index, text), bytes_make(&step, sizeof step)),

@@ -41,6 +41,7 @@ struct task_bench_options {
     const char *stop_text;
     size_t buffer_size; /* of the producer; 0: its default */
     uint64_t seed;
+    bool is_curious; /* the node has a use for what comes; times are offsets */
 };
 
 struct task_bench {
@@ -52,6 +53,8 @@ struct task_bench {
     const char *tick;
     const char *close; /* instead of what closing does */
     struct buffer notes;
+    int64_t expected_offset; /* the last one that the node was told of; -1: none */
+    int expected_count;
     int started_count;
     int failed_count;
     bool is_final;
@@ -168,11 +171,25 @@ static inline int task_bench_process(struct node *node, struct node_context *con
     struct task_bench *bench = task_bench_of(node);
     buffer_printf(&bench->notes, "%s%s@%lld:%lld", bench->notes.size == 0 ? "" : " ", record->topic,
                   (long long)record->offset, (long long)context->stream_time_ms);
+    assert_true(!bench->options.is_curious || record->offset <= bench->expected_offset);
     char *text = bytes_to_string(record->value);
     bool is_order = text != NULL && !bench->options.has_time;
     int error = is_order ? task_bench_do(node, context, text) : 0;
     free(text);
     return error;
+}
+
+static inline bool task_bench_expect_record(struct node *node, const struct record *record)
+{
+    struct task_bench *bench = task_bench_of(node);
+    if (bench->options.is_curious) {
+        assert_true(record->offset > bench->expected_offset);
+        assert_int_equal(record->timestamp_ms, bench->options.has_time ? -1 : record->offset);
+        assert_string_equal(record->topic, "left");
+    }
+    bench->expected_offset = record->offset;
+    bench->expected_count++;
+    return bench->options.is_curious;
 }
 
 static inline int task_bench_tick(struct node *node, struct node_context *context, int timer,
@@ -225,6 +242,7 @@ static inline void task_bench_free_node(struct node *node)
 static inline struct node *task_bench_make(void *owner, const char *name)
 {
     static const struct node_ops ops = {.process = task_bench_process,
+                                        .expect = task_bench_expect_record,
                                         .tick = task_bench_tick,
                                         .free = task_bench_free_node,
                                         .start = task_bench_start_node,
@@ -291,6 +309,7 @@ static inline struct task_bench *task_bench_new(const struct task_bench_options 
 {
     struct task_bench *bench = memory_new(struct task_bench);
     bench->options = *options;
+    bench->expected_offset = -1;
     bench->clients = client_bench_new(options->seed, options->buffer_size);
     bench->clients->judge = task_bench_check;
     bench->clients->owner = bench;
