@@ -9,7 +9,9 @@
 enum {
     DIGITS = sizeof(uint64_t), /* of one byte each */
     DIGIT_VALUES = 256,
-    DIGITS_WORTH = 64 /* rows; fewer are compared */
+    DIGITS_WORTH = 64, /* rows; fewer are compared */
+    AHEAD = 8,         /* rows whose keys are on their way to the caches */
+    CACHE_LINE = 64
 };
 
 void kv_sort_init(struct kv_sort *sort, struct bytes (*key_of)(const void *item))
@@ -119,16 +121,39 @@ static bool is_sorted(struct kv_sort *sort)
     return true;
 }
 
+static struct bytes key_at(const struct kv_sort *sort, size_t index)
+{
+    return sort->key_of(sort->rows[index].item);
+}
+
+/* Keys lie where they lie: each is looked at once if what the first and the last have in common is
+ * what all have. Returns what that is. */
+static size_t find_starts(struct kv_sort *sort, size_t shared_size)
+{
+    size_t size = shared_size;
+    for (size_t i = 0; i < sort->count; i++) {
+        if (i + AHEAD < sort->count) {
+            memory_prefetch(sort->rows[i + AHEAD].item);
+            memory_prefetch((const uint8_t *)sort->rows[i + AHEAD].item + CACHE_LINE);
+        }
+        size = shared_size_of(key_at(sort, 0), key_at(sort, i), size);
+        sort->rows[i].start = start_of(key_at(sort, i), shared_size);
+    }
+    return size;
+}
+
 void kv_sort_run(struct kv_sort *sort)
 {
-    size_t shared_size = SIZE_MAX;
+    if (sort->count < 2) {
+        return;
+    }
     uint64_t differing = 0;
-    for (size_t i = 0; i < sort->count; i++) {
-        shared_size = shared_size_of(sort->key_of(sort->rows[0].item),
-                                     sort->key_of(sort->rows[i].item), shared_size);
+    size_t guess = shared_size_of(key_at(sort, 0), key_at(sort, sort->count - 1), SIZE_MAX);
+    size_t shared_size = find_starts(sort, guess);
+    if (shared_size < guess) {
+        find_starts(sort, shared_size);
     }
     for (size_t i = 0; i < sort->count; i++) {
-        sort->rows[i].start = start_of(sort->key_of(sort->rows[i].item), shared_size);
         differing |= sort->rows[i].start ^ sort->rows[0].start;
     }
     if (is_sorted(sort)) {
