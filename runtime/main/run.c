@@ -16,6 +16,7 @@
 #include "runtime/main/operation.h"
 #include "runtime/main/plugin_places.h"
 #include "runtime/main/service.h"
+#include "runtime/main/settling.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,7 @@ static int run_embedded(struct run *run)
         return code;
     }
     run_start_host(run);
+    settling_await(run->world, run->host, &run->service.is_over);
     service_print_ready(&run->service, false);
     code = service_wait(&run->service);
     run_stop_host(run);
@@ -333,6 +335,7 @@ static int run_attached(struct run *run)
         instance_write(&run->instance, run->state_directory);
     }
     run_start_host(run);
+    settling_await(run->world, run->host, &run->service.is_over);
     fprintf(run->world->out, "tidemill %s ready: applications on %s, http %s, state %s\n",
             run->world->version, run->options.bootstrap,
             run->service.http == NULL ? "off" : http_address(run->service.http),
