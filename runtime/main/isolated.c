@@ -245,6 +245,12 @@ bool isolated_wait(struct isolated *isolated, struct operation_desk *desk)
     return isolated->is_started && !world->is_interrupted;
 }
 
+void isolated_tell_begun(struct isolated *isolated)
+{
+    const struct relay_frame begun = {.kind = ISOLATION_BEGUN};
+    (void)!relay_send(&isolated->relay, &begun);
+}
+
 void isolated_end(struct isolated *isolated, int code, bool is_over)
 {
     fflush(isolated->world->out);

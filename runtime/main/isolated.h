@@ -33,6 +33,8 @@ must_use int isolated_open(struct isolated *isolated, struct command_world *worl
 /* Tells the parent that the applications are sound and answers its questions from now on; false
  * when it asks to end instead of telling where the broker is. */
 must_use bool isolated_wait(struct isolated *isolated, struct operation_desk *desk);
+/* Tells the parent that the applications have begun. */
+void isolated_tell_begun(struct isolated *isolated);
 /* Ends the process at once: what plugins left behind for its end is not run, for it may be broken
  * or never return. `is_over`: no application runs any more. */
 __attribute__((noreturn)) void isolated_end(struct isolated *isolated, int code, bool is_over);

@@ -4,8 +4,8 @@
  *     broker, HTTP port, signals                applications: Lua, C plugins, connectors, stores
  *       |  starts and restarts  ------------->  the same program with the same arguments, and
  *       |                                       $TIDEMILL_ISOLATED and descriptor 3
- *       |  socketpair: frames  <------------->  judged, start, question, answer, metrics, stop
- *       |  TCP on a loopback address  <-------  clients of the broker, as with --bootstrap
+ *       |  socketpair: frames  <------------->  judged, start, begun, question, answer, metrics,
+ * stop |  TCP on a loopback address  <-------  clients of the broker, as with --bootstrap
  *
  * A plugin that follows a stray pointer takes its process with it. With the broker in another one
  * the log stays up for everybody else, and what the applications did not commit is done again by
@@ -22,8 +22,9 @@
  *   2. The broker starts, with a port of its own for the child on a loopback address, IPv6 or IPv4,
  *      whichever the machine has; there clients are told what they dialled, not --advertise, which
  *      may not be reachable from here.
- *   3. The child is told the address and runs. It sends its metrics every second. GET and POST
- *      /apps… come to us, go to it as numbered questions, and its answers go back.
+ *   3. The child is told the address and runs, and says when it has begun. It sends its metrics
+ * every second. GET and POST /apps… come to us, go to it as numbered questions, and its answers go
+ * back.
  *   4. It ends. If we did not ask for that, we say what it died of, answer the questions it owes
  *      with 503, and start another after a pause; the child has printed its last trace lines
  *      before it died of a signal of its own making. Exit code 3 says that no application runs any
@@ -300,6 +301,10 @@ static void isolation_on_frame(void *owner, const struct relay_frame *frame)
     case ISOLATION_JUDGED:
         isolation_on_judged(isolation);
         break;
+    case ISOLATION_BEGUN:
+        isolation->has_begun = true;
+        isolation->world->stop(isolation->world->owner);
+        break;
     case ISOLATION_ANSWER:
         isolation_on_answer(isolation, frame);
         break;
@@ -369,6 +374,7 @@ static void isolation_on_closed(void *owner)
     struct isolation *isolation = owner;
     struct command_world *world = isolation->world;
     isolation_reap(isolation);
+    isolation->has_begun = isolation->broker != NULL;
     io_timer_stop(world->io, &isolation->timer);
     world->stop(world->owner);
     if (isolation->is_stopping || !isolation->has_judged) {
@@ -437,6 +443,9 @@ void isolation_run(struct isolation *isolation, const char *broker, const char *
     isolation->state_directory = state_directory;
     if (isolation->is_judged) {
         isolation_tell_start(isolation);
+    }
+    while (!isolation->has_begun && !isolation->world->is_interrupted) {
+        isolation->world->run(isolation->world->owner);
     }
 }
 

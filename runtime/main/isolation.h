@@ -6,7 +6,8 @@
  *         (2) a question is answered whatever happens to the child;
  *         (3) a child that ended unasked is followed by another after a pause that doubles from one
  *             second to a minute, and begins anew when one ran for a minute.
- * Thread: the main thread; the loop turns inside isolation_start and isolation_stop. */
+ * Thread: the main thread; the loop turns inside isolation_start, isolation_run and isolation_stop.
+ */
 #pragma once
 
 #include "log/base/list.h"
@@ -21,6 +22,7 @@
 enum isolation_frame {
     ISOLATION_JUDGED = 1, /* from the child: the applications are sound */
     ISOLATION_START,      /* to it: address of the broker, directory of stores */
+    ISOLATION_BEGUN,      /* from it: they run, or said why not, or took too long */
     ISOLATION_QUESTION,   /* to it, numbered: method, path, then names and values of the query */
     ISOLATION_ANSWER,     /* from it, with the number and a status: the body */
     ISOLATION_METRICS,    /* from it, every second: Prometheus text */
@@ -40,6 +42,7 @@ struct isolation {
     struct relay relay;
     bool is_judged;     /* the child is sound and waits, or runs */
     bool has_judged;    /* one was sound, ever */
+    bool has_begun;     /* what one was told to run runs, or one ended */
     bool is_stopping;   /* no child follows */
     int end_code;       /* of the last child; 128 and the number of a signal */
     const char *broker; /* NULL: not known yet */
@@ -59,7 +62,8 @@ struct isolation {
 must_use int isolation_start(struct isolation *isolation, struct command_world *world,
                              void (*over)(void *owner), void *owner);
 /* The child shall run them, and every child after it. The texts are borrowed until
- * isolation_stop. */
+ * isolation_stop. Waits until they have begun (settling.h) or the child ended, not after a signal.
+ */
 void isolation_run(struct isolation *isolation, const char *broker, const char *state_directory);
 /* The questions of runtime/main/operation.h, which the child answers. */
 void isolation_make_routes(struct isolation *isolation,

@@ -284,6 +284,8 @@ static int run_isolated(struct run *run)
     run->desk.host = run->host;
     if (isolated_wait(&run->isolated, &run->desk)) {
         host_start(run->host, run->isolated.state_directory);
+        settling_await(run->world, run->host, &run->service.is_over);
+        isolated_tell_begun(&run->isolated);
         while (!run->world->is_interrupted && !run->service.is_over) {
             run->world->run(run->world->owner);
         }

@@ -1,19 +1,23 @@
 /* Looks again and again; see settling.h. */
 #include "runtime/main/settling.h"
 
-enum {
-    LOOK_AGAIN_MS = 2,
-    LOOKS_MAX = 2500, /* five seconds and more */
-};
+#include "log/base/memory.h"
+
+#include <stdlib.h>
+
+static const uint64_t LOOK_AGAIN_NS = UINT64_C(2000000);
+static const uint64_t PATIENCE_NS = UINT64_C(5000000000);
 
 struct settling {
     struct command_world *world;
     struct host *host;
     struct host_visit visit;
-    struct io_timer timer;
-    int look_count;
+    struct io_timer look_timer;
+    struct io_timer patience_timer;
     bool is_looking; /* a visit is on its way */
     bool has_settled;
+    bool is_out_of_patience;
+    bool is_left; /* nobody waits; it ends with the visit */
 };
 
 static bool on_visit(struct host_visit *visit, struct host *host)
@@ -32,10 +36,12 @@ static void on_visited(struct host_visit *visit)
 {
     struct settling *settling = visit->owner;
     settling->is_looking = false;
-    if (settling->has_settled || ++settling->look_count == LOOKS_MAX) {
+    if (settling->is_left) {
+        free(settling);
+    } else if (settling->has_settled) {
         settling->world->stop(settling->world->owner);
     } else {
-        io_timer_start(settling->world->io, &settling->timer, UINT64_C(1000000) * LOOK_AGAIN_MS);
+        io_timer_start(settling->world->io, &settling->look_timer, LOOK_AGAIN_NS);
     }
 }
 
@@ -46,24 +52,42 @@ static void look(struct settling *settling)
     host_visit(settling->host, &settling->visit);
 }
 
-static void on_timer(struct io_timer *timer)
+static void on_look_time(struct io_timer *timer)
 {
     look(timer->owner);
 }
 
-static bool is_wanted(const struct settling *settling, const bool *is_over)
+static void on_patience_end(struct io_timer *timer)
 {
-    return !settling->has_settled && settling->look_count < LOOKS_MAX &&
-           !settling->world->is_interrupted && !*is_over;
+    struct settling *settling = timer->owner;
+    settling->is_out_of_patience = true;
+    settling->world->stop(settling->world->owner);
+}
+
+/* A visit does not end while a script or a plugin keeps the applications' thread. */
+static void leave(struct settling *settling)
+{
+    io_timer_stop(settling->world->io, &settling->look_timer);
+    io_timer_stop(settling->world->io, &settling->patience_timer);
+    if (settling->is_looking) {
+        settling->is_left = true;
+    } else {
+        free(settling);
+    }
 }
 
 void settling_await(struct command_world *world, struct host *host, const bool *is_over)
 {
-    struct settling settling = {.world = world, .host = host};
-    settling.timer = (struct io_timer){.fired = on_timer, .owner = &settling};
-    look(&settling);
-    while (settling.is_looking || is_wanted(&settling, is_over)) {
+    struct settling *settling = memory_new(struct settling);
+    settling->world = world;
+    settling->host = host;
+    settling->look_timer = (struct io_timer){.fired = on_look_time, .owner = settling};
+    settling->patience_timer = (struct io_timer){.fired = on_patience_end, .owner = settling};
+    io_timer_start(world->io, &settling->patience_timer, PATIENCE_NS);
+    look(settling);
+    while ((settling->is_looking || !settling->has_settled) && !settling->is_out_of_patience &&
+           !world->is_interrupted && !*is_over) {
         world->run(world->owner);
     }
-    io_timer_stop(world->io, &settling.timer);
+    leave(settling);
 }
