@@ -4,8 +4,9 @@
  *     broker, HTTP port, signals                applications: Lua, C plugins, connectors, stores
  *       |  starts and restarts  ------------->  the same program with the same arguments, and
  *       |                                       $TIDEMILL_ISOLATED and descriptor 3
- *       |  socketpair: frames  <------------->  judged, start, begun, question, answer, metrics,
- * stop |  TCP on a loopback address  <-------  clients of the broker, as with --bootstrap
+ *       |  socketpair: frames  <------------->  judged, start, begun, stop, metrics,
+ *       |                                       question, answer
+ *       |  TCP on a loopback address  <-------  clients of the broker, as with --bootstrap
  *
  * A plugin that follows a stray pointer takes its process with it. With the broker in another one
  * the log stays up for everybody else, and what the applications did not commit is done again by
