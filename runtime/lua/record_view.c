@@ -509,13 +509,19 @@ static int record_newindex(lua_State *lua)
         break;
     }
     case SCRIPT_TS:
-        current->record.timestamp_ms = luaL_checkinteger(lua, 3);
+        if (!lua_isinteger(lua, 3)) {
+            return luaL_error(lua, "ts must be an integer of milliseconds, not a %s",
+                              luaL_typename(lua, 3));
+        }
+        current->record.timestamp_ms = lua_tointeger(lua, 3);
         break;
     case SCRIPT_HEADERS:
         set_headers(lua, 3, &current->record);
         break;
-    case SCRIPT_TOPIC:
     case SCRIPT_PARTITION:
+        return luaL_error(lua, "partition says where the record was read; what is returned says "
+                               "where it goes: { partition = 3 }");
+    case SCRIPT_TOPIC:
     case SCRIPT_OFFSET:
         return luaL_error(lua, "the field '%s' says where the record was read and cannot be set",
                           lua_tostring(lua, 2));
@@ -613,8 +619,11 @@ void record_view_take(lua_State *lua, int index, struct record *out)
         return;
     }
     if (lua_type(lua, index) != LUA_TTABLE) {
-        luaL_error(lua, "expected a record or a table { key =, value = }, got a %s",
-                   luaL_typename(lua, index));
+        luaL_error(lua,
+                   "expected a record or a table { key =, value = }, got %s%s; map_values "
+                   "changes the value alone",
+                   lua_isnone(lua, index) ? "" : "a ",
+                   lua_isnone(lua, index) ? "nothing" : luaL_typename(lua, index));
     }
     if (script->current.original != NULL) {
         record_view_read(lua, 0, out);

@@ -346,10 +346,34 @@ static void seed_random(lua_State *lua)
     lua_setfield(lua, -2, "randomseed");
 }
 
+/* A field that strings do not have: most often the value of a stream whose format was forgotten,
+ * which Lua would take for nil. */
+static int refuse_string_field(lua_State *lua)
+{
+    return luaL_error(lua,
+                      "a string has no field '%s'; value = \"json\" of a stream makes r.value of "
+                      "its JSON, and r.json reads it in any case",
+                      luaL_tolstring(lua, 2, NULL));
+}
+
+/* Strings find their methods in a table of their own, which refuses what it does not have. */
 static void protect_string_meta(lua_State *lua)
 {
     lua_pushliteral(lua, "");
     lua_getmetatable(lua, -1);
+    lua_newtable(lua);
+    lua_getfield(lua, -2, "__index");
+    for (lua_pushnil(lua); lua_next(lua, -2) != 0;) {
+        lua_pushvalue(lua, -2);
+        lua_insert(lua, -2);
+        lua_rawset(lua, -5);
+    }
+    lua_pop(lua, 1);
+    lua_newtable(lua);
+    lua_pushcfunction(lua, refuse_string_field);
+    lua_setfield(lua, -2, "__index");
+    lua_setmetatable(lua, -2);
+    lua_setfield(lua, -2, "__index");
     lua_pushboolean(lua, 0);
     lua_setfield(lua, -2, "__metatable");
     lua_pop(lua, 2);

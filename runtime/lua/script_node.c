@@ -72,7 +72,10 @@ static int emit(lua_State *lua, int topic_index)
 {
     struct node_context *context = script_context(lua, "emit");
     size_t size = 0;
-    const char *topic = luaL_checklstring(lua, topic_index, &size);
+    if (lua_type(lua, topic_index) != LUA_TSTRING) {
+        return luaL_error(lua, "emit needs the topic first, a string: emit(\"topic\", record)");
+    }
+    const char *topic = lua_tolstring(lua, topic_index, &size);
     if (size == 0 || size > 249 ||
         strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") !=
             size) {
@@ -124,6 +127,14 @@ static int refuse_change(lua_State *lua)
     return luaL_error(lua, "ctx cannot be changed; remember things in a store");
 }
 
+static int refuse_name(lua_State *lua)
+{
+    return luaL_error(lua,
+                      "ctx has no '%s': it has emit, forward, now, stream_time and the stores that "
+                      "the step names, stores = { ... }",
+                      luaL_tolstring(lua, 2, NULL));
+}
+
 /* Pushes the ctx of a node: its stores by name, and the methods. */
 static void push_ctx(lua_State *lua, struct script_node *it)
 {
@@ -148,6 +159,10 @@ static void push_ctx(lua_State *lua, struct script_node *it)
         }
         lua_setfield(lua, -2, it->plan->store_names[i]);
     }
+    lua_newtable(lua);
+    lua_pushcfunction(lua, refuse_name);
+    lua_setfield(lua, -2, "__index");
+    lua_setmetatable(lua, -2);
     lua_setfield(lua, -2, "__index");
     lua_pushcfunction(lua, refuse_change);
     lua_setfield(lua, -2, "__newindex");

@@ -4,6 +4,7 @@
 
 #include "log/base/error.h"
 #include "log/base/memory.h"
+#include "log/base/text.h"
 #include "runtime/app/app_script.h"
 #include "runtime/driver/driver.h"
 #include "runtime/format/json.h"
@@ -12,6 +13,7 @@
 #include "runtime/main/plugin_places.h"
 #include "runtime/topology/topology_match.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct test_values {
@@ -109,9 +111,48 @@ static int test_begin(void *owner, const struct script_test_options *options, st
     return driver_start(test->driver, script_topology(test->script), report);
 }
 
+/* The topics that the application reads, whatever part of it does. Freed by the caller. */
+static const char **test_list_inputs(const struct topology *topology, size_t *count)
+{
+    const char **topics = NULL;
+    size_t part_count = topology_part_count(topology);
+    *count = 0;
+    for (size_t i = 0; i < part_count + topology_global_count(topology); i++) {
+        const struct topology_part *part = i < part_count
+                                               ? topology_part_at(topology, i)
+                                               : topology_global_at(topology, i - part_count);
+        topics = memory_resize(topics, (*count + part->topic_count) * sizeof *topics);
+        memcpy(topics + *count, part->topics, part->topic_count * sizeof *topics);
+        *count += part->topic_count;
+    }
+    return topics;
+}
+
+/* A record that nobody reads would only be waited for. Streams by pattern may be shown what they
+ * leave alone. */
+static int test_judge_topic(const struct test *test, const char *topic, struct report *report)
+{
+    size_t count;
+    const char **topics = test_list_inputs(script_topology(test->script), &count);
+    bool is_read = topology_match_is_needed(script_topology(test->script));
+    for (size_t i = 0; i < count; i++) {
+        is_read = is_read || strcmp(topics[i], topic) == 0;
+    }
+    const char *near = text_nearest(topic, topics, count);
+    free(topics);
+    return is_read ? 0
+           : near != NULL
+               ? report_add(report, "",
+                            "the application does not read the topic '%s'; did you mean '%s'?",
+                            topic, near)
+               : report_add(report, "", "the application does not read the topic '%s'", topic);
+}
+
 static int test_send(void *owner, const struct record *record, struct report *report)
 {
-    return driver_send(((struct test *)owner)->driver, record, report);
+    struct test *test = owner;
+    int error = test_judge_topic(test, record->topic, report);
+    return error != 0 ? error : driver_send(test->driver, record, report);
 }
 
 /* Another process: all that the script kept in its variables is gone. */

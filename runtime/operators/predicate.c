@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { TERMS_MAX = 256, DEPTH_MAX = 32 };
 
@@ -193,6 +194,13 @@ static int compile_word(struct compiler *compiler)
     if (take_word(compiler, "nil")) {
         return add_constant(compiler, (struct operand){.kind = ABSENT});
     }
+    if (*compiler->at == '!') {
+        return fail(compiler, "'!' is written 'not'");
+    }
+    if (isalpha((unsigned char)*compiler->at) || *compiler->at == '_') {
+        return fail(compiler, "a field of the value is written $.a, a text 'a'; without them there "
+                              "are key, value, topic, partition, offset and ts, no other name");
+    }
     return fail(compiler, "expected a path like $.a, a field (key, value, topic, partition, "
                           "offset, ts), a number or a string");
 }
@@ -293,6 +301,9 @@ static const char *what_is_expected(const char *at)
     }
     if (strncmp(at, "||", 2) == 0) {
         return "'||' is written 'or'";
+    }
+    if (strncasecmp(at, "is ", 3) == 0) {
+        return "'is' is written '==', 'is not' '!='";
     }
     return at[0] == '=' ? "'=' is written '=='" : "expected 'and', 'or' or the end";
 }

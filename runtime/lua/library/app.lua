@@ -3,7 +3,12 @@ local host, lib = ...
 local S, set, fail = lib.S, lib.set, lib.fail
 local check_type, check_fields = lib.check_type, lib.check_fields
 local check_list = lib.check_list
-local App, app_meta = lib.class "an app"
+local App, app_meta = lib.class("an app", {
+  add_state_store = "the step that uses a store says it: :process { stores = { seen = S.kv {} } }",
+  add_global_store = "app:global_table keeps a topic whole in each instance",
+  build = "the file ends with: return app", start = "the file ends with: return app",
+  k_stream = "app:stream \"topic\"", k_table = "app:table(\"topic\", { name = \"...\" })",
+})
 lib.App, lib.app_meta = App, app_meta
 
 -- S.pattern "logs-.*": all topics whose whole name matches, also later ones. Of streams and sinks.
@@ -45,21 +50,32 @@ end
 
 function App:topic(name, options)
   options = check_fields("topic", options or {}, set("partitions", "retention", "compact"))
-  if options.partitions ~= nil and math.type(options.partitions) ~= "integer" then
-    fail("partitions must be an integer, not %s", S.json.encode(options.partitions))
-  end
   if options.retention ~= nil and type(options.retention) ~= "string" then
     fail("retention is a text like \"7d\" or \"12h\", not a %s", type(options.retention))
   end
+  if options.retention and options.retention:find "^%d+$" then
+    fail("retention is \"%s\" without a unit; write \"%sd\" or \"%sh\"", options.retention,
+      options.retention, options.retention)
+  end
+  if options.compact ~= nil then
+    check_type("compact", options.compact, "boolean")
+  end
   self.topics[#self.topics + 1] = {
     name = check_type("the name of a topic", name, "string"), place = host.place(),
-    partitions = options.partitions, retention = options.retention, compact = options.compact,
+    partitions = lib.partitions(options.partitions),
+    retention = options.retention, compact = options.compact,
   }
   return self
 end
 
 function App:errors(spec)
+  if type(spec) == "string" then
+    fail("errors takes a table: app:errors { policy = \"%s\" }", spec)
+  end
   check_fields("errors", spec, set("policy", "topic"))
+  for field, value in pairs(spec) do
+    check_type("the " .. field .. " of errors", value, "string")
+  end
   self.error_policy = { policy = spec.policy, topic = spec.topic, place = host.place() }
   return self
 end

@@ -18,16 +18,20 @@ function lib.fail(format, ...)
   error((place and place .. ": " or "") .. format:format(...), 0)
 end
 
-local OTHER_NAMES = { average = "avg", mean = "avg", percentile = "quantile" }
+local OTHER_NAMES = {
+  average = "S.avg is one", mean = "S.avg is one", percentile = "S.quantile is one",
+  store = "S.kv and S.versioned make stores",
+  key_value_store = "S.kv makes one", window_store = "keep rows under a key that ends with "
+    .. "the time in an S.kv, or the past of each key in an S.versioned { history = }",
+  session_store = "keep rows under a key that ends with the time in an S.kv",
+  unlimited = "a group without a window has no end",
+  streams_builder = "S.app \"name\" begins an application",
+  serdes = "value = \"json\" of a stream says the format",
+}
 
 -- Instead of Lua's own words for a call of nil.
 setmetatable(S, { __index = function(_, name)
-  local names = {}
-  for known in pairs(S) do
-    names[#names + 1] = known
-  end
-  local near = OTHER_NAMES[name] or host.nearest(tostring(name), names)
-  lib.fail("S has no '%s'%s", tostring(name), near and ("; did you mean '%s'?"):format(near) or "")
+  lib.fail_unknown("S", tostring(name), lib.names(S), OTHER_NAMES)
 end })
 
 function lib.check_type(what, value, ...)
@@ -83,24 +87,51 @@ function lib.check_list(what, value)
   return value
 end
 
+-- The names of a table that are texts, sorted.
+function lib.names(...)
+  local names = {}
+  for _, fields in ipairs { ... } do
+    for name in pairs(fields) do
+      names[#names + 1] = tostring(name)
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+-- Refuses a name that nobody knows: with what to write instead, the nearest one, or all there are.
+function lib.fail_unknown(what, name, names, hints)
+  local snake = name:gsub("%u", function(letter)
+    return "_" .. letter:lower()
+  end)
+  local hint = hints and (hints[name] or hints[snake])
+  if hint then
+    fail("%s has no '%s': %s", what, name, hint)
+  end
+  local near = host.nearest(snake, names)
+  fail("%s has no '%s'%s", what, name, near and ("; did you mean '%s'?"):format(near)
+    or ": it has " .. table.concat(names, ", "))
+end
+
+-- A method, for those who write a dot for the colon, too.
+function lib.method(name, method, meta)
+  return function(self, ...)
+    if getmetatable(self) ~= meta then
+      fail("%s is called with a colon, :%s(...)", name, name)
+    end
+    return method(self, ...)
+  end
+end
+
 -- An object whose unknown methods are refused by name. `hints` has what to write instead, by name.
 function lib.class(what, hints)
   local methods = {}
   local meta = {}
   function meta.__index(_, name)
-    if methods[name] ~= nil then
-      return methods[name]
+    if methods[name] == nil then
+      lib.fail_unknown(what, tostring(name), lib.names(methods), hints)
     end
-    if hints and hints[name] then
-      fail("%s has no '%s': %s", what, tostring(name), hints[name])
-    end
-    local names = {}
-    for known in pairs(methods) do
-      names[#names + 1] = known
-    end
-    local near = host.nearest(tostring(name), names)
-    fail("%s has no '%s'%s", what, tostring(name),
-      near and ("; did you mean '%s'?"):format(near) or "")
+    return lib.method(name, methods[name], meta)
   end
   return methods, meta
 end
@@ -153,6 +184,9 @@ end
 
 function lib.named(fields, options)
   if options ~= nil then
+    if type(options) ~= "table" then
+      fail("the options of this step are a table like { name = \"...\" }, not a %s", type(options))
+    end
     lib.check_fields("this step", options, lib.set "name")
     fields.name = options.name and check_type("name", options.name, "string")
   end
@@ -176,9 +210,28 @@ function lib.settings(fields, ours)
   return settings
 end
 
--- A span of time, as text: "1m", or milliseconds; nil when there is none.
+-- A span of time as text: "1m", or a number of milliseconds. A text without a unit is a slip.
+function lib.need_span(what, value)
+  check_type(what, value, "string", "number")
+  if type(value) == "string" and value:find "^%d+$" then
+    fail("%s is \"%s\" without a unit; write \"%ss\", \"%sms\" ..., or a number of milliseconds",
+      what, value, value, value)
+  end
+  return tostring(value)
+end
+
+-- The same; nil when there is none.
 function lib.span(what, value)
-  return value and tostring(check_type(what, value, "string", "number")) or nil
+  return value and lib.need_span(what, value) or nil
+end
+
+-- How many partitions a topic shall have; nil: as many as the cluster gives.
+function lib.partitions(value)
+  if value ~= nil and (math.type(value) ~= "integer" or value < 1 or value > 100000) then
+    fail("partitions must be an integer from 1 to 100000, not %s",
+      type(value) == "table" and "a table" or S.json.encode(value))
+  end
+  return value
 end
 
 function S.array(list)

@@ -11,7 +11,10 @@ local function list_arms(arms)
   local list = {}
   if #arms > 0 then
     for i, arm in ipairs(arms) do
-      list[i] = { name = check_type("the name of an arm", arm[1], "string"), condition = arm[2] }
+      if type(arm) ~= "table" or type(arm[1]) ~= "string" then
+        fail("arm %d of branch is no { \"name\", \"$.a > 1\" }", i)
+      end
+      list[i] = { name = arm[1], condition = arm[2] }
     end
     return list
   end
@@ -55,8 +58,11 @@ function Stream:branch(arms)
   for _, arm in ipairs(list) do
     branches[arm.name] = next_node(branch, "arm", {})
   end
+  local names = lib.names(branches)
   return setmetatable(branches, { __index = function(_, name)
-    return Branches[name] or fail("there is no arm '%s'", tostring(name))
+    return Branches[name] or lib.fail_unknown("this branch", tostring(name), names, {
+      default_branch = "an arm { \"rest\", true } takes everything else",
+    })
   end })
 end
 

@@ -2,9 +2,15 @@
 local _, lib = ...
 local S, set, fail = lib.S, lib.set, lib.fail
 local check_type, check_fields = lib.check_type, lib.check_fields
-local Cogroup, cogroup_meta = lib.class "a cogroup"
+local AGGREGATE = "aggregate { name =, init = } does, with the add of each stream"
+local Cogroup, cogroup_meta = lib.class("a cogroup", {
+  count = AGGREGATE, reduce = AGGREGATE, windowed_by = "did you mean 'window'?",
+})
 
 local function read_member(index, member)
+  if type(member) ~= "table" or getmetatable(member) ~= nil then
+    fail "S.cogroup takes a list of lists: { { group, add }, { group, add } }"
+  end
   check_fields("a member of S.cogroup", member, set(1, 2, "add"))
   local group = member[1]
   if getmetatable(group) ~= lib.group_meta then

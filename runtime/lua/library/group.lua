@@ -4,7 +4,14 @@ local S, set, fail = lib.S, lib.set, lib.fail
 local check_type, check_fields = lib.check_type, lib.check_fields
 local next_node, named = lib.next_node, lib.named
 local Stream = lib.Stream
-local Group, group_meta = lib.class "a grouped stream"
+local KEEP_FIRST = "say what is kept of each key: :count, :aggregate or :reduce { name = \"...\" }"
+local Group, group_meta = lib.class("a grouped stream", {
+  windowed_by = "window cuts it by time: :window(S.tumbling \"1m\")",
+  cogroup = "S.cogroup { { group, add }, { group, add } } brings grouped streams together",
+  to = KEEP_FIRST, filter = KEEP_FIRST, map = KEEP_FIRST, map_values = KEEP_FIRST,
+  join = KEEP_FIRST, process = KEEP_FIRST, to_table = KEEP_FIRST, emit = KEEP_FIRST,
+})
+lib.KEEP_FIRST = KEEP_FIRST
 lib.Group, lib.group_meta = Group, group_meta
 
 function Stream:group_by(what, options)
@@ -45,8 +52,17 @@ local function aggregate(group, kind, spec, fields)
     { store = false, versioned = false, knows_old = true })
 end
 
+-- What an aggregate is given: one table, where Kafka's have several arguments.
+local function check_spec(kind, spec, ...)
+  if type(spec) ~= "table" then
+    fail("%s takes one table: %s { name = \"...\"%s }", kind, kind, ...)
+  end
+  return spec
+end
+
 function Group:count(spec)
-  return aggregate(self, "count", check_fields("count", spec or {}, set("name", "store")), {})
+  spec = check_spec("count", spec == nil and {} or spec, "")
+  return aggregate(self, "count", check_fields("count", spec, set("name", "store")), {})
 end
 
 -- A map of native aggregators, by the field of the result.
@@ -85,7 +101,7 @@ local function refuse_uncalled(field, value)
 end
 
 function Group:aggregate(spec)
-  for field, value in pairs(check_type("aggregate", spec, "table")) do
+  for field, value in pairs(check_spec("aggregate", spec, ", init = ..., add = ...")) do
     if type(value) == "function" then
       refuse_uncalled(field, value)
     end
@@ -106,6 +122,7 @@ function Group:aggregate(spec)
 end
 
 function Group:reduce(spec)
+  check_spec("reduce", spec, ", fn = ...")
   check_fields("reduce", spec, set("name", "store", "fn", "sub", "version", "migrate", 1))
   local fn = spec.fn or spec[1]
   return aggregate(self, "reduce", spec, {

@@ -14,7 +14,11 @@ local function arguments(verb, self, other, options, fn)
   if type(options) == "function" then
     options, fn = {}, options
   end
-  if type(other) ~= "table" or rawget(other, "app") ~= self.app then
+  if type(other) ~= "table" then
+    fail("%s takes a stream or a table, not a %s: app:stream \"topic\" or app:table(\"topic\", "
+      .. "{ name = \"...\" })", verb, type(other))
+  end
+  if rawget(other, "app") ~= self.app then
     fail("%s takes a stream or a table of the same app", verb)
   end
   if fn ~= nil then
@@ -49,6 +53,14 @@ local LOOKUP = set("name", "grace")
 local function lookup(verb, self, other, options, fn)
   if verb == "outer_join" then
     fail "a stream and a table have no outer_join: the table alone gives nothing"
+  end
+  if options.on then
+    fail("%s with a table has no 'on': a record meets the row of its own key, so bring the key "
+      .. "with :select_key first, or join with app:global_table", verb)
+  end
+  if options.within then
+    fail("%s with a table has no 'within': a record meets the row of its time; within is of two "
+      .. "streams", verb)
   end
   check_fields(verb .. " with a table", options, LOOKUP)
   local name = options.name or (other.store and other.store .. "-join") or nil

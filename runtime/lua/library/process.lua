@@ -33,10 +33,17 @@ function S.versioned(options)
   return store
 end
 
+local CTX = set("emit", "forward", "now", "stream_time")
+
 function lib.list_stores(stores)
   local list = {}
-  for name, store in pairs(stores or {}) do
-    check_type("the name of a store", name, "string")
+  for name, store in pairs(check_type("stores", stores or {}, "table")) do
+    if type(name) ~= "string" then
+      fail "stores says which is which: stores = { seen = S.kv {} } is ctx.seen"
+    end
+    if CTX[name] then
+      fail("the store '%s' would hide ctx:%s(): give it another name", name, name)
+    end
     if type(store) ~= "table" or store.kind ~= "kv" then
       fail("the store '%s' must be made by S.kv or S.versioned", name)
     end
@@ -57,9 +64,16 @@ function Stream:process(spec)
   fields.fn = check_type("process", spec.process, "function")
   fields.init = spec.init and check_type("init", spec.init, "function")
   fields.close = spec.close and check_type("close", spec.close, "function")
+  if type(spec.every or {}) ~= "table" then
+    fail "every says what is called when: every = { [\"10s\"] = function(now, ctx) end }"
+  end
   for interval, fn in pairs(spec.every or {}) do
-    check_type("the interval of a timer", interval, "string")
-    check_type("a timer", fn, "function")
+    if type(interval) ~= "string" then
+      fail("a timer stands under its interval, a text, not under the %s %s: every = { [\"10s\"] = "
+        .. "function(now, ctx) end }", type(interval), tostring(interval))
+    end
+    lib.need_span("the interval of a timer", (interval:gsub("^stream:", "")))
+    check_type(("the timer '%s'"):format(interval), fn, "function")
     fields.timers[#fields.timers + 1] = { interval = interval, fn = fn }
   end
   table.sort(fields.timers, function(a, b) return a.interval < b.interval end)

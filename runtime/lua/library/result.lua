@@ -39,8 +39,12 @@ local function finish(result, name)
   if type(result) == "table" and getmetatable(result) == nil then
     return from_tiny(result, name)
   end
-  error(("%s: the file must return an app (S.app) or a table with process, not a %s"):format(name,
-    type(result)), 0)
+  if result == nil then
+    error("the file returns nothing: it ends with return app, or with a table that has process", 0)
+  end
+  error(("the file must return an app (S.app) or a table with process, not %s"):format(
+    result == S and "the library" or getmetatable(result) ~= nil and "what a step gave"
+      or "a " .. type(result)), 0)
 end
 
 return S, finish

@@ -14,28 +14,27 @@ lib.Table, lib.table_meta = Table, table_meta
 -- What is said about the step that made the table, and not about its records.
 local OF_STEP = set("emit", "late_to")
 
+local HINTS = {
+  suppress = ":emit \"final\" gives one result of each window, :emit { every = \"10s\" } the "
+    .. "latest",
+  to_k_stream = "did you mean 'to_stream'?",
+  queryable_store_name = "a table is known by its name: tidemill store get APP NAME KEY",
+}
+for name, hint in pairs(lib.STREAM_HINTS) do
+  HINTS[name] = HINTS[name] or hint
+end
+
 function table_meta.__index(_, name)
-  if Table[name] ~= nil then
-    return Table[name]
-  end
-  local method = Stream[name]
-  if OF_STEP[name] and method then
-    return method
+  local method = Table[name] or OF_STEP[name] and Stream[name]
+  if not method and Stream[name] then
+    method = function(self, ...)
+      return Stream[name](Table.to_stream(self), ...)
+    end
   end
   if method then
-    return function(self, ...)
-      return method(Table.to_stream(self), ...)
-    end
+    return lib.method(name, method, table_meta)
   end
-  local names = {}
-  for _, methods in ipairs { Table, Stream } do
-    for known in pairs(methods) do
-      names[#names + 1] = known
-    end
-  end
-  local near = host.nearest(tostring(name), names)
-  fail("a table has no '%s'%s", tostring(name),
-    near and ("; did you mean '%s'?"):format(near) or "")
+  lib.fail_unknown("a table", tostring(name), lib.names(Table, Stream), HINTS)
 end
 
 -- The step's result as a table. Fields: `store` keeps its values, `versioned` for so long
@@ -81,13 +80,19 @@ end
 
 function App:table(topic, options)
   options = check_fields("table", options or {}, set("name", "value", "time", "versioned"))
+  if type(topic) == "table" then
+    fail("a table is of one topic, since what is newest is known in one only; for several: "
+      .. "app:stream(topics):to_table { name = \"...\" }")
+  end
   check_type("the topic of a table", topic, "string")
   local stream = self:stream(topic, { value = options.value, time = options.time })
   return lib.keep(stream, check_name("a table", options.name), options.versioned)
 end
 
 -- A small table that every instance reads whole: it can be joined with under any key.
-local _, global_meta = lib.class "a global table"
+local _, global_meta = lib.class("a global table", setmetatable({}, { __index = function()
+  return "it can only be joined with, stream:join(it, { on = \"$.a\" }); app:table makes others"
+end }))
 
 function lib.is_global(value)
   return getmetatable(value) == global_meta

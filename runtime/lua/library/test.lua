@@ -77,8 +77,22 @@ function Store:pairs()
   end
 end
 
+-- Instead of Lua's own words for a call of nil.
+local function fail_unknown(what, methods)
+  return function(_, name)
+    local names = {}
+    for known in pairs(methods) do
+      names[#names + 1] = known
+    end
+    table.sort(names)
+    host.fail(("%s has no '%s': it has %s"):format(what, tostring(name), table.concat(names, ", ")))
+  end
+end
+
 local Driver = {}
-Driver.__index = Driver
+local driver_meta = { __index = function(driver, name)
+  return Driver[name] or fail_unknown("a driver", Driver)(driver, name)
+end }
 
 function Driver:send(topic, record)
   record = record or {}
@@ -150,7 +164,7 @@ function T.driver(options)
   end
   host.begin(options.app, options.partitions or 1, options.commits == "explicit",
     options.topics or {})
-  return setmetatable({}, Driver)
+  return setmetatable({}, driver_meta)
 end
 
 -- T.test(name, body) or T.test(name, options, body): options as of T.driver; the body is given the
@@ -171,4 +185,4 @@ function T.test(name, options, body)
   end)
 end
 
-return T
+return setmetatable(T, { __index = fail_unknown("the module", T) })

@@ -6,12 +6,12 @@ local Group, Stream = lib.Group, lib.Stream
 
 local SPAN = set("grace", "idle")
 
--- A span of time, as text: "1m", or milliseconds.
-local function span(what, value)
-  return tostring(check_type(what, value, "string", "number"))
-end
+local span = lib.need_span
 
 local function window(name, kind, size, options, fields)
+  if options ~= nil and type(options) ~= "table" then
+    fail("the options of %s are a table like { grace = \"10s\" }, not a %s", name, type(options))
+  end
   options = check_fields(name, options or {}, SPAN)
   fields.what = "window"
   fields.kind = kind
@@ -23,11 +23,15 @@ local function window(name, kind, size, options, fields)
 end
 
 function S.tumbling(size, options)
-  return window("S.tumbling", "window", size, options, { advance = span("S.tumbling", size) })
+  return window("S.tumbling", "window", size, options, {
+    advance = span("the size of S.tumbling", size),
+  })
 end
 
 function S.hopping(size, advance, options)
-  return window("S.hopping", "window", size, options, { advance = span("the advance", advance) })
+  return window("S.hopping", "window", size, options, {
+    advance = span("the advance of S.hopping", advance),
+  })
 end
 
 function S.sliding(size, options)
@@ -48,7 +52,10 @@ function S.records(count, options)
   }
 end
 
-local Windows, windows_meta = lib.class "a windowed group"
+local Windows, windows_meta = lib.class("a windowed group", {
+  to = lib.KEEP_FIRST, filter = lib.KEEP_FIRST, map = lib.KEEP_FIRST, map_values = lib.KEEP_FIRST,
+  emit = lib.KEEP_FIRST, late_to = lib.KEEP_FIRST, join = lib.KEEP_FIRST, process = lib.KEEP_FIRST,
+})
 
 function Group:window(spec)
   if type(spec) ~= "table" or spec.what ~= "window" then

@@ -98,7 +98,7 @@ static void patterns_of_topics_are_refused(void **state)
                    "app.lua:3", "the pattern of S.pattern must be a string, not a table");
     expect_refusal("local S = require 'tidemill'\nlocal app = S.app 'a'\n"
                    "app:table(S.pattern 'l.*', { name = 'l' }):to 'out'\nreturn app\n",
-                   "app.lua:3", "must be a string, not a table");
+                   "app.lua:3", "a table is of one topic");
 }
 
 static void a_script_that_is_not_there_is_named(void **state)

@@ -218,7 +218,7 @@ static void mistakes_are_sentences(void **state)
         {"s:join(s, { name = 'j', before = '-2s', after = '1s' })", "leave no time"},
         {"s:join(s, { name = 'j', within = '1s', grace = '-1s' })", "cannot be negative"},
         {"s:join(t, { grace = '1s' })", "versioned"},
-        {"s:join(t, { within = '1s' })", "has no option 'within'"},
+        {"s:join(t, { within = '1s' })", "has no 'within'"},
         {"s:outer_join(t)", "no outer_join"},
         {"t:join(s)", "a table is joined with a table"},
         {"s:join('t')", "takes a stream or a table"},
