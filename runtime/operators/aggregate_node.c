@@ -104,12 +104,13 @@ static int aggregate_node_process(struct node *node, struct node_context *contex
     if (bytes_is_null(record->value) && !record->is_change) {
         return 0;
     }
+    struct record change = *record;
+    change.is_windowed = false; /* what is kept is of the key in all windows */
     int error = find_accumulator(it, context, record->key, &time_ms, &old);
     error = error == 0 ? fold_record(it, context, record, old, &accumulator) : error;
     if (error != 0) {
         return error;
     }
-    struct record change = *record;
     change.timestamp_ms = record->timestamp_ms > time_ms ? record->timestamp_ms : time_ms;
     error = store_accumulator(it, context, record->key, change.timestamp_ms, accumulator);
     return error == 0 ? fold_forward(it->fold, node, context, old, accumulator, &change) : error;

@@ -3,8 +3,38 @@
 
 #include "log/base/endian.h"
 #include "log/base/error.h"
+#include "runtime/format/row_key.h"
 
-enum { KEPT_RECORD_HEAD = 2 * (int)sizeof(int32_t) };
+enum {
+    KEPT_RECORD_HEAD = 2 * (int)sizeof(int32_t),
+    KEPT_RECORD_WINDOW_SIZE = 2 * (int)sizeof(int64_t)
+};
+
+void kept_record_add_window(struct buffer *out, const struct record *record)
+{
+    if (record->is_windowed) {
+        row_key_add_time(out, record->window_end_ms);
+        row_key_add_time(out, record->window_start_ms);
+    }
+}
+
+void kept_record_add_key(struct buffer *out, const struct record *record)
+{
+    row_key_add(out, record->key);
+    kept_record_add_window(out, record);
+}
+
+int kept_record_take_window(struct bytes *rest, struct record *record)
+{
+    record->is_windowed = rest->size >= KEPT_RECORD_WINDOW_SIZE;
+    record->window_start_ms = 0;
+    record->window_end_ms = 0;
+    if (!record->is_windowed) {
+        return 0;
+    }
+    int error = row_key_take_time(rest, &record->window_end_ms);
+    return error == 0 ? row_key_take_time(rest, &record->window_start_ms) : error;
+}
 
 void kept_record_write(struct buffer *out, const struct record *record)
 {

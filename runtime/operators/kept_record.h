@@ -11,6 +11,14 @@
 #include "runtime/format/record.h"
 #include "runtime/state/kv.h"
 
+/* A key as part of a row: its bytes and, if it has one, the window, by its end first, as Kafka
+ * orders sessions. */
+void kept_record_add_key(struct buffer *out, const struct record *record);
+void kept_record_add_window(struct buffer *out, const struct record *record);
+/* Takes the window, if there is one, off the front of *rest, behind which there is at most one
+ * number. */
+must_use int kept_record_take_window(struct bytes *rest, struct record *record);
+
 /* Appends headers, value, format and time; the value is not null, its format plain. */
 void kept_record_write(struct buffer *out, const struct record *record);
 /* Sets these; views are borrowed from `stored`. ERROR_CORRUPT for anything else. */

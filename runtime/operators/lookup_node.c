@@ -97,7 +97,7 @@ static int put_waiting(struct lookup_node *it, struct node_context *context,
     buffer_clear(&it->row);
     buffer_add_byte(&it->row, 'r');
     row_key_add_time(&it->row, record->timestamp_ms);
-    row_key_add(&it->row, record->key);
+    kept_record_add_key(&it->row, record);
     row_key_add_time(&it->row, number);
     buffer_clear(&it->stored);
     kept_record_write(&it->stored, &plain);
@@ -114,6 +114,7 @@ static int read_waiting(struct lookup_node *it, struct node_context *context, st
     buffer_clear(&it->row);
     int error = row_key_take_time(&rest, &time_ms);
     error = error == 0 ? row_key_take(&rest, &it->row) : error;
+    error = error == 0 ? kept_record_take_window(&rest, record) : error;
     error = error == 0 ? kept_record_read(arena_copy(context->arena, stored), record) : error;
     record->key = arena_copy(context->arena, buffer_bytes(&it->row));
     return fail_store(it, context, error);

@@ -31,22 +31,22 @@ static void begin_row(struct buffer *row, char kind, enum meeting_side side)
     buffer_add_byte(row, (uint8_t)side);
 }
 
-static struct bytes make_record_row(struct buffer *row, enum meeting_side side, struct bytes key,
-                                    int64_t time_ms, int64_t number)
+static struct bytes make_record_row(struct buffer *row, enum meeting_side side,
+                                    const struct record *record, int64_t time_ms, int64_t number)
 {
     begin_row(row, 'b', side);
-    row_key_add(row, key);
+    kept_record_add_key(row, record);
     row_key_add_time(row, time_ms);
     row_key_add_time(row, number);
     return buffer_bytes(row);
 }
 
-static struct bytes make_waiting_row(struct buffer *row, enum meeting_side side, struct bytes key,
-                                     int64_t time_ms, int64_t number)
+static struct bytes make_waiting_row(struct buffer *row, enum meeting_side side,
+                                     const struct record *record, int64_t number)
 {
     begin_row(row, 'p', side);
-    row_key_add_time(row, time_ms);
-    row_key_add(row, key);
+    row_key_add_time(row, record->timestamp_ms);
+    kept_record_add_key(row, record);
     row_key_add_time(row, number);
     return buffer_bytes(row);
 }
@@ -95,13 +95,16 @@ static int forget_one(struct meeting_rows *rows, enum meeting_side side, struct 
                       struct bytes key)
 {
     struct bytes rest = bytes_make(end.data + 2, end.size - 2);
+    struct record record = {.key = key};
     int64_t time_ms = 0;
     int64_t number = 0;
     int error = row_key_take_time(&rest, &time_ms);
     error = error == 0 ? row_key_take_time(&rest, &number) : error;
-    error = error == 0 ? kv_put(rows->kv, make_record_row(&rows->row, side, key, time_ms, number),
-                                (struct bytes){0})
-                       : error;
+    error = error == 0 ? kept_record_take_window(&rest, &record) : error;
+    error = error == 0
+                ? kv_put(rows->kv, make_record_row(&rows->row, side, &record, time_ms, number),
+                         (struct bytes){0})
+                : error;
     return error == 0 ? kv_put(rows->kv, end, (struct bytes){0}) : error;
 }
 
@@ -135,32 +138,36 @@ int meeting_rows_put(struct meeting_rows *rows, enum meeting_side side, const st
     *number = rows->count++;
     buffer_clear(&rows->stored);
     kept_record_write(&rows->stored, record);
-    error = kv_put(rows->kv,
-                   make_record_row(&rows->row, side, record->key, record->timestamp_ms, *number),
-                   buffer_bytes(&rows->stored));
+    error =
+        kv_put(rows->kv, make_record_row(&rows->row, side, record, record->timestamp_ms, *number),
+               buffer_bytes(&rows->stored));
     begin_row(&rows->end, 'e', side);
     row_key_add_time(&rows->end, record->timestamp_ms);
     row_key_add_time(&rows->end, *number);
+    kept_record_add_window(&rows->end, record);
     error = error == 0 ? kv_put(rows->kv, buffer_bytes(&rows->end), record->key) : error;
     return error == 0 ? 1 : error;
 }
 
 struct kv_iterator *meeting_rows_find(struct meeting_rows *rows, enum meeting_side side,
-                                      struct bytes key, int64_t from_ms, int64_t to_ms)
+                                      const struct record *record, int64_t from_ms, int64_t to_ms)
 {
-    struct bytes from =
-        make_record_row(&rows->row, side, key, max_of(from_ms, first_time(rows, side)), INT64_MIN);
-    struct bytes to = make_record_row(&rows->end, side, key, to_ms, INT64_MAX);
+    struct bytes from = make_record_row(&rows->row, side, record,
+                                        max_of(from_ms, first_time(rows, side)), INT64_MIN);
+    struct bytes to = make_record_row(&rows->end, side, record, to_ms, INT64_MAX);
     return kv_iterate(rows->kv, from, to);
 }
 
-int meeting_rows_next_found(struct kv_iterator *iterator, struct meeting_row *out)
+int meeting_rows_next_found(struct meeting_rows *rows, struct kv_iterator *iterator,
+                            struct meeting_row *out)
 {
     struct bytes row;
     struct bytes stored;
-    if (!kv_iterator_next(iterator, &row, &stored)) {
-        return 0;
-    }
+    do { /* between those of a key may lie some of the key with a window, which are longer */
+        if (!kv_iterator_next(iterator, &row, &stored)) {
+            return 0;
+        }
+    } while (row.size != rows->end.size);
     if (row.size < sizeof(int64_t)) {
         return ERROR_CORRUPT;
     }
@@ -177,8 +184,7 @@ int meeting_rows_wait(struct meeting_rows *rows, enum meeting_side side,
 {
     buffer_clear(&rows->stored);
     kept_record_write(&rows->stored, record);
-    return kv_put(rows->kv,
-                  make_waiting_row(&rows->row, side, record->key, record->timestamp_ms, number),
+    return kv_put(rows->kv, make_waiting_row(&rows->row, side, record, number),
                   buffer_bytes(&rows->stored));
 }
 
@@ -186,8 +192,7 @@ int meeting_rows_meet(struct meeting_rows *rows, enum meeting_side side,
                       const struct meeting_row *row)
 {
     struct bytes stored;
-    struct bytes waiting =
-        make_waiting_row(&rows->row, side, row->record.key, row->record.timestamp_ms, row->number);
+    struct bytes waiting = make_waiting_row(&rows->row, side, &row->record, row->number);
     return kv_get(rows->kv, waiting, &stored) ? kv_put(rows->kv, waiting, (struct bytes){0}) : 0;
 }
 
@@ -213,6 +218,7 @@ int meeting_rows_next_walked(struct kv_iterator *iterator, struct buffer *key,
     buffer_clear(key);
     int error = row_key_take_time(&rest, &time_ms);
     error = error == 0 ? row_key_take(&rest, key) : error;
+    error = error == 0 ? kept_record_take_window(&rest, &out->record) : error;
     error = error == 0 ? row_key_take_time(&rest, &out->number) : error;
     error = error == 0 ? kept_record_read(stored, &out->record) : error;
     out->record.key = buffer_bytes(key);

@@ -6,8 +6,8 @@
  *     "e" side time n        when it can be forgotten: its KEY
  *     "p" side time KEY n    a record that met nobody yet
  *
- * A side is one byte, 0 the right one. KEY and times are those of runtime/format/row_key.h, n
- * counts the records that were kept.
+ * A side is one byte, 0 the right one. Times are those of runtime/format/row_key.h, KEY is that of
+ * and the value is the key. n counts the records that were kept.
  *
  * Owns:   nothing of the store; a place to build rows.
  * Keeps:  (1) nothing is remembered outside the store, so that a rollback undoes all;
@@ -32,7 +32,7 @@ struct meeting_rows {
 };
 
 struct meeting_row {
-    struct record record; /* key, value, headers, time */
+    struct record record; /* key, window, value, headers, time */
     int64_t number;
 };
 
@@ -46,11 +46,14 @@ must_use int meeting_rows_close(struct meeting_rows *rows);
 /* 1 with its number when the record can be met from now on, 0: it is too old, or an error. */
 must_use int meeting_rows_put(struct meeting_rows *rows, enum meeting_side side,
                               const struct record *record, int64_t *number);
-/* Records of a key whose times are from..to, by time and arrival: a snapshot. */
+/* Those with the key and window of the record whose times are from..to, by time and arrival: a
+ * snapshot. */
 struct kv_iterator *meeting_rows_find(struct meeting_rows *rows, enum meeting_side side,
-                                      struct bytes key, int64_t from_ms, int64_t to_ms);
-/* 1, 0 at the end, or ERROR_CORRUPT; borrowed until the next call. */
-must_use int meeting_rows_next_found(struct kv_iterator *iterator, struct meeting_row *out);
+                                      const struct record *record, int64_t from_ms, int64_t to_ms);
+/* 1, 0 at the end, or ERROR_CORRUPT; borrowed until the next call. While it goes
+ * on, nothing else is looked for. */
+must_use int meeting_rows_next_found(struct meeting_rows *rows, struct kv_iterator *iterator,
+                                     struct meeting_row *out);
 
 /* It met nobody yet. */
 must_use int meeting_rows_wait(struct meeting_rows *rows, enum meeting_side side,

@@ -109,6 +109,9 @@ static int release_one(struct meeting_node *it, struct node_context *context,
     struct record alone = *template;
     alone.timestamp_ms = row->record.timestamp_ms;
     alone.key = arena_copy(context->arena, row->record.key);
+    alone.is_windowed = row->record.is_windowed;
+    alone.window_start_ms = row->record.window_start_ms;
+    alone.window_end_ms = row->record.window_end_ms;
     alone.value = arena_copy(context->arena, row->record.value);
     alone.value_format = row->record.value_format;
     alone.headers_encoded = arena_copy(context->arena, row->record.headers_encoded);
@@ -168,12 +171,16 @@ static int meet_all(struct meeting_node *it, struct node_context *context,
 {
     enum meeting_side side = it->options.side;
     struct kv_iterator *iterator = meeting_rows_find(
-        &it->rows, other_of(side), record->key, record->timestamp_ms - after_of(it, other_of(side)),
+        &it->rows, other_of(side), record, record->timestamp_ms - after_of(it, other_of(side)),
         record->timestamp_ms + after_of(it, side));
-    struct meeting_row row = {.record.key = record->key};
+    struct meeting_row row = {.record = {.key = record->key,
+                                         .is_windowed = record->is_windowed,
+                                         .window_start_ms = record->window_start_ms,
+                                         .window_end_ms = record->window_end_ms}};
     int count = 0;
     int result = 0;
-    while ((result = fail_store(it, context, meeting_rows_next_found(iterator, &row))) == 1) {
+    while ((result = fail_store(it, context, meeting_rows_next_found(&it->rows, iterator, &row))) ==
+           1) {
         result = meet(it, context, record, &row);
         if (result != 0) {
             break;

@@ -64,21 +64,11 @@ static int fail_store(struct pace_node *it, struct node_context *context, int er
 
 /* --- Rows ------------------------------------------------------------------------------------- */
 
-/* By their end first, as Kafka orders sessions. */
-static void add_key(struct buffer *row, const struct record *record)
-{
-    row_key_add(row, record->key);
-    if (record->is_windowed) {
-        row_key_add_time(row, record->window_end_ms);
-        row_key_add_time(row, record->window_start_ms);
-    }
-}
-
 static struct bytes make_held_row(struct buffer *row, const struct record *record)
 {
     buffer_clear(row);
     buffer_add_byte(row, 'h');
-    add_key(row, record);
+    kept_record_add_key(row, record);
     return buffer_bytes(row);
 }
 
@@ -87,7 +77,7 @@ static struct bytes make_due_row(struct buffer *row, int64_t since_ms, const str
     buffer_clear(row);
     buffer_add_byte(row, 'd');
     row_key_add_time(row, since_ms);
-    add_key(row, record);
+    kept_record_add_key(row, record);
     return buffer_bytes(row);
 }
 

@@ -157,6 +157,66 @@ static void what_expired_is_removed_from_the_store(void **state)
     assert_true(kv_count(mill_driver_store(driver, "pairs")) < 30);
 }
 
+/* Kafka's key of a window is the key together with its start. */
+static void results_of_windows_meet_those_of_the_same_window(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state,
+        APP "local function per_window(topic)\n"
+            "  return app:stream(topic, { value = 'text' }):group_by_key()\n"
+            "    :window(S.tumbling '100ms'):count { name = topic .. '-n' }:to_stream()\n"
+            "end\n"
+            "per_window 'l':outer_join(per_window 'r', { name = 'both', within = '200ms' },\n"
+            "  function(l, r) return (l or '~') .. ':' .. (r or '~') end):to 'out'\n"
+            "return app\n");
+    send(driver, "l", "k", "", 20);
+    send(driver, "r", "k", "", 110); /* near enough, but of the next window */
+    assert_string_equal(mill_driver_text(driver, "out"), "");
+    restart(driver);
+    send(driver, "l", "k", "", 150);
+    assert_string_equal(mill_driver_text(driver, "out"), "[\"k\",100,200]=1:1");
+    restart(driver);
+    send(driver, "l", "k", "", 900); /* that of the first window goes on alone, as what it was */
+    send(driver, "r", "k", "", 1900);
+    assert_string_equal(mill_driver_text(driver, "out"),
+                        "[\"k\",100,200]=1:1 [\"k\",0,100]=1:~ [\"k\",900,1000]=1:~");
+    for (int i = 0; i < 300; i++) {
+        send(driver, "l", "k", "", 2000 + 100 * i);
+        send(driver, "r", "k", "", 2050 + 100 * i);
+    }
+    assert_true(kv_count(mill_driver_store(driver, "both")) < 40);
+}
+
+static void a_result_of_a_window_waits_for_a_table_with_its_window(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state,
+        APP "local t = app:table('t', { name = 't', value = 'text', versioned = '1h' })\n"
+            "app:stream('l', { value = 'text' }):group_by_key():window(S.tumbling '100ms')\n"
+            "  :count { name = 'n' }:to_stream()\n"
+            "  :join(t, { name = 'waits', grace = '200ms' }, function(l, r) return l .. r end)\n"
+            "  :to 'out'\nreturn app\n");
+    send(driver, "t", "k", "x", 0);
+    send(driver, "l", "k", "", 20);
+    send(driver, "l", "other", "", 90);
+    restart(driver);
+    send(driver, "l", "k", "", 420);
+    assert_string_equal(mill_driver_text(driver, "out"), "[\"k\",0,100]=1x");
+}
+
+static void an_aggregate_of_results_of_windows_leaves_the_window_behind(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state,
+        APP "app:stream('l', { value = 'text' }):group_by_key():window(S.tumbling '100ms')\n"
+            "  :count { name = 'n' }:emit 'final':to_stream():group_by_key()\n"
+            "  :count { name = 'windows' }:to 'out'\nreturn app\n");
+    send(driver, "l", "k", "", 20);
+    send(driver, "l", "k", "", 120);
+    send(driver, "l", "k", "", 220);
+    assert_string_equal(mill_driver_text(driver, "out"), "k=1 k=2");
+}
+
 static void a_value_names_the_key_of_the_other_table(void **state)
 {
     struct lua_bench *bench = *state;
@@ -253,6 +313,9 @@ int main(void)
         LUA_BENCH_TEST(what_is_too_old_to_be_kept_is_not_lost),
         LUA_BENCH_TEST(a_failed_function_leaves_the_join_as_it_was),
         LUA_BENCH_TEST(what_expired_is_removed_from_the_store),
+        LUA_BENCH_TEST(results_of_windows_meet_those_of_the_same_window),
+        LUA_BENCH_TEST(a_result_of_a_window_waits_for_a_table_with_its_window),
+        LUA_BENCH_TEST(an_aggregate_of_results_of_windows_leaves_the_window_behind),
         LUA_BENCH_TEST(a_value_names_the_key_of_the_other_table),
         LUA_BENCH_TEST(an_answer_for_another_value_is_dropped),
         LUA_BENCH_TEST(mistakes_are_sentences),
