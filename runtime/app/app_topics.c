@@ -310,8 +310,28 @@ static void app_topics_step_internal_names(struct app_topics *topics)
     app_topics_refresh(topics, false);
 }
 
-/* A repartition topic has the partitions its declaration says, or those of the largest source topic
- * of the application. */
+/* The largest of the source topics that a repartition topic meets in a store; 0: it meets none. */
+static int32_t app_topics_count_met(struct app_topics *topics, const char *name)
+{
+    int32_t largest = 0;
+    for (size_t i = 0; i < topology_part_count(topics->topology); i++) {
+        const struct topology_part *part = topology_part_at(topics->topology, i);
+        bool is_met = false;
+        for (size_t j = 0; j < part->copartitioned_count; j++) {
+            is_met = is_met || strcmp(part->copartitioned[j], name) == 0;
+        }
+        for (size_t j = 0; is_met && j < part->copartitioned_count; j++) {
+            int32_t count = topology_part_repartitions(part, part->copartitioned[j])
+                                ? 0
+                                : app_topics_partition_count(topics, part->copartitioned[j]);
+            largest = count > largest ? count : largest;
+        }
+    }
+    return largest;
+}
+
+/* A repartition topic has the partitions its declaration says, or as many as the topics that it
+ * meets, or those of the largest source topic of the application. */
 static void app_topics_step_internal(struct app_topics *topics)
 {
     int32_t largest = 1;
@@ -322,8 +342,12 @@ static void app_topics_step_internal(struct app_topics *topics)
     for (size_t i = 0; i < topology_topic_count(topics->topology); i++) {
         const struct topology_topic *topic = topology_topic_at(topics->topology, i);
         if (topic->is_internal) {
+            int32_t met = app_topics_count_met(topics, topic->name);
             app_topics_want(topics, topic->name,
-                            topic->partitions > 0 ? topic->partitions : largest, false, -1);
+                            topic->partitions > 0 ? topic->partitions
+                            : met > 0             ? met
+                                                  : largest,
+                            false, -1);
             app_topics_name(topics, topic->name);
         }
     }

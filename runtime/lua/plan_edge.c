@@ -23,11 +23,18 @@ static int read_source(struct plan_reader *reader, struct topology_node *node)
 static int read_repartition(struct plan_reader *reader, struct topology_node *node)
 {
     int64_t partitions = plan_reader_integer(reader, "partitions", 0);
-    luaL_argcheck(reader->lua, node->name != NULL && node->parent_count == 1, 1, "a broken plan");
+    luaL_argcheck(reader->lua, node->name != NULL && node->parent_count > 0, 1, "a broken plan");
     luaL_argcheck(reader->lua, partitions >= 0 && partitions <= 100000, 1,
                   "partitions must be between 1 and 100000");
-    return topology_add_repartition(reader->script->topology, node->parents[0], node->name,
-                                    (int32_t)partitions, node->place, reader->report);
+    struct topology *topology = reader->script->topology;
+    int source = topology_add_repartition(topology, node->parents[0], node->name,
+                                          (int32_t)partitions, node->place, reader->report);
+    for (size_t i = 1; source >= 0 && i < node->parent_count; i++) {
+        int error = topology_add_repartition_sink(topology, node->parents[i], node->name,
+                                                  (int)i + 1, node->place, reader->report);
+        source = error == 0 ? source : error;
+    }
+    return source;
 }
 
 static struct node *make_outlet(void *owner, const char *name)

@@ -371,6 +371,35 @@ int topology_add_topic(struct topology *topology, const struct topology_topic *t
     return 0;
 }
 
+static int add_repartition_sink(struct topology *topology, int parent, const char *topic,
+                                const char *suffix, const char *name, const char *place,
+                                struct report *report)
+{
+    struct outlet_options *options = arena_new(&topology->arena, struct outlet_options);
+    *options = (struct outlet_options){.topic = topic, .partition = -1, .is_internal = true};
+    struct topology_node sink = {
+        .name = arena_printf(&topology->arena, "%s-repartition-sink%s", name, suffix),
+        .kind = "repartition",
+        .place = place,
+        .parents = &parent,
+        .parent_count = 1,
+        .sink_topic = topic,
+        .make = make_outlet,
+        .owner = options};
+    int id = topology_add_node(topology, &sink, report);
+    return id < 0 ? id : 0;
+}
+
+int topology_add_repartition_sink(struct topology *topology, int parent, const char *name,
+                                  int number, const char *place, struct report *report)
+{
+    const char *topic = arena_printf(&topology->arena, "%s-%s-repartition", topology->name, name);
+    check(number > 1);
+    check(topology_plan_find_topic(topology, topic) != NULL);
+    return add_repartition_sink(topology, parent, topic,
+                                arena_printf(&topology->arena, "-%d", number), name, place, report);
+}
+
 int topology_add_repartition(struct topology *topology, int parent, const char *name,
                              int32_t partitions, const char *place, struct report *report)
 {
@@ -389,20 +418,9 @@ int topology_add_repartition(struct topology *topology, int parent, const char *
     if (error != 0) {
         return error;
     }
-    struct outlet_options *options = arena_new(&topology->arena, struct outlet_options);
-    *options = (struct outlet_options){.topic = topic_name, .partition = -1, .is_internal = true};
-    struct topology_node sink = {.name =
-                                     arena_printf(&topology->arena, "%s-repartition-sink", name),
-                                 .kind = "repartition",
-                                 .place = place,
-                                 .parents = &parent,
-                                 .parent_count = 1,
-                                 .sink_topic = topic_name,
-                                 .make = make_outlet,
-                                 .owner = options};
-    int id = topology_add_node(topology, &sink, report);
-    if (id < 0) {
-        return id;
+    error = add_repartition_sink(topology, parent, topic_name, "", name, place, report);
+    if (error != 0) {
+        return error;
     }
     struct topology_source source = {.name = arena_printf(&topology->arena, "%s-repartition", name),
                                      .place = place,

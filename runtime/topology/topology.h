@@ -129,6 +129,10 @@ must_use int topology_add_topic(struct topology *topology, const struct topology
  * partitions 0: as the topics it meets. */
 must_use int topology_add_repartition(struct topology *topology, int parent, const char *name,
                                       int32_t partitions, const char *place, struct report *report);
+/* The sink number 2, 3 ... of a repartition that is there: what it writes goes the same way, and
+ * its part stays one of its own. */
+must_use int topology_add_repartition_sink(struct topology *topology, int parent, const char *name,
+                                           int number, const char *place, struct report *report);
 void topology_set_errors(struct topology *topology, const struct topology_errors *errors);
 /* How often a record's outputs are there after crashes; exactly once unless said. */
 void topology_set_guarantee(struct topology *topology, enum topology_guarantee guarantee);

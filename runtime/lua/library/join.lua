@@ -157,13 +157,14 @@ local function join_foreign(verb, self, other, options, fn)
   local changes = next_node(right, "foreign_change", {
     name = name .. "-change", stores = { store(subscriptions) },
   })
-  local answers = lib.add_node(app, "merge", { subscribe.id, lookup.id, changes.id }, {})
-  local answer = next_node(next_node(answers, "repartition", { name = name .. "-answers" }),
-    "foreign_answer", {
-      name = name .. "-answer", fn = fn,
-      stores = { lib.table_store(left.store, left.versioned), lib.table_store(name) },
-      versioned = span("versioned", left.versioned), keeps_left = KEEPS[verb].left,
-    })
+  -- Not merged: the tables are read by tasks of their own and may have other partitions.
+  local answers = lib.add_node(app, "repartition", { subscribe.id, lookup.id, changes.id },
+    { name = name .. "-answers" })
+  local answer = next_node(answers, "foreign_answer", {
+    name = name .. "-answer", fn = fn,
+    stores = { lib.table_store(left.store, left.versioned), lib.table_store(name) },
+    versioned = span("versioned", left.versioned), keeps_left = KEEPS[verb].left,
+  })
   return lib.keep(answer, name)
 end
 

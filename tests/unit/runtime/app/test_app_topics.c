@@ -1,6 +1,7 @@
 /* Shows that every topic an application names is there before it runs, with the partitions it
  * needs, and that a topic which cannot be made is named. */
 #include "log/base/error.h"
+#include "log/base/hash.h"
 #include "tests/unit/runtime/app/app_world.h"
 
 enum { KEY_METADATA = 3, KEY_CREATE_TOPICS = 19 };
@@ -106,6 +107,54 @@ static void unequal_topics_that_meet_in_a_store_are_refused(void **state)
     app_world_free(world);
 }
 
+/* As Kafka Streams has it: orders of four partitions by a table of two. */
+static void what_is_brought_to_a_table_has_the_partitions_of_the_table(void **state)
+{
+    (void)state;
+    struct app_world *world =
+        app_world_new(6, "local S = require 'tidemill'\n"
+                         "local app = S.app 'shop'\n"
+                         "app:stream('orders', { value = 'json' }):select_key '$.of'\n"
+                         "  :join(app:table('customers', { name = 'customers', value = 'text' }),\n"
+                         "    function(order, name) return name end):to 'out'\nreturn app\n");
+    world->cluster->is_creating_topics = true;
+    fake_cluster_add_topic(world->cluster, "orders", 4);
+    fake_cluster_add_topic(world->cluster, "customers", 2);
+    struct app_seat *seat = app_world_start(world, 0);
+    int32_t partition = hash_partition(BYTES_LITERAL("c"), 2);
+    app_world_put(world, "customers", partition, "c", "Ann");
+    app_world_run(world, 5 * APP_WORLD_SECOND_MS);
+    app_world_put(world, "orders", 3, "1", "{\"of\":\"c\"}");
+    app_world_await(world, "out", 1);
+    assert_int_equal(seat->failure_count, 0);
+    assert_int_equal(partitions_of(world, "shop-customers-join-repartition"), 2);
+    app_world_free(world);
+}
+
+static void tables_by_a_foreign_key_have_partitions_of_their_own(void **state)
+{
+    (void)state;
+    struct app_world *world = app_world_new(
+        7, "local S = require 'tidemill'\n"
+           "local app = S.app 'shop'\n"
+           "local customers = app:table('customers', { name = 'c', value = 'text' })\n"
+           "app:table('orders', { name = 'o', value = 'json' })\n"
+           "  :left_join(customers, { name = 'j', on = '$.of' },\n"
+           "    function(order, name) return name or '?' end):to 'out'\nreturn app\n");
+    world->cluster->is_creating_topics = true;
+    fake_cluster_add_topic(world->cluster, "orders", 3);
+    fake_cluster_add_topic(world->cluster, "customers", 2);
+    struct app_seat *seat = app_world_start(world, 0);
+    app_world_put(world, "orders", hash_partition(BYTES_LITERAL("1"), 3), "1", "{\"of\":\"c\"}");
+    app_world_await(world, "out", 1);
+    app_world_put(world, "customers", hash_partition(BYTES_LITERAL("c"), 2), "c", "Ann");
+    app_world_await(world, "out", 2);
+    assert_int_equal(seat->failure_count, 0);
+    assert_int_equal(partitions_of(world, "shop-j-subscriptions-repartition"), 2);
+    assert_int_equal(partitions_of(world, "shop-j-answers-repartition"), 3);
+    app_world_free(world);
+}
+
 static void a_changelog_that_is_too_small_is_named(void **state)
 {
     (void)state;
@@ -142,6 +191,8 @@ int main(void)
         cmocka_unit_test(topics_that_are_there_are_left_as_they_are),
         cmocka_unit_test(a_topic_that_cannot_be_made_is_named_and_the_start_may_be_tried_again),
         cmocka_unit_test(unequal_topics_that_meet_in_a_store_are_refused),
+        cmocka_unit_test(what_is_brought_to_a_table_has_the_partitions_of_the_table),
+        cmocka_unit_test(tables_by_a_foreign_key_have_partitions_of_their_own),
         cmocka_unit_test(a_changelog_that_is_too_small_is_named),
         cmocka_unit_test(it_closes_while_topics_are_made),
     };
