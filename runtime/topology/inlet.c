@@ -139,8 +139,7 @@ static int read_time(struct inlet *inlet, struct node_context *context, struct r
     const char *path = inlet->time_path.text;
     int64_t time_ms = -1;
     if (bytes_is_null(record->value)) {
-        return node_fail(&inlet->node, context, ERROR_INVALID, "decode",
-                         "the record has no value to take its time (%s) from", path);
+        return 0; /* a removal, whose time is its record's */
     }
     struct decoded *decoded = node_decoded(context, &inlet->own, record);
     uint32_t token = JSON_ABSENT;

@@ -36,6 +36,23 @@ static void times_are_read_exactly(void **state)
     }
 }
 
+/* A null value says none, and a table must not lose what it removes. */
+static void a_null_value_has_the_time_of_its_record(void **state)
+{
+    struct mill_driver *driver = lua_bench_run(
+        *state, "local S = require 'tidemill'\nlocal app = S.app 'shop'\n"
+                "app:stream('in', { value = 'json', time = '$.t' }):to 'out'\n"
+                "app:table('rows', { name = 'rows', value = 'json', time = '$.t' }):to 'rows-out'\n"
+                "return app\n");
+    assert_int_equal(mill_driver_send(driver, "in", "a", NULL, 9), 0);
+    assert_int_equal(mill_driver_last(driver, "out")->timestamp_ms, 9);
+    assert_int_equal(mill_driver_send(driver, "rows", "a", "{\"t\":5}", 100), 0);
+    assert_int_equal(mill_driver_send(driver, "rows", "a", NULL, 200), 0);
+    assert_string_equal(mill_driver_text(driver, "rows-out"), "a={\"t\":5} a=-");
+    assert_int_equal(mill_driver_last(driver, "rows-out")->timestamp_ms, 200);
+    assert_int_equal(kv_count(mill_driver_store(driver, "rows")), 0);
+}
+
 static void what_is_no_time_is_refused_with_what_was_found(void **state)
 {
     static const char *const rows[][3] = {
@@ -83,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LUA_BENCH_TEST(times_are_read_exactly),
+        LUA_BENCH_TEST(a_null_value_has_the_time_of_its_record),
         LUA_BENCH_TEST(what_is_no_time_is_refused_with_what_was_found),
         LUA_BENCH_TEST(wrong_words_are_refused),
     };
