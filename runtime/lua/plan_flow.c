@@ -127,19 +127,26 @@ static int read_flat_map(struct plan_reader *reader, struct topology_node *node)
     return read_script_node(reader, node, SCRIPT_NODE_FLAT_MAP);
 }
 
+static int read_flat_map_values(struct plan_reader *reader, struct topology_node *node)
+{
+    return read_script_node(reader, node, SCRIPT_NODE_FLAT_MAP_VALUES);
+}
+
 static int read_peek(struct plan_reader *reader, struct topology_node *node)
 {
     return read_script_node(reader, node, SCRIPT_NODE_PEEK);
 }
 
-const struct plan_step plan_flow_steps[] = {{.kind = "filter", .read = read_filter},
-                                            {.kind = "branch", .read = read_branch},
-                                            {.kind = "arm", .read = read_pass},
-                                            {.kind = "merge", .read = read_pass},
-                                            {.kind = "select_key", .read = read_keys},
-                                            {.kind = "group_by", .read = read_keys},
-                                            {.kind = "map", .read = read_map},
-                                            {.kind = "map_values", .read = read_map_values},
-                                            {.kind = "flat_map", .read = read_flat_map},
-                                            {.kind = "peek", .read = read_peek},
-                                            {0}};
+const struct plan_step plan_flow_steps[] = {
+    {.kind = "filter", .read = read_filter},
+    {.kind = "branch", .read = read_branch},
+    {.kind = "arm", .read = read_pass},
+    {.kind = "merge", .read = read_pass},
+    {.kind = "select_key", .read = read_keys},
+    {.kind = "group_by", .read = read_keys},
+    {.kind = "map", .read = read_map},
+    {.kind = "map_values", .read = read_map_values},
+    {.kind = "flat_map", .read = read_flat_map},
+    {.kind = "flat_map_values", .read = read_flat_map_values},
+    {.kind = "peek", .read = read_peek},
+    {0}};

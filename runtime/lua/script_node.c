@@ -226,7 +226,11 @@ static int body_process(lua_State *lua)
     return 0;
 }
 
-static int body_flat_map(lua_State *lua)
+/* What takes one thing that the function returned, at an index. */
+typedef void (*take_item)(lua_State *lua, struct node_call *call, int index);
+
+/* Of a list that the function returned; what it holds is told in `example`. */
+static int take_list(lua_State *lua, take_item take, const char *verb, const char *example)
 {
     struct node_call *call = lua_touserdata(lua, 1);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, call->function);
@@ -236,23 +240,48 @@ static int body_flat_map(lua_State *lua)
         return 0;
     }
     if (!lua_istable(lua, -1)) {
-        return luaL_error(lua, "flat_map must return a list of records, not a %s",
-                          luaL_typename(lua, -1));
+        return luaL_error(lua, "%s must return a list of %s, not a %s", verb,
+                          take == take_result ? "records" : "values", luaL_typename(lua, -1));
     }
     lua_Integer count = (lua_Integer)lua_rawlen(lua, 2);
     if (count == 0) {
         lua_pushnil(lua);
         if (lua_next(lua, 2) != 0) {
-            return luaL_error(lua, "flat_map must return a list: { { key =, value = }, ... }");
+            return luaL_error(lua, "%s must return a list: %s", verb, example);
         }
         return 0;
     }
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(lua, 2, i);
-        take_result(lua, call, 3);
+        take(lua, call, 3);
         lua_settop(lua, 2);
     }
     return 0;
+}
+
+static int body_flat_map(lua_State *lua)
+{
+    return take_list(lua, take_result, "flat_map", "{ { key =, value = }, ... }");
+}
+
+/* A value, or the record with another one; the key stays, whatever was done to it. */
+static void take_value(lua_State *lua, struct node_call *call, int index)
+{
+    const struct record *original = call->script->current.original;
+    struct record record = *original;
+    if (!record_view_is(lua, index)) {
+        record.value_format = VALUE_TEXT;
+        script_value_read(lua, index, &record);
+        add_pending(lua, &record);
+        return;
+    }
+    size_t count = call->script->pending_count;
+    take_result(lua, call, index);
+    for (size_t i = count; i < call->script->pending_count; i++) {
+        struct record *pending = &call->script->pending[i];
+        pending->key = original->key;
+        pending->is_windowed = original->is_windowed;
+    }
 }
 
 static int body_map_values(lua_State *lua)
@@ -261,18 +290,15 @@ static int body_map_values(lua_State *lua)
     lua_rawgeti(lua, LUA_REGISTRYINDEX, call->function);
     record_view_push(lua);
     lua_call(lua, 1, 1);
-    if (lua_isnil(lua, 2)) {
-        return 0;
+    if (!lua_isnil(lua, 2)) {
+        take_value(lua, call, 2);
     }
-    if (record_view_is(lua, 2)) {
-        take_result(lua, call, 2);
-        return 0;
-    }
-    struct record record = *call->script->current.original;
-    record.value_format = VALUE_TEXT;
-    script_value_read(lua, 2, &record);
-    add_pending(lua, &record);
     return 0;
+}
+
+static int body_flat_map_values(lua_State *lua)
+{
+    return take_list(lua, take_value, "flat_map_values", "{ value, ... }");
 }
 
 static int body_select_key(lua_State *lua)
@@ -367,9 +393,13 @@ static int script_node_process(struct node *node, struct node_context *context,
                                const struct record *record)
 {
     static const lua_CFunction bodies[] = {
-        [SCRIPT_NODE_MAP] = body_map,           [SCRIPT_NODE_MAP_VALUES] = body_map_values,
-        [SCRIPT_NODE_FLAT_MAP] = body_flat_map, [SCRIPT_NODE_SELECT_KEY] = body_select_key,
-        [SCRIPT_NODE_PEEK] = body_peek,         [SCRIPT_NODE_PROCESS] = body_process,
+        [SCRIPT_NODE_MAP] = body_map,
+        [SCRIPT_NODE_MAP_VALUES] = body_map_values,
+        [SCRIPT_NODE_FLAT_MAP] = body_flat_map,
+        [SCRIPT_NODE_SELECT_KEY] = body_select_key,
+        [SCRIPT_NODE_PEEK] = body_peek,
+        [SCRIPT_NODE_PROCESS] = body_process,
+        [SCRIPT_NODE_FLAT_MAP_VALUES] = body_flat_map_values,
     };
     struct script_node *it = script_node_of(node);
     struct script_node_plan *plan = it->plan;

@@ -9,10 +9,11 @@
 #include "runtime/operators/judge.h"
 
 enum script_node_kind {
-    SCRIPT_NODE_MAP,        /* record -> records */
-    SCRIPT_NODE_MAP_VALUES, /* record -> value */
-    SCRIPT_NODE_FLAT_MAP,   /* record -> list of records */
-    SCRIPT_NODE_SELECT_KEY, /* record -> key */
+    SCRIPT_NODE_MAP,             /* record -> records */
+    SCRIPT_NODE_MAP_VALUES,      /* record -> value */
+    SCRIPT_NODE_FLAT_MAP,        /* record -> list of records */
+    SCRIPT_NODE_FLAT_MAP_VALUES, /* record -> list of values */
+    SCRIPT_NODE_SELECT_KEY,      /* record -> key */
     SCRIPT_NODE_PEEK,
     SCRIPT_NODE_PROCESS, /* record, ctx -> records */
 };

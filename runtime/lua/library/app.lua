@@ -128,6 +128,7 @@ end
 function S.app(name)
   check_type("the name of an app", name, "string")
   return setmetatable({
-    name = name, nodes = {}, topics = {}, connectors = {}, sources = {}, place = host.place(),
+    name = name, nodes = {}, topics = {}, connectors = {}, sources = {}, keepers = {},
+    place = host.place(),
   }, app_meta)
 end

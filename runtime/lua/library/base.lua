@@ -136,8 +136,26 @@ function lib.class(what, hints)
   return methods, meta
 end
 
+-- Steps whose stores the script reads and writes as it likes; all others keep rows of their own.
+local OF_SCRIPT = lib.set("process", "plugin")
+
+-- A store that a table, an aggregate or a join keeps is not one that a script may write to.
+local function check_stores(app, kind, stores)
+  for _, store in ipairs(stores or {}) do
+    local is_of_script = OF_SCRIPT[kind] or false
+    local known = app.keepers[store.name]
+    if known and known.is_of_script ~= is_of_script then
+      fail("the store '%s' is kept by the %s at %s, in its own way: give this one another name, "
+        .. "and join with a table to see its rows", store.name, known.kind, known.place or "?")
+    end
+    app.keepers[store.name] = known
+      or { kind = kind, place = host.place(), is_of_script = is_of_script }
+  end
+end
+
 -- A step of the plan; gives the stream that it leads to.
 function lib.add_node(app, kind, parents, fields)
+  check_stores(app, kind, fields.stores)
   fields.kind = kind
   fields.parents = parents
   fields.place = host.place()

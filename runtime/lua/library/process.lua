@@ -7,6 +7,9 @@ local Stream = lib.Stream
 local KV = set("name", "memory", "changelog", "value", "version", "migrate")
 
 function S.kv(options)
+  if type(options) == "table" and options.ttl then
+    fail "S.kv has no option 'ttl': delete what is old in a timer, every = { [\"stream:1m\"] = fn }"
+  end
   options = check_fields("S.kv", options or {}, KV)
   return {
     kind = "kv", name = options.name, is_memory = options.memory or false,

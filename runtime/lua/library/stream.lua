@@ -31,7 +31,7 @@ function Stream:filter_not(what, options)
   return next_node(self, "filter", fields)
 end
 
-for _, kind in ipairs { "map", "map_values", "flat_map", "peek" } do
+for _, kind in ipairs { "map", "map_values", "flat_map", "flat_map_values", "peek" } do
   Stream[kind] = function(self, fn, options)
     check_type(kind .. "'s argument", fn, "function")
     return next_node(self, kind, named({ fn = fn }, options))

@@ -39,6 +39,34 @@ static void the_routing_example_runs(void **state)
                         "app");
 }
 
+static void values_are_mapped_under_their_key(void **state)
+{
+    struct mill_driver *driver =
+        lua_bench_run(*state, "local S = require 'tidemill'\nlocal app = S.app 'app'\n"
+                              "local s = app:stream('in', { value = 'text' })\n"
+                              "s:flat_map_values(function(r)\n"
+                              "  if r.value == 'none' then return nil end\n"
+                              "  if r.value == 'few' then return {} end\n"
+                              "  if r.value == 'bad' then return 'text' end\n"
+                              "  return { r.value .. '1', { n = 2 }, r, S.null }\n"
+                              "end):to 'flat'\n"
+                              "s:filter \"value == 'x'\":map_values(function(r) r.key, r.value = "
+                              "'other', 'y' return r end)"
+                              ":to 'mapped'\nreturn app\n");
+    for (const char *const *value = (const char *const[]){"x", "none", "few", NULL}; *value;
+         value++) {
+        assert_int_equal(mill_driver_send(driver, "in", "k", *value, 1), 0);
+    }
+    assert_string_equal(mill_driver_text(driver, "flat"), "k=x1 k={\"n\":2} k=x k=-");
+    assert_string_equal(mill_driver_text(driver, "mapped"), "k=y");
+    assert_true(mill_driver_send(driver, "in", "k", "bad", 1) != 0);
+    assert_non_null(strstr(driver->context.error_text,
+                           "flat_map_values must return a list of values, not a string"));
+    driver->failures = 0;
+    int node = topology_node_find(driver->topology, "flat_map_values-1");
+    assert_false(topology_key_is_changed(driver->topology, node));
+}
+
 static const char wordcount[] =
     "local S = require 'tidemill'\n"
     "local app = S.app 'wordcount'\n"
@@ -548,6 +576,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LUA_BENCH_TEST(the_routing_example_runs),
+        LUA_BENCH_TEST(values_are_mapped_under_their_key),
         LUA_BENCH_TEST(the_counting_example_runs),
         LUA_BENCH_TEST(an_untouched_value_is_reproduced_byte_for_byte),
         LUA_BENCH_TEST(a_deep_copy_encodes_to_the_same_data),
