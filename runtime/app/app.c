@@ -158,6 +158,7 @@ static void app_free(struct app *app)
     script_close(app->canary_script);
     app_bundle_fini(&app->files);
     free(app->connectors);
+    free(app->look_counts);
     free(app->topic_names);
     free(app->topic_units);
     free(app);

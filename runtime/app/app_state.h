@@ -10,7 +10,7 @@
  *     app_transaction.c  the order of one exactly once
  *     app_connectors.c what the script defines beside its tasks
  *     app_tap.c        what people watch
- *     app_lookout.c    topics by pattern that come and go
+ *     app_lookout.c    topics by pattern that come and go, partitions that come
  *
  * Thread: the shard of its io. */
 #pragma once
@@ -113,7 +113,8 @@ struct app {
     uint64_t restore_ns;    /* since when tasks restore; 0: none does */
     int64_t restored_count; /* changes, of tasks that began since */
 
-    struct io_timer look_timer; /* for topics by pattern; see app_lookout.c */
+    struct io_timer look_timer; /* for topics and partitions that come; see app_lookout.c */
+    int32_t *look_counts;       /* of each of topic_names, the partitions it had */
     struct client_refresh look;
     bool is_looking;
     bool is_outdated;

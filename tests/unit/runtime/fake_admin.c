@@ -119,12 +119,7 @@ static void grow_topic(struct fake_cluster *cluster, struct fake_request *reques
         row.error_code = error_code(ERROR_INVALID_PARTITIONS);
         row.error_message = BYTES_LITERAL("The topic has as many already.");
     } else {
-        topic->partitions =
-            memory_resize(topic->partitions, (size_t)wish->count * sizeof *topic->partitions);
-        for (int32_t i = topic->partition_count; i < wish->count; i++) {
-            topic->partitions[i] = (struct fake_partition){.index = i, .leader_id = 1};
-        }
-        topic->partition_count = wish->count;
+        fake_cluster_grow_topic(topic, wish->count);
     }
     struct create_partitions_response out = {0};
     out.results.items = &row;

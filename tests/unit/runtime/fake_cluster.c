@@ -784,6 +784,16 @@ struct fake_topic *fake_cluster_add_topic(struct fake_cluster *cluster, const ch
     return topic;
 }
 
+void fake_cluster_grow_topic(struct fake_topic *topic, int32_t partition_count)
+{
+    topic->partitions =
+        memory_resize(topic->partitions, (size_t)partition_count * sizeof *topic->partitions);
+    for (int32_t i = topic->partition_count; i < partition_count; i++) {
+        topic->partitions[i] = (struct fake_partition){.index = i, .leader_id = 1};
+    }
+    topic->partition_count = partition_count;
+}
+
 struct fake_partition *fake_cluster_get(struct fake_cluster *cluster, const char *topic,
                                         int32_t partition)
 {

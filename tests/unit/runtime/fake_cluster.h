@@ -102,6 +102,8 @@ struct fake_cluster *fake_cluster_new(struct sim *sim, int broker_count);
 void fake_cluster_free(struct fake_cluster *cluster);
 struct fake_topic *fake_cluster_add_topic(struct fake_cluster *cluster, const char *name,
                                           int32_t partition_count);
+/* Gives it more partitions, of the first broker. */
+void fake_cluster_grow_topic(struct fake_topic *topic, int32_t partition_count);
 struct fake_partition *fake_cluster_get(struct fake_cluster *cluster, const char *topic,
                                         int32_t partition);
 /* The next `count` requests of an API fail. `error` 0 with is_after: only the connection breaks. */

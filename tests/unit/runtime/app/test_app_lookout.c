@@ -75,6 +75,32 @@ static void a_topic_that_comes_later_is_found_and_read_from_its_beginning(void *
     app_world_free(world);
 }
 
+/* A topic that is read by its name, too: who has joined reads the partitions of then. */
+static void partitions_that_come_later_are_found_and_read(void **state)
+{
+    (void)state;
+    struct app_world *world = app_world_new(8, "local S = require 'tidemill'\n"
+                                               "local app = S.app 'copy'\n"
+                                               "app:stream 'in':to 'out'\nreturn app\n");
+    world->cluster->is_creating_topics = true;
+    struct fake_topic *in = fake_cluster_add_topic(world->cluster, "in", 2);
+    fake_cluster_add_topic(world->cluster, "out", 1);
+    struct app_seat *seat = app_world_start(world, 0);
+    app_world_put(world, "in", 1, "k", "1");
+    app_world_await(world, "out", 1);
+    app_world_run(world, 25 * APP_WORLD_SECOND_MS);
+    assert_int_equal(seat->outdated_count, 0);
+    fake_cluster_grow_topic(in, 4);
+    app_world_put(world, "in", 3, "k", "2");
+    await_outdated(seat);
+    app_world_stop(seat);
+    app_world_start(world, 0);
+    app_world_await(world, "out", 2);
+    app_world_run(world, 25 * APP_WORLD_SECOND_MS);
+    assert_int_equal(seat->outdated_count, 0);
+    app_world_free(world);
+}
+
 static void without_any_topic_it_waits_for_the_first_one(void **state)
 {
     (void)state;
@@ -158,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_reads_what_matches_and_nothing_else),
         cmocka_unit_test(a_topic_that_comes_later_is_found_and_read_from_its_beginning),
+        cmocka_unit_test(partitions_that_come_later_are_found_and_read),
         cmocka_unit_test(without_any_topic_it_waits_for_the_first_one),
         cmocka_unit_test(members_that_find_it_one_after_the_other_share_it),
         cmocka_unit_test(unequal_topics_that_meet_in_a_store_are_named),
