@@ -14,6 +14,16 @@ static int read_plugin(struct plan_reader *reader, struct topology_node *node)
         plugin.format = NULL;
     }
     plan_reader_stores(reader, node, &stores);
+    for (size_t i = 0; i < stores.store_count; i++) {
+        if (stores.stores[i]->ttl_ms > 0) {
+            report_add(
+                reader->report, node->place,
+                "the store %s of a plugin cannot have a ttl: a plugin removes by itself what "
+                "is old",
+                stores.stores[i]->name);
+            plan_reader_stop(reader);
+        }
+    }
     plugin.aliases = stores.store_names;
     plugin.stores = node->stores;
     plugin.store_count = node->store_count;

@@ -582,6 +582,7 @@ void script_close(struct script *script)
     arena_fini(&script->arena);
     free(script->pending);
     free(script->iterators);
+    kv_free(script->expiring);
     for (size_t i = 0; i < script->usage_count; i++) {
         free(script->usages[i]->name);
         free(script->usages[i]);

@@ -100,6 +100,7 @@ struct script {
     struct record *pending; /* records to forward when the callback has returned */
     size_t pending_count;
     size_t pending_capacity;
+    struct kv *expiring; /* the view of the store with a ttl that was used last; or NULL */
     struct kv_iterator **iterators; /* opened by this callback */
     size_t iterator_count;
     size_t open_iterator_count; /* of those, not at their end */

@@ -5,6 +5,7 @@
 #include "log/base/memory.h"
 #include "runtime/lua/script_migration.h"
 #include "runtime/lua/script_value.h"
+#include "runtime/state/kv_expiring.h"
 
 #include <string.h>
 
@@ -37,9 +38,19 @@ struct kv *store_view_find(lua_State *lua, const char *name)
     return kv;
 }
 
+/* Good until the next one is looked for. */
 static struct kv *find_store(lua_State *lua, const struct topology_store *view)
 {
-    return store_view_find(lua, view->name);
+    struct script *script = script_of(lua);
+    struct kv *kv = store_view_find(lua, view->name);
+    if (view->ttl_ms == 0) {
+        return kv;
+    }
+    if (script->expiring == NULL) {
+        script->expiring = kv_new_expiring();
+    }
+    kv_expiring_point(script->expiring, kv, view->ttl_ms, script->context->stream_time_ms);
+    return script->expiring;
 }
 
 struct bytes store_view_key(lua_State *lua, int index)

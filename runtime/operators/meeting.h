@@ -7,7 +7,8 @@
  *     "p" side time KEY n    a record that met nobody yet
  *
  * A side is one byte, 0 the right one. Times are those of runtime/format/row_key.h, KEY is that of
- * and the value is the key. n counts the records that were kept.
+ * kept_record.h; the rows "e" end with its window, and their value is the key. n counts the records
+ * that were kept.
  *
  * Owns:   nothing of the store; a place to build rows.
  * Keeps:  (1) nothing is remembered outside the store, so that a rollback undoes all;

@@ -3,6 +3,7 @@
 
 #include "log/base/error.h"
 #include "runtime/state/history.h"
+#include "runtime/state/kv_expiring.h"
 
 void store_rows_init(struct store_rows *rows, const struct topology_store *store, struct kv *kv,
                      const struct topology_instance *instance, const struct node_context *context)
@@ -11,12 +12,17 @@ void store_rows_init(struct store_rows *rows, const struct topology_store *store
                                 .kv = kv,
                                 .node = topology_instance_reader(instance, store->name),
                                 .context = *context};
+    if (store->ttl_ms > 0) {
+        rows->kv = rows->expiring = kv_new_expiring();
+        kv_expiring_point(rows->expiring, kv, store->ttl_ms, context->stream_time_ms);
+    }
     arena_init(&rows->arena, 0);
     buffer_init(&rows->key);
 }
 
 void store_rows_fini(struct store_rows *rows)
 {
+    kv_free(rows->expiring);
     arena_fini(&rows->arena);
     buffer_fini(&rows->key);
 }

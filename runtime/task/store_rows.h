@@ -12,6 +12,7 @@
 struct store_rows {
     const struct topology_store *store;
     struct kv *kv;
+    struct kv *expiring;         /* the view of a store with a ttl, ours; NULL: it has none */
     struct node *node;           /* that understands the rows; NULL: they are keys and values */
     struct node_context context; /* in which it is asked */
     struct arena arena;

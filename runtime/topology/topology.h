@@ -31,6 +31,7 @@ struct topology_store {
     bool has_changelog;
     const struct value_format *value_format;
     int64_t history_ms; /* it keeps what was there before for so long; 0: the newest alone */
+    int64_t ttl_ms;     /* what was not written for so long is gone (kv_expiring.h); 0: it stays */
     bool is_global;     /* filled by a global source, read by any task */
     int32_t version;    /* of its values, from 1; 0 is 1, too */
 };

@@ -64,6 +64,9 @@ static void describe_part(const struct topology *topology, const struct topology
         if (store->history_ms > 0) {
             buffer_printf(out, ", history of %lld ms", (long long)store->history_ms);
         }
+        if (store->ttl_ms > 0) {
+            buffer_printf(out, ", ttl of %lld ms", (long long)store->ttl_ms);
+        }
         buffer_add_string(out, ")\n");
     }
     for (size_t i = 0; i < part->node_count; i++) {

@@ -169,6 +169,10 @@ static enum topology_fate judge(const struct topology *from, const struct topolo
         return refuse(why, old->history_ms > 0 ? "a history" : "newest values alone",
                       new->history_ms > 0 ? "a history" : "newest values alone");
     }
+    if ((old->ttl_ms > 0) != (new->ttl_ms > 0)) {
+        return refuse(why, old->ttl_ms > 0 ? "values with a ttl" : "values that stay",
+                      new->ttl_ms > 0 ? "values with a ttl" : "values that stay");
+    }
     if (strcmp(old_layout, new_layout) != 0) {
         return refuse(why, old_layout[0] == 0 ? "what functions put" : old_layout,
                       new_layout[0] == 0 ? "what functions put" : new_layout);

@@ -4,18 +4,17 @@ local S, set, fail = lib.S, lib.set, lib.fail
 local check_type, check_fields = lib.check_type, lib.check_fields
 local Stream = lib.Stream
 
-local KV = set("name", "memory", "changelog", "value", "version", "migrate")
+local KV = set("name", "memory", "changelog", "value", "version", "migrate", "ttl")
 
+-- With `ttl` a key that was not written for so long, by the records' time, is not there.
 function S.kv(options)
-  if type(options) == "table" and options.ttl then
-    fail "S.kv has no option 'ttl': delete what is old in a timer, every = { [\"stream:1m\"] = fn }"
-  end
   options = check_fields("S.kv", options or {}, KV)
   return {
     kind = "kv", name = options.name, is_memory = options.memory or false,
     has_changelog = options.changelog ~= false, value = lib.format(options.value or "json"),
     version = options.version and check_type("version", options.version, "number"),
     migrate = options.migrate and check_type("migrate", options.migrate, "function"),
+    ttl = lib.span("ttl", options.ttl),
   }
 end
 

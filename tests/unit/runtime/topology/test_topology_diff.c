@@ -135,6 +135,14 @@ static void what_cannot_be_read_is_refused(void **state)
            "a kept, n refused! (it holds newest values alone and would be used as a history: give "
            "the store a new name)");
     to = make_step("a", "n");
+    to.store.ttl_ms = 5;
+    expect(&from, 1, &to, 1,
+           "a kept, n refused! (it holds values that stay and would be used as values with a ttl: "
+           "give the store a new name)");
+    from.store.ttl_ms = 7;
+    expect(&from, 1, &to, 1, "a kept, n kept!");
+    from.store.ttl_ms = 0;
+    to = make_step("a", "n");
     to.layout = "counts";
     expect(&from, 1, &to, 1,
            "a kept, n refused! (it holds what functions put and would be used as counts: give the "
