@@ -15,6 +15,14 @@ struct assignor_partition {
     int32_t partition;
 };
 
+/* How far a member has read the changelogs of a partition's state: sums of offsets. */
+struct assignor_position {
+    struct bytes topic;
+    int32_t partition;
+    int64_t position;
+    int64_t end; /* as it was told */
+};
+
 struct assignor_topic {
     struct bytes name;
     int32_t partition_count;
@@ -32,17 +40,30 @@ struct assignor_member {
     const struct assignor_partition *kept; /* of whose state it has a copy */
     size_t kept_count;
     int32_t standby_wish; /* how many copies there should be of each partition's state */
+    bool tells_positions; /* false: it does not know of them */
+    const struct assignor_position *positions; /* of what it owns and keeps, as far as it knows */
+    size_t position_count;
+    const struct assignor_partition *warming; /* those of `kept` that were `warmup` */
+    size_t warming_count;
     /* out */
     struct assignor_partition *assigned;
     size_t assigned_count;
     struct assignor_partition
         *standby; /* of whose state it is to keep a copy (assignor_standby.h) */
     size_t standby_count;
+    struct assignor_partition
+        *next; /* what it will get once it has caught up (assignor_warmup.h) */
+    size_t next_count;
+    struct assignor_partition *warmup; /* those of `standby` that are `next` */
+    size_t warmup_count;
 };
 
+struct assignor_lag;
+
+/* `lag`: of these members and topics; NULL: nobody says anything. */
 typedef void assignor_deal(struct arena *arena, struct assignor_member *members,
                            size_t member_count, const struct assignor_topic *topics,
-                           size_t topic_count);
+                           size_t topic_count, const struct assignor_lag *lag);
 
 struct assignor {
     const char *name;

@@ -2,7 +2,6 @@
 #include "runtime/client/assignor_standby.h"
 
 #include "log/base/check.h"
-#include "runtime/client/assignor_grid.h"
 
 #include <stdlib.h>
 
@@ -13,19 +12,22 @@ enum standby_role {
     STANDBY_OWNS = 4,     /* it processes it, until it is told otherwise */
     STANDBY_ASSIGNED = 8, /* it will process it */
     STANDBY_COPIES = 16,  /* it will keep a copy */
+    STANDBY_FRESH = 32,   /* it claims the state and has caught up */
+    STANDBY_NEXT = 64,    /* it will process it once it has caught up */
 };
 
 struct standby_state {
     struct assignor_member **members; /* by id */
     size_t member_count;
-    struct assignor_grid grid;
+    const struct assignor_lag *lag;
+    const struct assignor_grid *grid;
     uint8_t *roles; /* by member and number of the partition */
     size_t *loads;  /* by member: what it will process or keep */
 };
 
 static uint8_t *standby_role(const struct standby_state *state, size_t member, size_t number)
 {
-    return &state->roles[member * state->grid.count + number];
+    return &state->roles[member * state->grid->count + number];
 }
 
 static bool standby_is(const struct standby_state *state, size_t member, size_t number,
@@ -34,18 +36,11 @@ static bool standby_is(const struct standby_state *state, size_t member, size_t 
     return (*standby_role(state, member, number) & roles) != 0;
 }
 
-static int standby_compare_members(const void *left, const void *right)
-{
-    const struct assignor_member *a = *(const struct assignor_member *const *)left;
-    const struct assignor_member *b = *(const struct assignor_member *const *)right;
-    return bytes_compare(a->id, b->id);
-}
-
 static void standby_mark(struct standby_state *state, size_t member,
                          const struct assignor_partition *partitions, size_t count, unsigned roles)
 {
     for (size_t i = 0; i < count; i++) {
-        ptrdiff_t number = assignor_grid_find(&state->grid, &partitions[i]);
+        ptrdiff_t number = assignor_grid_find(state->grid, &partitions[i]);
         if (number != ASSIGNOR_GRID_NOWHERE) {
             *standby_role(state, member, (size_t)number) |= (uint8_t)roles;
         }
@@ -55,11 +50,21 @@ static void standby_mark(struct standby_state *state, size_t member,
 static void standby_mark_wishes(struct standby_state *state, size_t member)
 {
     const struct assignor_member *row = state->members[member];
-    for (size_t i = 0; i < state->grid.topic_count && !bytes_is_null(row->home); i++) {
-        const struct assignor_topic *topic = state->grid.topics[i];
+    for (size_t i = 0; i < state->grid->topic_count && !bytes_is_null(row->home); i++) {
+        const struct assignor_topic *topic = state->grid->topics[i];
         bool is_wanted = assignor_wants(row, topic->name);
         for (int32_t j = 0; is_wanted && j < topic->partition_count; j++) {
-            *standby_role(state, member, state->grid.starts[i] + (size_t)j) |= STANDBY_WANTS;
+            *standby_role(state, member, state->grid->starts[i] + (size_t)j) |= STANDBY_WANTS;
+        }
+    }
+}
+
+static void standby_mark_fresh(struct standby_state *state, size_t member)
+{
+    for (size_t i = 0; i < state->grid->count; i++) {
+        if (standby_is(state, member, i, STANDBY_CLAIMS) &&
+            assignor_lag_is_caught_up(state->lag, state->members[member], i)) {
+            *standby_role(state, member, i) |= STANDBY_FRESH;
         }
     }
 }
@@ -69,17 +74,16 @@ static void standby_prepare(struct standby_state *state, struct arena *arena,
 {
     state->members = arena_array(arena, struct assignor_member *, state->member_count);
     state->loads = arena_array(arena, size_t, state->member_count);
-    state->roles = arena_array(arena, uint8_t, state->member_count * state->grid.count);
+    state->roles = arena_array(arena, uint8_t, state->member_count * state->grid->count);
     for (size_t i = 0; i < state->member_count; i++) {
-        state->members[i] = &members[i];
-    }
-    qsort(state->members, state->member_count, sizeof *state->members, standby_compare_members);
-    for (size_t i = 0; i < state->member_count; i++) {
-        const struct assignor_member *member = state->members[i];
+        struct assignor_member *member = &members[state->lag->by_id[i] - members];
+        state->members[i] = member;
         standby_mark_wishes(state, i);
         standby_mark(state, i, member->kept, member->kept_count, STANDBY_CLAIMS);
         standby_mark(state, i, member->owned, member->owned_count, STANDBY_CLAIMS | STANDBY_OWNS);
         standby_mark(state, i, member->assigned, member->assigned_count, STANDBY_ASSIGNED);
+        standby_mark(state, i, member->next, member->next_count, STANDBY_NEXT);
+        standby_mark_fresh(state, i);
         state->loads[i] = member->assigned_count;
     }
 }
@@ -133,7 +137,7 @@ static int32_t standby_count(const struct standby_state *state, size_t number)
 
 static void standby_fill(struct standby_state *state, int32_t wish, unsigned roles)
 {
-    for (size_t number = 0; number < state->grid.count; number++) {
+    for (size_t number = 0; number < state->grid->count; number++) {
         int32_t count = standby_count(state, number);
         ptrdiff_t chosen = 0;
         while (count < wish && (chosen = standby_choose(state, number, roles)) >= 0) {
@@ -164,7 +168,7 @@ static void standby_balance(struct standby_state *state)
     bool has_moved = true;
     while (has_moved) {
         has_moved = false;
-        for (size_t number = 0; number < state->grid.count; number++) {
+        for (size_t number = 0; number < state->grid->count; number++) {
             for (size_t i = 0; i < state->member_count; i++) {
                 has_moved = (standby_is(state, i, number, STANDBY_COPIES) &&
                              standby_improve(state, i, number)) ||
@@ -190,45 +194,101 @@ static bool standby_comes_later(const struct standby_state *state, size_t member
     return is_elsewhere && !standby_is(state, member, number, STANDBY_OWNS);
 }
 
-static void standby_hand_out(struct standby_state *state, struct arena *arena, size_t index)
+/* A copy beyond those that are wished for. */
+struct standby_warmup {
+    size_t member;
+    size_t number;
+    bool is_new; /* it has nothing yet */
+    int64_t lag;
+};
+
+static int standby_compare_warmups(const void *left, const void *right)
+{
+    const struct standby_warmup *a = left;
+    const struct standby_warmup *b = right;
+    if (a->is_new != b->is_new) {
+        return a->is_new - b->is_new;
+    }
+    if (!a->is_new && a->lag != b->lag) {
+        return a->lag < b->lag ? -1 : 1;
+    }
+    return a->number != b->number ? (a->number < b->number ? -1 : 1)
+                                  : (a->member > b->member) - (a->member < b->member);
+}
+
+static size_t standby_gather_warmups(const struct standby_state *state, struct standby_warmup *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < state->member_count; i++) {
+        for (size_t number = 0; number < state->grid->count; number++) {
+            if (standby_is(state, i, number, STANDBY_NEXT) && standby_may_copy(state, i, number)) {
+                out[count++] = (struct standby_warmup){
+                    .member = i,
+                    .number = number,
+                    .is_new = !standby_is(state, i, number, STANDBY_CLAIMS),
+                    .lag = assignor_lag_get(state->lag, state->members[i], number)};
+            }
+        }
+    }
+    qsort(out, count, sizeof *out, standby_compare_warmups);
+    return count;
+}
+
+static void standby_warm_up(struct standby_state *state, struct arena *arena, int32_t warmups_max)
+{
+    struct standby_warmup *warmups = arena_array(arena, struct standby_warmup, state->grid->count);
+    size_t count = standby_gather_warmups(state, warmups);
+    for (size_t i = 0; i < count && (int64_t)i < warmups_max; i++) {
+        check(standby_may_copy(state, warmups[i].member, warmups[i].number));
+        standby_give(state, warmups[i].member, warmups[i].number);
+    }
+}
+
+static void standby_hand_out(struct standby_state *state, struct arena *arena, size_t index,
+                             bool is_wished)
 {
     struct assignor_member *member = state->members[index];
-    member->standby = arena_array(arena, struct assignor_partition, state->grid.count);
+    member->standby = arena_array(arena, struct assignor_partition, state->grid->count);
     member->standby_count = 0;
-    for (size_t i = 0; i < state->grid.topic_count; i++) {
-        const struct assignor_topic *topic = state->grid.topics[i];
+    member->warmup = arena_array(arena, struct assignor_partition, member->next_count);
+    member->warmup_count = 0;
+    for (size_t i = 0; i < state->grid->topic_count; i++) {
+        const struct assignor_topic *topic = state->grid->topics[i];
         for (int32_t j = 0; j < topic->partition_count; j++) {
-            size_t number = state->grid.starts[i] + (size_t)j;
+            size_t number = state->grid->starts[i] + (size_t)j;
+            struct assignor_partition partition = {.topic = topic->name, .partition = j};
+            bool is_copy = standby_is(state, index, number, STANDBY_COPIES);
             bool is_early = standby_is(state, index, number, STANDBY_WANTS) &&
                             standby_is(state, index, number, STANDBY_ASSIGNED) &&
+                            (is_wished || standby_is(state, index, number, STANDBY_CLAIMS)) &&
                             standby_comes_later(state, index, number);
-            if (is_early || standby_is(state, index, number, STANDBY_COPIES)) {
-                member->standby[member->standby_count++] =
-                    (struct assignor_partition){.topic = topic->name, .partition = j};
+            if (is_early || is_copy) {
+                member->standby[member->standby_count++] = partition;
+            }
+            if (is_copy && standby_is(state, index, number, STANDBY_NEXT)) {
+                member->warmup[member->warmup_count++] = partition;
             }
         }
     }
 }
 
 void assignor_standby_deal(struct arena *arena, struct assignor_member *members,
-                           size_t member_count, const struct assignor_topic *topics,
-                           size_t topic_count)
+                           const struct assignor_lag *lag, int32_t warmups_max)
 {
-    struct standby_state state = {.member_count = member_count};
+    struct standby_state state = {
+        .member_count = lag->member_count, .lag = lag, .grid = &lag->grid};
     int32_t wish = 0;
-    for (size_t i = 0; i < member_count; i++) {
+    check(members == lag->members);
+    for (size_t i = 0; i < state.member_count; i++) {
         wish = members[i].standby_wish > wish ? members[i].standby_wish : wish;
-        members[i].standby_count = 0;
     }
-    if (wish == 0) {
-        return;
-    }
-    assignor_grid_init(&state.grid, arena, topics, topic_count);
     standby_prepare(&state, arena, members);
+    standby_fill(&state, wish, STANDBY_FRESH);
     standby_fill(&state, wish, STANDBY_CLAIMS);
     standby_fill(&state, wish, STANDBY_WANTS);
     standby_balance(&state);
-    for (size_t i = 0; i < member_count; i++) {
-        standby_hand_out(&state, arena, i);
+    standby_warm_up(&state, arena, warmups_max);
+    for (size_t i = 0; i < state.member_count; i++) {
+        standby_hand_out(&state, arena, i, wish > 0);
     }
 }

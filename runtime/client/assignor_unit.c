@@ -2,6 +2,7 @@
 #include "runtime/client/assignor_unit.h"
 
 #include "runtime/client/assignor_standby.h"
+#include "runtime/client/assignor_warmup.h"
 
 /* Topics in the order they came, each with the one that stands for its unit. */
 struct assignor_unit_map {
@@ -67,6 +68,18 @@ assignor_unit_disguise_claims(const struct assignor_unit_map *map,
     return out;
 }
 
+static struct assignor_position *
+assignor_unit_disguise_positions(const struct assignor_unit_map *map,
+                                 const struct assignor_position *positions, size_t count)
+{
+    struct assignor_position *out = arena_array(map->arena, struct assignor_position, count);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = positions[i];
+        out[i].topic = assignor_unit_face_name(map, positions[i].topic);
+    }
+    return out;
+}
+
 static struct assignor_member assignor_unit_disguise(const struct assignor_unit_map *map,
                                                      const struct assignor_member *member)
 {
@@ -78,6 +91,9 @@ static struct assignor_member assignor_unit_disguise(const struct assignor_unit_
     out.topics = topics;
     out.owned = assignor_unit_disguise_claims(map, member->owned, member->owned_count);
     out.kept = assignor_unit_disguise_claims(map, member->kept, member->kept_count);
+    out.warming = assignor_unit_disguise_claims(map, member->warming, member->warming_count);
+    out.positions =
+        assignor_unit_disguise_positions(map, member->positions, member->position_count);
     return out;
 }
 
@@ -103,9 +119,25 @@ static struct assignor_partition *assignor_unit_spread(const struct assignor_uni
     return out;
 }
 
-bool assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
+/* Everything but the spreading; how it came out. */
+static void assignor_unit_deal_faces(const struct assignor *assignor, struct arena *arena,
+                                     struct assignor_member *members, size_t member_count,
+                                     const struct assignor_topic *faces, size_t face_count,
+                                     struct assignor_unit_terms *terms)
+{
+    struct assignor_lag lag;
+    assignor_lag_init(&lag, arena, members, member_count, faces, face_count, terms->acceptable_lag);
+    assignor->deal(arena, members, member_count, faces, face_count, &lag);
+    terms->held_count = assignor_warmup_hold(arena, members, &lag);
+    assignor_standby_deal(arena, members, &lag, terms->warmups_max);
+    assignor_warmup_check(&lag, arena);
+    terms->withheld_count = assignor_withhold(members, member_count);
+}
+
+void assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
                         struct assignor_member *members, size_t member_count,
-                        const struct assignor_topic *topics, const int *units, size_t topic_count)
+                        const struct assignor_topic *topics, const int *units, size_t topic_count,
+                        struct assignor_unit_terms *terms)
 {
     struct assignor_unit_map map = {.arena = arena,
                                     .topics = topics,
@@ -121,9 +153,7 @@ bool assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
         disguised[i] = assignor_unit_disguise(&map, &members[i]);
     }
     size_t face_count = assignor_unit_make_faces(&map, faces);
-    assignor->deal(arena, disguised, member_count, faces, face_count);
-    assignor_standby_deal(arena, disguised, member_count, faces, face_count);
-    size_t withheld = assignor_withhold(disguised, member_count);
+    assignor_unit_deal_faces(assignor, arena, disguised, member_count, faces, face_count, terms);
     for (size_t i = 0; i < member_count; i++) {
         const struct assignor_member *dealt = &disguised[i];
         struct assignor_member *member = &members[i];
@@ -131,6 +161,7 @@ bool assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
                                                 dealt->assigned_count, &member->assigned_count);
         member->standby = assignor_unit_spread(&map, member, dealt->standby, dealt->standby_count,
                                                &member->standby_count);
+        member->warmup = assignor_unit_spread(&map, member, dealt->warmup, dealt->warmup_count,
+                                              &member->warmup_count);
     }
-    return withheld > 0;
 }

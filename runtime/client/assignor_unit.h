@@ -13,8 +13,18 @@
 
 enum { ASSIGNOR_UNIT_NONE = -1 };
 
-/* Deals, with copies (assignor_standby.h), and withholds. `units`: of each topic the number of its
- * unit, or ASSIGNOR_UNIT_NONE. Whether anything was withheld. */
-bool assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
+/* What else a deal goes by, and what came of it. */
+struct assignor_unit_terms {
+    int64_t acceptable_lag; /* who is not further behind with a state can take it over */
+    int32_t warmups_max;    /* copies at a time beyond those that are wished for */
+    /* out */
+    size_t withheld_count; /* partitions that another member has to give up first */
+    size_t held_count;     /* of units: that wait for who is next to catch up */
+};
+
+/* Deals in the steps of assignor_warmup.h. `units`: of each topic the number of its unit, or
+ * ASSIGNOR_UNIT_NONE. */
+void assignor_unit_deal(const struct assignor *assignor, struct arena *arena,
                         struct assignor_member *members, size_t member_count,
-                        const struct assignor_topic *topics, const int *units, size_t topic_count);
+                        const struct assignor_topic *topics, const int *units, size_t topic_count,
+                        struct assignor_unit_terms *terms);

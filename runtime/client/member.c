@@ -41,6 +41,9 @@ struct member_options member_options_default(const char *group)
 {
     return (struct member_options){
         .group = group,
+        .acceptable_lag = 10000,
+        .warmups_max = 2,
+        .probing_interval_ms = 600000,
         .session_timeout_ms = 45000,
         .heartbeat_interval_ms = 3000,
         .rebalance_timeout_ms = 60000,
@@ -337,6 +340,7 @@ struct member *member_new(struct client *client, const struct member_options *op
     holding_init(&member->target);
     holding_init(&member->revoking);
     holding_init(&member->standby);
+    holding_init(&member->warmup);
     map_init(&member->seen);
     arena_init(&member->arena, 0);
     arena_init(&member->lookout_arena, 0);
@@ -377,6 +381,7 @@ static void member_end(struct member *member)
     free((void *)(uintptr_t)member->options.instance_id);
     free((void *)(uintptr_t)member->options.home);
     holding_fini(&member->standby);
+    holding_fini(&member->warmup);
     free(member);
     if (closed != NULL) {
         closed(owner);

@@ -21,6 +21,15 @@ struct member_partition {
     int32_t partition;
     int64_t offset;        /* committed, or -1 */
     struct bytes metadata; /* committed with it; may be null */
+    bool is_warmup;        /* of `standby`: it will be assigned once it has caught up */
+};
+
+/* How far the state of a partition was read from its changelogs, in sums of offsets. */
+struct member_position {
+    const char *topic;
+    int32_t partition;
+    int64_t position;
+    int64_t end; /* as it was told */
 };
 
 struct member_events {
@@ -33,6 +42,10 @@ struct member_events {
     /* All partitions of whose state it is to keep a copy from now on; after `assigned` of the same
      * deal. NULL: it keeps none. */
     void (*standby)(void *owner, const struct member_partition *partitions, size_t count);
+    /* Asked before each join, for the leader to judge who can go on with what: a list in the
+     * arena, of partitions that it has or keeps copies of, those of a topic together. What it does
+     * not know is not in it. NULL: it has no state. */
+    size_t (*positions)(void *owner, struct arena *arena, struct member_position **out);
     /* An error that retrying does not heal; the member is out of the group. */
     void (*failed)(void *owner, int error);
 };
@@ -47,6 +60,11 @@ struct member_options {
     const char *home;     /* where its state lies: members of one process have the same; NULL: it
                            * takes no part in copies */
     int32_t standby_wish; /* how many copies there should be of each partition's state */
+    /* For when it is the leader (assignor_warmup.h). */
+    int64_t acceptable_lag;        /* default 10000 */
+    int32_t warmups_max;           /* default 2 */
+    int64_t probing_interval_ms;   /* it deals anew this long after partitions were held; default
+                                    * 600000 */
     int64_t session_timeout_ms;    /* default 45000 */
     int64_t heartbeat_interval_ms; /* default 3000 */
     int64_t rebalance_timeout_ms;  /* default 60000 */
@@ -86,4 +104,7 @@ void member_commit(struct member *member, struct member_commit *commit);
 /* Asks the coordinator now whether it still knows this member, which heartbeats would find out in a
  * while: for who was refused in its name, since its heir may be at work already. */
 void member_ask(struct member *member);
+/* Joins again, so that the leader deals by the positions of now. False when it is on its way into a
+ * generation already, which may not know of them: to be tried again. */
+bool member_probe(struct member *member);
 void member_check(const struct member *member);

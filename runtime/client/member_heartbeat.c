@@ -25,7 +25,7 @@ static bool member_is_inside(const struct member *member)
     return false;
 }
 
-static void member_rejoin(struct member *member)
+void member_rejoin(struct member *member)
 {
     if (member->rejoin_by == 0) {
         /* It knew before us, by a heartbeat or so. */
@@ -37,6 +37,16 @@ static void member_rejoin(struct member *member)
     if (member->state == MEMBER_STABLE) {
         member_restart(member, false);
     }
+}
+
+bool member_probe(struct member *member)
+{
+    if (member->state != MEMBER_STABLE) {
+        return false;
+    }
+    trace(TRACE_INFO, "member.probes", TRACE_STRING("group", member->options.group));
+    member_rejoin(member);
+    return true;
 }
 
 static void member_on_beaten(struct client_call *call, int error, int16_t version,
@@ -152,6 +162,13 @@ static bool member_is_withholding_too_long(const struct member *member)
     return member->withheld_until != 0 && io_now(member->io) > member->withheld_until;
 }
 
+/* Who is next asks itself once it has caught up; but it may judge by other figures than the leader.
+ */
+static bool member_is_probing_due(const struct member *member)
+{
+    return member->probe_at != 0 && io_now(member->io) >= member->probe_at;
+}
+
 void member_on_heartbeat_timer(struct io_timer *timer)
 {
     struct member *member = timer->owner;
@@ -176,6 +193,8 @@ void member_on_heartbeat_timer(struct io_timer *timer)
     } else if (member->state == MEMBER_STABLE && member_is_withholding_too_long(member)) {
         trace(TRACE_INFO, "member.withheld_too_long", TRACE_STRING("group", member->options.group));
         member_rejoin(member);
+    } else if (member->state == MEMBER_STABLE && member_is_probing_due(member)) {
+        (void)member_probe(member);
     } else if (member->state == MEMBER_STABLE) {
         member_look_out(member);
     }

@@ -1,5 +1,6 @@
 /* The way into the group: coordinator, join, the leader's deal, sync; see member_state.h. */
 #include "log/base/error.h"
+#include "log/base/trace.h"
 #include "runtime/client/member_state.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ must_use static int member_take_share(struct member *member, struct bytes share)
     struct assignor_partition *partitions;
     size_t count;
     struct bytes copies;
+    struct bytes warmups;
     struct bytes ignored;
     int error = subscription_read_share(&member->arena, share, &partitions, &count, &copies);
     if (error == 0) {
@@ -30,9 +32,15 @@ must_use static int member_take_share(struct member *member, struct bytes share)
     if (error != 0 || member->events.standby == NULL) {
         return error;
     }
-    error = subscription_read_share(&member->arena, copies, &partitions, &count, &ignored);
+    error = subscription_read_share(&member->arena, copies, &partitions, &count, &warmups);
     if (error == 0) {
         error = member_hold(&member->standby, partitions, count);
+    }
+    if (error == 0) {
+        error = subscription_read_share(&member->arena, warmups, &partitions, &count, &ignored);
+    }
+    if (error == 0) {
+        error = member_hold(&member->warmup, partitions, count);
     }
     member->has_standby_news = true;
     return error;
@@ -69,10 +77,15 @@ static void member_on_synced(struct client_call *call, int error, int16_t versio
 
 static struct bytes member_write_standby(struct member *member, const struct assignor_member *dealt)
 {
-    return dealt->standby_count == 0
-               ? (struct bytes){0}
-               : subscription_write_share(&member->arena, dealt->standby, dealt->standby_count,
-                                          (struct bytes){0});
+    struct bytes warmups = {0};
+    if (dealt->standby_count == 0) {
+        return warmups;
+    }
+    if (dealt->warmup_count > 0) {
+        warmups = subscription_write_share(&member->arena, dealt->warmup, dealt->warmup_count,
+                                           (struct bytes){0});
+    }
+    return subscription_write_share(&member->arena, dealt->standby, dealt->standby_count, warmups);
 }
 
 static void member_sync(struct member *member)
@@ -124,6 +137,20 @@ static int member_unit(const struct member *member, struct bytes topic)
     return ASSIGNOR_UNIT_NONE; /* another member's, of another version of the application */
 }
 
+/* What there is to come back to. */
+static void member_remember_deal(struct member *member, const struct assignor_unit_terms *terms)
+{
+    uint64_t now = io_now(member->io);
+    if (terms->withheld_count > 0) {
+        member->withheld_until = now + (uint64_t)member->options.rebalance_timeout_ms * 1000000u;
+    }
+    if (terms->held_count > 0) {
+        trace(TRACE_INFO, "member.held", TRACE_STRING("group", member->options.group),
+              TRACE_INT("partitions", (int64_t)terms->held_count));
+        member->probe_at = now + (uint64_t)member->options.probing_interval_ms * 1000000u;
+    }
+}
+
 static void member_on_refreshed(struct client_refresh *refresh, int error)
 {
     struct member *member = refresh->owner;
@@ -143,11 +170,11 @@ static void member_on_refreshed(struct client_refresh *refresh, int error)
         units[i] = member_unit(member, topics[i].name);
         map_put(&member->seen, topics[i].name, member_count_mark(count));
     }
-    if (assignor_unit_deal(member->assignor, &member->arena, member->dealt, member->dealt_count,
-                           topics, units, refresh->topic_count)) {
-        member->withheld_until =
-            io_now(member->io) + (uint64_t)member->options.rebalance_timeout_ms * 1000000u;
-    }
+    struct assignor_unit_terms terms = {.acceptable_lag = member->options.acceptable_lag,
+                                        .warmups_max = member->options.warmups_max};
+    assignor_unit_deal(member->assignor, &member->arena, member->dealt, member->dealt_count, topics,
+                       units, refresh->topic_count, &terms);
+    member_remember_deal(member, &terms);
     member_sync(member);
 }
 
@@ -213,6 +240,7 @@ static void member_after_join(struct member *member, const struct join_group_res
     member->needs_rejoin = false;
     member->rejoin_by = 0;
     member->withheld_until = 0;
+    member->probe_at = 0;
     member_touch(member);
     arena_clear(&member->arena);
     member->dealt_count = 0;
@@ -257,11 +285,30 @@ static void member_on_joined(struct client_call *call, int error, int16_t versio
 static struct bytes member_write_copies(struct member *member)
 {
     const struct member_options *options = &member->options;
-    return options->home == NULL
-               ? (struct bytes){0}
-               : subscription_write_copies(&member->arena, bytes_from_string(options->home),
-                                           holding_claims(&member->standby, &member->arena),
-                                           holding_count(&member->standby), options->standby_wish);
+    if (options->home == NULL) {
+        return (struct bytes){0};
+    }
+    struct assignor_member wish = {
+        .home = bytes_from_string(options->home),
+        .kept = holding_claims(&member->standby, &member->arena),
+        .kept_count = holding_count(&member->standby),
+        .standby_wish = options->standby_wish,
+        .warming = holding_claims(&member->warmup, &member->arena),
+        .warming_count = holding_count(&member->warmup),
+    };
+    struct member_position *told = NULL;
+    if (member->events.positions != NULL) {
+        wish.tells_positions = true;
+        wish.position_count = member->events.positions(member->owner, &member->arena, &told);
+    }
+    struct assignor_position *positions =
+        arena_array(&member->arena, struct assignor_position, wish.position_count);
+    for (size_t i = 0; i < wish.position_count; i++) {
+        positions[i] = (struct assignor_position){bytes_from_string(told[i].topic),
+                                                  told[i].partition, told[i].position, told[i].end};
+    }
+    wish.positions = positions;
+    return subscription_write_copies(&member->arena, &wish);
 }
 
 void member_join(struct member *member)

@@ -11,7 +11,12 @@ static void member_tell_standby(struct member *member)
     member->has_standby_news = false;
     arena_init(&arena, 0);
     size_t count = holding_count(&member->standby);
-    member->events.standby(member->owner, holding_list(&member->standby, &arena), count);
+    struct member_partition *list = holding_list(&member->standby, &arena);
+    for (size_t i = 0; i < count; i++) {
+        list[i].is_warmup =
+            holding_has(&member->warmup, bytes_from_string(list[i].topic), list[i].partition);
+    }
+    member->events.standby(member->owner, list, count);
     arena_fini(&arena);
 }
 

@@ -55,6 +55,7 @@ struct member {
     struct holding owned;
     struct holding target;   /* the share of this generation */
     struct holding standby;  /* and its copies */
+    struct holding warmup;   /* those that become its own when they have caught up */
     bool has_standby_news;   /* they were not told yet */
     struct holding revoking; /* asked back with `revoked` */
     bool is_answered;        /* member_revoked was called */
@@ -85,6 +86,7 @@ struct member {
     struct arena lookout_arena;
     bool is_looking_out;
     uint64_t withheld_until; /* the owners have given up by then or never will; 0: all is dealt */
+    uint64_t probe_at;       /* something was held: it deals anew then; 0: nothing was */
     bool is_deal_unknown;    /* it came back as leader and was told to leave everything as it was */
     struct io_timer timer;   /* the next step */
     struct io_timer heartbeat_timer;
@@ -121,4 +123,5 @@ void member_revoke(struct member *member);
 void member_after_revoked(struct member *member);
 
 /* member_heartbeat.c */
+void member_rejoin(struct member *member);
 void member_on_heartbeat_timer(struct io_timer *timer);

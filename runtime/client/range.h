@@ -7,4 +7,5 @@
 #include "runtime/client/assignor.h"
 
 void range_deal(struct arena *arena, struct assignor_member *members, size_t member_count,
-                const struct assignor_topic *topics, size_t topic_count);
+                const struct assignor_topic *topics, size_t topic_count,
+                const struct assignor_lag *lag);

@@ -5,9 +5,12 @@
 #include "log/base/error.h"
 #include "log/wire/messages.h"
 
+#include <string.h>
+
 enum {
     SUBSCRIPTION_VERSION = 3,
     SUBSCRIPTION_SHARE_VERSION = 3,
+    SUBSCRIPTION_POSITIONS_VERSION = 0,
     SUBSCRIPTION_PREFIX_SIZE = 2,
 };
 
@@ -24,9 +27,10 @@ static struct bytes subscription_encode(struct arena *arena, const struct wire_s
     return copy;
 }
 
-/* Later versions only add fields at the end, so they are read as the newest we know. */
-must_use static int subscription_decode(struct arena *arena, const struct wire_schema *schema,
-                                        struct bytes data, void *out)
+/* Later versions only add fields at the end, so they are read as the newest we know. `rest`: what
+ * is behind it. */
+must_use static int subscription_decode_first(struct arena *arena, const struct wire_schema *schema,
+                                              struct bytes data, void *out, struct bytes *rest)
 {
     if (data.size < SUBSCRIPTION_PREFIX_SIZE) {
         return ERROR_TRUNCATED;
@@ -36,8 +40,17 @@ must_use static int subscription_decode(struct arena *arena, const struct wire_s
         return ERROR_MALFORMED;
     }
     struct wire_reader reader = {data.data + SUBSCRIPTION_PREFIX_SIZE, data.data + data.size};
-    return wire_read(&reader, schema, version < schema->highest ? version : schema->highest, arena,
-                     out);
+    int error = wire_read(&reader, schema, version < schema->highest ? version : schema->highest,
+                          arena, out);
+    *rest = bytes_make(reader.at, error == 0 ? (size_t)(reader.end - reader.at) : 0);
+    return error;
+}
+
+must_use static int subscription_decode(struct arena *arena, const struct wire_schema *schema,
+                                        struct bytes data, void *out)
+{
+    struct bytes rest;
+    return subscription_decode_first(arena, schema, data, out, &rest);
 }
 
 /* How many partitions from here on are of the same topic. */
@@ -75,10 +88,12 @@ struct bytes subscription_write(struct arena *arena, const struct subscription *
                                &message);
 }
 
-int subscription_read(struct arena *arena, struct bytes data, struct subscription *out)
+must_use static int subscription_read_first(struct arena *arena, struct bytes data,
+                                            struct subscription *out, struct bytes *rest)
 {
     struct consumer_protocol_subscription message;
-    int error = subscription_decode(arena, &consumer_protocol_subscription_schema, data, &message);
+    int error = subscription_decode_first(arena, &consumer_protocol_subscription_schema, data,
+                                          &message, rest);
     if (error != 0) {
         return error;
     }
@@ -109,6 +124,12 @@ int subscription_read(struct arena *arena, struct bytes data, struct subscriptio
         .generation = message.generation_id,
     };
     return 0;
+}
+
+int subscription_read(struct arena *arena, struct bytes data, struct subscription *out)
+{
+    struct bytes rest;
+    return subscription_read_first(arena, data, out, &rest);
 }
 
 struct bytes subscription_write_share(struct arena *arena,
@@ -165,24 +186,121 @@ int subscription_read_share(struct arena *arena, struct bytes data, struct assig
     return 0;
 }
 
-struct bytes subscription_write_copies(struct arena *arena, struct bytes home,
-                                       const struct assignor_partition *kept, size_t kept_count,
-                                       int32_t standby_wish)
+static size_t subscription_run_positions(const struct assignor_position *positions, size_t count)
 {
-    struct subscription copies = {
-        .user_data = home, .owned = kept, .owned_count = kept_count, .generation = standby_wish};
-    return subscription_write(arena, &copies);
+    size_t run = 1;
+    while (run < count && bytes_equal(positions[run].topic, positions[0].topic)) {
+        run++;
+    }
+    return run;
+}
+
+static struct bytes subscription_write_positions(struct arena *arena,
+                                                 const struct assignor_member *member)
+{
+    struct member_positions message = {0};
+    message.topics.items =
+        arena_array(arena, struct member_positions_topic, member->position_count);
+    struct member_positions_topic *topic = NULL;
+    for (size_t i = 0; i < member->position_count; i++) {
+        const struct assignor_position *row = &member->positions[i];
+        if (topic == NULL || !bytes_equal(topic->name, row->topic)) {
+            size_t run = subscription_run_positions(row, member->position_count - i);
+            topic = &message.topics.items[message.topics.count++];
+            topic->name = row->topic;
+            topic->partitions.items = arena_array(arena, struct member_positions_partition, run);
+        }
+        topic->partitions.items[topic->partitions.count++] = (struct member_positions_partition){
+            .index = row->partition, .position = row->position, .end = row->end};
+    }
+    message.warmups.items =
+        arena_array(arena, struct member_positions_warmup, member->warming_count);
+    struct member_positions_warmup *warmup = NULL;
+    for (size_t i = 0; i < member->warming_count; i++) {
+        const struct assignor_partition *row = &member->warming[i];
+        if (warmup == NULL || !bytes_equal(warmup->name, row->topic)) {
+            warmup = &message.warmups.items[message.warmups.count++];
+            warmup->name = row->topic;
+            warmup->partitions.items =
+                arena_array(arena, int32_t, subscription_run(row, member->warming_count - i));
+        }
+        warmup->partitions.items[warmup->partitions.count++] = row->partition;
+    }
+    return subscription_encode(arena, &member_positions_schema, SUBSCRIPTION_POSITIONS_VERSION,
+                               &message);
+}
+
+struct bytes subscription_write_copies(struct arena *arena, const struct assignor_member *member)
+{
+    struct subscription copies = {.user_data = member->home,
+                                  .owned = member->kept,
+                                  .owned_count = member->kept_count,
+                                  .generation = member->standby_wish};
+    struct bytes first = subscription_write(arena, &copies);
+    if (!member->tells_positions) {
+        return first;
+    }
+    struct bytes rest = subscription_write_positions(arena, member);
+    uint8_t *both = arena_get(arena, first.size + rest.size);
+    memcpy(both, first.data, first.size);
+    memcpy(both + first.size, rest.data, rest.size);
+    return bytes_make(both, first.size + rest.size);
+}
+
+static void subscription_read_positions(struct arena *arena, struct bytes data,
+                                        struct assignor_member *member)
+{
+    struct member_positions message;
+    if (data.size == 0 ||
+        subscription_decode(arena, &member_positions_schema, data, &message) != 0) {
+        return;
+    }
+    size_t count = 0;
+    size_t warming_count = 0;
+    for (int32_t i = 0; i < message.topics.count; i++) {
+        int32_t part = message.topics.items[i].partitions.count;
+        count += part > 0 ? (size_t)part : 0;
+    }
+    for (int32_t i = 0; i < message.warmups.count; i++) {
+        int32_t part = message.warmups.items[i].partitions.count;
+        warming_count += part > 0 ? (size_t)part : 0;
+    }
+    struct assignor_position *positions = arena_try(arena, count * sizeof *positions);
+    struct assignor_partition *warming = arena_try(arena, warming_count * sizeof *warming);
+    if (positions == NULL || warming == NULL) {
+        return;
+    }
+    member->tells_positions = true;
+    member->positions = positions;
+    member->warming = warming;
+    for (int32_t i = 0; i < message.warmups.count; i++) {
+        const struct member_positions_warmup *warmup = &message.warmups.items[i];
+        for (int32_t j = 0; j < warmup->partitions.count; j++) {
+            warming[member->warming_count++] =
+                (struct assignor_partition){warmup->name, warmup->partitions.items[j]};
+        }
+    }
+    for (int32_t i = 0; i < message.topics.count; i++) {
+        const struct member_positions_topic *topic = &message.topics.items[i];
+        for (int32_t j = 0; j < topic->partitions.count; j++) {
+            const struct member_positions_partition *row = &topic->partitions.items[j];
+            positions[member->position_count++] =
+                (struct assignor_position){topic->name, row->index, row->position, row->end};
+        }
+    }
 }
 
 void subscription_read_copies(struct arena *arena, struct bytes user_data,
                               struct assignor_member *member)
 {
     struct subscription copies;
-    if (user_data.size == 0 || subscription_read(arena, user_data, &copies) != 0) {
+    struct bytes rest;
+    if (user_data.size == 0 || subscription_read_first(arena, user_data, &copies, &rest) != 0) {
         return;
     }
     member->home = copies.user_data;
     member->kept = copies.owned;
     member->kept_count = copies.owned_count;
     member->standby_wish = copies.generation;
+    subscription_read_positions(arena, rest, member);
 }

@@ -28,11 +28,16 @@ struct bytes subscription_write_share(struct arena *arena,
 must_use int subscription_read_share(struct arena *arena, struct bytes data,
                                      struct assignor_partition **out, size_t *count,
                                      struct bytes *user_data);
-/* The user data with which members speak of copies: of a wish once more a subscription, without
- * topics, where the generation is how many copies are wished for; of a share once more a share. */
-struct bytes subscription_write_copies(struct arena *arena, struct bytes home,
-                                       const struct assignor_partition *kept, size_t kept_count,
-                                       int32_t standby_wish);
+/* The user data with which members speak of copies. Of a wish:
+ *
+ *     once more a subscription, without topics, where the generation is how many copies are wished
+ *     for, and the user data the home
+ *     int16 version, member_positions     who does not know of them does not read on
+ *
+ * Of a share: once more a share, whose user data is a third one, of those copies that are to warm
+ * up. `home`, `kept`, `standby_wish` and the positions of the member are written, the last
+ * if it tells any. */
+struct bytes subscription_write_copies(struct arena *arena, const struct assignor_member *member);
 /* User data that is none of ours leaves the member as it is: it takes no part in copies. */
 void subscription_read_copies(struct arena *arena, struct bytes user_data,
                               struct assignor_member *member);

@@ -14,6 +14,7 @@
 #include "log/base/topic_regex.h"
 #include "log/coordinator/group_log.h"
 #include "log/coordinator/transaction.h"
+#include "runtime/client/assignor_unit.h"
 #include "runtime/client/subscription.h"
 #include "runtime/state/state_position.h"
 #include "tests/fuzz/fuzz.h"
@@ -294,6 +295,7 @@ static size_t fuzz_read_members(struct bytes input, struct arena *arena,
                 .owned_count = wish.owned_count,
                 .generation = wish.generation,
             };
+            subscription_read_copies(arena, wish.user_data, &members[count]);
             count++;
         }
         input = bytes_make(input.data + size, input.size - size);
@@ -305,12 +307,16 @@ static void fuzz_deal(struct bytes input, struct arena *arena)
 {
     static const struct assignor_topic topics[] = {{{(const uint8_t *)"t", 1}, FUZZ_PARTITIONS},
                                                    {{(const uint8_t *)"u", 1}, 3}};
+    static const int units[] = {ASSIGNOR_UNIT_NONE, ASSIGNOR_UNIT_NONE};
     struct assignor_member members[FUZZ_MEMBER_MAX];
     size_t count = fuzz_read_members(input, arena, members);
     for (const struct assignor *row = assignor_table; row->name != NULL && count > 0; row++) {
-        row->deal(arena, members, count, topics, 2);
+        row->deal(arena, members, count, topics, 2, NULL);
         fuzz_check_deal(members, count);
         assignor_withhold(members, count);
+        fuzz_check_deal(members, count);
+        struct assignor_unit_terms terms = {.acceptable_lag = 10, .warmups_max = 2};
+        assignor_unit_deal(row, arena, members, count, topics, units, 2, &terms);
         fuzz_check_deal(members, count);
     }
 }

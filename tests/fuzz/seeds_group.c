@@ -129,10 +129,23 @@ static void seeds_save_protocol(const char *folder)
                                                       {{(const uint8_t *)"u", 1}, 1}};
     struct subscription subscription = {
         .topics = topics, .topic_count = 2, .owned = owned, .owned_count = 3, .generation = 4};
+    static const struct assignor_position positions[] = {{{(const uint8_t *)"t", 1}, 0, 90, 90},
+                                                         {{(const uint8_t *)"t", 1}, 1, 20, 80},
+                                                         {{(const uint8_t *)"u", 1}, 2, 7, 70}};
+    const struct assignor_member copies = {.home = BYTES_LITERAL("h"),
+                                           .kept = owned,
+                                           .kept_count = 2,
+                                           .standby_wish = 1,
+                                           .tells_positions = true,
+                                           .positions = positions,
+                                           .position_count = 3,
+                                           .warming = owned,
+                                           .warming_count = 1};
     struct arena arena;
     struct buffer out;
     arena_init(&arena, 0);
     buffer_init(&out);
+    subscription.user_data = subscription_write_copies(&arena, &copies);
     struct bytes wish = subscription_write(&arena, &subscription);
     buffer_add_byte(&out, 's');
     buffer_add_bytes(&out, wish);

@@ -21,3 +21,20 @@ record { name = "consumer_protocol_assignment", versions = "0-3" } {
   } },
   { "user_data", "bytes?", default = null },
 }
+
+-- Our own, behind what members say of copies (runtime/client/subscription.h): how far they have
+-- read the changelogs of partitions whose state they have, and which of their copies warm up.
+record { name = "member_positions", versions = "0" } {
+  { "topics", array "topic" {
+    { "name",       "string" },
+    { "partitions", array "partition" {
+      { "index",    "int32" },
+      { "position", "int64" },
+      { "end",      "int64" },
+    } },
+  } },
+  { "warmups", array "warmup" {
+    { "name",       "string" },
+    { "partitions", "int32[]" },
+  } },
+}

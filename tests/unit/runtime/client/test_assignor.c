@@ -37,11 +37,11 @@ static void range_gives_runs_and_the_rest_to_the_first(void **state)
     arena_init(&arena, 0);
     struct assignor_topic topics[] = {{BYTES_LITERAL("t"), 3}, {BYTES_LITERAL("u"), 3}};
     struct assignor_member members[] = {make_member("b", 2), make_member("a", 2)};
-    range_deal(&arena, members, 2, topics, 2);
+    range_deal(&arena, members, 2, topics, 2, NULL);
     assert_share(&members[1], "t0 t1 u0 u1");
     assert_share(&members[0], "t2 u2");
     struct assignor_member wishes[] = {make_member("a", 1), make_member("b", 2)};
-    range_deal(&arena, wishes, 2, topics, 2);
+    range_deal(&arena, wishes, 2, topics, 2, NULL);
     assert_share(&wishes[0], "t0 t1");
     assert_share(&wishes[1], "t2 u0 u1 u2");
     arena_fini(&arena);
@@ -56,7 +56,7 @@ static void range_orders_static_members_by_their_instance(void **state)
     struct assignor_member members[] = {make_member("a", 1), make_member("b", 1)};
     members[0].instance_id = BYTES_LITERAL("2");
     members[1].instance_id = BYTES_LITERAL("1");
-    range_deal(&arena, members, 2, topics, 1);
+    range_deal(&arena, members, 2, topics, 1, NULL);
     assert_share(&members[0], "t1");
     assert_share(&members[1], "t0");
     arena_fini(&arena);
@@ -76,7 +76,7 @@ static void sticky_keeps_what_it_can(void **state)
     members[0].owned = owned;
     members[0].owned_count = 6;
     members[0].generation = 4;
-    sticky_deal(&arena, members, 2, topics, 1);
+    sticky_deal(&arena, members, 2, topics, 1, NULL);
     assert_int_equal(members[0].assigned_count, 3);
     assert_int_equal(members[1].assigned_count, 3);
     assignor_withhold(members, 2);
@@ -87,7 +87,7 @@ static void sticky_keeps_what_it_can(void **state)
     memcpy(kept, members[0].assigned, sizeof kept);
     members[0].owned = kept;
     members[0].owned_count = 3;
-    sticky_deal(&arena, members, 2, topics, 1);
+    sticky_deal(&arena, members, 2, topics, 1, NULL);
     assignor_withhold(members, 2);
     assert_int_equal(members[1].assigned_count, 3);
     assert_int_equal(members[0].assigned_count, 3);
@@ -111,7 +111,7 @@ static void an_old_claim_loses_to_a_newer_one(void **state)
     members[1].owned = first;
     members[1].owned_count = 1;
     members[1].generation = 5;
-    sticky_deal(&arena, members, 2, topics, 1);
+    sticky_deal(&arena, members, 2, topics, 1, NULL);
     assert_share(&members[1], "t0");
     assert_share(&members[0], "t1");
     arena_fini(&arena);
@@ -155,7 +155,8 @@ static void every_deal_is_whole_and_sticky_is_even(void **state)
         struct arena arena;
         arena_init(&arena, 0);
         chance_group_fill(&group, &seed, start % 2 == 0);
-        range_deal(&arena, group.members, group.member_count, group.topics, group.topic_count);
+        range_deal(&arena, group.members, group.member_count, group.topics, group.topic_count,
+                   NULL);
         assert_whole(&group);
         /* What range dealt is what they own now. */
         size_t total = 0;
@@ -164,7 +165,8 @@ static void every_deal_is_whole_and_sticky_is_even(void **state)
             group.members[i].owned_count = group.members[i].assigned_count;
             total += group.members[i].owned_count;
         }
-        sticky_deal(&arena, group.members, group.member_count, group.topics, group.topic_count);
+        sticky_deal(&arena, group.members, group.member_count, group.topics, group.topic_count,
+                    NULL);
         assert_whole(&group);
         size_t moved = 0;
         size_t surplus = 0;
@@ -207,8 +209,8 @@ static void the_order_of_members_does_not_matter(void **state)
     struct assignor_topic swapped[] = {topics[1], topics[0]};
     struct assignor_member left[] = {make_member("a", 2), make_member("b", 2)};
     struct assignor_member right[] = {make_member("b", 2), make_member("a", 2)};
-    sticky_deal(&arena, left, 2, topics, 2);
-    sticky_deal(&arena, right, 2, swapped, 2);
+    sticky_deal(&arena, left, 2, topics, 2, NULL);
+    sticky_deal(&arena, right, 2, swapped, 2, NULL);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(left[i].assigned_count, right[1 - i].assigned_count);
         for (size_t j = 0; j < left[i].assigned_count; j++) {

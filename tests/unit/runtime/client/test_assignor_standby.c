@@ -59,8 +59,10 @@ static bool deal(struct arena *arena, struct assignor_member *members, size_t co
 {
     static const int units[] = {0};
     const struct assignor_topic topics[] = {{BYTES_LITERAL("t"), partition_count}};
-    return assignor_unit_deal(assignor_find(BYTES_LITERAL("cooperative-sticky")), arena, members,
-                              count, topics, units, 1);
+    struct assignor_unit_terms terms = {0};
+    assignor_unit_deal(assignor_find(BYTES_LITERAL("cooperative-sticky")), arena, members, count,
+                       topics, units, 1, &terms);
+    return terms.withheld_count > 0;
 }
 
 static void the_heir_has_a_copy(void **state)
@@ -158,12 +160,39 @@ static void wishes_survive_the_wire(void **state)
     struct arena arena;
     arena_init(&arena, 0);
     struct assignor_partition kept[] = {{BYTES_LITERAL("t"), 1}, {BYTES_LITERAL("t"), 4}};
-    struct bytes told = subscription_write_copies(&arena, BYTES_LITERAL("A"), kept, 2, 3);
+    struct assignor_position positions[] = {{BYTES_LITERAL("t"), 1, 70, 100},
+                                            {BYTES_LITERAL("t"), 4, INT64_MAX, INT64_MAX}};
+    struct assignor_member teller = {.home = BYTES_LITERAL("A"),
+                                     .kept = kept,
+                                     .kept_count = 2,
+                                     .standby_wish = 3,
+                                     .positions = positions,
+                                     .position_count = 2,
+                                     .warming = kept + 1,
+                                     .warming_count = 1};
+    struct bytes old = subscription_write_copies(&arena, &teller);
+    teller.tells_positions = true;
+    struct bytes told = subscription_write_copies(&arena, &teller);
     struct assignor_member member = {0};
     subscription_read_copies(&arena, told, &member);
     assert_true(bytes_equal_string(member.home, "A"));
     assert_int_equal(member.standby_wish, 3);
     assert_string_equal(list(member.kept, member.kept_count), "t1 t4");
+    assert_true(member.tells_positions);
+    assert_string_equal(list(member.warming, member.warming_count), "t4");
+    assert_int_equal(member.position_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(bytes_equal(member.positions[i].topic, positions[i].topic));
+        assert_int_equal(member.positions[i].partition, positions[i].partition);
+        assert_int_equal(member.positions[i].position, positions[i].position);
+        assert_int_equal(member.positions[i].end, positions[i].end);
+    }
+    /* Who does not know of positions reads the same, up to them. */
+    struct assignor_member before = {0};
+    assert_true(told.size > old.size && memcmp(told.data, old.data, old.size) == 0);
+    subscription_read_copies(&arena, old, &before);
+    assert_false(before.tells_positions);
+    assert_int_equal(before.kept_count, 2);
     struct assignor_member stranger = {0};
     subscription_read_copies(&arena, BYTES_LITERAL("\0\0\0\0\0\1somebody else's"), &stranger);
     subscription_read_copies(&arena, (struct bytes){0}, &stranger);
@@ -243,9 +272,12 @@ static void expect_copies(const struct chance_group *group)
 
 static void deal_chance(struct arena *arena, struct chance_group *group)
 {
-    sticky_deal(arena, group->members, group->member_count, group->topics, group->topic_count);
-    assignor_standby_deal(arena, group->members, group->member_count, group->topics,
-                          group->topic_count);
+    sticky_deal(arena, group->members, group->member_count, group->topics, group->topic_count,
+                NULL);
+    struct assignor_lag lag;
+    assignor_lag_init(&lag, arena, group->members, group->member_count, group->topics,
+                      group->topic_count, 0);
+    assignor_standby_deal(arena, group->members, &lag, 0);
 }
 
 static void every_deal_has_its_copies_and_the_next_is_the_same(void **state)

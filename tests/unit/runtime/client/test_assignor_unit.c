@@ -8,6 +8,7 @@ enum { MEMBERS = 3, TOPICS = 3, PARTITIONS = 4 };
 
 static const struct bytes names[TOPICS] = {BYTES_LITERAL("left"), BYTES_LITERAL("right"),
                                            BYTES_LITERAL("alone")};
+static struct assignor_unit_terms terms;
 static const int units[TOPICS] = {0, 0, ASSIGNOR_UNIT_NONE};
 static const struct assignor_topic topics[TOPICS] = {
     {BYTES_LITERAL("left"), 4}, {BYTES_LITERAL("right"), 2}, {BYTES_LITERAL("alone"), 3}};
@@ -52,7 +53,7 @@ static void a_unit_has_one_taker_of_each_index(void **state)
         struct arena arena;
         arena_init(&arena, 0);
         struct assignor_member members[] = {make_member("a"), make_member("b"), make_member("c")};
-        assignor_unit_deal(row, &arena, members, MEMBERS, topics, units, TOPICS);
+        assignor_unit_deal(row, &arena, members, MEMBERS, topics, units, TOPICS, &terms);
         size_t total = 0;
         for (size_t i = 0; i < MEMBERS; i++) {
             assert_true(members[i].assigned_count > 0);
@@ -80,16 +81,16 @@ static void nobody_gets_a_part_of_what_another_still_owns(void **state)
     struct arena arena;
     arena_init(&arena, 0);
     struct assignor_member members[] = {make_member("a"), make_member("b"), make_member("c")};
-    assignor_unit_deal(&assignor_table[0], &arena, members, 1, topics, units, TOPICS);
+    assignor_unit_deal(&assignor_table[0], &arena, members, 1, topics, units, TOPICS, &terms);
     assert_int_equal(members[0].assigned_count, 9);
     own(&members[0], 1);
-    assignor_unit_deal(&assignor_table[0], &arena, members, 3, topics, units, TOPICS);
+    assignor_unit_deal(&assignor_table[0], &arena, members, 3, topics, units, TOPICS, &terms);
     assert_int_equal(members[1].assigned_count, 0);
     assert_int_equal(members[2].assigned_count, 0);
     for (int i = 0; i < MEMBERS; i++) {
         own(&members[i], 2);
     }
-    assignor_unit_deal(&assignor_table[0], &arena, members, 3, topics, units, TOPICS);
+    assignor_unit_deal(&assignor_table[0], &arena, members, 3, topics, units, TOPICS, &terms);
     for (int32_t i = 0; i < PARTITIONS; i++) {
         assert_int_not_equal(taker_of(members, MEMBERS, i), -1);
     }
@@ -111,11 +112,11 @@ static void a_unit_that_was_torn_apart_is_given_up_and_put_together(void **state
         members[i].owned = i == 0 ? left : right;
         members[i].owned_count = 1;
     }
-    assignor_unit_deal(&assignor_table[0], &arena, members, 2, topics, units, TOPICS);
+    assignor_unit_deal(&assignor_table[0], &arena, members, 2, topics, units, TOPICS, &terms);
     taker_of(members, 2, 0); /* one has all of it, or nobody has it until it was given up */
     own(&members[0], 6);
     own(&members[1], 6);
-    assignor_unit_deal(&assignor_table[0], &arena, members, 2, topics, units, TOPICS);
+    assignor_unit_deal(&assignor_table[0], &arena, members, 2, topics, units, TOPICS, &terms);
     assert_int_not_equal(taker_of(members, 2, 0), -1);
     arena_fini(&arena);
 }
@@ -128,8 +129,8 @@ static void without_units_nothing_changes(void **state)
     static const int none[TOPICS] = {ASSIGNOR_UNIT_NONE, ASSIGNOR_UNIT_NONE, ASSIGNOR_UNIT_NONE};
     struct assignor_member with[] = {make_member("a"), make_member("b")};
     struct assignor_member without[] = {make_member("a"), make_member("b")};
-    assignor_unit_deal(&assignor_table[0], &arena, with, 2, topics, none, TOPICS);
-    assignor_table[0].deal(&arena, without, 2, topics, TOPICS);
+    assignor_unit_deal(&assignor_table[0], &arena, with, 2, topics, none, TOPICS, &terms);
+    assignor_table[0].deal(&arena, without, 2, topics, TOPICS, NULL);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(with[i].assigned_count, without[i].assigned_count);
         for (size_t j = 0; j < without[i].assigned_count; j++) {
