@@ -142,6 +142,7 @@ static void app_init_timers(struct app *app)
     app->tick_timer = (struct io_timer){.fired = app_tasks_on_tick, .owner = app};
     app->commit_timer = (struct io_timer){.fired = app_commit_on_time, .owner = app};
     app->standby_timer = (struct io_timer){.fired = app_standby_on_time, .owner = app};
+    app->warmup_timer = (struct io_timer){.fired = app_warmup_on_time, .owner = app};
     io_timer_start(app->io, &app->commit_timer,
                    (uint64_t)app->options.commit_interval_ms * 1000000);
 }
@@ -153,6 +154,8 @@ static void app_free(struct app *app)
     io_timer_stop(app->io, &app->commit_timer);
     io_timer_stop(app->io, &app->end_timer);
     io_timer_stop(app->io, &app->standby_timer);
+    io_timer_stop(app->io, &app->warmup_timer);
+    app_warmup_fini(app);
     app_tap_end_all(app);
     script_close(app->script);
     script_close(app->canary_script);
@@ -187,7 +190,9 @@ int app_new(struct io *io, const struct app_options *options, const struct app_e
     app->events = events;
     app->owner = owner;
     list_init(&app->tasks);
+    list_init(&app->remnants);
     list_init(&app->taps);
+    app_warmup_init(app);
     if (app->options.commit_interval_ms <= 0) {
         app->options.commit_interval_ms = APP_INTERVAL_MS_DEFAULT;
     }

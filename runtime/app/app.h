@@ -76,12 +76,16 @@ struct app_options {
                                   * and in their changelogs */
     const char *const *plugin_directories;
     size_t plugin_directory_count;
-    const char *instance_id;    /* of group members (static membership); NULL: dynamic */
-    const char *home;           /* of this process and its state directory, in its groups; NULL: it
-                                 * takes no part in copies of stores */
-    int32_t standby_count;      /* copies that other processes should keep of each store */
-    int64_t commit_interval_ms; /* default 100 */
-    int64_t session_timeout_ms; /* of group members; 0: the default */
+    const char *instance_id; /* of group members (static membership); NULL: dynamic */
+    const char *home;        /* of this process and its state directory, in its groups; NULL: it
+                              * takes no part in copies of stores */
+    int32_t standby_count;   /* copies that other processes should keep of each store */
+    /* Of who is to get a task with stores (runtime/client/assignor_warmup.h); 0: the default. */
+    int64_t recovery_lag;        /* it gets it when it is not further behind; 10000 */
+    int32_t warmup_count;        /* so many warm up at a time; 2 */
+    int64_t probing_interval_ms; /* what waits for it is looked at anew after; 600000 */
+    int64_t commit_interval_ms;  /* default 100 */
+    int64_t session_timeout_ms;  /* of group members; 0: the default */
     int64_t task_idle_ms; /* task_options.idle_ms of all tasks, which are waited for together */
     enum app_guarantee guarantee;
     struct script_limits limits;
@@ -137,6 +141,7 @@ int64_t app_restoring_count(const struct app *app);
 /* Copies of stores that are kept here for tasks that run elsewhere. */
 struct app_standby_counts {
     int64_t count;
+    int64_t warmup_count;  /* of them, whose tasks come here once they have caught up */
     int64_t unknown_count; /* of them, that were told nothing about their changelogs yet */
     int64_t lag;           /* offsets of changelogs that the others do not have */
 };

@@ -109,6 +109,7 @@ void app_group_join(struct app *app)
                                                 .revoked = app_on_revoked,
                                                 .lost = app_on_lost,
                                                 .standby = app_standby_on_dealt,
+                                                .positions = app_warmup_tell,
                                                 .failed = app_on_member_failed};
     for (size_t i = 0; i < topology_part_count(app->topology); i++) {
         app_add_part(app, topology_part_at(app->topology, i), (int)i);
@@ -127,5 +128,8 @@ void app_group_join(struct app *app)
     }
     options.home = app->options.home;
     options.standby_wish = app->options.standby_count;
+    options.acceptable_lag = app->options.recovery_lag;
+    options.warmups_max = app->options.warmup_count;
+    options.probing_interval_ms = app->options.probing_interval_ms;
     app->member = member_new(app->group_client, &options, &events, app);
 }

@@ -52,7 +52,7 @@ static struct fetcher *app_standby_fetcher(struct app *app)
     return app->standby_fetcher;
 }
 
-static bool app_standby_has_changelog(const struct topology_part *part)
+bool app_standby_has_changelog(const struct topology_part *part)
 {
     for (size_t i = 0; i < part->store_count; i++) {
         if (part->stores[i]->has_changelog) {
@@ -101,7 +101,9 @@ static void app_standby_want(struct app *app, const struct member_partition *par
         const struct topology_part *part = topology_part_at(app->topology, i);
         for (size_t j = 0; j < part->topic_count; j++) {
             if (strcmp(part->topics[j], partition->topic) == 0 && app_standby_has_changelog(part)) {
-                app_tasks_get(app, part, partition->partition)->is_standby_wanted = true;
+                struct app_task *row = app_tasks_get(app, part, partition->partition);
+                row->is_standby_wanted = true;
+                row->is_warmup = row->is_warmup || partition->is_warmup;
             }
         }
     }
@@ -111,12 +113,19 @@ void app_standby_on_dealt(void *owner, const struct member_partition *partitions
 {
     struct app *app = owner;
     for (list_each (&app->tasks, link)) {
-        list_member(link, struct app_task, link)->is_standby_wanted = false;
+        struct app_task *row = list_member(link, struct app_task, link);
+        row->is_coming = row->is_coming || row->is_warmup;
+        row->is_standby_wanted = row->is_warmup = false;
     }
     for (size_t i = 0; i < count; i++) {
         app_standby_want(app, &partitions[i]);
     }
+    for (list_each (&app->tasks, link)) {
+        struct app_task *row = list_member(link, struct app_task, link);
+        row->is_coming = row->is_coming && row->is_standby_wanted && !row->is_warmup;
+    }
     app_tasks_settle(app);
+    app_warmup_watch(app);
 }
 
 struct app_standby_counts app_count_standby(const struct app *app)
@@ -127,6 +136,7 @@ struct app_standby_counts app_count_standby(const struct app *app)
         const struct app_task *row = list_member(link, const struct app_task, link);
         int64_t lag = row->is_standby ? task_follow_lag(row->task) : 0;
         counts.count += row->is_standby;
+        counts.warmup_count += row->is_standby && row->is_warmup;
         counts.unknown_count += lag < 0;
         counts.lag += lag < 0 ? 0 : lag;
     }

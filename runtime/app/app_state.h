@@ -4,6 +4,7 @@
  *     app_tasks.c      the tasks of now, and their turns
  *     app_canary.c     another version on some of the tasks
  *     app_standby.c    copies of stores of tasks that run elsewhere
+ *     app_warmup.c     how far stores are, for who deals the tasks
  *     app_restore.c    what is told of stores that are read from changelogs
  *     app_group.c      which partitions are ours
  *     app_commit.c     the order of a commit, and of one at least once
@@ -45,9 +46,21 @@ struct app_task {
     bool is_closing;
     bool is_canary;          /* of the share that runs the other version */
     bool is_standby;         /* `task` is a copy: it follows, and was not started */
-    bool is_standby_wanted;  /* the group dealt us one */
+    bool is_standby_wanted;  /* the group dealt us one, */
+    bool is_warmup;          /* and the task once that has caught up */
+    bool is_coming;          /* it caught up, and its owner is about to give it up */
+    uint64_t ask_after;      /* the group is not asked for it again before */
     bool has_standby_failed; /* and had not all of its changelogs since */
     uint64_t standby_after;  /* it is not begun anew before */
+};
+
+/* What is left in the directory of a task that is gone, as sums of changelog offsets. */
+struct app_remnant {
+    struct list_link link;
+    const struct topology_part *part;
+    int32_t partition;
+    int64_t position;
+    int64_t end; /* when it was left */
 };
 
 struct app {
@@ -73,14 +86,16 @@ struct app {
     struct fetcher *fetcher;
     struct fetcher *standby_fetcher; /* of all copies; NULL while there was none */
     struct io_timer standby_timer;   /* one that failed may be begun anew */
+    struct io_timer warmup_timer;    /* something warms up and may have caught up */
     struct global *global;           /* NULL: the plan has no global tables */
     struct member *member;
     struct app_topics *topics;
     const char **topic_names; /* that the group reads */
     int *topic_units;         /* of each: topics that meet in a task have the same */
     size_t topic_count;
-    struct list tasks; /* of struct app_task */
-    struct list taps;  /* of struct app_tap */
+    struct list tasks;    /* of struct app_task */
+    struct list remnants; /* of struct app_remnant */
+    struct list taps;     /* of struct app_tap */
     struct connector **connectors;
     size_t connector_count;
     enum app_state state;
@@ -197,6 +212,19 @@ void app_standby_begin(struct app_task *row);
 /* It is being closed; tried again in a while. */
 void app_standby_fail(struct app_task *row, const char *reason);
 void app_standby_on_time(struct io_timer *timer);
+
+/* What the options leave open. */
+void app_warmup_init(struct app *app);
+/* For the member: how far the stores of each partition are that are known here. */
+size_t app_warmup_tell(void *owner, struct arena *arena, struct member_position **out);
+/* Copies were dealt: asks for what warmed up when it has caught up. */
+void app_warmup_watch(struct app *app);
+void app_warmup_on_time(struct io_timer *timer);
+/* Its task is about to be closed: what it leaves is remembered. */
+void app_warmup_leave(struct app_task *row);
+void app_warmup_fini(struct app *app);
+/* The part has a store with a changelog. */
+bool app_standby_has_changelog(const struct topology_part *part);
 
 /* Looks for topics that came or went, from now on; nothing without streams by pattern. */
 void app_lookout_start(struct app *app);

@@ -512,6 +512,7 @@ static void app_task_close(struct app_task *row)
         return;
     }
     row->is_closing = true;
+    app_warmup_leave(row);
     app_tap_remove_task(row->app, row->task);
     task_counts_add(row->is_canary ? &row->app->canary_earlier : &row->app->earlier,
                     task_counts(row->task));

@@ -52,6 +52,7 @@ void app_totals_add(struct app_totals *totals, const struct app *app)
     totals->restoring_count += app_restoring_count(app);
     struct app_standby_counts standby = app_count_standby(app);
     totals->standby_count += standby.count;
+    totals->warmup_count += standby.warmup_count;
     totals->standby_unknown_count += standby.unknown_count;
     totals->standby_lag += standby.lag;
     totals->commit_count += app_commit_count(app);

@@ -19,6 +19,7 @@ struct app_totals {
     int64_t pending_count;
     int64_t restoring_count;
     int64_t standby_count;
+    int64_t warmup_count;          /* of the copies, those whose tasks come once they caught up */
     int64_t standby_unknown_count; /* of the copies, those whose lag is not known */
     int64_t standby_lag;
     int64_t commit_count;

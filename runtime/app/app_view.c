@@ -27,6 +27,7 @@ void app_view_write_totals(const struct app *app, const struct app_totals *total
     app_view_add(out, "guarantee", app_is_exact(app) ? "exactly_once_v2" : "at_least_once");
     app_view_add_number(out, "tasks", totals->task_count);
     app_view_add_number(out, "standby", totals->standby_count);
+    app_view_add_number(out, "warm_up", totals->warmup_count);
     app_view_add_number(out, "pending", totals->pending_count);
     app_view_add_number(out, "commits", totals->commit_count);
     app_view_add_number(out, "rollbacks", totals->rollback_count);
@@ -92,10 +93,11 @@ static void app_view_write_restores(const struct app_task *row, struct buffer *o
 
 static void app_view_write_task(const struct app_task *row, size_t thread, struct buffer *out)
 {
-    const char *state = row->task == NULL ? "waiting"
-                        : row->is_closing ? "closing"
-                        : row->is_leaving ? "leaving"
-                                          : task_state_name(row->task);
+    const char *state = row->task == NULL                   ? "waiting"
+                        : row->is_closing                   ? "closing"
+                        : row->is_leaving                   ? "leaving"
+                        : row->is_standby && row->is_warmup ? "warm-up"
+                                                            : task_state_name(row->task);
     buffer_add_byte(out, '{');
     app_view_add(out, "part", row->part->name);
     app_view_add_number(out, "partition", row->partition);

@@ -132,6 +132,41 @@ static void print_parts(const struct answer *answer)
     grid_fini(&grid);
 }
 
+/* Copies of stores of tasks that run elsewhere. */
+static void print_copies(const struct answer *answer)
+{
+    static const struct grid_column columns[] = {
+        {"COPY OF", "part", false},
+        {"PARTITION", "partition", true},
+        {"STATE", "state", false},
+        {"LACKS", "lag", true},
+    };
+    struct grid grid;
+    uint32_t count = 0;
+    uint32_t parts = answer_list(answer, JSON_ROOT, "parts", &count);
+    grid_init(&grid, columns, sizeof columns / sizeof *columns);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t part = json_element(&answer->json, parts, i);
+        if (json_find(&answer->json, part, BYTES_LITERAL("lag")) == JSON_ABSENT) {
+            continue;
+        }
+        int64_t lag = answer_number(answer, part, "lag");
+        grid_add(&grid, answer_text(answer, part, "part"));
+        grid_add_number(&grid, answer_number(answer, part, "partition"));
+        grid_add(&grid, answer_text(answer, part, "state"));
+        if (lag < 0) { /* nobody said yet */
+            grid_add_nothing(&grid);
+        } else {
+            grid_add_number(&grid, lag);
+        }
+    }
+    if (grid.cell_count > 0) {
+        buffer_add_byte(&answer->errand->out, '\n');
+        grid_print(&grid, false, &answer->errand->out);
+    }
+    grid_fini(&grid);
+}
+
 static void add_restore(struct grid *grid, const struct answer *answer, uint32_t part,
                         uint32_t restore)
 {
@@ -212,6 +247,7 @@ static void print_description(const struct answer *answer)
     print_canary(answer);
     print_counts(answer);
     print_parts(answer);
+    print_copies(answer);
     print_restores(answer);
     print_connectors(answer);
 }

@@ -46,7 +46,10 @@ struct host_options {
     const char *instance_id; /* of group members, so that a restart takes its partitions at once;
                               * NULL: none */
     int32_t standby_count;   /* copies that other processes should keep of each store */
-    size_t thread_count;     /* at most HOST_THREAD_MAX; 0: one */
+    int64_t recovery_lag;    /* these three as in struct app_options */
+    int32_t warmup_count;
+    int64_t probing_interval_ms;
+    size_t thread_count; /* at most HOST_THREAD_MAX; 0: one */
     const char *const *plugin_directories;
     size_t plugin_directory_count;
     int64_t commit_interval_ms; /* 0: the default */

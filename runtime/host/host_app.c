@@ -182,6 +182,9 @@ struct app_options host_shard_app_options(const struct host *host)
                                       .home = options->instance_id != NULL ? options->instance_id
                                                                            : host->home,
                                       .standby_count = options->standby_count,
+                                      .recovery_lag = options->recovery_lag,
+                                      .warmup_count = options->warmup_count,
+                                      .probing_interval_ms = options->probing_interval_ms,
                                       .plugin_directories = options->plugin_directories,
                                       .plugin_directory_count = options->plugin_directory_count,
                                       .commit_interval_ms = options->commit_interval_ms,

@@ -27,6 +27,8 @@
 enum {
     RUN_PATH_SIZE = 4096,
     RUN_STANDBY_MAX = 16,
+    RUN_WARMUP_MAX = 1000,
+    RUN_PROBING_MS_MIN = 1000,
     RUN_SESSION_MS_MIN = 1000,
     RUN_SESSION_MS_MAX = INT32_MAX,     /* as the protocol has it */
     RUN_COMMIT_MS_MAX = 10 * 60 * 1000, /* its transaction ends before transaction.max.timeout.ms */
@@ -45,6 +47,9 @@ struct run_values {
     int64_t commit_interval_ms;
     int64_t thread_count;
     int64_t standby_count;
+    int64_t recovery_lag;
+    int64_t warmup_count;
+    int64_t probing_interval_ms;
     int64_t session_timeout_ms;
     int64_t task_idle_ms;
     const char *instance_id; /* NULL: what the state directory remembers */
@@ -165,6 +170,9 @@ static int run_judge(struct run *run)
     run->options.session_timeout_ms = run->values->session_timeout_ms;
     run->options.task_idle_ms = run->values->task_idle_ms;
     run->options.standby_count = (int32_t)run->values->standby_count;
+    run->options.recovery_lag = run->values->recovery_lag;
+    run->options.warmup_count = (int32_t)run->values->warmup_count;
+    run->options.probing_interval_ms = run->values->probing_interval_ms;
     run->options.limits.memory_size = (size_t)run->values->memory_size;
     run->options.limits.callback_ms = run->values->callback_ms;
     run->options.limits.emit_count = (size_t)run->values->emit_count;
@@ -374,6 +382,18 @@ static int run_judge_flags(struct command_world *world, const struct run_values 
         return command_misuse(world, "--standbys takes 0 to %d, not %lld", RUN_STANDBY_MAX,
                               (long long)values->standby_count);
     }
+    if (values->recovery_lag < 1) {
+        return command_misuse(world, "--recovery-lag takes 1 or more, not %lld",
+                              (long long)values->recovery_lag);
+    }
+    if (values->warmup_count < 1 || values->warmup_count > RUN_WARMUP_MAX) {
+        return command_misuse(world, "--warmups takes 1 to %d, not %lld", RUN_WARMUP_MAX,
+                              (long long)values->warmup_count);
+    }
+    if (values->probing_interval_ms < RUN_PROBING_MS_MIN) {
+        return command_misuse(world, "--probing-interval takes 1s or more, not %lld ms",
+                              (long long)values->probing_interval_ms);
+    }
     if (values->session_timeout_ms != 0 && (values->session_timeout_ms < RUN_SESSION_MS_MIN ||
                                             values->session_timeout_ms > RUN_SESSION_MS_MAX)) {
         return command_misuse(world, "--session-timeout takes 1s to 24d (%d ms), not %lld ms",
@@ -465,6 +485,12 @@ static const struct flag run_flags[] = {
          "threads that share the partitions of each application (default: 1)"),
     FLAG(0, "standbys", INT, struct run_values, standby_count, "COUNT",
          "copies of each store that other processes keep ready (default: 0)"),
+    FLAG(0, "recovery-lag", INT, struct run_values, recovery_lag, "COUNT",
+         "changes that a process may lack of a store when it takes its task (default: 10000)"),
+    FLAG(0, "warmups", INT, struct run_values, warmup_count, "COUNT",
+         "copies at a time for processes that lack more (default: 2)"),
+    FLAG(0, "probing-interval", DURATION, struct run_values, probing_interval_ms, "TIME",
+         "how often the group looks at what waits for them (default: 10m)"),
     FLAG(0, "session-timeout", DURATION, struct run_values, session_timeout_ms, "TIME",
          "how long the group waits for a process that says nothing (default: 45s)"),
     FLAG(0, "task-idle", DURATION, struct run_values, task_idle_ms, "TIME",
@@ -480,7 +506,8 @@ static const struct flag run_flags[] = {
     SERVICE_FLAGS(struct run_values),
 };
 
-static const struct run_values run_initial = {.thread_count = 1};
+static const struct run_values run_initial = {
+    .thread_count = 1, .recovery_lag = 10000, .warmup_count = 2, .probing_interval_ms = 600000};
 
 const struct command run_command = {
     .verb = "run",
@@ -500,7 +527,12 @@ const struct command run_command = {
         "above of its own; connectors run once. More threads than partitions stand idle.\n"
         "With --standbys (num.standby.replicas) each store has as many copies in other\n"
         "processes of the application, as fresh as their changelogs are: when a process dies,\n"
-        "one that has a copy goes on with little to read. The largest wish of all counts. The\n"
+        "one that has a copy goes on with little to read. The largest wish of all counts.\n"
+        "A task whose stores have many changes does not move to a process that has not got\n"
+        "them: that one reads a copy first, while the task goes on where it is, and asks for\n"
+        "it when no more than --recovery-lag are missing (acceptable.recovery.lag). --warmups\n"
+        "tasks wait so at a time (max.warmup.replicas), and the group looks at them anew in\n"
+        "any case every --probing-interval (probing.rebalance.interval.ms). The\n"
         "death of a process is known after --session-timeout, for which brokers have a least\n"
         "value (group.min.session.timeout.ms, 6 s). A stop is not told to the group either: the\n"
         "process is expected back. It is known by a name that its state directory remembers, or\n"

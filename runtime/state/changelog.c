@@ -425,15 +425,27 @@ void changelog_cancel(struct changelog *changelog)
     }
 }
 
+bool changelog_reach(const struct changelog *changelog, int64_t *position, int64_t *end)
+{
+    if (changelog->is_ending && changelog->error == 0) {
+        *position = *end = replay_end_offset(changelog->replay);
+        return true;
+    }
+    if (changelog->fetcher == NULL || changelog->is_ending) {
+        return false;
+    }
+    *end = fetcher_high_watermark(changelog->fetcher, changelog->topic, changelog->partition);
+    *position = fetcher_position(changelog->fetcher, changelog->topic, changelog->partition);
+    *end = *end > *position || *end < 0 ? *end : *position;
+    return *end >= 0 && *position >= 0;
+}
+
 int64_t changelog_lag(const struct changelog *changelog)
 {
-    if (changelog->fetcher == NULL || changelog->is_ending) {
-        return -1;
-    }
-    int64_t end =
-        fetcher_high_watermark(changelog->fetcher, changelog->topic, changelog->partition);
-    int64_t position = fetcher_position(changelog->fetcher, changelog->topic, changelog->partition);
-    return end < 0 || position < 0 ? -1 : end > position ? end - position : 0;
+    int64_t position = 0;
+    int64_t end = 0;
+    bool is_known = !changelog->is_ending && changelog_reach(changelog, &position, &end);
+    return is_known ? end - position : -1;
 }
 
 struct replay *changelog_replay(const struct changelog *changelog)

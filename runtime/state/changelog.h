@@ -64,6 +64,8 @@ struct changelog_progress {
 struct changelog_progress changelog_progress(const struct changelog *changelog);
 /* Offsets that are not read yet, up to the end as last told; -1: unknown. */
 int64_t changelog_lag(const struct changelog *changelog);
+/* How far it is read, and where it ends as last told, in offsets. False when one is unknown. */
+bool changelog_reach(const struct changelog *changelog, int64_t *position, int64_t *end);
 struct replay *changelog_replay(const struct changelog *changelog);
 /* Ends the restore; see replay_decide. */
 must_use int changelog_decide(struct changelog *changelog, const struct state_position *decided);

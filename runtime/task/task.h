@@ -79,6 +79,13 @@ void task_follow_step(struct task *task);
 bool task_is_following(const struct task *task);
 /* Offsets of the changelogs that the copy does not have, as far as it was told; -1: unknown. */
 int64_t task_follow_lag(const struct task *task);
+/* Sums of offsets over the changelogs of its stores. False when one is unknown. */
+struct task_reach {
+    int64_t position; /* how far the stores go */
+    int64_t kept; /* how far what is in its directory goes; -1: not all of them are kept there */
+    int64_t end;  /* where the changelogs end, as last told */
+};
+bool task_read_reach(const struct task *task, struct task_reach *out);
 /* The time of the record that is next; INT64_MAX when none is there, or it cannot be processed now.
  */
 int64_t task_next_time_ms(struct task *task);

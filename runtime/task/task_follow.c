@@ -185,6 +185,43 @@ bool task_is_following(const struct task *task)
     return task->state == TASK_FOLLOWING;
 }
 
+static bool task_follow_reach(const struct task *task, size_t index, int64_t *position,
+                              int64_t *end)
+{
+    const struct task_changelog *row = &task->changelogs[index];
+    const struct state_position_row *made =
+        state_position_changelog(&task->position, kv_name(row->kv));
+    if (row->changelog != NULL) {
+        return changelog_reach(row->changelog, position, end);
+    }
+    *position = *end = made == NULL ? 0 : made->offset;
+    return task->state == TASK_RUNNING;
+}
+
+bool task_read_reach(const struct task *task, struct task_reach *out)
+{
+    bool is_known = task->state != TASK_NEW && task->state != TASK_FAILED;
+    *out = (struct task_reach){0};
+    if (!is_known || task->changelogs == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < state_store_count(task->stores) && is_known; i++) {
+        int64_t position = 0;
+        int64_t end = 0;
+        if (task->changelogs[i].topic == NULL) {
+            continue;
+        }
+        is_known = task_follow_reach(task, i, &position, &end);
+        const struct state_position_row *kept =
+            state_position_changelog(state_position(task->stores), kv_name(task->changelogs[i].kv));
+        bool is_kept = state_is_persistent(task->stores, i) && out->kept >= 0;
+        out->kept = !is_kept ? -1 : kept == NULL ? out->kept : out->kept + kept->offset;
+        out->position += position;
+        out->end += end;
+    }
+    return is_known;
+}
+
 int64_t task_follow_lag(const struct task *task)
 {
     int64_t lag = 0;

@@ -92,6 +92,7 @@ void app_process_start(struct app_process *process)
     snprintf(process->home, sizeof process->home, "machine %d", process->machine);
     options.home = process->home;
     options.standby_count = process->standby_count;
+    options.recovery_lag = process->recovery_lag;
     options.client.bootstrap = "node0:9092";
     options.client.request_timeout_ms = APP_PROCESS_REQUEST_TIMEOUT_MS;
     if (process->folder != NULL) {

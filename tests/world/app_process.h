@@ -18,6 +18,7 @@ struct app_process {
     const char *instance_id;
     char home[32];
     int32_t standby_count;
+    int64_t recovery_lag;
     struct app *app; /* NULL while none runs */
     struct app_disk *disk;
     char kept[200];     /* of an older life; "": none */

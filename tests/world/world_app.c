@@ -596,6 +596,7 @@ static void world_run_disturbed(struct world *world, const struct world *calm)
         world->processes[i].may_be_faulty = true;
         world->processes[i].standby_count =
             (int32_t)(world->node.seed % 2); /* each keeps what the other has */
+        world->processes[i].recovery_lag = world->node.seed % 3 == 0 ? 1 : 0;
     }
     world->node.is_calm = node_world_chance(&world->node, 50);
     world->is_single = node_world_chance(&world->node, 30);

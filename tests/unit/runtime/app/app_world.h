@@ -36,6 +36,7 @@ struct app_world {
     struct app_seat seats[APP_WORLD_SEATS];
     const char *connectors;     /* a folder of real plugins, or NULL */
     int32_t standby_count;      /* copies of each store that other seats keep */
+    int64_t recovery_lag;       /* as in struct app_options */
     int64_t session_timeout_ms; /* of members; 0: the default */
     int64_t task_idle_ms;
     struct app_log *log; /* of all seats, or NULL */
@@ -104,6 +105,7 @@ static inline int app_world_open(struct app_world *world, int number, struct rep
     struct app_options options = {.path = "app.lua",
                                   .home = homes[number],
                                   .standby_count = world->standby_count,
+                                  .recovery_lag = world->recovery_lag,
                                   .session_timeout_ms = world->session_timeout_ms,
                                   .task_idle_ms = world->task_idle_ms,
                                   .client = client_options_default(),

@@ -256,6 +256,7 @@ static void chaos_counts_every_record_once(void **state)
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct app_world *world = twins_new(seed);
         world->standby_count = (int32_t)(seed % 3);
+        world->recovery_lag = seed % 2 == 0 ? 1 : 0;
         struct buffer text = {0};
         char last[32];
         char beyond[32];
