@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { BROKER_COUNT = 2, MEMBERS_MAX = 5, PARTITIONS_MAX = 16, NOBODY = -1 };
+enum { STATE_END = 1000000, PROBING_SECONDS = 120 };
 enum { KEY_COMMIT = 8, KEY_JOIN = 11, KEY_HEARTBEAT = 12, KEY_SYNC = 14 };
 static const uint64_t SECOND = 1000000000;
 
@@ -29,6 +30,10 @@ struct actor {
     bool is_asked;
     bool asked[PARTITIONS_MAX];
     bool is_closed;
+    bool has_state;
+    int64_t position; /* of its state, of all partitions */
+    int copy_count;   /* that it was last told to keep, */
+    int warmup_count; /* and of them to warm up */
 };
 
 struct world {
@@ -123,6 +128,27 @@ static void on_failed(void *owner, int error)
     ((struct actor *)owner)->failed = error;
 }
 
+static void on_standby(void *owner, const struct member_partition *partitions, size_t count)
+{
+    struct actor *actor = owner;
+    actor->copy_count = (int)count;
+    actor->warmup_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        actor->warmup_count += partitions[i].is_warmup;
+    }
+}
+
+static size_t tell_positions(void *owner, struct arena *arena, struct member_position **out)
+{
+    struct actor *actor = owner;
+    size_t count = (size_t)actor->world->partition_count;
+    *out = arena_array(arena, struct member_position, count);
+    for (size_t i = 0; i < count; i++) {
+        (*out)[i] = (struct member_position){"t", (int32_t)i, actor->position, STATE_END};
+    }
+    return count;
+}
+
 static struct world *world_new(uint64_t seed, int32_t partition_count)
 {
     trace_set_stream(NULL);
@@ -158,8 +184,13 @@ static struct actor *join_as(struct world *world, int number, const char *instan
     options.session_timeout_ms = 6000;
     options.heartbeat_interval_ms = 500;
     options.rebalance_timeout_ms = 10000;
-    static const struct member_events events = {
+    static const char *const homes[MEMBERS_MAX] = {"A", "B", "C", "D", "E"};
+    options.home = actor->has_state ? homes[number] : NULL;
+    options.probing_interval_ms = PROBING_SECONDS * 1000;
+    struct member_events events = {
         .assigned = on_assigned, .revoked = on_revoked, .lost = on_lost, .failed = on_failed};
+    events.standby = actor->has_state ? on_standby : NULL;
+    events.positions = actor->has_state ? tell_positions : NULL;
     actor->failed = 0;
     actor->member = member_new(actor->client, &options, &events, actor);
     return actor;
@@ -448,6 +479,52 @@ static void who_asks_is_told_before_the_next_heartbeat(void **state)
     world_free(world);
 }
 
+/* The first has four partitions with state, the second warms up. */
+static struct world *warmup_new(uint64_t seed)
+{
+    struct world *world = world_new(seed, 4);
+    world->actors[0].has_state = world->actors[1].has_state = true;
+    world->actors[0].position = STATE_END;
+    join_as(world, 0, NULL);
+    assert_true(sim_run_until(world->sim, is_balanced, world, 10 * SECOND));
+    join_as(world, 1, NULL);
+    run_for(world, 20 * SECOND);
+    assert_int_equal(owned_count(&world->actors[0]), 4);
+    assert_int_equal(world->actors[0].revoked_count, 0);
+    assert_int_equal(world->actors[1].copy_count, 2);
+    assert_int_equal(world->actors[1].warmup_count, 2);
+    return world;
+}
+
+static void who_caught_up_asks_and_is_given_its_share(void **state)
+{
+    (void)state;
+    struct world *world = warmup_new(21);
+    struct actor *second = &world->actors[1];
+    assert_true(member_probe(second->member));
+    assert_false(member_probe(second->member)); /* it is on its way */
+    run_for(world, 20 * SECOND);
+    assert_int_equal(owned_count(second), 0); /* it did not say that it has caught up */
+    second->position = STATE_END - 10000;
+    assert_true(member_probe(second->member));
+    assert_true(sim_run_until(world->sim, is_balanced, world, 5 * SECOND));
+    assert_int_equal(second->warmup_count, 0);
+    world_free(world);
+}
+
+static void the_leader_looks_once_in_a_while(void **state)
+{
+    (void)state;
+    struct world *world = warmup_new(22);
+    world->actors[1].position = STATE_END; /* and does not ask */
+    run_for(world, (PROBING_SECONDS - 40) * SECOND);
+    assert_int_equal(owned_count(&world->actors[1]), 0);
+    assert_true(sim_run_until(world->sim, is_balanced, world, 60 * SECOND));
+    run_for(world, 2 * PROBING_SECONDS * SECOND);
+    assert_int_equal(world->actors[0].revoked_count, 1); /* it stays */
+    world_free(world);
+}
+
 static void a_member_cut_off_for_a_session_loses_before_it_returns(void **state)
 {
     (void)state;
@@ -650,6 +727,8 @@ int main(void)
         cmocka_unit_test(closing_waits_for_commits),
         cmocka_unit_test(a_forgotten_member_loses_and_comes_back),
         cmocka_unit_test(who_asks_is_told_before_the_next_heartbeat),
+        cmocka_unit_test(who_caught_up_asks_and_is_given_its_share),
+        cmocka_unit_test(the_leader_looks_once_in_a_while),
         cmocka_unit_test(a_member_cut_off_for_a_session_loses_before_it_returns),
         cmocka_unit_test(a_moved_coordinator_is_found_again),
         cmocka_unit_test(new_partitions_are_dealt_out),
