@@ -247,6 +247,7 @@ int host_shard_open_app(struct host_app *row, struct report *report)
 void host_shard_start_app(struct host_app *row)
 {
     row->started_ns = io_now(row->host->shard_io);
+    row->is_coming = false;
     app_log_add(row->log, "state", "starts");
     app_pause(row->app, row->is_paused);
     app_start(row->app, row->host->state_directory);

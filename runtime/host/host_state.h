@@ -34,6 +34,7 @@ struct host_app {
     struct app_bundle *bundle; /* what runs; NULL: the file at `script` */
     struct app_bundle *previous; /* what ran before it; NULL: nothing, or `bundle` proved good */
     struct canary_order *canary; /* the version on a part of the tasks; NULL: there is none */
+    bool is_coming;              /* `bundle` waits for what runs to close: it never ran */
     int failure_count;           /* of `bundle` */
     bool is_removed;             /* its place becomes empty when it is closed */
     struct app *app;  /* the first worker; NULL while it waits to be started anew, or for good */

@@ -107,17 +107,31 @@ static void host_shard_add_deployed(struct host *host, struct app_bundle *told)
     host_shard_start_app(row);
 }
 
-/* What runs is the version before from now on; `next` is one of the new bundle. */
+/* What runs is the version before from now on; a bundle that is still on its way never ran. */
+static void host_shard_keep_previous(struct host_app *row, int64_t version)
+{
+    if (row->is_coming) {
+        host_shard_free_bundle(row->bundle);
+    } else {
+        host_shard_free_bundle(row->previous);
+        row->previous = row->bundle;
+    }
+    if (row->previous != NULL && row->previous->version >= version) {
+        host_shard_free_bundle(row->previous);
+        row->previous = NULL;
+    }
+}
+
+/* `next` is one of the new bundle. Another one that waits for what runs to close gives way. */
 static void host_shard_use_bundle(struct host_app *row, struct app_bundle *bundle, struct app *next)
 {
-    bool is_newer = bundle->version > row->bundle->version;
-    host_shard_free_bundle(row->previous);
-    row->previous = is_newer ? row->bundle : NULL;
-    if (!is_newer) {
-        host_shard_free_bundle(row->bundle);
+    if (row->next != NULL) {
+        host_app_drop_next(row, row->next);
     }
+    host_shard_keep_previous(row, bundle->version);
     host_shard_free_canary(row);
     row->bundle = bundle;
+    row->is_coming = true;
     row->script = bundle->script;
     row->failure_count = 0;
     host_shard_log_version(row, bundle->version, "takes the place of what runs");
@@ -141,12 +155,9 @@ static void host_shard_change_deployed(struct host_app *row, struct app_bundle *
     bool is_fine = error == 0 &&
                    (row->app == NULL || app_view_write_changes(row->app, next, &changes, &report));
     buffer_fini(&changes);
-    if (is_fine && row->next == NULL) {
+    if (is_fine) {
         host_shard_use_bundle(row, bundle, next);
         return;
-    }
-    if (is_fine) {
-        report_add(&report, NULL, "another version is on its way");
     }
     host_shard_refuse_version(row, bundle->version, &report);
     if (next != NULL) {

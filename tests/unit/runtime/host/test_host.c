@@ -468,6 +468,60 @@ static void a_version_that_was_good_does_not_go_back(void **state)
     bench_free(bench);
 }
 
+/* Whatever the one before it has come to: not read yet, waiting for what runs to close, or running.
+ */
+static void the_newest_version_runs_however_fast_they_come(void **state)
+{
+    (void)state;
+    for (int event_count = 0; event_count < 120; event_count++) {
+        struct bench *bench = follower_new(17);
+        deploy(bench, "copied", 1, COPY_TO_OUT);
+        start(bench);
+        run(bench, 10000);
+        put(bench, "one");
+        run(bench, 10000);
+        assert_int_equal(count_of(bench, "out"), 1);
+        deploy(bench, "copied", 2, STOP);
+        for (int i = 0; i < event_count; i++) {
+            sim_step(bench->sim);
+        }
+        deploy(bench, "copied", 3, COPY_TO_STRICT);
+        run(bench, 10000);
+        put(bench, "two");
+        run(bench, 10000);
+        assert_int_equal(count_of(bench, "out"), 1);
+        assert_int_equal(count_of(bench, "strict-out"), 1);
+        assert_int_equal(visit(bench, "copied", -1).state, HOST_APP_RUNNING);
+        bench_free(bench);
+    }
+}
+
+/* One that never ran is not gone back to. */
+static void a_version_goes_back_to_the_one_that_ran(void **state)
+{
+    (void)state;
+    int both_count = 0; /* runs in which the second had not begun when the third came */
+    for (int event_count = 0; event_count < 120; event_count++) {
+        struct bench *bench = follower_new(18);
+        deploy(bench, "copied", 1, COPY_TO_STRICT);
+        start(bench);
+        run(bench, 10000);
+        deploy(bench, "copied", 2, COPY_TO_OUT);
+        for (int i = 0; i < event_count; i++) {
+            sim_step(bench->sim);
+        }
+        deploy(bench, "copied", 3, STOP);
+        run(bench, 5000);
+        put(bench, "one");
+        run(bench, 20000);
+        int64_t first = count_of(bench, "strict-out"), second = count_of(bench, "out");
+        assert_int_equal(first + second, 1);
+        both_count += first == 1;
+        bench_free(bench);
+    }
+    assert_in_range(both_count, 1, 119);
+}
+
 static void it_stops_at_any_event_of_a_deployment(void **state)
 {
     (void)state;
@@ -632,6 +686,8 @@ int main(void)
         cmocka_unit_test(a_version_that_cannot_be_used_leaves_what_runs),
         cmocka_unit_test(a_version_that_fails_makes_the_one_before_current),
         cmocka_unit_test(a_version_that_was_good_does_not_go_back),
+        cmocka_unit_test(the_newest_version_runs_however_fast_they_come),
+        cmocka_unit_test(a_version_goes_back_to_the_one_that_ran),
         cmocka_unit_test(it_stops_at_any_event_of_a_deployment),
         cmocka_unit_test(what_a_script_uses_is_measured),
         cmocka_unit_test(whatever_a_script_tries_the_one_beside_it_goes_on),
