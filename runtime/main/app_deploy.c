@@ -402,7 +402,12 @@ static struct app_bundle *deploy_choose(struct deploy *deploy, const char *argum
                                           : deploy->versions[i].version < deploy->current.version;
         found = is_wanted ? &deploy->versions[i] : found;
     }
-    if (found == NULL) {
+    if (found == NULL && argument == NULL) {
+        command_fail(deploy->errand->world,
+                     "%s: no version before %" PRId64 " is kept; 'tidemill app versions %s' lists "
+                     "them",
+                     deploy->app, deploy->current.version, deploy->app);
+    } else if (found == NULL) {
         command_fail(deploy->errand->world,
                      "%s has no such version any more; 'tidemill app versions %s' lists them",
                      deploy->app, deploy->app);

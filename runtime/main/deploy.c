@@ -110,6 +110,21 @@ static int deploy_compare(const void *left, const void *right)
     return one->version < other->version ? -1 : one->version > other->version;
 }
 
+static struct deploy_picture deploy_take_picture(const struct deploy *deploy)
+{
+    struct deploy_picture picture = {.current_version = deploy->current.version,
+                                     .current_ms = deploy->current.at_ms};
+    if (deploy->version_count > 0) {
+        picture.newest_version = deploy->versions[deploy->version_count - 1].version;
+    }
+    if (deploy->has_canary) {
+        picture.canary_version = deploy->canary.bundle.version;
+        picture.canary_ms = deploy->canary.at_ms;
+        picture.canary_state = deploy->canary.state;
+    }
+    return picture;
+}
+
 int deploy_read(struct deploy *deploy)
 {
     const char *name = DEPLOYMENT_TOPIC;
@@ -130,6 +145,7 @@ int deploy_read(struct deploy *deploy)
     if (deploy->version_count > 0) {
         qsort(deploy->versions, deploy->version_count, sizeof *deploy->versions, deploy_compare);
     }
+    deploy->picture = deploy_take_picture(deploy);
     return error == 0 ? COMMAND_OK : errand_fail(deploy->errand, error, "reading what is deployed");
 }
 
@@ -226,6 +242,37 @@ static const char *deploy_key(struct deploy *deploy, int64_t version)
 typedef int deploy_writer(struct deploy *deploy, struct sending *sending,
                           const struct app_bundle *bundle);
 
+static int deploy_give_up(struct deploy *deploy, const char *what)
+{
+    return command_fail(
+        deploy->errand->world,
+        "%s: somebody else %s meanwhile, and nothing was changed here; 'tidemill app "
+        "versions %s' shows what is deployed now",
+        deploy->app, what, deploy->app);
+}
+
+/* With the transaction ours: nobody writes until we did, or are fenced. */
+static int deploy_look_again(struct deploy *deploy)
+{
+    struct deploy now;
+    deploy_init(&now, deploy->errand, deploy->app);
+    int code = deploy_read(&now);
+    const struct deploy_picture *was = &deploy->picture, *is = &now.picture;
+    bool is_same = was->current_version == is->current_version &&
+                   was->current_ms == is->current_ms && was->newest_version == is->newest_version &&
+                   was->canary_version == is->canary_version && was->canary_ms == is->canary_ms &&
+                   was->canary_state == is->canary_state;
+    deploy_fini(&now);
+    return code == COMMAND_OK && !is_same ? deploy_give_up(deploy, "changed it") : code;
+}
+
+/* Also when its transaction was aborted between its first record and its end. */
+static bool deploy_is_fenced(int error)
+{
+    return error == ERROR_PRODUCER_FENCED || error == ERROR_INVALID_PRODUCER_EPOCH ||
+           error == ERROR_INVALID_TXN_STATE;
+}
+
 static int deploy_commit(struct deploy *deploy, deploy_writer *write,
                          const struct app_bundle *bundle)
 {
@@ -237,12 +284,16 @@ static int deploy_commit(struct deploy *deploy, deploy_writer *write,
     }
     const char *id = arena_printf(&deploy->errand->arena, "tidemill-deploy-%s", deploy->app);
     int error = sending_open(&sending, deploy->errand, &options, id);
-    error = error == 0 ? write(deploy, &sending, bundle) : error;
-    if (error == 0) {
-        error = sending_finish(&sending, true);
+    code = error == 0 ? deploy_look_again(deploy) : COMMAND_OK;
+    if (error == 0 && code == COMMAND_OK) {
+        error = write(deploy, &sending, bundle);
+        error = error == 0 ? sending_finish(&sending, true) : error;
     }
     sending_close(&sending);
-    return error == 0 ? COMMAND_OK : errand_fail(deploy->errand, error, "writing the version");
+    return code != COMMAND_OK        ? code
+           : error == 0              ? COMMAND_OK
+           : deploy_is_fenced(error) ? deploy_give_up(deploy, "is changing it")
+                                     : errand_fail(deploy->errand, error, "writing the version");
 }
 
 /* The version, and no longer those that are too old to be kept. */

@@ -2,7 +2,9 @@
  * version, those that are kept, and the one on a part of the tasks (runtime/host/deployment.h tells
  * the records).
  *
- * A change is one transaction, whose id is the application's: of two at the same time one fails.
+ * A change is one transaction, whose id is the application's. Once it is ours whoever began before
+ * is fenced, and what is deployed is read again: of two changes that were decided on the same
+ * picture one fails, whatever their order.
  * The ten newest versions are kept, and the current one.
  *
  * Owns:   copies of all of it.
@@ -13,6 +15,16 @@
 #include "runtime/app/canary_order.h"
 #include "runtime/cli/errand.h"
 
+/* By what one sees whether somebody changed something. */
+struct deploy_picture {
+    int64_t current_version;
+    int64_t current_ms; /* when it became that */
+    int64_t newest_version;
+    int64_t canary_version; /* 0: there is none */
+    int64_t canary_ms;
+    enum canary_order_state canary_state;
+};
+
 struct deploy {
     struct errand *errand;
     const char *app;
@@ -22,6 +34,7 @@ struct deploy {
     struct app_bundle *versions;
     size_t version_count;
     bool has_topic;
+    struct deploy_picture picture; /* as it was read */
 };
 
 void deploy_init(struct deploy *deploy, struct errand *errand, const char *app);
