@@ -453,6 +453,16 @@ int64_t app_commit_count(const struct app *app)
     return app->commit_count;
 }
 
+uint64_t app_commit_ns(const struct app *app)
+{
+    return app->commit_ns;
+}
+
+uint64_t app_process_ns(const struct app *app)
+{
+    return app->process_ns;
+}
+
 int64_t app_rollback_count(const struct app *app)
 {
     return app->rollback_count;

@@ -163,6 +163,9 @@ int64_t app_canary_version(const struct app *app);
 const struct script *app_get_script(const struct app *app);
 size_t app_task_count(const struct app *app);
 int64_t app_commit_count(const struct app *app);
+/* How long commits took, and processing: the turns of its tasks. */
+uint64_t app_commit_ns(const struct app *app);
+uint64_t app_process_ns(const struct app *app);
 /* Commits that failed and whose work was done again. */
 int64_t app_rollback_count(const struct app *app);
 void app_check(const struct app *app);

@@ -25,6 +25,7 @@ static void app_commit_end(struct app *app, int error)
     app->commit_places = NULL;
     if (error == 0) {
         app->commit_count++;
+        app->commit_ns += io_now(app->io) - app->commit_began_ns;
         app_tasks_keep_offsets(app);
     }
     for (list_each (&app->tasks, link)) {
@@ -158,6 +159,7 @@ void app_commit_begin(struct app *app)
         is_any = is_any || row->is_committing;
     }
     app->is_committing = true;
+    app->commit_began_ns = io_now(app->io);
     if (!is_any) {
         app_commit_finish(app, 0);
         return;

@@ -116,6 +116,9 @@ struct app {
     bool is_revoking;
     bool is_commit_wanted; /* though nothing may be dirty */
     int64_t commit_count;
+    uint64_t commit_began_ns;                   /* the one being made */
+    uint64_t commit_ns;                         /* all that were made */
+    uint64_t process_ns;                        /* turns of tasks */
     int64_t rollback_count;                     /* after commits that failed */
     struct transactional_wait transaction_wait; /* for its start, its commit, its abort */
     struct transactional_wait offsets_wait;

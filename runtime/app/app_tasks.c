@@ -121,6 +121,7 @@ static bool app_tasks_take_turn(struct app *app)
         uint64_t begin = now;
         size_t count = task_process(row->task, slice < left_count ? slice : left_count, until_ms);
         now = io_now(app->io);
+        app->process_ns += now - begin;
         app_canary_time(app, row, count, now - begin);
         slice = now - begin >= APP_SLICE_NS ? APP_SLICE_MIN
                 : slice < APP_SLICE_MAX     ? slice * 2

@@ -57,6 +57,8 @@ void app_totals_add(struct app_totals *totals, const struct app *app)
     totals->standby_lag += standby.lag;
     totals->commit_count += app_commit_count(app);
     totals->rollback_count += app_rollback_count(app);
+    totals->commit_ns += app_commit_ns(app);
+    totals->process_ns += app_process_ns(app);
     app_totals_add_script(totals, app_get_script(app));
     if (app_get_canary_script(app) != NULL) {
         struct canary_sample trial;

@@ -24,6 +24,8 @@ struct app_totals {
     int64_t standby_lag;
     int64_t commit_count;
     int64_t rollback_count;
+    uint64_t commit_ns;
+    uint64_t process_ns;
     int64_t memory_size; /* of the scripts */
     int64_t memory_most;
     bool has_canary;

@@ -54,7 +54,6 @@ static void host_shard_on_open(void *owner, struct io *io)
 {
     struct host *host = owner;
     host->shard_io = io;
-    host->registry = metric_registry_new();
     for (size_t i = 0; i < host->options->script_count && host->error == 0; i++) {
         struct host_app *row = &host->apps[host->app_count++];
         host_shard_init_app(row, host, host->options->scripts[i]);
@@ -90,7 +89,6 @@ static void host_shard_on_stop(void *owner, struct io *io)
         }
         host_shard_empty(&host->apps[i]);
     }
-    metric_registry_free(host->registry);
 }
 
 static void host_shard_on_stop_request(struct io_request *request, int64_t result)

@@ -1,5 +1,7 @@
-/* What a host measures of its applications on all threads, told to the owner every second. */
+/* What a host measures of its applications on all threads, told to the owner every second: of those
+ * that are there, so that nothing stands still on the page when one stopped or was removed. */
 #include "log/base/memory.h"
+#include "runtime/app/app_gauges.h"
 #include "runtime/app/app_totals.h"
 #include "runtime/host/host_state.h"
 
@@ -94,6 +96,12 @@ static void host_shard_measure(struct host_app *row, const struct app_totals *to
                       "Commits of an application.", totals->commit_count);
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_rollbacks_total", text,
                       "Commits that failed and whose work was done again.", totals->rollback_count);
+    metric_set(metric_get(host->registry, METRIC_COUNTER, "tidemill_app_commit_seconds_total", text,
+                          "How long the commits of an application took."),
+               (double)totals->commit_ns / 1e9);
+    metric_set(metric_get(host->registry, METRIC_COUNTER, "tidemill_app_process_seconds_total",
+                          text, "How long its tasks processed records, on all threads."),
+               (double)totals->process_ns / 1e9);
     host_shard_measure_script(row, totals, text);
     buffer_fini(&labels);
     app_each_connector(row->app, host_shard_measure_connector, row);
@@ -105,6 +113,7 @@ static void host_shard_measure(struct host_app *row, const struct app_totals *to
 struct host_sample {
     struct host_visit visit;
     struct app_totals totals[HOST_SCRIPT_MAX];
+    struct app_gauges gauges;
     struct buffer text;
 };
 
@@ -115,22 +124,58 @@ static bool host_thread_sample(struct host_visit *visit, struct host *host, size
         const struct app *app = host_thread_app_at(host, thread, i);
         if (app != NULL) {
             app_totals_add(&sample->totals[i], app);
+            app_gauges_add(&sample->gauges, app);
         }
     }
     return true;
 }
 
+static void host_shard_measure_state(struct host_app *row)
+{
+    struct host *host = row->host;
+    struct buffer labels;
+    buffer_init(&labels);
+    metric_label(&labels, "app", bytes_from_string(row->name));
+    const char *text = buffer_string(&labels);
+    enum host_app_state state = host_app_state(row);
+    host_shard_metric(
+        host, METRIC_GAUGE, "tidemill_app_running", text,
+        "1 while an application processes; 0: it starts, is paused, waits or stopped.",
+        state == HOST_APP_RUNNING);
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_stopped", text,
+                      "1 when it does not run any more until somebody mends it.",
+                      state == HOST_APP_STOPPED);
+    host_shard_metric(host, METRIC_COUNTER, "tidemill_app_restarts_total", text,
+                      "Starts of an application after a failure.", row->restart_count);
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_version", text,
+                      "The version that is deployed and used here; 0: it runs from a file.",
+                      host_app_version(row));
+    buffer_fini(&labels);
+}
+
 static bool host_shard_sample(struct host_visit *visit, struct host *host)
 {
     struct host_sample *sample = visit->owner;
+    host->registry = metric_registry_new();
     for (size_t i = 0; i < host->app_count; i++) {
+        if (host->apps[i].name != NULL) {
+            host_shard_measure_state(&host->apps[i]);
+        }
         if (host->apps[i].app != NULL) {
             app_totals_add(&sample->totals[i], host->apps[i].app);
+            app_gauges_add(&sample->gauges, host->apps[i].app);
             host_shard_measure(&host->apps[i], &sample->totals[i]);
             host_shard_watch_canary(&host->apps[i], &sample->totals[i]);
         }
     }
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_metrics_omitted", NULL,
+                      "Lines of tasks, inputs and stores that are not told: a name has 2000.",
+                      sample->gauges.omitted_count);
     metric_write_all(host->registry, &sample->text);
+    metric_registry_free(host->registry);
+    host->registry = NULL;
+    app_gauges_write(&sample->gauges, &sample->text);
+    app_gauges_fini(&sample->gauges);
     io_timer_start(host->shard_io, &host->metrics_timer, (uint64_t)HOST_METRICS_MS * 1000000);
     return true;
 }

@@ -92,7 +92,7 @@ struct host {
     size_t visit_count; /* begun and not over */
     bool is_stopping;
     bool is_ended;
-    struct metric_registry *registry;
+    struct metric_registry *registry; /* while a sample is taken */
     struct io_timer metrics_timer;
 };
 

@@ -610,6 +610,99 @@ static void what_a_script_uses_is_measured(void **state)
     bench_free(bench);
 }
 
+static bool has_metric(struct bench *bench, const char *name)
+{
+    struct buffer text = {0};
+    host_write_metrics(bench->host, &text);
+    bool is_there = strstr(buffer_string(&text), name) != NULL;
+    buffer_fini(&text);
+    return is_there;
+}
+
+static const char COUNTS[] =
+    "local S = require 'tidemill' local app = S.app 'counts'\n"
+    "app:stream('in', { value = 'text' }):group_by(function(r) return r.value end)\n"
+    "  :count { name = 'n' }:to 'out' return app";
+
+#define STORE "{app=\"counts\",part=\"n-repartition\",partition=\"0\",store=\"n\"}"
+#define INPUT "{app=\"counts\",part=\"in\",partition=\"0\",topic=\"in\"}"
+
+static void a_restore_and_the_lag_of_inputs_are_measured(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(19, 1);
+    write_file(bench, "copy.lua", COUNTS);
+    start(bench);
+    run(bench, 10000);
+    struct fake_partition *changelog = fake_cluster_get(bench->cluster, "counts-n-changelog", 0);
+    put(bench, "one");
+    put(bench, "two");
+    run(bench, 10000);
+    assert_int_equal((int)metric_of(bench, "tidemill_input_lag_records" INPUT), 0);
+    assert_int_equal((int)metric_of(bench, "tidemill_store_restore_remaining_records" STORE), 0);
+    assert_false(has_metric(bench, "tidemill_store_restore_done_records"));
+    assert_int_equal((int)metric_of(bench, "tidemill_task_stream_time_seconds"
+                                           "{app=\"counts\",part=\"in\",partition=\"0\"}"),
+                     1);
+    assert_true(metric_of(bench, "tidemill_app_commit_seconds_total{app=\"counts\"}") > 0);
+    assert_true(has_metric(bench, "tidemill_app_process_seconds_total{app=\"counts\"}"));
+    assert_int_equal((int)metric_of(bench, "tidemill_app_running{app=\"counts\"}"), 1);
+    visit(bench, "counts", 1);
+    put(bench, "one");
+    put(bench, "two");
+    run(bench, 3000);
+    assert_int_equal((int)metric_of(bench, "tidemill_input_lag_records" INPUT), 2);
+    assert_int_equal((int)metric_of(bench, "tidemill_app_running{app=\"counts\"}"), 0);
+    visit(bench, "counts", 0);
+    run(bench, 3000);
+    assert_int_equal((int)metric_of(bench, "tidemill_input_lag_records" INPUT), 0);
+    int64_t before = changelog->next_offset;
+    fake_cluster_set_open(bench->cluster, changelog, true);
+    put(bench, "three");
+    run(bench, 10000);
+    int64_t after = changelog->next_offset;
+    assert_true(before >= 2 && after > before);
+    stop(bench);
+
+    /* Anew, from the changelog, which cannot be read further than to what is open. */
+    start(bench);
+    run(bench, 10000);
+    put(bench, "four");
+    run(bench, 3000);
+    assert_int_equal((int)metric_of(bench, "tidemill_store_restore_done_records" STORE), before);
+    assert_int_equal((int)metric_of(bench, "tidemill_store_restore_remaining_records" STORE),
+                     after - before);
+    assert_true(metric_of(bench, "tidemill_store_restore_seconds" STORE) > 5);
+    fake_cluster_set_open(bench->cluster, changelog, false);
+    run(bench, 10000);
+    assert_int_equal((int)metric_of(bench, "tidemill_store_restore_remaining_records" STORE), 0);
+    assert_false(has_metric(bench, "tidemill_store_restore_done_records"));
+    bench_free(bench);
+}
+
+/* What has gone is not on the page any more; what stands still says so. */
+static void an_application_that_is_gone_is_not_measured(void **state)
+{
+    (void)state;
+    struct bench *bench = follower_new(20);
+    deploy(bench, "copied", 7, COPY_TO_STRICT);
+    start(bench);
+    run(bench, 10000);
+    assert_int_equal((int)metric_of(bench, "tidemill_app_version{app=\"copied\"}"), 7);
+    assert_int_equal((int)metric_of(bench, "tidemill_app_tasks{app=\"copied\"}"), 1);
+    deploy(bench, "copied", 8, STOP);
+    run(bench, 70000);
+    put(bench, "one");
+    run(bench, 20000);
+    assert_int_equal((int)metric_of(bench, "tidemill_app_running{app=\"copied\"}"), 0);
+    assert_int_equal((int)metric_of(bench, "tidemill_app_stopped{app=\"copied\"}"), 1);
+    assert_false(has_metric(bench, "tidemill_app_tasks{app=\"copied\"}"));
+    deploy(bench, "copied", 0, NULL);
+    run(bench, 10000);
+    assert_false(has_metric(bench, "app=\"copied\""));
+    bench_free(bench);
+}
+
 static void write_attack(struct bench *bench, const struct attack *attack)
 {
     char text[4096];
@@ -690,6 +783,8 @@ int main(void)
         cmocka_unit_test(a_version_goes_back_to_the_one_that_ran),
         cmocka_unit_test(it_stops_at_any_event_of_a_deployment),
         cmocka_unit_test(what_a_script_uses_is_measured),
+        cmocka_unit_test(a_restore_and_the_lag_of_inputs_are_measured),
+        cmocka_unit_test(an_application_that_is_gone_is_not_measured),
         cmocka_unit_test(whatever_a_script_tries_the_one_beside_it_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
