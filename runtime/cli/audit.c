@@ -226,14 +226,18 @@ static void judge_batch(struct trial *trial, struct passage *passage, const stru
     }
 }
 
-/* Takes away the zeroes with which an index may be preallocated. */
+/* Takes away the zeroes with which an index may be preallocated, as an Apache Kafka that did not
+ * stop leaves it. One of nothing else has no entries; a single entry of zeroes may be one. */
 static void trim_zeroes(struct buffer *index, size_t entry_size)
 {
     static const uint8_t zeroes[TIME_ENTRY_SIZE];
-    while (index->size >= 2 * entry_size &&
-           memcmp(index->data + index->size - entry_size, zeroes, entry_size) == 0) {
-        index->size -= entry_size;
+    size_t size = index->size - index->size % entry_size;
+    size_t kept = size;
+    while (kept > 0 && memcmp(index->data + kept - entry_size, zeroes, entry_size) == 0) {
+        kept -= entry_size;
     }
+    bool is_one = kept == 0 && size == entry_size;
+    index->size = is_one ? size : kept;
 }
 
 static void load_index(struct trial *trial, struct passage *passage)

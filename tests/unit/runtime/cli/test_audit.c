@@ -147,6 +147,29 @@ static void a_torn_end_is_named(void **state)
     assert_non_null(strstr(buffer_string(&fixture->problems), "no whole batch at 0 of 70 bytes"));
 }
 
+static void write_zeroes(struct fixture *fixture, const char *path, size_t size)
+{
+    struct buffer content;
+    buffer_init(&content);
+    memset(buffer_reserve(&content, size), 0, size);
+    content.size = size;
+    write_file(fixture, path, buffer_bytes(&content));
+    buffer_fini(&content);
+}
+
+/* As an Apache Kafka leaves them that did not stop: entries, and zeroes to their full size. */
+static void indexes_may_be_preallocated(void **state)
+{
+    struct fixture *fixture = *state;
+    write_zeroes(fixture, LOG_4 ".index", 800);
+    write_zeroes(fixture, LOG_4 ".timeindex", 1200);
+    write_zeroes(fixture, LOG_0 ".timeindex", 12);
+    assert_int_equal(audit_directory(&fixture->audit, "data"), 0);
+    assert_string_equal(buffer_string(&fixture->problems), "");
+    write_zeroes(fixture, LOG_4 ".index", 804);
+    expect_problem(fixture, "its index has 804 bytes, no multiple of 8");
+}
+
 static void an_index_must_point_at_batches(void **state)
 {
     struct fixture *fixture = *state;
@@ -225,6 +248,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_log_can_be_named_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_flipped_bit_breaks_the_crc, setup, teardown),
         cmocka_unit_test_setup_teardown(a_torn_end_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(indexes_may_be_preallocated, setup, teardown),
         cmocka_unit_test_setup_teardown(an_index_must_point_at_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(an_index_must_name_an_offset_of_its_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(an_index_must_end_with_its_segment, setup, teardown),
