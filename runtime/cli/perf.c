@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 enum { TICK_NS = 500 * 1000, PROGRESS_NS = 1000 * 1000 * 1000, BAR_SIZE = 30 };
+static const uint64_t STALL_NS = 5000000000;
 
 static const double PERF_MEGABYTE = 1024 * 1024;
 
@@ -101,6 +102,25 @@ static void on_progress(struct io_timer *timer)
     io_timer_start(perf->errand->world->io, &perf->progress, PROGRESS_NS);
 }
 
+/* The client tries again for as long as its timeout says: a person is told why nothing is to be
+ * seen meanwhile. */
+static void on_stall(struct io_timer *timer)
+{
+    struct perf *perf = timer->owner;
+    bool is_stalled = perf->sent_count > perf->done_count && perf->done_count == perf->stall_count;
+    if (is_stalled && !perf->is_stall_told) {
+        fprintf(perf->errand->world->errors, "%s", perf->has_progress ? "\r" : "");
+        command_fail(
+            perf->errand->world,
+            "nothing was acknowledged for 5 s, and is tried again; 'tidemill doctor %s' looks "
+            "for a full disk and a broker that is gone",
+            perf->errand->brokers);
+    }
+    perf->is_stall_told = is_stalled;
+    perf->stall_count = perf->done_count;
+    io_timer_start(perf->errand->world->io, timer, STALL_NS);
+}
+
 void perf_start(struct perf *perf, struct errand *errand, const struct perf_flags *flags,
                 void (*pump)(void *owner), void *owner)
 {
@@ -112,6 +132,8 @@ void perf_start(struct perf *perf, struct errand *errand, const struct perf_flag
     perf->tick = (struct io_timer){.fired = on_tick, .owner = perf};
     perf->progress = (struct io_timer){.fired = on_progress, .owner = perf};
     perf->has_progress = !errand->is_json && isatty(fileno(errand->world->errors));
+    perf->stall = (struct io_timer){.fired = on_stall, .owner = perf};
+    io_timer_start(errand->world->io, &perf->stall, STALL_NS);
     io_timer_start(errand->world->io, &perf->tick, 0);
     if (perf->has_progress) {
         io_timer_start(errand->world->io, &perf->progress, PROGRESS_NS);
@@ -152,6 +174,7 @@ void perf_end(struct perf *perf)
     struct io *io = perf->errand->world->io;
     io_timer_stop(io, &perf->tick);
     io_timer_stop(io, &perf->progress);
+    io_timer_stop(io, &perf->stall);
     if (perf->has_progress) {
         fprintf(perf->errand->world->errors, "\r%*s\r", 78, "");
         fflush(perf->errand->world->errors);

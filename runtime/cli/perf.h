@@ -37,6 +37,9 @@ struct perf {
     struct io_timer tick;
     struct io_timer progress;
     bool has_progress;
+    struct io_timer stall;
+    int64_t stall_count; /* done when it was looked at last */
+    bool is_stall_told;
     int64_t shown_count; /* at the last progress line */
     bool is_over;
 };
