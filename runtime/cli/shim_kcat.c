@@ -249,8 +249,10 @@ static int put_topics(struct kcat *kcat, struct flag_list *out)
             return command_misuse(kcat->world, "-G: join '%s' to the expression before it by '|'",
                                   word);
         }
+        const char *pattern = arena_printf(&kcat->arena, "(%s).*", word + 1);
+        dialect_add(&kcat->dialect, pattern, word);
         flag_list_add(out, "--regex");
-        flag_list_add(out, arena_printf(&kcat->arena, "(%s).*", word + 1));
+        flag_list_add(out, pattern);
     }
     return COMMAND_OK;
 }
