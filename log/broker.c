@@ -55,9 +55,9 @@ struct broker {
     void *stopped_owner;
 };
 
+/* The owner tells it. */
 static void broker_fail(struct broker *broker, const struct report *report)
 {
-    trace(TRACE_ERROR, "broker.failed", TRACE_STRING("reason", report->text));
     broker->events->failed(broker->owner, report);
 }
 
@@ -618,6 +618,18 @@ int broker_status(const struct broker *broker)
 bool broker_has_room(const struct broker *broker)
 {
     return store_has_room(broker->store);
+}
+
+static void broker_count_damage(void *owner, struct replica *replica)
+{
+    *(int64_t *)owner += log_is_damaged(replica_log(replica));
+}
+
+int64_t broker_damaged_count(const struct broker *broker)
+{
+    int64_t count = 0;
+    replica_set_each(broker->replicas, broker_count_damage, &count);
+    return count;
 }
 
 int broker_explain_group(struct broker *broker, struct bytes id, struct arena *arena,

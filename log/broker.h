@@ -70,6 +70,8 @@ void broker_write_metrics(struct broker *broker, struct buffer *out);
 int broker_status(const struct broker *broker);
 /* False while nothing is taken for lack of space on the disk; see store_has_room. */
 bool broker_has_room(const struct broker *broker);
+/* Partitions in which damage was found since the start; see log_is_damaged. */
+int64_t broker_damaged_count(const struct broker *broker);
 /* Asserts the invariants of every part. */
 void broker_check(struct broker *broker);
 /* Asserts that coordinators remember what reading their topics again tells; how many partitions

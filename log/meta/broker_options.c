@@ -89,6 +89,13 @@ static const char *broker_options_of_topic(const char *name)
     return NULL;
 }
 
+bool broker_options_is_moot(const char *name)
+{
+    const struct option_row *row = broker_options_find(name);
+    unsigned mask = BROKER_OPTIONS_IGNORED | BROKER_OPTIONS_MISSED;
+    return row != NULL && ((unsigned)row->flags & mask) == BROKER_OPTIONS_IGNORED;
+}
+
 bool broker_options_explain(const char *name, struct report *report)
 {
     const char *why = broker_options_absence(name);
@@ -133,6 +140,12 @@ static void broker_options_qualify(const struct option_row *row, const char *val
     } else if (strncmp(row->name, "log.dir", 7) == 0 && strchr(value, ',') != NULL) {
         report_add(&warning, place, "%s: only the first of several directories is used, %.*s",
                    row->name, (int)strcspn(value, ","), value);
+        warn(owner, &warning);
+    } else if (strcmp(row->name, "default.replication.factor") == 0 && strcmp(value, "1") != 0) {
+        report_add(&warning, place,
+                   "%s: a single node keeps one copy of each topic, not %s; no other node has its "
+                   "records when its disk is lost",
+                   row->name, value);
         warn(owner, &warning);
     }
 }

@@ -13,6 +13,7 @@
 enum broker_options_flag {
     BROKER_OPTIONS_UNSET = OPTION_FLAG_FIRST,        /* has no value until one is given */
     BROKER_OPTIONS_IGNORED = OPTION_FLAG_FIRST << 1, /* accepted and without effect */
+    BROKER_OPTIONS_MISSED = OPTION_FLAG_FIRST << 2,  /* ignored, and whoever set it counts on it */
 };
 
 enum broker_options_durability {
@@ -58,6 +59,8 @@ struct broker_options_ears {
     void *owner;
 };
 
+/* Whether nobody misses what it would do: files made for Kafka are full of such. */
+bool broker_options_is_moot(const char *name);
 /* Why there is no row for an option; false when nobody knows the name. */
 bool broker_options_explain(const char *name, struct report *report);
 /* Puts one value into the map after judging it. ERROR_INVALID with a sentence. `place` may be NULL;

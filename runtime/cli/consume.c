@@ -422,7 +422,7 @@ static int find_partitions(struct consume *consume, const char *const *topics, s
         const struct metadata_response_topic *topic = &metadata->topics.items[i];
         const char *name = arena_string(&errand->arena, topic->name);
         if (topic->error_code != 0) {
-            return errand_refuse(errand, name, topic->error_code, bytes_make(NULL, 0));
+            return errand_refuse_topic(errand, name, topic->error_code);
         }
         for (int32_t j = 0; j < topic->partitions.count; j++) {
             int32_t index = topic->partitions.items[j].index;

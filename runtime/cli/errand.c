@@ -472,3 +472,19 @@ int errand_refuse(struct errand *errand, const char *subject, int16_t code, stru
     return command_fail(errand->world, "%s: %s (%s)", subject, error_text(error),
                         error_name(error));
 }
+
+int errand_refuse_topic(struct errand *errand, const char *name, int16_t code)
+{
+    const char *colon = strrchr(name, ':');
+    bool is_place = colon != NULL && colon != name && colon[1] != '\0' &&
+                    strspn(colon + 1, "0123456789") == strlen(colon + 1);
+    if (error_from_code(code) == ERROR_INVALID_TOPIC && is_place) {
+        command_print(errand->world, &errand->out);
+        return command_fail(
+            errand->world,
+            "%s: the topic name is not valid; a partition is given with -p: '%.*s -p "
+            "%s'",
+            name, (int)(colon - name), name, colon + 1);
+    }
+    return errand_refuse(errand, name, code, bytes_make(NULL, 0));
+}

@@ -90,3 +90,5 @@ must_use int errand_make_topics(struct errand *errand, const char *const *topics
 int errand_fail(struct errand *errand, int error, const char *action);
 /* Complains of a broker's answer; `message` may be null. Returns COMMAND_FAILED. */
 int errand_refuse(struct errand *errand, const char *subject, int16_t code, struct bytes message);
+/* The same of a topic, for commands with a flag -p: whoever wrote TOPIC:PARTITION is told of it. */
+int errand_refuse_topic(struct errand *errand, const char *name, int16_t code);

@@ -30,8 +30,10 @@ static int print_text(struct command_world *world, const struct repair *repair)
         fputs("nothing to mend\n", world->out);
         return COMMAND_OK;
     }
-    fprintf(world->out, "%lld problems; %s%lld offsets lost%s\n", (long long)repair->problem_count,
+    fprintf(world->out, "%lld problem%s; %s%lld offset%s lost%s\n",
+            (long long)repair->problem_count, repair->problem_count == 1 ? "" : "s",
             repair->is_applied ? "mended, " : "", (long long)repair->lost_count,
+            repair->lost_count == 1 ? "" : "s",
             repair->is_applied ? ", the old bytes are in quarantined/"
                                : "; nothing was changed, --apply does it");
     return repair->is_applied ? COMMAND_OK : COMMAND_FAILED;

@@ -58,10 +58,10 @@ static int run(struct command_world *world, const void *given, const struct flag
         return audit.problem_count == 0 ? COMMAND_OK : COMMAND_FAILED;
     }
     fprintf(world->out,
-            "%lld logs, %lld segments, %lld batches, %lld records, %lld bytes: %lld problems\n",
+            "%lld logs, %lld segments, %lld batches, %lld records, %lld bytes: %lld problem%s\n",
             (long long)audit.log_count, (long long)audit.segment_count,
             (long long)audit.batch_count, (long long)audit.record_count, (long long)audit.size,
-            (long long)audit.problem_count);
+            (long long)audit.problem_count, audit.problem_count == 1 ? "" : "s");
     return audit.problem_count == 0 ? COMMAND_OK : COMMAND_FAILED;
 }
 

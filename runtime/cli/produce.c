@@ -506,8 +506,7 @@ static int look_for_topic(struct produce *produce, struct errand *errand)
     }
     error = error_of_topic(metadata);
     if (error != 0 && !error_is_retriable(error)) {
-        return errand_refuse(errand, values->topic, metadata->topics.items[0].error_code,
-                             bytes_make(NULL, 0));
+        return errand_refuse_topic(errand, values->topic, metadata->topics.items[0].error_code);
     }
     if (error == 0 && values->partition >= metadata->topics.items[0].partitions.count) {
         return command_fail(errand->world, "%s has no partition %lld, only 0 to %d", values->topic,

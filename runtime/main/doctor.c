@@ -7,7 +7,7 @@
 #include "log/base/error.h"
 #include "log/base/memory.h"
 #include "log/wire/batch.h"
-#include "runtime/cli/errand.h"
+#include "runtime/cli/answer.h"
 #include "runtime/cli/histogram.h"
 #include "runtime/main/diagnosis.h"
 #include "runtime/main/machine.h"
@@ -26,6 +26,7 @@ enum {
 struct doctor_values {
     struct errand_flags errand;
     const char *data;
+    const char *http; /* NULL: its usual place, of a broker on this machine */
     bool is_read_only;
 };
 
@@ -54,13 +55,17 @@ static bool is_local_name(struct bytes host)
            bytes_equal_string(host, "::1");
 }
 
+static bool is_asked_locally(const struct doctor *doctor)
+{
+    return strstr(doctor->errand->brokers, "localhost") != NULL ||
+           strstr(doctor->errand->brokers, "127.0.0.1") != NULL ||
+           strstr(doctor->errand->brokers, "[::1]") != NULL;
+}
+
 /* A broker that tells its clients "localhost" is found by those on its own machine alone. */
 static void judge_address(struct doctor *doctor, const struct metadata_response_broker *broker)
 {
-    bool is_asked_locally = strstr(doctor->errand->brokers, "localhost") != NULL ||
-                            strstr(doctor->errand->brokers, "127.0.0.1") != NULL ||
-                            strstr(doctor->errand->brokers, "[::1]") != NULL;
-    if (is_local_name(broker->host) && !is_asked_locally) {
+    if (is_local_name(broker->host) && !is_asked_locally(doctor)) {
         diagnosis_add(
             &doctor->diagnosis, DIAGNOSIS_WRONG, "address",
             "start the broker with --advertise HOST:PORT, or advertised.listeners, a name "
@@ -312,6 +317,57 @@ static void visit_with_record(struct doctor *doctor)
     remove_topic(doctor);
 }
 
+/* --- What the process says of itself --- */
+
+static void judge_health(struct doctor *doctor, const char *http, const struct answer *answer)
+{
+    struct bytes status = answer_text(answer, JSON_ROOT, "status");
+    int64_t damaged = answer_number(answer, JSON_ROOT, "damaged_partitions");
+    if (damaged > 0) {
+        diagnosis_add(&doctor->diagnosis, DIAGNOSIS_WRONG, "damage",
+                      "the broker's own words name it; stop it, then tidemill log verify DIR shows "
+                      "the damage and tidemill log repair DIR what can be saved",
+                      "the process at %s found damage in %lld partition%s", http,
+                      (long long)damaged, damaged == 1 ? "" : "s");
+    }
+    if (bytes_equal_string(status, "full") || bytes_equal_string(status, "failed")) {
+        diagnosis_add(&doctor->diagnosis, DIAGNOSIS_WRONG, "health",
+                      "make room on its disk, or look at the disk and start it again",
+                      "the process at %s takes no records: %.*s", http,
+                      BYTES_FORMAT(answer_text(answer, JSON_ROOT, "message")));
+    } else if (damaged == 0) {
+        diagnosis_add(&doctor->diagnosis, DIAGNOSIS_OK, "health", NULL,
+                      "the process at %s takes records and knows of no damage", http);
+    }
+}
+
+/* Damage is not a matter of the protocol: whoever reads elsewhere notices nothing. Where the port
+ * was not named it is looked for on this machine, and may be off. */
+static void visit_health(struct doctor *doctor)
+{
+    const char *given = doctor->values->http;
+    const char *http = given == NULL ? ANSWER_HTTP_DEFAULT : given;
+    struct http_call call;
+    if (given == NULL && !is_asked_locally(doctor)) {
+        return;
+    }
+    int error = http_call(doctor->errand, http, "GET", "/health", &call);
+    struct answer answer = {.errand = doctor->errand, .body = call.body};
+    json_init(&answer.json);
+    bool is_ours = error == 0 && json_parse(&answer.json, call.body) == 0 &&
+                   json_token(&answer.json, JSON_ROOT)->kind == JSON_OBJECT &&
+                   answer_text(&answer, JSON_ROOT, "status").size > 0;
+    if (is_ours) {
+        judge_health(doctor, http, &answer);
+    } else if (given != NULL) {
+        diagnosis_add(&doctor->diagnosis, DIAGNOSIS_NOTE, "health",
+                      "--http takes the address that the broker's ready line names",
+                      "%s does not tell how the broker is: %s", http,
+                      error != 0 ? error_text(error) : "it is no HTTP port of tidemill");
+    }
+    json_fini(&answer.json);
+}
+
 /* --- The visit --- */
 
 static void visit_cluster(struct doctor *doctor)
@@ -332,6 +388,7 @@ static void visit_cluster(struct doctor *doctor)
         visit_directories(doctor, metadata->brokers.items[i].node_id);
     }
     judge_partitions(doctor, metadata);
+    visit_health(doctor);
     if (!doctor->values->is_read_only) {
         visit_with_record(doctor);
     }
@@ -363,6 +420,9 @@ static int run(struct command_world *world, const void *given, const struct flag
 static const struct flag flags[] = {
     FLAG('d', "data", STRING, struct doctor_values, data, "DIR",
          "the broker's data directory, if it is here (default: ./tidemill-data)"),
+    FLAG(0, "http", STRING, struct doctor_values, http, "HOST:PORT",
+         "the broker's HTTP port, which tells of damage (default: " ANSWER_HTTP_DEFAULT
+         ", if the broker is here)"),
     FLAG(0, "read-only", BOOL, struct doctor_values, is_read_only, NULL,
          "make no topic and write no file: no clock, no disk times"),
     ERRAND_OUTPUT_FLAG(struct doctor_values),
@@ -375,9 +435,10 @@ const struct command doctor_command = {
     .summary = "says what is wrong with a broker or this machine",
     .details =
         "The addresses that clients are told, whether they can be reached from here, the\n"
-        "room on the brokers' disks, the clock, a record on its way; then disk times, space,\n"
-        "file system, descriptors and memory of this machine. A topic is made for the visit\n"
-        "and deleted again. Exit code 1 when something is wrong; notes are no fault.\n",
+        "room on the brokers' disks, damage that was found, the clock, a record on its way;\n"
+        "then disk times, space, file system, descriptors and memory of this machine. A topic is\n"
+        "made for the visit and deleted again. Exit code 1 when something is wrong; notes are no "
+        "fault.\n",
     .examples = "tidemill doctor\n"
                 "tidemill doctor broker1.example.org:9092 --read-only\n"
                 "tidemill doctor --data /var/lib/tidemill -o json\n",

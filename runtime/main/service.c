@@ -16,11 +16,36 @@
 
 enum { CONFIG_SIZE_MAX = 1 << 20, STATUS_OK = 200, STATUS_UNAVAILABLE = 503 };
 
+static void tell_warning(void *owner, const struct report *warning)
+{
+    struct service *service = owner;
+    fprintf(service->world->errors, "tidemill: warning: %s%s%s\n", warning->place,
+            warning->place[0] == '\0' ? "" : ": ", warning->text);
+}
+
+/* Kafka's own files have ten options without effect here, in which a warning that matters would be
+ * overlooked. */
 static void warn(void *owner, const struct report *warning)
 {
-    struct command_world *world = owner;
-    fprintf(world->errors, "tidemill: warning: %s%s%s\n", warning->place,
-            warning->place[0] == '\0' ? "" : ": ", warning->text);
+    struct service *service = owner;
+    if (!service->is_moot || service->is_telling_all) {
+        tell_warning(service, warning);
+        return;
+    }
+    service->moot_report = service->moot_count == 0 ? *warning : service->moot_report;
+    service->moot_count++;
+}
+
+static void warn_of_moot(struct service *service)
+{
+    if (service->moot_count == 1) {
+        tell_warning(service, &service->moot_report);
+    } else if (service->moot_count > 1) {
+        fprintf(service->world->errors,
+                "tidemill: warning: %d options have no effect here, which nobody will miss: %s; "
+                "'tidemill serve --check' tells why\n",
+                service->moot_count, buffer_string(&service->moot));
+    }
 }
 
 static int complain(struct service *service)
@@ -47,8 +72,13 @@ static void put_value(void *owner, const char *name, const char *value, const ch
 {
     struct service *service = owner;
     struct report mistake = {0};
-    if (broker_options_put(&service->file, name, value, place, warn, service->world, &mistake) !=
-        0) {
+    service->is_moot = broker_options_is_moot(name);
+    int before = service->moot_count;
+    int error = broker_options_put(&service->file, name, value, place, warn, service, &mistake);
+    if (service->moot_count > before) {
+        buffer_printf(&service->moot, "%s%s", service->moot.size > 0 ? ", " : "", name);
+    }
+    if (error != 0) {
         refuse(service, &mistake);
     } else {
         free(map_put(&service->places, bytes_from_string(name), memory_string(place)));
@@ -147,6 +177,7 @@ static void read_values(struct service *service, const struct service_flags *fla
     if (flags->durability != NULL) {
         put_value(service, "durability", flags->durability, "--durability");
     }
+    warn_of_moot(service);
 }
 
 static void on_ready(void *owner)
@@ -192,11 +223,16 @@ static unsigned write_health(void *owner, const struct http_request *request, st
         error = ERROR_NO_SPACE;
     }
     bool is_well = error == 0 && service->is_ready && !service->has_failed;
+    int64_t damaged = service->broker == NULL ? 0 : broker_damaged_count(service->broker);
     buffer_printf(out, "{\"status\":\"%s\",\"version\":\"%s\"",
-                  is_well                   ? "ok"
+                  is_well && damaged > 0    ? "damaged"
+                  : is_well                 ? "ok"
                   : error == ERROR_NO_SPACE ? "full"
                                             : "failed",
                   service->world->version);
+    if (damaged > 0) {
+        buffer_printf(out, ",\"damaged_partitions\":%lld", (long long)damaged);
+    }
     if (error != 0) {
         buffer_printf(out, ",\"error\":\"%s\",\"message\":\"%s\"", error_name(error),
                       error_text(error));
@@ -306,7 +342,7 @@ static void warn_of_service(void *owner, const struct report *warning)
     const char *given = map_find_string(&service->places, warning->place);
     report_add(&placed, given != NULL ? given : "", "%s%s%s", warning->place,
                warning->place[0] == '\0' ? "" : ": ", warning->text);
-    warn(service->world, &placed);
+    tell_warning(service, &placed);
 }
 
 /* All that can be judged before anything starts; every mistake is told. */
@@ -452,12 +488,14 @@ int service_judge(struct command_world *world, const struct service_flags *flags
     struct broker_settings settings;
     service_init(&service);
     service.world = world;
+    service.is_telling_all = true;
     int code = read_settings(&service, flags, &settings) == 0 ? COMMAND_OK : COMMAND_MISUSED;
     if (code == COMMAND_OK && broker_judge_directory(world->io, &settings, &service.report) != 0) {
         code = complain(&service);
     }
     map_fini(&service.file, free);
     map_fini(&service.places, free);
+    buffer_fini(&service.moot);
     return code;
 }
 
@@ -503,4 +541,5 @@ void service_stop(struct service *service)
     }
     map_fini(&service->file, free);
     map_fini(&service->places, free);
+    buffer_fini(&service->moot);
 }

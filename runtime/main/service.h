@@ -44,11 +44,16 @@ enum { SERVICE_ROUTE_MAX = 16 };
 
 struct service {
     struct command_world *world;
-    struct map file;       /* values of the configuration */
-    struct map places;     /* where each was given: the option's name to char * */
-    int mistake_count;     /* in them */
-    struct broker *broker; /* NULL: none is embedded */
-    struct http *http;     /* NULL: off */
+    struct map file;     /* values of the configuration */
+    struct map places;   /* where each was given: the option's name to char * */
+    int mistake_count;   /* in them */
+    bool is_telling_all; /* also of what has no effect and nobody misses, one by one */
+    bool is_moot;        /* the value that is put is such */
+    struct buffer moot;  /* their names, */
+    int moot_count;
+    struct report moot_report; /* and what is to be said of the first */
+    struct broker *broker;     /* NULL: none is embedded */
+    struct http *http;         /* NULL: off */
     struct http_route routes[SERVICE_ROUTE_MAX];
     size_t route_count;
     struct report report; /* why it failed */

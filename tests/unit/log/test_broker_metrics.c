@@ -99,9 +99,11 @@ static void a_partition_with_damage_is_counted(void **state)
     node->is_ready = node->is_stopped = false;
     node_start(node);
     assert_int_equal(node_metric(node, "tidemill_damaged_partitions"), 0);
+    assert_int_equal(broker_damaged_count(node->broker), 0);
     const struct fetch_response *response = read_from(node, 0);
     assert_int_equal(response->topics.items[0].partitions.items[0].error_code, 2);
     assert_int_equal(node_metric(node, "tidemill_damaged_partitions"), 1);
+    assert_int_equal(broker_damaged_count(node->broker), 1);
     assert_int_equal(node_metric(node, "tidemill_offline_partitions"), 0); /* it goes on */
 }
 

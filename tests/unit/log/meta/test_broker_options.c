@@ -90,6 +90,8 @@ static void what_has_no_effect_is_told(void **state)
          "whoever can connect may do everything"},
         {"log.dirs", "/a,/b", "only the first of several directories is used, /a"},
         {"log.dirs", "/a", NULL},
+        {"default.replication.factor", "3", "a single node keeps one copy of each topic, not 3"},
+        {"default.replication.factor", "1", NULL},
         {"num.partitions", "4", NULL}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         struct map values;
@@ -105,6 +107,17 @@ static void what_has_no_effect_is_told(void **state)
         assert_int_equal(values.size, 1);
         map_fini(&values, free);
     }
+}
+
+static void what_nobody_misses_is_moot(void **state)
+{
+    (void)state;
+    assert_true(broker_options_is_moot("num.io.threads"));
+    assert_true(broker_options_is_moot("controller.quorum.voters"));
+    assert_false(broker_options_is_moot("authorizer.class.name"));
+    assert_false(broker_options_is_moot("super.users"));
+    assert_false(broker_options_is_moot("num.partitions"));
+    assert_false(broker_options_is_moot("num.partitons"));
 }
 
 /* What Kafka's broker described of itself, and what files of older ones and of containers set. */
@@ -202,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_kafka_are_read),
         cmocka_unit_test(what_has_no_effect_is_told),
+        cmocka_unit_test(what_nobody_misses_is_moot),
         cmocka_unit_test(no_common_name_is_told_as_unknown),
         cmocka_unit_test(what_begins_alike_is_not_taken_for_it),
         cmocka_unit_test(an_unknown_name_is_kept_with_a_warning),
