@@ -56,8 +56,8 @@ struct exchange {
     struct buffer body;
     struct buffer answer;
     const char *content_type;
-    const char *allowed; /* method of the route, for 405 */
-    unsigned status;     /* 0: not answered yet */
+    char allowed[40]; /* methods of routes with this path, for 405; "" without */
+    unsigned status;  /* 0: not answered yet */
     bool is_too_large;
     bool is_handed_over;
 };
@@ -111,17 +111,19 @@ static const struct http_route *find_route(struct exchange *exchange)
             continue;
         }
         if (method_matches(route, exchange->method)) {
-            exchange->allowed = NULL;
+            exchange->allowed[0] = '\0';
             return route;
         }
-        exchange->allowed = route->method;
+        size_t size = strlen(exchange->allowed);
+        snprintf(exchange->allowed + size, sizeof exchange->allowed - size, "%s%s",
+                 size > 0 ? ", " : "", route->method);
     }
     return NULL;
 }
 
 static unsigned refuse_route(struct exchange *exchange)
 {
-    return exchange->allowed != NULL
+    return exchange->allowed[0] != '\0'
                ? http_refuse(&exchange->answer, MHD_HTTP_METHOD_NOT_ALLOWED,
                              "%s is not allowed here; use %s", exchange->method, exchange->allowed)
                : http_refuse(&exchange->answer, MHD_HTTP_NOT_FOUND, "nothing is at %s",
@@ -177,6 +179,8 @@ static void settle(struct exchange *exchange, unsigned status)
 static void on_given(struct http_answer *answer, unsigned status, struct buffer *body)
 {
     struct exchange *exchange = (struct exchange *)(void *)answer;
+    snprintf(exchange->allowed, sizeof exchange->allowed, "%s",
+             answer->allow == NULL ? "" : answer->allow);
     buffer_fini(&exchange->answer);
     exchange->answer = *body;
     buffer_init(body);
@@ -244,7 +248,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     }
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, exchange->content_type);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    if (exchange->allowed != NULL) {
+    if (exchange->allowed[0] != '\0') {
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, exchange->allowed);
     }
     enum MHD_Result result = MHD_queue_response(exchange->connection, exchange->status, response);

@@ -36,6 +36,7 @@ struct http_request {
 /* One request that is answered later; embedded by whoever asked, who is told by `give`. */
 struct http_answer {
     void (*give)(struct http_answer *answer, unsigned status, struct buffer *body);
+    const char *allow; /* with 405, the method that would do: a literal; NULL: none is told */
 };
 
 /* One of `handle` and `ask` says what happens. */

@@ -78,14 +78,25 @@ static void print_rows(const struct answer *answer)
                                                   {"START", "window_start", false},
                                                   {"END", "window_end", false},
                                                   {"VALUE", "value", false}};
+    static const struct grid_column versioned[] = {{"PARTITION", "partition", true},
+                                                   {"KEY", "key", false},
+                                                   {"SINCE", "ts", false},
+                                                   {"VALUE", "value", false}};
     struct grid grid;
     uint32_t count = 0;
     uint32_t rows = answer_list(answer, JSON_ROOT, "rows", &count);
     uint32_t first = count == 0 ? JSON_ABSENT : json_element(&answer->json, rows, 0);
     bool is_windowed =
         count > 0 && json_find(&answer->json, first, BYTES_LITERAL("window_start")) != JSON_ABSENT;
-    grid_init(&grid, is_windowed ? windowed : plain,
-              is_windowed ? sizeof windowed / sizeof *windowed : sizeof plain / sizeof *plain);
+    bool is_versioned = count > 0 && !is_windowed &&
+                        json_find(&answer->json, first, BYTES_LITERAL("ts")) != JSON_ABSENT;
+    if (is_windowed) {
+        grid_init(&grid, windowed, sizeof windowed / sizeof *windowed);
+    } else if (is_versioned) {
+        grid_init(&grid, versioned, sizeof versioned / sizeof *versioned);
+    } else {
+        grid_init(&grid, plain, sizeof plain / sizeof *plain);
+    }
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = json_element(&answer->json, rows, i);
         grid_add_number(&grid, answer_number(answer, row, "partition"));
@@ -93,11 +104,19 @@ static void print_rows(const struct answer *answer)
         if (is_windowed) {
             add_time(&grid, answer, row, "window_start");
             add_time(&grid, answer, row, "window_end");
+        } else if (is_versioned) {
+            add_time(&grid, answer, row, "ts");
         }
         add_value(&grid, answer, row, "value");
     }
     grid_print(&grid, false, &answer->errand->out);
     grid_fini(&grid);
+    if (count == 0) {
+        command_fail(
+            answer->errand->world,
+            "there is no such row in the partitions that this process has; 'tidemill store "
+            "ls' lists them");
+    }
     uint32_t more = json_find(&answer->json, JSON_ROOT, BYTES_LITERAL("more"));
     if (more != JSON_ABSENT && json_token(&answer->json, more)->kind == JSON_TRUE) {
         command_fail(answer->errand->world, "there are more rows; --from, --to and -n choose");

@@ -19,6 +19,7 @@ enum {
     STATUS_OK = 200,
     STATUS_BAD = 400,
     STATUS_NONE = 404,
+    STATUS_NOT_ALLOWED = 405,
     STATUS_CONFLICT = 409,
     STATUS_FAILED = 500,
     STATUS_UNAVAILABLE = 503
@@ -511,9 +512,11 @@ static bool operation_read_query(struct operation *operation, const struct http_
     return true;
 }
 
-/* NAME, NAME/VERB or NAME/VERB/ARGUMENT. NULL: there is no such thing. */
+/* NAME, NAME/VERB or NAME/VERB/ARGUMENT. NULL: there is no such thing; *other is what there is of
+ * another method, or NULL. */
 static const struct operation_row *operation_find(struct operation *operation,
-                                                  const struct http_request *request)
+                                                  const struct http_request *request,
+                                                  const struct operation_row **other)
 {
     const char *name = request->suffix;
     const char *verb = strchr(name, '/');
@@ -526,10 +529,14 @@ static const struct operation_row *operation_find(struct operation *operation,
     operation->argument = memory_string(argument == NULL ? "" : argument + 1);
     for (size_t i = 1; i < sizeof operation_rows / sizeof *operation_rows; i++) {
         const struct operation_row *row = &operation_rows[i];
-        if (strcmp(row->method, method) == 0 && strlen(row->verb) == verb_size &&
-            memcmp(row->verb, verb, verb_size) == 0 && row->has_argument == (argument != NULL)) {
+        if (strlen(row->verb) != verb_size || memcmp(row->verb, verb, verb_size) != 0 ||
+            row->has_argument != (argument != NULL)) {
+            continue;
+        }
+        if (strcmp(row->method, method) == 0) {
             return row;
         }
+        *other = row;
     }
     return NULL;
 }
@@ -547,7 +554,16 @@ static void operation_ask(void *owner, const struct http_request *request,
     operation->answer = answer;
     operation->visit = (struct host_visit){
         .visit = operation_on_visit, .done = operation_on_done, .owner = operation};
-    operation->row = is_list ? &operation_rows[0] : operation_find(operation, request);
+    const struct operation_row *other = NULL;
+    operation->row = is_list ? &operation_rows[0] : operation_find(operation, request, &other);
+    if (operation->row == NULL && other != NULL) {
+        answer->allow = other->method;
+        operation->status =
+            http_refuse(&operation->out, STATUS_NOT_ALLOWED, "%s is not allowed here; use %s",
+                        request->method, other->method);
+        operation_on_done(&operation->visit);
+        return;
+    }
     if (operation->row == NULL) {
         operation->status = http_refuse(&operation->out, STATUS_NONE, "nothing is at %s for %s",
                                         request->path, request->method);
