@@ -154,6 +154,15 @@ static bool play_why_has_failed(const struct driver_trail_row *row)
     return false;
 }
 
+/* A record that met nothing in a join of streams: it may yet. Who came too late has a row. */
+static const char *play_why_waits_in(const struct driver_trail_row *row)
+{
+    bool is_waiting = play_why_is_end(row) && row->plan != NULL && row->plan->store_count > 0 &&
+                      strcmp(row->plan->kind, "meeting") == 0 && !bytes_is_null(row->record.key) &&
+                      !bytes_is_null(row->record.value) && !play_why_has_failed(row);
+    return is_waiting ? row->plan->stores[0] : NULL;
+}
+
 static void play_why_add_tree(struct buffer *out, const struct driver_trail_row *row,
                               struct buffer *indent)
 {
@@ -163,7 +172,9 @@ static void play_why_add_tree(struct buffer *out, const struct driver_trail_row 
         buffer_add_bytes(out, buffer_bytes(indent));
         buffer_add_string(out, is_last ? "└─ " : "├─ ");
         play_why_add_row(out, child);
-        if (play_why_is_end(child) && !play_why_has_failed(child)) {
+        if (play_why_waits_in(child) != NULL) {
+            buffer_printf(out, "; met nothing yet, and is kept in %s", play_why_waits_in(child));
+        } else if (play_why_is_end(child) && !play_why_has_failed(child)) {
             buffer_add_string(out, "; dropped");
         }
         buffer_add_byte(out, '\n');
@@ -202,6 +213,7 @@ static void play_why_add_json(struct buffer *out, const struct driver_trail_row 
     play_why_add_text(out, "reason", row->text);
     play_why_add_text(out, "place", row->plan == NULL ? row->place : row->plan->place);
     play_why_add_text(out, "detail", row->plan == NULL ? NULL : row->plan->detail);
+    play_why_add_text(out, "kept_in", play_why_waits_in(row));
     if (row->kind != DRIVER_TRAIL_FAILURE && row->kind != DRIVER_TRAIL_TIMER) {
         play_why_add_bytes(out, "key", record->key);
         play_why_add_bytes(out, row->kind == DRIVER_TRAIL_WRITE ? "after" : "value", record->value);
@@ -274,6 +286,42 @@ static int play_why_feed(struct play_why *why, const struct record *record, int6
     return code;
 }
 
+/* Why it was not met: the topic is none of its inputs, or the record is not there. */
+static int play_why_complain(const struct play_why *why)
+{
+    struct command_world *world = why->errand->world;
+    bool is_compacted = false, is_there = false, is_input = false;
+    for (size_t i = 0; i < why->slice.count; i++) {
+        const struct topic_sweep_range *range = &why->slice.ranges[i];
+        is_input = is_input || strcmp(range->topic, why->topic) == 0;
+        if (strcmp(range->topic, why->topic) == 0 && range->partition == why->partition) {
+            is_there = true;
+            is_compacted = why->offset >= range->start && why->offset < range->end;
+        }
+    }
+    if (!is_input) {
+        return command_fail(world,
+                            "%s does not read the topic %s; 'tidemill app plan %s' tells what it "
+                            "reads",
+                            why->play.path, why->topic, why->play.path);
+    }
+    if (is_compacted) {
+        return command_fail(
+            world,
+            "%s:%" PRId64 ":%" PRId64
+            " holds no record: it was compacted away, is a marker of a transaction, "
+            "or belongs to one that was aborted; 'tidemill consume %s -p %" PRId64 " -o %" PRId64
+            " -c 1' shows the next",
+            why->topic, why->partition, why->offset, why->topic, why->partition, why->offset);
+    }
+    return command_fail(
+        world, "%s has no %s %" PRId64 "%s; 'tidemill topic offsets %s' shows what is there",
+        why->topic, is_there ? "record at offset" : "partition",
+        is_there ? why->offset : why->partition,
+        is_there ? arena_printf(&why->errand->arena, " in partition %" PRId64, why->partition) : "",
+        why->topic);
+}
+
 /* It, or what it caused, may have to wait for others, behind a decision about time. */
 static bool play_why_is_over(const struct play_why *why)
 {
@@ -302,13 +350,7 @@ static int play_why_run(struct play_why *why)
         play_why_tell(why); /* also of a record that stopped the application */
         return code;
     }
-    return code != COMMAND_OK
-               ? code
-               : command_fail(why->errand->world,
-                              "%s has no record %" PRId64 ":%" PRId64
-                              " that %s reads; 'tidemill topic offsets %s' shows "
-                              "what is there",
-                              why->topic, why->partition, why->offset, why->play.path, why->topic);
+    return code != COMMAND_OK ? code : play_why_complain(why);
 }
 
 static int play_why_explain(struct play_why *why, const char *path, const struct flag_list *plugins,
