@@ -9,10 +9,9 @@
 #include "runtime/main/app_reset.h"
 
 #include "log/base/error.h"
-#include "runtime/app/app_script.h"
 #include "runtime/cli/errand.h"
 #include "runtime/cli/outcome.h"
-#include "runtime/main/plugin_places.h"
+#include "runtime/main/named_script.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -229,43 +228,36 @@ static int reset_topics(struct reset *reset)
 
 /* --- The command ------------------------------------------------------------------------------ */
 
-static int reset_app(struct command_world *world, const struct reset_values *values,
+static int reset_app(struct errand *errand, const struct reset_values *values,
                      const struct topology *topology)
 {
-    struct errand errand;
-    struct reset reset = {.errand = &errand, .values = values, .topology = topology};
-    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
-    if (code != COMMAND_OK) {
-        return code;
-    }
-    outcome_open(&reset.outcome, &errand, "name");
+    struct reset reset = {.errand = errand, .values = values, .topology = topology};
+    outcome_open(&reset.outcome, errand, "name");
     reset_find_topics(&reset);
-    code = reset_group(&reset);
+    int code = reset_group(&reset);
     code = code == COMMAND_OK ? reset_topics(&reset) : code;
     if (code == COMMAND_OK && reset.outcome.grid.cell_count == 0) {
         outcome_say(&reset.outcome, "%s remembers nothing.\n", topology_name(topology));
     }
     outcome_close(&reset.outcome, code);
-    errand_close(&errand);
     return code;
 }
 
 static int run(struct command_world *world, const void *given, const struct flag_list *arguments)
 {
     const struct reset_values *values = given;
-    struct plugin_places plugins;
-    struct report report = {0};
-    struct script *script = NULL;
-    plugin_places_find(&plugins, &values->plugins);
-    const struct app_options options = {.path = arguments->items[0],
-                                        .plugin_directories = plugins.items,
-                                        .plugin_directory_count = plugins.count};
-    if (app_script_open(world->io, &options, &report, &script) != 0) {
-        return command_fail(world, "%s%s%s", report.place, report.place[0] == 0 ? "" : ": ",
-                            report.text);
+    struct errand errand;
+    struct named_script named;
+    int code = errand_open(&errand, world, &values->errand, NULL, NULL);
+    if (code != COMMAND_OK) {
+        return code;
     }
-    int code = reset_app(world, values, script_topology(script));
-    script_close(script);
+    code = named_script_open(&named, &errand, arguments->items[0], &values->plugins);
+    if (code == COMMAND_OK) {
+        code = reset_app(&errand, values, script_topology(named.script));
+    }
+    named_script_close(&named);
+    errand_close(&errand);
     return code;
 }
 
@@ -281,9 +273,10 @@ static const struct flag flags[] = {
 const struct command app_reset_command = {
     .noun = "app",
     .verb = "reset",
-    .arguments = "APP.lua",
+    .arguments = "APP|APP.lua",
     .summary = "makes a stopped application begin anew",
     .examples = "tidemill app reset words.lua --dry-run\n"
+                "tidemill app reset words     # as it is deployed\n"
                 "tidemill app reset words.lua -b kafka1:9092\n",
     .details =
         "Its group forgets how far it was, and its changelogs, repartition topics and decisions\n"

@@ -2,11 +2,9 @@
 #include "runtime/main/play.h"
 
 #include "log/base/error.h"
-#include "runtime/app/app_script.h"
 #include "runtime/cli/offset_query.h"
 #include "runtime/main/play_clock.h"
 #include "runtime/main/play_emits.h"
-#include "runtime/main/plugin_places.h"
 #include "runtime/topology/topology_match.h"
 
 #include <stdlib.h>
@@ -236,25 +234,14 @@ static int play_start(struct play *play, const struct app_bundle *files)
 int play_open(struct play *play, struct errand *errand, const char *path,
               const struct flag_list *plugins)
 {
-    struct plugin_places places;
-    struct app_bundle files;
-    plugin_places_find(&places, plugins);
-    app_bundle_init(&files);
-    const struct app_options options = {.path = path,
-                                        .plugin_directories = places.items,
-                                        .plugin_directory_count = places.count,
-                                        .read = &files};
-    struct report report = {0};
-    int code = COMMAND_OK;
     *play = (struct play){.errand = errand, .path = path};
-    if (app_script_open(errand->world->io, &options, &report, &play->script) != 0) {
-        code = play_complain(play, &report);
-    } else {
+    int code = named_script_open(&play->source, errand, path, plugins);
+    if (code == COMMAND_OK) {
+        play->script = play->source.script;
         play->topology = script_topology(play->script);
         play_find_outputs(play);
-        code = play_start(play, &files);
+        code = play_start(play, play->source.files);
     }
-    app_bundle_fini(&files);
     return code;
 }
 
@@ -264,7 +251,7 @@ void play_close(struct play *play)
         driver_crash(play->driver);
         driver_free(play->driver);
     }
-    script_close(play->script);
+    named_script_close(&play->source);
     *play = (struct play){0};
 }
 

@@ -11,12 +11,13 @@
 #include "runtime/cli/offset_spec.h"
 #include "runtime/cli/slice_reader.h"
 #include "runtime/driver/driver.h"
-#include "runtime/lua/script.h"
+#include "runtime/main/named_script.h"
 
 struct play {
     struct errand *errand;
     const char *path;
-    struct script *script;
+    struct named_script source;
+    struct script *script; /* its */
     const struct topology *topology;
     struct driver *driver;
     const char **outputs; /* topics of sinks, late records, dead letters, and of emit as far as we

@@ -493,7 +493,7 @@ static const struct flag replay_flags[] = {
 
 const struct command play_replay_command = {
     .verb = "replay",
-    .arguments = "APP.lua",
+    .arguments = "APP|APP.lua",
     .summary = "plays an application with real inputs and compares what it writes",
     .examples =
         "tidemill replay words.lua\n"

@@ -417,9 +417,10 @@ static const struct flag play_why_flags[] = {
 
 const struct command play_why_command = {
     .verb = "why",
-    .arguments = "APP.lua TOPIC:PARTITION:OFFSET",
+    .arguments = "APP|APP.lua TOPIC:PARTITION:OFFSET",
     .summary = "tells what an application made of one record",
     .examples = "tidemill why words.lua lines:0:17\n"
+                "tidemill why words lines:0:17     # as it is deployed\n"
                 "tidemill why words.lua lines:0:17 --from @2026-11-24T12:00:00Z -o json\n",
     .details =
         "A tree of the steps that the record passed: with what key, value and time, what they\n"
