@@ -445,6 +445,10 @@ void isolation_run(struct isolation *isolation, const char *broker, const char *
     if (isolation->is_judged) {
         isolation_tell_start(isolation);
     }
+}
+
+void isolation_await(struct isolation *isolation)
+{
     while (!isolation->has_begun && !isolation->world->is_interrupted) {
         isolation->world->run(isolation->world->owner);
     }

@@ -6,7 +6,8 @@
  *         (2) a question is answered whatever happens to the child;
  *         (3) a child that ended unasked is followed by another after a pause that doubles from one
  *             second to a minute, and begins anew when one ran for a minute.
- * Thread: the main thread; the loop turns inside isolation_start, isolation_run and isolation_stop.
+ * Thread: the main thread; the loop turns inside isolation_start, isolation_await and
+ * isolation_stop.
  */
 #pragma once
 
@@ -62,9 +63,10 @@ struct isolation {
 must_use int isolation_start(struct isolation *isolation, struct command_world *world,
                              void (*over)(void *owner), void *owner);
 /* The child shall run them, and every child after it. The texts are borrowed until
- * isolation_stop. Waits until they have begun (settling.h) or the child ended, not after a signal.
- */
+ * isolation_stop. */
 void isolation_run(struct isolation *isolation, const char *broker, const char *state_directory);
+/* Behind it: waits until they have begun (settling.h) or the child ended, not after a signal. */
+void isolation_await(struct isolation *isolation);
 /* The questions of runtime/main/operation.h, which the child answers. */
 void isolation_make_routes(struct isolation *isolation,
                            struct http_route routes[OPERATION_ROUTE_COUNT]);

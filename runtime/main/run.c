@@ -276,6 +276,7 @@ static int run_isolating(struct run *run)
     run_choose_state(run);
     broker_inner_address(run->service.broker, run->inner);
     isolation_run(&run->isolation, run->inner, run->state_directory);
+    isolation_await(&run->isolation);
     service_print_ready(&run->service, false);
     code = service_wait(&run->service);
     int end = isolation_stop(&run->isolation);

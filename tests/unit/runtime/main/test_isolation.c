@@ -111,6 +111,7 @@ static void child_on_frame(const struct relay_frame *frame, bool is_stubborn)
                  BYTES_FORMAT(frame->parts[1]));
         child_send((struct relay_frame){
             .kind = ISOLATION_METRICS, .parts = {bytes_from_string(text)}, .part_count = 1});
+        child_send((struct relay_frame){.kind = ISOLATION_BEGUN});
     }
 }
 
@@ -356,7 +357,7 @@ static void it_is_told_where_to_run_and_ends_when_it_is_asked(void **state)
     struct buffer out;
     buffer_init(&out);
     start_and_run(bench, "speak");
-    await(bench, has_metrics);
+    isolation_await(&bench->isolation); /* before it says that it has begun it tells these: */
     isolation_write_metrics(&bench->isolation, &out);
     assert_non_null(strstr(buffer_string(&out), "at broker:1 in stores\n"));
     assert_non_null(strstr(buffer_string(&out), "tidemill_isolation_restarts_total 0\n"));
@@ -364,6 +365,17 @@ static void it_is_told_where_to_run_and_ends_when_it_is_asked(void **state)
     assert_int_equal(bench->isolation.child, 0);
     assert_said(bench, "");
     buffer_fini(&out);
+}
+
+static void one_that_dies_before_it_has_begun_is_not_waited_for(void **state)
+{
+    struct bench *bench = *state;
+    assert_int_equal(start(bench, "speak"), COMMAND_OK);
+    assert_int_equal(kill(bench->isolation.child, SIGKILL), 0);
+    isolation_run(&bench->isolation, "broker:1", "stores");
+    isolation_await(&bench->isolation);
+    assert_int_equal(bench->isolation.child, 0);
+    assert_int_equal(isolation_stop(&bench->isolation), COMMAND_OK);
 }
 
 static void questions_go_to_it_and_answers_come_back(void **state)
@@ -457,6 +469,7 @@ int main(void)
         ISOLATION_TEST(one_that_sends_garbage_is_killed),
         ISOLATION_TEST(one_that_hangs_before_it_has_judged_ends_with_a_signal),
         ISOLATION_TEST(it_is_told_where_to_run_and_ends_when_it_is_asked),
+        ISOLATION_TEST(one_that_dies_before_it_has_begun_is_not_waited_for),
         ISOLATION_TEST(questions_go_to_it_and_answers_come_back),
         ISOLATION_TEST(one_that_dies_is_followed_by_another),
         ISOLATION_TEST(one_that_sends_garbage_is_followed_by_another),
