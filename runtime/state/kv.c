@@ -17,6 +17,19 @@ void kv_fini(struct kv *kv)
     free(kv->name);
 }
 
+int64_t kv_count_rows(struct kv *kv)
+{
+    struct kv_iterator *iterator = kv_iterate(kv, (struct bytes){0}, (struct bytes){0});
+    struct bytes key;
+    struct bytes value;
+    int64_t count = 0;
+    while (kv_iterator_next(iterator, &key, &value)) {
+        count++;
+    }
+    kv_iterator_free(iterator);
+    return count;
+}
+
 bool kv_get(struct kv *kv, struct bytes key, struct bytes *value)
 {
     check(!bytes_is_null(key));

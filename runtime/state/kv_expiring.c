@@ -209,19 +209,6 @@ static struct kv_iterator *expiring_iterate(struct kv *kv, struct bytes from, st
     return &made->iterator;
 }
 
-static int64_t expiring_count(struct kv *kv)
-{
-    struct kv_iterator *iterator = expiring_iterate(kv, (struct bytes){0}, (struct bytes){0});
-    struct bytes key;
-    struct bytes value;
-    int64_t count = 0;
-    while (kv_iterator_next(iterator, &key, &value)) {
-        count++;
-    }
-    kv_iterator_free(iterator);
-    return count;
-}
-
 /* --- Life ------------------------------------------------------------------------------------- */
 
 /* (1) */
@@ -266,7 +253,7 @@ struct kv *kv_new_expiring(void)
 {
     static const struct kv_ops ops = {.get = expiring_get,
                                       .put = expiring_put,
-                                      .count = expiring_count,
+                                      .count = kv_count_rows,
                                       .iterate = expiring_iterate,
                                       .judge = expiring_check,
                                       .free = expiring_free};

@@ -36,5 +36,7 @@ struct kv_iterator {
     void (*free)(struct kv_iterator *iterator);
 };
 
+/* The `count` of a kind that goes through all it has. */
+int64_t kv_count_rows(struct kv *kv);
 void kv_init(struct kv *kv, const struct kv_ops *ops, const char *name);
 void kv_fini(struct kv *kv);

@@ -323,19 +323,6 @@ static struct kv_iterator *kv_lmdb_iterate(struct kv *kv, struct bytes from, str
     return &iterator->iterator;
 }
 
-static int64_t kv_lmdb_count(struct kv *kv)
-{
-    struct kv_iterator *iterator = kv_lmdb_iterate(kv, (struct bytes){0}, (struct bytes){0});
-    struct bytes key;
-    struct bytes value;
-    int64_t count = 0;
-    while (kv_iterator_next(iterator, &key, &value)) {
-        count++;
-    }
-    kv_iterator_free(iterator);
-    return count;
-}
-
 struct kv_lmdb_each {
     void (*each)(void *owner, struct bytes key, struct bytes value);
     void *owner;
@@ -418,7 +405,7 @@ struct kv *kv_new_lmdb(const char *name, MDB_env *environment, MDB_dbi database)
                                       .savepoint = kv_lmdb_savepoint,
                                       .rollback = kv_lmdb_rollback,
                                       .is_changed = kv_lmdb_is_changed,
-                                      .count = kv_lmdb_count,
+                                      .count = kv_count_rows,
                                       .iterate = kv_lmdb_iterate,
                                       .each_dirty = kv_lmdb_each_dirty,
                                       .mark_committed = kv_lmdb_mark_committed,
