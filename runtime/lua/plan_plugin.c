@@ -15,6 +15,12 @@ static int read_plugin(struct plan_reader *reader, struct topology_node *node)
     }
     plan_reader_stores(reader, node, &stores);
     for (size_t i = 0; i < stores.store_count; i++) {
+        if (stores.are_tables[i]) {
+            report_add(reader->report, node->place,
+                       "the table %s cannot be read by a plugin: join with it before",
+                       stores.stores[i]->name);
+            plan_reader_stop(reader);
+        }
         if (stores.stores[i]->ttl_ms > 0) {
             report_add(
                 reader->report, node->place,

@@ -387,21 +387,26 @@ void plan_reader_stores(struct plan_reader *reader, struct topology_node *node,
     const char **names = arena_array(arena, const char *, count);
     const char **aliases = arena_array(arena, const char *, count);
     const struct topology_store **stores = arena_array(arena, const struct topology_store *, count);
+    bool *are_tables = arena_array(arena, bool, count);
+    bool is_keyed = false;
     for (size_t i = 0; i < count; i++) {
         plan_reader_item(reader, i);
+        are_tables[i] = plan_reader_boolean(reader, "is_table");
         names[i] = plan_reader_string(reader, "name");
         aliases[i] = plan_reader_string(reader, "alias");
         luaL_argcheck(reader->lua, names[i] != NULL && aliases[i] != NULL, 1, "a broken plan");
         stores[i] = read_store(reader, names[i], node->place);
+        is_keyed = is_keyed || !stores[i]->is_global; /* a global one has any key in every task */
         lua_pop(reader->lua, 1);
     }
     lua_pop(reader->lua, 1);
     node->stores = names;
     node->store_count = count;
-    node->is_keyed = count > 0;
+    node->is_keyed = is_keyed;
     if (plan != NULL) {
         plan->store_names = aliases;
         plan->stores = stores;
+        plan->are_tables = are_tables;
         plan->store_count = count;
     }
 }

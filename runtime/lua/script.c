@@ -15,6 +15,7 @@
 #include "runtime/lua/script_sketch.h"
 #include "runtime/lua/script_value.h"
 #include "runtime/lua/store_view.h"
+#include "runtime/lua/table_view.h"
 #include "runtime/lua/version_view.h"
 #include "runtime/topology/topology_match.h"
 
@@ -395,6 +396,7 @@ static int open_libraries(lua_State *lua)
     script_register(lua, SCRIPT_ARRAY_META);
     record_view_open(lua);
     store_view_open(lua);
+    table_view_open(lua);
     version_view_open(lua);
     script_node_open(lua);
     open_library(lua);

@@ -81,7 +81,7 @@ struct mapper script_map_make(struct script_map_plan *plan)
 
 /* --- Joiners ---------------------------------------------------------------------------------- */
 
-static void push_kept(lua_State *lua, const struct kept_value *kept)
+void script_map_push_kept(lua_State *lua, const struct kept_value *kept)
 {
     struct script *script = script_of(lua);
     if (bytes_is_null(kept->value)) {
@@ -100,8 +100,8 @@ static int body_join(lua_State *lua)
 {
     struct map_call *call = lua_touserdata(lua, 1);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, call->plan->function);
-    push_kept(lua, call->left);
-    push_kept(lua, call->right);
+    script_map_push_kept(lua, call->left);
+    script_map_push_kept(lua, call->right);
     if (bytes_is_null(call->key)) {
         lua_pushnil(lua);
     } else {

@@ -23,5 +23,8 @@ struct script_map_plan {
 
 /* Both take nothing; the plan must live as long as the script. */
 struct mapper script_map_make(struct script_map_plan *plan);
+/* Pushes what a table keeps, or a side of a join; nil for nothing. Raises an error when it is no
+ * JSON though it should be. */
+void script_map_push_kept(lua_State *lua, const struct kept_value *kept);
 /* fn(left, right, key) -> value; nil: none. The kind is not looked at. */
 struct joiner script_map_make_joiner(struct script_map_plan *plan);

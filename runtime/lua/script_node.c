@@ -10,6 +10,7 @@
 #include "runtime/lua/script_call.h"
 #include "runtime/lua/script_value.h"
 #include "runtime/lua/store_view.h"
+#include "runtime/lua/table_view.h"
 #include "runtime/lua/version_view.h"
 
 #include <stdio.h>
@@ -152,7 +153,9 @@ static void push_ctx(lua_State *lua, struct script_node *it)
     lua_newtable(lua); /* what it reads from */
     luaL_setfuncs(lua, methods, 0);
     for (size_t i = 0; i < it->plan->store_count; i++) {
-        if (it->plan->stores[i]->history_ms > 0) {
+        if (it->plan->are_tables[i]) {
+            table_view_push(lua, it->plan->stores[i]);
+        } else if (it->plan->stores[i]->history_ms > 0) {
             version_view_push(lua, it->plan->stores[i]);
         } else {
             store_view_push(lua, it->plan->stores[i]);

@@ -30,6 +30,7 @@ struct script_node_plan {
     size_t timer_count;
     const char *const *store_names; /* as the script calls them */
     const struct topology_store *const *stores;
+    const bool *are_tables; /* kept by another step; only read here */
     size_t store_count;
 };
 

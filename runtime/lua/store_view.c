@@ -18,6 +18,7 @@ struct iteration {
     uint64_t callback;
     size_t index; /* in script->iterators */
     const struct topology_store *store;
+    store_view_pusher *push;
 };
 
 static const struct topology_store *check_store(lua_State *lua)
@@ -197,12 +198,12 @@ static int iteration_next(lua_State *lua)
         return 1;
     }
     lua_pushlstring(lua, (const char *)key.data, key.size);
-    store_view_push_value(lua, it->store, value);
+    it->push(lua, it->store, value);
     return 2;
 }
 
-static int iterate(lua_State *lua, const struct topology_store *view, struct bytes from,
-                   struct bytes to)
+static int iterate(lua_State *lua, const struct topology_store *view, store_view_pusher *push,
+                   struct bytes from, struct bytes to)
 {
     struct script *script = script_of(lua);
     struct kv *kv = find_store(lua, view);
@@ -217,20 +218,19 @@ static int iterate(lua_State *lua, const struct topology_store *view, struct byt
                                           script->iterator_capacity * sizeof(struct kv_iterator *));
     }
     *it = (struct iteration){
-        .callback = script->callback, .index = script->iterator_count, .store = view};
+        .callback = script->callback, .index = script->iterator_count, .store = view, .push = push};
     script->iterators[script->iterator_count++] = kv_iterate(kv, from, to);
     script->open_iterator_count++;
     return 1;
 }
 
-static int store_pairs(lua_State *lua)
+int store_view_pairs(lua_State *lua, const struct topology_store *store, store_view_pusher *push)
 {
-    return iterate(lua, check_store(lua), (struct bytes){0}, (struct bytes){0});
+    return iterate(lua, store, push, (struct bytes){0}, (struct bytes){0});
 }
 
-static int store_range(lua_State *lua)
+int store_view_range(lua_State *lua, const struct topology_store *store, store_view_pusher *push)
 {
-    const struct topology_store *view = check_store(lua);
     lua_settop(lua, 3);
     struct bytes from = {0};
     struct bytes to = {0};
@@ -240,16 +240,30 @@ static int store_range(lua_State *lua)
     if (!lua_isnil(lua, 3)) {
         to = store_view_key(lua, 3);
     }
-    return iterate(lua, view, from, to);
+    return iterate(lua, store, push, from, to);
+}
+
+int store_view_prefix(lua_State *lua, const struct topology_store *store, store_view_pusher *push)
+{
+    struct bytes prefix = store_view_key(lua, 2);
+    uint8_t *end = (uint8_t *)(uintptr_t)script_copy(lua, prefix).data; /* ours to change */
+    size_t size = bytes_end_of_prefix(end, prefix.size);
+    return iterate(lua, store, push, prefix, size == 0 ? (struct bytes){0} : bytes_make(end, size));
+}
+
+static int store_pairs(lua_State *lua)
+{
+    return store_view_pairs(lua, check_store(lua), store_view_push_value);
+}
+
+static int store_range(lua_State *lua)
+{
+    return store_view_range(lua, check_store(lua), store_view_push_value);
 }
 
 static int store_prefix(lua_State *lua)
 {
-    const struct topology_store *view = check_store(lua);
-    struct bytes prefix = store_view_key(lua, 2);
-    uint8_t *end = (uint8_t *)(uintptr_t)script_copy(lua, prefix).data; /* ours to change */
-    size_t size = bytes_end_of_prefix(end, prefix.size);
-    return iterate(lua, view, prefix, size == 0 ? (struct bytes){0} : bytes_make(end, size));
+    return store_view_prefix(lua, check_store(lua), store_view_push_value);
 }
 
 /* Upvalue: the methods by name. */

@@ -24,5 +24,12 @@ struct kv *store_view_find(lua_State *lua, const char *name);
 struct bytes store_view_key(lua_State *lua, int index);
 void store_view_push_value(lua_State *lua, const struct topology_store *store, struct bytes stored);
 struct bytes store_view_take_value(lua_State *lua, const struct topology_store *store, int index);
+/* Push an iterator over all keys, those from <= key < to (arguments 2 and 3, nil: open), or those
+ * with a prefix (2). `push` makes a value of what is stored. */
+typedef void store_view_pusher(lua_State *lua, const struct topology_store *store,
+                               struct bytes stored);
+int store_view_pairs(lua_State *lua, const struct topology_store *store, store_view_pusher *push);
+int store_view_range(lua_State *lua, const struct topology_store *store, store_view_pusher *push);
+int store_view_prefix(lua_State *lua, const struct topology_store *store, store_view_pusher *push);
 /* What is about to be written counts against the limit of the callback; raises an error past it. */
 void store_view_charge(lua_State *lua, struct bytes key, struct bytes value);

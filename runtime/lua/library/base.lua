@@ -142,7 +142,7 @@ local OF_SCRIPT = lib.set("process", "plugin")
 -- A store that a table, an aggregate or a join keeps is not one that a script may write to.
 local function check_stores(app, kind, stores)
   for _, store in ipairs(stores or {}) do
-    local is_of_script = OF_SCRIPT[kind] or false
+    local is_of_script = not store.is_table and OF_SCRIPT[kind] or false
     local known = app.keepers[store.name]
     if known and known.is_of_script ~= is_of_script then
       fail("the store '%s' is kept by the %s at %s, in its own way: give this one another name, "

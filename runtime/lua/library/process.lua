@@ -37,6 +37,32 @@ end
 
 local CTX = set("emit", "forward", "now", "stream_time")
 
+local function store_entry(alias, store)
+  if type(store) ~= "table" or rawget(store, "kind") ~= "kv" then
+    fail("the store '%s' must be made by S.kv or S.versioned, or be a table of the app", alias)
+  end
+  return { name = store.name or alias, alias = alias, store = store }
+end
+
+-- A table, or a global one, is read where it is kept; nil for what is none.
+local function table_entry(alias, it)
+  local entry
+  if lib.is_global(it) then
+    entry = lib.global_store(rawget(it, "store"))
+  elseif type(it) == "table" and getmetatable(it) == lib.table_meta then
+    if not rawget(it, "store") then
+      fail("the rows of '%s' are not kept as a table: :to_stream():to_table { name = \"...\" } "
+        .. "keeps them", alias)
+    end
+    entry = lib.table_store(rawget(it, "store"), rawget(it, "versioned"))
+  else
+    return nil
+  end
+  entry.alias = alias
+  entry.is_table = true
+  return entry
+end
+
 function lib.list_stores(stores)
   local list = {}
   for name, store in pairs(check_type("stores", stores or {}, "table")) do
@@ -46,10 +72,7 @@ function lib.list_stores(stores)
     if CTX[name] then
       fail("the store '%s' would hide ctx:%s(): give it another name", name, name)
     end
-    if type(store) ~= "table" or store.kind ~= "kv" then
-      fail("the store '%s' must be made by S.kv or S.versioned", name)
-    end
-    list[#list + 1] = { name = store.name or name, alias = name, store = store }
+    list[#list + 1] = table_entry(name, store) or store_entry(name, store)
   end
   table.sort(list, function(a, b) return a.alias < b.alias end)
   return list

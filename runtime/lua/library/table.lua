@@ -91,7 +91,8 @@ end
 
 -- A small table that every instance reads whole: it can be joined with under any key.
 local _, global_meta = lib.class("a global table", setmetatable({}, { __index = function()
-  return "it can only be joined with, stream:join(it, { on = \"$.a\" }); app:table makes others"
+  return "it can be joined with, stream:join(it, { on = \"$.a\" }), and read by process { stores = "
+    .. "{ it = it } }; app:table makes others"
 end }))
 
 function lib.is_global(value)
