@@ -21,6 +21,13 @@ static int read_plugin(struct plan_reader *reader, struct topology_node *node)
                        stores.stores[i]->name);
             plan_reader_stop(reader);
         }
+        if (stores.stores[i]->retention_ms > 0) {
+            report_add(reader->report, node->place,
+                       "the store %s of a plugin cannot have windows: a plugin puts the time into "
+                       "its keys",
+                       stores.stores[i]->name);
+            plan_reader_stop(reader);
+        }
         if (stores.stores[i]->ttl_ms > 0) {
             report_add(
                 reader->report, node->place,

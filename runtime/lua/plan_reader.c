@@ -332,15 +332,15 @@ static int32_t read_version(struct plan_reader *reader, const char *name, const 
     return migration.version;
 }
 
-/* The same table; 0: values stay. */
-static int64_t read_ttl(struct plan_reader *reader, const char *place)
+/* The same table; 0: it is not said. */
+static int64_t read_stay(struct plan_reader *reader, const char *name, const char *place)
 {
-    int64_t ttl_ms = plan_reader_span(reader, "ttl", place, -1);
-    if (ttl_ms == 0) {
-        report_add(reader->report, place, "ttl must be longer than nothing");
+    int64_t stay_ms = plan_reader_span(reader, name, place, -1);
+    if (stay_ms == 0) {
+        report_add(reader->report, place, "%s must be longer than nothing", name);
         plan_reader_stop(reader);
     }
-    return ttl_ms < 0 ? 0 : ttl_ms;
+    return stay_ms < 0 ? 0 : stay_ms;
 }
 
 static const struct topology_store *read_store(struct plan_reader *reader, const char *name,
@@ -359,7 +359,9 @@ static const struct topology_store *read_store(struct plan_reader *reader, const
                                                  : TOPOLOGY_STORE_PERSISTENT,
                                      .value_format = plan_reader_format(reader, place, &is_given),
                                      .history_ms = plan_reader_span(reader, "history", place, 0),
-                                     .ttl_ms = read_ttl(reader, place),
+                                     .ttl_ms = read_stay(reader, "ttl", place),
+                                     .retention_ms = read_stay(reader, "retention", place),
+                                     .has_sessions = plan_reader_boolean(reader, "has_sessions"),
                                      .is_global = plan_reader_boolean(reader, "is_global"),
                                      .version = read_version(reader, name, place)};
     lua_pop(lua, 1);

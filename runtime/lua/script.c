@@ -17,6 +17,7 @@
 #include "runtime/lua/store_view.h"
 #include "runtime/lua/table_view.h"
 #include "runtime/lua/version_view.h"
+#include "runtime/lua/window_view.h"
 #include "runtime/topology/topology_match.h"
 
 #include <stdio.h>
@@ -398,6 +399,7 @@ static int open_libraries(lua_State *lua)
     store_view_open(lua);
     table_view_open(lua);
     version_view_open(lua);
+    window_view_open(lua);
     script_node_open(lua);
     open_library(lua);
     return 0;
@@ -585,6 +587,7 @@ void script_close(struct script *script)
     free(script->pending);
     free(script->iterators);
     kv_free(script->expiring);
+    window_view_forget(script);
     for (size_t i = 0; i < script->usage_count; i++) {
         free(script->usages[i]->name);
         free(script->usages[i]);

@@ -12,6 +12,7 @@
 #include "runtime/lua/store_view.h"
 #include "runtime/lua/table_view.h"
 #include "runtime/lua/version_view.h"
+#include "runtime/lua/window_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,8 @@ static void push_ctx(lua_State *lua, struct script_node *it)
             table_view_push(lua, it->plan->stores[i]);
         } else if (it->plan->stores[i]->history_ms > 0) {
             version_view_push(lua, it->plan->stores[i]);
+        } else if (it->plan->stores[i]->retention_ms > 0) {
+            window_view_push(lua, it->plan->stores[i]);
         } else {
             store_view_push(lua, it->plan->stores[i]);
         }

@@ -45,6 +45,8 @@ enum script_key {
     SCRIPT_STORE_META,
     SCRIPT_VERSIONED_META,
     SCRIPT_TABLE_META,
+    SCRIPT_WINDOW_META,
+    SCRIPT_SESSION_META,
     SCRIPT_ITERATOR_META,
     SCRIPT_ARRAY_META,
     SCRIPT_ENVIRONMENT, /* what the script sees as _ENV */
@@ -101,7 +103,8 @@ struct script {
     struct record *pending; /* records to forward when the callback has returned */
     size_t pending_count;
     size_t pending_capacity;
-    struct kv *expiring; /* the view of the store with a ttl that was used last; or NULL */
+    struct kv *expiring;        /* the view of the store with a ttl that was used last; or NULL */
+    struct kv_windows *windows; /* of the store with windows that was used last; or NULL */
     struct kv_iterator **iterators; /* opened by this callback */
     size_t iterator_count;
     size_t open_iterator_count; /* of those, not at their end */

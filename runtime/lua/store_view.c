@@ -15,8 +15,7 @@ enum {
 };
 
 struct iteration {
-    uint64_t callback;
-    size_t index; /* in script->iterators */
+    struct store_view_hold hold;
     const struct topology_store *store;
     store_view_pusher *push;
 };
@@ -121,6 +120,16 @@ void store_view_charge(lua_State *lua, struct bytes key, struct bytes value)
     }
 }
 
+int64_t store_view_time(lua_State *lua, int index)
+{
+    const struct script *script = script_of(lua);
+    if (!lua_isnoneornil(lua, index)) {
+        return luaL_checkinteger(lua, index);
+    }
+    return script->current.original != NULL ? script->current.record.timestamp_ms
+                                            : script_context(lua, "a store")->stream_time_ms;
+}
+
 static void put_value(lua_State *lua, const struct topology_store *view, int key_index, int value)
 {
     struct kv *kv = find_store(lua, view);
@@ -180,20 +189,53 @@ static int store_count(lua_State *lua)
     return 1;
 }
 
+void store_view_reserve(lua_State *lua)
+{
+    struct script *script = script_of(lua);
+    if (script->open_iterator_count == ITERATION_COUNT_MAX) {
+        luaL_error(lua, "more than %d iterations are open", ITERATION_COUNT_MAX);
+    }
+    if (script->iterator_count == script->iterator_capacity) {
+        script->iterator_capacity = script->iterator_capacity * 2 + 4;
+        script->iterators = memory_resize(script->iterators,
+                                          script->iterator_capacity * sizeof(struct kv_iterator *));
+    }
+}
+
+struct store_view_hold store_view_hold(struct script *script, struct kv_iterator *iterator)
+{
+    check(script->iterator_count < script->iterator_capacity);
+    script->iterators[script->iterator_count] = iterator;
+    script->open_iterator_count++;
+    return (struct store_view_hold){.callback = script->callback,
+                                    .index = script->iterator_count++};
+}
+
+struct kv_iterator *store_view_held(lua_State *lua, const struct store_view_hold *hold)
+{
+    const struct script *script = script_of(lua);
+    if (hold->callback != script->callback || script->context == NULL) {
+        luaL_error(lua, "the iteration expired with its callback");
+    }
+    return script->iterators[hold->index];
+}
+
+void store_view_release(struct script *script, const struct store_view_hold *hold)
+{
+    script->open_iterator_count -= script->iterators[hold->index] != NULL;
+    kv_iterator_free(script->iterators[hold->index]);
+    script->iterators[hold->index] = NULL;
+}
+
 static int iteration_next(lua_State *lua)
 {
     struct script *script = script_of(lua);
     struct iteration *it = lua_touserdata(lua, lua_upvalueindex(1));
-    if (it->callback != script->callback || script->context == NULL) {
-        return luaL_error(lua, "the iteration expired with its callback");
-    }
     struct bytes key;
     struct bytes value;
-    struct kv_iterator *iterator = script->iterators[it->index];
+    struct kv_iterator *iterator = store_view_held(lua, &it->hold);
     if (iterator == NULL || !kv_iterator_next(iterator, &key, &value)) {
-        kv_iterator_free(iterator);
-        script->open_iterator_count -= iterator != NULL;
-        script->iterators[it->index] = NULL;
+        store_view_release(script, &it->hold);
         lua_pushnil(lua);
         return 1;
     }
@@ -207,20 +249,11 @@ static int iterate(lua_State *lua, const struct topology_store *view, store_view
 {
     struct script *script = script_of(lua);
     struct kv *kv = find_store(lua, view);
-    if (script->open_iterator_count == ITERATION_COUNT_MAX) {
-        luaL_error(lua, "more than %d iterations are open", ITERATION_COUNT_MAX);
-    }
+    store_view_reserve(lua);
     struct iteration *it = lua_newuserdatauv(lua, sizeof *it, 0);
     lua_pushcclosure(lua, iteration_next, 1);
-    if (script->iterator_count == script->iterator_capacity) {
-        script->iterator_capacity = script->iterator_capacity * 2 + 4;
-        script->iterators = memory_resize(script->iterators,
-                                          script->iterator_capacity * sizeof(struct kv_iterator *));
-    }
     *it = (struct iteration){
-        .callback = script->callback, .index = script->iterator_count, .store = view, .push = push};
-    script->iterators[script->iterator_count++] = kv_iterate(kv, from, to);
-    script->open_iterator_count++;
+        .hold = store_view_hold(script, kv_iterate(kv, from, to)), .store = view, .push = push};
     return 1;
 }
 

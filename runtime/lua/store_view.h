@@ -33,3 +33,18 @@ int store_view_range(lua_State *lua, const struct topology_store *store, store_v
 int store_view_prefix(lua_State *lua, const struct topology_store *store, store_view_pusher *push);
 /* What is about to be written counts against the limit of the callback; raises an error past it. */
 void store_view_charge(lua_State *lua, struct bytes key, struct bytes value);
+/* The argument, or the time of what is processed: of the record, in timers stream time. */
+int64_t store_view_time(lua_State *lua, int index);
+
+/* An iterator that lives no longer than the callback. */
+struct store_view_hold {
+    uint64_t callback;
+    size_t index; /* in script->iterators */
+};
+/* First: room for one; raises an error when too many are open. Nothing is raised by what follows
+ * but by store_view_held, when the callback is over. */
+void store_view_reserve(lua_State *lua);
+struct store_view_hold store_view_hold(struct script *script, struct kv_iterator *iterator);
+/* NULL when it was released, as it is at its end. */
+struct kv_iterator *store_view_held(lua_State *lua, const struct store_view_hold *hold);
+void store_view_release(struct script *script, const struct store_view_hold *hold);

@@ -13,17 +13,6 @@ static const struct topology_store *check_store(lua_State *lua)
     return *(const struct topology_store **)lua_touserdata(lua, 1);
 }
 
-/* The argument, or the time of what is processed. */
-static int64_t take_time(lua_State *lua, int index)
-{
-    const struct script *script = script_of(lua);
-    if (!lua_isnoneornil(lua, index)) {
-        return luaL_checkinteger(lua, index);
-    }
-    return script->current.original != NULL ? script->current.record.timestamp_ms
-                                            : script_context(lua, "a store")->stream_time_ms;
-}
-
 /* Pushes value, from and to; nothing else may be alive that an error would leave behind. */
 static int find_version(lua_State *lua, int64_t as_of_ms)
 {
@@ -97,12 +86,12 @@ static int put_version(lua_State *lua, int value_index, int64_t time_ms)
 static int version_put(lua_State *lua)
 {
     luaL_checkany(lua, 3);
-    return put_version(lua, 3, take_time(lua, 4));
+    return put_version(lua, 3, store_view_time(lua, 4));
 }
 
 static int version_delete(lua_State *lua)
 {
-    int64_t time_ms = take_time(lua, 3);
+    int64_t time_ms = store_view_time(lua, 3);
     lua_settop(lua, 2);
     lua_pushnil(lua);
     return put_version(lua, 3, time_ms);
@@ -133,7 +122,7 @@ static int version_newindex(lua_State *lua)
                           lua_tostring(lua, 2));
     }
     lua_settop(lua, 3);
-    put_version(lua, 3, take_time(lua, 4));
+    put_version(lua, 3, store_view_time(lua, 4));
     return 0;
 }
 

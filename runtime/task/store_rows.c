@@ -16,6 +16,10 @@ void store_rows_init(struct store_rows *rows, const struct topology_store *store
         rows->kv = rows->expiring = kv_new_expiring();
         kv_expiring_point(rows->expiring, kv, store->ttl_ms, context->stream_time_ms);
     }
+    kv_windows_init(&rows->windows);
+    if (store->retention_ms > 0) {
+        kv_windows_point(&rows->windows, kv, store->retention_ms, context->stream_time_ms);
+    }
     arena_init(&rows->arena, 0);
     buffer_init(&rows->key);
 }
@@ -23,6 +27,7 @@ void store_rows_init(struct store_rows *rows, const struct topology_store *store
 void store_rows_fini(struct store_rows *rows)
 {
     kv_free(rows->expiring);
+    kv_windows_fini(&rows->windows);
     arena_fini(&rows->arena);
     buffer_fini(&rows->key);
 }
@@ -30,6 +35,22 @@ void store_rows_fini(struct store_rows *rows)
 bool store_rows_is_hidden(const struct store_rows *rows)
 {
     return rows->node != NULL && rows->node->ops->read_row == node_hide_row;
+}
+
+/* A store of windows; a window store knows only where they start. */
+static int store_rows_read_window(struct store_rows *rows, struct bytes key, struct bytes value,
+                                  struct record *out)
+{
+    struct kv_windows_entry entry;
+    int result = kv_windows_read(&rows->windows, key, value, &entry);
+    if (result == 1) {
+        out->key = entry.key;
+        out->value = entry.value;
+        out->is_windowed = true;
+        out->window_start_ms = entry.start_ms;
+        out->window_end_ms = entry.end_ms;
+    }
+    return result;
 }
 
 /* A store of a script: what the script put. */
@@ -43,6 +64,9 @@ static int store_rows_read_plain(struct store_rows *rows, struct bytes key, stru
                            .key = key,
                            .value = value,
                            .value_format = rows->store->value_format};
+    if (rows->store->retention_ms > 0) {
+        return store_rows_read_window(rows, key, value, out);
+    }
     if (rows->store->history_ms == 0) {
         return 1;
     }
@@ -72,7 +96,8 @@ static int store_rows_read(struct store_rows *rows, struct bytes key, struct byt
 
 bool store_rows_has_plain_keys(const struct store_rows *rows)
 {
-    return rows->node == NULL ? rows->store->history_ms == 0 : rows->node->row_is_keyed;
+    return rows->node == NULL ? rows->store->history_ms == 0 && rows->store->retention_ms == 0
+                              : rows->node->row_is_keyed;
 }
 
 int store_rows_get(struct store_rows *rows, struct bytes key, struct record *out)

@@ -7,12 +7,14 @@
  * Thread: the task's shard, in one turn. */
 #pragma once
 
+#include "runtime/state/kv_windows.h"
 #include "runtime/topology/topology_instance.h"
 
 struct store_rows {
     const struct topology_store *store;
     struct kv *kv;
     struct kv *expiring;         /* the view of a store with a ttl, ours; NULL: it has none */
+    struct kv_windows windows;   /* of a store with them */
     struct node *node;           /* that understands the rows; NULL: they are keys and values */
     struct node_context context; /* in which it is asked */
     struct arena arena;

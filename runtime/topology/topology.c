@@ -324,6 +324,8 @@ int topology_add_store(struct topology *topology, const struct topology_store *s
         bool is_same = same->kind == store->kind && same->has_changelog == store->has_changelog &&
                        same->value_format == store->value_format &&
                        same->history_ms == store->history_ms && same->ttl_ms == store->ttl_ms &&
+                       same->retention_ms == store->retention_ms &&
+                       same->has_sessions == store->has_sessions &&
                        same->is_global == store->is_global && same->version == store->version;
         return is_same ? 0
                        : report_add(report, store->place,

@@ -32,8 +32,11 @@ struct topology_store {
     const struct value_format *value_format;
     int64_t history_ms; /* it keeps what was there before for so long; 0: the newest alone */
     int64_t ttl_ms;     /* what was not written for so long is gone (kv_expiring.h); 0: it stays */
-    bool is_global;     /* filled by a global source, read by any task */
-    int32_t version;    /* of its values, from 1; 0 is 1, too */
+    int64_t
+        retention_ms;  /* values by key and window (kv_windows.h) stay so long; 0: by key alone */
+    bool has_sessions; /* windows have an end of their own; else only their start is known */
+    bool is_global;    /* filled by a global source, read by any task */
+    int32_t version;   /* of its values, from 1; 0 is 1, too */
 };
 
 enum topology_clock { TOPOLOGY_WALL_CLOCK, TOPOLOGY_STREAM_TIME };

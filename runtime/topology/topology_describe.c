@@ -67,6 +67,10 @@ static void describe_part(const struct topology *topology, const struct topology
         if (store->ttl_ms > 0) {
             buffer_printf(out, ", ttl of %lld ms", (long long)store->ttl_ms);
         }
+        if (store->retention_ms > 0) {
+            buffer_printf(out, ", %s of %lld ms", store->has_sessions ? "sessions" : "windows",
+                          (long long)store->retention_ms);
+        }
         buffer_add_string(out, ")\n");
     }
     for (size_t i = 0; i < part->node_count; i++) {

@@ -136,6 +136,15 @@ static enum topology_fate refuse(char *why, const char *was, const char *is)
     return TOPOLOGY_REFUSED;
 }
 
+/* What its values belong to. */
+static const char *windows_of(const struct topology_store *store)
+{
+    if (store->retention_ms == 0) {
+        return "values by key";
+    }
+    return store->has_sessions ? "values by session" : "values by window";
+}
+
 static int version_of(const struct topology_store *store)
 {
     return store->version < 1 ? 1 : (int)store->version;
@@ -172,6 +181,9 @@ static enum topology_fate judge(const struct topology *from, const struct topolo
     if ((old->ttl_ms > 0) != (new->ttl_ms > 0)) {
         return refuse(why, old->ttl_ms > 0 ? "values with a ttl" : "values that stay",
                       new->ttl_ms > 0 ? "values with a ttl" : "values that stay");
+    }
+    if (strcmp(windows_of(old), windows_of(new)) != 0) {
+        return refuse(why, windows_of(old), windows_of(new));
     }
     if (strcmp(old_layout, new_layout) != 0) {
         return refuse(why, old_layout[0] == 0 ? "what functions put" : old_layout,

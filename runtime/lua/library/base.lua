@@ -20,10 +20,8 @@ end
 
 local OTHER_NAMES = {
   average = "S.avg is one", mean = "S.avg is one", percentile = "S.quantile is one",
-  store = "S.kv and S.versioned make stores",
-  key_value_store = "S.kv makes one", window_store = "keep rows under a key that ends with "
-    .. "the time in an S.kv, or the past of each key in an S.versioned { history = }",
-  session_store = "keep rows under a key that ends with the time in an S.kv",
+  store = "S.kv, S.versioned, S.window_store and S.session_store make stores",
+  key_value_store = "S.kv makes one",
   unlimited = "a group without a window has no end",
   streams_builder = "S.app \"name\" begins an application",
   serdes = "value = \"json\" of a stream says the format",

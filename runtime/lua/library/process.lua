@@ -35,11 +35,38 @@ function S.versioned(options)
   return store
 end
 
+local WINDOWED = set("retention", "name", "memory", "changelog", "value", "version", "migrate")
+
+-- A store by key and window; what ended so long ago, by the records' time, is not there.
+local function windowed(verb, options, has_sessions)
+  options = check_fields(verb, options or {}, WINDOWED)
+  if options.retention == nil then
+    fail(verb .. " needs retention, how long windows are kept: { retention = \"1h\" }")
+  end
+  local retention = lib.span("retention", options.retention)
+  local store = S.kv {
+    name = options.name, memory = options.memory, changelog = options.changelog,
+    value = options.value, version = options.version, migrate = options.migrate,
+  }
+  store.retention = retention
+  store.has_sessions = has_sessions
+  return store
+end
+
+function S.window_store(options)
+  return windowed("S.window_store", options, false)
+end
+
+function S.session_store(options)
+  return windowed("S.session_store", options, true)
+end
+
 local CTX = set("emit", "forward", "now", "stream_time")
 
 local function store_entry(alias, store)
   if type(store) ~= "table" or rawget(store, "kind") ~= "kv" then
-    fail("the store '%s' must be made by S.kv or S.versioned, or be a table of the app", alias)
+    fail("the store '%s' must be made by S.kv, S.versioned, S.window_store or S.session_store, "
+      .. "or be a table of the app", alias)
   end
   return { name = store.name or alias, alias = alias, store = store }
 end

@@ -230,6 +230,48 @@ static void wrong_words_are_refused(void **state)
     }
 }
 
+/* Windows of a store are read within the callback that began to, with values of older versions. */
+static void iterations_over_stored_windows_end_with_the_callback(void **state)
+{
+    struct lua_bench *bench = *state;
+    struct mill_driver *driver = lua_bench_run(
+        bench,
+        "local S = require 'tidemill'\n"
+        "local app = S.app 'shop'\n"
+        "local kept\n"
+        "app:stream('in'):process {\n"
+        "  stores = { w = S.window_store { retention = '1s', memory = true },\n"
+        "    s = S.session_store { retention = '1m', value = 'text' } },\n"
+        "  process = function(r, ctx)\n"
+        "    if r.value == 'more' then return { value = kept() } end\n"
+        "    ctx.w:put(r.key, r.value)\n"
+        "    ctx.w:put(r.key, 2, r.ts + 1)\n"
+        "    kept = ctx.w:pairs()\n"
+        "    local key, start = kept()\n"
+        "    if r.value == 'many' then\n"
+        "      for i = 1, 10000 do ctx.w:fetch(r.key, 0, 9) end\n"
+        "    end\n"
+        "    local count = 0\n"
+        "    for i = 1, 20000 do for _ in ctx.w:fetch_all(0, 0) do count = count + 1 end end\n"
+        "    return { key = key, value = start + count }\n"
+        "  end }:to 'out'\nreturn app\n");
+    assert_int_equal(mill_driver_send(driver, "in", "a", "1", 5), 0);
+    assert_string_equal(mill_driver_text(driver, "out"), "a=5");
+    assert_int_equal(driver->failures, 0);
+    assert_true(mill_driver_send(driver, "in", "a", "more", 5) != 0);
+    assert_non_null(strstr(driver->context.error_text, "the iteration expired with its callback"));
+    assert_true(mill_driver_send(driver, "in", "a", "many", 5) != 0);
+    assert_non_null(strstr(driver->context.error_text, "more than 10000 iterations are open"));
+    struct buffer text;
+    buffer_init(&text);
+    topology_describe(script_topology(bench->script), &text);
+    assert_non_null(strstr(buffer_string(&text),
+                           "store s (persistent, text, with changelog, sessions of 60000 ms)"));
+    assert_non_null(
+        strstr(buffer_string(&text), "store w (memory, json, with changelog, windows of 1000 ms)"));
+    buffer_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +283,7 @@ int main(void)
         LUA_BENCH_TEST(a_time_beyond_all_calendars_is_refused),
         LUA_BENCH_TEST(a_record_without_a_time_is_refused),
         LUA_BENCH_TEST(functions_see_the_window),
+        LUA_BENCH_TEST(iterations_over_stored_windows_end_with_the_callback),
         LUA_BENCH_TEST(wrong_words_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

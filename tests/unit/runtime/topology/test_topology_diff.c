@@ -143,6 +143,18 @@ static void what_cannot_be_read_is_refused(void **state)
     expect(&from, 1, &to, 1, "a kept, n kept!");
     from.store.ttl_ms = 0;
     to = make_step("a", "n");
+    to.store.retention_ms = 5;
+    expect(&from, 1, &to, 1,
+           "a kept, n refused! (it holds values by key and would be used as values by window: "
+           "give the store a new name)");
+    from.store.retention_ms = 7;
+    expect(&from, 1, &to, 1, "a kept, n kept!");
+    from.store.has_sessions = true;
+    expect(&from, 1, &to, 1,
+           "a kept, n refused! (it holds values by session and would be used as values by window: "
+           "give the store a new name)");
+    from = make_step("a", "n");
+    to = make_step("a", "n");
     to.layout = "counts";
     expect(&from, 1, &to, 1,
            "a kept, n refused! (it holds what functions put and would be used as counts: give the "
