@@ -94,5 +94,8 @@ int kept_record_write_numbers(struct kv *kv, const int64_t *numbers, size_t coun
     for (size_t i = 0; i < count; i++) {
         endian_write_i64(encoded + i * sizeof *numbers, numbers[i]);
     }
-    return kv_put(kv, BYTES_LITERAL("t"), bytes_make(encoded, count * sizeof *numbers));
+    struct bytes stored;
+    struct bytes written = bytes_make(encoded, count * sizeof *numbers);
+    bool is_same = kv_get(kv, BYTES_LITERAL("t"), &stored) && bytes_equal(stored, written);
+    return is_same ? 0 : kv_put(kv, BYTES_LITERAL("t"), written);
 }

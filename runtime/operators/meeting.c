@@ -131,8 +131,11 @@ static int forget(struct meeting_rows *rows, enum meeting_side side)
 int meeting_rows_put(struct meeting_rows *rows, enum meeting_side side, const struct record *record,
                      int64_t *number)
 {
+    if (record->timestamp_ms < first_time(rows, side)) {
+        return 0;
+    }
     int error = forget(rows, side);
-    if (error != 0 || record->timestamp_ms < first_time(rows, side)) {
+    if (error != 0) {
         return error;
     }
     *number = rows->count++;

@@ -119,6 +119,8 @@ static void what_is_too_old_to_be_kept_is_not_lost(void **state)
     send(driver, "r", "b", "2", 900);
     assert_string_equal(mill_driver_text(driver, "out"), "a=A1");
     assert_string_equal(mill_driver_text(driver, "app-late"), "b=2");
+    /* It is counted as late, and not as one that changed the store. */
+    assert_false(kv_is_changed(mill_driver_store(driver, "pairs")));
     const struct record *late = mill_driver_last(driver, "app-late");
     struct headers_entry entry;
     assert_int_equal(
