@@ -5,6 +5,7 @@
 #include "runtime/app/app_view.h"
 #include "runtime/host/host_state.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -417,9 +418,36 @@ void host_app_use_next(struct host_app *row, struct app *next)
 void host_app_pause(struct host_app *row, bool is_paused)
 {
     row->is_paused = is_paused;
+    row->is_broken = false;
+    breaker_begin(&row->breaker, row->figures);
     app_log_add(row->log, "state", is_paused ? "paused" : "resumed");
     if (row->app != NULL) {
         app_pause(row->app, is_paused);
     }
     host_worker_pause_all(row);
+}
+
+void host_shard_watch_errors(struct host_app *row, const struct task_counts *counts)
+{
+    const struct topology_errors *errors = topology_errors(app_topology(row->app));
+    int64_t now_ms = (int64_t)(io_now(row->host->shard_io) / 1000000);
+    struct breaker_figures seen;
+    row->figures =
+        (struct breaker_figures){.in_count = counts->in_count,
+                                 .failed_count = counts->dead_letter_count + counts->skipped_count};
+    if (errors->breaker_percent <= 0 || row->is_paused ||
+        !breaker_is_tripped(&row->breaker, errors->breaker_percent, errors->breaker_ms, now_ms,
+                            row->figures, &seen)) {
+        return;
+    }
+    snprintf(row->reason, sizeof row->reason,
+             "the breaker has paused it: %" PRId64 " of %" PRId64
+             " records failed lately, more than %g %%; 'tidemill app resume %s' goes on",
+             seen.failed_count, seen.in_count, errors->breaker_percent, row->name);
+    trace(TRACE_WARN, "host.breaker_tripped", TRACE_STRING("app", row->name),
+          TRACE_INT("failed", seen.failed_count), TRACE_INT("of", seen.in_count));
+    host_app_pause(row, true);
+    row->is_broken = true;
+    app_log_add(row->log, "failure", row->reason);
+    host_shard_on_noticed(row, row->reason);
 }

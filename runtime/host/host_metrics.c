@@ -145,6 +145,9 @@ static void host_shard_measure_state(struct host_app *row)
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_stopped", text,
                       "1 when it does not run any more until somebody mends it.",
                       state == HOST_APP_STOPPED);
+    host_shard_metric(host, METRIC_GAUGE, "tidemill_app_breaker_open", text,
+                      "1 when it is paused, because too many of its records failed.",
+                      row->is_broken);
     host_shard_metric(host, METRIC_COUNTER, "tidemill_app_restarts_total", text,
                       "Starts of an application after a failure.", row->restart_count);
     host_shard_metric(host, METRIC_GAUGE, "tidemill_app_version", text,
@@ -165,6 +168,7 @@ static bool host_shard_sample(struct host_visit *visit, struct host *host)
             app_totals_add(&sample->totals[i], host->apps[i].app);
             app_gauges_add(&sample->gauges, host->apps[i].app);
             host_shard_measure(&host->apps[i], &sample->totals[i]);
+            host_shard_watch_errors(&host->apps[i], &sample->totals[i].counts);
             host_shard_watch_canary(&host->apps[i], &sample->totals[i]);
         }
     }

@@ -15,6 +15,7 @@
 #include "log/base/metric.h"
 #include "log/io/shard.h"
 #include "runtime/app/app_totals.h"
+#include "runtime/host/breaker.h"
 #include "runtime/host/deployment.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_worker.h"
@@ -40,6 +41,9 @@ struct host_app {
     struct app *app;  /* the first worker; NULL while it waits to be started anew, or for good */
     struct app *next; /* takes its place when all workers are closed; NULL: nothing does */
     bool is_paused;
+    bool is_broken; /* paused by the breaker */
+    struct breaker breaker;
+    struct breaker_figures figures; /* as it was told last */
     struct io_timer timer;
     bool is_failing; /* one worker has; what the others say of it is left out */
     bool is_closing; /* until all workers are closed */
@@ -142,6 +146,8 @@ void host_shard_on_canary_failed(void *owner, const char *reason);
 void host_shard_end_canary(struct host_app *row, enum canary_order_state state, const char *why);
 void host_shard_free_canary(struct host_app *row);
 /* Every second, with what its workers did. */
+/* Each second: pauses the application when too many of its records fail. */
+void host_shard_watch_errors(struct host_app *row, const struct task_counts *counts);
 void host_shard_watch_canary(struct host_app *row, const struct app_totals *totals);
 
 /* The place may be used again. */

@@ -81,6 +81,8 @@ static void read_topic(struct plan_reader *reader)
     plan_reader_check(reader, topology_add_topic(reader->script->topology, &topic, reader->report));
 }
 
+enum { BREAKER_MS_MIN = 1000 };
+
 static void read_errors(struct plan_reader *reader)
 {
     static const char *const names[] = {"dlq", "stop", "skip"};
@@ -96,6 +98,12 @@ static void read_errors(struct plan_reader *reader)
     if (policy != NULL) {
         report_add(reader->report, place, "the policy of errors is dlq, stop or skip, not '%s'",
                    policy);
+        plan_reader_stop(reader);
+    }
+    errors.breaker_percent = plan_reader_number(reader, "breaker_percent", 0);
+    errors.breaker_ms = plan_reader_span(reader, "breaker", place, 0);
+    if (errors.breaker_percent > 0 && errors.breaker_ms < BREAKER_MS_MIN) {
+        report_add(reader->report, place, "the span of the breaker is at least 1s");
         plan_reader_stop(reader);
     }
     topology_set_errors(reader->script->topology, &errors);

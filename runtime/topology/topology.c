@@ -434,6 +434,8 @@ int topology_add_repartition(struct topology *topology, int parent, const char *
 void topology_set_errors(struct topology *topology, const struct topology_errors *errors)
 {
     topology->errors.policy = errors->policy;
+    topology->errors.breaker_percent = errors->breaker_percent;
+    topology->errors.breaker_ms = errors->breaker_ms;
     if (errors->topic != NULL) {
         topology->errors.topic = copy_string(topology, errors->topic);
     }

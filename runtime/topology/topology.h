@@ -96,6 +96,10 @@ enum topology_guarantee { TOPOLOGY_EXACTLY_ONCE, TOPOLOGY_AT_LEAST_ONCE };
 struct topology_errors {
     enum topology_policy policy;
     const char *topic; /* of dead letters */
+    /* When more than this share of the records of a span failed the application is to be paused,
+     * by whoever runs it; 0: never. */
+    double breaker_percent;
+    int64_t breaker_ms;
 };
 
 struct topology_part {

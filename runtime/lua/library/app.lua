@@ -68,15 +68,33 @@ function App:topic(name, options)
   return self
 end
 
+-- "20% of 1m": the share of the records of a span that may fail.
+local function breaker(text)
+  if text == nil then
+    return nil
+  end
+  local share, span = text:match "^%s*(%d+%.?%d*)%s*%%%s+of%s+(%S+)%s*$"
+  local percent = tonumber(share)
+  if not percent or percent <= 0 or percent >= 100 then
+    fail("the breaker of errors is a share of the records of a span, like \"20%% of 1m\", not "
+      .. "\"%s\"", text)
+  end
+  return percent, lib.need_span("the span of the breaker", span)
+end
+
 function App:errors(spec)
   if type(spec) == "string" then
     fail("errors takes a table: app:errors { policy = \"%s\" }", spec)
   end
-  check_fields("errors", spec, set("policy", "topic"))
+  check_fields("errors", spec, set("policy", "topic", "breaker"))
   for field, value in pairs(spec) do
     check_type("the " .. field .. " of errors", value, "string")
   end
-  self.error_policy = { policy = spec.policy, topic = spec.topic, place = host.place() }
+  local percent, span = breaker(spec.breaker)
+  self.error_policy = {
+    policy = spec.policy, topic = spec.topic, breaker_percent = percent, breaker = span,
+    place = host.place(),
+  }
   return self
 end
 
