@@ -6,31 +6,48 @@ void breaker_begin(struct breaker *breaker, struct breaker_figures figures)
     *breaker = (struct breaker){.base = figures};
 }
 
+/* The place of a slice, 0 the oldest. */
+static int place_of(const struct breaker *breaker, int index)
+{
+    return (breaker->first + index) % BREAKER_SLICES;
+}
+
+static void drop_slice(struct breaker *breaker)
+{
+    breaker->first = place_of(breaker, 1);
+    breaker->count--;
+}
+
 static void begin_slice(struct breaker *breaker, int64_t now_ms, struct breaker_figures figures)
 {
     if (breaker->count == BREAKER_SLICES) {
-        breaker->first = (breaker->first + 1) % BREAKER_SLICES;
-        breaker->count--;
+        drop_slice(breaker);
     }
-    breaker->starts[(breaker->first + breaker->count++) % BREAKER_SLICES] = figures;
-    breaker->slice_ms = now_ms;
+    int place = place_of(breaker, breaker->count++);
+    breaker->starts[place] = figures;
+    breaker->times_ms[place] = now_ms;
+}
+
+static bool has_fallen(const struct breaker *breaker, struct breaker_figures figures)
+{
+    const struct breaker_figures *newest = &breaker->starts[place_of(breaker, breaker->count - 1)];
+    return figures.in_count < newest->in_count || figures.failed_count < newest->failed_count;
 }
 
 bool breaker_is_tripped(struct breaker *breaker, double percent, int64_t span_ms, int64_t now_ms,
                         struct breaker_figures figures, struct breaker_figures *seen)
 {
-    const struct breaker_figures *newest =
-        &breaker->starts[(breaker->first + breaker->count + BREAKER_SLICES - 1) % BREAKER_SLICES];
-    if (breaker->count > 0 && (figures.in_count < newest->in_count ||
-                               figures.failed_count < newest->failed_count)) { /* (1) */
+    if (breaker->count > 0 && has_fallen(breaker, figures)) { /* (1) */
         breaker_begin(breaker, (struct breaker_figures){0});
-    }
-    if (breaker->count > 0 && now_ms - breaker->slice_ms >= span_ms) {
-        breaker_begin(breaker, figures); /* nobody looked for so long */
     }
     if (breaker->count == 0) {
         begin_slice(breaker, now_ms, breaker->base);
-    } else if (now_ms - breaker->slice_ms >= span_ms / BREAKER_SLICES) {
+    }
+    while (breaker->count > 1 && breaker->times_ms[place_of(breaker, 1)] <= now_ms - span_ms) {
+        drop_slice(breaker); /* (3) */
+    }
+    int64_t newest_ms = breaker->times_ms[place_of(breaker, breaker->count - 1)];
+    if (now_ms - newest_ms >= span_ms / 10) {
         begin_slice(breaker, now_ms, figures);
     }
     const struct breaker_figures *oldest = &breaker->starts[breaker->first];

@@ -2,11 +2,13 @@
  *
  * Told how many records were finished and how many of them failed, ever, it says when of those of
  * the last span more failed than the share that the script allows, and BREAKER_FAILURES_MIN at
- * least, so that one bad record among few breaks nothing. The span slides in tenths.
+ * least, so that one bad record among few breaks nothing. The span slides in tenths; who looks more
+ * seldom than that has what came since the last look before a span ago in view.
  *
  * Owns:   nothing.
  * Keeps:  (1) figures that fall (the application began anew) begin a new span;
- *         (2) it is tripped by failures after breaker_begin alone.
+ *         (2) it is tripped by failures after breaker_begin alone;
+ *         (3) all but the oldest slice began within the span.
  * Thread: any, one at a time. */
 #pragma once
 
@@ -15,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BREAKER_SLICES = 10, BREAKER_FAILURES_MIN = 20 };
+enum { BREAKER_SLICES = 12 /* tenths, and what reaches out of them */, BREAKER_FAILURES_MIN = 20 };
 
 struct breaker_figures {
     int64_t in_count;
@@ -24,9 +26,9 @@ struct breaker_figures {
 
 struct breaker {
     struct breaker_figures starts[BREAKER_SLICES]; /* at the beginning of each slice, in turn */
+    int64_t times_ms[BREAKER_SLICES];              /* of that */
     int first;
     int count;
-    int64_t slice_ms;            /* when the newest one began */
     struct breaker_figures base; /* while there is none: what the next span begins with */
 };
 

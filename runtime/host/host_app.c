@@ -418,6 +418,9 @@ void host_app_use_next(struct host_app *row, struct app *next)
 void host_app_pause(struct host_app *row, bool is_paused)
 {
     row->is_paused = is_paused;
+    if (row->is_broken) {
+        row->reason[0] = 0;
+    }
     row->is_broken = false;
     breaker_begin(&row->breaker, row->figures);
     app_log_add(row->log, "state", is_paused ? "paused" : "resumed");

@@ -145,9 +145,9 @@ void host_shard_on_canary_failed(void *owner, const char *reason);
 /* Says so to all who follow. */
 void host_shard_end_canary(struct host_app *row, enum canary_order_state state, const char *why);
 void host_shard_free_canary(struct host_app *row);
-/* Every second, with what its workers did. */
-/* Each second: pauses the application when too many of its records fail. */
+/* Every second, with what its workers did: pauses it when too many of its records fail. */
 void host_shard_watch_errors(struct host_app *row, const struct task_counts *counts);
+/* Likewise. */
 void host_shard_watch_canary(struct host_app *row, const struct app_totals *totals);
 
 /* The place may be used again. */

@@ -50,7 +50,7 @@ static void what_is_older_than_the_span_is_forgotten(void **state)
     struct run run = {0};
     assert_false(step(&run, 50, 0, 0));
     assert_false(step(&run, 50, 100, 40));
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 10; i++) {
         assert_false(step(&run, 50, 0, 0));
     }
     assert_false(step(&run, 50, 30, 19)); /* 59 of 130 with the old ones, 19 of 30 alone */
@@ -58,14 +58,31 @@ static void what_is_older_than_the_span_is_forgotten(void **state)
     assert_true(step(&run, 50, 1, 1));
 }
 
-static void a_slow_look_begins_a_new_span(void **state)
+/* One that is no longer than the time between two looks, and one of two of them. */
+static void short_spans_break_as_well(void **state)
 {
     (void)state;
-    struct run run = {0};
-    assert_false(step(&run, 50, 0, 0));
-    run.now_ms += SPAN_MS;
-    assert_false(step(&run, 50, 100, 100));
-    assert_true(step(&run, 50, 20, 20));
+    for (int64_t span_ms = STEP_MS; span_ms <= 2 * STEP_MS; span_ms += STEP_MS) {
+        struct breaker breaker = {0};
+        struct breaker_figures seen;
+        struct breaker_figures figures = {0};
+        int64_t now_ms = 0;
+        for (int i = 0; i < 5; i++, now_ms += STEP_MS) {
+            assert_false(breaker_is_tripped(&breaker, 50, span_ms, now_ms, figures, &seen));
+        }
+        figures = (struct breaker_figures){19, 19};
+        assert_false(breaker_is_tripped(&breaker, 50, span_ms, now_ms, figures, &seen));
+        assert_int_equal(seen.failed_count, 19);
+        for (int i = 0; i < 3; i++) {
+            now_ms += STEP_MS;
+            assert_false(breaker_is_tripped(&breaker, 50, span_ms, now_ms, figures, &seen));
+        }
+        assert_int_equal(seen.failed_count, 0); /* they are older than the span */
+        figures = (struct breaker_figures){39, 39};
+        now_ms += STEP_MS;
+        assert_true(breaker_is_tripped(&breaker, 50, span_ms, now_ms, figures, &seen));
+        assert_int_equal(seen.failed_count, 20);
+    }
 }
 
 static void what_was_before_does_not_count(void **state)
@@ -89,7 +106,7 @@ int main(void)
         cmocka_unit_test(the_share_decides),
         cmocka_unit_test(few_failures_break_nothing),
         cmocka_unit_test(what_is_older_than_the_span_is_forgotten),
-        cmocka_unit_test(a_slow_look_begins_a_new_span),
+        cmocka_unit_test(short_spans_break_as_well),
         cmocka_unit_test(what_was_before_does_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
