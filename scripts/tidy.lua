@@ -488,6 +488,13 @@ local function check_dead(sources)
 end
 
 local function check_headers_alone(sources, generated)
+  local made = io.open(generated .. "/log/wire/messages.h")
+  if not made then
+    complain("headers", 0, "%s has no log/wire/messages.h, so none is compiled alone: build first",
+      generated)
+    return
+  end
+  made:close()
   local list = os.tmpname()
   local file = assert(io.open(list, "w"))
   for _, source in ipairs(sources) do
@@ -504,9 +511,7 @@ local function check_headers_alone(sources, generated)
     .. " -x c -include {} /dev/null <" .. list .. " 2>&1")
   os.remove(list)
   if not is_good then
-    local made = io.open(generated .. "/log/wire/messages.h")
-    local hint = made and "" or " (" .. generated .. " has no log/wire/messages.h: build first)"
-    complain("headers", 0, "one does not compile alone%s:\n%s", hint, output)
+    complain("headers", 0, "one does not compile alone:\n%s", output)
   end
 end
 
@@ -606,7 +611,8 @@ local function main(arguments)
   for _, complaint in ipairs(complaints) do
     print(complaint)
   end
-  print(("tidy: %d files, %d complaints"):format(#sources, #complaints))
+  print(("tidy: %d files, %d complaint%s"):format(#sources, #complaints,
+    #complaints == 1 and "" or "s"))
   return #complaints == 0 and 0 or 1
 end
 

@@ -137,7 +137,9 @@ static void put_value(lua_State *lua, const struct topology_store *view, int key
     struct bytes key = store_view_key(lua, key_index);
     store_view_charge(lua, key, stored);
     int error = kv_put(kv, key, stored);
-    if (error != 0) {
+    if (error == ERROR_CORRUPT) {
+        luaL_error(lua, STORE_VIEW_FOREIGN, view->name);
+    } else if (error != 0) {
         luaL_error(lua, "cannot write to the store '%s': %s", view->name, error_text(error));
     }
 }

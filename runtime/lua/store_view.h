@@ -18,6 +18,10 @@ void store_view_push(lua_State *lua, const struct topology_store *store);
 /* Ends all iterations of the callback; they are expired afterwards. */
 void store_view_close_iterators(struct script *script);
 
+/* Of a store with a ttl or windows that was filled before it had them. */
+#define STORE_VIEW_FOREIGN                                                                         \
+    "the store '%s' was filled without the ttl, windows or sessions that it has now: give it a "   \
+    "new name"
 /* For other views: the store of the task; a key; a stored value, pushed; a value to be stored, null
  * for nil, in scratch 1. */
 struct kv *store_view_find(lua_State *lua, const char *name);

@@ -1,11 +1,10 @@
 /* Tables in callbacks; see table_view.h. */
 #include "runtime/lua/table_view.h"
 
-#include "log/base/error.h"
 #include "runtime/format/kept_value.h"
 #include "runtime/lua/script_map.h"
 #include "runtime/lua/store_view.h"
-#include "runtime/state/history.h"
+#include "runtime/lua/version_view.h"
 
 static const struct topology_store *check_table(lua_State *lua)
 {
@@ -27,22 +26,9 @@ static void push_stored(lua_State *lua, const struct topology_store *store, stru
 
 static int get_version(lua_State *lua, const struct topology_store *store, int64_t as_of_ms)
 {
-    struct kv *kv = store_view_find(lua, store->name);
-    struct bytes key = store_view_key(lua, 2);
-    struct buffer *value = script_scratch(script_of(lua), 1);
     struct history_version version;
-    struct history history;
-    history_init(&history, kv, store->history_ms);
-    int found = history_get(&history, key, as_of_ms, &version);
-    if (found == 1) {
-        buffer_add_bytes(value, version.value);
-    }
-    history_fini(&history);
-    if (found < 0) {
-        script_fail(lua, "decode", "the store '%s' holds something else than a table", store->name);
-    }
-    if (found == 1) {
-        push_stored(lua, store, buffer_bytes(value));
+    if (version_view_find(lua, store, as_of_ms, &version)) {
+        push_stored(lua, store, version.value);
     } else {
         lua_pushnil(lua);
     }

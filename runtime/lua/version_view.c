@@ -3,7 +3,6 @@
 
 #include "log/base/error.h"
 #include "runtime/lua/store_view.h"
-#include "runtime/state/history.h"
 
 static const struct topology_store *check_store(lua_State *lua)
 {
@@ -13,30 +12,37 @@ static const struct topology_store *check_store(lua_State *lua)
     return *(const struct topology_store **)lua_touserdata(lua, 1);
 }
 
-/* Pushes value, from and to; nothing else may be alive that an error would leave behind. */
-static int find_version(lua_State *lua, int64_t as_of_ms)
+bool version_view_find(lua_State *lua, const struct topology_store *store, int64_t as_of_ms,
+                       struct history_version *out)
 {
-    const struct topology_store *store = check_store(lua);
     struct kv *kv = store_view_find(lua, store->name);
     struct bytes key = store_view_key(lua, 2);
     struct buffer *value = script_scratch(script_of(lua), 1);
-    struct history_version version;
     struct history history;
     history_init(&history, kv, store->history_ms);
-    int found = history_get(&history, key, as_of_ms, &version);
+    int found = history_get(&history, key, as_of_ms, out);
     if (found == 1) {
-        buffer_add_bytes(value, version.value);
+        buffer_add_bytes(value, out->value);
+        out->value = buffer_bytes(value);
     }
     history_fini(&history);
     if (found < 0) {
         script_fail(lua, "decode", "the store '%s' holds something else than a history",
                     store->name);
     }
-    if (found == 0) {
+    return found == 1;
+}
+
+/* Pushes value, from and to. */
+static int find_version(lua_State *lua, int64_t as_of_ms)
+{
+    const struct topology_store *store = check_store(lua);
+    struct history_version version;
+    if (!version_view_find(lua, store, as_of_ms, &version)) {
         lua_pushnil(lua);
         return 1;
     }
-    store_view_push_value(lua, store, buffer_bytes(value));
+    store_view_push_value(lua, store, version.value);
     lua_pushinteger(lua, version.from_ms);
     if (version.to_ms == INT64_MAX) {
         lua_pushnil(lua);

@@ -82,6 +82,9 @@ static int put_entry(lua_State *lua, const struct topology_store *store,
     entry->key = store_view_key(lua, 2);
     store_view_charge(lua, entry->key, entry->value);
     int result = kv_windows_put(windows, entry);
+    if (result == ERROR_CORRUPT) {
+        return luaL_error(lua, STORE_VIEW_FOREIGN, store->name);
+    }
     if (result < 0) {
         return luaL_error(lua, "cannot write to the store '%s': %s", store->name,
                           error_text(result));

@@ -5,6 +5,7 @@
 #include "log/base/memory.h"
 #include "runtime/format/row_key.h"
 #include "runtime/state/kv_kind.h"
+#include "runtime/state/kv_sweep.h"
 
 #include <stdlib.h>
 
@@ -13,8 +14,6 @@ enum {
     ROW_TIME = 1,
     ROW_SWEPT = 2,
     TIME_SIZE = sizeof(int64_t),
-    SWEEPS_IN_TTL = 16,
-    SWEEP_COUNT_MAX = 1000,
 };
 
 struct kv_expiring {
@@ -79,55 +78,32 @@ static bool expiring_get(struct kv *kv, struct bytes key, struct bytes *value)
 
 /* --- Writing ---------------------------------------------------------------------------------- */
 
-/* Both rows of a key. */
-static int remove_rows(struct kv_expiring *it, int64_t time_ms, struct bytes key)
+/* Both rows of a key, by its row 1. */
+static int remove_row(void *owner, struct bytes row)
 {
-    int error = kv_put(it->below, time_row(&it->other, time_ms, key), (struct bytes){0});
-    return error == 0 ? kv_put(it->below, value_row(&it->other, key), (struct bytes){0}) : error;
-}
-
-/* Rows that went by, the oldest first; *is_done when none is left. */
-static int remove_gone(struct kv_expiring *it, bool *is_done)
-{
-    const uint8_t first = ROW_TIME;
-    struct bytes to = time_row(&it->row, it->now_ms - it->ttl_ms + 1, (struct bytes){0});
-    struct kv_iterator *iterator = kv_iterate(it->below, bytes_make(&first, 1), to);
-    struct bytes row;
-    struct bytes ignored;
-    int error = 0;
-    int count = 0;
-    while (error == 0 && count < SWEEP_COUNT_MAX && kv_iterator_next(iterator, &row, &ignored)) {
-        int64_t time_ms;
-        struct bytes key;
-        error = read_time_row(row, &time_ms, &key) ? remove_rows(it, time_ms, key) : ERROR_CORRUPT;
-        count++;
+    struct kv_expiring *it = owner;
+    int64_t time_ms;
+    struct bytes key;
+    if (!read_time_row(row, &time_ms, &key)) {
+        return ERROR_CORRUPT;
     }
-    kv_iterator_free(iterator);
-    *is_done = count < SWEEP_COUNT_MAX;
-    return error;
+    int error = kv_put(it->below, value_row(&it->row, key), (struct bytes){0});
+    return error == 0 ? kv_put(it->below, row, (struct bytes){0}) : error;
 }
 
 static int sweep(struct kv_expiring *it)
 {
-    const uint8_t name = ROW_SWEPT;
-    struct bytes stored;
-    struct bytes ignored;
-    int64_t swept_ms = INT64_MIN;
-    if (kv_get(it->below, bytes_make(&name, 1), &stored) &&
-        !read_stored(stored, &swept_ms, &ignored)) {
-        return ERROR_CORRUPT;
-    }
-    if (swept_ms != INT64_MIN && it->now_ms - swept_ms <= it->ttl_ms / SWEEPS_IN_TTL) {
-        return 0;
-    }
-    bool is_done = true;
-    int error = remove_gone(it, &is_done);
-    if (error != 0 || !is_done) {
-        return error;
-    }
-    buffer_clear(&it->value);
-    row_key_add_time(&it->value, it->now_ms);
-    return kv_put(it->below, bytes_make(&name, 1), buffer_bytes(&it->value));
+    const uint8_t first = ROW_TIME;
+    int64_t before_ms = it->now_ms - it->ttl_ms + 1;
+    const struct kv_sweep sweep = {.kv = it->below,
+                                   .name = ROW_SWEPT,
+                                   .span_ms = it->ttl_ms,
+                                   .before_ms = before_ms,
+                                   .from = bytes_make(&first, 1),
+                                   .to = time_row(&it->other, before_ms, (struct bytes){0}),
+                                   .remove = remove_row,
+                                   .owner = it};
+    return kv_sweep(&sweep);
 }
 
 /* The row 1 of what is overwritten goes. */
@@ -153,7 +129,8 @@ static int expiring_put(struct kv *kv, struct bytes key, struct bytes value)
     buffer_clear(&it->value); /* first: the value may be a view of what is changed */
     row_key_add_time(&it->value, it->now_ms);
     buffer_add_bytes(&it->value, value);
-    int error = forget_time(it, key);
+    int error = kv_sweep_judge(it->below, ROW_SWEPT);
+    error = error == 0 ? forget_time(it, key) : error;
     if (error == 0 && bytes_is_null(value)) {
         error = kv_put(it->below, value_row(&it->row, key), (struct bytes){0});
     } else if (error == 0) {

@@ -3,11 +3,10 @@
  *
  *     0 key         the time of the last write, the value
  *     1 time key    nothing: what goes next stands first
- *     2             when rows that went by were removed last
+ *     2             how far rows that went by were removed (kv_sweep.h)
  *
  * Times are in the form of runtime/format/row_key.h. Time is what the caller says, the task's
- * stream time: so a replay of the same records finds the same. What has gone by is never shown;
- * its rows are removed by later writes, each sixteenth of the span, at most a thousand by one.
+ * stream time: so a replay of the same records finds the same. What has gone by is never shown.
  *
  * Owns:   places to build rows. The store below is the caller's; nothing else is remembered.
  * Keeps:  (1) each row 0 has the row 1 of its time, and there is no other row 1.

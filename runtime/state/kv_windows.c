@@ -3,13 +3,12 @@
 
 #include "log/base/error.h"
 #include "runtime/format/row_key.h"
+#include "runtime/state/kv_sweep.h"
 
 enum {
     ROW_SWEPT = 0,
     ROW_VALUE = 1,
     ROW_TIME = 2,
-    SWEEPS_IN_RETENTION = 16,
-    SWEEP_COUNT_MAX = 1000,
 };
 
 void kv_windows_init(struct kv_windows *windows)
@@ -97,52 +96,32 @@ static int64_t later_of(int64_t left_ms, int64_t right_ms)
     return left_ms > right_ms ? left_ms : right_ms;
 }
 
-/* What ended before a time, the oldest first; *is_done when none is left. */
-static int remove_gone(struct kv_windows *windows, int64_t before_ms, bool *is_done)
+/* Both rows of a window, by its row 2. */
+static int remove_row(void *owner, struct bytes row)
 {
-    const uint8_t first = ROW_TIME;
-    struct kv_iterator *iterator =
-        kv_iterate(windows->kv, bytes_make(&first, 1), time_bound(&windows->row, before_ms));
-    struct bytes row;
-    struct bytes ignored;
-    int error = 0;
-    int count = 0;
-    while (error == 0 && count < SWEEP_COUNT_MAX && kv_iterator_next(iterator, &row, &ignored)) {
-        struct kv_windows_entry entry;
-        error = read_parts(windows, row, &entry);
-        error = error == 0
-                    ? kv_put(windows->kv,
-                             value_row(&windows->other, entry.key, entry.end_ms, entry.start_ms),
-                             (struct bytes){0})
-                    : error;
-        error = error == 0 ? kv_put(windows->kv, row, (struct bytes){0}) : error;
-        count++;
-    }
-    kv_iterator_free(iterator);
-    *is_done = count < SWEEP_COUNT_MAX;
-    return error;
+    struct kv_windows *windows = owner;
+    struct kv_windows_entry entry;
+    int error = read_parts(windows, row, &entry);
+    error = error == 0 ? kv_put(windows->kv,
+                                value_row(&windows->row, entry.key, entry.end_ms, entry.start_ms),
+                                (struct bytes){0})
+                       : error;
+    return error == 0 ? kv_put(windows->kv, row, (struct bytes){0}) : error;
 }
 
 static int sweep(struct kv_windows *windows)
 {
-    const uint8_t name = ROW_SWEPT;
-    struct bytes stored;
-    int64_t swept_ms = INT64_MIN;
+    const uint8_t first = ROW_TIME;
     int64_t before_ms = first_end(windows);
-    bool is_done = true;
-    if (kv_get(windows->kv, bytes_make(&name, 1), &stored) &&
-        row_key_take_time(&stored, &swept_ms) != 0) {
-        return ERROR_CORRUPT;
-    }
-    bool is_due =
-        swept_ms == INT64_MIN || before_ms - swept_ms > windows->retention_ms / SWEEPS_IN_RETENTION;
-    int error = is_due ? remove_gone(windows, before_ms, &is_done) : 0;
-    if (error != 0 || !is_due || !is_done) {
-        return error;
-    }
-    buffer_clear(&windows->other);
-    row_key_add_time(&windows->other, before_ms);
-    return kv_put(windows->kv, bytes_make(&name, 1), buffer_bytes(&windows->other));
+    const struct kv_sweep sweep = {.kv = windows->kv,
+                                   .name = ROW_SWEPT,
+                                   .span_ms = windows->retention_ms,
+                                   .before_ms = before_ms,
+                                   .from = bytes_make(&first, 1),
+                                   .to = time_bound(&windows->other, before_ms),
+                                   .remove = remove_row,
+                                   .owner = windows};
+    return kv_sweep(&sweep);
 }
 
 /* --- Putting and asking ----------------------------------------------------------------------- */
@@ -154,10 +133,14 @@ int kv_windows_put(struct kv_windows *windows, const struct kv_windows_entry *en
     if (entry->end_ms < first_end(windows)) {
         return 0;
     }
+    int error = kv_sweep_judge(windows->kv, ROW_SWEPT);
+    if (error != 0) {
+        return error;
+    }
     struct bytes row = value_row(&windows->row, entry->key, entry->end_ms, entry->start_ms);
     bool was_there = kv_get(windows->kv, row, &ignored);
     bool is_there = !bytes_is_null(entry->value);
-    int error = was_there || is_there ? kv_put(windows->kv, row, entry->value) : 0;
+    error = was_there || is_there ? kv_put(windows->kv, row, entry->value) : 0;
     if (error == 0 && was_there != is_there) { /* as long as the other one: it fits, too */
         error = kv_put(windows->kv,
                        time_row(&windows->other, entry->end_ms, entry->key, entry->start_ms),

@@ -1,6 +1,6 @@
 /* Values by key and window of time in a store, of which those that ended long ago are not there.
  *
- *     0                  before which time everything was removed
+ *     0                  how far those that went by were removed (kv_sweep.h)
  *     1 key end start    the value
  *     2 end key start    nothing: what ended first stands first
  *
@@ -9,8 +9,7 @@
  * is what is asked for most; who walks over all keys by time finds it from there.
  *
  * Time is what the caller says, the task's stream time: so a replay of the same records finds the
- * same. A window that ended `retention_ms` before it, or earlier, is never shown; its rows are
- * removed by later writes, each sixteenth of that span, at most a thousand by one.
+ * same. A window that ended `retention_ms` before it, or earlier, is never shown.
  *
  * Owns:   places to build rows. The store is the caller's.
  * Keeps:  (1) each row 1 has its row 2, and there is no other row 2;
@@ -42,8 +41,8 @@ void kv_windows_fini(struct kv_windows *windows);
 /* `retention_ms` is positive. */
 void kv_windows_point(struct kv_windows *windows, struct kv *kv, int64_t retention_ms,
                       int64_t now_ms);
-/* A null value removes the window. 1; 0 when it ended too long ago to be put; or kv_put's error,
- * and then nothing is changed. */
+/* A null value removes the window. 1; 0 when it ended too long ago to be put; or an error,
+ * and then no window is changed: kv_put's, or kv_sweep's for a store that something else filled. */
 must_use int kv_windows_put(struct kv_windows *windows, const struct kv_windows_entry *entry);
 /* True with the entry's value, borrowed until the next write. */
 bool kv_windows_get(struct kv_windows *windows, struct kv_windows_entry *entry);

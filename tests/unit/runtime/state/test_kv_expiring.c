@@ -141,6 +141,24 @@ static void rows_that_went_by_are_removed(void **state)
     kv_free(below);
 }
 
+/* A ttl that a script adds to a store with values finds none of them: it is told. */
+static void what_was_filled_without_a_ttl_is_refused(void **state)
+{
+    (void)state;
+    struct bytes value;
+    struct kv *below = kv_new_memory("sessions");
+    struct kv *kv = kv_new_expiring();
+    kv_expiring_point(kv, below, TTL_MS, 0);
+    assert_int_equal(kv_put(below, BYTES_LITERAL("old"), BYTES_LITERAL("1")), 0);
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("new"), BYTES_LITERAL("2")), ERROR_CORRUPT);
+    assert_false(kv_get(kv, BYTES_LITERAL("new"), &value));
+    assert_int_equal(kv_count(below), 1); /* as it was */
+    assert_int_equal(kv_put(below, BYTES_LITERAL("old"), (struct bytes){0}), 0);
+    assert_int_equal(kv_put(kv, BYTES_LITERAL("new"), BYTES_LITERAL("2")), 0);
+    kv_free(kv);
+    kv_free(below);
+}
+
 static void sizes_are_judged_with_what_is_added(void **state)
 {
     (void)state;
@@ -165,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_use_agrees_with_a_model),
         cmocka_unit_test(rows_that_went_by_are_removed),
+        cmocka_unit_test(what_was_filled_without_a_ttl_is_refused),
         cmocka_unit_test(sizes_are_judged_with_what_is_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

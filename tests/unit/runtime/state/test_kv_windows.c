@@ -244,6 +244,14 @@ static void what_is_too_large_or_foreign_is_told(void **state)
     kv_iterator_free(iterator);
     assert_int_equal(kv_windows_read(&windows, BYTES_LITERAL("key"), BYTES_LITERAL("1"), &found),
                      ERROR_CORRUPT);
+    /* Values that were there before the store had windows: */
+    struct kv *filled = kv_new_memory("filled");
+    assert_int_equal(kv_put(filled, BYTES_LITERAL("old"), BYTES_LITERAL("1")), 0);
+    kv_windows_point(&windows, filled, 1000, 0);
+    entry = (struct kv_windows_entry){.key = BYTES_LITERAL("k"), .value = BYTES_LITERAL("1")};
+    assert_int_equal(kv_windows_put(&windows, &entry), ERROR_CORRUPT);
+    assert_int_equal(kv_count(filled), 1);
+    kv_free(filled);
     kv_windows_fini(&windows);
     kv_free(kv);
 }
